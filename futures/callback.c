@@ -1,0 +1,304 @@
+/*
+ * callback.c - the callbacks of a future: registering, running in order, removing.
+ *
+ * They form a ring whose last node is future->callbacks: internal ones, then users' in order of registration, then those that
+ * were delivered to a loop and have not run there.
+ *
+ *     registered --complete--> taken off and run                    (internal, user)
+ *         |      --complete--> delivered --claimed by its loop--> run     (posted)
+ *         +--------------------------+--removed--> gone
+ *
+ * Running is iterative. A thread that completes a future drains the internal continuations of it, and of what those complete,
+ * then the users' callbacks of all these. What is completed inside a callback waits until that has returned.
+ */
+#include "future_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static void push_first_locked(soon_future *future, struct soon__callback *callback)
+{
+    struct soon__callback *last = future->callbacks;
+
+    callback->next = last ? last->next : callback;
+    if (last)
+        last->next = callback;
+    else
+        future->callbacks = callback;
+}
+
+static void push_last_locked(soon_future *future, struct soon__callback *callback)
+{
+    push_first_locked(future, callback);
+    future->callbacks = callback;
+}
+
+/* The node before the one that matches, NULL if none does. */
+static struct soon__callback *find_locked(soon_future *future,
+                                          bool (*matches)(const struct soon__callback *, const void *),
+                                          const void *what)
+{
+    struct soon__callback *last = future->callbacks, *before = last;
+
+    if (!last)
+        return NULL;
+    do {
+        if (matches(before->next, what))
+            return before;
+        before = before->next;
+    } while (before != last);
+    return NULL;
+}
+
+static struct soon__callback *unlink_after_locked(soon_future *future, struct soon__callback *before)
+{
+    struct soon__callback *callback = before->next;
+
+    if (callback == before)
+        future->callbacks = NULL;
+    else if (future->callbacks == callback)
+        future->callbacks = before;
+    before->next = callback->next;
+    return callback;
+}
+
+/* They were pushed first, so the latest leads: turns them round. */
+void soon__callbacks_order_locked(soon_future *future)
+{
+    struct soon__callback *turned = NULL, **end = &turned, *next;
+
+    while (future->callbacks && future->callbacks->next->kind == SOON__CALLBACK_INTERNAL) {
+        *end = unlink_after_locked(future, future->callbacks);
+        end = &(*end)->next;
+    }
+    *end = NULL;
+    for (; turned; turned = next) {
+        next = turned->next;
+        push_first_locked(future, turned);
+    }
+}
+
+static void deliver_locked(soon_future *future, struct soon__callback *callback)
+{
+    callback->delivered = true;
+    push_last_locked(future, callback);
+    soon__future_ref(future);
+}
+
+int soon__future_add_callback(soon_future *future, struct soon__callback *callback)
+{
+    bool done;
+
+    callback->delivered = false;
+    if (soon__future_is_foreign(future))
+        return soon__word_final(soon__future_word(future)) ? 0 : SOON_EFORKED;
+    if (callback->kind != SOON__CALLBACK_POSTED && soon__word_final(soon__future_word(future)))
+        return 0;
+    soon__future_lock(future);
+    done = soon__word_final(soon__future_word(future));
+    if (done && callback->kind != SOON__CALLBACK_POSTED) {
+        soon__future_unlock(future);
+        return 0;
+    }
+    if (done)
+        deliver_locked(future, callback);
+    else if (callback->kind == SOON__CALLBACK_INTERNAL)
+        push_first_locked(future, callback);
+    else
+        push_last_locked(future, callback);
+    soon__future_set_bits(future, SOON__LISTS);
+    soon__future_unlock(future);
+    if (done)
+        callback->deliver(callback, future);
+    return 1;
+}
+
+/* The next that has not begun: an internal one, or any. NULL: none. A posted one stays in the ring, delivered. */
+static struct soon__callback *take_callback(soon_future *future, bool internal)
+{
+    struct soon__callback *first = NULL;
+
+    soon__future_lock(future);
+    if (future->callbacks)
+        first = future->callbacks->next;
+    if (first && (first->delivered || (internal && first->kind != SOON__CALLBACK_INTERNAL)))
+        first = NULL;
+    if (first)
+        unlink_after_locked(future, future->callbacks);
+    if (first && first->kind == SOON__CALLBACK_POSTED)
+        deliver_locked(future, first);
+    soon__future_unlock(future);
+    return first;
+}
+
+static void run_callback(soon_future *future, struct soon__callback *callback)
+{
+    struct soon__thread *self = soon__thread_self();
+    struct soon__frame frame = {.below = self->frames};
+    soon_done_fn fn = callback->fn;
+    void *data = callback->data;
+
+    if (callback->kind == SOON__CALLBACK_POSTED) {
+        callback->deliver(callback, future);
+        return;
+    }
+    if (callback->kind == SOON__CALLBACK_USER)
+        self->frames = &frame;
+    if (callback->release)
+        callback->release(callback);
+    fn(future, data);
+    self->frames = frame.below;
+}
+
+/* Internals of all that this thread completes meanwhile, one after the other: a chain of a million thens needs no stack. */
+static void drain_internals(struct soon__thread *self)
+{
+    struct soon__callback *callback;
+    soon_future *future;
+
+    self->in_internals = true;
+    while ((future = soon__future_list_pop(&self->internals))) {
+        while ((callback = take_callback(future, true)))
+            run_callback(future, callback);
+        soon__future_list_push(&self->callbacks, future);
+    }
+    self->in_internals = false;
+}
+
+static void settle(soon_future *future)
+{
+    struct soon__callback *callback;
+
+    while ((callback = take_callback(future, false)))
+        run_callback(future, callback);
+    soon__future_unref(future);
+}
+
+static bool has_callbacks(soon_future *future)
+{
+    bool some;
+
+    soon__future_lock(future);
+    some = future->callbacks && !future->callbacks->next->delivered;
+    soon__future_unlock(future);
+    return some;
+}
+
+static void drain_callbacks(struct soon__thread *self)
+{
+    soon_future *future;
+
+    self->in_callbacks = true;
+    while ((future = soon__future_list_pop(&self->callbacks))) {
+        if (self->sink && has_callbacks(future)) {
+            soon__future_set_bits(future, SOON__SUNK);
+            self->sink(future);
+        } else {
+            settle(future);
+        }
+    }
+    self->in_callbacks = false;
+}
+
+void soon__future_settle(soon_future *future)
+{
+    struct soon__thread *self = soon__thread_self();
+
+    /* Relaxed: whoever handed it here did so after what matters. */
+    if (atomic_load_explicit(&future->refs, memory_order_relaxed) == 0) {
+        soon__future_destroy(future);
+        return;
+    }
+    soon__future_list_push(&self->callbacks, future);
+    if (!self->in_callbacks)
+        drain_callbacks(self);
+}
+
+/* Inside a callback, or an internal one, of this thread: the outer drain does it. */
+void soon__future_run_callbacks(soon_future *future)
+{
+    struct soon__thread *self = soon__thread_self();
+
+    soon__future_list_push(&self->internals, future);
+    if (self->in_internals)
+        return;
+    drain_internals(self);
+    if (!self->in_callbacks)
+        drain_callbacks(self);
+}
+
+static void release_allocated(struct soon__callback *callback)
+{
+    free(callback);
+}
+
+int soon_future_add_done_callback(soon_future *future, soon_done_fn fn, void *data)
+{
+    struct soon__callback *callback;
+    int rc;
+
+    if (!future || !fn)
+        return -EINVAL;
+    callback = malloc(sizeof *callback);
+    if (!callback)
+        return -ENOMEM;
+    *callback = (struct soon__callback){
+        .kind = SOON__CALLBACK_USER, .fn = fn, .data = data, .release = release_allocated};
+    rc = soon__future_add_callback(future, callback);
+    if (rc == 0)
+        run_callback(future, callback);
+    else if (rc < 0)
+        free(callback);
+    return rc < 0 ? rc : 0;
+}
+
+struct wanted {
+    soon_done_fn fn;
+    void *data;
+};
+
+static bool is_wanted(const struct soon__callback *callback, const void *what)
+{
+    const struct wanted *wanted = what;
+
+    return callback->kind != SOON__CALLBACK_INTERNAL && callback->fn == wanted->fn && callback->data == wanted->data;
+}
+
+bool soon_future_remove_done_callback(soon_future *future, soon_done_fn fn, void *data)
+{
+    struct wanted wanted = {fn, data};
+    struct soon__callback *before, *callback = NULL;
+    bool delivered = false;
+
+    if (!soon__check(future, "soon_future_remove_done_callback: NULL") || soon__future_is_foreign(future) || future->class->immortal)
+        return false;
+    soon__future_lock(future);
+    before = find_locked(future, is_wanted, &wanted);
+    if (before) {
+        callback = unlink_after_locked(future, before);
+        delivered = callback->delivered;
+    }
+    soon__future_unlock(future);
+    if (callback && callback->kind == SOON__CALLBACK_POSTED)
+        callback->removed(callback, future, delivered);
+    else if (callback && callback->release)
+        callback->release(callback);
+    return callback != NULL;
+}
+
+static bool is_node(const struct soon__callback *callback, const void *what)
+{
+    return callback == what;
+}
+
+bool soon__callback_claim(struct soon__callback *callback, soon_future *future)
+{
+    struct soon__callback *before;
+
+    soon__future_lock(future);
+    before = find_locked(future, is_node, callback);
+    if (before)
+        unlink_after_locked(future, before);
+    soon__future_unlock(future);
+    return before != NULL;
+}

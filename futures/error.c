@@ -1,0 +1,210 @@
+/*
+ * error.c - the table of codes, errors as futures own them, and the hook for errors that nobody looked at.
+ *
+ * An error is written once, when it is made, and only counted afterwards: a failure that is passed on (then, gather, any, a
+ * broken pool) shares it. Those that must exist when memory has run out, or where none may be asked for, are static.
+ */
+#include "error_internal.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    int code;
+    const char *name, *text;
+} table[] = {
+#define ROW(number, name, text) {number, #name, text},
+    SOON_ERROR_TABLE(ROW)
+#undef ROW
+};
+
+/* A static error per code of ours, in the order of the table, then those with numbers of errno. */
+#define STATIC_ERROR(number, started_value, text)                                                                      \
+    {                                                                                                                  \
+        .public = {.code = (number), .started = (started_value), .message = (text), .function = "", .label = ""}       \
+    }
+static struct soon__error statics[] = {
+#define ROW(number, name, text) STATIC_ERROR(number, false, text),
+    SOON_ERROR_TABLE(ROW)
+#undef ROW
+        STATIC_ERROR(-EINVAL, false, "invalid argument"),
+    STATIC_ERROR(-ENOTSUP, false, "operation not supported"),
+    STATIC_ERROR(-EAGAIN, false, "resource temporarily unavailable"),
+    STATIC_ERROR(-EOVERFLOW, false, "value too large"),
+    STATIC_ERROR(-ETIMEDOUT, false, "timed out"),
+};
+
+struct soon__error soon__error_cancelled = STATIC_ERROR(-ECANCELED, false, "cancelled");
+struct soon__error soon__error_cancelled_running = STATIC_ERROR(-ECANCELED, true, "cancelled while it ran");
+struct soon__error soon__error_nomem = STATIC_ERROR(-ENOMEM, false, "out of memory");
+
+const char *soon_strerror(int code)
+{
+    const char *text;
+
+    if (code == 0)
+        return "success";
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        if (table[i].code == code)
+            return table[i].text;
+    }
+    /* Unlike strerror() this one is safe from any thread and never translated; NULL for a number it does not know. */
+    text = code == INT32_MIN ? NULL : strerrordesc_np(code < 0 ? -code : code);
+    return text ? text : "unknown error";
+}
+
+const char *soon_errname(int code)
+{
+    const char *name;
+
+    if (code == 0)
+        return "SOON_OK";
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        if (table[i].code == code)
+            return table[i].name;
+    }
+    name = code == INT32_MIN ? NULL : strerrorname_np(code < 0 ? -code : code);
+    return name ? name : "UNKNOWN";
+}
+
+struct soon__error *soon__error_static(int code)
+{
+    if (code == -ENOMEM)
+        return &soon__error_nomem;
+    if (code == -ECANCELED)
+        return &soon__error_cancelled;
+    for (size_t i = 0; i < sizeof statics / sizeof *statics; i++) {
+        if (statics[i].public.code == code)
+            return &statics[i];
+    }
+    return NULL;
+}
+
+/* A static error counts none: its `refs` stays 0. */
+struct soon__error *soon__error_ref(struct soon__error *error)
+{
+    if (error && atomic_load_explicit(&error->refs, memory_order_relaxed))
+        atomic_fetch_add_explicit(&error->refs, 1, memory_order_relaxed);
+    return error;
+}
+
+void soon__error_unref(struct soon__error *error)
+{
+    if (!error || !atomic_load_explicit(&error->refs, memory_order_relaxed))
+        return;
+    /* Release our reads, acquire those of the others, before the last one frees. */
+    if (atomic_fetch_sub_explicit(&error->refs, 1, memory_order_acq_rel) == 1)
+        free(error);
+}
+
+static char *append(char *to, const char *text)
+{
+    return stpcpy(to, text) + 1;
+}
+
+static struct soon__error *build(const soon_error *fields, const char *message)
+{
+    const char *function = fields->function ? fields->function : "";
+    const char *label = fields->label ? fields->label : "";
+    struct soon__error *error;
+    char *text;
+
+    error = malloc(sizeof *error + strlen(message) + strlen(function) + strlen(label) + 3);
+    if (!error)
+        return NULL;
+    atomic_init(&error->refs, 1);
+    error->public = *fields;
+    text = (char *)(error + 1);
+    error->public.message = text;
+    for (char *c = strcpy(text, message); *c; c++) {
+        if (*c == '\n' || *c == '\r')
+            *c = ' ';
+    }
+    text += strlen(text) + 1;
+    error->public.function = text;
+    text = append(text, function);
+    error->public.label = text;
+    append(text, label);
+    return error;
+}
+
+/* Where the exact error cannot be made: the nearest static one. */
+static struct soon__error *fall_back(const soon_error *fields)
+{
+    struct soon__error *error = fields->code == SOON_ERAISED ? NULL : soon__error_static(fields->code);
+
+    return error ? error : &soon__error_nomem;
+}
+
+struct soon__error *soon__error_new(const soon_error *fields, const char *format, va_list args)
+{
+    struct soon__error *error;
+    char small[256], *message = small, *large = NULL;
+    va_list again;
+    int length;
+
+    if (!format) {
+        int told = fields->code == SOON_ERAISED && fields->raised ? fields->raised : fields->code;
+
+        error = build(fields, soon_strerror(told));
+        return error ? error : fall_back(fields);
+    }
+    va_copy(again, args);
+    length = vsnprintf(small, sizeof small, format, args);
+    if (length >= (int)sizeof small) {
+        large = malloc((size_t)length + 1);
+        if (large) {
+            vsnprintf(large, (size_t)length + 1, format, again);
+            message = large;
+        } /* else the beginning of it has to do */
+    } else if (length < 0) {
+        message = (char *)format;
+    }
+    va_end(again);
+    error = build(fields, message);
+    free(large);
+    return error ? error : fall_back(fields);
+}
+
+struct soon__error *soon__error_newf(const soon_error *fields, const char *format, ...)
+{
+    struct soon__error *error;
+    va_list args;
+
+    va_start(args, format);
+    error = soon__error_new(fields, format, args);
+    va_end(args);
+    return error;
+}
+
+static struct {
+    pthread_mutex_t mutex;
+    struct {
+        soon_unhandled_fn fn;
+        void *data;
+    } locked;
+} unhandled = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+void soon_on_unhandled(soon_unhandled_fn fn, void *data)
+{
+    pthread_mutex_lock(&unhandled.mutex);
+    unhandled.locked.fn = fn;
+    unhandled.locked.data = data;
+    pthread_mutex_unlock(&unhandled.mutex);
+}
+
+void soon__error_unhandled(const struct soon__error *error)
+{
+    soon_unhandled_fn fn;
+    void *data;
+
+    pthread_mutex_lock(&unhandled.mutex);
+    fn = unhandled.locked.fn;
+    data = unhandled.locked.data;
+    pthread_mutex_unlock(&unhandled.mutex);
+    if (fn)
+        fn(&error->public, data);
+}

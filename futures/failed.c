@@ -1,0 +1,46 @@
+/*
+ * failed.c - futures that are done with an error from the start: what a submit that could not be taken returns.
+ */
+#include "future_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct failed {
+    soon_future future; /* first */
+    char label[];
+};
+
+static void failed_destroy(soon_future *future)
+{
+    soon__future_fini(future);
+    free(future);
+}
+
+static const char *failed_label(const soon_future *future)
+{
+    return ((const struct failed *)future)->label;
+}
+
+static const struct soon__class failed_class = {.destroy = failed_destroy, .label = failed_label};
+static const struct soon__class nomem_class = {.immortal = true};
+static soon_future nomem = {
+    .word = SOON__FINISHED | SOON__LOOKED, .class = &nomem_class, .error = &soon__error_nomem};
+
+soon_future *soon__future_nomem(void)
+{
+    return &nomem;
+}
+
+soon_future *soon__future_new_failed(int code, const char *function, const char *label)
+{
+    soon_error fields = {.code = code, .function = function, .label = label};
+    struct failed *failed = malloc(sizeof *failed + (label ? strlen(label) : 0) + 1);
+
+    if (!failed)
+        return &nomem;
+    soon__future_init(&failed->future, &failed_class, 1, 0);
+    strcpy(failed->label, label ? label : "");
+    soon__future_fail(&failed->future, soon__error_newf(&fields, NULL));
+    return &failed->future;
+}

@@ -1,0 +1,449 @@
+/*
+ * future.c - the state machine behind a future.
+ *
+ *     PENDING --start--> RUNNING --+
+ *        |                         |
+ *        +------ claim ------------+--> COMPLETING --publish--> FINISHED
+ *                                                 \--publish--> CANCELLED
+ *
+ * COMPLETING comes in two kinds, so that readers go on seeing what was before it.
+ *
+ * I1  State moves only along these arrows, by compare-exchange on one word: of a worker, a canceller, an expired limit and a
+ *     shutdown one alone wins `claim`.
+ * I2  The outcome is written by who won `claim`, before `publish`; it is read only after an acquire load saw a final
+ *     state. So it needs no lock and never changes afterwards.
+ * I3  LOCK, a bit of the word, guards the lists of waiters and callbacks. Publishing while there is, or was, one takes LOCK:
+ *     whoever registered under LOCK before sees its notification, whoever comes later sees the final state.
+ * I4  Waiters are notified under LOCK, so that one who gives up need only take LOCK once to be forgotten. No user code
+ *     runs under it.
+ * I5  Publishing allocates nothing. Callbacks are taken off one at a time, so that a remove is exact until the last moment.
+ * I6  A thread that sleeps on the word has set PARKED in the value it sleeps on; who stores the final state clears it and
+ *     wakes.
+ */
+#include "future_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define READER (UINT64_C(1) << 32)
+#define LIBRARY UINT64_C(1)
+
+static _Atomic size_t alive;
+
+size_t soon__futures_alive(void)
+{
+    return atomic_load_explicit(&alive, memory_order_acquire);
+}
+
+void soon__future_init(soon_future *future, const struct soon__class *class, uint32_t readers, uint32_t library)
+{
+    *future = (soon_future){.class = class, .generation = soon__generation()};
+    atomic_init(&future->refs, readers * READER + library * LIBRARY);
+    /* Relaxed: a count for tests. */
+    atomic_fetch_add_explicit(&alive, 1, memory_order_relaxed);
+}
+
+void soon__future_fini(soon_future *future)
+{
+    uint32_t word = soon__future_word(future);
+
+    if (future->error && (word & (SOON__LOOKED | SOON__STATE)) == SOON__FINISHED)
+        soon__error_unhandled(future->error);
+    if (word & SOON__RESULT_ON_HEAP)
+        free((void *)future->result);
+    soon__error_unref(future->error);
+    soon_buffer_unref(future->payload);
+    atomic_fetch_sub_explicit(&alive, 1, memory_order_release);
+}
+
+/*
+ * References. Readers' and the library's own are counted apart in one word, so that a reader's unref too many is told while
+ * the library still holds the block.
+ */
+
+void soon__future_destroy(soon_future *future)
+{
+    struct soon__thread *self = soon__thread_self();
+
+    if (self->sink) {
+        self->sink(future);
+        return;
+    }
+    /* One that held another, and that another: one after the other, not one inside the other. */
+    soon__future_list_push(&self->doomed, future);
+    if (self->in_destroy)
+        return;
+    self->in_destroy = true;
+    while ((future = soon__future_list_pop(&self->doomed)))
+        future->class->destroy(future);
+    self->in_destroy = false;
+}
+
+soon_future *soon__future_ref(soon_future *future)
+{
+    if (!future->class->immortal)
+        atomic_fetch_add_explicit(&future->refs, LIBRARY, memory_order_relaxed);
+    return future;
+}
+
+void soon__future_unref(soon_future *future)
+{
+    if (future->class->immortal)
+        return;
+    /* Release our use of the block, acquire that of the others, before the last one destroys it. */
+    if (atomic_fetch_sub_explicit(&future->refs, LIBRARY, memory_order_acq_rel) == LIBRARY)
+        soon__future_destroy(future);
+}
+
+soon_future *soon_future_ref(soon_future *future)
+{
+    if (soon__check(future, "soon_future_ref: NULL") && !future->class->immortal)
+        atomic_fetch_add_explicit(&future->refs, READER, memory_order_relaxed);
+    return future;
+}
+
+void soon_future_unref(soon_future *future)
+{
+    uint64_t refs;
+
+    if (!future || future->class->immortal)
+        return;
+    refs = atomic_load_explicit(&future->refs, memory_order_relaxed);
+    do {
+        if (!soon__check(refs >= READER, "soon_future_unref: one unref too many"))
+            return;
+        /* As in soon__future_unref(). */
+    } while (!atomic_compare_exchange_weak_explicit(&future->refs, &refs, refs - READER, memory_order_acq_rel,
+                                                    memory_order_relaxed));
+    if (refs == READER)
+        soon__future_destroy(future);
+}
+
+/*
+ * LOCK
+ */
+
+void soon__future_lock(soon_future *future)
+{
+    uint32_t word = atomic_load_explicit(&future->word, memory_order_relaxed);
+
+    for (int spins = 0;;) {
+        if (!(word & SOON__LOCK)) {
+            /* Acquire: pairs with the release of unlock(). */
+            if (atomic_compare_exchange_weak_explicit(&future->word, &word, word | SOON__LOCK, memory_order_acquire,
+                                                      memory_order_relaxed))
+                return;
+            continue;
+        }
+        if (spins++ < 64) { /* it is held for a few instructions: look again first */
+            word = atomic_load_explicit(&future->word, memory_order_relaxed);
+            continue;
+        }
+        if (!(word & SOON__LOCK_WANTED) &&
+            !atomic_compare_exchange_weak_explicit(&future->word, &word, word | SOON__LOCK_WANTED,
+                                                   memory_order_relaxed, memory_order_relaxed))
+            continue;
+        soon__park(&future->word, word | SOON__LOCK_WANTED, SOON__NEVER);
+        word = atomic_load_explicit(&future->word, memory_order_relaxed);
+    }
+}
+
+void soon__future_unlock(soon_future *future)
+{
+    uint32_t word = atomic_fetch_and_explicit(&future->word, ~(uint32_t)(SOON__LOCK | SOON__LOCK_WANTED),
+                                              memory_order_release);
+
+    if (word & SOON__LOCK_WANTED)
+        soon__unpark_all(&future->word);
+}
+
+void soon__future_set_bits(soon_future *future, uint32_t bits)
+{
+    if (~atomic_load_explicit(&future->word, memory_order_relaxed) & bits)
+        atomic_fetch_or_explicit(&future->word, bits, memory_order_relaxed);
+}
+
+/* Its LOCK may be held by a thread that is not here. */
+bool soon__future_is_foreign(const soon_future *future)
+{
+    return future->generation != soon__generation() && !future->class->immortal;
+}
+
+/* False, and not locked: it is final, or of the parent. */
+bool soon__future_lock_unfinished(soon_future *future)
+{
+    if (soon__word_final(soon__future_word(future)) || soon__future_is_foreign(future))
+        return false;
+    soon__future_lock(future);
+    if (!soon__word_final(soon__future_word(future)))
+        return true;
+    soon__future_unlock(future);
+    return false;
+}
+
+/*
+ * The arrows
+ */
+
+/* Moves the state from one of two to another; the flags stay. False: it was in neither. */
+static bool move(soon_future *future, uint32_t from, uint32_t to, uint32_t or_from, uint32_t or_to)
+{
+    uint32_t word = atomic_load_explicit(&future->word, memory_order_relaxed), next;
+
+    do {
+        if ((word & SOON__STATE) == from)
+            next = (word & ~(uint32_t)SOON__STATE) | to;
+        else if ((word & SOON__STATE) == or_from)
+            next = (word & ~(uint32_t)SOON__STATE) | or_to;
+        else
+            return false;
+        /* Acquire and release order nothing here (I2 starts at publish), but make start() and claim() points that agree with
+         * what their callers did before. */
+    } while (!atomic_compare_exchange_weak_explicit(&future->word, &word, next, memory_order_acq_rel,
+                                                    memory_order_relaxed));
+    return true;
+}
+
+bool soon__future_start(soon_future *future)
+{
+    return move(future, SOON__PENDING, SOON__RUNNING, SOON__PENDING, SOON__RUNNING);
+}
+
+bool soon__future_claim(soon_future *future)
+{
+    return move(future, SOON__PENDING, SOON__COMPLETING_PENDING, SOON__RUNNING, SOON__COMPLETING_RUNNING);
+}
+
+/* Stores the final state; returns what the word was. */
+static uint32_t store_final(soon_future *future, uint32_t state, uint32_t unless)
+{
+    uint32_t word = atomic_load_explicit(&future->word, memory_order_relaxed);
+
+    do {
+        if (word & unless)
+            break;
+        /* Release publishes the outcome (I2); pairs with the acquire in soon__future_word(). */
+    } while (!atomic_compare_exchange_weak_explicit(&future->word, &word,
+                                                    (word & ~(uint32_t)(SOON__STATE | SOON__PARKED)) | state,
+                                                    memory_order_acq_rel, memory_order_relaxed));
+    return word;
+}
+
+static void notify_waiters_locked(soon_future *future)
+{
+    struct soon__waiter *waiter, *next;
+
+    for (waiter = future->waiters; waiter; waiter = next) {
+        next = waiter->next;
+        waiter->link = NULL;
+        waiter->notify(waiter, future); /* it may be gone after this */
+    }
+    future->link = NULL; /* from now on the field is the link of a list of done futures */
+}
+
+bool soon__future_publish_quietly(soon_future *future, uint32_t state)
+{
+    uint32_t word = store_final(future, state, SOON__LOCK | SOON__LISTS);
+    bool callbacks;
+
+    if (!(word & (SOON__LOCK | SOON__LISTS))) {
+        if (word & SOON__PARKED)
+            soon__unpark_all(&future->word);
+        return false;
+    }
+    soon__future_lock(future);
+    word = store_final(future, state, 0);
+    notify_waiters_locked(future);
+    callbacks = future->callbacks != NULL;
+    if (callbacks) {
+        soon__future_ref(future);
+        soon__callbacks_order_locked(future);
+    }
+    soon__future_unlock(future);
+    if (word & SOON__PARKED)
+        soon__unpark_all(&future->word);
+    return callbacks;
+}
+
+void soon__future_publish(soon_future *future, uint32_t state)
+{
+    if (soon__future_publish_quietly(future, state))
+        soon__future_run_callbacks(future);
+}
+
+void soon__future_publish_bytes(soon_future *future, void *data, size_t size, bool on_heap)
+{
+    future->result = data;
+    future->result_size = size;
+    if (on_heap)
+        soon__future_set_bits(future, SOON__RESULT_ON_HEAP);
+    soon__future_publish(future, SOON__FINISHED);
+}
+
+bool soon__future_fail(soon_future *future, struct soon__error *error)
+{
+    if (!soon__future_claim(future)) {
+        soon__error_unref(error);
+        return false;
+    }
+    future->error = error;
+    soon__future_publish(future, SOON__FINISHED);
+    return true;
+}
+
+bool soon__future_finish_cancelled(soon_future *future, struct soon__error *error)
+{
+    if (!soon__future_claim(future)) {
+        soon__error_unref(error);
+        return false;
+    }
+    future->error = error;
+    soon__future_publish(future, SOON__CANCELLED);
+    return true;
+}
+
+bool soon__future_adopt(soon_future *future, soon_future *source)
+{
+    uint32_t word = soon__future_word(source);
+
+    if (!soon__future_claim(future))
+        return false;
+    soon__future_set_bits(source, SOON__LOOKED);
+    future->error = soon__error_ref(source->error);
+    future->result = source->result;
+    future->result_size = source->result_size;
+    future->payload = source->payload ? soon_buffer_ref(source->payload) : NULL;
+    soon__future_publish(future, word & SOON__STATE);
+    return true;
+}
+
+struct soon__error *soon__future_failure(soon_future *future)
+{
+    if (future->error)
+        soon__future_set_bits(future, SOON__LOOKED);
+    return future->error;
+}
+
+/*
+ * Waiters
+ */
+
+bool soon__future_add_waiter(soon_future *future, struct soon__waiter *waiter)
+{
+    waiter->link = NULL;
+    if (!soon__future_lock_unfinished(future))
+        return false;
+    waiter->next = future->waiters;
+    if (waiter->next)
+        waiter->next->link = &waiter->next;
+    waiter->link = &future->waiters;
+    future->waiters = waiter;
+    soon__future_set_bits(future, SOON__LISTS);
+    soon__future_unlock(future);
+    return true;
+}
+
+void soon__future_remove_waiter(soon_future *future, struct soon__waiter *waiter)
+{
+    if (soon__future_is_foreign(future) || future->class->immortal)
+        return;
+    soon__future_lock(future);
+    if (waiter->link) {
+        *waiter->link = waiter->next;
+        if (waiter->next)
+            waiter->next->link = waiter->link;
+        waiter->link = NULL;
+    }
+    soon__future_unlock(future);
+}
+
+/*
+ * Cancel and kill
+ */
+
+static bool cancel_one(soon_future *future, soon_future **ret_next)
+{
+    const struct soon__class *class = future->class;
+    bool pending, taken, won, callbacks = false;
+    void *owner;
+
+    *ret_next = NULL;
+    if (!soon__future_lock_unfinished(future))
+        return (soon__future_word(future) & SOON__STATE) == SOON__CANCELLED;
+    owner = class->pin ? class->pin(future) : NULL;
+    pending = (soon__future_word(future) & SOON__STATE) == SOON__PENDING;
+    soon__future_unlock(future);
+
+    taken = pending && class->take_back && class->take_back(future, owner);
+    won = (taken || (pending && !class->take_back)) && soon__future_claim(future);
+    if (won) {
+        future->error = &soon__error_cancelled;
+        callbacks = soon__future_publish_quietly(future, SOON__CANCELLED);
+    } else {
+        soon__future_set_bits(future, SOON__CANCEL_REQUESTED);
+    }
+    if (class->cancelled)
+        class->cancelled(future, owner, taken || won);
+    if (class->unpin)
+        class->unpin(owner);
+    /* Without the pin: a callback may free the owner. */
+    if (callbacks)
+        soon__future_run_callbacks(future);
+    if (taken && class->also_cancel)
+        *ret_next = class->also_cancel(future);
+    if (taken && class->taken_back)
+        class->taken_back(future);
+    return won || (soon__future_word(future) & SOON__STATE) == SOON__CANCELLED;
+}
+
+bool soon_future_cancel(soon_future *future)
+{
+    soon_future *next, *after;
+    bool cancelled;
+
+    if (!soon__check(future, "soon_future_cancel: NULL"))
+        return false;
+    cancelled = cancel_one(future, &next);
+    for (; next; next = after) {
+        cancel_one(next, &after);
+        soon__future_unref(next);
+    }
+    return cancelled;
+}
+
+int soon_future_kill(soon_future *future)
+{
+    void *owner;
+    int rc;
+
+    if (!future)
+        return -EINVAL;
+    if (!soon__future_lock_unfinished(future))
+        return soon__word_final(soon__future_word(future)) ? SOON_EINVALIDSTATE : SOON_EFORKED;
+    owner = future->class->pin ? future->class->pin(future) : NULL;
+    soon__future_unlock(future);
+    rc = future->class->kill ? future->class->kill(future, owner) : -ENOTSUP;
+    if (future->class->unpin)
+        future->class->unpin(owner);
+    return rc;
+}
+
+void soon_futures_unref(soon_future *const *futures, size_t count)
+{
+    if (!soon__check(futures || !count, "soon_futures_unref: NULL"))
+        return;
+    for (size_t i = 0; i < count; i++)
+        soon_future_unref(futures[i]);
+}
+
+size_t soon_futures_cancel(soon_future *const *futures, size_t count)
+{
+    size_t cancelled = 0;
+
+    if (!soon__check(futures || !count, "soon_futures_cancel: NULL"))
+        return 0;
+    for (size_t i = 0; i < count; i++)
+        cancelled += futures[i] && soon_future_cancel(futures[i]);
+    return cancelled;
+}

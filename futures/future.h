@@ -1,0 +1,220 @@
+/**
+ * @file future.h
+ * The future: the reader's half of a task's outcome. Opaque, counted.
+ *
+ *     PENDING --> RUNNING --> FINISHED       with a result or an error
+ *        |           |
+ *        +-----------+------> CANCELLED      while pending; or the running task gave in
+ *
+ * Every function here: any thread, many at once. Once a future is done, nothing about it changes any more. Where a
+ * wait could never end it returns SOON_EDEADLK: for the task's own future inside that task, for any task further down
+ * on this thread's stack, and for a future whose completion this very thread is in the middle of.
+ */
+#ifndef SOON_FUTURES_FUTURE_H
+#define SOON_FUTURES_FUTURE_H
+
+#include "value.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** The reader's handle for a task's outcome. */
+typedef struct soon_future soon_future;
+
+/** How far a task is, in units of its own. */
+typedef struct soon_progress {
+    uint64_t done;  /**< of `total` */
+    uint64_t total; /**< 0: unknown */
+} soon_progress;
+
+/** Where a future stands; it is done in the last two. */
+typedef enum soon_state {
+    SOON_PENDING,  /**< not begun: it can still be cancelled */
+    SOON_RUNNING,  /**< a worker has really begun it */
+    SOON_FINISHED, /**< it has a result or an error */
+    SOON_CANCELLED /**< its error is -ECANCELED */
+} soon_state;
+
+/** Hears of a future that is done. `future` is lent for the time of the call; take a reference to keep it. */
+typedef void (*soon_done_fn)(soon_future *future, void *data);
+
+/** One reference more. Returns `future`. */
+SOON_API soon_future *soon_future_ref(soon_future *future);
+
+/**
+ * Gives up a reference; NULL is allowed. Never cancels and never blocks: a task whose future nobody holds runs all
+ * the same. One too many is asserted while the future still lives, and ignored without asserts.
+ *
+ * The last one releases result, error and payload, on this thread: the release functions of a LOCAL function and of a
+ * wrapped buffer run here, and so does the hook of soon_on_unhandled().
+ */
+SOON_API void soon_future_unref(soon_future *future);
+
+/** Where it stands now. Never blocks. For NULL, without asserts: SOON_CANCELLED. */
+SOON_API soon_state soon_future_state(const soon_future *future);
+
+/** It has a result or an error, or was cancelled. As Future.done(); AsyncResult.ready() of Pool. */
+SOON_API bool soon_future_done(const soon_future *future);
+
+/** A worker has begun it and it is not done. As Future.running(). */
+SOON_API bool soon_future_running(const soon_future *future);
+
+/** It ended cancelled. As Future.cancelled(). */
+SOON_API bool soon_future_cancelled(const soon_future *future);
+
+/** It has a result; false while it is not done. As AsyncResult.successful() of Pool, which fails instead. */
+SOON_API bool soon_future_succeeded(const soon_future *future);
+
+/**
+ * Cancels it. A pending one is final at once: waiters are woken and callbacks run, here. A running one goes on, and
+ * its task is asked to end (soon_task_cancel_requested()).
+ *
+ * Threads: any thread, callbacks included. Never blocks.
+ * Returns: true if it is cancelled now, or was already; false if it runs or has finished.
+ *
+ * As Future.cancel() in Python's concurrent.futures.
+ */
+SOON_API bool soon_future_cancel(soon_future *future);
+
+/**
+ * Ends a running task by force, where its executor can: its future then fails with SOON_EKILLED. There a pending one
+ * is cancelled. Choose soon_future_cancel() wherever the task listens.
+ *
+ * Threads: any thread. Never blocks.
+ * Returns: 0: it is under way, or cancelled; SOON_EINVALIDSTATE: it is done already; -ENOTSUP, pending or not: a task
+ * of a thread pool, or of anything else that cannot kill; -EINVAL; SOON_EFORKED.
+ */
+SOON_API int soon_future_kill(soon_future *future);
+
+/**
+ * Waits until it is done, however it ended. Choose it where the outcome does not matter yet.
+ *
+ * Threads: any thread. Blocks up to `timeout_ms` (0 polls, SOON_FOREVER never gives up). A worker that waits,
+ * without a time limit, for a task of its own pool that has not started runs it here.
+ * Returns: 0; -ETIMEDOUT; SOON_EDEADLK; SOON_EFORKED; -EINVAL.
+ *
+ * As AsyncResult.wait(timeout) of Python's multiprocessing.Pool.
+ */
+SOON_API int soon_future_wait(soon_future *future, int64_t timeout_ms);
+
+/**
+ * Waits for the outcome and lends the result. For results of variable size or without a copy; else soon_result().
+ *
+ * Ownership: the bytes belong to the future and live until its last unref. Aligned for any type. A future without
+ * bytes of its own, such as that of soon_gather(), lends none: size 0.
+ * Threads: any thread. Blocks up to `timeout_ms`, as soon_future_wait().
+ * Returns: 0 and sets `*ret`; the code of its error (-ECANCELED, SOON_ERAISED, SOON_EBROKEN ...; see soon_error);
+ * -ETIMEDOUT, SOON_EDEADLK, SOON_EFORKED while it is not done; -EINVAL; and leaves it alone.
+ *
+ * As Future.result(timeout) in Python's concurrent.futures.
+ */
+SOON_API int soon_future_result(soon_future *future, int64_t timeout_ms, soon_bytes *ret);
+
+/**
+ * Waits for the outcome and copies the result of exactly `size` bytes to `ret`. soon_result() fills in the size; a
+ * function's `name_get` checks the function too.
+ *
+ * Ownership: what a LOCAL result points to stays the future's and is only lent: soon_future_take() gives it away.
+ * Threads: any thread. Blocks up to `timeout_ms`, as soon_future_wait().
+ * Returns: as soon_future_result(); SOON_ETYPE if the result has another size.
+ */
+SOON_API int soon_future_read(soon_future *future, int64_t timeout_ms, void *ret, size_t size);
+
+/**
+ * Waits for the outcome and lends its error.
+ *
+ * Ownership: the error belongs to the future and lives until its last unref.
+ * Threads: any thread. Blocks up to `timeout_ms`, as soon_future_wait().
+ * Returns: 0 and sets `*ret`, to NULL if it succeeded; -ECANCELED if it was cancelled; -ETIMEDOUT, SOON_EDEADLK,
+ * SOON_EFORKED while it is not done; -EINVAL; and leaves it alone.
+ *
+ * As Future.exception(timeout) in Python's concurrent.futures.
+ */
+SOON_API int soon_future_exception(soon_future *future, int64_t timeout_ms, const soon_error **ret);
+
+/**
+ * Its error, without waiting: for a message after soon_result() has failed. Never NULL; `code` is 0 if there is none,
+ * or it is not done. Lent until the last unref.
+ */
+SOON_API const soon_error *soon_future_error(const soon_future *future);
+
+/**
+ * The buffer that came with the result (soon_task_return_payload()). Lent until the last unref; NULL: none, or not
+ * done.
+ */
+SOON_API soon_buffer *soon_future_payload(soon_future *future);
+
+/** What the task last gave to soon_task_set_progress(); zeroes before that. Kept when it is done. Never blocks. */
+SOON_API soon_progress soon_future_progress(const soon_future *future);
+
+/** The submit option `label`, or "". Lent until the last unref. */
+SOON_API const char *soon_future_label(const soon_future *future);
+
+/** The submit option `data`, or NULL. */
+SOON_API void *soon_future_data(const soon_future *future);
+
+/**
+ * Has `fn` called once when the future is done, after waiters were woken, in the order of registration. Here and now
+ * if it is done already. The submit option `on_done` does the same and cannot fail;
+ * soon_future_add_done_callback_on() calls on a loop instead.
+ *
+ * `fn` may unref, cancel, submit, add and remove callbacks. If it completes other futures, their callbacks run after
+ * it has returned, not nested.
+ *
+ * Ownership: `data` is lent until `fn` was called, or removed.
+ * Threads: any thread. `fn` runs on the thread that completes the future (a worker, a canceller, a promise's maker),
+ * on the library's callback thread where its loop does.
+ * Returns: 0; -ENOMEM or SOON_EFORKED: it will never run; -EINVAL.
+ *
+ * As Future.add_done_callback(fn) in Python's concurrent.futures.
+ */
+SOON_API SOON_MUST_USE int soon_future_add_done_callback(soon_future *future, soon_done_fn fn, void *data);
+
+/**
+ * Takes back the first registration of `fn` with `data` that has not begun to run, whichever way it was made.
+ *
+ * Threads: any thread. Never blocks. For a callback on a loop exact on that loop's thread: after it, it does not run.
+ * Returns: true: it will not run; false: it has run, it is running, or there is none.
+ */
+SOON_API bool soon_future_remove_done_callback(soon_future *future, soon_done_fn fn, void *data);
+
+/** `soon_result(f, &x)`: soon_future_read() that waits as long as it takes, sized by the type of `x`. */
+#define soon_result(future, ret) soon_future_read((future), SOON_FOREVER, (ret), sizeof *(ret))
+
+/** soon_result() with a time limit: `soon_result_within(f, 500, &x)`. */
+#define soon_result_within(future, timeout_ms, ret) soon_future_read((future), (timeout_ms), (ret), sizeof *(ret))
+
+/**
+ * Waits for the outcome, copies the result, and gives up the reference, whatever happens: its message goes with it.
+ * For fork-join. soon_take() fills in the size.
+ *
+ * Ownership: takes the reference. What a LOCAL result points to is the caller's after a 0.
+ * Threads: any thread; one of them takes. Blocks as long as it needs.
+ * Returns: as soon_future_read().
+ */
+SOON_API int soon_future_take(soon_future *future, void *ret, size_t size);
+
+/** `soon_take(f, &x)`: soon_future_take(), sized by the type of `x`. As Pool.apply() when `f` is a submit. */
+#define soon_take(future, ret) soon_future_take((future), (ret), sizeof *(ret))
+
+/** soon_future_unref() for each; NULL members are skipped. */
+SOON_API void soon_futures_unref(soon_future *const *futures, size_t count);
+
+/** soon_future_cancel() for each, NULL members skipped. Returns how many are cancelled. */
+SOON_API size_t soon_futures_cancel(soon_future *const *futures, size_t count);
+
+#if defined(__GNUC__)
+/* Behind SOON_AUTO_FUTURE. */
+static inline void soon__unref(soon_future **f)
+{
+    soon_future_unref(*f);
+}
+/** `SOON_AUTO_FUTURE *f = soon_submit(...);` gives up its reference at the end of its scope. */
+#define SOON_AUTO_FUTURE __attribute__((cleanup(soon__unref))) soon_future
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+#endif

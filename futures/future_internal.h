@@ -1,0 +1,222 @@
+/*
+ * future_internal.h - the future as its owners see it.
+ *
+ * A future is the first field of a larger block (a promise, a call, a gather ...), whose class says what only the owner
+ * knows. The block lives until the last reference, of readers and of the library, is gone.
+ */
+#ifndef SOON_FUTURES_FUTURE_INTERNAL_H
+#define SOON_FUTURES_FUTURE_INTERNAL_H
+
+#include "error_internal.h"
+#include "future.h"
+#include "system_internal.h"
+#include "thread_internal.h"
+
+/* The word: what state, who may touch the lists, who sleeps. See future.c. */
+enum {
+    SOON__STATE = 7u,
+    SOON__PENDING = 0,
+    SOON__RUNNING = 1,
+    SOON__COMPLETING_PENDING = 2, /* somebody has won; readers still see PENDING */
+    SOON__COMPLETING_RUNNING = 3,
+    SOON__FINISHED = 4, /* 4 and above: final */
+    SOON__CANCELLED = 5,
+    SOON__LOCK = 8u,
+    SOON__LOCK_WANTED = 16u, /* a thread sleeps for LOCK */
+    SOON__PARKED = 32u,      /* a thread sleeps for the end */
+    SOON__LISTS = 64u,       /* there is, or was, a waiter or a callback: completing takes the lock */
+    SOON__CANCEL_REQUESTED = 128u,
+    SOON__LOOKED = 256u,     /* somebody has seen the error */
+    SOON__TAKEN = 512u,      /* soon_future_take gave away what the result points to */
+    SOON__RESULT_ON_HEAP = 2048u, /* the result's bytes are malloc'ed and go with the future */
+    SOON__SUNK = 1024u,      /* its callbacks were handed to the library's callback thread */
+};
+
+struct soon__class {
+    void (*destroy)(soon_future *future); /* frees the block; the base's part is released by soon__future_fini() in it */
+
+    /* Any of these may be NULL. Those of a cancel and a kill run between pin and unpin: pin is called under LOCK while the
+     * future is unfinished, so the owner still lives then, and keeps living until unpin. */
+    void *(*pin)(soon_future *future);
+    void (*unpin)(void *owner);
+    /* True: the owner has given the task up, it will not start. The caller then completes it as CANCELLED. NULL: a pending one
+     * may always be cancelled. */
+    bool (*take_back)(soon_future *future, void *owner);
+    /* A reader has cancelled it: `taken`: take_back gave it up (or there is none and it was pending), its state is final; else
+     * its request is raised. Before unpin and callbacks. */
+    void (*cancelled)(soon_future *future, void *owner, bool taken);
+    /* Another one that is to be cancelled because this was, taken back, or NULL; a reference. Not recursive, unlike `cancelled`:
+     * for chains without end. */
+    soon_future *(*also_cancel)(soon_future *future);
+    /* What take_back gave up is over: after unpin and callbacks. */
+    void (*taken_back)(soon_future *future);
+    int (*kill)(soon_future *future, void *owner); /* in any unfinished state; NULL: -ENOTSUP */
+    /* A thread is about to park for it: 1: something ran here, look again; 0: park. */
+    int (*help)(soon_future *future);
+    /* The future that must finish before this one can, or NULL: to tell waits that could never end. Called under LOCK while it
+     * is unfinished. */
+    soon_future *(*source)(const soon_future *future);
+    /* The future whose outcome this one shows, or NULL: asked for progress, running, label, data, function, and marked when the
+     * result is taken. This one keeps a reference of it. */
+    soon_future *(*lender)(const soon_future *future);
+    soon_progress (*progress)(const soon_future *future); /* NULL: the lender's, else the field's */
+    const char *(*label)(const soon_future *future);
+    void *(*data)(const soon_future *future);
+    const void *(*function)(const soon_future *future); /* whose result it is; NULL: nobody's */
+    bool immortal;                                      /* counts no references */
+};
+
+/* A one-shot note that a waiter leaves with a future. Embedded in the waiter; notified under LOCK: must not take another
+ * future's lock, complete anything or run user code. */
+struct soon__waiter {
+    struct soon__waiter *next, **link; /* link NULL: not registered */
+    void (*notify)(struct soon__waiter *waiter, soon_future *future);
+};
+
+/* A callback, by whom it is run. Owned by the registration until it was run or removed. */
+enum soon__callback_kind {
+    SOON__CALLBACK_INTERNAL, /* library code: before all others, on the completing thread, runs no user code */
+    SOON__CALLBACK_USER,     /* on the completing thread, or where its sink sends it */
+    SOON__CALLBACK_POSTED,   /* `deliver` posts it to a loop, which runs it later */
+};
+struct soon__callback {
+    struct soon__callback *next;
+    enum soon__callback_kind kind;
+    bool delivered; /* POSTED: with its loop now; soon__callback_claim() decides who runs or drops it */
+    soon_done_fn fn;
+    void *data;
+    /* USER and INTERNAL: called with the node after it was taken off and before fn runs, to free it; NULL: embedded, nothing to
+     * do. */
+    void (*release)(struct soon__callback *callback);
+    /* POSTED: takes the node to its loop; the future has one reference more, which goes with it. */
+    void (*deliver)(struct soon__callback *callback, soon_future *future);
+    /* POSTED: a remove has taken it back, before (delivered false) or after it went to its loop. Runs outside LOCK. */
+    void (*removed)(struct soon__callback *callback, soon_future *future, bool delivered);
+};
+
+struct soon_future {
+    _Atomic uint32_t word;
+    uint32_t generation;   /* of the process that made it */
+    _Atomic uint64_t refs; /* readers in the upper half, the library's own in the lower */
+    const struct soon__class *class;
+    union {
+        struct soon__waiter *waiters; /* under LOCK, until final */
+        soon_future *link;            /* afterwards: in a list of struct soon__thread */
+    };
+    /* Under LOCK: the last of a ring. Internal ones first; then users' in order of registration; those delivered last. */
+    struct soon__callback *callbacks;
+    /* The outcome: written by who won COMPLETING, read after a final state. */
+    struct soon__error *error; /* NULL: succeeded */
+    const void *result;
+    size_t result_size;
+    soon_buffer *payload;
+    struct soon_progress progress; /* under LOCK */
+};
+
+/* One reader's reference and `library` of the library's own. */
+void soon__future_init(soon_future *future, const struct soon__class *class, uint32_t readers, uint32_t library);
+void soon__future_fini(soon_future *future); /* in destroy: outcome, unhandled-error hook */
+soon_future *soon__future_ref(soon_future *future); /* a reference of the library's own */
+void soon__future_unref(soon_future *future);
+void soon__future_destroy(soon_future *future); /* has no references left */
+void soon__future_settle(soon_future *future);  /* see soon__thread.sink */
+
+static inline uint32_t soon__future_word(const soon_future *future)
+{
+    /* Acquire: pairs with the release that publishes the outcome, so a final state makes it readable. */
+    return atomic_load_explicit(&((soon_future *)future)->word, memory_order_acquire);
+}
+static inline bool soon__word_final(uint32_t word)
+{
+    return (word & SOON__STATE) >= SOON__FINISHED;
+}
+
+/* A future of the process before a fork: the threads that could finish it are not here. */
+bool soon__future_is_foreign(const soon_future *future);
+
+/* Lists of futures that are done, or without references: linked through themselves. */
+static inline void soon__future_list_push(struct soon__future_list *list, soon_future *future)
+{
+    future->link = NULL;
+    if (list->tail)
+        list->tail->link = future;
+    else
+        list->head = future;
+    list->tail = future;
+}
+static inline soon_future *soon__future_list_pop(struct soon__future_list *list)
+{
+    soon_future *future = list->head;
+
+    if (future) {
+        list->head = future->link;
+        if (!list->head)
+            list->tail = NULL;
+    }
+    return future;
+}
+
+/* LOCK, for the files of the future itself. No user code under it; a pool's mutex may be taken under it, not the other way. */
+void soon__future_lock(soon_future *future);
+void soon__future_unlock(soon_future *future);
+bool soon__future_lock_unfinished(soon_future *future); /* false, and not locked: it is final, or foreign */
+void soon__future_set_bits(soon_future *future, uint32_t bits);
+void soon__callbacks_order_locked(soon_future *future); /* internal continuations: into the order of registration */
+
+bool soon__future_start(soon_future *future); /* PENDING -> RUNNING; false: it is over already */
+
+/* The right to write the outcome. False: somebody else has, or had, it. The winner fills error, or result, result_size and
+ * payload, then publishes. */
+bool soon__future_claim(soon_future *future);
+/* Stores the final state, wakes waiters, runs callbacks. `state` is SOON__FINISHED or SOON__CANCELLED. The caller holds a
+ * reference. Allocates nothing. */
+void soon__future_publish(soon_future *future, uint32_t state);
+void soon__future_publish_bytes(soon_future *future, void *data, size_t size, bool on_heap); /* FINISHED with this result */
+
+/* The same in two halves: all but the callbacks; true: then soon__future_run_callbacks(), which has a reference. */
+bool soon__future_publish_quietly(soon_future *future, uint32_t state);
+void soon__future_run_callbacks(soon_future *future);
+
+/* claim, fill, publish. error: takes the reference. False: it was done already (the reference is dropped). */
+bool soon__future_fail(soon_future *future, struct soon__error *error);
+bool soon__future_finish_cancelled(soon_future *future, struct soon__error *error);
+/* Gives `future` the outcome of `source`, which is done and which it keeps a reference of (bytes are lent on). */
+bool soon__future_adopt(soon_future *future, soon_future *source);
+
+/* The error of a done future, NULL if it succeeded; counts as having looked. */
+struct soon__error *soon__future_failure(soon_future *future);
+
+/* Under LOCK. False: it is final (or belongs to the parent of a fork), nothing was registered. */
+bool soon__future_add_waiter(soon_future *future, struct soon__waiter *waiter);
+/* After this nobody touches the waiter. */
+void soon__future_remove_waiter(soon_future *future, struct soon__waiter *waiter);
+/* 1: registered; 0: the future is done, nothing registered; SOON_EFORKED. */
+int soon__future_add_callback(soon_future *future, struct soon__callback *callback);
+/* Loop thread, before running a delivered callback: false if it was removed meanwhile. Takes it off the future. */
+bool soon__callback_claim(struct soon__callback *callback, soon_future *future);
+
+/* Blocks until it is done or `deadline`, helping as the thread's worker can. 0, -ETIMEDOUT, SOON_EDEADLK, SOON_EFORKED. */
+int soon__future_await(soon_future *future, int64_t deadline);
+
+void soon__future_set_progress(soon_future *future, uint64_t done, uint64_t total);
+
+/* Takes the buffer if true; false: it is done. */
+bool soon__future_set_payload(soon_future *future, soon_buffer *payload);
+
+/* A future that is done with an error, and one reader's reference. The immortal one if there is no memory. */
+soon_future *soon__future_new_failed(int code, const char *function, const char *label);
+soon_future *soon__future_nomem(void);
+static inline bool soon__future_is_immortal(const soon_future *future)
+{
+    return future->class->immortal;
+}
+
+/* What must finish before this unfinished future can: a reference, or NULL. */
+soon_future *soon__future_source(soon_future *future);
+
+const void *soon__future_function(const soon_future *future); /* see soon__class.function */
+
+/* For tests: how many blocks are alive. */
+size_t soon__futures_alive(void);
+
+#endif

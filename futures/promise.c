@@ -1,0 +1,235 @@
+/*
+ * promise.c - futures that their maker resolves.
+ *
+ * The maker's reference is one of the library's own. Hooks run between pin and unpin; freeing the promise waits until no
+ * other thread is inside one, so that what their `data` points to may go right after it.
+ */
+#include "promise_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct promise {
+    soon_promise base; /* first; the future is first in it */
+    soon_promise_hooks hooks;
+    _Atomic uint32_t pins;
+};
+
+static struct promise *of_future(const soon_future *future)
+{
+    return (struct promise *)future;
+}
+
+static void destroy(soon_future *future)
+{
+    soon__future_fini(future);
+    free(future);
+}
+
+static void *pin(soon_future *future)
+{
+    /* Relaxed: LOCK orders it before the final state, which soon_promise_free() has seen when it looks. */
+    atomic_fetch_add_explicit(&of_future(future)->pins, 1, memory_order_relaxed);
+    return of_future(future);
+}
+
+static void unpin(void *owner)
+{
+    struct promise *promise = owner;
+
+    /* Release the hook's work; pairs with the acquire in wait_for_hooks(). The reader's reference keeps the block. */
+    atomic_fetch_sub_explicit(&promise->pins, 1, memory_order_release);
+    soon__unpark_all(&promise->pins);
+}
+
+static void cancelled(soon_future *future, void *owner, bool taken)
+{
+    struct promise *promise = owner;
+    struct soon__thread *self = soon__thread_self();
+    struct soon__frame frame = {.below = self->frames, .future = future};
+
+    (void)taken;
+    if (!promise->hooks.on_cancel)
+        return;
+    self->frames = &frame;
+    promise->hooks.on_cancel(&promise->base, promise->hooks.data);
+    self->frames = frame.below;
+}
+
+static int kill_running(soon_future *future, void *owner)
+{
+    struct promise *promise = owner;
+    struct soon__thread *self = soon__thread_self();
+    struct soon__frame frame = {.below = self->frames, .future = future};
+    int rc;
+
+    if (!promise->hooks.on_kill)
+        return -ENOTSUP;
+    self->frames = &frame;
+    rc = promise->hooks.on_kill(&promise->base, promise->hooks.data);
+    self->frames = frame.below;
+    return rc;
+}
+
+static const struct soon__class promise_class = {
+    .destroy = destroy, .pin = pin, .unpin = unpin, .cancelled = cancelled, .kill = kill_running};
+
+int soon_promise_new(soon_promise **ret, const soon_promise_hooks *hooks)
+{
+    struct promise *promise;
+
+    if (!ret)
+        return -EINVAL;
+    promise = malloc(sizeof *promise);
+    if (!promise)
+        return -ENOMEM;
+    soon__future_init(&promise->base.future, &promise_class, 0, 1);
+    promise->hooks = hooks ? *hooks : (soon_promise_hooks){0};
+    atomic_init(&promise->pins, 0);
+    *ret = &promise->base;
+    return 0;
+}
+
+soon_future *soon_promise_future(soon_promise *promise)
+{
+    return soon__check(promise, "soon_promise_future: NULL") ? soon_future_ref(&promise->future) : soon__future_nomem();
+}
+
+/* Those that this thread is inside of do not count: a hook may free its own promise. */
+static void wait_for_hooks(struct promise *promise)
+{
+    uint32_t pins, mine = 0;
+
+    for (struct soon__frame *frame = soon__thread_self()->frames; frame; frame = frame->below)
+        mine += frame->future == &promise->base.future;
+    while ((pins = atomic_load_explicit(&promise->pins, memory_order_acquire)) > mine)
+        soon__park(&promise->pins, pins, SOON__NEVER);
+}
+
+void soon_promise_free(soon_promise *promise)
+{
+    if (!promise || !soon__check(promise->future.class == &promise_class, "soon_promise_free: a call's promise"))
+        return;
+    soon__future_fail(&promise->future, soon__error_static(SOON_EABANDONED));
+    wait_for_hooks((struct promise *)promise);
+    soon__future_unref(&promise->future);
+}
+
+int soon_promise_set_running(soon_promise *promise)
+{
+    uint32_t word;
+
+    if (!promise)
+        return -EINVAL;
+    word = soon__future_word(&promise->future);
+    /* Asked to end before it began, by a reader whose cancel could not take it back. */
+    if ((word & SOON__STATE) == SOON__PENDING && (word & SOON__CANCEL_REQUESTED) &&
+        soon__future_finish_cancelled(&promise->future, &soon__error_cancelled))
+        return -ECANCELED;
+    if (soon__future_start(&promise->future))
+        return 0;
+    return (soon__future_word(&promise->future) & SOON__STATE) == SOON__CANCELLED ? -ECANCELED : SOON_EINVALIDSTATE;
+}
+
+int soon_promise_set_result(soon_promise *promise, const void *data, size_t size)
+{
+    void *copy = NULL;
+
+    if (!promise || (!data && size))
+        return -EINVAL;
+    if (soon__word_final(soon__future_word(&promise->future)))
+        return SOON_EINVALIDSTATE;
+    if (size) {
+        copy = malloc(size);
+        if (!copy)
+            return -ENOMEM;
+        memcpy(copy, data, size);
+    }
+    if (!soon__future_claim(&promise->future)) {
+        free(copy);
+        return SOON_EINVALIDSTATE;
+    }
+    soon__future_publish_bytes(&promise->future, copy, size, true);
+    return 0;
+}
+
+int soon_promise_set_payload(soon_promise *promise, soon_buffer *buffer)
+{
+    if (!promise || !buffer) {
+        soon_buffer_unref(buffer);
+        return -EINVAL;
+    }
+    if (soon__future_set_payload(&promise->future, buffer))
+        return 0;
+    soon_buffer_unref(buffer);
+    return SOON_EINVALIDSTATE;
+}
+
+static int fail(soon_promise *promise, struct soon__error *error)
+{
+    return soon__future_fail(&promise->future, error) ? 0 : SOON_EINVALIDSTATE;
+}
+
+static bool has_started(const soon_promise *promise)
+{
+    uint32_t state = soon__future_word(&promise->future) & SOON__STATE;
+
+    return state == SOON__RUNNING || state == SOON__COMPLETING_RUNNING;
+}
+
+/* One of our codes says what happened to the task; any other number is the exception of the task. */
+static bool is_our_code(int code)
+{
+    return code <= SOON_ERAISED && soon__error_static(code);
+}
+
+int soon_promise_set_exception(soon_promise *promise, int code, const char *format, ...)
+{
+    soon_error fields = {.code = is_our_code(code) ? code : SOON_ERAISED, .raised = code};
+    struct soon__error *error;
+    va_list args;
+
+    if (!promise || code == 0)
+        return -EINVAL;
+    if (fields.code == code)
+        fields.raised = 0;
+    fields.started = has_started(promise);
+    va_start(args, format);
+    error = soon__error_new(&fields, format, args);
+    va_end(args);
+    return fail(promise, error);
+}
+
+int soon_promise_set_error(soon_promise *promise, const soon_error *error)
+{
+    if (!promise || !error || error->code >= 0)
+        return -EINVAL;
+    return fail(promise, soon__error_newf(error, error->message ? "%s" : NULL, error->message));
+}
+
+int soon_promise_set_cancelled(soon_promise *promise)
+{
+    if (!promise)
+        return -EINVAL;
+    return soon__future_finish_cancelled(&promise->future, has_started(promise) ? &soon__error_cancelled_running
+                                                                                : &soon__error_cancelled)
+               ? 0
+               : SOON_EINVALIDSTATE;
+}
+
+void soon_promise_set_progress(soon_promise *promise, uint64_t done, uint64_t total)
+{
+    if (soon__check(promise, "soon_promise_set_progress: NULL"))
+        soon__future_set_progress(&promise->future, done, total);
+}
+
+bool soon_promise_cancel_requested(const soon_promise *promise)
+{
+    uint32_t word;
+
+    if (!soon__check(promise, "soon_promise_cancel_requested: NULL"))
+        return false;
+    word = soon__future_word(&promise->future);
+    return (word & SOON__CANCEL_REQUESTED) || (word & SOON__STATE) == SOON__CANCELLED;
+}

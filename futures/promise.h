@@ -1,0 +1,129 @@
+/**
+ * @file promise.h
+ * The promise: the maker's half of an outcome, for who writes executors or adapts other sources of results.
+ *
+ * The maker resolves it once: by a result, an error, or as cancelled. A reader may cancel the future first; then the
+ * promise is resolved, and what the maker sets comes too late (SOON_EINVALIDSTATE). Each setter may be called by any
+ * thread.
+ */
+#ifndef SOON_FUTURES_PROMISE_H
+#define SOON_FUTURES_PROMISE_H
+
+#include "future.h"
+
+#include <stdarg.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** The maker's handle for an outcome. One owner. */
+typedef struct soon_promise soon_promise;
+
+/**
+ * What the maker wants to hear of its readers. Each may be NULL. They run on the reader's thread, outside all locks,
+ * and may come when the promise has just been resolved.
+ */
+typedef struct soon_promise_hooks {
+    /**
+     * A reader called cancel: the future is CANCELLED now if it was pending; if it runs, the maker is asked to end
+     * it, each time.
+     */
+    void (*on_cancel)(soon_promise *promise, void *data);
+    /**
+     * A reader wants it ended by force: 0 (then resolve it with SOON_EKILLED), or a negative code, which the reader
+     * gets. NULL: -ENOTSUP.
+     */
+    int (*on_kill)(soon_promise *promise, void *data);
+    void *data; /**< for both; lent as long as the promise lives */
+} soon_promise_hooks;
+
+/**
+ * Makes a promise, with a pending future.
+ *
+ * Ownership: the caller owns the promise until soon_promise_free(). `hooks` (NULL: none) is copied.
+ * Threads: any thread. Returns: 0 and sets `*ret`; -EINVAL; -ENOMEM; and leaves it alone.
+ *
+ * As Future() in Python's concurrent.futures, which is both halves in one.
+ */
+SOON_API int soon_promise_new(soon_promise **ret, const soon_promise_hooks *hooks);
+
+/** Its future: a new reference, which the caller owns and which may outlive the promise. Never NULL. Any thread. */
+SOON_API soon_future *soon_promise_future(soon_promise *promise);
+
+/**
+ * Frees the promise; NULL is allowed. Unresolved, its readers get SOON_EABANDONED. Hooks that are running on another
+ * thread are waited for.
+ *
+ * Threads: one thread, after every other use of the promise; its own hooks may do it. Not for the promise of a call:
+ * soon_call_free().
+ */
+SOON_API void soon_promise_free(soon_promise *promise);
+
+/**
+ * The work begins: from now on a cancel is only a request. Not needed: a pending one may be resolved too.
+ *
+ * Threads: any thread. Never blocks.
+ * Returns: 0; -ECANCELED: a reader was first, do not begin; SOON_EINVALIDSTATE: it runs or has finished; -EINVAL.
+ *
+ * As Future.set_running_or_notify_cancel() in Python's concurrent.futures.
+ */
+SOON_API int soon_promise_set_running(soon_promise *promise);
+
+/**
+ * Finishes it with a copy of these bytes; NULL with size 0: no bytes.
+ *
+ * Threads: any thread; waiters are woken and callbacks run here. Returns: 0; SOON_EINVALIDSTATE: it is done already;
+ * -ENOMEM: it is not done; -EINVAL.
+ *
+ * As Future.set_result(result) in Python's concurrent.futures.
+ */
+SOON_API int soon_promise_set_result(soon_promise *promise, const void *data, size_t size);
+
+/**
+ * The buffer that goes with the result: soon_future_payload(). Before soon_promise_set_result(); a later one replaces
+ * it.
+ *
+ * Ownership: takes the buffer, always.
+ * Threads: one at a time, before it is resolved. Returns: 0; SOON_EINVALIDSTATE: it is done already; -EINVAL.
+ */
+SOON_API int soon_promise_set_payload(soon_promise *promise, soon_buffer *buffer);
+
+/**
+ * Fails it, with the formatted text, in one line, as its message (NULL: the text of `code`). A code of the library's
+ * own, such as SOON_EKILLED, is the error's code; any other number is what the work has raised: the error is
+ * SOON_ERAISED with `code` as `raised`, as from soon_raise(). Without memory for the message the error is -ENOMEM.
+ *
+ * Threads: any thread; waiters are woken and callbacks run here.
+ * Returns: 0; SOON_EINVALIDSTATE: it is done already; -EINVAL, also for code 0.
+ *
+ * As Future.set_exception(exception) in Python's concurrent.futures.
+ */
+SOON_API int soon_promise_set_exception(soon_promise *promise, int code, const char *format, ...) SOON_PRINTF(3, 4);
+
+/**
+ * Fails it with a copy of `error`, its code as it is. To pass on what another future failed with.
+ *
+ * Threads: any thread; waiters are woken and callbacks run here.
+ * Returns: 0; SOON_EINVALIDSTATE: it is done already; -EINVAL: NULL, or a code that is not negative.
+ */
+SOON_API int soon_promise_set_error(soon_promise *promise, const soon_error *error);
+
+/**
+ * Ends it as CANCELLED: the running work gave in to a request.
+ *
+ * Threads: any thread; waiters are woken and callbacks run here.
+ * Returns: 0; SOON_EINVALIDSTATE: it is done already; -EINVAL.
+ */
+SOON_API int soon_promise_set_cancelled(soon_promise *promise);
+
+/** What soon_future_progress() shows from now on. Any thread. Ignored once it is done. */
+SOON_API void soon_promise_set_progress(soon_promise *promise, uint64_t done, uint64_t total);
+
+/** A reader has cancelled it. If it runs: clean up and call soon_promise_set_cancelled(). Any thread. */
+SOON_API bool soon_promise_cancel_requested(const soon_promise *promise);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

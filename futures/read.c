@@ -1,0 +1,286 @@
+/*
+ * read.c - the reader's half: waiting, the outcome, and what can be seen before there is one.
+ */
+#include "future_internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+/*
+ * Waiting
+ */
+
+soon_future *soon__future_source(soon_future *future)
+{
+    soon_future *source = NULL;
+
+    if (!future->class->source || !soon__future_lock_unfinished(future))
+        return NULL;
+    source = future->class->source(future);
+    if (source)
+        soon__future_ref(source);
+    soon__future_unlock(future);
+    return source;
+}
+
+/* Sleeps until the word changes, `deadline`, or for no reason. */
+static void park_on(soon_future *future, int64_t deadline)
+{
+    uint32_t word = atomic_load_explicit(&future->word, memory_order_relaxed);
+
+    if (soon__word_final(word))
+        return;
+    /* I6. Relaxed: the futex call compares the word again. */
+    if (!(word & SOON__PARKED) &&
+        !atomic_compare_exchange_strong_explicit(&future->word, &word, word | SOON__PARKED, memory_order_relaxed,
+                                                 memory_order_relaxed))
+        return;
+    soon__park(&future->word, word | SOON__PARKED, deadline);
+}
+
+/* A wait with an end may not run a task here: it could take longer than the time it has. */
+static int help_or_park(soon_future *future, int64_t deadline)
+{
+    struct soon__thread *self = soon__thread_self();
+    bool may_run = deadline == SOON__NEVER;
+    int rc = 0;
+
+    if (may_run && future->class->help && future->class->help(future))
+        return 0;
+    if (self->parking)
+        rc = self->parking->help(self->worker, may_run ? future : NULL);
+    if (rc)
+        return rc < 0 ? rc : 0;
+    park_on(future, deadline);
+    soon__thread_after_park();
+    return 0;
+}
+
+int soon__future_await(soon_future *future, int64_t deadline)
+{
+    while (!soon__word_final(soon__future_word(future))) {
+        int rc = 0;
+
+        if (soon__future_is_foreign(future))
+            return SOON_EFORKED;
+        rc = soon__deadline_check(deadline);
+        if (rc == 0 && soon__thread_is_inside(future))
+            rc = SOON_EDEADLK;
+        if (rc == 0)
+            rc = help_or_park(future, deadline);
+        if (rc < 0)
+            return soon__word_final(soon__future_word(future)) ? 0 : rc;
+    }
+    return 0;
+}
+
+int soon_future_wait(soon_future *future, int64_t timeout_ms)
+{
+    if (!future || timeout_ms < SOON_FOREVER)
+        return -EINVAL;
+    if (soon__word_final(soon__future_word(future)))
+        return 0;
+    return soon__future_await(future, soon__deadline(timeout_ms));
+}
+
+/*
+ * Reading
+ */
+
+int soon_future_result(soon_future *future, int64_t timeout_ms, soon_bytes *ret)
+{
+    struct soon__error *error;
+    int rc;
+
+    if (!ret)
+        return -EINVAL;
+    rc = soon_future_wait(future, timeout_ms);
+    if (rc < 0)
+        return rc;
+    error = soon__future_failure(future);
+    if (error)
+        return error->public.code;
+    *ret = (soon_bytes){.data = future->result, .size = future->result_size};
+    return 0;
+}
+
+int soon_future_read(soon_future *future, int64_t timeout_ms, void *ret, size_t size)
+{
+    soon_bytes bytes = {NULL, 0};
+    int rc;
+
+    if (!ret && size)
+        return -EINVAL;
+    rc = soon_future_result(future, timeout_ms, &bytes);
+    if (rc < 0)
+        return rc;
+    if (bytes.size != size)
+        return SOON_ETYPE;
+    if (size)
+        memcpy(ret, bytes.data, size);
+    return 0;
+}
+
+static soon_future *lender_of(const soon_future *future)
+{
+    soon_future *lender;
+
+    while (future->class->lender && (lender = future->class->lender(future)))
+        future = lender;
+    return (soon_future *)future;
+}
+
+const void *soon__future_function(const soon_future *future)
+{
+    const soon_future *shown = lender_of(future);
+
+    return shown->class->function ? shown->class->function(shown) : NULL;
+}
+
+int soon_future_take(soon_future *future, void *ret, size_t size)
+{
+    int rc = soon_future_read(future, SOON_FOREVER, ret, size);
+
+    if (rc == 0)
+        soon__future_set_bits(lender_of(future), SOON__TAKEN);
+    soon_future_unref(future);
+    return rc;
+}
+
+int soon_future_exception(soon_future *future, int64_t timeout_ms, const soon_error **ret)
+{
+    struct soon__error *error;
+    int rc;
+
+    if (!ret)
+        return -EINVAL;
+    rc = soon_future_wait(future, timeout_ms);
+    if (rc < 0)
+        return rc;
+    error = soon__future_failure(future);
+    if ((soon__future_word(future) & SOON__STATE) == SOON__CANCELLED)
+        return -ECANCELED;
+    *ret = error ? &error->public : NULL;
+    return 0;
+}
+
+static const soon_error no_error = {.message = "success", .function = "", .label = ""};
+static const soon_error not_done = {.message = "not done yet", .function = "", .label = ""};
+
+const soon_error *soon_future_error(const soon_future *future)
+{
+    struct soon__error *error;
+
+    if (!soon__check(future, "soon_future_error: NULL") || !soon__word_final(soon__future_word(future)))
+        return &not_done;
+    error = soon__future_failure((soon_future *)future);
+    return error ? &error->public : &no_error;
+}
+
+soon_buffer *soon_future_payload(soon_future *future)
+{
+    if (!soon__check(future, "soon_future_payload: NULL") || !soon__word_final(soon__future_word(future)))
+        return NULL;
+    return future->payload;
+}
+
+soon_state soon_future_state(const soon_future *future)
+{
+    if (!soon__check(future, "soon_future_state: NULL"))
+        return SOON_CANCELLED;
+    switch (soon__future_word(future) & SOON__STATE) {
+    case SOON__FINISHED:
+        return SOON_FINISHED;
+    case SOON__CANCELLED:
+        return SOON_CANCELLED;
+    case SOON__RUNNING:
+    case SOON__COMPLETING_RUNNING:
+        return SOON_RUNNING;
+    default:
+        break;
+    }
+    /* An unfinished one that shows another's outcome runs when that does, or has done. */
+    if (lender_of(future) != future && soon_future_state(lender_of(future)) != SOON_PENDING)
+        return SOON_RUNNING;
+    return SOON_PENDING;
+}
+
+bool soon_future_done(const soon_future *future)
+{
+    return soon__check(future, "soon_future_done: NULL") && soon__word_final(soon__future_word(future));
+}
+
+bool soon_future_running(const soon_future *future)
+{
+    return soon__check(future, "soon_future_running: NULL") && soon_future_state(future) == SOON_RUNNING;
+}
+
+bool soon_future_cancelled(const soon_future *future)
+{
+    return soon__check(future, "soon_future_cancelled: NULL") && soon_future_state(future) == SOON_CANCELLED;
+}
+
+bool soon_future_succeeded(const soon_future *future)
+{
+    return soon__check(future, "soon_future_succeeded: NULL") && soon__word_final(soon__future_word(future)) &&
+           !future->error;
+}
+
+void soon__future_set_progress(soon_future *future, uint64_t done, uint64_t total)
+{
+    if (!soon__future_lock_unfinished(future))
+        return;
+    future->progress = (soon_progress){.done = done, .total = total};
+    soon__future_unlock(future);
+}
+
+bool soon__future_set_payload(soon_future *future, soon_buffer *payload)
+{
+    soon_buffer *old;
+
+    if (!soon__future_lock_unfinished(future))
+        return false;
+    old = future->payload;
+    future->payload = payload;
+    soon__future_unlock(future);
+    soon_buffer_unref(old);
+    return true;
+}
+
+soon_progress soon_future_progress(const soon_future *future)
+{
+    soon_future *shown;
+    soon_progress progress;
+
+    if (!soon__check(future, "soon_future_progress: NULL"))
+        return (soon_progress){0, 0};
+    shown = lender_of(future);
+    if (shown->class->progress)
+        return shown->class->progress(shown);
+    if (soon__future_is_foreign(shown) || shown->class->immortal)
+        return shown->progress;
+    soon__future_lock(shown);
+    progress = shown->progress;
+    soon__future_unlock(shown);
+    return progress;
+}
+
+const char *soon_future_label(const soon_future *future)
+{
+    const soon_future *shown;
+
+    if (!soon__check(future, "soon_future_label: NULL"))
+        return "";
+    shown = lender_of(future);
+    return shown->class->label ? shown->class->label(shown) : "";
+}
+
+void *soon_future_data(const soon_future *future)
+{
+    const soon_future *shown;
+
+    if (!soon__check(future, "soon_future_data: NULL"))
+        return NULL;
+    shown = lender_of(future);
+    return shown->class->data ? shown->class->data(shown) : NULL;
+}

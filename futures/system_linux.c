@@ -1,0 +1,158 @@
+/*
+ * system_linux.c - parking on a futex, the monotonic clock, memory behind a memfd, and the count of forks.
+ */
+#include "system_internal.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+int64_t soon__clock_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+int64_t soon__deadline(int64_t timeout_ms)
+{
+    int64_t now, span;
+
+    if (timeout_ms < 0 || __builtin_mul_overflow(timeout_ms, (int64_t)1000000, &span))
+        return SOON__NEVER;
+    now = soon__clock_ns();
+    return __builtin_add_overflow(now, span, &now) ? SOON__NEVER : now;
+}
+
+int soon__deadline_check(int64_t deadline)
+{
+    return deadline != SOON__NEVER && soon__clock_ns() >= deadline ? -ETIMEDOUT : 0;
+}
+
+/* All futexes of this layer are private to the process. */
+void soon__park(_Atomic uint32_t *word, uint32_t expected, int64_t deadline)
+{
+    struct timespec until = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
+
+    /* The bitset form takes an absolute time of the monotonic clock, so that interrupted sleeps do not add up. */
+    syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, expected, deadline == SOON__NEVER ? NULL : &until, NULL,
+            FUTEX_BITSET_MATCH_ANY);
+}
+
+static void wake(_Atomic uint32_t *word, int count)
+{
+    int saved = errno; /* user code around a completion must not see ours */
+
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+    errno = saved;
+}
+
+void soon__unpark_one(_Atomic uint32_t *word)
+{
+    wake(word, 1);
+}
+
+void soon__unpark_all(_Atomic uint32_t *word)
+{
+    wake(word, INT32_MAX);
+}
+
+int soon__mappable_new(int *ret_fd, void **ret_data, size_t size)
+{
+    int fd, error;
+    void *data;
+
+    fd = memfd_create("soon-buffer", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0)
+        return -errno;
+    if (ftruncate(fd, (off_t)size) < 0)
+        goto fail;
+    data = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (data == MAP_FAILED)
+        goto fail;
+    *ret_fd = fd;
+    *ret_data = data;
+    return 0;
+
+fail:
+    error = errno;
+    close(fd);
+    return -error;
+}
+
+int soon__mappable_resize(int fd, void **data, size_t old_size, size_t size)
+{
+    void *moved;
+
+    if (size > old_size && ftruncate(fd, (off_t)size) < 0)
+        return -errno;
+    moved = mremap(*data, old_size, size, MREMAP_MAYMOVE);
+    if (moved == MAP_FAILED)
+        return -errno;
+    *data = moved;
+    if (size < old_size && ftruncate(fd, (off_t)size) < 0)
+        return 0; /* the tail stays allocated, unseen */
+    return 0;
+}
+
+void soon__mappable_free(int fd, void *data, size_t size)
+{
+    munmap(data, size);
+    close(fd);
+}
+
+/*
+ * Forks are counted in the child's atfork handler: getpid() at every call would cost a system call.
+ */
+static _Atomic uint32_t generation;
+static void (*at_fork_child[8])(void);
+static int at_fork_child_count;
+static pthread_mutex_t at_fork_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+uint32_t soon__generation(void)
+{
+    /* Relaxed: it changes only in a child that has one thread. */
+    return atomic_load_explicit(&generation, memory_order_relaxed);
+}
+
+static void before_fork(void)
+{
+    pthread_mutex_lock(&at_fork_mutex);
+}
+
+static void after_fork_in_parent(void)
+{
+    pthread_mutex_unlock(&at_fork_mutex);
+}
+
+static void after_fork_in_child(void)
+{
+    pthread_mutex_unlock(&at_fork_mutex);
+    atomic_fetch_add_explicit(&generation, 1, memory_order_relaxed);
+    for (int i = 0; i < at_fork_child_count; i++)
+        at_fork_child[i]();
+}
+
+__attribute__((constructor)) static void watch_forks(void)
+{
+    pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+int soon__at_fork_child(void (*fn)(void))
+{
+    int rc = -ENOMEM;
+
+    pthread_mutex_lock(&at_fork_mutex);
+    if (at_fork_child_count < (int)(sizeof at_fork_child / sizeof *at_fork_child)) {
+        at_fork_child[at_fork_child_count++] = fn;
+        rc = 0;
+    }
+    pthread_mutex_unlock(&at_fork_mutex);
+    return rc;
+}

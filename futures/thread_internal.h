@@ -1,0 +1,67 @@
+/*
+ * thread_internal.h - what the library knows about the calling thread: the tasks and callbacks on its stack, the callbacks
+ * that wait for their turn on it, and what to do before it parks.
+ *
+ * One record per thread, touched by its own thread only.
+ */
+#ifndef SOON_FUTURES_THREAD_INTERNAL_H
+#define SOON_FUTURES_THREAD_INTERNAL_H
+
+#include "future.h"
+
+/* One task or callback that runs on this thread's stack; frames nest. */
+struct soon__frame {
+    struct soon__frame *below;
+    const soon_future *future; /* a wait for it would wait for itself; NULL: none */
+    const void *executor;      /* whose task it is; NULL: a callback */
+};
+
+/* A list of futures, linked through them (soon_future.link). */
+struct soon__future_list {
+    soon_future *head, *tail;
+};
+
+/* What an executor's worker thread does when it must wait. All run on that thread. */
+struct soon__parking {
+    /* Something to do instead of parking until `awaited` is done (NULL: something else than one future)? 1: did some, look
+     * again; 0: nothing, park (then `parked` follows); SOON_EDEADLK: parking could never end. */
+    int (*help)(void *worker, soon_future *awaited);
+    void (*unparked)(void *worker); /* after each help() that returned 0 */
+};
+
+struct soon__thread {
+    struct soon__frame *frames; /* innermost first */
+    const struct soon__parking *parking;
+    void *worker;      /* for `parking` */
+    bool of_library;   /* the loop's or the callback thread: nothing may be joined here */
+    bool in_internals; /* this thread is draining `internals` further down its stack */
+    bool in_callbacks;
+    bool in_destroy;
+    struct soon__future_list doomed;    /* without references, while another is being destroyed further down */
+    struct soon__future_list internals; /* done futures whose internal continuations wait */
+    struct soon__future_list callbacks; /* done futures whose user callbacks wait; each holds a reference */
+    /* Not NULL: no user code on this thread. Takes a done future, with a reference, whose user callbacks are to run, or one
+     * without references, which is to be destroyed: soon__future_settle() on the thread it goes to. */
+    void (*sink)(soon_future *future);
+};
+
+struct soon__thread *soon__thread_self(void);
+
+/* Whether `future`, unfinished, can only be finished by what this thread's stack is in the middle of. */
+bool soon__thread_is_inside(const soon_future *future);
+bool soon__thread_in_executor(const void *executor); /* one of its tasks is on the stack */
+bool soon__thread_in_callback(void);                 /* a callback is */
+
+/* Around a task: a fresh queue for callbacks, so that what the task completes runs its callbacks at once. */
+struct soon__thread_saved {
+    bool in_internals, in_callbacks;
+    struct soon__future_list internals, callbacks;
+};
+void soon__thread_enter(struct soon__frame *frame, struct soon__thread_saved *ret_saved);
+void soon__thread_leave(struct soon__frame *frame, const struct soon__thread_saved *saved);
+
+/* Around any sleep that is not for one future: may start a spare worker. SOON_EDEADLK: do not sleep. */
+int soon__thread_before_park(void);
+void soon__thread_after_park(void);
+
+#endif
