@@ -1,0 +1,122 @@
+/*
+ * apply.c - soon_apply_async(): one call, with a callback for its result and one for its error.
+ *
+ *     inner: the call's future --done--> callback or error_callback --> outer: the caller's future takes over the
+ * outcome
+ *
+ * So one of the two callbacks has run before the outer future is done. It runs in a frame that names the outer one,
+ * which is how a wait for that inside it is told. A cancel of the outer one cancels the inner one, and nothing else:
+ * the outcome comes back the same way.
+ */
+#include "map_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct apply {
+    soon_future future; /* first; the outer one */
+    soon_future *inner; /* a reader's reference */
+    struct soon__callback done;
+    soon_value_fn callback;
+    soon_error_fn error_callback;
+    void *data;
+};
+
+static struct apply *of_future(const soon_future *future)
+{
+    return (struct apply *)future;
+}
+
+static void destroy(soon_future *future)
+{
+    soon_future_unref(of_future(future)->inner);
+    soon__future_fini(future);
+    free(future);
+}
+
+static bool take_back(soon_future *future, void *owner)
+{
+    (void)future;
+    (void)owner;
+    return false;
+}
+
+static void cancelled(soon_future *future, void *owner, bool taken)
+{
+    (void)owner;
+    (void)taken;
+    soon_future_cancel(of_future(future)->inner);
+}
+
+static int kill_inner(soon_future *future, void *owner)
+{
+    (void)owner;
+    return soon_future_kill(of_future(future)->inner);
+}
+
+static soon_future *inner(const soon_future *future)
+{
+    return of_future(future)->inner;
+}
+
+static int help(soon_future *future)
+{
+    return soon__help_pending(of_future(future)->inner);
+}
+
+static const struct soon__class apply_class = {.destroy = destroy,
+                                               .take_back = take_back,
+                                               .cancelled = cancelled,
+                                               .kill = kill_inner,
+                                               .help = help,
+                                               .source = inner,
+                                               .lender = inner};
+
+/* As a callback of `future`: a wait for it here would wait for itself. */
+static void call_back(const struct apply *apply, const soon_future *future, const struct soon__error *error)
+{
+    struct soon__thread *self = soon__thread_self();
+    struct soon__frame frame = {.below = self->frames, .future = future};
+
+    self->frames = &frame;
+    if (error && apply->error_callback)
+        apply->error_callback(&error->public, apply->data);
+    else if (!error && apply->callback)
+        apply->callback((soon_bytes){apply->inner->result, apply->inner->result_size}, apply->data);
+    self->frames = frame.below;
+}
+
+static void done(soon_future *call, void *data)
+{
+    struct apply *apply = data;
+
+    call_back(apply, &apply->future, call->error);
+    soon__future_adopt(&apply->future, call);
+    if (apply->error_callback)
+        soon__future_failure(&apply->future); /* it has been looked at */
+    soon__future_unref(&apply->future);
+}
+
+soon_future *soon_apply_async_bytes(soon_executor *executor, const soon_function *function, const void *arg,
+                                    size_t size, soon_value_fn callback, soon_error_fn error_callback, void *data)
+{
+    struct apply *apply = malloc(sizeof *apply);
+
+    if (!apply) {
+        struct apply on_stack = {.error_callback = error_callback, .data = data};
+
+        if (arg && function && function->free_arg && size == function->arg_size)
+            function->free_arg((void *)arg);
+        call_back(&on_stack, NULL, &soon__error_nomem);
+        return soon__future_nomem();
+    }
+    *apply = (struct apply){.done = {.kind = SOON__CALLBACK_USER, .fn = done, .data = apply},
+                            .callback = callback,
+                            .error_callback = error_callback,
+                            .data = data};
+    soon__future_init(&apply->future, &apply_class, 1, 1);
+    apply->inner = soon_submit_bytes(executor, function, arg, size, NULL);
+    if (soon__future_add_callback(apply->inner, &apply->done) <= 0)
+        done(apply->inner, apply);
+    return &apply->future;
+}

@@ -1,0 +1,334 @@
+/*
+ * call.c - the block of a submission: its making, its future's class, its end.
+ *
+ *     [ soon_call | argument, if small | result, if small and of fixed size ]   and `extra` beside it, if an option is set
+ *
+ * I1  One holder at a time ends a call, once: soon__call_end(). It releases what was given with it (argument, payload, the future
+ *     of a then) when the task has ended or will never start, not when the last reader lets go of the future.
+ * I2  The executor outlives its unfinished calls; a canceller pins it under the future's LOCK before it goes there.
+ */
+#include "call_internal.h"
+
+#include "executor_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { INLINE_MAX = 256, ALIGNMENT = 16 };
+
+static soon_call *of_future(const soon_future *future)
+{
+    return (soon_call *)future;
+}
+
+static size_t round_up(size_t size)
+{
+    return (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+}
+
+static void destroy(soon_future *future)
+{
+    soon_call *call = of_future(future);
+
+    if (call->function->free_result && !future->error && future->result &&
+        !(soon__future_word(future) & SOON__TAKEN))
+        call->function->free_result((void *)future->result);
+    soon__future_fini(future);
+    free(call->extra);
+    free(call);
+}
+
+static void *pin(soon_future *future)
+{
+    soon__executor_pin(of_future(future)->executor);
+    return of_future(future)->executor;
+}
+
+static void unpin(void *owner)
+{
+    soon__executor_unpin(owner);
+}
+
+static bool take_back(soon_future *future, void *owner)
+{
+    soon_executor *executor = owner;
+
+    if (soon__call_is_then(of_future(future)) && soon__then_take_back(of_future(future)))
+        return true;
+    return executor->klass.take_back && executor->klass.take_back(executor->self, of_future(future));
+}
+
+/* A then that was waiting: what it waited for, if that is pending. */
+static soon_future *also_cancel(soon_future *future)
+{
+    soon_call *call = of_future(future);
+
+    if (!soon__then_was_given_up(call) || soon_future_state(call->extra->first) != SOON_PENDING)
+        return NULL;
+    return soon__future_ref(call->extra->first);
+}
+
+static void taken_back(soon_future *future)
+{
+    soon_call *call = of_future(future);
+
+    if (soon__then_was_given_up(call))
+        soon__then_turn_is_over(call->executor);
+    soon__call_end(call);
+}
+
+static int kill_call(soon_future *future, void *owner)
+{
+    soon_executor *executor = owner;
+
+    if (!executor->klass.kill)
+        return -ENOTSUP;
+    if (soon_future_state(future) == SOON_PENDING && soon_future_cancel(future))
+        return 0;
+    return executor->klass.kill(executor->self, of_future(future));
+}
+
+static int help(soon_future *future)
+{
+    soon_call *call = of_future(future);
+
+    /* A thread that runs a task of this executor proves that it lives. */
+    return call->executor->klass.help && soon__thread_in_executor(call->executor) &&
+           call->executor->klass.help(call->executor->self, call);
+}
+
+static soon_future *source(const soon_future *future)
+{
+    soon_call *call = of_future(future);
+
+    return call->extra ? call->extra->first : NULL;
+}
+
+static const char *label(const soon_future *future)
+{
+    soon_call *call = of_future(future);
+
+    return call->extra && call->extra->options.label ? call->extra->options.label : "";
+}
+
+static void *data(const soon_future *future)
+{
+    soon_call *call = of_future(future);
+
+    return call->extra ? call->extra->options.data : NULL;
+}
+
+static const void *function(const soon_future *future)
+{
+    return of_future(future)->function;
+}
+
+static const struct soon__class call_class = {
+    .destroy = destroy,
+    .pin = pin,
+    .unpin = unpin,
+    .take_back = take_back,
+    .also_cancel = also_cancel,
+    .taken_back = taken_back,
+    .kill = kill_call,
+    .help = help,
+    .source = source,
+    .label = label,
+    .data = data,
+    .function = function,
+};
+
+soon_call *soon__call_of(const soon_future *future)
+{
+    return future->class == &call_class ? of_future(future) : NULL;
+}
+
+int soon_future_read_as(soon_future *future, const soon_function *wanted, int64_t timeout_ms, void *ret, size_t size)
+{
+    soon_bytes bytes;
+    int rc;
+
+    if (!wanted)
+        return -EINVAL;
+    rc = soon_future_result(future, timeout_ms, &bytes);
+    if (rc < 0)
+        return rc;
+    if (soon__future_function(future) != wanted)
+        return SOON_ETYPE;
+    return soon_future_read(future, 0, ret, size);
+}
+
+/*
+ * Making
+ */
+
+static bool needs_extra(const struct soon__call_params *params)
+{
+    const soon_submit_options *o = params->options;
+
+    return params->deferred || params->items ||
+           (o && (o->label || o->data || o->priority || o->retries || o->time_limit_ms || o->queue_limit_ms ||
+                  o->when_full || o->payload || o->on_done));
+}
+
+static int extra_new(struct soon__call_extra **ret, const struct soon__call_params *params)
+{
+    static const soon_submit_options defaults;
+    const soon_submit_options *options = params->options ? params->options : &defaults;
+    size_t label_size = options->label ? strlen(options->label) + 1 : 0;
+    struct soon__call_extra *extra = malloc(sizeof *extra + label_size);
+
+    if (!extra)
+        return -ENOMEM;
+    *extra = (struct soon__call_extra){.options = *options, .items = params->items};
+    if (options->label)
+        extra->options.label = memcpy(extra->text, options->label, label_size);
+    extra->queue_deadline = options->queue_limit_ms ? soon__deadline(options->queue_limit_ms) : SOON__NEVER;
+    *ret = extra;
+    return 0;
+}
+
+/* Registered before anybody can complete the future, so it cannot come too late. */
+static int set_on_done(soon_call *call)
+{
+    struct soon__call_extra *extra = call->extra;
+    struct soon__callback *callback = &extra->on_done.callback;
+    int rc = 0;
+
+    if (!extra->options.on_done)
+        return 0;
+    if (extra->options.on_done_loop) {
+        rc = soon__delivery_init(&extra->on_done, extra->options.on_done_loop, extra->options.on_done,
+                                 extra->options.on_done_data);
+        extra->on_done.embedded = true;
+    } else {
+        *callback = (struct soon__callback){
+            .kind = SOON__CALLBACK_USER, .fn = extra->options.on_done, .data = extra->options.on_done_data};
+    }
+    if (rc < 0)
+        return rc;
+    extra->has_on_done = true;
+    soon__future_add_callback(soon__call_future(call), callback);
+    return 0;
+}
+
+static int set_arg(soon_call *call, const struct soon__call_params *params, void *small)
+{
+    size_t size = params->data ? params->size : params->function->arg_size;
+    void *copy = small;
+
+    call->arg_size = size;
+    if (params->deferred || params->items) {
+        call->arg_is_lent = true;
+        call->arg = params->items ? params->items->args : NULL;
+        return 0;
+    }
+    if (size > INLINE_MAX) {
+        copy = malloc(size);
+        if (!copy)
+            return -ENOMEM;
+        call->arg_on_heap = true;
+    }
+    call->arg = copy;
+    if (params->data)
+        memcpy(copy, params->data, size);
+    else
+        memset(copy, 0, size);
+    return 0;
+}
+
+int soon__call_new(soon_call **ret, const struct soon__call_params *params)
+{
+    bool lent = params->deferred || params->items;
+    size_t size = params->data ? params->size : params->function->arg_size;
+    size_t arg_space = lent || size > INLINE_MAX ? 0 : round_up(size);
+    size_t result_size = params->items ? 0 : params->function->result_size;
+    char *block = malloc(round_up(sizeof(soon_call)) + arg_space + (result_size <= INLINE_MAX ? result_size : 0));
+    soon_call *call = (soon_call *)block;
+    int rc;
+
+    if (!block)
+        return -ENOMEM;
+    *call = (soon_call){.function = params->function, .executor = params->executor};
+    soon__future_init(soon__call_future(call), &call_class, 1, 1);
+    if (result_size && result_size <= INLINE_MAX)
+        call->space = block + round_up(sizeof(soon_call)) + arg_space;
+    rc = set_arg(call, params, block + round_up(sizeof(soon_call)));
+    if (rc == 0 && needs_extra(params))
+        rc = extra_new(&call->extra, params);
+    if (rc == 0 && call->extra)
+        rc = set_on_done(call);
+    if (rc < 0) {
+        soon__call_discard(call);
+        return rc;
+    }
+    *ret = call;
+    return 0;
+}
+
+void soon__call_discard(soon_call *call)
+{
+    if (call->extra && call->extra->has_on_done && call->extra->options.on_done_loop)
+        soon__delivery_drop(&call->extra->on_done);
+    if (call->arg_on_heap)
+        free((void *)call->arg);
+    soon__future_fini(soon__call_future(call));
+    free(call->extra);
+    free(call);
+}
+
+/*
+ * The end
+ */
+
+static void end(soon_call *call)
+{
+    soon_future *first = call->extra ? call->extra->first : NULL;
+
+    if (call->function->free_arg && !call->arg_is_lent)
+        call->function->free_arg((void *)call->arg);
+    if (call->arg_on_heap)
+        free((void *)call->arg);
+    if (call->extra)
+        soon_buffer_unref(call->extra->options.payload);
+    if (first)
+        soon__future_unref(first);
+    soon__future_unref(soon__call_future(call));
+}
+
+static void end_job(struct soon__job *job)
+{
+    end((soon_call *)((char *)job - offsetof(soon_call, job)));
+}
+
+void soon__call_end(soon_call *call)
+{
+    /* Releasing is user code. */
+    if (soon__library_on_loop()) {
+        call->job.run = end_job;
+        soon__library_callbacks_post(&call->job);
+    } else {
+        end(call);
+    }
+}
+
+void soon__call_fail(soon_call *call, struct soon__error *error)
+{
+    soon__future_fail(soon__call_future(call), error);
+    soon__call_end(call);
+}
+
+void soon__call_cancel(soon_call *call)
+{
+    soon__future_finish_cancelled(soon__call_future(call), &soon__error_cancelled);
+    soon__call_end(call);
+}
+
+struct soon__error *soon__call_error(const soon_call *call, int code, const char *text)
+{
+    soon_error fields = {
+        .code = code, .function = call->function->name, .label = label(&call->promise.future)};
+
+    return soon__error_newf(&fields, text ? "%s" : NULL, text);
+}

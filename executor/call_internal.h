@@ -1,0 +1,137 @@
+/*
+ * call_internal.h - one submission: a function, its argument and its future, in one block.
+ *
+ * A call belongs to one holder at a time: who makes it, then the executor that took it (its queue, its worker), then who
+ * ends it: soon__call_end() releases the argument and gives back the library's reference. The future in it may live on.
+ */
+#ifndef SOON_EXECUTOR_CALL_INTERNAL_H
+#define SOON_EXECUTOR_CALL_INTERNAL_H
+
+#include "../futures/future_internal.h"
+#include "../futures/promise_internal.h"
+#include "custom.h"
+#include "heap_internal.h"
+#include "library_loop_internal.h"
+#include "loop_internal.h"
+
+/* What became of a body: filled by the run, moved into a future (or an item of a map). */
+struct soon__outcome {
+    struct soon__error *error; /* NULL: it succeeded */
+    bool cancelled;            /* with an error: the task gave in to a cancel request */
+    void *result;
+    size_t result_size;
+    bool result_on_heap; /* malloc'ed; else in memory that was given to the run */
+    soon_buffer *payload;
+};
+
+/* Several items in one call: a chunk of a map. Lent to the call until it has ended. */
+struct soon__items {
+    size_t count;
+    const void *args; /* count * arg_size bytes, lent */
+    void *results;    /* count * result_size bytes to write to; NULL: done() gets each in heap memory */
+    /* Called by the run, in order, one at a time, on the worker. */
+    bool (*wanted)(struct soon__items *items, size_t index); /* false: do not start it; done() is not called */
+    void (*done)(struct soon__items *items, size_t index, struct soon__outcome *outcome); /* takes what is in it */
+};
+
+/* What few calls need; allocated with the first option that is set. */
+struct soon__call_extra {
+    soon_submit_options options; /* label points into `text` */
+    int64_t queue_deadline;      /* SOON__NEVER: none */
+    struct soon__heap_node by_priority, by_deadline; /* the pool's queue's, as is the next */
+    soon_call *call;
+    struct soon__delivery on_done;
+    bool has_on_done;
+    soon_future *first; /* of a then: what it waits for, then what its argument lies in; a reference */
+    struct soon__callback on_first;
+    struct soon__items *items;
+    char text[];
+};
+
+/* Where a then stands. Who moves it from WAITING ends its turn. */
+enum soon__deferred {
+    SOON__DEFERRED_NOT,      /* no then, or its first is done and it went to the executor */
+    SOON__DEFERRED_WAITING,  /* for its first */
+    SOON__DEFERRED_GIVEN_UP, /* cancelled before that */
+};
+
+struct soon_call {
+    struct soon_promise promise; /* first; the future is first in that */
+    const soon_function *function;
+    soon_executor *executor;
+    union {
+        struct {
+            soon_call *next, *previous; /* in the list of who holds it */
+        };
+        struct soon__job job; /* on its way to the callback thread */
+    };
+    const void *arg;
+    size_t arg_size;
+    struct soon__call_extra *extra; /* NULL: all defaults */
+    void *space;        /* in the block, for a small result of fixed size; NULL: none */
+    _Atomic uint8_t deferred; /* enum soon__deferred */
+    bool queued;        /* under the mutex of the pool that has it */
+    bool exempt;        /* the queue's bound does not apply */
+    bool arg_on_heap;   /* malloc'ed */
+    bool arg_is_lent;   /* somebody else's: not released */
+};
+
+static inline soon_future *soon__call_future(soon_call *call)
+{
+    return &call->promise.future;
+}
+/* The call behind a future; NULL if it is of another class. */
+soon_call *soon__call_of(const soon_future *future);
+
+/* How a call is made. */
+struct soon__call_params {
+    soon_executor *executor;
+    const soon_function *function;
+    const void *data; /* copied; NULL with size 0: zeroes */
+    size_t size;
+    const soon_submit_options *options; /* checked already; NULL: defaults. Its payload is not taken before success */
+    bool deferred;                      /* a then: no argument yet, `extra` there */
+    struct soon__items *items;          /* instead of data */
+};
+/* References: one of the reader, one of the library. 0, -ENOMEM, SOON_ESHUTDOWN (on_done_loop); nothing taken then. */
+int soon__call_new(soon_call **ret, const struct soon__call_params *params);
+
+static inline bool soon__call_is_then(const soon_call *call)
+{
+    return call->extra && call->extra->on_first.fn;
+}
+static inline bool soon__then_was_given_up(const soon_call *call)
+{
+    /* Relaxed: asked by the thread that gave it up, or after it went to the executor. */
+    return atomic_load_explicit(&call->deferred, memory_order_relaxed) == SOON__DEFERRED_GIVEN_UP;
+}
+
+/* A worker's local value, as soon_task_local() sees it. */
+struct soon__local {
+    void *value;
+    soon_free_fn release;
+};
+
+/* Runs it on this thread and ends it. `local` NULL: none. `counted` (may be NULL) hears of the outcome before anybody else does,
+ * so that who has seen a result finds it in the stats. */
+struct soon__run_hooks {
+    void (*counted)(void *data, const struct soon__outcome *outcome);
+    void *data;
+};
+void soon__call_run(soon_call *call, struct soon__local *local, const struct soon__run_hooks *hooks);
+/* Runs an initializer: no future. NULL, or why it failed (a reference). */
+struct soon__error *soon__initializer_run(soon_executor *executor, const soon_function *function, const void *arg,
+                                          struct soon__local *local);
+
+/* Ends a call whose future is done: releases argument and reference. On the library's loop thread that is done by the
+ * callback thread. */
+void soon__call_end(soon_call *call);
+/* For one that was never taken by anybody: frees all, releases nothing of what was given, runs nothing. */
+void soon__call_discard(soon_call *call);
+/* Fails it with `error` (takes the reference) or cancels it, then ends it. */
+void soon__call_fail(soon_call *call, struct soon__error *error);
+void soon__call_cancel(soon_call *call);
+/* An error with the call's function and label. */
+struct soon__error *soon__call_error(const soon_call *call, int code, const char *text);
+
+#endif

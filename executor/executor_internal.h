@@ -1,0 +1,77 @@
+/*
+ * executor_internal.h - what every executor has in common, whoever wrote it: closing, thens, pins, the future of its end.
+ */
+#ifndef SOON_EXECUTOR_EXECUTOR_INTERNAL_H
+#define SOON_EXECUTOR_EXECUTOR_INTERNAL_H
+
+#include "call_internal.h"
+
+#include <pthread.h>
+
+/* What the library's own pools do beyond the public class. */
+struct soon__executor_extra {
+    int (*boot)(void *self, int64_t deadline);
+    struct soon__error *(*reason)(void *self); /* why it is broken; a reference */
+    /* A task that found the queue full has run on its submitter's thread; as soon__run_hooks.counted. */
+    void (*counted_here)(void *self, const struct soon__outcome *outcome);
+    size_t (*width)(void *self);               /* how many workers it may have */
+    bool takes_items;                          /* a call may have `items` with a count above 1 */
+};
+
+struct soon_executor {
+    soon_executor_class klass;
+    void *self;
+    const struct soon__executor_extra *extra; /* NULL: of the user's own */
+    soon_full when_full;                      /* never DEFAULT */
+    uint32_t generation;
+    _Atomic uint32_t pins;        /* who is inside between pin and unpin; free waits for 0 */
+    _Atomic uint32_t closing;     /* submits are refused */
+    _Atomic uint32_t terminating; /* every running task is asked to end */
+    soon_promise *down;
+    soon_future *down_future; /* a reference */
+    pthread_mutex_t mutex;
+    struct {
+        int requested; /* the strongest mode asked for; -1: open */
+        int begun;     /* the strongest one that `klass.shutdown` was given; -1: none */
+        size_t deferred_count;
+        soon_call *deferred; /* thens whose first is not done */
+    } locked;
+};
+
+/* As soon_executor_new(), for the library's own pools. */
+int soon__executor_new(soon_executor **ret, const soon_executor_class *klass, void *self,
+                       const struct soon__executor_extra *extra, soon_full when_full);
+/* For one that never ran anything, or whose workers are gone. Not the class's part. */
+void soon__executor_destroy(soon_executor *executor);
+/* 0, -EINVAL (NULL), SOON_EFORKED. */
+int soon__executor_check(const soon_executor *executor);
+
+/* Pins: keep it from being freed. Only while something else (an unfinished future's LOCK, a call) proves that it lives. */
+void soon__executor_pin(soon_executor *executor);
+void soon__executor_unpin(soon_executor *executor);
+
+/* Option structs that grow: copies `size` bytes of `options` (NULL: zeroes) into `ret` of `known` bytes. -EINVAL if a field that
+ * this library does not know is set. */
+int soon__options_read(void *ret, size_t known, const void *options, size_t size);
+bool soon__function_is_valid(const soon_function *function);
+int soon__submit_options_check(const soon_submit_options *options);
+
+/* Tells the class of the shutdown that was asked for, once no then is left that it would refuse. */
+int soon__executor_advance(soon_executor *executor);
+/* Hands a call to the class. 0, or why it refuses: then the call is still the caller's. */
+int soon__executor_take(soon_executor *executor, soon_call *call, bool may_block);
+/* Ends a call that was refused with `code`: fails its future, with the executor's reason if it is broken. */
+void soon__executor_refuse(soon_executor *executor, soon_call *call, int code);
+
+/* then.c. A then that waits holds a pin, and keeps a drain from beginning, until its turn is over. */
+bool soon__then_take_back(soon_call *call);
+void soon__then_turn_is_over(soon_executor *executor);
+void soon__thens_cancel(soon_executor *executor);
+
+/* Submits a chunk; as soon_submit_bytes(), the queue's bound as in `each`. `each` checked, may be NULL. */
+soon_future *soon__submit_items(soon_executor *executor, const soon_function *function, struct soon__items *items,
+                                const soon_submit_options *each);
+/* How many workers it has or may have: for choosing chunks. At least 1. */
+size_t soon__executor_width(soon_executor *executor);
+
+#endif

@@ -1,0 +1,162 @@
+/*
+ * function.c - the registered functions, by name.
+ *
+ * A hash table with chains. All of one name lie in one chain; which of them is found is decided when asked for, so that a name
+ * is good again when all its functions but one are unregistered. Constructors register before main, so everything here is
+ * ready without one.
+ */
+#include "function_internal.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct entry {
+    struct entry *next;
+    const soon_function *function;
+    size_t hash;
+};
+
+static struct {
+    pthread_mutex_t mutex;
+    struct {
+        struct entry **chains;
+        size_t size; /* a power of two, or 0 */
+        size_t count;
+    } locked;
+} registry = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+static void lock(void)
+{
+    pthread_mutex_lock(&registry.mutex);
+}
+
+static void unlock(void)
+{
+    pthread_mutex_unlock(&registry.mutex);
+}
+
+/* A child must not find the table locked, or half changed, by a thread that it does not have. */
+__attribute__((constructor)) static void watch_forks(void)
+{
+    pthread_atfork(lock, unlock, unlock);
+}
+
+/* FNV-1a. */
+static size_t hash_of(const char *name)
+{
+    uint64_t hash = UINT64_C(14695981039346656037);
+
+    for (; *name; name++)
+        hash = (hash ^ (unsigned char)*name) * UINT64_C(1099511628211);
+    return (size_t)(hash ^ hash >> 32);
+}
+
+static struct entry **chain_locked(size_t hash)
+{
+    return &registry.locked.chains[hash & (registry.locked.size - 1)];
+}
+
+static int resize_locked(size_t size)
+{
+    struct entry **old = registry.locked.chains, *entry, *next;
+    size_t old_size = registry.locked.size;
+    struct entry **chains = calloc(size, sizeof *chains);
+
+    if (!chains)
+        return -ENOMEM;
+    registry.locked.chains = chains;
+    registry.locked.size = size;
+    for (size_t i = 0; i < old_size; i++) {
+        for (entry = old[i]; entry; entry = next) {
+            next = entry->next;
+            entry->next = *chain_locked(entry->hash);
+            *chain_locked(entry->hash) = entry;
+        }
+    }
+    free(old);
+    return 0;
+}
+
+/* The link to its entry; NULL: not registered. */
+static struct entry **find_locked(const soon_function *function, size_t hash)
+{
+    if (!registry.locked.size)
+        return NULL;
+    for (struct entry **link = chain_locked(hash); *link; link = &(*link)->next) {
+        if ((*link)->function == function)
+            return link;
+    }
+    return NULL;
+}
+
+static int add_locked(const soon_function *function, size_t hash)
+{
+    size_t size = registry.locked.size;
+    struct entry *entry;
+
+    if (find_locked(function, hash))
+        return -EINVAL;
+    if (registry.locked.count >= size && resize_locked(size ? size * 2 : 16) < 0)
+        return -ENOMEM;
+    entry = malloc(sizeof *entry);
+    if (!entry)
+        return -ENOMEM;
+    *entry = (struct entry){*chain_locked(hash), function, hash};
+    *chain_locked(hash) = entry;
+    registry.locked.count++;
+    return 0;
+}
+
+int soon_function_register(const soon_function *function)
+{
+    int rc;
+
+    if (!function || !function->name || !*function->name || !function->body)
+        return -EINVAL;
+    lock();
+    rc = add_locked(function, hash_of(function->name));
+    unlock();
+    return rc;
+}
+
+void soon_function_unregister(const soon_function *function)
+{
+    struct entry **link, *entry = NULL;
+
+    if (!function || !function->name)
+        return;
+    lock();
+    link = find_locked(function, hash_of(function->name));
+    if (link) {
+        entry = *link;
+        *link = entry->next;
+    }
+    if (entry && --registry.locked.count == 0) {
+        free(registry.locked.chains);
+        registry.locked.chains = NULL;
+        registry.locked.size = 0;
+    }
+    unlock();
+    free(entry);
+}
+
+const soon_function *soon__function_find(const char *name)
+{
+    size_t hash = hash_of(name);
+    const soon_function *found = NULL;
+
+    lock();
+    for (struct entry *entry = registry.locked.size ? *chain_locked(hash) : NULL; entry; entry = entry->next) {
+        if (entry->hash != hash || strcmp(entry->function->name, name) != 0)
+            continue;
+        if (found) {
+            found = NULL;
+            break;
+        }
+        found = entry->function;
+    }
+    unlock();
+    return found;
+}

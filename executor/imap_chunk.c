@@ -1,0 +1,258 @@
+/*
+ * imap_chunk.c - several items of an imap that travel as one call.
+ *
+ *     new --add, add ...--> full --submit--> its call runs: each item's future is resolved as its body ends
+ *                            |                 +--> ended: the others get the error of the call
+ *                            +--drop--> all cancelled
+ *
+ * An argument is released exactly once: after its body, or when the call has ended, or with a drop.
+ */
+#include "imap_internal.h"
+#include "map_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALIGNMENT = 16 };
+
+static struct soon__imap_chunk *of_items(struct soon__items *items)
+{
+    return (struct soon__imap_chunk *)items;
+}
+
+static struct soon__imap_entry *of_future(const soon_future *future)
+{
+    return (struct soon__imap_entry *)future;
+}
+
+static void chunk_unref(struct soon__imap_chunk *chunk)
+{
+    /* Release our use of the block, acquire that of the others, before the last one frees it. */
+    if (atomic_fetch_sub_explicit(&chunk->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    soon_future_unref(chunk->call);
+    free(chunk);
+}
+
+/*
+ * The futures of the items
+ */
+
+static void destroy(soon_future *future)
+{
+    struct soon__imap_chunk *chunk = of_future(future)->chunk;
+    void (*free_result)(void *) = chunk->function->free_result;
+
+    if (free_result && !future->error && future->result && !(soon__future_word(future) & SOON__TAKEN))
+        free_result((void *)future->result);
+    soon__future_fini(future);
+    chunk_unref(chunk);
+}
+
+static soon_future *source(const soon_future *future)
+{
+    return of_future(future)->chunk->call;
+}
+
+static int help(soon_future *future)
+{
+    soon_future *call = source(future);
+
+    return call && soon__help_pending(call);
+}
+
+static const char *label(const soon_future *future)
+{
+    soon_future *call = source(future);
+
+    return call ? soon_future_label(call) : "";
+}
+
+static const void *function(const soon_future *future)
+{
+    return of_future(future)->chunk->function;
+}
+
+static const struct soon__class item_class = {
+    .destroy = destroy, .help = help, .source = source, .label = label, .function = function};
+
+/*
+ * Making
+ */
+
+static size_t round_up(size_t size)
+{
+    return (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+}
+
+/* 0: it does not fit into a size_t. */
+static size_t block_size(const soon_function *function, size_t room, size_t *ret_args, size_t *ret_results)
+{
+    size_t head, entries, args, results, size;
+
+    head = sizeof(struct soon__imap_chunk);
+    if (__builtin_mul_overflow(room, sizeof(struct soon__imap_entry), &entries) ||
+        __builtin_mul_overflow(room, function->arg_size, &args) ||
+        __builtin_mul_overflow(room, function->result_size, &results))
+        return 0;
+    *ret_args = round_up(head + entries);
+    if (*ret_args < entries || __builtin_add_overflow(*ret_args, args, &size) || size > SIZE_MAX - ALIGNMENT)
+        return 0;
+    *ret_results = round_up(size);
+    return __builtin_add_overflow(*ret_results, results, &size) ? 0 : size;
+}
+
+static bool wanted(struct soon__items *items, size_t index);
+static void done(struct soon__items *items, size_t index, struct soon__outcome *outcome);
+static void ended(soon_future *call, void *data);
+
+struct soon__imap_chunk *soon__imap_chunk_new(const soon_function *function, size_t room)
+{
+    size_t args, results, size = block_size(function, room, &args, &results);
+    char *block = size ? malloc(size) : NULL;
+    struct soon__imap_chunk *chunk = (struct soon__imap_chunk *)block;
+
+    if (!chunk)
+        return NULL;
+    *chunk = (struct soon__imap_chunk){
+        .items = {.args = block + args,
+                  .results = function->result_size ? block + results : NULL,
+                  .wanted = wanted,
+                  .done = done},
+        .function = function,
+        .ended = {.kind = SOON__CALLBACK_INTERNAL, .fn = ended, .data = chunk},
+    };
+    atomic_init(&chunk->refs, 1);
+    return chunk;
+}
+
+static void *arg_at(const struct soon__imap_chunk *chunk, size_t index)
+{
+    return (char *)chunk->items.args + index * chunk->function->arg_size;
+}
+
+void *soon__imap_chunk_next_arg(struct soon__imap_chunk *chunk)
+{
+    return memset(arg_at(chunk, chunk->items.count), 0, chunk->function->arg_size);
+}
+
+void soon__imap_chunk_add(struct soon__imap_chunk *chunk)
+{
+    struct soon__imap_entry *entry = &chunk->entries[chunk->items.count++];
+
+    /* Relaxed: nobody else knows the block yet. */
+    atomic_fetch_add_explicit(&chunk->refs, 1, memory_order_relaxed);
+    entry->chunk = chunk;
+    entry->item = (struct soon__imap_item){.future = &entry->future, .chunk = chunk};
+    soon__future_init(&entry->future, &item_class, 1, 1);
+}
+
+/*
+ * The run
+ */
+
+static void release_arg(struct soon__imap_chunk *chunk, size_t index)
+{
+    if (chunk->function->free_arg)
+        chunk->function->free_arg(arg_at(chunk, index));
+}
+
+static bool wanted(struct soon__items *items, size_t index)
+{
+    soon__future_start(&of_items(items)->entries[index].future);
+    return true;
+}
+
+static void done(struct soon__items *items, size_t index, struct soon__outcome *outcome)
+{
+    struct soon__imap_chunk *chunk = of_items(items);
+    soon_future *future = &chunk->entries[index].future;
+
+    release_arg(chunk, index);
+    chunk->ran = index + 1;
+    soon__future_claim(future); /* nobody else resolves it: it is handed out only when it is done */
+    future->error = outcome->error;
+    future->payload = outcome->payload;
+    if (outcome->error)
+        soon__future_publish(future, outcome->cancelled ? SOON__CANCELLED : SOON__FINISHED);
+    else
+        soon__future_publish_bytes(future, outcome->result, outcome->result_size, outcome->result_on_heap);
+    soon__future_unref(future);
+}
+
+/*
+ * The end
+ */
+
+static void release_rest(struct soon__imap_chunk *chunk)
+{
+    for (size_t i = chunk->ran; i < chunk->items.count; i++)
+        release_arg(chunk, i);
+    chunk_unref(chunk);
+}
+
+static void release_job(struct soon__job *job)
+{
+    release_rest((struct soon__imap_chunk *)((char *)job - offsetof(struct soon__imap_chunk, job)));
+}
+
+/* Fails what has not run, and gives up the reference. `state` and `error` are the call's; NULL: it succeeded. */
+static void end(struct soon__imap_chunk *chunk, uint32_t state, struct soon__error *error)
+{
+    for (size_t i = chunk->ran; i < chunk->items.count; i++) {
+        soon_future *future = &chunk->entries[i].future;
+
+        if (!error || state == SOON__CANCELLED)
+            soon__future_finish_cancelled(future, soon__error_ref(error ? error : &soon__error_cancelled));
+        else
+            soon__future_fail(future, soon__error_ref(error));
+        soon__future_unref(future);
+    }
+    if (!chunk->function->free_arg || !soon__library_on_loop()) {
+        release_rest(chunk);
+        return;
+    }
+    chunk->job.run = release_job; /* user code, which does not run on the library's loop */
+    soon__library_callbacks_post(&chunk->job);
+}
+
+static void ended(soon_future *call, void *data)
+{
+    end(data, soon__future_word(call) & SOON__STATE, soon__future_failure(call));
+}
+
+void soon__imap_chunk_drop(struct soon__imap_chunk *chunk)
+{
+    size_t count = chunk->items.count;
+
+    end(chunk, SOON__CANCELLED, &soon__error_cancelled);
+    for (size_t i = 0; i < count; i++)
+        soon_future_unref(&chunk->entries[i].future);
+}
+
+bool soon__imap_chunk_submit(struct soon__imap_chunk *chunk, soon_executor *executor, const soon_submit_options *each,
+                             bool unless_full)
+{
+    soon_submit_options options = each ? *each : (soon_submit_options){0};
+    struct soon__error *error;
+    soon_future *call;
+    int rc;
+
+    if (unless_full)
+        options.when_full = SOON_FULL_FAIL;
+    call = soon__submit_items(executor, chunk->function, &chunk->items, each || unless_full ? &options : NULL);
+    if (unless_full && soon__word_final(soon__future_word(call))) {
+        error = soon__future_failure(call);
+        if (error && error->public.code == SOON_EFULL) {
+            soon_future_unref(call);
+            return false;
+        }
+    }
+    chunk->call = call;
+    rc = soon__future_add_callback(call, &chunk->ended);
+    if (rc < 0)
+        end(chunk, SOON__FINISHED, soon__error_static(rc));
+    else if (rc == 0)
+        ended(call, chunk);
+    return true;
+}

@@ -1,0 +1,104 @@
+/*
+ * imap_internal.h - an imap; one item of it that is in flight; a chunk, several of them that travel as one call.
+ *
+ * The items of a chunk have futures of their own in the chunk's block, which lives as long as any of them. The run
+ * resolves each as it finishes; what has not run when the call's future is done gets that future's error.
+ */
+#ifndef SOON_EXECUTOR_IMAP_INTERNAL_H
+#define SOON_EXECUTOR_IMAP_INTERNAL_H
+
+#include "executor_internal.h"
+#include "library_loop_internal.h"
+#include "map.h"
+#include "turn_internal.h"
+
+struct soon__imap_chunk;
+
+struct soon__imap_item {
+    struct soon__waiter waiter; /* first; unordered: makes it ready */
+    soon_imap *imap;
+    struct soon__imap_item *next, *previous; /* in flight, in the order of the input */
+    struct soon__imap_item *next_ready;
+    soon_future *future; /* the reference that is handed out */
+    uint64_t index;
+    struct soon__imap_chunk *chunk; /* NULL: a call of its own */
+};
+
+struct soon__imap_entry {
+    soon_future future; /* first */
+    struct soon__imap_chunk *chunk;
+    struct soon__imap_item item;
+};
+
+struct soon__imap_chunk {
+    struct soon__items items; /* first: what the run sees */
+    const soon_function *function;
+    _Atomic size_t refs; /* its entries' futures; and one until its call has ended */
+    soon_future *call;   /* a reader's reference; NULL: not submitted */
+    struct soon__callback ended;
+    struct soon__job job;
+    size_t ran; /* the first so many items were run */
+    struct soon__imap_entry entries[];
+};
+
+struct soon_imap {
+    soon_executor *executor;
+    const soon_function *function;
+    soon_source_fn next;
+    void *data;
+    size_t chunk, in_flight_max;
+    int64_t deadline;
+    bool stop_at_error, unordered;
+    bool has_each;
+    soon_submit_options each;
+    struct soon__turn turn;
+
+    /* Of who has the turn */
+    int64_t until;  /* how long he has time */
+    uint64_t taken; /* from the source */
+    bool filled;    /* up to the bound, for the first time */
+    int end_code;   /* 0: the source is open */
+    bool stopped;   /* by an error; what is in flight is cancelled */
+    size_t in_flight;
+    struct soon__imap_item *first, *last; /* in flight */
+    struct soon__imap_chunk *staged;      /* taken, but the queue was full; with `chunk` above 1 */
+    void *staged_arg;                     /* the same, else: */
+    bool has_staged;
+
+    _Atomic uint32_t bell; /* rung when something becomes ready */
+    pthread_mutex_t mutex;
+    struct {
+        struct soon__imap_item *ready, **ready_end;
+    } locked;
+    char label[];
+};
+
+static inline const soon_submit_options *soon__imap_each(const soon_imap *imap)
+{
+    return imap->has_each ? &imap->each : NULL;
+}
+
+/* imap_source.c, for who has the turn */
+
+/* Takes from the source what there is room for. 0, with something in flight, or the source closed and nothing left;
+ * -ENOMEM, if that kept it from taking anything; -ETIMEDOUT or SOON_EDEADLK: the queue is full of others' tasks. */
+int soon__imap_fill(soon_imap *imap);
+/* Nothing more is taken; `code` is what comes at the end. The first one stays. */
+void soon__imap_close(soon_imap *imap, int code);
+/* Drops what was taken and not submitted. */
+void soon__imap_drop_staged(soon_imap *imap);
+
+/* imap_chunk.c */
+
+/* Room for `room` items, none in it. One reference. NULL: no memory. */
+struct soon__imap_chunk *soon__imap_chunk_new(const soon_function *function, size_t room);
+/* Where the argument of the next item goes, zeroed; and: there is one now, which chunk->entries[] has at the end. */
+void *soon__imap_chunk_next_arg(struct soon__imap_chunk *chunk);
+void soon__imap_chunk_add(struct soon__imap_chunk *chunk);
+/* Submits it, and gives up the caller's reference. False: `unless_full` and the queue is; nothing was done. */
+bool soon__imap_chunk_submit(struct soon__imap_chunk *chunk, soon_executor *executor, const soon_submit_options *each,
+                             bool unless_full);
+/* Instead of submitting. Gives up the caller's reference, and those of its futures. */
+void soon__imap_chunk_drop(struct soon__imap_chunk *chunk);
+
+#endif

@@ -1,0 +1,193 @@
+/*
+ * imap_source.c - the way of an argument from the source into flight. The invariants are in imap.c.
+ */
+#include "imap_internal.h"
+#include "map_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { RETRY_NS = 1000000 };
+
+static void make_ready(struct soon__waiter *waiter, soon_future *future)
+{
+    struct soon__imap_item *item = (struct soon__imap_item *)waiter;
+    soon_imap *imap = item->imap;
+
+    (void)future;
+    item->next_ready = NULL;
+    pthread_mutex_lock(&imap->mutex);
+    *imap->locked.ready_end = item;
+    imap->locked.ready_end = &item->next_ready;
+    /* Under the mutex still: who takes the item may free the imap next. */
+    atomic_fetch_add_explicit(&imap->bell, 1, memory_order_relaxed);
+    soon__unpark_all(&imap->bell);
+    pthread_mutex_unlock(&imap->mutex);
+}
+
+static void enter_flight(soon_imap *imap, struct soon__imap_item *item)
+{
+    item->imap = imap;
+    item->index = imap->taken++;
+    item->next = NULL;
+    item->previous = imap->last;
+    if (imap->last)
+        imap->last->next = item;
+    else
+        imap->first = item;
+    imap->last = item;
+    imap->in_flight++;
+    item->waiter.notify = make_ready;
+    if (imap->unordered && !soon__future_add_waiter(item->future, &item->waiter))
+        make_ready(&item->waiter, item->future);
+}
+
+void soon__imap_close(soon_imap *imap, int code)
+{
+    if (imap->end_code == 0)
+        imap->end_code = code;
+}
+
+static bool pull(soon_imap *imap, void *arg)
+{
+    int rc = imap->next(arg, imap->data);
+
+    if (rc <= 0)
+        soon__imap_close(imap, rc < 0 ? rc : SOON_EEND);
+    return rc > 0;
+}
+
+/* A full queue must not block us for longer than the caller has time; and while others of ours are in flight, one of
+ * them is what to wait for. */
+static bool may_wait(const soon_imap *imap)
+{
+    soon_full full = imap->each.when_full ? imap->each.when_full : imap->executor->when_full;
+
+    return full == SOON_FULL_BLOCK && (imap->in_flight > 0 || imap->until != SOON__NEVER);
+}
+
+/* The staged argument; NULL: not now, the queue is full. */
+static soon_future *submit_one(soon_imap *imap)
+{
+    const soon_function *function = imap->function;
+    soon_future *future;
+    int rc = soon_try_submit_bytes(&future, imap->executor, function, imap->staged_arg, function->arg_size,
+                                   soon__imap_each(imap));
+
+    if (rc == 0)
+        return future;
+    if (rc == SOON_EFULL && may_wait(imap))
+        return NULL;
+    return soon_submit_bytes(imap->executor, function, imap->staged_arg, function->arg_size, soon__imap_each(imap));
+}
+
+/* 1: look whether there is room for more; 0: there is nothing more to do now; -ENOMEM. */
+static int take_one(soon_imap *imap)
+{
+    struct soon__imap_item *item = calloc(1, sizeof *item);
+
+    if (!item)
+        return -ENOMEM;
+    if (!imap->has_staged)
+        imap->has_staged = pull(imap, memset(imap->staged_arg, 0, imap->function->arg_size));
+    if (imap->has_staged)
+        item->future = submit_one(imap);
+    if (!item->future) {
+        free(item);
+        return 0;
+    }
+    imap->has_staged = false;
+    enter_flight(imap, item);
+    return 1;
+}
+
+/* The next chunk of arguments; NULL with `*ret_rc` as take_one(): none. */
+static struct soon__imap_chunk *pull_chunk(soon_imap *imap, int *ret_rc)
+{
+    size_t room = imap->in_flight_max - imap->in_flight, wanted = room < imap->chunk ? room : imap->chunk;
+    struct soon__imap_chunk *chunk = soon__imap_chunk_new(imap->function, wanted);
+
+    *ret_rc = chunk ? 0 : -ENOMEM;
+    while (chunk && chunk->items.count < wanted && pull(imap, soon__imap_chunk_next_arg(chunk)))
+        soon__imap_chunk_add(chunk);
+    if (!chunk || chunk->items.count > 0)
+        return chunk;
+    soon__imap_chunk_drop(chunk);
+    return NULL;
+}
+
+/* As take_one(). */
+static int take_chunk(soon_imap *imap)
+{
+    struct soon__imap_chunk *chunk = imap->staged;
+    int rc = 0;
+
+    if (!chunk)
+        chunk = pull_chunk(imap, &rc);
+    if (!chunk)
+        return rc;
+    imap->staged = chunk;
+    if (!soon__imap_chunk_submit(chunk, imap->executor, soon__imap_each(imap), may_wait(imap)))
+        return 0;
+    imap->staged = NULL;
+    for (size_t i = 0; i < chunk->items.count; i++)
+        enter_flight(imap, &chunk->entries[i].item);
+    return 1;
+}
+
+void soon__imap_drop_staged(soon_imap *imap)
+{
+    if (imap->staged)
+        soon__imap_chunk_drop(imap->staged);
+    if (imap->has_staged && imap->function->free_arg)
+        imap->function->free_arg(imap->staged_arg);
+    imap->staged = NULL;
+    imap->has_staged = false;
+}
+
+static bool has_room(const soon_imap *imap)
+{
+    size_t room = imap->in_flight_max - imap->in_flight;
+
+    if (imap->staged || imap->has_staged)
+        return true; /* it is counted */
+    return imap->end_code == 0 && room >= (imap->filled ? imap->chunk : 1);
+}
+
+/* 0, or -ENOMEM if that keeps it from taking anything. */
+static int fill(soon_imap *imap)
+{
+    int rc = 1;
+
+    if (imap->end_code == 0 && soon__deadline_check(imap->deadline) < 0) {
+        soon__imap_close(imap, -ETIMEDOUT);
+        soon__imap_drop_staged(imap);
+    }
+    while (rc > 0 && has_room(imap))
+        rc = imap->chunk > 1 ? take_chunk(imap) : take_one(imap);
+    if (rc == 0 || imap->in_flight == imap->in_flight_max)
+        imap->filled = true;
+    return rc < 0 && imap->in_flight == 0 ? rc : 0;
+}
+
+/* With nothing in flight and the queue full of others' tasks it tries again and again: nobody tells us of a place. */
+int soon__imap_fill(soon_imap *imap)
+{
+    for (;;) {
+        int rc = fill(imap);
+        int64_t retry;
+
+        if (rc < 0 || imap->in_flight > 0 || !(imap->staged || imap->has_staged))
+            return rc;
+        rc = soon__deadline_check(imap->until);
+        if (rc == 0)
+            rc = soon__thread_before_park();
+        if (rc < 0)
+            return rc;
+        retry = soon__clock_ns() + RETRY_NS;
+        soon__park(&imap->bell, atomic_load_explicit(&imap->bell, memory_order_relaxed),
+                   retry < imap->until ? retry : imap->until);
+        soon__thread_after_park();
+    }
+}

@@ -1,0 +1,31 @@
+/*
+ * library_loop_internal.h - the library's own libuv loop, on its thread, and the callback thread beside it.
+ *
+ * Both start with the first executor and stay, parked, until the process ends. In a forked child they are made anew at the
+ * first need. uv handles are touched on the loop's thread alone; no user code runs there: soon__thread.sink is set, so that
+ * callbacks, releases and the unhandled-error hook of what it completes go to the callback thread.
+ */
+#ifndef SOON_EXECUTOR_LIBRARY_LOOP_INTERNAL_H
+#define SOON_EXECUTOR_LIBRARY_LOOP_INTERNAL_H
+
+#include "../futures/future_internal.h"
+
+#include <uv.h>
+
+/* Something to do on one of the two threads; embedded in what it is about, free again when `run` is called. */
+struct soon__job {
+    struct soon__job *next;
+    void (*run)(struct soon__job *job);
+};
+
+/* 0, or a negative errno: no threads, no descriptors. Any thread; idempotent. */
+int soon__library_start(void);
+
+/* Any thread, after start. In order; never blocks, never fails. The job must not be posted again before it runs. */
+void soon__library_loop_post(struct soon__job *job);
+void soon__library_callbacks_post(struct soon__job *job);
+
+uv_loop_t *soon__library_uv(void); /* loop thread only */
+bool soon__library_on_loop(void);
+
+#endif

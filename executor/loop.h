@@ -1,0 +1,84 @@
+/**
+ * @file loop.h
+ * Callbacks on a libuv loop of the caller's. Does not include uv.h.
+ *
+ * A loop is attached to receive callbacks, and has no other part in running tasks: one that is blocked, not yet run, or
+ * gone holds nothing up. Callbacks come later, on the loop's thread, never nested in the call that asked for them.
+ *
+ * Below, "the loop's thread" is the one that calls uv_run(). A loop may be attached before its thread starts to run it;
+ * from the first turn on it belongs to that thread, and when that thread has ended, to the next that attaches or
+ * detaches it.
+ */
+#ifndef SOON_EXECUTOR_LOOP_H
+#define SOON_EXECUTOR_LOOP_H
+
+#include "../futures/future.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct uv_loop_s; /* uv_loop_t */
+
+/** A loop that callbacks can be delivered to. Valid until its last detach has run `on_closed`. */
+typedef struct soon_loop soon_loop;
+
+/** Runs on a loop's thread. It may attach, detach, post, and block if it must. */
+typedef void (*soon_loop_fn)(void *data);
+
+/**
+ * Attaches a loop, with one handle, whatever the load. Attaching it again gives the same object, counted: each attach
+ * wants its detach. The loop can end while no callback is outstanding.
+ *
+ * Ownership: the caller owes a soon_loop_detach(), and `uv` lives until that has run `on_closed`.
+ * Threads: loop thread only. Never blocks.
+ * Returns: 0 and sets `*ret`; -EINVAL: NULL, or (asserted) another thread's loop; -ENOMEM; -EMFILE ... as from
+ * uv_async_init(); and leaves it alone.
+ */
+SOON_API int soon_loop_attach(soon_loop **ret, struct uv_loop_s *uv);
+
+/**
+ * Detaches it. The last detach refuses new registrations and posts with SOON_ESHUTDOWN. Outstanding ones are still
+ * delivered as their futures complete: remove them, or cancel the futures, so as not to wait. Then the handle closes,
+ * then `on_closed` runs, on the loop's thread; after it nobody may use `loop`. A detach that is not the last posts its
+ * `on_closed`, as soon_loop_post() does.
+ *
+ * The loop must run for that. Safe in callbacks, and in any order with freeing executors. In a forked child it closes
+ * the child's copy of the handle, for a loop that uv_loop_fork() has revived, and drops what was outstanding.
+ *
+ * Ownership: `data` is lent until `on_closed` was called. `on_closed` NULL: nobody is told. `loop` NULL is allowed:
+ * nothing happens.
+ * Threads: loop thread only; asserted, and ignored on another thread without asserts. So is one detach too many while
+ * the loop is closing. Never blocks, never fails.
+ */
+SOON_API void soon_loop_detach(soon_loop *loop, soon_loop_fn on_closed, void *data);
+
+/**
+ * As soon_future_add_done_callback(), but `fn` runs on the loop's thread, always later, also for a future that is done;
+ * in the order in which the futures complete, and are given here done. uv_run() goes on until it ran or was removed;
+ * if it was asked for on another thread, then from when the loop hears of it: a loop that must not end before needs a
+ * handle of its own. The submit option `on_done_loop` does the same and cannot fail.
+ *
+ * Ownership: `data` is lent until `fn` was called, or removed: soon_future_remove_done_callback(), on the loop's thread,
+ * is exact.
+ * Threads: any thread. Never blocks.
+ * Returns: 0; -EINVAL; -ENOMEM; SOON_ESHUTDOWN: it is detached; SOON_EFORKED: loop or unfinished future are the
+ * parent's; then it will never run.
+ */
+SOON_API SOON_MUST_USE int soon_future_add_done_callback_on(soon_future *future, soon_loop *loop, soon_done_fn fn,
+                                                            void *data);
+
+/**
+ * Has `fn` called once on the loop's thread, always later, in the order of posting, callbacks of futures included.
+ * uv_run() goes on until it ran, as for soon_future_add_done_callback_on().
+ *
+ * Ownership: `data` is lent until `fn` was called.
+ * Threads: any thread, the loop's own included. Never blocks.
+ * Returns: 0; -EINVAL; -ENOMEM; SOON_ESHUTDOWN: it is detached; SOON_EFORKED: it is the parent's.
+ */
+SOON_API int soon_loop_post(soon_loop *loop, soon_loop_fn fn, void *data);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

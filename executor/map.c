@@ -1,0 +1,454 @@
+/*
+ * map.c - soon_map() and soon_map_async(): one function over an array of arguments.
+ *
+ *     submit every chunk --> chunks end, one by one --> the last one that leaves completes the map's future
+ *
+ * M1  The library holds one reference of the map until its last chunk, and who submits them, have left.
+ * M2  Arguments and results lie in the map's own memory wherever somebody may return before every call has ended: in a
+ *     map_async, with a timeout, and in a worker, whose wait may end with SOON_EDEADLK. Else they are the caller's.
+ * M3  The map fails with the first error in input order that was not its own doing. What it stopped itself, for
+ *     stop_at_error or a cancel, counts only if there is no other.
+ * M4  Completing a map allocates nothing.
+ */
+#include "map_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * The map's future
+ */
+
+static struct soon__map *of_future(const soon_future *future)
+{
+    return (struct soon__map *)future;
+}
+
+void soon__map_stop(struct soon__map *map)
+{
+    /* Sequentially consistent, all: see soon__chunk_submit(). */
+    if (atomic_exchange_explicit(&map->stopped, 1, memory_order_seq_cst))
+        return;
+    for (size_t i = 0; i < map->chunk_count; i++) {
+        soon_future *future = atomic_load_explicit(&map->chunks[i].future, memory_order_seq_cst);
+
+        if (future)
+            soon_future_cancel(future);
+    }
+}
+
+/* M3. `*ret_stopped`: the map has stopped some of its items. */
+static struct soon__error *first_error(struct soon__map *map, bool *ret_stopped)
+{
+    struct soon__error *stopped = NULL;
+
+    for (size_t i = 0; i < map->chunk_count; i++) {
+        struct soon__chunk *chunk = &map->chunks[i];
+
+        if (chunk->first_own)
+            return chunk->first_own;
+        /* Relaxed: every chunk has left. */
+        if (!stopped && atomic_load_explicit(&chunk->failed, memory_order_relaxed))
+            stopped = &soon__error_cancelled_running;
+    }
+    *ret_stopped = stopped != NULL;
+    return stopped;
+}
+
+static void complete(struct soon__map *map)
+{
+    soon_future *future = &map->future;
+    bool stopped = false, asked = soon__future_word(future) & SOON__CANCEL_REQUESTED;
+    struct soon__error *error = first_error(map, &stopped);
+
+    if (stopped && asked)
+        soon__future_finish_cancelled(future, soon__error_ref(error));
+    else if (error)
+        soon__future_fail(future, soon__error_ref(error));
+    else if (soon__future_claim(future))
+        soon__future_publish_bytes(future, map->results, map->count * map->function->result_size, false);
+    if (!map->observed)
+        soon__future_failure(future); /* soon_map() tells its caller itself */
+    soon__future_unref(future);
+}
+
+void soon__map_leave(struct soon__map *map)
+{
+    /* Acquire-release: the last one sees what every other has left behind. */
+    if (atomic_fetch_sub_explicit(&map->left, 1, memory_order_acq_rel) == 1)
+        complete(map);
+}
+
+static void destroy(soon_future *future)
+{
+    struct soon__map *map = of_future(future);
+    bool taken = soon__future_word(future) & SOON__TAKEN;
+
+    soon__future_fini(future);
+    for (size_t i = 0; i < map->chunk_count; i++)
+        soon__chunk_fini(&map->chunks[i], map->own_results && !taken);
+    free(map->chunks);
+    free(map->own_args);
+    free(map->own_results);
+    free(map);
+}
+
+static void cancelled(soon_future *future, void *owner, bool taken)
+{
+    struct soon__map *map = of_future(future);
+
+    (void)owner;
+    (void)taken;
+    soon__map_stop(map);
+    soon__map_ring(map); /* an item of a map that is cancelled has its outcome */
+}
+
+/* The first chunk that has not ended, or one that this very thread is in the middle of; NULL: none. */
+static struct soon__chunk *unfinished_chunk(struct soon__map *map)
+{
+    struct soon__chunk *first = NULL;
+
+    for (size_t i = 0; i < map->chunk_count; i++) {
+        soon_future *future = atomic_load_explicit(&map->chunks[i].future, memory_order_acquire);
+
+        if (!future || soon__word_final(soon__future_word(future)))
+            continue;
+        if (!soon__thread_self()->frames || soon__thread_is_inside(future))
+            return &map->chunks[i];
+        if (!first)
+            first = &map->chunks[i];
+    }
+    return first;
+}
+
+static soon_future *source(const soon_future *future)
+{
+    struct soon__chunk *chunk = unfinished_chunk(of_future(future));
+
+    return chunk ? atomic_load_explicit(&chunk->future, memory_order_acquire) : NULL;
+}
+
+bool soon__help_pending(soon_future *call)
+{
+    struct soon__thread *self = soon__thread_self();
+    int rc = 0;
+
+    if (soon_future_state(call) != SOON_PENDING)
+        return false;
+    if (call->class->help && call->class->help(call))
+        return true;
+    if (self->parking) {
+        rc = self->parking->help(self->worker, call);
+        if (rc == 0)
+            self->parking->unparked(self->worker); /* it is not this call that the thread is going to sleep for */
+    }
+    return rc > 0;
+}
+
+/* A worker that waits for the map runs its pending calls. */
+static int help(soon_future *future)
+{
+    soon_future *call = source(future);
+
+    return call && soon__help_pending(call);
+}
+
+static soon_progress progress(const soon_future *future)
+{
+    size_t done, failed;
+
+    soon__map_count_items(of_future(future), &done, &failed);
+    return (soon_progress){.done = done, .total = of_future(future)->count};
+}
+
+static const char *label(const soon_future *future)
+{
+    return of_future(future)->label;
+}
+
+static const struct soon__class map_class = {
+    .destroy = destroy, .cancelled = cancelled, .help = help, .source = source, .progress = progress, .label = label};
+
+struct soon__map *soon__map_of(const soon_future *future)
+{
+    return future && future->class == &map_class ? of_future(future) : NULL;
+}
+
+/*
+ * Making one
+ */
+
+struct params {
+    soon_executor *executor;
+    const soon_function *function;
+    const void *args;
+    size_t count;
+    void *results;
+    soon_map_options options;
+    bool observed;
+};
+
+static bool product_fits(size_t count, size_t size)
+{
+    return size == 0 || count <= SIZE_MAX / size;
+}
+
+int soon__map_check_each(const soon_submit_options *each)
+{
+    if (!each)
+        return 0;
+    if (each->payload || each->data || each->on_done || each->on_done_data || each->on_done_loop)
+        return -EINVAL;
+    return soon__submit_options_check(each);
+}
+
+static int check(const struct params *params)
+{
+    const soon_function *function = params->function;
+    int rc = soon__executor_check(params->executor);
+
+    if (rc < 0)
+        return rc;
+    if (!soon__function_is_valid(function) || !function->arg_size || !function->result_size)
+        return -EINVAL;
+    if (!product_fits(params->count, function->arg_size) || !product_fits(params->count, function->result_size))
+        return -EINVAL;
+    if (params->options.timeout_ms < 0)
+        return -EINVAL;
+    return soon__map_check_each(params->options.each);
+}
+
+static size_t choose_chunk(const struct params *params)
+{
+    const struct soon__executor_extra *extra = params->executor->extra;
+    size_t calls, chunk = params->options.chunk;
+
+    if (!extra || !extra->takes_items || params->count == 0)
+        return 1;
+    if (chunk == 0) {
+        calls = soon__executor_width(params->executor) * 4;
+        chunk = params->count / calls + (params->count % calls != 0);
+    }
+    return chunk < params->count ? chunk : params->count;
+}
+
+/* M2. */
+static int own_memory(struct soon__map *map, const struct params *params)
+{
+    const soon_function *function = params->function;
+    bool outlives = params->observed || params->options.timeout_ms || soon__thread_self()->parking;
+
+    if (!params->args) {
+        map->own_args = calloc(params->count, function->arg_size);
+    } else if (outlives) {
+        map->own_args = malloc(params->count * function->arg_size);
+        if (map->own_args)
+            memcpy(map->own_args, params->args, params->count * function->arg_size);
+    }
+    if (!params->results || outlives)
+        map->own_results = calloc(params->count, function->result_size);
+    map->results = map->own_results ? map->own_results : params->results;
+    if (!map->own_args && (!params->args || outlives))
+        return -ENOMEM;
+    return map->results && (map->own_results || !outlives) ? 0 : -ENOMEM;
+}
+
+static int map_fill(struct soon__map *map, const struct params *params)
+{
+    const char *args;
+    size_t chunk_count = (params->count + map->chunk_size - 1) / map->chunk_size;
+    int rc = 0;
+
+    if (params->count == 0)
+        return 0;
+    map->chunks = calloc(chunk_count, sizeof *map->chunks);
+    rc = map->chunks ? own_memory(map, params) : -ENOMEM;
+    if (rc < 0)
+        return rc;
+    args = map->own_args ? map->own_args : params->args;
+    for (size_t first = 0; first < params->count; first += map->chunk_size) {
+        size_t left = params->count - first;
+
+        soon__chunk_init(&map->chunks[map->chunk_count++], map, first, left < map->chunk_size ? left : map->chunk_size,
+                         args);
+    }
+    return 0;
+}
+
+/* References: one of the reader, one of the library. 0 or -ENOMEM. */
+static int map_new(struct soon__map **ret, const struct params *params)
+{
+    const char *text = params->options.each && params->options.each->label ? params->options.each->label : "";
+    int64_t timeout_ms = params->options.timeout_ms;
+    struct soon__map *map = malloc(sizeof *map + strlen(text) + 1);
+    int rc;
+
+    if (!map)
+        return -ENOMEM;
+    *map = (struct soon__map){.function = params->function,
+                              .count = params->count,
+                              .chunk_size = choose_chunk(params),
+                              .deadline = timeout_ms ? soon__deadline(timeout_ms) : SOON__NEVER,
+                              .stop_at_error = params->options.stop_at_error,
+                              .observed = params->observed};
+    strcpy(map->label, text);
+    soon__future_init(&map->future, &map_class, 1, 1);
+    rc = map_fill(map, params);
+    if (rc < 0) {
+        soon__future_unref(&map->future);
+        soon_future_unref(&map->future);
+        return rc;
+    }
+    atomic_init(&map->left, map->chunk_count + 1);
+    *ret = map;
+    return 0;
+}
+
+/* A call need not wait for its place and its turn for longer than the whole may take. */
+static void limit_queue(soon_submit_options *each, const struct params *params, int64_t deadline)
+{
+    int64_t left_ms = (deadline - soon__clock_ns()) / 1000000 + 1;
+    soon_full full = each->when_full ? each->when_full : params->executor->when_full;
+
+    if (left_ms > 0 && (each->queue_limit_ms == 0 || left_ms < each->queue_limit_ms))
+        each->queue_limit_ms = left_ms;
+    if (full == SOON_FULL_RUN_HERE && !params->observed)
+        each->when_full = SOON_FULL_BLOCK; /* an item that runs here could not be left behind */
+}
+
+static void submit(struct soon__map *map, const struct params *params)
+{
+    for (size_t i = 0; i < map->chunk_count; i++) {
+        soon_submit_options each = params->options.each ? *params->options.each : (soon_submit_options){0};
+
+        if (map->deadline != SOON__NEVER)
+            limit_queue(&each, params, map->deadline);
+        soon__chunk_submit(&map->chunks[i], params->executor,
+                           params->options.each || each.queue_limit_ms ? &each : NULL);
+    }
+    soon__map_leave(map);
+}
+
+/* The arguments are taken although nothing will run. */
+static void release_args(const struct params *params)
+{
+    for (size_t i = 0; params->args && params->function->free_arg && i < params->count; i++)
+        params->function->free_arg((char *)params->args + i * params->function->arg_size);
+}
+
+/* 0, -EINVAL, SOON_EFORKED, -ENOMEM; the arguments are taken, but with -EINVAL. */
+static int start(struct soon__map **ret, struct params *params, const void *options, size_t options_size)
+{
+    int rc = soon__options_read(&params->options, sizeof params->options, options, options_size);
+
+    if (rc == 0)
+        rc = check(params);
+    if (rc == -EINVAL)
+        return rc;
+    if (rc == 0)
+        rc = map_new(ret, params);
+    if (rc < 0) {
+        release_args(params);
+        return rc;
+    }
+    submit(*ret, params);
+    return 0;
+}
+
+/*
+ * soon_map
+ */
+
+static int await_all(struct soon__map *map)
+{
+    for (size_t i = 0; i < map->chunk_count; i++) {
+        soon_future *future =
+            atomic_load_explicit(&map->chunks[i].future, memory_order_relaxed); /* this thread's own */
+        int rc = future ? soon__future_await(future, map->deadline) : 0;
+
+        if (rc < 0)
+            return rc;
+    }
+    return soon__future_await(&map->future, map->deadline);
+}
+
+struct failures_out {
+    const struct soon__map *map;
+    size_t first;
+    int *errors;
+};
+
+static void give_failure(size_t index, struct soon__error *error, void *data)
+{
+    struct failures_out *out = data;
+
+    if (out->errors)
+        out->errors[out->first + index] = error->public.code;
+}
+
+/* What has its outcome is given to the caller; `late` is the code of all else. */
+static void give(struct soon__map *map, void *results, int *errors, int late)
+{
+    size_t size = map->function->result_size, given;
+
+    for (size_t i = 0; i < map->chunk_count; i++) {
+        struct soon__chunk *chunk = &map->chunks[i];
+        struct failures_out out = {.map = map, .first = i * map->chunk_size, .errors = errors};
+
+        /* Acquire: pairs with the release in set_finished(). */
+        given = atomic_load_explicit(&chunk->finished, memory_order_acquire);
+        if (results && map->own_results) {
+            memcpy((char *)results + out.first * size, chunk->items.results, given * size);
+            memset((char *)results + (out.first + given) * size, 0, (chunk->items.count - given) * size);
+            chunk->given = given;
+        }
+        for (size_t j = 0; errors && j < chunk->items.count; j++)
+            errors[out.first + j] = j < given ? 0 : late;
+        soon__chunk_each_failure(chunk, given, give_failure, &out);
+        if (late == 0) { /* all has ended: user code that is due runs before we return, and here */
+            soon__chunk_release(chunk);
+            if (map->own_results && !results)
+                soon__chunk_free_results(chunk);
+        }
+    }
+}
+
+int soon_map_bytes(soon_executor *executor, const soon_function *function, const void *args, size_t count,
+                   void *results, int *errors, const soon_map_options *options, size_t options_size)
+{
+    struct params params = {
+        .executor = executor, .function = function, .args = args, .count = count, .results = results};
+    struct soon__error *error;
+    struct soon__map *map;
+    int rc = start(&map, &params, options, options_size);
+
+    if (rc < 0)
+        return rc;
+    rc = await_all(map);
+    give(map, results, errors, rc);
+    if (rc < 0) {
+        soon__map_stop(map); /* afterwards, so that it is `rc` what was cancelled has as its error */
+    } else {
+        error = soon__future_failure(&map->future);
+        rc = error ? error->public.code : 0;
+    }
+    soon_future_unref(&map->future);
+    return rc;
+}
+
+/*
+ * soon_map_async
+ */
+
+soon_future *soon_map_async_bytes(soon_executor *executor, const soon_function *function, const void *args,
+                                  size_t count, const soon_map_options *options, size_t options_size)
+{
+    struct params params = {.executor = executor, .function = function, .args = args, .count = count, .observed = true};
+    struct soon__map *map;
+    int rc = start(&map, &params, options, options_size);
+
+    if (rc < 0)
+        return soon__future_new_failed(rc, function ? function->name : NULL, NULL);
+    return &map->future;
+}

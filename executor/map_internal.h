@@ -1,0 +1,106 @@
+/*
+ * map_internal.h - one function over an array of arguments: what soon_map() and soon_map_async() share.
+ *
+ * A map is a future with its chunks. A chunk is some neighbouring items that travel as one call; it belongs to its map.
+ * The map's block is held by its readers, and by the library until every chunk has ended.
+ */
+#ifndef SOON_EXECUTOR_MAP_INTERNAL_H
+#define SOON_EXECUTOR_MAP_INTERNAL_H
+
+#include "executor_internal.h"
+#include "library_loop_internal.h"
+#include "map.h"
+
+struct soon__map;
+
+/* A failed item of a chunk; and a block of them, in order of index. See map_chunk.c. */
+struct soon__failure {
+    size_t index;
+    struct soon__error *error; /* a reference */
+};
+struct soon__failures {
+    _Atomic(struct soon__failures *) next;
+    _Atomic size_t count;
+    size_t room;
+    struct soon__failure *list;
+};
+
+struct soon__chunk {
+    struct soon__items items; /* first: what the run sees */
+    struct soon__map *map;
+    _Atomic size_t finished;        /* the first so many items have their outcome */
+    _Atomic size_t failed;          /* of these */
+    _Atomic size_t rest;            /* items from here on never ran; until the chunk ends: items.count */
+    struct soon__error *rest_error; /* why: set before `rest`; a reference */
+    bool rest_stopped;              /* by the map itself, so that it is not what the map failed of */
+    struct soon__failures failures; /* its first block, with room in `failure` */
+    struct soon__failures *last;    /* the worker's */
+    struct soon__failure failure;
+    struct soon__error *first_own; /* the first failure that was not the map's doing, NULL: none; lent by the above */
+    _Atomic(soon_future *) future; /* of the call; a reader's reference; NULL: not submitted */
+    struct soon__callback ended;
+    struct soon__job job;
+    bool unreleased; /* the arguments of the rest, see soon__chunk_release() */
+    size_t given;    /* the first so many results were copied out: what they point to is the caller's */
+};
+
+struct soon__map {
+    soon_future future; /* first */
+    const soon_function *function;
+    size_t count, chunk_size, chunk_count;
+    struct soon__chunk *chunks;
+    void *own_args, *own_results; /* NULL: the caller's are used */
+    char *results;
+    int64_t deadline; /* no item starts after it */
+    bool stop_at_error;
+    bool observed;            /* a map_async: others may wait for its items */
+    _Atomic uint32_t stopped; /* nothing more is to start */
+    _Atomic size_t left;      /* chunks that have not ended; and one for who is submitting */
+    /* Who waits for one item counts itself in, then sleeps on the bell. */
+    _Atomic uint32_t item_waiters, item_bell;
+    char label[];
+};
+
+/* The map behind a future; NULL if it is of another class. */
+struct soon__map *soon__map_of(const soon_future *future);
+
+/* `each` of the options of a map: 0 or -EINVAL. NULL allowed. */
+int soon__map_check_each(const soon_submit_options *each);
+
+/* For a worker that waits for `call` by way of another future: runs it here if it is pending. Whether it did. */
+bool soon__help_pending(soon_future *call);
+
+static inline bool soon__map_is_stopped(struct soon__map *map)
+{
+    /* Relaxed: a hint, for items that have not started. Those who must not miss it: soon__map_stop(). */
+    return atomic_load_explicit(&map->stopped, memory_order_relaxed) != 0;
+}
+
+/* Nothing more starts: pending calls are cancelled, running ones asked to end. The caller holds a reference.
+ * Idempotent. */
+void soon__map_stop(struct soon__map *map);
+/* A chunk, or who was submitting, is through; the last one completes the map and gives up the library's reference. */
+void soon__map_leave(struct soon__map *map);
+
+/* Finished items, and failed ones among them. */
+void soon__map_count_items(struct soon__map *map, size_t *ret_done, size_t *ret_failed);
+/* Lets those who wait for an item look again. */
+void soon__map_ring(struct soon__map *map);
+
+void soon__chunk_init(struct soon__chunk *chunk, struct soon__map *map, size_t first, size_t count, const char *args);
+/* Submits it, or ends it at once when nothing more is to start. */
+void soon__chunk_submit(struct soon__chunk *chunk, soon_executor *executor, const soon_submit_options *each);
+/* Releases what arguments point to that the end of the chunk could not: called by soon_map() once the map is done. */
+void soon__chunk_release(struct soon__chunk *chunk);
+/* Releases what its results point to, as far as they were not given away; when its call has ended. Idempotent. */
+void soon__chunk_free_results(struct soon__chunk *chunk);
+/* When nobody else has a reference: releases what it holds. `results`: also what its results point to. */
+void soon__chunk_fini(struct soon__chunk *chunk, bool results);
+
+/* Whether an item has its outcome; then `*ret_error` is its error, or NULL. Any thread. */
+bool soon__chunk_look(struct soon__chunk *chunk, size_t index, struct soon__error **ret_error);
+/* Calls `fn` for each failed item among the first `count`, in order; these have their outcome. */
+void soon__chunk_each_failure(struct soon__chunk *chunk, size_t count,
+                              void (*fn)(size_t index, struct soon__error *error, void *data), void *data);
+
+#endif

@@ -1,0 +1,139 @@
+/**
+ * @file pool.h
+ * Executors: making, using, shutting down.
+ */
+#ifndef SOON_EXECUTOR_POOL_H
+#define SOON_EXECUTOR_POOL_H
+
+#include "task.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * At the top of main, for programs with process pools: a worker process never returns from it. A program without them
+ * may call it too; it does nothing there.
+ *
+ * Threads: before any other thread uses the library. Returns: 0; -EINVAL for a negative `argc` or a missing `argv`.
+ */
+SOON_API int soon_init(int argc, char **argv);
+
+/** Every field: 0 is the default. Negative where it makes no sense: -EINVAL. */
+typedef struct soon_thread_pool_options {
+    int workers;                      /**< 0: one per CPU this process may use */
+    const char *name;                 /**< copied; NULL: "soon-1" and so on. Workers are called name_n */
+    const soon_function *initializer; /**< run once per worker before its first task; its failure breaks the pool */
+    const void *initializer_arg;      /**< copied; NULL: zeroes */
+    size_t queue_max;                 /**< tasks that wait for a worker; 0: unbounded */
+    soon_full when_full;              /**< RUN_HERE with an initializer: -EINVAL (a stranger's thread has no local) */
+    int64_t idle_timeout_ms;          /**< a worker without work for so long ends; 0: never */
+    size_t stack_size;                /**< bytes; 0: the system's */
+} soon_thread_pool_options;
+
+/**
+ * Makes a pool of worker threads, which start as tasks come. Submits from its own tasks are never refused or blocked
+ * by `queue_max`, and waiting in a task for tasks of the same pool cannot deadlock.
+ *
+ * Ownership: the caller owns the pool until soon_executor_free(). Options are copied.
+ * Threads: any thread. Returns: 0 and sets `*ret`; -EINVAL; -ENOMEM; -EMFILE, -EAGAIN ... if the library's own loop
+ * could not start; and leaves it alone.
+ *
+ * As ThreadPoolExecutor(max_workers, thread_name_prefix, initializer, initargs) in Python's concurrent.futures.
+ */
+SOON_API int soon_thread_pool_new_sized(soon_executor **ret, const soon_thread_pool_options *options, size_t size);
+
+/**
+ * soon_thread_pool_new_sized() with the options' size that this program was compiled with. `options` NULL: defaults.
+ */
+static inline int soon_thread_pool_new(soon_executor **ret, const soon_thread_pool_options *options)
+{
+    return soon_thread_pool_new_sized(ret, options, sizeof *options);
+}
+
+/** How a shutdown treats what is there, from weak to strong. */
+typedef enum soon_shutdown {
+    SOON_DRAIN,          /**< everything submitted still runs */
+    SOON_CANCEL_PENDING, /**< what has not started is cancelled */
+    SOON_TERMINATE,      /**< and what runs is asked to stop; processes get SIGTERM, then SIGKILL */
+    SOON_KILL            /**< and what runs is asked to stop; processes get SIGKILL */
+} soon_shutdown;
+
+/**
+ * Starts all workers and waits until they are ready. Not needed: they start on demand.
+ *
+ * Threads: any thread but a worker of it. Blocks up to `timeout_ms`.
+ * Returns: 0; -ETIMEDOUT (they go on starting); SOON_EBROKEN; SOON_ESHUTDOWN; SOON_EDEADLK in one of its tasks;
+ * -EAGAIN or -ENOMEM if not all could start; -EINVAL; SOON_EFORKED. 0 at once for an executor of the user's own.
+ */
+SOON_API int soon_executor_boot(soon_executor *executor, int64_t timeout_ms);
+
+/**
+ * Refuses new tasks from now on, treats the others as `mode` says, and waits until every worker is gone. A stronger
+ * mode may follow a weaker one, a weaker one changes nothing. After 0, no future of this executor is unresolved.
+ * Threads cannot be killed: SOON_TERMINATE and SOON_KILL raise the cancel request of what runs.
+ *
+ * Threads: any thread, many at once. Blocks up to `timeout_ms` (0: only begins).
+ * Returns: 0; -ETIMEDOUT: it goes on by itself; SOON_EDEADLK inside its own tasks, on the library's threads and in
+ * callbacks: begun, not waited for; -EINVAL; SOON_EFORKED.
+ *
+ * As Executor.shutdown(wait, cancel_futures), terminate_workers and kill_workers; close, terminate and join of Pool.
+ */
+SOON_API int soon_executor_shutdown(soon_executor *executor, soon_shutdown mode, int64_t timeout_ms);
+
+/**
+ * A future that finishes when every worker is gone. Does not begin a shutdown.
+ *
+ * Ownership: the caller owns one reference; it outlives the executor. Threads: any thread. Never blocks.
+ * Returns: never NULL; a future that is done with -EINVAL for NULL, SOON_EFORKED.
+ */
+SOON_API SOON_MUST_USE soon_future *soon_executor_down(soon_executor *executor);
+
+/**
+ * Drains the executor if it is open, waits until its workers are gone, frees it. Futures may outlive it.
+ *
+ * Threads: one thread, after every other use. Blocks, unless soon_executor_down() is done already.
+ * Returns: 0, also for NULL; SOON_EDEADLK, and nothing is freed: inside one of its own tasks, on the library's
+ * threads, and in a callback unless it is down; SOON_EFORKED in a child of the process that made it.
+ *
+ * As leaving `with Executor()` in Python. SOON_AUTO_EXECUTOR does it at the end of a scope.
+ */
+SOON_API int soon_executor_free(soon_executor *executor);
+
+/** A snapshot. Grows at the end. */
+typedef struct soon_stats {
+    size_t workers;         /**< alive, spares included */
+    size_t idle;            /**< of these, without work */
+    size_t pending;         /**< tasks in the queue */
+    size_t running;         /**< tasks that run, those that wait for others included */
+    uint64_t submitted;     /**< taken since the start */
+    uint64_t succeeded;     /**< ended with a result */
+    uint64_t failed;        /**< ended with an error */
+    uint64_t cancelled;     /**< ended CANCELLED */
+    uint64_t worker_deaths; /**< processes */
+    size_t spares;          /**< workers beyond the pool's number, for those that wait inside tasks */
+    uint64_t wakeups;       /**< times a sleeping worker was woken */
+} soon_stats;
+
+/** Fills `*ret`. Any thread. Zeroes for NULL and in a forked child. */
+SOON_API void soon_executor_stats_sized(soon_executor *executor, soon_stats *ret, size_t size);
+
+/** soon_executor_stats_sized() with the size that this program was compiled with. */
+static inline void soon_executor_stats(soon_executor *executor, soon_stats *ret)
+{
+    soon_executor_stats_sized(executor, ret, sizeof *ret);
+}
+
+#if defined(__GNUC__)
+static inline void soon__executor_free(soon_executor **e)
+{
+    (void)soon_executor_free(*e);
+}
+/** `SOON_AUTO_EXECUTOR *pool = NULL;` is freed at the end of its scope. */
+#define SOON_AUTO_EXECUTOR __attribute__((cleanup(soon__executor_free))) soon_executor
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+#endif

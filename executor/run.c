@@ -1,0 +1,183 @@
+/*
+ * run.c - running calls on the calling thread: one task, or the items of a chunk one after the other.
+ *
+ * start --> body --> outcome --> counted --> future finished --> call ended. Nothing of the call is touched after that.
+ */
+#include "executor_internal.h"
+#include "task_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static soon_task task_of(soon_call *call, struct soon__local *local)
+{
+    return (soon_task){.executor = call->executor,
+                       .function = call->function,
+                       .call = call,
+                       .arg = call->arg,
+                       .arg_size = call->arg_size,
+                       .space = call->space,
+                       .local = local,
+                       .deadline = SOON__NEVER};
+}
+
+/* The time limit counts from here. */
+static void start_clock(soon_task *task)
+{
+    struct soon__call_extra *extra = task->call->extra;
+
+    if (extra && extra->options.time_limit_ms)
+        task->deadline = soon__deadline(extra->options.time_limit_ms);
+}
+
+static void count(const struct soon__run_hooks *hooks, const struct soon__outcome *outcome)
+{
+    if (hooks)
+        hooks->counted(hooks->data, outcome);
+}
+
+/* False, and the call has ended: it was cancelled, or finished by somebody else. */
+static bool start(soon_call *call, const struct soon__run_hooks *hooks)
+{
+    struct soon__outcome cancelled = {.error = &soon__error_cancelled, .cancelled = true};
+
+    if (soon_promise_set_running(&call->promise) == 0)
+        return true;
+    count(hooks, &cancelled);
+    soon__call_end(call);
+    return false;
+}
+
+static void finish(soon_call *call, struct soon__outcome *outcome, const struct soon__run_hooks *hooks)
+{
+    soon_future *future = soon__call_future(call);
+
+    count(hooks, outcome);
+    if (!soon__future_claim(future)) { /* a promise that was resolved by other means */
+        soon__outcome_drop(outcome);
+    } else {
+        future->error = outcome->error;
+        future->payload = outcome->payload;
+        if (outcome->error)
+            soon__future_publish(future, outcome->cancelled ? SOON__CANCELLED : SOON__FINISHED);
+        else
+            soon__future_publish_bytes(future, outcome->result, outcome->result_size, outcome->result_on_heap);
+    }
+    soon__call_end(call);
+}
+
+static void run_one(soon_call *call, struct soon__local *local, const struct soon__run_hooks *hooks)
+{
+    soon_task task = task_of(call, local);
+    bool on_heap = call->function->result_size && !call->space;
+
+    if (on_heap) {
+        task.space = calloc(1, call->function->result_size);
+        if (!task.space) {
+            task.outcome.error = &soon__error_nomem;
+            finish(call, &task.outcome, hooks);
+            return;
+        }
+    } else if (task.space) {
+        memset(task.space, 0, call->function->result_size);
+    }
+    if (!start(call, hooks)) {
+        if (on_heap)
+            free(task.space);
+        return;
+    }
+    start_clock(&task);
+    soon__task_run(&task);
+    if (on_heap && task.outcome.error)
+        free(task.space);
+    else if (on_heap)
+        task.outcome.result_on_heap = true;
+    finish(call, &task.outcome, hooks);
+}
+
+/* Runs one item of a chunk and gives its outcome to the owner. */
+static void run_item(soon_call *call, struct soon__local *local, struct soon__items *items, size_t index)
+{
+    const soon_function *function = call->function;
+    soon_task task = task_of(call, local);
+    bool own_space = function->result_size && !items->results;
+
+    task.arg = (const char *)items->args + index * function->arg_size;
+    task.arg_size = function->arg_size;
+    task.space = NULL;
+    if (own_space) {
+        task.space = calloc(1, function->result_size);
+        if (!task.space) {
+            task.outcome.error = &soon__error_nomem;
+            items->done(items, index, &task.outcome);
+            return;
+        }
+    } else if (function->result_size) {
+        task.space = (char *)items->results + index * function->result_size;
+        memset(task.space, 0, function->result_size);
+    }
+    start_clock(&task);
+    soon__task_run(&task);
+    if (task.outcome.error && own_space)
+        free(task.space);
+    else if (task.outcome.error && task.space)
+        memset(task.space, 0, function->result_size);
+    else if (own_space)
+        task.outcome.result_on_heap = true;
+    items->done(items, index, &task.outcome);
+}
+
+/* What the items' arguments point to is the owner's to release. */
+static void run_items(soon_call *call, struct soon__local *local, const struct soon__run_hooks *hooks)
+{
+    struct soon__items *items = call->extra->items;
+    struct soon__outcome outcome = {0};
+    soon_task asked = task_of(call, local);
+
+    if (!start(call, hooks))
+        return;
+    for (size_t i = 0; i < items->count && !outcome.cancelled; i++) {
+        if (items->wanted && !items->wanted(items, i))
+            continue;
+        if (soon__task_cancel_requested_by_reader(&asked)) {
+            outcome.error = &soon__error_cancelled_running;
+            outcome.cancelled = true;
+        } else {
+            run_item(call, local, items, i);
+        }
+    }
+    finish(call, &outcome, hooks);
+}
+
+void soon__call_run(soon_call *call, struct soon__local *local, const struct soon__run_hooks *hooks)
+{
+    if (call->extra && call->extra->items)
+        run_items(call, local, hooks);
+    else
+        run_one(call, local, hooks);
+}
+
+struct soon__error *soon__initializer_run(soon_executor *executor, const soon_function *function, const void *arg,
+                                          struct soon__local *local)
+{
+    soon_task task = {.executor = executor,
+                      .function = function,
+                      .arg = arg,
+                      .arg_size = function->arg_size,
+                      .local = local,
+                      .deadline = SOON__NEVER};
+    struct soon__error *error;
+
+    if (function->result_size) {
+        task.space = calloc(1, function->result_size);
+        if (!task.space)
+            return &soon__error_nomem;
+    }
+    soon__task_run(&task);
+    error = soon__error_ref(task.outcome.error);
+    task.outcome.result = task.outcome.result_on_heap ? task.outcome.result : NULL;
+    soon__outcome_drop(&task.outcome);
+    free(task.space);
+    return error;
+}

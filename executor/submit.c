@@ -1,0 +1,181 @@
+/*
+ * submit.c - from a submit to a call in the hands of an executor, or to a future that says why not.
+ *
+ * Where does a submitted argument go? Checked here, copied into a call (call.c), handed to the class of the executor, for the
+ * thread pool its queue (threads/queue.c), taken from there by a worker (threads/worker.c), which runs it (run.c).
+ */
+#include "submit.h"
+
+#include "executor_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int soon__options_read(void *ret, size_t known, const void *options, size_t size)
+{
+    memset(ret, 0, known);
+    if (!options)
+        return 0;
+    for (size_t i = known; i < size; i++) {
+        if (((const char *)options)[i])
+            return -EINVAL; /* an option of a newer header, which this library could not honour */
+    }
+    memcpy(ret, options, size < known ? size : known);
+    return 0;
+}
+
+int soon__submit_options_check(const soon_submit_options *o)
+{
+    if (!o)
+        return 0;
+    if (o->retries < 0 || o->time_limit_ms < 0 || o->queue_limit_ms < 0)
+        return -EINVAL;
+    if ((unsigned)o->when_full > SOON_FULL_RUN_HERE)
+        return -EINVAL;
+    return !o->on_done && o->on_done_loop ? -EINVAL : 0;
+}
+
+bool soon__function_is_valid(const soon_function *function)
+{
+    return function && function->name && function->body && !(function->flags & ~(unsigned)SOON_FUNCTION_LOCAL);
+}
+
+int soon__executor_take(soon_executor *executor, soon_call *call, bool may_block)
+{
+    return executor->klass.submit(executor->self, call, may_block);
+}
+
+void soon__executor_refuse(soon_executor *executor, soon_call *call, int code)
+{
+    struct soon__error *error = NULL;
+
+    if (code == SOON_EBROKEN && executor->extra && executor->extra->reason)
+        error = executor->extra->reason(executor->self);
+    soon__call_fail(call, error ? error : soon__call_error(call, code, NULL));
+}
+
+struct request {
+    struct soon__call_params params;
+    soon_submit_options options;
+    bool try;
+};
+
+static int check_arg(const struct request *request)
+{
+    const struct soon__call_params *p = &request->params;
+
+    if (!soon__function_is_valid(p->function) || (!p->data && p->size))
+        return -EINVAL;
+    if (p->data && p->function->arg_size && p->size != p->function->arg_size)
+        return -EINVAL;
+    return p->size > PTRDIFF_MAX ? -EINVAL : 0;
+}
+
+static int read_request(struct request *request, const soon_submit_options *options, size_t options_size)
+{
+    int rc = soon__options_read(&request->options, sizeof request->options, options, options_size);
+
+    if (rc == 0)
+        rc = soon__executor_check(request->params.executor);
+    if (rc == 0)
+        rc = check_arg(request);
+    if (rc == 0)
+        rc = soon__submit_options_check(&request->options);
+    request->params.options = options ? &request->options : NULL;
+    return rc;
+}
+
+static int submit(struct request *request, soon_call *call)
+{
+    soon_executor *executor = request->params.executor;
+    soon_full policy = request->options.when_full ? request->options.when_full : executor->when_full;
+    struct soon__run_hooks hooks = {NULL, NULL};
+    int rc;
+
+    /* Relaxed: see begin_shutdown(). */
+    if (atomic_load_explicit(&executor->closing, memory_order_relaxed))
+        return SOON_ESHUTDOWN;
+    rc = soon__executor_take(executor, call, !request->try && policy == SOON_FULL_BLOCK);
+    if (rc != SOON_EFULL || policy != SOON_FULL_RUN_HERE || request->try)
+        return rc;
+    if (executor->extra)
+        hooks = (struct soon__run_hooks){.counted = executor->extra->counted_here, .data = executor->self};
+    soon__call_run(call, NULL, hooks.counted ? &hooks : NULL);
+    return 0;
+}
+
+/* Submit always takes what it was given, also when there is no call that would release it. */
+static void release_given(const struct request *request)
+{
+    const struct soon__call_params *p = &request->params;
+
+    if (soon__function_is_valid(p->function) && p->function->free_arg && p->data && p->size == p->function->arg_size)
+        p->function->free_arg((void *)p->data);
+    soon_buffer_unref(request->options.payload);
+}
+
+static soon_future *submit_always(struct request *request)
+{
+    soon_future *future;
+    soon_call *call;
+    int rc = soon__call_new(&call, &request->params);
+
+    if (rc < 0) {
+        release_given(request);
+        return soon__future_new_failed(rc, request->params.function->name, request->options.label);
+    }
+    future = soon__call_future(call);
+    rc = submit(request, call);
+    if (rc < 0)
+        soon__executor_refuse(request->params.executor, call, rc);
+    return future;
+}
+
+soon_future *soon_submit_bytes_sized(soon_executor *executor, const soon_function *function, const void *data,
+                                     size_t size, const soon_submit_options *options, size_t options_size)
+{
+    struct request request = {
+        .params = {.executor = executor, .function = function, .data = data, .size = size}};
+    int rc = read_request(&request, options, options_size);
+
+    if (rc < 0) {
+        release_given(&request);
+        return soon__future_new_failed(rc, function ? function->name : NULL, request.options.label);
+    }
+    return submit_always(&request);
+}
+
+int soon_try_submit_bytes_sized(soon_future **ret, soon_executor *executor, const soon_function *function,
+                                const void *data, size_t size, const soon_submit_options *options,
+                                size_t options_size)
+{
+    struct request request = {
+        .params = {.executor = executor, .function = function, .data = data, .size = size}, .try = true};
+    soon_future *future;
+    soon_call *call;
+    int rc = ret ? read_request(&request, options, options_size) : -EINVAL;
+
+    if (rc == 0)
+        rc = soon__call_new(&call, &request.params);
+    if (rc < 0)
+        return rc;
+    future = soon__call_future(call);
+    rc = submit(&request, call);
+    if (rc < 0)
+        soon__call_discard(call);
+    else
+        *ret = future;
+    return rc;
+}
+
+soon_future *soon__submit_items(soon_executor *executor, const soon_function *function, struct soon__items *items,
+                                const soon_submit_options *each)
+{
+    struct request request = {.params = {.executor = executor, .function = function, .items = items}};
+
+    if (each)
+        request.options = *each;
+    request.params.options = each ? &request.options : NULL;
+    return submit_always(&request);
+}

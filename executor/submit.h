@@ -1,0 +1,139 @@
+/**
+ * @file submit.h
+ * Handing a task to an executor: submit, try_submit, then.
+ */
+#ifndef SOON_EXECUTOR_SUBMIT_H
+#define SOON_EXECUTOR_SUBMIT_H
+
+#include "function.h"
+#include "loop.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** What a submit does when the executor's queue is full. */
+typedef enum soon_full {
+    SOON_FULL_DEFAULT, /**< what the pool's options say; there: SOON_FULL_BLOCK */
+    SOON_FULL_BLOCK,   /**< wait for a place */
+    SOON_FULL_FAIL,    /**< the future has SOON_EFULL */
+    SOON_FULL_RUN_HERE /**< run the task on the submitting thread, before submit returns */
+} soon_full;
+
+/** Every field: 0 is the default. Negative where it makes no sense: -EINVAL. */
+typedef struct soon_submit_options {
+    const char *label;       /**< copied; soon_future_label() */
+    void *data;              /**< soon_future_data() */
+    int priority;            /**< higher first, 0 normal */
+    int retries;             /**< after a worker's death; threads do not die */
+    int64_t time_limit_ms;   /**< from its start; 0: none. A thread is only told: soon_task_cancel_requested() */
+    int64_t queue_limit_ms;  /**< from now until its start, else SOON_EEXPIRED; 0: none */
+    soon_full when_full;     /**< what to do when the queue is full */
+    soon_buffer *payload;    /**< submit takes it, always; a try_submit that refuses takes nothing */
+    soon_done_fn on_done;    /**< cannot fail, unlike adding it later */
+    void *on_done_data;      /**< for on_done */
+    soon_loop *on_done_loop; /**< NULL: as soon_future_add_done_callback() */
+} soon_submit_options;
+
+/**
+ * Submits one call of `function` on `size` bytes at `data`, which are copied. NULL with size 0 for a function of
+ * fixed size: zeroes. soon_submit() is the typed form.
+ *
+ * Ownership: the caller owns one reference of the future. The payload, and what a LOCAL argument points to, are taken
+ * whatever happens.
+ * Threads: any thread. Blocks only while a bounded queue is full and the policy says so, never on a worker of the
+ * same pool.
+ * Returns: never NULL. A submission that cannot be taken is a future that is done: -EINVAL (NULL, wrong size,
+ * negative option), SOON_ESHUTDOWN, SOON_EBROKEN, SOON_EFULL, SOON_ELOCAL, SOON_EFORKED, -ENOMEM. The future for
+ * -ENOMEM may be one and the same object for several submits, and `on_done` does not run for it: use
+ * soon_try_submit_bytes() where that matters.
+ *
+ * As Executor.submit() in Python's concurrent.futures.
+ */
+SOON_API SOON_MUST_USE soon_future *soon_submit_bytes_sized(soon_executor *executor, const soon_function *function,
+                                                            const void *data, size_t size,
+                                                            const soon_submit_options *options, size_t options_size);
+
+/** soon_submit_bytes_sized() with the options' size that this program was compiled with. */
+static inline SOON_MUST_USE soon_future *soon_submit_bytes(soon_executor *executor, const soon_function *function,
+                                                           const void *data, size_t size,
+                                                           const soon_submit_options *options)
+{
+    return soon_submit_bytes_sized(executor, function, data, size, options, sizeof *options);
+}
+
+/**
+ * Submits without ever blocking or running the task here. For event loops, and where a refusal must be seen at once.
+ *
+ * Ownership: on 0 as soon_submit_bytes_sized(). A refusal takes nothing: payload and what a LOCAL argument points to
+ * remain the caller's.
+ * Threads: any thread. Never blocks.
+ * Returns: 0 and sets `*ret`; SOON_EFULL, SOON_ESHUTDOWN, SOON_EBROKEN, SOON_ELOCAL, SOON_EFORKED, -EINVAL, -ENOMEM,
+ * and leaves it alone.
+ */
+SOON_API int soon_try_submit_bytes_sized(soon_future **ret, soon_executor *executor, const soon_function *function,
+                                         const void *data, size_t size, const soon_submit_options *options,
+                                         size_t options_size);
+
+/** soon_try_submit_bytes_sized() with the options' size that this program was compiled with. */
+static inline int soon_try_submit_bytes(soon_future **ret, soon_executor *executor, const soon_function *function,
+                                        const void *data, size_t size, const soon_submit_options *options)
+{
+    return soon_try_submit_bytes_sized(ret, executor, function, data, size, options, sizeof *options);
+}
+
+/**
+ * Runs `function` on the result of `first`, when it has one. Its argument is those bytes, without a copy; an error or
+ * a cancellation of `first` passes through. Cancelling the new future cancels `first` too if that is pending. The
+ * queue bound of the executor does not apply. A drain of the executor waits for it.
+ *
+ * Ownership: the caller owns one reference; `first` is held until the task has ended.
+ * Threads: any thread. Never blocks.
+ * Returns: never NULL; refused as soon_submit_bytes_sized(); SOON_ETYPE if the result has not the argument's size.
+ */
+SOON_API SOON_MUST_USE soon_future *soon_then(soon_future *first, soon_executor *executor,
+                                              const soon_function *function);
+
+#ifdef __cplusplus
+}
+
+/* Behind soon_submit() in C++: a temporary bound to a reference has an address. */
+template <class A>
+static inline SOON_MUST_USE soon_future *soon__submit(soon_executor *e, const soon_function *f, const A &a,
+                                                      const soon_submit_options *o)
+{
+    return soon_submit_bytes(e, f, &a, sizeof a, o);
+}
+#define SOON__SUBMIT_1(executor, options, fn, ...) soon__submit(executor, &fn##_task, fn##_arg{__VA_ARGS__}, options)
+#else
+#define SOON__SUBMIT_1(executor, options, fn, ...)                                                                     \
+    soon_submit_bytes(executor, &fn##_task, &(fn##_arg){__VA_ARGS__}, sizeof(fn##_arg), options)
+#endif
+
+/* SOON__MORE(...) is 0 for one argument and 1 for 2 to 33. */
+#define SOON__SUBMIT_0(executor, options, fn) soon_submit_bytes(executor, &fn##_task, NULL, 0, options)
+#define SOON__ARG33(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w, x, y, z, A, B, C, D, E, F, G, \
+                    N, ...)                                                                                            \
+    N
+#define SOON__MORE(...)                                                                                                \
+    SOON__ARG33(__VA_ARGS__, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, \
+                1, 1, 0, ~)
+#define SOON__CAT(a, b) SOON__CAT_(a, b)
+#define SOON__CAT_(a, b) a##b
+#define SOON__BRACES(...)                                                                                              \
+    {                                                                                                                  \
+        __VA_ARGS__                                                                                                    \
+    }
+
+/**
+ * soon_submit(pool, fn), soon_submit(pool, fn, .x = 1), soon_submit(pool, fn, 7): the fields of the argument stand in
+ * the call. For a struct that exists: `fn_submit(pool, &arg, options)`. Else as soon_submit_bytes_sized().
+ */
+#define soon_submit(executor, ...) SOON__CAT(SOON__SUBMIT_, SOON__MORE(__VA_ARGS__))(executor, NULL, __VA_ARGS__)
+
+/** soon_submit_with(pool, (.label = "a", .time_limit_ms = 500), fn, .x = 1). C only; in C++ use `fn_submit`. */
+#define soon_submit_with(executor, options, ...)                                                                       \
+    SOON__CAT(SOON__SUBMIT_, SOON__MORE(__VA_ARGS__))                                                                  \
+    (executor, (&(soon_submit_options)SOON__BRACES options), __VA_ARGS__)
+
+#endif

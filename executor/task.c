@@ -1,0 +1,239 @@
+/*
+ * task.c - what a running task may do, and what its return value means.
+ *
+ *     0                  it succeeded
+ *     -ECANCELED         after a reader's request: cancelled; after its time limit: SOON_ETIMELIMIT; else an exception
+ *     SOON_ERAISED       the exception that soon_raise() described
+ *     anything else      an exception of that number
+ */
+#include "task_internal.h"
+
+#include "executor_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool soon__task_cancel_requested_by_reader(const soon_task *task)
+{
+    if (!task->call)
+        return false;
+    /* Relaxed: a flag, nothing is read through it. */
+    return (soon__future_word(soon__call_future(task->call)) & SOON__CANCEL_REQUESTED) ||
+           atomic_load_explicit(&task->executor->terminating, memory_order_relaxed);
+}
+
+bool soon_task_cancel_requested(const soon_task *task)
+{
+    return soon__check(task, "soon_task_cancel_requested: NULL") &&
+           (soon__task_cancel_requested_by_reader(task) || soon__deadline_check(task->deadline) < 0);
+}
+
+int64_t soon_task_time_left_ms(const soon_task *task)
+{
+    int64_t left;
+
+    if (!soon__check(task, "soon_task_time_left_ms: NULL") || task->deadline == SOON__NEVER)
+        return SOON_FOREVER;
+    left = task->deadline - soon__clock_ns();
+    return left <= 0 ? 0 : (left + 999999) / 1000000;
+}
+
+void soon_task_set_progress(soon_task *task, uint64_t done, uint64_t total)
+{
+    if (soon__check(task, "soon_task_set_progress: NULL") && task->call)
+        soon__future_set_progress(soon__call_future(task->call), done, total);
+}
+
+soon_executor *soon_task_executor(soon_task *task)
+{
+    return soon__check(task, "soon_task_executor: NULL") ? task->executor : NULL;
+}
+
+void *soon_task_local(soon_task *task)
+{
+    return soon__check(task, "soon_task_local: NULL") && task->local ? task->local->value : NULL;
+}
+
+void soon_task_set_local(soon_task *task, void *local, soon_free_fn release)
+{
+    if (!soon__check(task && !task->call && task->local, "soon_task_set_local: not in an initializer"))
+        return;
+    task->local->value = local;
+    task->local->release = release;
+}
+
+const char *soon_task_label(const soon_task *task)
+{
+    if (!soon__check(task, "soon_task_label: NULL") || !task->call)
+        return "";
+    return soon_future_label(soon__call_future(task->call));
+}
+
+soon_bytes soon_task_arg(const soon_task *task)
+{
+    if (!soon__check(task, "soon_task_arg: NULL"))
+        return (soon_bytes){NULL, 0};
+    return (soon_bytes){task->arg, task->arg_size};
+}
+
+soon_buffer *soon_task_payload(soon_task *task)
+{
+    if (!soon__check(task, "soon_task_payload: NULL") || !task->call || !task->call->extra)
+        return NULL;
+    return task->call->extra->options.payload;
+}
+
+void *soon_task_return_space(soon_task *task, size_t size)
+{
+    void *space;
+
+    if (!soon__check(task, "soon_task_return_space: NULL"))
+        return NULL;
+    if (task->function->result_size)
+        return size == task->function->result_size ? task->space : NULL;
+    space = calloc(1, size ? size : 1);
+    if (!space)
+        return NULL;
+    free(task->outcome.result);
+    task->outcome.result = space;
+    task->outcome.result_size = size;
+    task->outcome.result_on_heap = true;
+    return space;
+}
+
+int soon_task_return_bytes(soon_task *task, const void *data, size_t size)
+{
+    void *space;
+
+    if (!task || (!data && size))
+        return -EINVAL;
+    if (task->function->result_size && task->function->result_size != size)
+        return SOON_ETYPE;
+    space = soon_task_return_space(task, size);
+    if (!space)
+        return -ENOMEM;
+    if (size)
+        memmove(space, data, size);
+    return 0;
+}
+
+int soon_task_return_payload(soon_task *task, soon_buffer *buffer)
+{
+    if (!task || !buffer) {
+        soon_buffer_unref(buffer);
+        return -EINVAL;
+    }
+    soon_buffer_unref(task->outcome.payload);
+    task->outcome.payload = buffer;
+    return 0;
+}
+
+/*
+ * Failing
+ */
+
+static soon_error fields_of(const soon_task *task, int code, int raised)
+{
+    return (soon_error){.code = code,
+                        .raised = raised,
+                        .started = true,
+                        .function = task->function->name,
+                        .label = task->call ? soon_future_label(soon__call_future(task->call)) : NULL};
+}
+
+static void set_error(soon_task *task, struct soon__error *error)
+{
+    soon__error_unref(task->outcome.error);
+    task->outcome.error = error;
+}
+
+int soon_raise(soon_task *task, int code, const char *format, ...)
+{
+    soon_error fields;
+    va_list args;
+
+    if (!soon__check(task, "soon_raise: NULL"))
+        return SOON_ERAISED;
+    fields = fields_of(task, SOON_ERAISED, code);
+    va_start(args, format);
+    set_error(task, soon__error_new(&fields, format, args));
+    va_end(args);
+    return SOON_ERAISED;
+}
+
+int soon_raise_from(soon_task *task, const soon_future *failed)
+{
+    const soon_error *error = failed ? soon_future_error(failed) : NULL;
+    soon_error fields;
+
+    if (!task || !error || error->code == 0)
+        return -EINVAL;
+    fields = fields_of(task, SOON_ERAISED, error->code == SOON_ERAISED ? error->raised : error->code);
+    set_error(task, soon__error_newf(&fields, "%s", error->message));
+    return SOON_ERAISED;
+}
+
+void soon__outcome_drop(struct soon__outcome *outcome)
+{
+    soon__error_unref(outcome->error);
+    if (outcome->result_on_heap)
+        free(outcome->result);
+    soon_buffer_unref(outcome->payload);
+    *outcome = (struct soon__outcome){0};
+}
+
+/* -ECANCELED by itself. */
+static void gave_in(soon_task *task)
+{
+    soon_error fields;
+
+    if (soon__task_cancel_requested_by_reader(task)) {
+        set_error(task, &soon__error_cancelled_running);
+        task->outcome.cancelled = true;
+        return;
+    }
+    fields = fields_of(task, SOON_ERAISED, -ECANCELED);
+    if (soon__deadline_check(task->deadline) < 0)
+        fields = fields_of(task, SOON_ETIMELIMIT, 0);
+    set_error(task, soon__error_newf(&fields, NULL));
+}
+
+static void settle(soon_task *task, int rc)
+{
+    struct soon__outcome *outcome = &task->outcome;
+    soon_error fields;
+
+    if (rc == 0) {
+        set_error(task, NULL);
+        if (task->function->result_size) {
+            outcome->result = task->space;
+            outcome->result_size = task->function->result_size;
+        }
+        return;
+    }
+    if (outcome->result_on_heap)
+        free(outcome->result);
+    outcome->result = NULL;
+    outcome->result_on_heap = false;
+    outcome->result_size = 0;
+    if (rc == -ECANCELED) {
+        gave_in(task);
+    } else if (rc != SOON_ERAISED || !outcome->error) {
+        fields = fields_of(task, SOON_ERAISED, rc);
+        set_error(task, soon__error_newf(&fields, NULL));
+    }
+}
+
+void soon__task_run(soon_task *task)
+{
+    struct soon__frame frame = {.future = task->call ? soon__call_future(task->call) : NULL,
+                                .executor = task->executor};
+    struct soon__thread_saved saved;
+    int rc;
+
+    soon__thread_enter(&frame, &saved);
+    rc = task->function->body(task, task->arg, task->space);
+    soon__thread_leave(&frame, &saved);
+    settle(task, rc);
+}

@@ -1,0 +1,213 @@
+/**
+ * @file task.h
+ * What a running task may do, and the macros that make functions.
+ */
+#ifndef SOON_EXECUTOR_TASK_H
+#define SOON_EXECUTOR_TASK_H
+
+#include "submit.h"
+
+#ifdef __cplusplus
+#include <type_traits>
+extern "C" {
+#endif
+
+/**
+ * Fails the task: `return soon_raise(task, EDOM, "x must not be negative, got %d", x);` The future then has
+ * SOON_ERAISED, `raised` is `code`, and the message is the formatted text in one line (NULL: the code's own text). A
+ * later call replaces an earlier one; a task that then returns 0 has succeeded all the same.
+ *
+ * Threads: worker only, inside the task. Returns: SOON_ERAISED, always.
+ */
+SOON_API int soon_raise(soon_task *task, int code, const char *format, ...) SOON_PRINTF(3, 4);
+
+/**
+ * Passes a nested failure on: as soon_raise() with the code and the message of `failed`'s error.
+ *
+ * Threads: worker only. Returns: SOON_ERAISED; -EINVAL if `failed` is NULL or has no error, which fails the task too
+ * when it is returned.
+ */
+SOON_API int soon_raise_from(soon_task *task, const soon_future *failed);
+
+/**
+ * Somebody cancelled the running task, or its time limit is over: clean up and return -ECANCELED. Any thread of the
+ * task.
+ */
+SOON_API bool soon_task_cancel_requested(const soon_task *task);
+
+/** Milliseconds until the time limit, 0 if it is over, SOON_FOREVER without one. Any thread of the task. */
+SOON_API int64_t soon_task_time_left_ms(const soon_task *task);
+
+/**
+ * What soon_future_progress() shows from now on; kept as the last word when the task has ended. Any thread of the
+ * task.
+ */
+SOON_API void soon_task_set_progress(soon_task *task, uint64_t done, uint64_t total);
+
+/** The executor that runs it, for nested submits; in a worker process NULL. Lent. Worker only. */
+SOON_API soon_executor *soon_task_executor(soon_task *task);
+
+/**
+ * What the initializer left on this worker; NULL where there is none (also: a task that runs on its submitter's
+ * thread).
+ */
+SOON_API void *soon_task_local(soon_task *task);
+
+/**
+ * In the initializer only: leaves `local` for the tasks of this worker; `release` (may be NULL) runs when the worker
+ * ends.
+ */
+SOON_API void soon_task_set_local(soon_task *task, void *local, soon_free_fn release);
+
+/** The submit option `label`, or "". Worker only. */
+SOON_API const char *soon_task_label(const soon_task *task);
+
+/** The argument's bytes. Lent for the time of the task. Aligned for any type. Worker only. */
+SOON_API soon_bytes soon_task_arg(const soon_task *task);
+
+/** The payload that was submitted with it. Lent for the time of the task, read only; NULL: none. Worker only. */
+SOON_API soon_buffer *soon_task_payload(soon_task *task);
+
+/**
+ * Space for a result of variable size, to be filled in place. Zeroed. A later call replaces an earlier one.
+ *
+ * Threads: worker only. Returns: `size` bytes that belong to the future; NULL: no memory, or a function of fixed size
+ * (which has its result already) was asked for another.
+ */
+SOON_API void *soon_task_return_space(soon_task *task, size_t size);
+
+/**
+ * Sets the result to a copy of these bytes.
+ *
+ * Threads: worker only. Returns: 0; -ENOMEM; -EINVAL for NULL; SOON_ETYPE if the function has a fixed size and this
+ * is another.
+ */
+SOON_API int soon_task_return_bytes(soon_task *task, const void *data, size_t size);
+
+/** Sends a buffer along with the result: soon_future_payload(). Takes it, always. Worker only. 0 or -EINVAL. */
+SOON_API int soon_task_return_payload(soon_task *task, soon_buffer *buffer);
+
+#ifdef __cplusplus
+}
+#define SOON__EXTERN_C extern "C"
+#else
+#define SOON__EXTERN_C extern
+#endif
+
+/* What travels by value must mean the same elsewhere: no bare pointer in C; in C++ no constructor either. */
+#ifdef __cplusplus
+#define SOON__TRAVELS(name)                                                                                            \
+    static_assert(!std::is_pointer<name##_arg>::value && !std::is_pointer<name##_result>::value &&                     \
+                      std::is_trivially_copyable<name##_arg>::value &&                                                 \
+                      std::is_trivially_copyable<name##_result>::value,                                                \
+                  "this type does not travel: use SOON_TASK_LOCAL, SOON_TASK_BYTES or a payload");
+#else
+#define SOON__TRAVELS(name)                                                                                            \
+    _Static_assert(__builtin_classify_type(*(const name##_arg *)0) != 5 &&                                             \
+                       __builtin_classify_type(*(const name##_result *)0) != 5,                                        \
+                   "a pointer does not travel: use SOON_TASK_LOCAL, SOON_TASK_BYTES or a payload");
+#endif
+
+#define SOON__TASK_TYPES(name, arg_c_type, result_c_type)                                                              \
+    typedef arg_c_type name##_arg;                                                                                     \
+    typedef result_c_type name##_result;                                                                               \
+    static const char SOON_UNUSED name##_arg_type[] = #arg_c_type;                                                     \
+    static const char SOON_UNUSED name##_result_type[] = #result_c_type;                                               \
+    SOON__EXTERN_C const soon_function name##_task;                                                                    \
+    static inline SOON_UNUSED SOON_MUST_USE soon_future *name##_submit(soon_executor *executor, const name##_arg *arg, \
+                                                                       const soon_submit_options *options)             \
+    {                                                                                                                  \
+        return soon_submit_bytes(executor, &name##_task, arg, arg ? sizeof *arg : 0, options);                         \
+    }                                                                                                                  \
+    static inline SOON_UNUSED int name##_get(soon_future *future, int64_t timeout_ms, name##_result *ret)              \
+    {                                                                                                                  \
+        return soon_future_read_as(future, &name##_task, timeout_ms, ret, sizeof *ret);                                \
+    }
+
+#define SOON__TASK_OBJECT(name, call, at, as, rt, rs, fl, fa, fr)                                                      \
+    const soon_function name##_task = {#name, call, as, rs, at, rt, fl, fa, fr, {0, 0, 0, 0}};                         \
+    __attribute__((constructor)) static void name##_register(void)                                                     \
+    {                                                                                                                  \
+        (void)soon_function_register(&name##_task);                                                                    \
+    }                                                                                                                  \
+    __attribute__((destructor)) static void name##_unregister(void)                                                    \
+    {                                                                                                                  \
+        soon_function_unregister(&name##_task);                                                                        \
+    }
+
+#define SOON__TASK_BODY(name, fl, fa, fr)                                                                              \
+    static int name(soon_task *task, const name##_arg *arg, name##_result *result);                                    \
+    static int name##_call(soon_task *soon__t, const void *soon__a, void *soon__r)                                     \
+    {                                                                                                                  \
+        return name(soon__t, (const name##_arg *)soon__a, (name##_result *)soon__r);                                   \
+    }                                                                                                                  \
+    SOON__TASK_OBJECT(name, name##_call, name##_arg_type, sizeof(name##_arg), name##_result_type,                      \
+                      sizeof(name##_result), fl, fa, fr)                                                               \
+    static int name(SOON_UNUSED soon_task *task, SOON_UNUSED const name##_arg *arg, SOON_UNUSED name##_result *result)
+
+/**
+ * In a header: declares the function that SOON_TASK_DEFINE defines in one .c file, with its types and its typed
+ * calls. `name_task`, `name_arg`, `name_result`, `name_submit`, `name_get` as in SOON_TASK.
+ */
+#define SOON_TASK_DECLARE(name, arg_type, result_type)                                                                 \
+    SOON__TASK_TYPES(name, arg_type, result_type)                                                                      \
+    SOON__TRAVELS(name)                                                                                                \
+    struct soon__semicolon
+
+/** In the .c file of a declared function: `SOON_TASK_DEFINE(slow_add) { ... }`. */
+#define SOON_TASK_DEFINE(name) SOON__TASK_BODY(name, 0, NULL, NULL)
+
+/**
+ * SOON_TASK(slow_add, struct add, int) { ... } makes
+ *
+ *     slow_add            the body, a plain static function of (task, arg, result): call it, set a breakpoint on it
+ *     slow_add_task       the soon_function, with external linkage: two of a name do not link
+ *     slow_add_arg, slow_add_result                   the two types
+ *     slow_add_submit(executor, &arg, options)        typed by the compiler; arg NULL: zeroes; options NULL: defaults
+ *     slow_add_get(future, timeout_ms, &result)       SOON_ETYPE for a future of another function
+ *
+ * The body returns 0, or fails by soon_raise(). Argument and result travel by value. Types whose names are not one
+ * identifier after a typedef (arrays, pointers to functions) need a typedef first. A C++ exception must not leave the
+ * body.
+ */
+#define SOON_TASK(name, arg_type, result_type)                                                                         \
+    SOON_TASK_DECLARE(name, arg_type, result_type);                                                                    \
+    SOON__TASK_BODY(name, 0, NULL, NULL)
+
+/**
+ * As SOON_TASK, but argument and result may hold pointers; only executors in this process take it, others answer
+ * SOON_ELOCAL. `free_arg` and `free_result` release what they point to: see soon_function. Either may be NULL.
+ */
+#define SOON_TASK_LOCAL(name, arg_type, result_type, free_arg, free_result)                                            \
+    SOON__TASK_TYPES(name, arg_type, result_type)                                                                      \
+    SOON__TASK_BODY(name, SOON_FUNCTION_LOCAL, free_arg, free_result)
+
+/**
+ * Declares a function of variable size for SOON_TASK_BYTES_DEFINE: `name_task` and `name_submit(executor, data, size,
+ * options)`.
+ */
+#define SOON_TASK_BYTES_DECLARE(name)                                                                                  \
+    SOON__EXTERN_C const soon_function name##_task;                                                                    \
+    static inline SOON_UNUSED SOON_MUST_USE soon_future *name##_submit(                                                \
+        soon_executor *executor, const void *data, size_t size, const soon_submit_options *options)                    \
+    {                                                                                                                  \
+        return soon_submit_bytes(executor, &name##_task, data, size, options);                                         \
+    }                                                                                                                  \
+    struct soon__semicolon
+
+/** In the .c file of a declared one: the body reads `arg` (soon_bytes) and answers by soon_task_return_*(). */
+#define SOON_TASK_BYTES_DEFINE(name)                                                                                   \
+    static int name(soon_task *task, soon_bytes arg);                                                                  \
+    static int name##_call(soon_task *soon__t, SOON_UNUSED const void *soon__a, SOON_UNUSED void *soon__r)             \
+    {                                                                                                                  \
+        return name(soon__t, soon_task_arg(soon__t));                                                                  \
+    }                                                                                                                  \
+    SOON__TASK_OBJECT(name, name##_call, "", 0, "", 0, 0, NULL, NULL)                                                  \
+    static int name(SOON_UNUSED soon_task *task, SOON_UNUSED soon_bytes arg)
+
+/** Variable size both ways, declared and defined at once. */
+#define SOON_TASK_BYTES(name)                                                                                          \
+    SOON_TASK_BYTES_DECLARE(name);                                                                                     \
+    SOON_TASK_BYTES_DEFINE(name)
+
+#endif

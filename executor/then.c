@@ -1,0 +1,189 @@
+/*
+ * then.c - soon_then(): a call whose argument is another future's result.
+ *
+ *     WAITING --first done--> NOT (submitted, or ended with first's error)
+ *        |
+ *        +------cancel, or a shutdown that does not drain--> GIVEN_UP
+ *
+ * I1  Who moves it from WAITING (a compare-exchange) unlinks it from the executor's list, ends or submits the call, and ends its
+ *     turn.
+ * I2  From soon_then() to the end of its turn it pins the executor and counts in `deferred_count`; so the executor may be
+ *     touched by who has won (I1), and by nobody else: the loser may come when it is gone.
+ * I3  The continuation's node lies in the call and holds a reference of it until it has run.
+ */
+#include "executor_internal.h"
+
+#include <errno.h>
+
+static bool win(soon_call *call, enum soon__deferred to)
+{
+    uint8_t waiting = SOON__DEFERRED_WAITING;
+
+    /* Acquire-release: the winner sees what soon_then() wrote, a canceller what the winner did. */
+    return atomic_compare_exchange_strong_explicit(&call->deferred, &waiting, (uint8_t)to, memory_order_acq_rel,
+                                                   memory_order_relaxed);
+}
+
+static void link_locked(soon_executor *executor, soon_call *call)
+{
+    call->previous = NULL;
+    call->next = executor->locked.deferred;
+    if (call->next)
+        call->next->previous = call;
+    executor->locked.deferred = call;
+    executor->locked.deferred_count++;
+}
+
+static void unlink_locked(soon_executor *executor, soon_call *call)
+{
+    if (call->next)
+        call->next->previous = call->previous;
+    if (call->previous)
+        call->previous->next = call->next;
+    else
+        executor->locked.deferred = call->next;
+    call->next = call->previous = NULL;
+}
+
+static void unlink_call(soon_call *call)
+{
+    pthread_mutex_lock(&call->executor->mutex);
+    unlink_locked(call->executor, call);
+    pthread_mutex_unlock(&call->executor->mutex);
+}
+
+void soon__then_turn_is_over(soon_executor *executor)
+{
+    pthread_mutex_lock(&executor->mutex);
+    executor->locked.deferred_count--;
+    pthread_mutex_unlock(&executor->mutex);
+    soon__executor_advance(executor);
+    soon__executor_unpin(executor);
+}
+
+bool soon__then_take_back(soon_call *call)
+{
+    if (!win(call, SOON__DEFERRED_GIVEN_UP))
+        return false;
+    unlink_call(call);
+    return true;
+}
+
+void soon__thens_cancel(soon_executor *executor)
+{
+    soon_call *call, *next, *given_up = NULL;
+
+    pthread_mutex_lock(&executor->mutex);
+    for (call = executor->locked.deferred; call; call = next) {
+        next = call->next;
+        if (!win(call, SOON__DEFERRED_GIVEN_UP))
+            continue; /* its winner is about to unlink it */
+        unlink_locked(executor, call);
+        call->next = given_up;
+        given_up = call;
+    }
+    pthread_mutex_unlock(&executor->mutex);
+    for (call = given_up; call; call = next) {
+        next = call->next;
+        soon__call_cancel(call);
+        soon__then_turn_is_over(executor);
+    }
+}
+
+/* The argument is what `first` has: no copy, so that nothing need be allocated when it finishes. */
+static int lend_argument(soon_call *call, const soon_future *first)
+{
+    if (call->function->arg_size && call->function->arg_size != first->result_size)
+        return SOON_ETYPE;
+    call->arg = first->result;
+    call->arg_size = first->result_size;
+    return soon__executor_take(call->executor, call, false);
+}
+
+static void first_done(soon_future *first, void *data)
+{
+    soon_call *call = data;
+    soon_executor *executor = call->executor;
+    struct soon__error *error;
+    int rc;
+
+    if (win(call, SOON__DEFERRED_NOT)) {
+        unlink_call(call);
+        error = soon__error_ref(soon__future_failure(first));
+        if (error && soon_future_cancelled(first)) {
+            soon__future_finish_cancelled(soon__call_future(call), error);
+            soon__call_end(call);
+        } else if (error) {
+            soon__call_fail(call, error);
+        } else {
+            rc = lend_argument(call, first);
+            if (rc < 0)
+                soon__executor_refuse(executor, call, rc);
+        }
+        soon__then_turn_is_over(executor);
+    }
+    soon__future_unref(soon__call_future(call)); /* I3 */
+}
+
+/* False: the executor is closed. */
+static bool enter(soon_executor *executor, soon_call *call)
+{
+    bool open;
+
+    pthread_mutex_lock(&executor->mutex);
+    open = executor->locked.requested < 0;
+    if (open) {
+        soon__executor_pin(executor);
+        link_locked(executor, call);
+        atomic_store_explicit(&call->deferred, SOON__DEFERRED_WAITING, memory_order_release); /* pairs with win() */
+    }
+    pthread_mutex_unlock(&executor->mutex);
+    return open;
+}
+
+static void start(soon_call *call, soon_future *first)
+{
+    struct soon__callback *callback = &call->extra->on_first;
+    int rc;
+
+    soon__future_ref(soon__call_future(call)); /* I3 */
+    rc = soon__future_add_callback(first, callback);
+    if (rc == 0) {
+        first_done(first, call);
+    } else if (rc < 0) {
+        if (win(call, SOON__DEFERRED_GIVEN_UP)) {
+            unlink_call(call);
+            soon__executor_refuse(call->executor, call, rc);
+            soon__then_turn_is_over(call->executor);
+        }
+        soon__future_unref(soon__call_future(call));
+    }
+}
+
+soon_future *soon_then(soon_future *first, soon_executor *executor, const soon_function *function)
+{
+    struct soon__call_params params = {.executor = executor, .function = function, .deferred = true};
+    soon_future *future;
+    soon_call *call;
+    int rc = soon__executor_check(executor);
+
+    if (rc == 0 && (!first || !soon__function_is_valid(function)))
+        rc = -EINVAL;
+    if (rc == 0)
+        rc = soon__call_new(&call, &params);
+    if (rc < 0)
+        return soon__future_new_failed(rc, NULL, NULL);
+    future = soon__call_future(call);
+    call->exempt = true;
+    call->extra->first = soon__future_ref(first);
+    /* An executor of the user's own has user code in its submit: that is no internal continuation then. */
+    call->extra->on_first =
+        (struct soon__callback){.kind = executor->extra ? SOON__CALLBACK_INTERNAL : SOON__CALLBACK_USER,
+                                .fn = first_done,
+                                .data = call};
+    if (enter(executor, call))
+        start(call, first);
+    else
+        soon__executor_refuse(executor, call, SOON_ESHUTDOWN);
+    return future;
+}

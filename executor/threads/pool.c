@@ -1,0 +1,478 @@
+/*
+ * pool.c - the thread pool as an executor. The invariants are in pool_internal.h.
+ */
+#include "pool_internal.h"
+
+#include "../cpu_internal.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SPARE_IDLE_NS INT64_C(1000000000) /* for threads that only stood in for parked ones */
+
+/*
+ * Decisions under the mutex
+ */
+
+size_t soon__pool_active_locked(const struct soon__pool *pool)
+{
+    return pool->locked.threads - pool->locked.idle - pool->locked.parked;
+}
+
+int64_t soon__pool_idle_limit(const struct soon__pool *pool)
+{
+    return pool->idle_timeout_ns ? pool->idle_timeout_ns : SPARE_IDLE_NS;
+}
+
+struct soon__worker *soon__pool_pop_idle_locked(struct soon__pool *pool, struct soon__worker *worker)
+{
+    if (worker->next_idle)
+        worker->next_idle->previous_idle = worker->previous_idle;
+    else
+        pool->locked.idle_last = worker->previous_idle;
+    if (worker->previous_idle)
+        worker->previous_idle->next_idle = worker->next_idle;
+    else
+        pool->locked.idle_first = worker->next_idle;
+    worker->idle = false;
+    pool->locked.idle--;
+    return worker;
+}
+
+struct soon__wake soon__pool_decide_locked(struct soon__pool *pool)
+{
+    struct soon__wake wake = {NULL, false};
+
+    if (soon__pool_active_locked(pool) >= pool->max)
+        return wake;
+    if (pool->locked.idle) {
+        if (pool->locked.waking)
+            return wake; /* I2: that one will pass it on */
+        wake.worker = soon__pool_pop_idle_locked(pool, pool->locked.idle_first);
+        pool->locked.waking = true;
+        pool->locked.wakeups++;
+    } else if (pool->locked.threads < pool->max + SOON__SPARES_MAX) {
+        wake.start = true;
+        pool->locked.threads++;
+        pool->locked.unjoined++;
+    }
+    return wake;
+}
+
+void soon__pool_do(struct soon__pool *pool, struct soon__wake wake)
+{
+    if (wake.worker)
+        soon__worker_ring(wake.worker);
+    if (wake.start)
+        (void)soon__worker_start(pool); /* a failure is dealt with there */
+}
+
+void soon__pool_freed_locked(struct soon__pool *pool)
+{
+    if (pool->locked.waiting)
+        pthread_cond_signal(&pool->place);
+}
+
+void soon__pool_alarm_locked(struct soon__pool *pool, int64_t when)
+{
+    if (when >= pool->locked.alarm)
+        return;
+    pool->locked.alarm = when;
+    if (!pool->locked.look_posted)
+        soon__library_loop_post(&pool->look);
+    pool->locked.look_posted = true;
+}
+
+void soon__pool_close_if_empty_locked(struct soon__pool *pool)
+{
+    if (!pool->locked.closed || pool->locked.unjoined || pool->locked.queue.count || pool->locked.close_posted)
+        return;
+    pool->locked.close_posted = true;
+    soon__library_loop_post(&pool->close); /* behind a look that may be posted */
+}
+
+static void ring_all_idle_locked(struct soon__pool *pool)
+{
+    while (pool->locked.idle_first)
+        soon__worker_ring(soon__pool_pop_idle_locked(pool, pool->locked.idle_first));
+}
+
+/*
+ * The class
+ */
+
+static bool is_full_locked(const struct soon__pool *pool)
+{
+    return pool->locked.queue.count >= pool->queue_max && !pool->locked.closed && !pool->locked.broken;
+}
+
+/* 0, or SOON_EEXPIRED. */
+static int sleep_for_place_locked(struct soon__pool *pool, int64_t deadline)
+{
+    struct timespec until = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
+
+    if (deadline == SOON__NEVER)
+        pthread_cond_wait(&pool->place, &pool->mutex);
+    else if (pthread_cond_timedwait(&pool->place, &pool->mutex, &until) == ETIMEDOUT && is_full_locked(pool))
+        return SOON_EEXPIRED;
+    return 0;
+}
+
+/* Up to the call's queue limit. A worker of another pool that waits here gives its place to a spare there; not under our
+ * mutex. */
+static int wait_for_place(struct soon__pool *pool, const soon_call *call)
+{
+    int64_t deadline = call->extra ? call->extra->queue_deadline : SOON__NEVER;
+    int rc = soon__thread_before_park();
+
+    if (rc < 0)
+        return rc;
+    pthread_mutex_lock(&pool->mutex);
+    pool->locked.waiting++;
+    while (rc == 0 && is_full_locked(pool))
+        rc = sleep_for_place_locked(pool, deadline);
+    pool->locked.waiting--;
+    pthread_mutex_unlock(&pool->mutex);
+    soon__thread_after_park();
+    return rc;
+}
+
+static int push_locked(struct soon__pool *pool, soon_call *call, bool bounded, struct soon__wake *wake)
+{
+    if (pool->locked.broken)
+        return SOON_EBROKEN;
+    if (pool->locked.closed)
+        return SOON_ESHUTDOWN;
+    if (bounded && is_full_locked(pool))
+        return SOON_EFULL;
+    soon__queue_push(&pool->locked.queue, call);
+    pool->locked.submitted++;
+    if (call->extra && call->extra->queue_deadline != SOON__NEVER)
+        soon__pool_alarm_locked(pool, call->extra->queue_deadline);
+    *wake = soon__pool_decide_locked(pool);
+    return 0;
+}
+
+static int submit(void *self, soon_call *call, bool may_block)
+{
+    struct soon__pool *pool = self;
+    struct soon__wake wake = {NULL, false};
+    bool bounded = pool->queue_max && !call->exempt && !soon__worker_is_of(pool) &&
+                   !soon__thread_in_executor(pool->executor);
+    int rc;
+
+    for (;;) {
+        pthread_mutex_lock(&pool->mutex);
+        rc = push_locked(pool, call, bounded, &wake);
+        pthread_mutex_unlock(&pool->mutex);
+        if (rc != SOON_EFULL || !may_block)
+            break;
+        soon__executor_pin(pool->executor); /* a free waits until those that wait here have left */
+        rc = wait_for_place(pool, call);
+        soon__executor_unpin(pool->executor);
+        if (rc < 0)
+            break;
+    }
+    if (rc == 0)
+        soon__pool_do(pool, wake);
+    return rc;
+}
+
+static bool take_back(void *self, soon_call *call)
+{
+    struct soon__pool *pool = self;
+    bool queued;
+
+    pthread_mutex_lock(&pool->mutex);
+    queued = call->queued;
+    if (queued) {
+        soon__queue_remove(&pool->locked.queue, call);
+        pool->locked.cancelled++;
+        soon__pool_freed_locked(pool);
+        soon__pool_close_if_empty_locked(pool);
+    }
+    pthread_mutex_unlock(&pool->mutex);
+    return queued;
+}
+
+static int begin_shutdown(void *self, soon_shutdown mode, soon_promise *down)
+{
+    struct soon__pool *pool = self;
+    soon_call *pending = NULL, *next;
+
+    pthread_mutex_lock(&pool->mutex);
+    pool->locked.closed = true;
+    pool->down = down;
+    if (mode >= SOON_CANCEL_PENDING) {
+        pool->locked.cancelled += pool->locked.queue.count;
+        pending = soon__queue_take_all(&pool->locked.queue);
+    }
+    ring_all_idle_locked(pool);
+    pthread_cond_broadcast(&pool->place);
+    pthread_cond_broadcast(&pool->ready);
+    soon__pool_close_if_empty_locked(pool);
+    pthread_mutex_unlock(&pool->mutex);
+    for (; pending; pending = next) {
+        next = pending->next;
+        soon__call_cancel(pending);
+    }
+    return 0;
+}
+
+void soon__pool_break(struct soon__pool *pool, struct soon__error *why)
+{
+    soon_error fields = {.code = SOON_EBROKEN};
+    struct soon__error *broken =
+        soon__error_newf(&fields, "the initializer failed: %s", why->public.message);
+    soon_call *pending, *next;
+
+    soon__error_unref(why);
+    pthread_mutex_lock(&pool->mutex);
+    if (!pool->locked.broken)
+        pool->locked.broken = soon__error_ref(broken);
+    pool->locked.failed += pool->locked.queue.count;
+    pending = soon__queue_take_all(&pool->locked.queue);
+    ring_all_idle_locked(pool);
+    pthread_cond_broadcast(&pool->place);
+    pthread_cond_broadcast(&pool->ready);
+    pthread_mutex_unlock(&pool->mutex);
+    for (; pending; pending = next) {
+        next = pending->next;
+        soon__call_fail(pending, soon__error_ref(broken));
+    }
+    soon__error_unref(broken);
+}
+
+static struct soon__error *reason(void *self)
+{
+    struct soon__pool *pool = self;
+    struct soon__error *error;
+
+    pthread_mutex_lock(&pool->mutex);
+    error = soon__error_ref(pool->locked.broken);
+    pthread_mutex_unlock(&pool->mutex);
+    return error;
+}
+
+static int boot_state_locked(const struct soon__pool *pool)
+{
+    if (pool->locked.broken)
+        return SOON_EBROKEN;
+    if (pool->locked.closed)
+        return SOON_ESHUTDOWN;
+    return pool->locked.ready >= pool->max ? 0 : pool->locked.start_error;
+}
+
+static int boot_wait_locked(struct soon__pool *pool, int64_t deadline)
+{
+    struct timespec until = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
+    int rc = 0;
+
+    while ((rc = boot_state_locked(pool)) == 0 && pool->locked.ready < pool->max) {
+        if (deadline == SOON__NEVER)
+            pthread_cond_wait(&pool->ready, &pool->mutex);
+        else if (pthread_cond_timedwait(&pool->ready, &pool->mutex, &until) == ETIMEDOUT)
+            return boot_state_locked(pool) == 0 && pool->locked.ready < pool->max ? -ETIMEDOUT
+                                                                                  : boot_state_locked(pool);
+    }
+    return rc;
+}
+
+static int boot(void *self, int64_t deadline)
+{
+    struct soon__pool *pool = self;
+    size_t missing = 0;
+    int rc;
+
+    pthread_mutex_lock(&pool->mutex);
+    pool->locked.start_error = 0;
+    if (!pool->locked.closed && !pool->locked.broken && pool->locked.threads < pool->max) {
+        missing = pool->max - pool->locked.threads;
+        pool->locked.threads += missing;
+        pool->locked.unjoined += missing;
+    }
+    pthread_mutex_unlock(&pool->mutex);
+    while (missing--)
+        (void)soon__worker_start(pool);
+    pthread_mutex_lock(&pool->mutex);
+    rc = boot_wait_locked(pool, deadline);
+    pthread_mutex_unlock(&pool->mutex);
+    return rc;
+}
+
+static void stats(void *self, soon_stats *ret)
+{
+    struct soon__pool *pool = self;
+
+    pthread_mutex_lock(&pool->mutex);
+    *ret = (soon_stats){.workers = pool->locked.threads,
+                        .idle = pool->locked.idle,
+                        .pending = pool->locked.queue.count,
+                        .submitted = pool->locked.submitted,
+                        .succeeded = pool->locked.succeeded,
+                        .failed = pool->locked.failed,
+                        .cancelled = pool->locked.cancelled,
+                        .spares = pool->locked.threads > pool->max ? pool->locked.threads - pool->max : 0,
+                        .wakeups = pool->locked.wakeups};
+    for (struct soon__worker *worker = pool->locked.workers; worker; worker = worker->next) {
+        ret->succeeded += atomic_load_explicit(&worker->succeeded, memory_order_relaxed);
+        ret->failed += atomic_load_explicit(&worker->failed, memory_order_relaxed);
+        ret->cancelled += atomic_load_explicit(&worker->cancelled, memory_order_relaxed);
+        ret->running += atomic_load_explicit(&worker->running, memory_order_relaxed);
+    }
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+static void counted_here(void *self, const struct soon__outcome *outcome)
+{
+    struct soon__pool *pool = self;
+
+    pthread_mutex_lock(&pool->mutex);
+    pool->locked.submitted++;
+    pool->locked.succeeded += !outcome->error;
+    pool->locked.failed += outcome->error && !outcome->cancelled;
+    pool->locked.cancelled += outcome->error && outcome->cancelled;
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+static size_t width(void *self)
+{
+    return ((struct soon__pool *)self)->max;
+}
+
+static void free_pool(void *self)
+{
+    soon__pool_free(self);
+}
+
+static const soon_executor_class pool_class = {
+    .size = sizeof(soon_executor_class),
+    .name = "thread pool",
+    .submit = submit,
+    .take_back = take_back,
+    .shutdown = begin_shutdown,
+    .stats = stats,
+    .free = free_pool,
+};
+
+static const struct soon__executor_extra pool_extra = {
+    .boot = boot, .reason = reason, .counted_here = counted_here, .width = width, .takes_items = true};
+
+/*
+ * Making
+ */
+
+static int check_options(const soon_thread_pool_options *o)
+{
+    if (o->workers < 0 || o->idle_timeout_ms < 0 || (unsigned)o->when_full > SOON_FULL_RUN_HERE)
+        return -EINVAL;
+    if (o->initializer && (!soon__function_is_valid(o->initializer) || o->when_full == SOON_FULL_RUN_HERE))
+        return -EINVAL;
+    /* Of how many bytes? */
+    if (o->initializer_arg && (!o->initializer || !o->initializer->arg_size))
+        return -EINVAL;
+    return 0;
+}
+
+static int copy_initializer(struct soon__pool *pool, const soon_thread_pool_options *o)
+{
+    pool->initializer = o->initializer;
+    if (!o->initializer || !o->initializer->arg_size)
+        return 0;
+    pool->initializer_arg = calloc(1, o->initializer->arg_size);
+    if (!pool->initializer_arg)
+        return -ENOMEM;
+    if (o->initializer_arg)
+        memcpy(pool->initializer_arg, o->initializer_arg, o->initializer->arg_size);
+    return 0;
+}
+
+static void name_pool(struct soon__pool *pool, const char *name)
+{
+    static _Atomic unsigned numbers;
+
+    if (name)
+        snprintf(pool->name, sizeof pool->name, "%s", name);
+    else
+        snprintf(pool->name, sizeof pool->name, "soon-%u",
+                 atomic_fetch_add_explicit(&numbers, 1, memory_order_relaxed) + 1);
+}
+
+static void init_locks(struct soon__pool *pool)
+{
+    pthread_condattr_t monotonic;
+    sigset_t mask;
+
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_mutex_init(&pool->mutex, NULL);
+    pthread_cond_init(&pool->place, &monotonic);
+    pthread_cond_init(&pool->ready, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    /* Whoever starts a worker, it has the signal mask of who made the pool. */
+    pthread_sigmask(SIG_SETMASK, NULL, &mask);
+    pthread_attr_init(&pool->attributes);
+    pthread_attr_setsigmask_np(&pool->attributes, &mask);
+}
+
+void soon__pool_free(struct soon__pool *pool)
+{
+    pthread_attr_destroy(&pool->attributes);
+    pthread_cond_destroy(&pool->ready);
+    pthread_cond_destroy(&pool->place);
+    pthread_mutex_destroy(&pool->mutex);
+    soon__error_unref(pool->locked.broken);
+    free(pool->initializer_arg);
+    free(pool);
+}
+
+static int pool_new(struct soon__pool **ret, const soon_thread_pool_options *o)
+{
+    struct soon__pool *pool = calloc(1, sizeof *pool);
+    int rc;
+
+    if (!pool)
+        return -ENOMEM;
+    init_locks(pool);
+    pool->max = o->workers ? (size_t)o->workers : (size_t)soon__cpu_count();
+    pool->queue_max = o->queue_max;
+    pool->locked.alarm = SOON__NEVER;
+    pool->idle_timeout_ns = o->idle_timeout_ms > INT64_MAX / 4000000 ? INT64_MAX / 4 : o->idle_timeout_ms * 1000000;
+    name_pool(pool, o->name);
+    rc = copy_initializer(pool, o);
+    if (rc == 0 && o->stack_size)
+        rc = -pthread_attr_setstacksize(&pool->attributes, o->stack_size);
+    if (rc < 0) {
+        soon__pool_free(pool);
+        return rc;
+    }
+    *ret = pool;
+    return 0;
+}
+
+int soon_thread_pool_new_sized(soon_executor **ret, const soon_thread_pool_options *options, size_t size)
+{
+    soon_thread_pool_options o;
+    struct soon__pool *pool = NULL;
+    int rc = ret ? soon__options_read(&o, sizeof o, options, size) : -EINVAL;
+
+    if (rc == 0)
+        rc = check_options(&o);
+    if (rc == 0)
+        rc = soon__library_start();
+    if (rc == 0)
+        rc = pool_new(&pool, &o);
+    if (rc < 0)
+        return rc;
+    rc = soon__executor_new(&pool->executor, &pool_class, pool, &pool_extra, o.when_full);
+    if (rc < 0) {
+        soon__pool_free(pool);
+        return rc;
+    }
+    soon__pool_watch(pool);
+    *ret = pool->executor;
+    return 0;
+}

@@ -1,0 +1,107 @@
+/*
+ * queue.c - a list for the usual priority, a heap for the others. Every operation but those on heaps is a few stores; a call
+ * in the middle is unlinked at once, so that what is counted is what is there.
+ */
+#include "queue_internal.h"
+
+static struct soon__call_extra *extra_of(struct soon__heap_node *node, size_t offset)
+{
+    return (struct soon__call_extra *)((char *)node - offset);
+}
+
+static bool is_prioritised(const soon_call *call)
+{
+    return call->extra && call->extra->options.priority;
+}
+
+void soon__queue_push(struct soon__queue *queue, soon_call *call)
+{
+    struct soon__call_extra *extra = call->extra;
+
+    call->queued = true;
+    queue->count++;
+    if (extra)
+        extra->call = call;
+    if (extra && extra->queue_deadline != SOON__NEVER)
+        soon__heap_push(&queue->queue_limits, &extra->by_deadline, extra->queue_deadline, queue->sequence++);
+    if (is_prioritised(call)) {
+        soon__heap_push(&queue->prioritised, &extra->by_priority, -(int64_t)extra->options.priority,
+                        queue->sequence++);
+        return;
+    }
+    call->next = NULL;
+    call->previous = queue->tail;
+    if (queue->tail)
+        queue->tail->next = call;
+    else
+        queue->head = call;
+    queue->tail = call;
+}
+
+static void unlink_call(struct soon__queue *queue, soon_call *call)
+{
+    if (call->next)
+        call->next->previous = call->previous;
+    else
+        queue->tail = call->previous;
+    if (call->previous)
+        call->previous->next = call->next;
+    else
+        queue->head = call->next;
+    call->next = call->previous = NULL;
+}
+
+void soon__queue_remove(struct soon__queue *queue, soon_call *call)
+{
+    call->queued = false;
+    queue->count--;
+    if (call->extra && call->extra->by_deadline.linked)
+        soon__heap_remove(&queue->queue_limits, &call->extra->by_deadline);
+    if (is_prioritised(call))
+        soon__heap_remove(&queue->prioritised, &call->extra->by_priority);
+    else
+        unlink_call(queue, call);
+}
+
+soon_call *soon__queue_pop(struct soon__queue *queue)
+{
+    struct soon__heap_node *first = soon__heap_first(&queue->prioritised);
+    soon_call *call = queue->head;
+
+    if (first && (first->key < 0 || !call))
+        call = extra_of(first, offsetof(struct soon__call_extra, by_priority))->call;
+    if (call)
+        soon__queue_remove(queue, call);
+    return call;
+}
+
+soon_call *soon__queue_take_all(struct soon__queue *queue)
+{
+    soon_call *all = NULL, **end = &all, *call;
+
+    while ((call = soon__queue_pop(queue))) {
+        *end = call;
+        end = &call->next;
+    }
+    *end = NULL;
+    return all;
+}
+
+soon_call *soon__queue_pop_expired(struct soon__queue *queue, int64_t now)
+{
+    struct soon__heap_node *first = soon__heap_first(&queue->queue_limits);
+    soon_call *call;
+
+    if (!first || first->key > now)
+        return NULL;
+    call = extra_of(first, offsetof(struct soon__call_extra, by_deadline))->call;
+    soon__queue_remove(queue, call);
+    return call;
+}
+
+int64_t soon__queue_next_limit(const struct soon__queue *queue)
+{
+    struct soon__heap_node *first = soon__heap_first(&queue->queue_limits);
+
+    return first ? first->key : SOON__NEVER;
+}

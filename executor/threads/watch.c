@@ -1,0 +1,159 @@
+/*
+ * watch.c - what the library's loop does for a pool: owns the handles of its workers, expires queue limits, retires idle
+ * workers, joins them, and tells when all is over. Loop thread only.
+ */
+#include "pool_internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static struct soon__worker *worker_of(struct soon__job *job, size_t offset)
+{
+    return (struct soon__worker *)((char *)job - offset);
+}
+
+static struct soon__pool *pool_of(struct soon__job *job, size_t offset)
+{
+    return (struct soon__pool *)((char *)job - offset);
+}
+
+static void look(struct soon__pool *pool);
+
+static void on_timer(uv_timer_t *timer)
+{
+    look(timer->data);
+}
+
+static void open_pool(struct soon__job *job)
+{
+    struct soon__pool *pool = pool_of(job, offsetof(struct soon__pool, open));
+
+    assert(soon__library_on_loop());
+    uv_timer_init(soon__library_uv(), &pool->timer);
+    pool->timer.data = pool;
+}
+
+void soon__pool_watch(struct soon__pool *pool)
+{
+    pool->open.run = open_pool;
+    pool->look.run = soon__pool_look;
+    pool->close.run = soon__pool_close;
+    soon__library_loop_post(&pool->open);
+}
+
+static void join_if_known(struct soon__worker *worker)
+{
+    struct soon__pool *pool = worker->pool;
+
+    if (!worker->adopted || !worker->ended)
+        return;
+    pthread_join(worker->thread, NULL);
+    free(worker);
+    pthread_mutex_lock(&pool->mutex);
+    pool->locked.unjoined--;
+    soon__pool_close_if_empty_locked(pool);
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+void soon__worker_adopted(struct soon__job *job)
+{
+    struct soon__worker *worker = worker_of(job, offsetof(struct soon__worker, adopt));
+
+    assert(soon__library_on_loop());
+    worker->adopted = true;
+    join_if_known(worker);
+}
+
+void soon__worker_ended(struct soon__job *job)
+{
+    struct soon__worker *worker = worker_of(job, offsetof(struct soon__worker, end));
+
+    assert(soon__library_on_loop());
+    worker->ended = true;
+    join_if_known(worker);
+}
+
+/* The longest idle one that has been so for too long; NULL: none. Sets when the next will be. */
+static struct soon__worker *pop_overdue_locked(struct soon__pool *pool, int64_t now, int64_t *next)
+{
+    struct soon__worker *worker = pool->locked.idle_last;
+    int64_t due;
+
+    if (!worker || (!pool->idle_timeout_ns && pool->locked.threads <= pool->max))
+        return NULL;
+    due = worker->idle_since + soon__pool_idle_limit(pool);
+    if (due > now) {
+        *next = due < *next ? due : *next;
+        return NULL;
+    }
+    worker->retired = true;
+    return soon__pool_pop_idle_locked(pool, worker);
+}
+
+static void set_timer(struct soon__pool *pool, int64_t now, int64_t next)
+{
+    uint64_t wait_ms = next > now ? (uint64_t)(next - now + 999999) / 1000000 : 0;
+
+    if (next == SOON__NEVER) {
+        uv_timer_stop(&pool->timer);
+        return;
+    }
+    uv_update_time(soon__library_uv());
+    uv_timer_start(&pool->timer, on_timer, wait_ms, 0);
+}
+
+static void look(struct soon__pool *pool)
+{
+    soon_call *expired = NULL, **end = &expired, *call, *after;
+    struct soon__worker *worker;
+    int64_t now = soon__clock_ns(), next;
+
+    assert(soon__library_on_loop());
+    pthread_mutex_lock(&pool->mutex);
+    while ((call = soon__queue_pop_expired(&pool->locked.queue, now))) {
+        soon__pool_freed_locked(pool);
+        pool->locked.failed++;
+        *end = call;
+        end = &call->next;
+    }
+    *end = NULL;
+    next = soon__queue_next_limit(&pool->locked.queue);
+    while ((worker = pop_overdue_locked(pool, now, &next)))
+        soon__worker_ring(worker);
+    pool->locked.alarm = next;
+    /* Failing them is ours to do before the pool may close: that too is done on this thread. */
+    pthread_mutex_unlock(&pool->mutex);
+    set_timer(pool, now, next);
+    for (call = expired; call; call = after) {
+        after = call->next;
+        soon__call_fail(call, soon__call_error(call, SOON_EEXPIRED, NULL));
+    }
+}
+
+void soon__pool_look(struct soon__job *job)
+{
+    struct soon__pool *pool = pool_of(job, offsetof(struct soon__pool, look));
+
+    pthread_mutex_lock(&pool->mutex);
+    pool->locked.look_posted = false; /* from here on the job may be posted again */
+    pthread_mutex_unlock(&pool->mutex);
+    look(pool);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct soon__pool *pool = handle->data;
+    soon_promise *down = pool->down;
+
+    soon__future_ref(&down->future); /* the pool may be freed as soon as it is resolved */
+    soon_promise_set_result(down, NULL, 0);
+    soon__future_unref(&down->future);
+}
+
+void soon__pool_close(struct soon__job *job)
+{
+    struct soon__pool *pool = pool_of(job, offsetof(struct soon__pool, close));
+
+    assert(soon__library_on_loop());
+    uv_close((uv_handle_t *)&pool->timer, on_closed);
+}
