@@ -1,0 +1,99 @@
+/*
+ * fail.c - stands before each function that can run out of something, counts its calls, and lets one of them fail.
+ *
+ * The linker sends `malloc` to `__wrap_malloc` and `__real_malloc` to malloc. A new one needs a line here and its name
+ * in tests/meson.build.
+ */
+#include "fail.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/types.h>
+#include <uv.h>
+
+static atomic_size_t calls, first, last; /* fails: first <= calls <= last */
+static _Thread_local unsigned paused;
+
+static void start(size_t from, size_t to)
+{
+    atomic_store(&first, SIZE_MAX); /* no window in which an old number fails */
+    atomic_store(&calls, 0);
+    atomic_store(&last, to);
+    atomic_store(&first, from);
+}
+
+void fail_nth(size_t nth)
+{
+    start(nth, nth);
+}
+
+void fail_from(size_t nth)
+{
+    start(nth, SIZE_MAX);
+}
+
+size_t fail_stop(void)
+{
+    atomic_store(&first, SIZE_MAX);
+    return atomic_load(&calls);
+}
+
+void fail_pause(void)
+{
+    paused++;
+}
+
+void fail_resume(void)
+{
+    paused--;
+}
+
+static bool fails(void)
+{
+    if (paused || atomic_load(&first) == 0)
+        return false;
+    size_t number = atomic_fetch_add(&calls, 1) + 1;
+    return number >= atomic_load(&first) && number <= atomic_load(&last);
+}
+
+/* RESULT __wrap_NAME(PARAMETERS): fails with the value FAILURE and errno ERROR (0: leaves it), or calls the real one.
+ */
+#define WRAP(result, name, parameters, arguments, error, failure)                                                      \
+    result __real_##name parameters;                                                                                   \
+    result __wrap_##name parameters;                                                                                   \
+    result __wrap_##name parameters                                                                                    \
+    {                                                                                                                  \
+        if (!fails())                                                                                                  \
+            return __real_##name arguments;                                                                            \
+        if (error)                                                                                                     \
+            errno = error;                                                                                             \
+        return failure;                                                                                                \
+    }
+
+WRAP(void *, malloc, (size_t size), (size), ENOMEM, NULL)
+WRAP(void *, calloc, (size_t count, size_t size), (count, size), ENOMEM, NULL)
+WRAP(void *, realloc, (void *pointer, size_t size), (pointer, size), ENOMEM, NULL)
+WRAP(void *, aligned_alloc, (size_t alignment, size_t size), (alignment, size), ENOMEM, NULL)
+WRAP(char *, strdup, (const char *string), (string), ENOMEM, NULL)
+
+/* With large files, which Meson asks for, the linker sees these names. */
+WRAP(FILE *, fopen64, (const char *path, const char *mode), (path, mode), EMFILE, NULL)
+WRAP(int, ftruncate64, (int fd, off_t size), (fd, size), ENOSPC, -1)
+WRAP(void *, mmap64, (void *address, size_t size, int protection, int flags, int fd, off_t offset),
+     (address, size, protection, flags, fd, offset), ENOMEM, MAP_FAILED)
+WRAP(void *, mremap, (void *address, size_t old_size, size_t size, int flags, ...), (address, old_size, size, flags),
+     ENOMEM, MAP_FAILED)
+WRAP(int, memfd_create, (const char *name, unsigned flags), (name, flags), EMFILE, -1)
+WRAP(int, pipe2, (int fds[2], int flags), (fds, flags), EMFILE, -1)
+
+WRAP(int, pthread_create, (pthread_t * ret, const pthread_attr_t *attributes, void *(*body)(void *), void *argument),
+     (ret, attributes, body, argument), 0, EAGAIN)
+WRAP(int, pthread_atfork, (void (*prepare)(void), void (*parent)(void), void (*child)(void)), (prepare, parent, child),
+     0, ENOMEM)
+WRAP(int, uv_loop_init, (uv_loop_t * loop), (loop), 0, UV_ENOMEM)
+WRAP(int, uv_async_init, (uv_loop_t * loop, uv_async_t *async, uv_async_cb fn), (loop, async, fn), 0, UV_EMFILE)

@@ -1,0 +1,30 @@
+/*
+ * fail.h - makes allocations and their like fail on purpose.
+ *
+ * For a program linked with fail.c and with --wrap for each function in it (tests/meson.build does that): what the
+ * library and the test itself call is counted and may fail; what libuv and libc call inside is not.
+ *
+ *     for (size_t n = 1;; n++) {
+ *         fail_nth(n);
+ *         bool ended = session();            // the test's script: every call may say -ENOMEM
+ *         if (fail_stop() < n)               // it needed fewer than n: all have failed once
+ *             break;
+ *     }
+ */
+#ifndef SOON_TESTS_HARNESS_FAIL_H
+#define SOON_TESTS_HARNESS_FAIL_H
+
+#include <stddef.h>
+
+/* From now on, in all threads: only the nth call fails, or the nth and all that follow. The first is 1. Counts anew. */
+void fail_nth(size_t nth);
+void fail_from(size_t nth);
+
+/* Nothing fails any more. Returns how many calls there were since fail_nth() or fail_from(). */
+size_t fail_stop(void);
+
+/* What this thread calls in between neither counts nor fails: for the test's own needs. Nests. */
+void fail_pause(void);
+void fail_resume(void);
+
+#endif

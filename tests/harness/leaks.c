@@ -1,0 +1,113 @@
+/*
+ * leaks.c - a test must leave nothing behind: no live future, no open descriptor, no lost memory.
+ */
+#include "leaks_internal.h"
+#include "test.h"
+
+#include "../../executor/library_loop_internal.h"
+#include "../../futures/future_internal.h"
+
+#include <dirent.h>
+#include <soon.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MAX_DESCRIPTORS = 4096, POLL_NS = 1000000, POLLS_BEFORE_TELLING = 1000 };
+
+/* Only there when the program is built with AddressSanitizer. */
+extern int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
+
+static bool was_open[MAX_DESCRIPTORS];
+static bool skipped, descriptors_unchecked;
+
+/* Calls `visit` for each open descriptor but the one that it needs itself. */
+static void each_descriptor(void (*visit)(int descriptor, void *data), void *data)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    struct dirent *entry;
+
+    cr_assert_not_null(directory, "/proc/self/fd cannot be read");
+    while ((entry = readdir(directory))) {
+        int descriptor = atoi(entry->d_name);
+        if (entry->d_name[0] != '.' && descriptor != dirfd(directory) && descriptor < MAX_DESCRIPTORS)
+            visit(descriptor, data);
+    }
+    closedir(directory);
+}
+
+static void mark_open(int descriptor, void *data)
+{
+    (void)data;
+    was_open[descriptor] = true;
+}
+
+static void count_new(int descriptor, void *data)
+{
+    *(size_t *)data += !was_open[descriptor];
+}
+
+static void tell_new(int descriptor, void *data)
+{
+    char link[64], target[256];
+
+    if (was_open[descriptor])
+        return;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
+    ssize_t length = readlink(link, target, sizeof target - 1);
+    target[length > 0 ? length : 0] = '\0';
+    fprintf(data, "  descriptor %d is still open: %s\n", descriptor, target);
+}
+
+void test_accept_open_descriptors(void)
+{
+    each_descriptor(mark_open, NULL);
+}
+
+void test_skip_leak_check(void)
+{
+    skipped = true;
+}
+
+void test__leaks_begin(bool bare)
+{
+    cr_assert_eq(soon_init(0, NULL), 0);
+    skipped = false;
+    descriptors_unchecked = bare;
+    if (bare)
+        return;
+    cr_assert_eq(soon__library_start(), 0);
+    test_accept_open_descriptors();
+}
+
+static size_t new_descriptors(void)
+{
+    size_t count = 0;
+
+    if (!descriptors_unchecked)
+        each_descriptor(count_new, &count);
+    return count;
+}
+
+static void tell_what_is_left(void)
+{
+    fprintf(stderr, "waiting for what is left behind:\n");
+    if (soon__futures_alive() > 0)
+        fprintf(stderr, "  %zu futures are alive\n", soon__futures_alive());
+    if (!descriptors_unchecked)
+        each_descriptor(tell_new, stderr);
+}
+
+void assert_no_leaks(void)
+{
+    if (skipped)
+        return;
+    for (unsigned polls = 0; soon__futures_alive() > 0 || new_descriptors() > 0; polls++) {
+        if (polls == POLLS_BEFORE_TELLING)
+            tell_what_is_left();
+        nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
+    }
+    if (__lsan_do_recoverable_leak_check)
+        cr_assert_eq(__lsan_do_recoverable_leak_check(), 0, "memory was lost, see the report");
+}

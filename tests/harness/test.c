@@ -1,0 +1,100 @@
+/*
+ * test.c - the life of one test, whoever runs it.
+ *
+ *     begin --> suite's init --> own init --> body --> own fini --> suite's fini --> assert_no_leaks
+ *
+ * An assertion that fails leaves by a jump or ends the process. After a jump the runner calls test__clean_up(), which
+ * does what of the clean-up is due: the fini of each init that came to its end.
+ */
+#include "test.h"
+#include "leaks_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct test_suite *suites;
+static struct test_case *cases, **last_case = &cases;
+static const struct test_case *current;
+static enum { NOTHING_DUE, SUITE_FINI_DUE, OWN_FINI_DUE } due;
+
+void test__register_suite(struct test_suite *suite)
+{
+    suite->next = suites;
+    suites = suite;
+}
+
+const struct test_suite *test__suite(const char *name)
+{
+    for (const struct test_suite *suite = suites; suite; suite = suite->next) {
+        if (strcmp(suite->name, name) == 0)
+            return suite;
+    }
+    return NULL;
+}
+
+/* Under valgrind and sanitizers all takes longer: TEST_TIMEOUT_FACTOR in the environment. */
+static double timeout_factor(void)
+{
+    const char *factor = getenv("TEST_TIMEOUT_FACTOR");
+    return factor && atof(factor) > 0 ? atof(factor) : 1;
+}
+
+void test__register(struct test_case *test)
+{
+    static const struct test_options none;
+    const struct test_suite *suite = test__suite(test->suite);
+    const struct test_options *shared = suite ? &suite->options : &none;
+    struct test_options *own = &test->options;
+
+    if (own->timeout == 0)
+        own->timeout = shared->timeout > 0 ? shared->timeout : TEST_TIMEOUT;
+    own->timeout *= timeout_factor();
+    own->signal = own->signal ? own->signal : shared->signal;
+    own->exit_code = own->exit_code ? own->exit_code : shared->exit_code;
+    own->disabled = own->disabled || shared->disabled;
+    own->bare = own->bare || shared->bare;
+
+    *last_case = test;
+    last_case = &test->next;
+}
+
+const struct test_case *test__cases(void)
+{
+    return cases;
+}
+
+static void call(void (*fn)(void))
+{
+    if (fn && fn != assert_no_leaks)
+        fn(); /* assert_no_leaks comes at the very end, when the suite's fini has run too */
+}
+
+void test__clean_up(void)
+{
+    const struct test_suite *suite = current ? test__suite(current->suite) : NULL;
+
+    if (due == OWN_FINI_DUE) {
+        due = SUITE_FINI_DUE;
+        call(current->options.fini);
+    }
+    if (due == SUITE_FINI_DUE) {
+        due = NOTHING_DUE;
+        call(suite ? suite->options.fini : NULL);
+    }
+}
+
+void test__run(const struct test_case *test)
+{
+    const struct test_suite *suite = test__suite(test->suite);
+
+    current = test;
+    test__leaks_begin(test->options.bare);
+    call(suite ? suite->options.init : NULL);
+    due = SUITE_FINI_DUE;
+    call(test->options.init);
+    due = OWN_FINI_DUE;
+    test->body();
+
+    test__clean_up();
+    assert_no_leaks();
+}

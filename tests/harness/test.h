@@ -1,0 +1,134 @@
+/*
+ * test.h - what every test file includes: Test, TestSuite, the cr_ assertions, and the check that nothing leaked.
+ *
+ * Two runners serve the same files. Criterion is the normal one. With SOON_TEST_INPROCESS it is inprocess.c, which
+ * forks a process per test: for ThreadSanitizer, under which Criterion cannot run, and for valgrind.
+ *
+ *     Test(suite, name, .init = f, .fini = f, .timeout = s, .signal = n, .exit_code = n, .disabled = b, .bare = b)
+ *     TestSuite(suite, the same options)                    before its tests, for all of them
+ *
+ * A test is: the suite's init, its own, the body, its own fini, the suite's; then assert_no_leaks(), which nobody has
+ * to ask for. The init and fini of a test that failed run all the same, its check for leaks does not.
+ */
+#ifndef SOON_TESTS_HARNESS_TEST_H
+#define SOON_TESTS_HARNESS_TEST_H
+
+#include <sched.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#ifdef SOON_TEST_INPROCESS
+#include "inprocess.h"
+#else
+#include <criterion/criterion.h>
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct test_options {
+    void (*init)(void);
+    void (*fini)(void);
+    double timeout; /* seconds; 0: the suite's, else TEST_TIMEOUT */
+    int signal;     /* the test must die of it */
+    int exit_code;  /* the test must exit with it */
+    bool disabled;
+    bool bare; /* starts with nothing of the library running, and descriptors are not checked */
+    const char *description;
+    int sentinel;
+};
+
+#define TEST_TIMEOUT 60.0
+
+/*
+ * Waits until no future is alive and no descriptor is open that was not open when the test began, then asks
+ * LeakSanitizer. It waits for ever: library threads may release the last a moment later; what is missing is told on
+ * standard error, and the test's timeout ends it. Runs at the end of every test, and may be called in between.
+ */
+void assert_no_leaks(void);
+
+/* From here on what is open now counts as no leak. */
+void test_accept_open_descriptors(void);
+
+/* For a test that leaks on purpose, such as one that ends in a forked child. */
+void test_skip_leak_check(void);
+
+/* Waits for ever, the test's timeout ends it. Not for what can be waited for by other means. */
+#define test_wait_until(condition)                                                                                     \
+    while (!(condition))                                                                                               \
+    sched_yield()
+
+/* What the macros below make. */
+struct test_case {
+    const char *suite, *name, *file;
+    unsigned line;
+    void (*body)(void);
+    struct test_options options;
+    struct test_case *next;
+};
+struct test_suite {
+    const char *name;
+    struct test_options options;
+    struct test_suite *next;
+};
+void test__register_suite(struct test_suite *suite);
+void test__register(struct test_case *test);            /* takes over what the suite has set */
+const struct test_suite *test__suite(const char *name); /* NULL: none */
+const struct test_case *test__cases(void);              /* in the order of the file */
+
+/* The runner calls these: the whole test; what of its clean-up is left, when that was cut short. */
+void test__run(const struct test_case *test);
+void test__clean_up(void);
+
+#ifdef __cplusplus
+}
+#pragma GCC diagnostic ignored "-Wpedantic" /* designated initialisers */
+#endif
+
+#ifdef SOON_TEST_INPROCESS
+#define TEST__ADAPT(suite_, name_)                                                                                     \
+    __attribute__((constructor)) static void suite_##_##name_##_register(void)                                         \
+    {                                                                                                                  \
+        test__register(&suite_##_##name_##_case);                                                                      \
+    }
+#else
+/* Criterion runs it; the phases are ours, since to Criterion 2.4 an assertion that fails in a .fini is no failure. */
+#define TEST__ADAPT(suite_, name_)                                                                                     \
+    CR_TEST_BASE(suite_, name_, .sentinel_ = 0)                                                                        \
+    {                                                                                                                  \
+        test__run(&suite_##_##name_##_case);                                                                           \
+    }                                                                                                                  \
+    __attribute__((constructor)) static void suite_##_##name_##_register(void)                                         \
+    {                                                                                                                  \
+        struct test_case *test = &suite_##_##name_##_case;                                                             \
+        test__register(test);                                                                                          \
+        suite_##_##name_##_extra.fini = test__clean_up;                                                                \
+        suite_##_##name_##_extra.signal = test->options.signal;                                                        \
+        suite_##_##name_##_extra.exit_code = test->options.exit_code;                                                  \
+        suite_##_##name_##_extra.disabled = test->options.disabled;                                                    \
+        suite_##_##name_##_extra.description = test->options.description;                                              \
+        suite_##_##name_##_extra.timeout = test->options.timeout;                                                      \
+    }
+#endif
+
+#undef Test
+#define Test(...) TEST__CASE(__VA_ARGS__, .sentinel = 0)
+#define TEST__CASE(suite_, name_, ...)                                                                                 \
+    static void suite_##_##name_##_body(void);                                                                         \
+    static struct test_case suite_##_##name_##_case = {                                                                \
+        #suite_, #name_, __FILE__, __LINE__, suite_##_##name_##_body, {__VA_ARGS__}, NULL};                            \
+    TEST__ADAPT(suite_, name_)                                                                                         \
+    static void suite_##_##name_##_body(void)
+
+#undef TestSuite
+#define TestSuite(...) TEST__SUITE(__VA_ARGS__, .sentinel = 0)
+#define TEST__SUITE(suite_, ...)                                                                                       \
+    static struct test_suite suite_##_suite = {#suite_, {__VA_ARGS__}, NULL};                                          \
+    __attribute__((constructor)) static void suite_##_suite_register(void)                                             \
+    {                                                                                                                  \
+        test__register_suite(&suite_##_suite);                                                                         \
+    }                                                                                                                  \
+    struct test__semicolon
+
+#endif

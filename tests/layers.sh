@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# The layers: demos and tests -> executor -> futures -> libc. Nothing points back, and private headers stay inside.
+. "$(dirname "$0")/harness/checks.sh"
+cd "$SOURCE" || exit 1
+
+# includes FOLDER...: "FILE:LINE:NAME" of each #include of a file of ours, NAME as from the tree's root.
+includes() {
+    find "$@" -name '*.[ch]' -print0 | xargs -0 grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' |
+        while IFS=: read -r file line text; do
+            name=${text#*\"}
+            echo "$file:$line:$(realpath -m --relative-to=. "$(dirname "$file")/${name%%\"*}")"
+        done
+}
+
+system_includes() {
+    find "$@" -name '*.[ch]' -print0 | xargs -0 grep -nHE '^[[:space:]]*#[[:space:]]*include[[:space:]]*<'
+}
+
+futures_point_outside() {
+    includes futures | grep -vE ':futures/[^/]+$'
+    system_includes futures | grep -E '<(soon|uv|futures|executor)'
+}
+
+executor_points_outside() {
+    includes executor | grep -vE ':(futures|executor)/[^:]+$'
+    system_includes executor | grep -E '<(soon|futures|executor)'
+}
+
+futures_know_libuv() {
+    grep -nE '(uv_[a-z]|UV_[A-Z]|uv\.h)' -r futures --include='*.[ch]'
+    grep -nE '^[^#]*uv' futures/meson.build
+}
+
+public_headers_show_more() {
+    for header in soon.h $(find futures executor -name '*.h' ! -name '*_internal.h'); do
+        includes "$header" | grep -E '_internal\.h$'
+        system_includes "$header" | grep -E '<uv'
+    done
+}
+
+demos_reach_inside() {
+    includes demos | grep -vE ':demos/'
+    system_includes demos | grep -E '<(futures|executor)'
+}
+
+missing_files() {
+    includes soon.h futures executor demos tests | while IFS=: read -r file line name; do
+        [ -e "$name" ] || echo "$file:$line: there is no $name"
+    done
+}
+
+check 'futures include nothing but futures and libc' nothing futures_point_outside
+check 'futures do not know libuv' nothing futures_know_libuv
+check 'executor includes nothing but futures, executor and libraries' nothing executor_points_outside
+check 'public headers include no private one and no uv.h' nothing public_headers_show_more
+check 'demos include nothing of ours but <soon.h>' nothing demos_reach_inside
+check 'every include is a file' nothing missing_files
+finish

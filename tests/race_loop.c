@@ -1,0 +1,308 @@
+/*
+ * race_loop.c - many threads at one loop: load, remove against completion, detach against posts, sleep against wake-up.
+ */
+#include "loop_fixture.h"
+
+#include <sched.h>
+#include <stdlib.h>
+
+TestSuite(race_loop, .init = open_loop, .fini = close_loop, .timeout = 120);
+
+enum { SUBMITTERS = 4, COMPLETIONS = 25000 };
+
+struct submitter {
+    pthread_t thread;
+    size_t next; /* loop's thread: what comes next of this submitter */
+    atomic_size_t *left;
+    soon_promise *all;
+};
+
+struct numbered {
+    struct submitter *submitter;
+    size_t number;
+};
+
+static size_t completed;
+static pthread_t loops_thread;
+
+static void count_in_order(soon_future *future, void *data)
+{
+    struct numbered *numbered = data;
+    size_t result;
+
+    cr_assert_eq(soon_future_read(future, 0, &result, sizeof result), 0);
+    cr_assert_eq(result, numbered->number);
+    cr_assert_eq(numbered->number, numbered->submitter->next);
+    cr_assert(pthread_equal(pthread_self(), loops_thread));
+    numbered->submitter->next++;
+    completed++;
+    free(numbered);
+}
+
+static void *submit_all(void *data)
+{
+    struct submitter *submitter = data;
+
+    for (size_t i = 0; i < COMPLETIONS; i++) {
+        struct numbered *numbered = malloc(sizeof *numbered);
+        struct made made = make();
+
+        *numbered = (struct numbered){submitter, i};
+        cr_assert_eq(soon_future_add_done_callback_on(made.future, on, count_in_order, numbered), 0);
+        soon_promise_set_result(made.promise, &i, sizeof i);
+        drop(made);
+    }
+    if (--*submitter->left == 0)
+        soon_promise_set_result(submitter->all, NULL, 0);
+    return NULL;
+}
+
+static void detach_at_the_end(soon_future *future, void *data)
+{
+    (void)future, (void)data;
+    cr_assert_eq(handles(), 1); /* whatever the load */
+    detach_saying("closed");
+}
+
+Test(race_loop, takes_100000_completions_from_four_threads)
+{
+    struct submitter submitters[SUBMITTERS];
+    atomic_size_t left = SUBMITTERS;
+    struct made all = make();
+
+    loops_thread = pthread_self();
+    cr_assert_eq(soon_future_add_done_callback_on(all.future, on, detach_at_the_end, NULL), 0);
+    for (size_t i = 0; i < SUBMITTERS; i++) {
+        submitters[i] = (struct submitter){.left = &left, .all = all.promise};
+        pthread_create(&submitters[i].thread, NULL, submit_all, &submitters[i]);
+    }
+    run_to_the_end();
+    cr_assert_eq(completed, SUBMITTERS * COMPLETIONS);
+    cr_assert_str_eq(said, "closed");
+    for (size_t i = 0; i < SUBMITTERS; i++)
+        pthread_join(submitters[i].thread, NULL);
+    drop(all);
+}
+
+/*
+ * Remove against completion and turn: of the three, one wins
+ */
+
+enum { BATCH = 500, ROUNDS = 40 };
+
+struct contested {
+    struct made made;
+    atomic_bool ran, removed;
+    char *bytes; /* freed when it was removed on the loop's thread */
+};
+
+static struct contested contested[BATCH];
+static size_t next_to_remove;
+
+static void mark_ran(soon_future *future, void *data)
+{
+    struct contested *one = data;
+
+    (void)future;
+    one->bytes[0]++; /* not freed */
+    cr_assert_not(atomic_exchange(&one->ran, true), "ran twice");
+}
+
+static void begin_round(void)
+{
+    for (size_t i = 0; i < BATCH; i++) {
+        contested[i] = (struct contested){.made = make(), .bytes = calloc(1, 1)};
+        cr_assert_eq(soon_future_add_done_callback_on(contested[i].made.future, on, mark_ran, &contested[i]), 0);
+    }
+    next_to_remove = 0;
+}
+
+static void end_round(void)
+{
+    for (size_t i = 0; i < BATCH; i++) {
+        cr_assert_neq(contested[i].ran, contested[i].removed);
+        free(contested[i].bytes);
+        drop(contested[i].made);
+    }
+}
+
+static void *complete_batch(void *data)
+{
+    (void)data;
+    for (size_t i = 0; i < BATCH; i++)
+        soon_promise_set_result(contested[i].made.promise, NULL, 0);
+    return NULL;
+}
+
+static void *remove_batch(void *data)
+{
+    (void)data;
+    for (size_t i = 0; i < BATCH; i++)
+        contested[i].removed = soon_future_remove_done_callback(contested[i].made.future, mark_ran, &contested[i]);
+    return NULL;
+}
+
+Test(race_loop, callback_is_removed_or_runs_once)
+{
+    for (int round = 0; round < ROUNDS; round++) {
+        pthread_t completer, remover;
+
+        begin_round();
+        pthread_create(&completer, NULL, complete_batch, NULL);
+        pthread_create(&remover, NULL, remove_batch, NULL);
+        run_to_the_end();
+        pthread_join(completer, NULL);
+        pthread_join(remover, NULL);
+        run_to_the_end();
+        end_round();
+    }
+}
+
+static void remove_next(uv_idle_t *idle)
+{
+    struct contested *one = &contested[next_to_remove];
+
+    one->removed = soon_future_remove_done_callback(one->made.future, mark_ran, one);
+    if (one->removed) {
+        free(one->bytes); /* exact: nobody looks at it any more */
+        one->bytes = NULL;
+    }
+    if (++next_to_remove == BATCH)
+        uv_close((uv_handle_t *)idle, NULL);
+}
+
+Test(race_loop, remove_on_the_loops_thread_is_exact)
+{
+    for (int round = 0; round < ROUNDS; round++) {
+        pthread_t completer;
+        uv_idle_t idle;
+
+        begin_round();
+        uv_idle_init(&uv, &idle);
+        uv_idle_start(&idle, remove_next);
+        pthread_create(&completer, NULL, complete_batch, NULL);
+        run_to_the_end();
+        pthread_join(completer, NULL);
+        end_round();
+    }
+}
+
+/*
+ * Detach against posts: what was accepted runs before on_closed
+ */
+
+struct poster {
+    pthread_t thread;
+    struct made made; /* keeps the loop from closing while the poster may still look at it */
+    soon_loop *loop;
+    atomic_size_t *begun;
+    size_t accepted;
+};
+
+static size_t counted, counted_when_closed;
+
+static void count(void *data)
+{
+    (void)data;
+    counted++;
+}
+
+static void count_done(soon_future *future, void *data)
+{
+    (void)future, (void)data;
+    counted++;
+}
+
+static void note_count(void *data)
+{
+    (void)data;
+    counted_when_closed = counted;
+}
+
+static void *post_until_refused(void *data)
+{
+    struct poster *poster = data;
+    int rc;
+
+    ++*poster->begun;
+    while ((rc = soon_loop_post(poster->loop, count, NULL)) == 0)
+        poster->accepted++;
+    cr_assert_eq(rc, SOON_ESHUTDOWN);
+    soon_promise_set_result(poster->made.promise, NULL, 0); /* the last touch: from here on the loop may be gone */
+    return NULL;
+}
+
+Test(race_loop, what_was_accepted_before_a_detach_runs_before_it_closes)
+{
+    enum { POSTERS = 3 };
+
+    for (int round = 0; round < 200; round++) {
+        struct poster posters[POSTERS];
+        atomic_size_t begun = 0;
+        size_t accepted = 0;
+
+        counted = 0;
+        counted_when_closed = SIZE_MAX;
+        for (size_t i = 0; i < POSTERS; i++) {
+            posters[i] = (struct poster){.made = make(), .loop = on, .begun = &begun};
+            cr_assert_eq(soon_future_add_done_callback_on(posters[i].made.future, on, count_done, NULL), 0);
+        }
+        for (size_t i = 0; i < POSTERS; i++)
+            pthread_create(&posters[i].thread, NULL, post_until_refused, &posters[i]);
+        while (begun < POSTERS)
+            uv_run(&uv, UV_RUN_NOWAIT);
+        soon_loop_detach(on, note_count, NULL);
+        run_to_the_end();
+        for (size_t i = 0; i < POSTERS; i++) {
+            pthread_join(posters[i].thread, NULL);
+            accepted += posters[i].accepted;
+            drop(posters[i].made);
+        }
+        cr_assert_eq(counted_when_closed, accepted + POSTERS);
+        cr_assert_eq(soon_loop_attach(&on, &uv), 0);
+    }
+}
+
+/*
+ * Sleep against wake-up: a completion that the loop slept through would hang
+ */
+
+static struct made ping;
+static atomic_size_t pongs;
+
+static void pong(soon_future *future, void *data)
+{
+    (void)future, (void)data;
+    pongs++;
+}
+
+static void *play(void *data)
+{
+    for (size_t i = 1; i <= 5000; i++) {
+        struct made made = make();
+
+        cr_assert_eq(soon_future_add_done_callback_on(made.future, on, pong, data), 0);
+        soon_promise_set_result(made.promise, NULL, 0);
+        test_wait_until(pongs >= i);
+        drop(made);
+    }
+    soon_promise_set_result(ping.promise, NULL, 0);
+    return NULL;
+}
+
+static void stop_playing(soon_future *future, void *data)
+{
+    (void)future, (void)data;
+}
+
+Test(race_loop, loop_that_sleeps_is_woken_each_time)
+{
+    pthread_t player;
+
+    ping = make();
+    cr_assert_eq(soon_future_add_done_callback_on(ping.future, on, stop_playing, NULL), 0);
+    pthread_create(&player, NULL, play, NULL);
+    run_to_the_end();
+    pthread_join(player, NULL);
+    drop(ping);
+}
