@@ -1,0 +1,115 @@
+/*
+ * digest.c - sha256sum on all CPUs.
+ *
+ *     $ digest -j 2 /etc/hostname /usr/share/doc/bash
+ *     2a8f9b1d1d8f6eb4e9d6b2b8cf6d0b1ec1c8fb2e3c14dd3e3b1c4bbd3f0a9a51  /etc/hostname
+ *     ...
+ *
+ * It prints what sha256sum prints. A folder means all its regular files, in the bytewise order of their whole paths;
+ * symbolic links in it are not followed, those on the command line are. What cannot be read gets a message and the exit
+ * status 1, all else is still done. A terminal on stderr gets a progress bar. SIGINT and SIGTERM end it at once.
+ *
+ * files.h says which files, hash.h computes, jobs.h brings the two together, output.h prints; watch.h turns signals and
+ * the time into futures, bar.h and total.h are for the bar.
+ */
+#include "bar.h"
+#include "hash.h"
+#include "jobs.h"
+#include "output.h"
+
+#include "../demo.h"
+
+#include <getopt.h>
+#include <locale.h>
+#include <unistd.h>
+
+enum {
+    STOP_MS = 300 /* how long a stop waits for workers; less than watch.c waits for all of it */
+};
+
+static void usage(FILE *to)
+{
+    fputs("usage: digest [-j N] PATH...\n"
+          "Prints the SHA-256 of each file, as sha256sum does; of a folder, of all files in it; of -, of what can be "
+          "read\n"
+          "from standard input.\n"
+          "  -j N    so many files at once; else one for each CPU\n",
+          to);
+    exit(to == stdout && fflush(stdout) == 0 ? 0 : 2);
+}
+
+/* Returns: the workers, 0 if it was not said. The paths begin at argv[optind]. */
+static int parse(int argc, char **argv)
+{
+    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
+    int option, workers = 0;
+    while ((option = getopt_long(argc, argv, "j:", options, NULL)) != -1) {
+        if (option == 'h')
+            usage(stdout);
+        if (option != 'j' || (workers = demo_number(optarg)) < 1)
+            usage(stderr);
+    }
+    if (optind == argc)
+        usage(stderr);
+    return workers;
+}
+/* Says how it went. Returns: the exit status. */
+static int end(struct jobs *jobs, int signal_number)
+{
+    if (signal_number)
+        watch_die_of(signal_number);
+    if (!jobs->write_error && !output_end())
+        jobs->write_error = errno;
+    if (jobs->write_error == EPIPE)
+        watch_die_of(SIGPIPE);
+    if (jobs->write_error) {
+        char text[128];
+        snprintf(text, sizeof text, "write error: %s", strerror(jobs->write_error));
+        output_message(text);
+    }
+    return jobs->write_error || jobs->failed ? 1 : 0;
+}
+
+/* The pool, the set of its futures, and the thread for signals. Returns: 0, or a negative code. */
+static int start(soon_executor **pool, soon_as_completed **set, struct watch *watch, int workers)
+{
+    watch_init(watch);
+    int rc = soon_thread_pool_new(
+        pool, &(soon_thread_pool_options){.workers = workers, .name = "hash", .initializer = &make_hasher_task});
+    if (rc == 0)
+        rc = soon_as_completed_new(set, NULL, 0, SOON_FOREVER);
+    return rc < 0 ? rc : watch_start(watch, *set, bar_wanted() ? BAR_TICK_MS : 0);
+}
+
+int main(int argc, char **argv)
+{
+    setlocale(LC_ALL, "");
+    output_init();
+    if (soon_init(argc, argv) < 0)
+        return 1;
+    int workers = parse(argc, argv);
+
+    soon_executor *pool;
+    soon_as_completed *set;
+    struct watch watch;
+    struct jobs jobs;
+    int rc = start(&pool, &set, &watch, workers);
+    if (rc < 0)
+        die(soon_strerror(rc));
+    jobs_init(&jobs, pool, workers ? workers : (int)sysconf(_SC_NPROCESSORS_ONLN), set, &watch, argv + optind);
+    jobs_run(&jobs);
+
+    /* Only a stop finds anything left to do, and only a worker that is stuck in the system keeps it from ending. */
+    bool down = soon_executor_shutdown(pool, SOON_TERMINATE, STOP_MS) == 0;
+    watch_stop(&watch);
+    bar_clear();
+    if (down) {
+        jobs_fini(&jobs);
+        soon_as_completed_free(set);
+        soon_executor_free(pool);
+    }
+    int status = end(&jobs, watch_signal(&watch));
+    if (!down)
+        _exit(status);
+    return status;
+}

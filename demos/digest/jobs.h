@@ -1,0 +1,51 @@
+/*
+ * jobs.h - from the files to the lines: hands files to the pool in jobs, and prints what becomes of them in the order
+ * of the files, whichever is done first.
+ *
+ *     files_next() --> job --> tasks, at most `tasks_max` --> as_completed --> outcomes --> lines, from the first job
+ * on
+ *
+ * Jobs are held until they are printed. One long file at the front holds up the lines behind it, but not the work,
+ * until HELD_MAX bytes of jobs are waiting.
+ */
+#ifndef DIGEST_JOBS_H
+#define DIGEST_JOBS_H
+
+#include "files.h"
+#include "watch.h"
+
+#include <soon.h>
+
+struct jobs {
+    soon_executor *pool;
+    soon_as_completed *set; /* of the tasks, and of what `watch` puts in */
+    struct watch *watch;
+    struct files files;
+    struct entry entry; /* the next one, if `have_entry` */
+    bool have_entry, ended;
+    char *names; /* of the job that is being made */
+    size_t names_capacity;
+
+    struct job *first, **last; /* in the order of the files */
+    size_t held;               /* bytes of jobs */
+    unsigned tasks, tasks_max; /* those that are not done */
+    const struct file *stream; /* one is being read: nothing new is begun, for it may be the same as the next */
+    uint64_t count;            /* files so far */
+
+    soon_future *total; /* of add_sizes; NULL: no bar */
+    uint64_t bytes;     /* of the files that are done */
+    bool failed;        /* some file could not be hashed */
+    int write_error;    /* an errno value: stdout takes no more */
+};
+
+/* Begins with `paths`, up to a NULL, for a pool of so many workers. The set is empty. */
+void jobs_init(struct jobs *jobs, soon_executor *pool, int workers, soon_as_completed *set, struct watch *watch,
+               char *const *paths);
+
+/* Until all is done, or a signal or a write error stops it. */
+void jobs_run(struct jobs *jobs);
+
+/* When no task runs any more. */
+void jobs_fini(struct jobs *jobs);
+
+#endif

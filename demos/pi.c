@@ -1,0 +1,77 @@
+/*
+ * pi.c - pi as the area under 4 / (1 + x * x) from 0 to 1, in N strips: the sum split over the workers with
+ * apply_async, by one worker and by all.
+ *
+ *     $ pi -j 2
+ *     1 worker:  pi = 3.141592653590, 0.060 s
+ *     2 workers: pi = 3.141592653590, 0.030 s
+ */
+#include "demo.h"
+
+#include <soon.h>
+
+struct slice {
+    int64_t first, last, strips;
+};
+
+SOON_TASK(sum_slice, struct slice, double)
+{
+    double width = 1.0 / (double)arg->strips, sum = 0;
+    for (int64_t i = arg->first; i < arg->last; i++) {
+        double x = ((double)i + 0.5) * width;
+        sum += 4 / (1 + x * x);
+    }
+    *result = sum * width;
+    return 0;
+}
+
+static double now_s(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* Returns: 0, or the code of the first slice that failed. */
+static int compute(soon_executor *pool, size_t slices, int64_t strips, double *ret)
+{
+    int rc = 0;
+    double sum = 0;
+    soon_future **parts = calloc(slices, sizeof *parts);
+    if (!parts)
+        return -ENOMEM;
+    for (size_t i = 0; i < slices; i++)
+        parts[i] = soon_apply_async(pool, NULL, NULL, NULL, sum_slice, .first = strips * (int64_t)i / (int64_t)slices,
+                                    .last = strips * (int64_t)(i + 1) / (int64_t)slices, .strips = strips);
+    for (size_t i = 0; i < slices; i++) {
+        double part = 0;
+        int failed = soon_take(parts[i], &part);
+        rc = rc < 0 ? rc : failed;
+        sum += part;
+    }
+    free(parts);
+    *ret = sum;
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    int workers = 0, strips = 10000000;
+    demo_start(argc, argv, "pi", (struct demo_option[]){{"-j", &workers}, {"-n", &strips}, {0}});
+
+    for (int all = 0; all < 2; all++) {
+        soon_executor *pool = demo_pool(all ? workers : 1);
+        soon_executor_boot(pool, SOON_FOREVER); /* so that the time is that of the work alone */
+        soon_stats stats;
+        soon_executor_stats(pool, &stats);
+
+        double pi, start_s = now_s();
+        int rc = compute(pool, stats.workers, strips, &pi);
+        if (rc < 0)
+            return fprintf(stderr, "pi: %s\n", soon_strerror(rc)), 1;
+        const char *plural = stats.workers > 1 ? "s:" : ": ";
+        printf("%zu worker%s pi = %.12f, %.3f s\n", stats.workers, plural, pi, now_s() - start_s);
+        soon_executor_free(pool);
+    }
+    return 0;
+}
