@@ -85,7 +85,7 @@ static int kill_call(soon_future *future, void *owner)
     if (!executor->klass.kill)
         return -ENOTSUP;
     if (soon_future_state(future) == SOON_PENDING && soon_future_cancel(future))
-        return 0;
+        return 0; /* it needs no kill */
     return executor->klass.kill(executor->self, of_future(future));
 }
 

@@ -24,40 +24,40 @@ typedef struct soon_call soon_call;
  * `self` is what soon_executor_new() was given.
  */
 typedef struct soon_executor_class {
-    size_t size;      /**< sizeof(soon_executor_class): its version */
-    const char *name; /**< lent as long as the executor lives; "" or NULL: none */
+    size_t size SOON__ZERO;      /**< sizeof(soon_executor_class): its version */
+    const char *name SOON__ZERO; /**< lent as long as the executor lives; "" or NULL: none */
     /**
      * Takes the call, or refuses it: a negative code, which the submitter gets, and the call stays the library's. It
      * may wait for a place only if `may_block`; else it says SOON_EFULL. Required.
      */
-    int (*submit)(void *self, soon_call *call, bool may_block);
+    int (*submit)(void *self, soon_call *call, bool may_block) SOON__ZERO;
     /**
      * A reader cancels a pending call: true gives the call, which will not start, back to the library; false: it has
      * begun or is about to. NULL: a cancel is only a request, which soon_call_run() and soon_promise_set_running()
      * answer by ending it as CANCELLED. Never blocks.
      */
-    bool (*take_back)(void *self, soon_call *call);
+    bool (*take_back)(void *self, soon_call *call) SOON__ZERO;
     /**
      * A reader wants a running call ended by force: 0, or a negative code. One that is pending is cancelled instead,
      * if it can be. NULL: -ENOTSUP for all.
      */
-    int (*kill)(void *self, soon_call *call);
+    int (*kill)(void *self, soon_call *call) SOON__ZERO;
     /**
      * A task of this executor is about to wait for this call, without a time limit: true: something ran here, it
      * looks again; false or NULL: its thread parks.
      */
-    bool (*help)(void *self, soon_call *call);
+    bool (*help)(void *self, soon_call *call) SOON__ZERO;
     /**
      * Begins to shut down, or goes on with a stronger mode. A `submit` that is under way on another thread may still
      * come: refuse it with SOON_ESHUTDOWN. Resolves `down`, which is lent until then, once: when every call has ended
      * and every worker is gone. That comes last: `free` may follow at once. 0, or a negative code. Never blocks.
      * Required.
      */
-    int (*shutdown)(void *self, soon_shutdown mode, soon_promise *down);
+    int (*shutdown)(void *self, soon_shutdown mode, soon_promise *down) SOON__ZERO;
     /** Fills what it knows; the rest is zero. NULL: all is. */
-    void (*stats)(void *self, soon_stats *ret);
+    void (*stats)(void *self, soon_stats *ret) SOON__ZERO;
     /** Frees `self`: `down` is resolved and no call is left. NULL: there is nothing to free. */
-    void (*free)(void *self);
+    void (*free)(void *self) SOON__ZERO;
 } soon_executor_class;
 
 /**

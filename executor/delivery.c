@@ -9,8 +9,8 @@
  *
  * D1  A future's ring of callbacks says whether a delivery is still to run: a remove takes it off under the future's LOCK, and
  *     so does the turn that reaches it. One of them alone finds it there.
- * D2  Once delivered it is in the loop's list (or on its way there), so it is freed by the turn that reaches it, never by a
- *     remove.
+ * D2  Once delivered it is in the loop's list (or on its way there), so it is freed by the turn that reaches it. A remove that
+ *     has taken it off then must not look at it any more.
  * D3  So a remove on the loop's thread is exact: no turn is between claiming and calling, unless it is further down the
  *     stack.
  */
@@ -29,15 +29,13 @@ static void deliver(struct soon__callback *callback, soon_future *future)
     soon__loop_push(delivery->loop, &delivery->entry);
 }
 
-/* On the removing thread. */
-static void removed(struct soon__callback *callback, soon_future *future, bool delivered)
+/* On the removing thread, before it was delivered. */
+static void removed(struct soon__callback *callback, soon_future *future)
 {
     struct soon__delivery *delivery = (struct soon__delivery *)callback;
     soon_loop *loop = delivery->loop;
 
     (void)future;
-    if (delivered)
-        return; /* D2 */
     if (!delivery->embedded)
         free(delivery);
     soon__loop_count_out(loop);

@@ -183,7 +183,7 @@ soon_future *soon_executor_down(soon_executor *executor)
 {
     int rc = soon__executor_check(executor);
 
-    return rc < 0 ? soon__future_new_failed(rc, NULL, NULL) : soon_future_ref(executor->down_future);
+    return rc < 0 ? soon__future_new_failed(rc, NULL, NULL, NULL) : soon_future_ref(executor->down_future);
 }
 
 int soon_executor_boot(soon_executor *executor, int64_t timeout_ms)

@@ -449,6 +449,6 @@ soon_future *soon_map_async_bytes(soon_executor *executor, const soon_function *
     int rc = start(&map, &params, options, options_size);
 
     if (rc < 0)
-        return soon__future_new_failed(rc, function ? function->name : NULL, NULL);
+        return soon__future_new_failed(rc, function ? function->name : NULL, NULL, NULL);
     return &map->future;
 }

@@ -21,17 +21,17 @@ extern "C" {
 
 /** Every field: 0 is the default. Negative where it makes no sense: -EINVAL. */
 typedef struct soon_map_options {
-    size_t chunk; /**< items per call. 0: as Pool.map chooses, 4 calls per worker; for imap 1 */
-    size_t
-        in_flight_max;  /**< imap: items taken from the source and not yet handed out. 0: 4 times `chunk` per worker */
-    int64_t timeout_ms; /**< of the whole; 0: none (not "poll") */
-    bool stop_at_error; /**< the first failure cancels what is left: it ends with -ECANCELED */
-    bool unordered;     /**< imap: as they finish */
+    size_t chunk SOON__ZERO; /**< items per call. 0: as Pool.map chooses, 4 calls per worker; for imap 1 */
+    /** imap: items taken from the source and not yet handed out. 0: 4 times `chunk` per worker. */
+    size_t in_flight_max SOON__ZERO;
+    int64_t timeout_ms SOON__ZERO; /**< of the whole; 0: none (not "poll") */
+    bool stop_at_error SOON__ZERO; /**< the first failure cancels what is left: it ends with -ECANCELED */
+    bool unordered SOON__ZERO;     /**< imap: as they finish */
     /**
      * Label, priority, limits of every item; payload, data and on_done must be unset (-EINVAL). A time limit is each
      * item's own, a queue limit that of the call it travels in.
      */
-    const soon_submit_options *each;
+    const soon_submit_options *each SOON__ZERO;
 } soon_map_options;
 
 /**

@@ -21,14 +21,14 @@ SOON_API int soon_init(int argc, char **argv);
 
 /** Every field: 0 is the default. Negative where it makes no sense: -EINVAL. */
 typedef struct soon_thread_pool_options {
-    int workers;                      /**< 0: one per CPU this process may use */
-    const char *name;                 /**< copied; NULL: "soon-1" and so on. Workers are called name_n */
-    const soon_function *initializer; /**< run once per worker before its first task; its failure breaks the pool */
-    const void *initializer_arg;      /**< copied; NULL: zeroes */
-    size_t queue_max;                 /**< tasks that wait for a worker; 0: unbounded */
-    soon_full when_full;              /**< RUN_HERE with an initializer: -EINVAL (a stranger's thread has no local) */
-    int64_t idle_timeout_ms;          /**< a worker without work for so long ends; 0: never */
-    size_t stack_size;                /**< bytes; 0: the system's */
+    int workers SOON__ZERO;                      /**< 0: one per CPU this process may use */
+    const char *name SOON__ZERO;                 /**< copied; NULL: "soon-1" and so on. Workers are called name_n */
+    const soon_function *initializer SOON__ZERO; /**< run once per worker before its first task; its failure breaks the pool */
+    const void *initializer_arg SOON__ZERO;      /**< copied; NULL: zeroes */
+    size_t queue_max SOON__ZERO;                 /**< tasks that wait for a worker; 0: unbounded */
+    soon_full when_full SOON__ZERO;              /**< RUN_HERE with an initializer: -EINVAL (a stranger's thread has no local) */
+    int64_t idle_timeout_ms SOON__ZERO;          /**< a worker without work for so long ends; 0: never */
+    size_t stack_size SOON__ZERO;                /**< bytes; 0: the system's */
 } soon_thread_pool_options;
 
 /**

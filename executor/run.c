@@ -37,18 +37,6 @@ static void count(const struct soon__run_hooks *hooks, const struct soon__outcom
         hooks->counted(hooks->data, outcome);
 }
 
-/* False, and the call has ended: it was cancelled, or finished by somebody else. */
-static bool start(soon_call *call, const struct soon__run_hooks *hooks)
-{
-    struct soon__outcome cancelled = {.error = &soon__error_cancelled, .cancelled = true};
-
-    if (soon_promise_set_running(&call->promise) == 0)
-        return true;
-    count(hooks, &cancelled);
-    soon__call_end(call);
-    return false;
-}
-
 static void finish(soon_call *call, struct soon__outcome *outcome, const struct soon__run_hooks *hooks)
 {
     soon_future *future = soon__call_future(call);
@@ -65,6 +53,23 @@ static void finish(soon_call *call, struct soon__outcome *outcome, const struct 
             soon__future_publish_bytes(future, outcome->result, outcome->result_size, outcome->result_on_heap);
     }
     soon__call_end(call);
+}
+
+/* False, and the call has ended: it was cancelled, waited for too long, or was finished by somebody else. */
+static bool start(soon_call *call, const struct soon__run_hooks *hooks)
+{
+    struct soon__outcome cancelled = {.error = &soon__error_cancelled, .cancelled = true}, expired = {0};
+
+    if (call->extra && soon__deadline_check(call->extra->queue_deadline) < 0) {
+        expired.error = soon__call_error(call, SOON_EEXPIRED, NULL);
+        finish(call, &expired, hooks);
+        return false;
+    }
+    if (soon_promise_set_running(&call->promise) == 0)
+        return true;
+    count(hooks, &cancelled);
+    soon__call_end(call);
+    return false;
 }
 
 static void run_one(soon_call *call, struct soon__local *local, const struct soon__run_hooks *hooks)

@@ -17,11 +17,11 @@ int soon__options_read(void *ret, size_t known, const void *options, size_t size
     memset(ret, 0, known);
     if (!options)
         return 0;
+    memcpy(ret, options, size < known ? size : known);
     for (size_t i = known; i < size; i++) {
         if (((const char *)options)[i])
             return -EINVAL; /* an option of a newer header, which this library could not honour */
     }
-    memcpy(ret, options, size < known ? size : known);
     return 0;
 }
 
@@ -115,16 +115,34 @@ static void release_given(const struct request *request)
     soon_buffer_unref(request->options.payload);
 }
 
+/* Before there was a call: what it would have done. */
+static soon_future *refuse(const struct request *request, int code)
+{
+    const soon_submit_options *o = &request->options;
+    const soon_function *function = request->params.function;
+    soon_future *future = soon__future_new_failed(code, function ? function->name : NULL, o->label, o->data);
+    int told = 0;
+
+    release_given(request);
+    if (!o->on_done || soon__future_is_immortal(future))
+        return future;
+    /* Without memory, or on a loop that is detached, it cannot be told: try_submit is for who must know. */
+    if (o->on_done_loop)
+        told = soon_future_add_done_callback_on(future, o->on_done_loop, o->on_done, o->on_done_data);
+    else
+        told = soon_future_add_done_callback(future, o->on_done, o->on_done_data);
+    (void)told;
+    return future;
+}
+
 static soon_future *submit_always(struct request *request)
 {
     soon_future *future;
     soon_call *call;
     int rc = soon__call_new(&call, &request->params);
 
-    if (rc < 0) {
-        release_given(request);
-        return soon__future_new_failed(rc, request->params.function->name, request->options.label);
-    }
+    if (rc < 0)
+        return refuse(request, rc);
     future = soon__call_future(call);
     rc = submit(request, call);
     if (rc < 0)
@@ -139,11 +157,7 @@ soon_future *soon_submit_bytes_sized(soon_executor *executor, const soon_functio
         .params = {.executor = executor, .function = function, .data = data, .size = size}};
     int rc = read_request(&request, options, options_size);
 
-    if (rc < 0) {
-        release_given(&request);
-        return soon__future_new_failed(rc, function ? function->name : NULL, request.options.label);
-    }
-    return submit_always(&request);
+    return rc < 0 ? refuse(&request, rc) : submit_always(&request);
 }
 
 int soon_try_submit_bytes_sized(soon_future **ret, soon_executor *executor, const soon_function *function,

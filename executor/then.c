@@ -172,7 +172,7 @@ soon_future *soon_then(soon_future *first, soon_executor *executor, const soon_f
     if (rc == 0)
         rc = soon__call_new(&call, &params);
     if (rc < 0)
-        return soon__future_new_failed(rc, NULL, NULL);
+        return soon__future_new_failed(rc, NULL, NULL, NULL);
     future = soon__call_future(call);
     call->exempt = true;
     call->extra->first = soon__future_ref(first);

@@ -81,8 +81,10 @@ int soon_as_completed_new(soon_as_completed **ret, soon_future *const *futures, 
         else if (soon__word_final(soon__future_word(futures[i])))
             rc = soon_as_completed_add(set, futures[i]);
     }
-    for (size_t i = 0; rc == 0 && i < count; i++)
-        rc = soon_as_completed_add(set, futures[i]);
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        if (!soon__future_is_immortal(futures[i])) /* it is done, so it is there, and would not be merged */
+            rc = soon_as_completed_add(set, futures[i]);
+    }
     if (rc < 0) {
         soon_as_completed_free(set);
         return rc;

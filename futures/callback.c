@@ -270,7 +270,7 @@ bool soon_future_remove_done_callback(soon_future *future, soon_done_fn fn, void
     struct soon__callback *before, *callback = NULL;
     bool delivered = false;
 
-    if (!soon__check(future, "soon_future_remove_done_callback: NULL") || soon__future_is_foreign(future) || future->class->immortal)
+    if (!soon__check(future, "soon_future_remove_done_callback: NULL") || soon__future_is_foreign(future))
         return false;
     soon__future_lock(future);
     before = find_locked(future, is_wanted, &wanted);
@@ -279,8 +279,10 @@ bool soon_future_remove_done_callback(soon_future *future, soon_done_fn fn, void
         delivered = callback->delivered;
     }
     soon__future_unlock(future);
+    if (delivered)
+        return true; /* its loop, which may have freed it by now, drops it */
     if (callback && callback->kind == SOON__CALLBACK_POSTED)
-        callback->removed(callback, future, delivered);
+        callback->removed(callback, future);
     else if (callback && callback->release)
         callback->release(callback);
     return callback != NULL;

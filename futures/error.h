@@ -23,6 +23,13 @@
 /** No warning if it is not used. */
 #define SOON_UNUSED __attribute__((unused))
 
+/* After a field of an option struct: in C++ too, what an initialiser leaves out is zero, without a warning. */
+#ifdef __cplusplus
+#define SOON__ZERO = {}
+#else
+#define SOON__ZERO
+#endif
+
 /** As a `timeout_ms`: never gives up. 0 polls; anything below -1 is -EINVAL. */
 #define SOON_FOREVER ((int64_t)-1)
 

@@ -8,6 +8,7 @@
 
 struct failed {
     soon_future future; /* first */
+    void *data;
     char label[];
 };
 
@@ -22,7 +23,13 @@ static const char *failed_label(const soon_future *future)
     return ((const struct failed *)future)->label;
 }
 
-static const struct soon__class failed_class = {.destroy = failed_destroy, .label = failed_label};
+static void *failed_data(const soon_future *future)
+{
+    return ((const struct failed *)future)->data;
+}
+
+static const struct soon__class failed_class = {
+    .destroy = failed_destroy, .label = failed_label, .data = failed_data};
 static const struct soon__class nomem_class = {.immortal = true};
 static soon_future nomem = {
     .word = SOON__FINISHED | SOON__LOOKED, .class = &nomem_class, .error = &soon__error_nomem};
@@ -32,7 +39,7 @@ soon_future *soon__future_nomem(void)
     return &nomem;
 }
 
-soon_future *soon__future_new_failed(int code, const char *function, const char *label)
+soon_future *soon__future_new_failed(int code, const char *function, const char *label, void *data)
 {
     soon_error fields = {.code = code, .function = function, .label = label};
     struct failed *failed = malloc(sizeof *failed + (label ? strlen(label) : 0) + 1);
@@ -40,6 +47,7 @@ soon_future *soon__future_new_failed(int code, const char *function, const char 
     if (!failed)
         return &nomem;
     soon__future_init(&failed->future, &failed_class, 1, 0);
+    failed->data = data;
     strcpy(failed->label, label ? label : "");
     soon__future_fail(&failed->future, soon__error_newf(&fields, NULL));
     return &failed->future;

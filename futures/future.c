@@ -362,13 +362,51 @@ void soon__future_remove_waiter(soon_future *future, struct soon__waiter *waiter
  * Cancel and kill
  */
 
-static bool cancel_one(soon_future *future, soon_future **ret_next)
+/* What else is to be cancelled, because this was: no recursion, since thens and groups make chains without end. */
+struct more {
+    soon_future *next;           /* a reference */
+    struct soon__members *group; /* the innermost */
+};
+
+static void cancel_members(soon_future *future, bool callbacks, struct more *more)
+{
+    struct soon__members *members = future->class->members(future);
+
+    *members = (struct soon__members){
+        .outer = more->group, .group = soon__future_ref(future), .callbacks = callbacks};
+    more->group = members;
+}
+
+static void members_are_cancelled(struct more *more)
+{
+    struct soon__members members = *more->group;
+
+    more->group = members.outer;
+    if (members.callbacks)
+        soon__future_run_callbacks(members.group);
+    soon__future_unref(members.group);
+}
+
+/* A reference. NULL: that was all. */
+static soon_future *next_to_cancel(struct more *more)
+{
+    soon_future *next = more->next;
+
+    more->next = NULL;
+    while (!next && more->group) {
+        next = more->group->group->class->member(more->group->group, more->group->next++);
+        if (!next)
+            members_are_cancelled(more);
+    }
+    return next;
+}
+
+static bool cancel_one(soon_future *future, struct more *more)
 {
     const struct soon__class *class = future->class;
     bool pending, taken, won, callbacks = false;
     void *owner;
 
-    *ret_next = NULL;
     if (!soon__future_lock_unfinished(future))
         return (soon__future_word(future) & SOON__STATE) == SOON__CANCELLED;
     owner = class->pin ? class->pin(future) : NULL;
@@ -387,11 +425,13 @@ static bool cancel_one(soon_future *future, soon_future **ret_next)
         class->cancelled(future, owner, taken || won);
     if (class->unpin)
         class->unpin(owner);
-    /* Without the pin: a callback may free the owner. */
-    if (callbacks)
+    /* Without the pin: a callback may free the owner. A group's follow when its members are cancelled. */
+    if (won && class->members)
+        cancel_members(future, callbacks, more);
+    else if (callbacks)
         soon__future_run_callbacks(future);
     if (taken && class->also_cancel)
-        *ret_next = class->also_cancel(future);
+        more->next = class->also_cancel(future);
     if (taken && class->taken_back)
         class->taken_back(future);
     return won || (soon__future_word(future) & SOON__STATE) == SOON__CANCELLED;
@@ -399,14 +439,15 @@ static bool cancel_one(soon_future *future, soon_future **ret_next)
 
 bool soon_future_cancel(soon_future *future)
 {
-    soon_future *next, *after;
+    struct more more = {NULL, NULL};
+    soon_future *next;
     bool cancelled;
 
     if (!soon__check(future, "soon_future_cancel: NULL"))
         return false;
-    cancelled = cancel_one(future, &next);
-    for (; next; next = after) {
-        cancel_one(next, &after);
+    cancelled = cancel_one(future, &more);
+    while ((next = next_to_cancel(&more))) {
+        cancel_one(next, &more);
         soon__future_unref(next);
     }
     return cancelled;

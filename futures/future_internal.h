@@ -32,6 +32,14 @@ enum {
     SOON__SUNK = 1024u,      /* its callbacks were handed to the library's callback thread */
 };
 
+/* A group whose members are being cancelled. */
+struct soon__members {
+    struct soon__members *outer;
+    soon_future *group; /* a reference */
+    size_t next;
+    bool callbacks; /* the group's are to run */
+};
+
 struct soon__class {
     void (*destroy)(soon_future *future); /* frees the block; the base's part is released by soon__future_fini() in it */
 
@@ -48,6 +56,10 @@ struct soon__class {
     /* Another one that is to be cancelled because this was, taken back, or NULL; a reference. Not recursive, unlike `cancelled`:
      * for chains without end. */
     soon_future *(*also_cancel)(soon_future *future);
+    /* A group: its members are cancelled with it, before its callbacks run. `members` is a place in it to note how far that is;
+     * `member` a reference of one, NULL: there are no more. Not recursive either. */
+    struct soon__members *(*members)(soon_future *future);
+    soon_future *(*member)(soon_future *future, size_t index);
     /* What take_back gave up is over: after unpin and callbacks. */
     void (*taken_back)(soon_future *future);
     int (*kill)(soon_future *future, void *owner); /* in any unfinished state; NULL: -ENOTSUP */
@@ -90,8 +102,8 @@ struct soon__callback {
     void (*release)(struct soon__callback *callback);
     /* POSTED: takes the node to its loop; the future has one reference more, which goes with it. */
     void (*deliver)(struct soon__callback *callback, soon_future *future);
-    /* POSTED: a remove has taken it back, before (delivered false) or after it went to its loop. Runs outside LOCK. */
-    void (*removed)(struct soon__callback *callback, soon_future *future, bool delivered);
+    /* POSTED: a remove has taken it back before it was delivered. Runs outside LOCK. After that there is only the claim. */
+    void (*removed)(struct soon__callback *callback, soon_future *future);
 };
 
 struct soon_future {
@@ -204,7 +216,7 @@ void soon__future_set_progress(soon_future *future, uint64_t done, uint64_t tota
 bool soon__future_set_payload(soon_future *future, soon_buffer *payload);
 
 /* A future that is done with an error, and one reader's reference. The immortal one if there is no memory. */
-soon_future *soon__future_new_failed(int code, const char *function, const char *label);
+soon_future *soon__future_new_failed(int code, const char *function, const char *label, void *data);
 soon_future *soon__future_nomem(void);
 static inline bool soon__future_is_immortal(const soon_future *future)
 {

@@ -21,6 +21,7 @@ struct group {
     bool any;
     _Atomic size_t left;           /* members whose continuation has not run */
     _Atomic(soon_future *) winner; /* any: whose outcome it lends */
+    struct soon__members cancelling;
     size_t count;
     struct member members[];
 };
@@ -40,14 +41,16 @@ static void destroy(soon_future *future)
     free(group);
 }
 
-static void cancelled(soon_future *future, void *owner, bool taken)
+static struct soon__members *members(soon_future *future)
+{
+    return &of_future(future)->cancelling;
+}
+
+static soon_future *member(soon_future *future, size_t index)
 {
     struct group *group = of_future(future);
 
-    (void)owner;
-    (void)taken;
-    for (size_t i = 0; i < group->count; i++)
-        soon_future_cancel(group->members[i].future);
+    return index < group->count ? soon__future_ref(group->members[index].future) : NULL;
 }
 
 static soon_future *lender(const soon_future *future)
@@ -56,7 +59,8 @@ static soon_future *lender(const soon_future *future)
     return atomic_load_explicit(&of_future(future)->winner, memory_order_acquire);
 }
 
-static const struct soon__class group_class = {.destroy = destroy, .cancelled = cancelled, .lender = lender};
+static const struct soon__class group_class = {
+    .destroy = destroy, .members = members, .member = member, .lender = lender};
 
 /* The first in order; NULL: none. All are looked at. */
 static struct soon__error *first_error(struct group *group)
@@ -110,10 +114,10 @@ static soon_future *group_new(soon_future *const *futures, size_t count, bool an
     struct group *group;
 
     if ((!futures && count) || (any && !count))
-        return soon__future_new_failed(-EINVAL, NULL, NULL);
+        return soon__future_new_failed(-EINVAL, NULL, NULL, NULL);
     for (size_t i = 0; i < count; i++) {
         if (!futures[i])
-            return soon__future_new_failed(-EINVAL, NULL, NULL);
+            return soon__future_new_failed(-EINVAL, NULL, NULL, NULL);
     }
     if (count > (SIZE_MAX - sizeof *group) / sizeof *group->members)
         return soon__future_nomem();

@@ -29,13 +29,13 @@ typedef struct soon_promise_hooks {
      * A reader called cancel: the future is CANCELLED now if it was pending; if it runs, the maker is asked to end
      * it, each time.
      */
-    void (*on_cancel)(soon_promise *promise, void *data);
+    void (*on_cancel)(soon_promise *promise, void *data) SOON__ZERO;
     /**
      * A reader wants it ended by force: 0 (then resolve it with SOON_EKILLED), or a negative code, which the reader
      * gets. NULL: -ENOTSUP.
      */
-    int (*on_kill)(soon_promise *promise, void *data);
-    void *data; /**< for both; lent as long as the promise lives */
+    int (*on_kill)(soon_promise *promise, void *data) SOON__ZERO;
+    void *data SOON__ZERO; /**< for both; lent as long as the promise lives */
 } soon_promise_hooks;
 
 /**

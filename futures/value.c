@@ -87,7 +87,7 @@ soon_buffer *soon_buffer_ref(soon_buffer *buffer)
     return buffer;
 }
 
-static void buffer_free(soon_buffer *buffer)
+static void release_data(soon_buffer *buffer)
 {
     switch (buffer->source) {
     case HEAP:
@@ -101,7 +101,6 @@ static void buffer_free(soon_buffer *buffer)
             buffer->release(buffer->data);
         break;
     }
-    free(buffer);
 }
 
 void soon_buffer_unref(soon_buffer *buffer)
@@ -109,8 +108,10 @@ void soon_buffer_unref(soon_buffer *buffer)
     if (!buffer)
         return;
     /* Release what we did with the bytes, acquire what the others did, before the last one frees. */
-    if (atomic_fetch_sub_explicit(&buffer->refs, 1, memory_order_acq_rel) == 1)
-        buffer_free(buffer);
+    if (atomic_fetch_sub_explicit(&buffer->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    release_data(buffer);
+    free(buffer);
 }
 
 void *soon_buffer_data(soon_buffer *buffer)
@@ -123,7 +124,7 @@ size_t soon_buffer_size(const soon_buffer *buffer)
     return soon__check(buffer, "soon_buffer_size: NULL") ? buffer->size : 0;
 }
 
-/* HEAP, and WRAPPED memory that has to become ours to change its size. */
+/* HEAP; WRAPPED memory, which has to become ours to change its size; and MAPPABLE that is to hold nothing. */
 static int resize_by_copy(soon_buffer *buffer, size_t size)
 {
     void *data = heap_new(size);
@@ -132,10 +133,7 @@ static int resize_by_copy(soon_buffer *buffer, size_t size)
         return -ENOMEM;
     if (buffer->size && size)
         memcpy(data, buffer->data, size < buffer->size ? size : buffer->size);
-    if (buffer->source == HEAP)
-        free(buffer->data);
-    else if (buffer->release)
-        buffer->release(buffer->data);
+    release_data(buffer);
     buffer->source = HEAP;
     buffer->release = NULL;
     buffer->data = data;
@@ -153,15 +151,12 @@ int soon_buffer_resize(soon_buffer *buffer, size_t size)
         return -EBUSY;
     if (size > PTRDIFF_MAX)
         return -ENOMEM;
-    if (buffer->source == MAPPABLE && size) {
+    if (buffer->source == MAPPABLE && size)
         rc = soon__mappable_resize(buffer->fd, &buffer->data, buffer->size, size);
-    } else if (buffer->source == MAPPABLE) {
-        rc = -EINVAL;
-    } else {
+    else
         rc = resize_by_copy(buffer, size);
-    }
     if (rc < 0)
-        return rc == -EINVAL ? -EINVAL : -ENOMEM;
+        return -ENOMEM;
     buffer->size = size;
     return 0;
 }

@@ -175,24 +175,6 @@ static const struct {
     {"an executor of the user's own", make_own},
 };
 
-static inline void on_each_executor(void (*body)(soon_executor *executor))
-{
-    for (size_t i = 0; i < sizeof executors / sizeof *executors; i++) {
-        soon_executor *executor = executors[i].make();
-
-        body(executor);
-        cr_assert_eq(soon_executor_free(executor), 0, "on %s", executors[i].name);
-    }
-}
-
-#define TestOnEach(suite, name, ...)                                                                                   \
-    static void suite##_##name##_on(soon_executor *executor);                                                          \
-    Test(suite, name, ##__VA_ARGS__)                                                                                   \
-    {                                                                                                                  \
-        on_each_executor(suite##_##name##_on);                                                                         \
-    }                                                                                                                  \
-    static void suite##_##name##_on(SOON_UNUSED soon_executor *executor)
-
 /*
  * A gate: tasks that wait at it until the test opens it, or they are asked to end.
  */
@@ -260,5 +242,24 @@ static inline int wait_at_gate(soon_task *task)
     pthread_mutex_unlock(&gate.mutex);
     return rc;
 }
+
+static inline void on_each_executor(void (*body)(soon_executor *executor))
+{
+    for (size_t i = 0; i < sizeof executors / sizeof *executors; i++) {
+        soon_executor *executor = executors[i].make();
+
+        close_gate();
+        body(executor);
+        cr_assert_eq(soon_executor_free(executor), 0, "on %s", executors[i].name);
+    }
+}
+
+#define TestOnEach(suite, name, ...)                                                                                   \
+    static void suite##_##name##_on(soon_executor *executor);                                                          \
+    Test(suite, name, ##__VA_ARGS__)                                                                                   \
+    {                                                                                                                  \
+        on_each_executor(suite##_##name##_on);                                                                         \
+    }                                                                                                                  \
+    static void suite##_##name##_on(SOON_UNUSED soon_executor *executor)
 
 #endif

@@ -22,11 +22,6 @@ static struct sample {
 } samples[SAMPLES];
 static unsigned sample_count;
 
-bool bar_wanted(void)
-{
-    return isatty(STDERR_FILENO) && tcgetpgrp(STDERR_FILENO) == getpgrp();
-}
-
 static void write_line(const char *text, size_t size)
 {
     (void)!write(STDERR_FILENO, text, size); /* a bar that cannot be drawn is not missed */
@@ -73,6 +68,12 @@ static double rate_of(uint64_t done)
     sample_count++;
     int64_t time_ms = last->time_ms - first->time_ms;
     return time_ms > 0 ? (double)(last->bytes - first->bytes) * 1000 / (double)time_ms : 0;
+}
+
+bool bar_start(void)
+{
+    (void)rate_of(0);
+    return isatty(STDERR_FILENO) && tcgetpgrp(STDERR_FILENO) == getpgrp();
 }
 
 static void time_text(char *text, size_t size, double seconds)

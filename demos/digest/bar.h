@@ -9,8 +9,8 @@
 
 enum { BAR_TICK_MS = 100 };
 
-/* Whether there is somebody to see one: stderr is a terminal, and the program in its foreground. */
-bool bar_wanted(void);
+/* The time begins. Returns: somebody will see a bar: stderr is a terminal, with this program in its foreground. */
+bool bar_start(void);
 
 /* Draws it for `done` of `total` bytes; 0: the total is not known. */
 void bar_draw(uint64_t done, uint64_t total);

@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 enum {
-    STOP_MS = 300 /* how long a stop waits for workers; less than watch.c waits for all of it */
+    STOP_MS = 100 /* how long a stop waits for workers; less than watch.c waits for all of it */
 };
 
 static void usage(FILE *to)
@@ -78,7 +78,7 @@ static int start(soon_executor **pool, soon_as_completed **set, struct watch *wa
         pool, &(soon_thread_pool_options){.workers = workers, .name = "hash", .initializer = &make_hasher_task});
     if (rc == 0)
         rc = soon_as_completed_new(set, NULL, 0, SOON_FOREVER);
-    return rc < 0 ? rc : watch_start(watch, *set, bar_wanted() ? BAR_TICK_MS : 0);
+    return rc < 0 ? rc : watch_start(watch, *set, bar_start() ? BAR_TICK_MS : 0);
 }
 
 int main(int argc, char **argv)

@@ -48,7 +48,7 @@ static soon_future *submit_total(soon_executor *pool, char *const *paths)
     char *names = must(malloc(size));
     for (size_t i = 0; paths[i]; used += strlen(paths[i++]) + 1)
         strcpy(names + used, paths[i]);
-    soon_future *future = add_sizes_submit(pool, names, size, NULL);
+    soon_future *future = add_sizes_submit(pool, names, size, &(soon_submit_options){.priority = 2});
     free(names);
     return future;
 }

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { GRACE_MS = 500 };
+enum { GRACE_MS = 250 };
 
 void watch_init(struct watch *watch)
 {

@@ -12,7 +12,7 @@ const char *__asan_default_options(void)
 
 const char *__tsan_default_options(void)
 {
-    return "halt_on_error=1:second_deadlock_stack=1";
+    return "halt_on_error=1:second_deadlock_stack=1:die_after_fork=0"; /* the library does start threads after a fork */
 }
 
 const char *__ubsan_default_options(void)

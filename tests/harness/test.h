@@ -55,8 +55,8 @@ void test_accept_open_descriptors(void);
 void test_skip_leak_check(void);
 
 /* Waits for ever, the test's timeout ends it. Not for what can be waited for by other means. */
-#define test_wait_until(condition)                                                                                     \
-    while (!(condition))                                                                                               \
+#define test_wait_until(...)                                                                                           \
+    while (!(__VA_ARGS__))                                                                                             \
     sched_yield()
 
 /* What the macros below make. */

@@ -1,6 +1,7 @@
 /*
  * executor_tutorial.c - the examples of Python's concurrent.futures documentation: submit and result, futures as keys of
- * what they came from, the map over primes, the two deadlocks (which are none here), and the methods of a Future.
+ * what they came from, the map over primes, the
+ * deadlock that is none here, and the methods of a Future.
  */
 #include "program.h"
 
@@ -38,20 +39,6 @@ SOON_TASK_BYTES(load_url)
     return 0;
 }
 
-/* wait_on_b and wait_on_a: each waits for the other's future. */
-struct knot {
-    soon_future **other;
-    int number;
-};
-
-SOON_TASK_LOCAL(wait_on, struct knot, int, NULL, NULL)
-{
-    int rc = soon_result(*arg->other, result);
-
-    *result = arg->number;
-    return rc < 0 ? soon_raise(task, rc, "could not wait") : 0;
-}
-
 SOON_TASK(wait_on_future, soon_none, int)
 {
     return soon_take(soon_submit(soon_task_executor(task), power, 5, 2), result);
@@ -87,7 +74,8 @@ static void load_urls(void)
 
 static void primes(void)
 {
-    static const int64_t numbers[] = {11272535095, 1157979848089, 11228020027, 1152807215333, 10997265719, 1099726899287};
+    static const int64_t numbers[] = {112272535095293, 112582705942171, 112272535095293,
+                                      115280095190773, 115797848077099, 1099726899285419};
     SOON_AUTO_EXECUTOR *executor = pool_of(0);
     bool prime[6];
 
@@ -96,7 +84,7 @@ static void primes(void)
         printf("%lld is prime: %s\n", (long long)numbers[i], prime[i] ? "True" : "False");
 }
 
-static void deadlocks(void)
+static void no_deadlock(void)
 {
     SOON_AUTO_EXECUTOR *executor = pool_of(1);
     int x;
@@ -109,7 +97,7 @@ static void methods(void)
 {
     SOON_AUTO_EXECUTOR *executor = pool_of(1);
     SOON_AUTO_FUTURE *future = soon_submit(executor, power, .base = 323, .exponent = 2);
-    const soon_error *exception = (const soon_error *)future;
+    const soon_error *exception;
     int x;
 
     must(soon_result(future, &x) == 0);
@@ -127,7 +115,7 @@ int main(void)
 {
     load_urls();
     primes();
-    deadlocks();
+    no_deadlock();
     methods();
     return 0;
 }

@@ -4,7 +4,6 @@
  */
 #include "program.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -213,7 +212,6 @@ int main(void)
     must(soon_future_cancel(futures[3]));
     soon_executor_stats(executor, &count);
     must(count.pending == 5 && count.workers == 1);
-    must(soon_future_kill(futures[0]) == -ENOTSUP);
     go(urgent);
     must(soon_wait(futures, 6, SOON_ALL_COMPLETED, SOON_FOREVER, NULL) == 6);
     soon_futures_unref(futures, 6);

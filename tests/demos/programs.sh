@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# The small demos print what they promise: programs.sh [BUILD_FOLDER]. What depends on the time is checked for its shape.
+here=$(dirname "$0")
+SOURCE=${SOURCE:-$here/../..} BUILD=${1:-${BUILD:?say the build folder}}
+. "$here/../harness/checks.sh"
+demos=$BUILD/demos expected=$here
+
+# prints NAME OPTION...: the program succeeds, says nothing on stderr, and prints NAME.expected after `plain`.
+prints() {
+    "$demos/$@" >"$scratch/$1.out" 2>"$scratch/errors" || { echo "exit status $?"; return 1; }
+    nothing cat "$scratch/errors" && plain "$1" <"$scratch/$1.out" | diff "$expected/$1.expected" -
+}
+
+# What is the same in every run.
+plain() {
+    case $1 in
+        pi) sed -E 's/[0-9]+\.[0-9]{3} s$/T s/' ;;
+        poll_progress) grep -vE '(waiting|%|finished)' ;;
+        *) cat ;;
+    esac
+}
+
+# The output that the comment on top of the program shows.
+on_top() {
+    sed -nE '/^ \*     \$ /,/^ \*\//s/^ \*     ([^$])/\1/p' "$SOURCE/demos/$1.c"
+}
+
+says_so_on_top() {
+    on_top "$1" | plain "$1" | grep -vFx ... | diff "$expected/$1.expected" -
+}
+
+# Reads what poll_progress printed: every task goes from waiting over more and more per cent to finished, the last line has them all.
+progress_only_grows() {
+    awk '
+    / = |Error/ { exit }
+    {
+        n = split($0, tasks, "   ")
+        if (n != 4) bad("not four tasks")
+        all = 1
+        for (i = 1; i <= n; i++) {
+            state = tasks[i]
+            sub(/^[-0-9+ ]+: /, "", state)
+            if (state == "waiting") at = -1
+            else if (state == "finished") at = 101
+            else if (state ~ /^[0-9]+ %$/ && state + 0 <= 100) at = state + 0
+            else bad("what is " state "?")
+            if (NR > 1 && at < before[i]) bad(tasks[i] " after " before[i])
+            before[i] = at
+            all = all && at == 101
+        }
+    }
+    function bad(why) { print NR ": " why; exit 1 }
+    END { if (!all) { print "they are not all finished"; exit 1 } }
+    ' "$scratch/poll_progress.out"
+}
+
+refuses() {
+    "$demos/$@" >"$scratch/output2" 2>&1
+    [ $? -eq 2 ] && grep -q '^usage: ' "$scratch/output2"
+}
+
+for workers in 1 2 5; do
+    check "apply_async, $workers workers" prints apply_async -j "$workers" --pause-ms 2
+    check "map_async, $workers workers" prints map_async -j "$workers" --pause-ms 2
+    check "poll_progress, $workers workers" prints poll_progress -j "$workers" --pause-ms 5 --poll-ms 7
+    check "poll_progress, $workers workers: what it prints only grows" progress_only_grows
+done
+check 'pi' prints pi -j 2
+for program in apply_async map_async pi poll_progress; do
+    check "$program says on top what it prints" says_so_on_top "$program"
+    check "$program --help" "$demos/$program" --help
+    check "$program refuses what it does not know" refuses "$program" --no-such-option
+    check "$program refuses what is no number" refuses "$program" -j two
+done
+finish
