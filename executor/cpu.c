@@ -2,8 +2,8 @@
  * cpu.c - affinity and CPU quotas.
  *
  * /proc/self/cgroup says in which cgroup this process is, for version 2 and for version 1's cpu controller;
- * /proc/self/mountinfo says where, and from which cgroup on, each hierarchy is mounted (a container often sees only its own
- * part). Every cgroup from there up to the mount point may have a quota, and the least counts.
+ * /proc/self/mountinfo says where, and from which cgroup on, each hierarchy is mounted (a container often sees only its
+ * own part). Every cgroup from there up to the mount point may have a quota, and the least counts.
  */
 #include "cpu_internal.h"
 
@@ -111,8 +111,8 @@ static int limit_v1(const char *cgroup)
     int64_t quota, period;
 
     if (!read_line(cgroup, "cpu.cfs_quota_us", quota_line, sizeof quota_line) ||
-        !read_line(cgroup, "cpu.cfs_period_us", period_line, sizeof period_line) ||
-        !read_number(&quota_text, &quota) || !read_number(&period_text, &period))
+        !read_line(cgroup, "cpu.cfs_period_us", period_line, sizeof period_line) || !read_number(&quota_text, &quota) ||
+        !read_number(&period_text, &period))
         return INT_MAX;
     return cpus_worth(quota, period);
 }

@@ -1,6 +1,6 @@
 /*
- * cpu_internal.h - how many CPUs this process may really use: what its affinity allows, and no more than what the CPU quotas
- * of its cgroup, and of those above it, are worth.
+ * cpu_internal.h - how many CPUs this process may really use: what its affinity allows, and no more than what the CPU
+ * quotas of its cgroup, and of those above it, are worth.
  */
 #ifndef SOON_EXECUTOR_CPU_INTERNAL_H
 #define SOON_EXECUTOR_CPU_INTERNAL_H
@@ -10,8 +10,8 @@
 /* At least 1. Any thread. */
 int soon__cpu_count(void);
 
-/* The parts, for tests. `root` stands before /proc and every mount point: "" is this machine. `available` is the limit from
- * elsewhere. What is missing or makes no sense is no limit. */
+/* The parts, for tests. `root` stands before /proc and every mount point: "" is this machine. `available` is the limit
+ * from elsewhere. What is missing or makes no sense is no limit. */
 int soon__cpu_count_at(const char *root, int available);
 
 /* CPUs in the mask that `get` gives, a function as sched_getaffinity(). 0: it fails. */

@@ -7,12 +7,12 @@
  *         v                         v
  *       freed                    DROPPED --turn--> freed
  *
- * D1  A future's ring of callbacks says whether a delivery is still to run: a remove takes it off under the future's LOCK, and
- *     so does the turn that reaches it. One of them alone finds it there.
- * D2  Once delivered it is in the loop's list (or on its way there), so it is freed by the turn that reaches it. A remove that
- *     has taken it off then must not look at it any more.
- * D3  So a remove on the loop's thread is exact: no turn is between claiming and calling, unless it is further down the
- *     stack.
+ * D1  A future's ring of callbacks says whether a delivery is still to run: a remove takes it off under the
+ *     future's LOCK, and so does the turn that reaches it. One of them alone finds it there.
+ * D2  Once delivered it is in the loop's list (or on its way there), so it is freed by the turn that reaches it. A
+ *     remove that has taken it off then must not look at it any more.
+ * D3  So a remove on the loop's thread is exact: no turn is between claiming and calling, unless it is further down
+ *     the stack.
  */
 #include "loop_internal.h"
 
@@ -44,8 +44,7 @@ static void removed(struct soon__callback *callback, soon_future *future)
 /* On the loop's thread. The last unref may free an embedded one. */
 static void run(struct soon__loop_entry *entry)
 {
-    struct soon__delivery *delivery =
-        (struct soon__delivery *)((char *)entry - offsetof(struct soon__delivery, entry));
+    struct soon__delivery *delivery = (struct soon__delivery *)((char *)entry - offsetof(struct soon__delivery, entry));
     soon_future *future = delivery->future;
     soon_done_fn fn = delivery->callback.fn;
     void *data = delivery->callback.data;

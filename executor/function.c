@@ -1,9 +1,9 @@
 /*
  * function.c - the registered functions, by name.
  *
- * A hash table with chains. All of one name lie in one chain; which of them is found is decided when asked for, so that a name
- * is good again when all its functions but one are unregistered. Constructors register before main, so everything here is
- * ready without one.
+ * A hash table with chains. All of one name lie in one chain; which of them is found is decided when asked for, so that
+ * a name is good again when all its functions but one are unregistered. Constructors register before main, so
+ * everything here is ready without one.
  */
 #include "function_internal.h"
 

@@ -2,8 +2,8 @@
  * heap.c - a pairing heap: a tree in which no node comes before its parent.
  *
  * H1  `previous` of a node is its left sibling, or its parent if it is the first child; of the root NULL.
- * H2  Taking a node away melds its children two by two from the left, then these pairs from the right: amortised O(log n),
- *     in loops, however deep or wide the tree is.
+ * H2  Taking a node away melds its children two by two from the left, then these pairs from the right: amortised
+ *     O(log n), in loops, however deep or wide the tree is.
  */
 #include "heap_internal.h"
 

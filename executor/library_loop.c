@@ -3,13 +3,13 @@
  *
  *     none --start--> both run, parked, until the process ends --fork, in the child--> none
  *
- * B1  The loop never ends: one async handle, referenced, wakes it. Parked it sits in epoll_wait, the callback thread in
- *     pthread_cond_wait, both without a timeout.
- * B2  Job lists are spliced out under their mutex and run without it. What a job posts comes after what was there, so that
- *     timers have their turn.
- * B3  A fork leaves all of this to the parent. The child closes its copies of the loop's descriptors (close alone: anything
- *     that libuv would do goes to the epoll set that both share) and forgets the rest. Other threads may have been in the
- *     middle of it, so it is not read any further; it stays reachable, for leak checkers.
+ * B1  The loop never ends: one async handle, referenced, wakes it. Parked it sits in epoll_wait, the callback
+ *     thread in pthread_cond_wait, both without a timeout.
+ * B2  Job lists are spliced out under their mutex and run without it. What a job posts comes after what was there,
+ *     so that timers have their turn.
+ * B3  A fork leaves all of this to the parent. The child closes its copies of the loop's descriptors (close alone:
+ *     anything that libuv would do goes to the epoll set that both share) and forgets the rest. Other threads may
+ *     have been in the middle of it, so it is not read any further; it stays reachable, for leak checkers.
  */
 #include "library_loop_internal.h"
 
@@ -178,7 +178,7 @@ static void *run_callbacks(void *data)
  * Start
  */
 
-/* Signals are for the program's threads; but faults stay open, so that its crash handler sees those of user code here. */
+/* Signals are for the program's threads. Faults stay open, so that its crash handler sees those of user code here. */
 static int start_thread(pthread_t *ret, void *(*fn)(void *), struct library *self)
 {
     static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT};
@@ -203,7 +203,7 @@ static void stop_callbacks(struct library *self)
     pthread_join(self->callback_thread, NULL);
 }
 
-/* The first loop of a process makes libuv open descriptors that it aborts without: looks first whether there are enough. */
+/* The first loop of a process makes libuv open descriptors that it aborts without. So looks first if there are any. */
 static int probe_descriptors(void)
 {
     int pairs[3][2], count = 0, rc = 0;

@@ -1,9 +1,9 @@
 /*
  * library_loop_internal.h - the library's own libuv loop, on its thread, and the callback thread beside it.
  *
- * Both start with the first executor and stay, parked, until the process ends. In a forked child they are made anew at the
- * first need. uv handles are touched on the loop's thread alone; no user code runs there: soon__thread.sink is set, so that
- * callbacks, releases and the unhandled-error hook of what it completes go to the callback thread.
+ * Both start with the first executor and stay, parked, until the process ends. In a forked child they are made anew at
+ * the first need. uv handles are touched on the loop's thread alone; no user code runs there: soon__thread.sink is set,
+ * so that callbacks, releases and the unhandled-error hook of what it completes go to the callback thread.
  */
 #ifndef SOON_EXECUTOR_LIBRARY_LOOP_INTERNAL_H
 #define SOON_EXECUTOR_LIBRARY_LOOP_INTERNAL_H

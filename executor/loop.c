@@ -3,16 +3,16 @@
  *
  *     attach --> OPEN --last detach--> CLOSING --nothing outstanding--> CLOSED --on_closed--> freed
  *
- * L1  Other threads touch a soon_loop under its mutex only, and that includes uv_async_send(). CLOSED is reached under the
- *     mutex when nothing is outstanding: nobody is left who could send to a handle that closes.
- * L2  `outstanding` counts registrations, from soon__loop_count_in() until they ran or were counted out, and posts. CLOSING
- *     lets no new ones in.
- * L3  uv_ref, uv_unref and uv_close are for the loop's thread, which brings the handle in line with the count: in each turn,
- *     and at once when that thread itself changes the count. Other threads wake the loop for it.
- * L4  The handle begins referenced and woken: the first turn tells which thread runs the loop. Before it nobody need
- *     reference the handle, so nobody need know.
- * L5  One wake-up for a whole list: who finds it empty sends. A turn runs at most TURN_MAX entries, then wakes itself, so
- *     that timers and sockets have their turn.
+ * L1  Other threads touch a soon_loop under its mutex only, and that includes uv_async_send(). CLOSED is reached
+ *     under the mutex when nothing is outstanding: nobody is left who could send to a handle that closes.
+ * L2  `outstanding` counts registrations, from soon__loop_count_in() until they ran or were counted out, and posts.
+ *     CLOSING lets no new ones in.
+ * L3  uv_ref, uv_unref and uv_close are for the loop's thread, which brings the handle in line with the count: in
+ *     each turn, and at once when that thread itself changes the count. Other threads wake the loop for it.
+ * L4  The handle begins referenced and woken: the first turn tells which thread runs the loop. Before it nobody
+ *     need reference the handle, so nobody need know.
+ * L5  One wake-up for a whole list: who finds it empty sends. A turn runs at most TURN_MAX entries, then wakes
+ *     itself, so that timers and sockets have their turn.
  */
 #include "loop_internal.h"
 
@@ -185,7 +185,7 @@ void soon__loop_push(soon_loop *loop, struct soon__loop_entry *entry)
  * Posts
  */
 
-/* These are no callbacks of futures: they may join and free executors. So the frame is nobody's task and no callback. */
+/* No callbacks of futures: these may join and free executors. So the frame is no callback and nobody's task. */
 static void call_fn(soon_loop *loop, soon_loop_fn fn, void *data)
 {
     struct soon__frame frame = {.executor = loop};
@@ -296,7 +296,7 @@ static bool is_gone(pid_t thread_id)
     return tgkill(getpid(), thread_id, 0) < 0 && errno == ESRCH;
 }
 
-/* True on the loop's thread, and on any thread if none has run the loop yet or that one has ended: then it is this one. */
+/* True on the loop's thread; if none has run the loop yet, or that one has ended, on any: then it is this one. */
 static bool claim_thread(soon_loop *loop)
 {
     bool ours;

@@ -59,8 +59,8 @@ SOON_API void soon_loop_detach(soon_loop *loop, soon_loop_fn on_closed, void *da
  * if it was asked for on another thread, then from when the loop hears of it: a loop that must not end before needs a
  * handle of its own. The submit option `on_done_loop` does the same and cannot fail.
  *
- * Ownership: `data` is lent until `fn` was called, or removed: soon_future_remove_done_callback(), on the loop's thread,
- * is exact.
+ * Ownership: `data` is lent until `fn` was called, or removed. soon_future_remove_done_callback() is exact on the
+ * loop's thread.
  * Threads: any thread. Never blocks.
  * Returns: 0; -EINVAL; -ENOMEM; SOON_ESHUTDOWN: it is detached; SOON_EFORKED: loop or unfinished future are the
  * parent's; then it will never run.

@@ -104,29 +104,33 @@ static void cancelled(soon_future *future, void *owner, bool taken)
     soon__map_ring(map); /* an item of a map that is cancelled has its outcome */
 }
 
-/* The first chunk that has not ended, or one that this very thread is in the middle of; NULL: none. */
-static struct soon__chunk *unfinished_chunk(struct soon__map *map)
+/* Of the first chunk that has not ended; NULL: none. */
+static soon_future *unfinished_call(struct soon__map *map)
 {
-    struct soon__chunk *first = NULL;
+    /* Relaxed: chunks before it have ended, for good. */
+    size_t first = atomic_load_explicit(&map->first_unfinished, memory_order_relaxed);
+    soon_future *call = NULL;
 
-    for (size_t i = 0; i < map->chunk_count; i++) {
-        soon_future *future = atomic_load_explicit(&map->chunks[i].future, memory_order_acquire);
-
-        if (!future || soon__word_final(soon__future_word(future)))
-            continue;
-        if (!soon__thread_self()->frames || soon__thread_is_inside(future))
-            return &map->chunks[i];
-        if (!first)
-            first = &map->chunks[i];
+    for (; first < map->chunk_count; first++) {
+        call = atomic_load_explicit(&map->chunks[first].future, memory_order_acquire);
+        if (call && !soon__word_final(soon__future_word(call)))
+            break;
+        call = NULL;
     }
-    return first;
+    atomic_store_explicit(&map->first_unfinished, first, memory_order_relaxed);
+    return call;
 }
 
+/* A call of it that this thread is in the middle of, or that is still to be done. */
 static soon_future *source(const soon_future *future)
 {
-    struct soon__chunk *chunk = unfinished_chunk(of_future(future));
+    for (struct soon__frame *frame = soon__thread_self()->frames; frame; frame = frame->below) {
+        struct soon__chunk *chunk = frame->future ? soon__chunk_of(frame->future) : NULL;
 
-    return chunk ? atomic_load_explicit(&chunk->future, memory_order_acquire) : NULL;
+        if (chunk && &chunk->map->future == future)
+            return (soon_future *)frame->future;
+    }
+    return unfinished_call(of_future(future));
 }
 
 bool soon__help_pending(soon_future *call)

@@ -296,6 +296,7 @@ static void end(struct soon__chunk *chunk, soon_future *future, int rc)
 
     if (finished == 0 && !chunk->rest_error && rc == 0 && take_bytes(chunk, future)) {
         release_arg(chunk, 0);
+        map_has_started(map);
         finished = 1;
     }
     if (finished < chunk->items.count) {
@@ -335,6 +336,14 @@ void soon__chunk_init(struct soon__chunk *chunk, struct soon__map *map, size_t f
         .ended = {.kind = SOON__CALLBACK_INTERNAL, .fn = ended, .data = chunk},
         .given = map->own_results ? 0 : count,
     };
+}
+
+struct soon__chunk *soon__chunk_of(const soon_future *future)
+{
+    soon_call *call = soon__call_of(future);
+    struct soon__items *items = call && call->extra ? call->extra->items : NULL;
+
+    return items && items->done == done ? of_items(items) : NULL;
 }
 
 void soon__chunk_submit(struct soon__chunk *chunk, soon_executor *executor, const soon_submit_options *each)

@@ -53,9 +53,10 @@ struct soon__map {
     char *results;
     int64_t deadline; /* no item starts after it */
     bool stop_at_error;
-    bool observed;            /* a map_async: others may wait for its items */
-    _Atomic uint32_t stopped; /* nothing more is to start */
-    _Atomic size_t left;      /* chunks that have not ended; and one for who is submitting */
+    bool observed;                   /* a map_async: others may wait for its items */
+    _Atomic uint32_t stopped;        /* nothing more is to start */
+    _Atomic size_t first_unfinished; /* where to look for a chunk that has not ended */
+    _Atomic size_t left;             /* chunks that have not ended; and one for who is submitting */
     /* Who waits for one item counts itself in, then sleeps on the bell. */
     _Atomic uint32_t item_waiters, item_bell;
     char label[];
@@ -94,6 +95,8 @@ void soon__chunk_submit(struct soon__chunk *chunk, soon_executor *executor, cons
 void soon__chunk_release(struct soon__chunk *chunk);
 /* Releases what its results point to, as far as they were not given away; when its call has ended. Idempotent. */
 void soon__chunk_free_results(struct soon__chunk *chunk);
+/* The chunk that travels in a call; NULL: none does. */
+struct soon__chunk *soon__chunk_of(const soon_future *call);
 /* When nobody else has a reference: releases what it holds. `results`: also what its results point to. */
 void soon__chunk_fini(struct soon__chunk *chunk, bool results);
 

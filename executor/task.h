@@ -102,9 +102,13 @@ SOON_API int soon_task_return_payload(soon_task *task, soon_buffer *buffer);
                       std::is_trivially_copyable<name##_result>::value,                                                \
                   "this type does not travel: use SOON_TASK_LOCAL, SOON_TASK_BYTES or a payload");
 #else
+/* Both a pointer and an array decay to a pointer in an expression; but only a pointer has that type itself. */
+#define SOON__DECAYS(type) (__builtin_classify_type(*(type *)0) == 5)
+#define SOON__IS_POINTER(type)                                                                                         \
+    (SOON__DECAYS(type) &&                                                                                             \
+     __builtin_types_compatible_p(type, __typeof__(__builtin_choose_expr(SOON__DECAYS(type), *(type *)0, 0) + 0)))
 #define SOON__TRAVELS(name)                                                                                            \
-    _Static_assert(__builtin_classify_type(*(const name##_arg *)0) != 5 &&                                             \
-                       __builtin_classify_type(*(const name##_result *)0) != 5,                                        \
+    _Static_assert(!SOON__IS_POINTER(name##_arg) && !SOON__IS_POINTER(name##_result),                                  \
                    "a pointer does not travel: use SOON_TASK_LOCAL, SOON_TASK_BYTES or a payload");
 #endif
 

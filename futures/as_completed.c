@@ -35,7 +35,14 @@ struct soon_as_completed {
     } locked;
     _Atomic uint32_t bell; /* counts what became ready; next() sleeps on it */
     int64_t deadline;
+    uint32_t generation; /* of the process that made it */
 };
+
+/* Its mutex may be held by a thread that is not here, and nobody will ring. */
+static bool is_foreign(const soon_as_completed *set)
+{
+    return set->generation != soon__generation();
+}
 
 static void make_ready_locked(soon_as_completed *set, struct node *node)
 {
@@ -73,6 +80,7 @@ int soon_as_completed_new(soon_as_completed **ret, soon_future *const *futures, 
     pthread_mutex_init(&set->mutex, NULL);
     set->locked.ready_end = &set->locked.ready;
     set->deadline = soon__deadline(timeout_ms);
+    set->generation = soon__generation();
     rc = soon__set_reserve(&set->locked.members, count);
     /* Those that are done come first, in the order given. */
     for (size_t i = 0; rc == 0 && i < count; i++) {
@@ -114,7 +122,7 @@ int soon_as_completed_add(soon_as_completed *set, soon_future *future)
 
     if (!set || !future)
         return -EINVAL;
-    if (!soon__word_final(soon__future_word(future)) && soon__future_is_foreign(future))
+    if (is_foreign(set) || (!soon__word_final(soon__future_word(future)) && soon__future_is_foreign(future)))
         return SOON_EFORKED;
     node = malloc(sizeof *node);
     if (!node)
@@ -199,6 +207,8 @@ int soon_as_completed_next(soon_as_completed *set, soon_future **ret)
 
     if (!set || !ret)
         return -EINVAL;
+    if (is_foreign(set))
+        return SOON_EFORKED;
     pthread_mutex_lock(&set->mutex);
     while (rc == 0 && !(node = take_ready_locked(set)))
         rc = set->locked.left ? sleep_locked(set) : SOON_EEND;
@@ -221,11 +231,13 @@ size_t soon_as_completed_left(const soon_as_completed *set, size_t *ret_total)
             *ret_total = 0;
         return 0;
     }
-    pthread_mutex_lock(&writable->mutex);
+    if (!is_foreign(set))
+        pthread_mutex_lock(&writable->mutex);
     left = set->locked.left;
     if (ret_total)
         *ret_total = set->locked.total;
-    pthread_mutex_unlock(&writable->mutex);
+    if (!is_foreign(set))
+        pthread_mutex_unlock(&writable->mutex);
     return left;
 }
 

@@ -154,13 +154,9 @@ Test(cpu, quota_of_version_1_limits_the_count)
         const char *quota, *period;
         int count;
     } cases[] = {
-        {"200000\n", "100000\n", 2},
-        {"150000\n", "100000\n", 2},
-        {"1000\n", "100000\n", 1},
-        {"-1\n", "100000\n", 8},
-        {"200000\n", "0\n", 8},
-        {"200000\n", "", 8},
-        {"what\n", "100000\n", 8},
+        {"200000\n", "100000\n", 2}, {"150000\n", "100000\n", 2}, /* rounded up */
+        {"1000\n", "100000\n", 1},   {"-1\n", "100000\n", 8},     /* none */
+        {"200000\n", "0\n", 8},      {"200000\n", "", 8},         {"what\n", "100000\n", 8},
     };
 
     make_v1("/system.slice/x", "/");
@@ -187,7 +183,7 @@ Test(cpu, quota_is_found_below_a_mounted_part_of_the_hierarchy)
 
 Test(cpu, cgroup_files_that_make_no_sense_are_no_limit)
 {
-    static const char *const texts[] = {"", "\n", "0:", "0::", "::::", "0::relative\n", "abc", "4:cpu", "- - -\n", " - "};
+    static const char *const texts[] = {"", "\n", "0:", "0::", "::::", "0::x\n", "abc", "4:cpu", "- - -\n", " - "};
 
     write_file("/sys/fs/cgroup/cpu.max", "100000 100000\n");
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {

@@ -131,15 +131,15 @@ static inline void own__free(void *self)
     free(own);
 }
 
-static inline soon_executor *make_own(void)
+static inline soon_executor *own__make(bool can_take_back)
 {
-    static const soon_executor_class klass = {.size = sizeof klass,
-                                              .name = "own",
-                                              .submit = own__submit,
-                                              .take_back = own__take_back,
-                                              .help = own__help,
-                                              .shutdown = own__shutdown,
-                                              .free = own__free};
+    soon_executor_class klass = {.size = sizeof klass,
+                                 .name = "own",
+                                 .submit = own__submit,
+                                 .take_back = can_take_back ? own__take_back : NULL,
+                                 .help = own__help,
+                                 .shutdown = own__shutdown,
+                                 .free = own__free};
     struct own *own = calloc(1, sizeof *own);
     soon_executor *executor;
 
@@ -148,6 +148,14 @@ static inline soon_executor *make_own(void)
     cr_assert_eq(pthread_create(&own->thread, NULL, own__main, own), 0);
     cr_assert_eq(soon_executor_new(&executor, &klass, own), 0);
     return executor;
+}
+static inline soon_executor *make_own(void)
+{
+    return own__make(true);
+}
+static inline soon_executor *make_own_that_keeps_what_it_has(void)
+{
+    return own__make(false);
 }
 
 static inline soon_executor *make_threads(int workers)
@@ -173,6 +181,7 @@ static const struct {
     {"a thread", make_one_thread},
     {"four threads", make_four_threads},
     {"an executor of the user's own", make_own},
+    {"one that cannot take a call back", make_own_that_keeps_what_it_has},
 };
 
 /*

@@ -1,73 +1,13 @@
 /*
  * library_loop.c - the library's own loop thread and callback thread.
  */
-#include "harness/test.h"
+#include "library_loop_fixture.h"
 
-#include "../executor/library_loop_internal.h"
-
-#include <dirent.h>
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
-#include <soon.h>
-#include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 TestSuite(library_loop);
-
-/* A job that notes where and when it ran. */
-struct noted {
-    struct soon__job job; /* first */
-    pthread_t thread;
-    bool on_loop, of_library;
-    size_t turn; /* 1: the first that ran */
-};
-
-static atomic_size_t ran;
-
-static void note(struct soon__job *job)
-{
-    struct noted *noted = (struct noted *)job;
-
-    noted->thread = pthread_self();
-    noted->on_loop = soon__library_on_loop();
-    noted->of_library = soon__thread_self()->of_library;
-    noted->turn = ran + 1;
-    ran++; /* the test reads the rest when it has seen this */
-}
-
-/* The thread id of the library's thread of this name; 0: there is none. */
-static pid_t thread_called(const char *name, size_t *ret_count)
-{
-    DIR *folder = opendir("/proc/self/task");
-    struct dirent *entry;
-    pid_t found = 0;
-
-    *ret_count = 0;
-    while ((entry = readdir(folder))) {
-        char path[300], comm[32] = "";
-        FILE *file;
-
-        snprintf(path, sizeof path, "/proc/self/task/%s/comm", entry->d_name);
-        file = fopen(path, "re");
-        if (!file)
-            continue;
-        if (fgets(comm, sizeof comm, file) && strcspn(comm, "\n") == strlen(name) &&
-            strncmp(comm, name, strlen(name)) == 0) {
-            found = atoi(entry->d_name);
-            ++*ret_count;
-        }
-        fclose(file);
-    }
-    closedir(folder);
-    return found;
-}
 
 /* A number behind `key` in the thread's status, in this base. */
 static unsigned long long status_of(pid_t thread, const char *key, int base)
@@ -84,18 +24,6 @@ static unsigned long long status_of(pid_t thread, const char *key, int base)
     }
     fclose(file);
     return value;
-}
-
-/* Both name themselves when they begin; a job that has run proves it. */
-static void wait_for_both_threads(void)
-{
-    static struct noted first, second;
-
-    first.job.run = second.job.run = note;
-    soon__library_loop_post(&first.job);
-    soon__library_callbacks_post(&second.job);
-    test_wait_until(ran == 2);
-    ran = 0;
 }
 
 Test(library_loop, starts_one_pair_of_threads_however_often)
@@ -195,31 +123,6 @@ Test(library_loop, runs_jobs_in_order_on_the_callback_thread)
     }
 }
 
-/* Posts itself again until it has run often enough. */
-struct again {
-    struct soon__job job; /* first */
-    unsigned left;
-    void (*post)(struct soon__job *job);
-};
-
-static void run_again(struct soon__job *job)
-{
-    struct again *again = (struct again *)job;
-
-    if (--again->left)
-        again->post(job);
-    else
-        ran++;
-}
-
-static void *post_again(void *data)
-{
-    struct again *again = data;
-
-    again->post(&again->job);
-    return NULL;
-}
-
 Test(library_loop, takes_jobs_from_many_threads_and_again_from_within)
 {
     struct again jobs[8];
@@ -279,41 +182,6 @@ Test(library_loop, lets_timers_run_between_jobs)
 /*
  * No user code on the loop's thread
  */
-
-/* What a job on the loop's thread does to a promise. */
-struct completion {
-    struct soon__job job; /* first */
-    soon_promise *promise;
-    soon_future *future;
-    pthread_t loop_thread, callback_thread;
-    atomic_int called;
-    bool in_callback;
-};
-
-static void complete(struct soon__job *job)
-{
-    struct completion *completion = (struct completion *)job;
-
-    completion->loop_thread = pthread_self();
-    soon_promise_set_result(completion->promise, &(int){7}, sizeof(int));
-}
-
-static void note_callback(soon_future *future, void *data)
-{
-    struct completion *completion = data;
-
-    (void)future;
-    completion->callback_thread = pthread_self();
-    completion->in_callback = soon__thread_in_callback();
-    completion->called++;
-}
-
-static void new_completion(struct completion *completion, void (*run)(struct soon__job *job))
-{
-    *completion = (struct completion){.job.run = run};
-    cr_assert_eq(soon_promise_new(&completion->promise, NULL), 0);
-    completion->future = soon_promise_future(completion->promise);
-}
 
 Test(library_loop, callbacks_of_what_it_completes_run_on_the_callback_thread)
 {
@@ -447,7 +315,7 @@ Test(library_loop, callbacks_on_the_callback_thread_do_not_nest)
 }
 
 /*
- * Cost, failure, fork
+ * Cost
  */
 
 Test(library_loop, parked_threads_do_not_wake_up)
@@ -468,138 +336,4 @@ Test(library_loop, parked_threads_do_not_wake_up)
 
     cr_assert_eq(after[0], before[0]);
     cr_assert_eq(after[1], before[1]);
-}
-
-static size_t open_descriptors(void)
-{
-    DIR *folder = opendir("/proc/self/fd");
-    size_t count = 0;
-
-    if (!folder)
-        return 0;
-    while (readdir(folder))
-        count++;
-    closedir(folder);
-    return count;
-}
-
-Test(library_loop, start_that_fails_leaves_nothing_and_can_be_repeated, .bare = true)
-{
-    size_t before = open_descriptors();
-    struct rlimit limit, none;
-
-    cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    none = limit;
-    for (none.rlim_cur = 3; none.rlim_cur < 64; none.rlim_cur++) { /* some day there are enough */
-        int rc;
-
-        cr_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
-        rc = soon__library_start();
-        cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-        if (rc == 0)
-            break;
-        cr_assert_eq(rc, -EMFILE);
-        cr_assert_eq(open_descriptors(), before);
-    }
-    cr_assert_lt(none.rlim_cur, 64);
-    wait_for_both_threads();
-}
-
-/* In a child: 0, or which step failed. */
-static int use_it_anew(size_t inherited_descriptors)
-{
-    static struct noted first, second;
-    static struct completion completion;
-    size_t count;
-
-    /* Those of the parent's loop are closed here: the epoll set, its wake-up, two of its signals. */
-    if (open_descriptors() != inherited_descriptors - 4)
-        return 1;
-    if (soon__library_start() != 0)
-        return 2;
-    ran = 0;
-    first = second = (struct noted){.job.run = note};
-    soon__library_loop_post(&first.job);
-    soon__library_callbacks_post(&second.job);
-    test_wait_until(ran == 2);
-    if (!first.on_loop || second.on_loop)
-        return 3;
-    if (!thread_called("soon-loop", &count) || count != 1)
-        return 4;
-    completion = (struct completion){.job.run = complete};
-    if (soon_promise_new(&completion.promise, NULL) < 0)
-        return 5;
-    completion.future = soon_promise_future(completion.promise);
-    if (soon_future_add_done_callback(completion.future, note_callback, &completion) < 0)
-        return 6;
-    soon__library_loop_post(&completion.job);
-    test_wait_until(completion.called == 1);
-    soon_future_unref(completion.future);
-    soon_promise_free(completion.promise);
-    return open_descriptors() == inherited_descriptors ? 0 : 7;
-}
-
-static int in_child(int (*body)(size_t), size_t argument)
-{
-    pid_t child = fork();
-    int status;
-
-    if (child == 0)
-        _exit(body(argument));
-    if (waitpid(child, &status, 0) != child || !WIFEXITED(status))
-        return -1;
-    return WEXITSTATUS(status);
-}
-
-static int use_it_and_fork_again(size_t inherited_descriptors)
-{
-    int rc = use_it_anew(inherited_descriptors);
-
-    return rc ? rc : in_child(use_it_anew, open_descriptors());
-}
-
-Test(library_loop, forked_child_makes_its_own_and_so_does_its_child)
-{
-    wait_for_both_threads();
-
-    cr_assert_eq(in_child(use_it_and_fork_again, open_descriptors()), 0);
-
-    wait_for_both_threads(); /* and the parent's still work */
-}
-
-Test(library_loop, forked_child_makes_its_own_while_the_parents_is_busy)
-{
-    struct again jobs[2] = {
-        {.job.run = run_again, .left = 50000, .post = soon__library_loop_post},
-        {.job.run = run_again, .left = 50000, .post = soon__library_callbacks_post},
-    };
-
-    post_again(&jobs[0]);
-    post_again(&jobs[1]);
-    for (int i = 0; i < 20; i++)
-        cr_assert_eq(in_child(use_it_anew, open_descriptors()), 0);
-    test_wait_until(ran == 2);
-}
-
-static atomic_int child_status = -1;
-
-static void fork_here(soon_future *future, void *data)
-{
-    (void)future, (void)data;
-    child_status = in_child(use_it_anew, open_descriptors());
-}
-
-/* The child's only thread is then a copy of the callback thread. */
-Test(library_loop, callback_on_the_callback_thread_may_fork)
-{
-    struct completion completion;
-
-    new_completion(&completion, complete);
-    cr_assert_eq(soon_future_add_done_callback(completion.future, fork_here, NULL), 0);
-    soon__library_loop_post(&completion.job);
-
-    test_wait_until(child_status != -1);
-    cr_assert_eq(child_status, 0);
-    soon_future_unref(completion.future);
-    soon_promise_free(completion.promise);
 }

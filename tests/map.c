@@ -921,6 +921,51 @@ Test(map_async, that_is_cancelled_before_anything_started_is_cancelled_at_once)
     soon_executor_free(executor);
 }
 
+Test(map_async, that_is_cancelled_is_so_at_once_though_its_executor_keeps_the_calls)
+{
+    soon_executor *executor = make_own_that_keeps_what_it_has();
+    soon_future *blocker = soon_submit(executor, at_gate, 1), *map;
+    int args[10] = {0}, result;
+    size_t done;
+
+    await_arrivals(1);
+    runs = 0;
+    map = soon_map_async(executor, square, args, 10);
+
+    cr_assert(soon_future_cancel(map));
+    cr_assert_eq(soon_map_item(map, 4, SOON_FOREVER, &result, sizeof result), -ECANCELED);
+    cr_assert_eq(soon_map_item_error(map, 9)->code, -ECANCELED);
+    soon_map_count(map, &done, NULL);
+    cr_assert_eq(done, 10);
+    open_gate();
+    soon_executor_shutdown(executor, SOON_DRAIN, SOON_FOREVER);
+    cr_assert_eq(runs, 1);
+    soon_future_unref(map);
+    soon_future_unref(blocker);
+    soon_executor_free(executor);
+}
+
+SOON_TASK(await_large_map, int, int)
+{
+    enum { MANY = 20000 };
+    soon_future *map = soon_map_async_with(soon_task_executor(task), (.chunk = 1), square, NULL, MANY);
+    int rc = soon_future_wait(map, SOON_FOREVER);
+
+    *result = (int)soon_future_progress(map).done;
+    soon_future_unref(map);
+    return rc;
+}
+
+Test(map_async, of_many_calls_can_be_awaited_inside_a_task)
+{
+    soon_executor *executor = make_threads(1);
+    int done;
+
+    cr_assert_eq(soon_take(soon_submit(executor, await_large_map, 0), &done), 0);
+    cr_assert_eq(done, 20000);
+    soon_executor_free(executor);
+}
+
 TestOnEach(map_async, that_is_cancelled_while_it_runs_asks_that_to_stop)
 {
     int args[12] = {0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};

@@ -306,3 +306,62 @@ Test(race_loop, loop_that_sleeps_is_woken_each_time)
     pthread_join(player, NULL);
     drop(ping);
 }
+
+/*
+ * Registrations elsewhere against the loop's own count of handles, which is no atomic
+ */
+
+static atomic_bool stop_counting;
+
+static void stay_away(soon_future *future, void *data)
+{
+    (void)future, (void)data;
+}
+
+static void *register_and_remove(void *data)
+{
+    struct made made = make();
+
+    for (int i = 0; i < 20000; i++) {
+        cr_assert_eq(soon_future_add_done_callback_on(made.future, on, stay_away, data), 0);
+        cr_assert(soon_future_remove_done_callback(made.future, stay_away, data));
+    }
+    drop(made);
+    stop_counting = true;
+    return NULL;
+}
+
+static uv_timer_t counted_handle;
+
+static void ignore_timer(uv_timer_t *timer)
+{
+    (void)timer;
+}
+
+/* Each start and stop changes the count. */
+static void start_and_stop(uv_idle_t *idle)
+{
+    for (int i = 0; i < 1000; i++) {
+        uv_timer_start(&counted_handle, ignore_timer, 1000, 0);
+        uv_timer_stop(&counted_handle);
+    }
+    if (!stop_counting)
+        return;
+    uv_close((uv_handle_t *)&counted_handle, NULL);
+    uv_close((uv_handle_t *)idle, NULL);
+}
+
+Test(race_loop, registrations_elsewhere_leave_the_handle_to_the_loops_thread)
+{
+    pthread_t thread;
+    uv_idle_t idle;
+
+    run_to_the_end();
+    uv_timer_init(&uv, &counted_handle);
+    uv_idle_init(&uv, &idle);
+    uv_idle_start(&idle, start_and_stop);
+    pthread_create(&thread, NULL, register_and_remove, NULL);
+    run_to_the_end();
+    pthread_join(thread, NULL);
+    run_to_the_end();
+}

@@ -1,9 +1,9 @@
 /*
  * digest.c - sha256sum on all CPUs.
  *
- *     $ digest -j 2 /etc/hostname /usr/share/doc/bash
- *     2a8f9b1d1d8f6eb4e9d6b2b8cf6d0b1ec1c8fb2e3c14dd3e3b1c4bbd3f0a9a51  /etc/hostname
- *     ...
+ *     $ printf abc >abc; digest -j 2 abc /dev/null
+ *     ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad  abc
+ *     e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  /dev/null
  *
  * It prints what sha256sum prints. A folder means all its regular files, in the bytewise order of their whole paths;
  * symbolic links in it are not followed, those on the command line are. What cannot be read gets a message and the exit

@@ -42,6 +42,13 @@ struct soon__worker *soon__pool_pop_idle_locked(struct soon__pool *pool, struct 
     return worker;
 }
 
+static void count_start_locked(struct soon__pool *pool, size_t count)
+{
+    pool->locked.threads += count;
+    pool->locked.unjoined += count;
+    pool->locked.starting += count;
+}
+
 struct soon__wake soon__pool_decide_locked(struct soon__pool *pool)
 {
     struct soon__wake wake = {NULL, false};
@@ -56,8 +63,7 @@ struct soon__wake soon__pool_decide_locked(struct soon__pool *pool)
         pool->locked.wakeups++;
     } else if (pool->locked.threads < pool->max + SOON__SPARES_MAX) {
         wake.start = true;
-        pool->locked.threads++;
-        pool->locked.unjoined++;
+        count_start_locked(pool, 1);
     }
     return wake;
 }
@@ -142,10 +148,10 @@ static int wait_for_place(struct soon__pool *pool, const soon_call *call)
 
 static int push_locked(struct soon__pool *pool, soon_call *call, bool bounded, struct soon__wake *wake)
 {
-    if (pool->locked.broken)
-        return SOON_EBROKEN;
     if (pool->locked.closed)
         return SOON_ESHUTDOWN;
+    if (pool->locked.broken)
+        return SOON_EBROKEN;
     if (bounded && is_full_locked(pool))
         return SOON_EFULL;
     soon__queue_push(&pool->locked.queue, call);
@@ -159,9 +165,10 @@ static int push_locked(struct soon__pool *pool, soon_call *call, bool bounded, s
 static int submit(void *self, soon_call *call, bool may_block)
 {
     struct soon__pool *pool = self;
+    soon_executor *executor = pool->executor;
     struct soon__wake wake = {NULL, false};
-    bool bounded = pool->queue_max && !call->exempt && !soon__worker_is_of(pool) &&
-                   !soon__thread_in_executor(pool->executor);
+    bool bounded = pool->queue_max && !call->exempt && !soon__worker_is_of(pool) && !soon__thread_in_executor(executor);
+    bool pinned = false;
     int rc;
 
     for (;;) {
@@ -170,14 +177,17 @@ static int submit(void *self, soon_call *call, bool may_block)
         pthread_mutex_unlock(&pool->mutex);
         if (rc != SOON_EFULL || !may_block)
             break;
-        soon__executor_pin(pool->executor); /* a free waits until those that wait here have left */
+        if (!pinned)
+            soon__executor_pin(executor); /* a free waits until those that wait here have left */
+        pinned = true;
         rc = wait_for_place(pool, call);
-        soon__executor_unpin(pool->executor);
         if (rc < 0)
             break;
     }
     if (rc == 0)
         soon__pool_do(pool, wake);
+    if (pinned)
+        soon__executor_unpin(executor);
     return rc;
 }
 
@@ -257,13 +267,16 @@ static struct soon__error *reason(void *self)
     return error;
 }
 
+/* 1: some are still starting. One that has retired meanwhile was ready. */
 static int boot_state_locked(const struct soon__pool *pool)
 {
     if (pool->locked.broken)
         return SOON_EBROKEN;
     if (pool->locked.closed)
         return SOON_ESHUTDOWN;
-    return pool->locked.ready >= pool->max ? 0 : pool->locked.start_error;
+    if (pool->locked.start_error)
+        return pool->locked.start_error;
+    return pool->locked.starting > 0;
 }
 
 static int boot_wait_locked(struct soon__pool *pool, int64_t deadline)
@@ -271,12 +284,11 @@ static int boot_wait_locked(struct soon__pool *pool, int64_t deadline)
     struct timespec until = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
     int rc = 0;
 
-    while ((rc = boot_state_locked(pool)) == 0 && pool->locked.ready < pool->max) {
+    while ((rc = boot_state_locked(pool)) > 0) {
         if (deadline == SOON__NEVER)
             pthread_cond_wait(&pool->ready, &pool->mutex);
         else if (pthread_cond_timedwait(&pool->ready, &pool->mutex, &until) == ETIMEDOUT)
-            return boot_state_locked(pool) == 0 && pool->locked.ready < pool->max ? -ETIMEDOUT
-                                                                                  : boot_state_locked(pool);
+            return boot_state_locked(pool) > 0 ? -ETIMEDOUT : boot_state_locked(pool);
     }
     return rc;
 }
@@ -291,8 +303,7 @@ static int boot(void *self, int64_t deadline)
     pool->locked.start_error = 0;
     if (!pool->locked.closed && !pool->locked.broken && pool->locked.threads < pool->max) {
         missing = pool->max - pool->locked.threads;
-        pool->locked.threads += missing;
-        pool->locked.unjoined += missing;
+        count_start_locked(pool, missing);
     }
     pthread_mutex_unlock(&pool->mutex);
     while (missing--)

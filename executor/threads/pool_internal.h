@@ -77,7 +77,8 @@ struct soon__pool {
         size_t threads;  /* starting or alive */
         size_t idle;
         size_t parked;   /* inside a task */
-        size_t ready;    /* initialised and alive */
+        size_t starting; /* not yet ready to work */
+        size_t retiring; /* told to end, but still counted in threads */
         size_t unjoined; /* threads, and those that have ended but are not joined */
         size_t waiting;  /* submitters that wait for `place` */
         unsigned numbers;

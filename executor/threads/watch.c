@@ -79,7 +79,7 @@ static struct soon__worker *pop_overdue_locked(struct soon__pool *pool, int64_t 
     struct soon__worker *worker = pool->locked.idle_last;
     int64_t due;
 
-    if (!worker || (!pool->idle_timeout_ns && pool->locked.threads <= pool->max))
+    if (!worker || (!pool->idle_timeout_ns && pool->locked.threads - pool->locked.retiring <= pool->max))
         return NULL;
     due = worker->idle_since + soon__pool_idle_limit(pool);
     if (due > now) {
@@ -87,6 +87,7 @@ static struct soon__worker *pop_overdue_locked(struct soon__pool *pool, int64_t 
         return NULL;
     }
     worker->retired = true;
+    pool->locked.retiring++;
     return soon__pool_pop_idle_locked(pool, worker);
 }
 

@@ -180,8 +180,6 @@ static void work(struct soon__worker *worker)
     soon_call *call;
 
     pthread_mutex_lock(&pool->mutex);
-    pool->locked.ready++;
-    pthread_cond_broadcast(&pool->ready);
     while (!must_end_locked(worker)) {
         call = take_locked(pool);
         if (!call) {
@@ -196,7 +194,6 @@ static void work(struct soon__worker *worker)
         run(worker, call);
         pthread_mutex_lock(&pool->mutex);
     }
-    pool->locked.ready--;
     pthread_mutex_unlock(&pool->mutex);
 }
 
@@ -230,18 +227,26 @@ static void measure_stack(struct soon__worker *worker)
     pthread_attr_destroy(&attributes);
 }
 
+/* It is ready, or never will be. */
+static void started_locked(struct soon__pool *pool)
+{
+    pool->locked.starting--;
+    pthread_cond_broadcast(&pool->ready);
+}
+
 static bool initialize(struct soon__worker *worker)
 {
     struct soon__pool *pool = worker->pool;
-    struct soon__error *error;
+    struct soon__error *error = NULL;
 
-    if (!pool->initializer)
-        return true;
-    error = soon__initializer_run(pool->executor, pool->initializer, pool->initializer_arg, &worker->local);
-    if (!error)
-        return true;
-    soon__pool_break(pool, error);
-    return false;
+    if (pool->initializer)
+        error = soon__initializer_run(pool->executor, pool->initializer, pool->initializer_arg, &worker->local);
+    if (error)
+        soon__pool_break(pool, error);
+    pthread_mutex_lock(&pool->mutex);
+    started_locked(pool);
+    pthread_mutex_unlock(&pool->mutex);
+    return !error;
 }
 
 static void leave_locked(struct soon__worker *worker)
@@ -255,10 +260,10 @@ static void leave_locked(struct soon__worker *worker)
     else
         pool->locked.workers = worker->next;
     pool->locked.threads--;
+    pool->locked.retiring -= worker->retired;
     pool->locked.succeeded += atomic_load_explicit(&worker->succeeded, memory_order_relaxed);
     pool->locked.failed += atomic_load_explicit(&worker->failed, memory_order_relaxed);
     pool->locked.cancelled += atomic_load_explicit(&worker->cancelled, memory_order_relaxed);
-    pthread_cond_broadcast(&pool->ready);
 }
 
 /* In a frame of the pool's own, so that a release which frees the pool is told that it cannot. */
@@ -322,7 +327,7 @@ static void start_failed(struct soon__pool *pool, struct soon__worker *worker, i
     else
         pool->locked.threads--;
     pool->locked.start_error = rc;
-    pthread_cond_broadcast(&pool->ready);
+    started_locked(pool);
     left = pool->locked.threads - pool->locked.parked;
     if (!left) {
         pool->locked.failed += pool->locked.queue.count;
