@@ -1,12 +1,12 @@
 /*
  * apply.c - soon_apply_async(): one call, with a callback for its result and one for its error.
  *
- *     inner: the call's future --done--> callback or error_callback --> outer: the caller's future takes over the
- * outcome
+ *     inner: the call's future --done--> callback or error_callback --> outer: the caller's future has the outcome
  *
  * So one of the two callbacks has run before the outer future is done. It runs in a frame that names the outer one,
- * which is how a wait for that inside it is told. A cancel of the outer one cancels the inner one, and nothing else:
- * the outcome comes back the same way.
+ * which is how a wait for that inside it is told. It is the inner one's on_done, registered before anybody can run the
+ * call: a fast worker must not make it run on the submitting thread. A cancel of the outer one cancels the inner one,
+ * and nothing else: the outcome comes back the same way.
  */
 #include "map_internal.h"
 
@@ -15,11 +15,11 @@
 
 struct apply {
     soon_future future; /* first; the outer one */
-    soon_future *inner; /* a reader's reference */
-    struct soon__callback done;
+    soon_future *inner; /* a reader's reference; set before anybody but the submitting thread knows the outer one */
     soon_value_fn callback;
     soon_error_fn error_callback;
     void *data;
+    bool told; /* a callback has run */
 };
 
 static struct apply *of_future(const soon_future *future)
@@ -72,17 +72,18 @@ static const struct soon__class apply_class = {.destroy = destroy,
                                                .source = inner,
                                                .lender = inner};
 
-/* As a callback of `future`: a wait for it here would wait for itself. */
-static void call_back(const struct apply *apply, const soon_future *future, const struct soon__error *error)
+/* As a callback of `outer`: a wait for it here would wait for itself. */
+static void call_back(const struct apply *apply, const soon_future *outer, const struct soon__error *error,
+                      soon_bytes result)
 {
     struct soon__thread *self = soon__thread_self();
-    struct soon__frame frame = {.below = self->frames, .future = future};
+    struct soon__frame frame = {.below = self->frames, .future = outer};
 
     self->frames = &frame;
     if (error && apply->error_callback)
         apply->error_callback(&error->public, apply->data);
     else if (!error && apply->callback)
-        apply->callback((soon_bytes){apply->inner->result, apply->inner->result_size}, apply->data);
+        apply->callback(result, apply->data);
     self->frames = frame.below;
 }
 
@@ -90,33 +91,39 @@ static void done(soon_future *call, void *data)
 {
     struct apply *apply = data;
 
-    call_back(apply, &apply->future, call->error);
+    apply->told = true;
+    call_back(apply, &apply->future, call->error, (soon_bytes){call->result, call->result_size});
     soon__future_adopt(&apply->future, call);
     if (apply->error_callback)
         soon__future_failure(&apply->future); /* it has been looked at */
     soon__future_unref(&apply->future);
 }
 
+/* The argument is taken, and the caller told, although nothing will run. */
+static soon_future *without_memory(const soon_function *function, const void *arg, size_t size,
+                                   soon_error_fn error_callback, void *data)
+{
+    struct apply apply = {.error_callback = error_callback, .data = data};
+
+    if (arg && soon__function_is_valid(function) && function->free_arg && size == function->arg_size)
+        function->free_arg((void *)arg);
+    call_back(&apply, NULL, &soon__error_nomem, (soon_bytes){NULL, 0});
+    return soon__future_nomem();
+}
+
 soon_future *soon_apply_async_bytes(soon_executor *executor, const soon_function *function, const void *arg,
                                     size_t size, soon_value_fn callback, soon_error_fn error_callback, void *data)
 {
     struct apply *apply = malloc(sizeof *apply);
+    soon_submit_options options = {.on_done = done, .on_done_data = apply};
 
-    if (!apply) {
-        struct apply on_stack = {.error_callback = error_callback, .data = data};
-
-        if (arg && function && function->free_arg && size == function->arg_size)
-            function->free_arg((void *)arg);
-        call_back(&on_stack, NULL, &soon__error_nomem);
-        return soon__future_nomem();
-    }
-    *apply = (struct apply){.done = {.kind = SOON__CALLBACK_USER, .fn = done, .data = apply},
-                            .callback = callback,
-                            .error_callback = error_callback,
-                            .data = data};
+    if (!apply)
+        return without_memory(function, arg, size, error_callback, data);
+    *apply = (struct apply){.callback = callback, .error_callback = error_callback, .data = data};
     soon__future_init(&apply->future, &apply_class, 1, 1);
-    apply->inner = soon_submit_bytes(executor, function, arg, size, NULL);
-    if (soon__future_add_callback(apply->inner, &apply->done) <= 0)
+    apply->inner = soon_submit_bytes(executor, function, arg, size, &options);
+    /* Where there was no call it was told here and now, or for lack of memory not at all. */
+    if (!soon__call_of(apply->inner) && !apply->told)
         done(apply->inner, apply);
     return &apply->future;
 }

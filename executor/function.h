@@ -27,7 +27,7 @@ enum {
     SOON_FUNCTION_LOCAL = 1 /**< shares memory with its caller: executors in this process only */
 };
 
-/** What a task calls. Made by SOON_TASK and its siblings, or by hand; must outlive all its tasks. */
+/** What a task calls. Made by SOON_TASK and its siblings, or by hand; must outlive all its futures. */
 typedef struct soon_function {
     const char *name; /**< by which it is found: one of a kind in the program */
     int (*body)(soon_task *task, const void *arg, void *result); /**< 0, or it fails: see soon_raise() */

@@ -279,7 +279,7 @@ fail_uv:
     return rc;
 }
 
-/* B3. The thread that forked is a thread of the child's own now. */
+/* B3 */
 static void forget_in_child(void)
 {
     struct library *old = library();
@@ -294,8 +294,6 @@ static void forget_in_child(void)
     start.inherited = old;
     /* Relaxed: there is no other thread. */
     atomic_store_explicit(&start.library, NULL, memory_order_relaxed);
-    soon__thread_self()->of_library = false;
-    soon__thread_self()->sink = NULL;
     on_loop = false;
 }
 

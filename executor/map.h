@@ -171,9 +171,10 @@ typedef void (*soon_error_fn)(const soon_error *error, void *data);
  *
  * Ownership: the caller owns one reference. The argument is copied; what a LOCAL argument points to is taken whatever
  * happens.
- * Threads: any thread. Blocks as soon_submit_bytes_sized(). The callback runs on the completing thread, here if the
- * submission cannot be taken; a wait for the future in it returns SOON_EDEADLK. A cancel of the pending future inside
- * another callback takes effect when that has returned.
+ * Threads: any thread. Blocks as soon_submit_bytes_sized(). The callback runs on the completing thread, as
+ * soon_submit_options.on_done does: on this one only if the submission cannot be taken or the task is run here. A wait
+ * for the future in it returns SOON_EDEADLK. What a cancel or a refusal inside another callback completes hears of it
+ * when that has returned.
  * Returns: never NULL; as soon_submit_bytes_sized().
  *
  * As Pool.apply_async(callback, error_callback) in Python. Pool.apply() is soon_take(soon_submit(...), &x).

@@ -217,6 +217,8 @@ static void settle(soon_task *task, int rc)
     outcome->result = NULL;
     outcome->result_on_heap = false;
     outcome->result_size = 0;
+    soon_buffer_unref(outcome->payload); /* it goes with a result, and there is none */
+    outcome->payload = NULL;
     if (rc == -ECANCELED) {
         gave_in(task);
     } else if (rc != SOON_ERAISED || !outcome->error) {

@@ -434,7 +434,7 @@ static bool cancel_one(soon_future *future, struct more *more)
         more->next = class->also_cancel(future);
     if (taken && class->taken_back)
         class->taken_back(future);
-    return won || (soon__future_word(future) & SOON__STATE) == SOON__CANCELLED;
+    return won || (soon__future_settled(future) & SOON__STATE) == SOON__CANCELLED;
 }
 
 bool soon_future_cancel(soon_future *future)

@@ -180,6 +180,9 @@ bool soon__future_start(soon_future *future); /* PENDING -> RUNNING; false: it i
 /* The right to write the outcome. False: somebody else has, or had, it. The winner fills error, or result, result_size and
  * payload, then publishes. */
 bool soon__future_claim(soon_future *future);
+/* Its word when nobody is between claim and publish: who has lost waits for that, so that what it says can be seen. Short,
+ * since no user code runs in between. */
+uint32_t soon__future_settled(soon_future *future);
 /* Stores the final state, wakes waiters, runs callbacks. `state` is SOON__FINISHED or SOON__CANCELLED. The caller holds a
  * reference. Allocates nothing. */
 void soon__future_publish(soon_future *future, uint32_t state);

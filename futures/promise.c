@@ -129,7 +129,15 @@ int soon_promise_set_running(soon_promise *promise)
         return -ECANCELED;
     if (soon__future_start(&promise->future))
         return 0;
-    return (soon__future_word(&promise->future) & SOON__STATE) == SOON__CANCELLED ? -ECANCELED : SOON_EINVALIDSTATE;
+    word = soon__future_settled(&promise->future);
+    return (word & SOON__STATE) == SOON__CANCELLED ? -ECANCELED : SOON_EINVALIDSTATE;
+}
+
+/* Somebody else resolves it: it is done when its maker hears of it. */
+static int too_late(soon_promise *promise)
+{
+    (void)soon__future_settled(&promise->future);
+    return SOON_EINVALIDSTATE;
 }
 
 int soon_promise_set_result(soon_promise *promise, const void *data, size_t size)
@@ -148,7 +156,7 @@ int soon_promise_set_result(soon_promise *promise, const void *data, size_t size
     }
     if (!soon__future_claim(&promise->future)) {
         free(copy);
-        return SOON_EINVALIDSTATE;
+        return too_late(promise);
     }
     soon__future_publish_bytes(&promise->future, copy, size, true);
     return 0;
@@ -168,7 +176,7 @@ int soon_promise_set_payload(soon_promise *promise, soon_buffer *buffer)
 
 static int fail(soon_promise *promise, struct soon__error *error)
 {
-    return soon__future_fail(&promise->future, error) ? 0 : SOON_EINVALIDSTATE;
+    return soon__future_fail(&promise->future, error) ? 0 : too_late(promise);
 }
 
 static bool has_started(const soon_promise *promise)
@@ -215,7 +223,7 @@ int soon_promise_set_cancelled(soon_promise *promise)
     return soon__future_finish_cancelled(&promise->future, has_started(promise) ? &soon__error_cancelled_running
                                                                                 : &soon__error_cancelled)
                ? 0
-               : SOON_EINVALIDSTATE;
+               : too_late(promise);
 }
 
 void soon_promise_set_progress(soon_promise *promise, uint64_t done, uint64_t total)

@@ -38,6 +38,19 @@ static void park_on(soon_future *future, int64_t deadline)
     soon__park(&future->word, word | SOON__PARKED, deadline);
 }
 
+uint32_t soon__future_settled(soon_future *future)
+{
+    uint32_t word = soon__future_word(future), state = word & SOON__STATE;
+
+    while ((state == SOON__COMPLETING_PENDING || state == SOON__COMPLETING_RUNNING) &&
+           !soon__future_is_foreign(future)) {
+        park_on(future, SOON__NEVER);
+        word = soon__future_word(future);
+        state = word & SOON__STATE;
+    }
+    return word;
+}
+
 /* A wait with an end may not run a task here: it could take longer than the time it has. */
 static int help_or_park(soon_future *future, int64_t deadline)
 {

@@ -2,8 +2,8 @@
  * alloc_failure.c - a session with everything but the map family and loops, which have files of their own, in which one
  * allocation fails, or that one and all that follow; for each one that there is.
  *
- * Whatever cannot be done says so, whatever was given away is released once, whoever asked to be called is called or was
- * told, and no future stays unresolved.
+ * Whatever cannot be done says so, whatever was given away is released once, whoever asked to be called is called or
+ * was told, and no future stays unresolved.
  */
 #include "executors.h"
 #include "harness/fail.h"
@@ -267,10 +267,7 @@ SOON_TASK(nest, int, int)
 }
 
 /* A task that ends in the code of a failed allocation has "raised" it. */
-static void settle_task(soon_future *future)
-{
-    settle(future, SOON_ERAISED);
-}
+#define settle_task(future) settle(future, SOON_ERAISED)
 
 static void submits(soon_executor *executor)
 {
@@ -278,12 +275,9 @@ static void submits(soon_executor *executor)
     text given = give(6);
     large *some = give(sizeof *some);
     soon_future *futures[] = {
-        soon_submit(executor, add_one, 1),
-        pass_submit(executor, some, NULL),
-        copy_submit(executor, &given, NULL),
-        echo_submit(executor, bytes, sizeof bytes, NULL),
-        soon_submit(executor, complain, EDOM),
-        soon_submit(executor, nest, 4),
+        soon_submit(executor, add_one, 1),     pass_submit(executor, some, NULL),
+        copy_submit(executor, &given, NULL),   echo_submit(executor, bytes, sizeof bytes, NULL),
+        soon_submit(executor, complain, EDOM), soon_submit(executor, nest, 4),
     };
 
     for (size_t i = 0; i < sizeof futures / sizeof *futures; i++)
@@ -302,14 +296,8 @@ static void options(soon_executor *executor)
         release(data);
     owed++;
     future = soon_submit_with(executor,
-                              (.label = "labelled",
-                               .data = &owed,
-                               .priority = 3,
-                               .time_limit_ms = 1000000,
-                               .queue_limit_ms = 1000000,
-                               .payload = payload,
-                               .on_done = pay,
-                               .on_done_data = NULL),
+                              (.label = "labelled", .data = &owed, .priority = 3, .time_limit_ms = 1000000,
+                               .queue_limit_ms = 1000000, .payload = payload, .on_done = pay, .on_done_data = NULL),
                               add_one, 5);
     owed -= soon_future_data(future) != &owed;
     cr_assert(!*soon_future_label(future) || strcmp(soon_future_label(future), "labelled") == 0);

@@ -78,6 +78,23 @@ TestOnEach(apply, calls_back_with_the_error_before_the_future_is_done) /* CPytho
     soon_future_unref(future);
 }
 
+static void note_thread(soon_bytes result, void *data)
+{
+    (void)result;
+    *(pthread_t *)data = pthread_self();
+}
+
+TestOnEach(apply, calls_back_on_the_completing_thread)
+{
+    for (int i = 0; i < 1000; i++) {
+        pthread_t thread;
+        int value;
+
+        cr_assert_eq(soon_take(soon_apply_async(executor, note_thread, NULL, &thread, square, i), &value), 0);
+        cr_assert_not(pthread_equal(thread, pthread_self()));
+    }
+}
+
 TestOnEach(apply, does_without_callbacks)
 {
     soon_future *good = soon_apply_async(executor, NULL, NULL, NULL, square, 3);
@@ -238,8 +255,7 @@ static void submit_more(soon_bytes result, void *data)
 
     memcpy(&value, result.data, sizeof value);
     if (value > 2)
-        soon_future_unref(chain->pending =
-                              soon_apply_async(chain->executor, submit_more, NULL, chain, at_gate, value - 1));
+        soon_future_unref(soon_apply_async(chain->executor, submit_more, NULL, chain, at_gate, value - 1));
 }
 
 TestOnEach(apply, callback_may_apply_again) /* loky: test_submit_from_callback */

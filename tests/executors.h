@@ -263,9 +263,10 @@ static inline void on_each_executor(void (*body)(soon_executor *executor))
     }
 }
 
-#define TestOnEach(suite, name, ...)                                                                                   \
+#define TestOnEach(...) TEST__ON_EACH(__VA_ARGS__, .sentinel = 0)
+#define TEST__ON_EACH(suite, name, ...)                                                                                \
     static void suite##_##name##_on(soon_executor *executor);                                                          \
-    Test(suite, name, ##__VA_ARGS__)                                                                                   \
+    TEST__CASE(suite, name, __VA_ARGS__)                                                                               \
     {                                                                                                                  \
         on_each_executor(suite##_##name##_on);                                                                         \
     }                                                                                                                  \

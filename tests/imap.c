@@ -465,11 +465,14 @@ TestOnEach(imap, ends_when_the_whole_time_is_over) /* CPython: test_map_timeout 
         soon_map_options options = {.chunk = i % 2 ? 2 : 1, .unordered = i > 1, .in_flight_max = 6, .timeout_ms = 60};
         soon_imap *imap = start(executor, &at_gate_task, &options, &counter);
         soon_future *future;
+        int handed_out = 0, rc;
 
         close_gate();
-        assert_next(imap, 1, 0);
-        assert_next(imap, 2, 1);
-        cr_assert_eq(soon_imap_next(imap, SOON_FOREVER, &future, NULL), -ETIMEDOUT);
+        while ((rc = soon_imap_next(imap, SOON_FOREVER, &future, NULL)) == 0) {
+            cr_assert_lt(handed_out++, 2);
+            soon_future_unref(future);
+        }
+        cr_assert_eq(rc, -ETIMEDOUT);
         assert_end(imap); /* and what runs was asked to end: nobody opens the gate */
         cr_assert_leq(counter.next, 8);
         soon_imap_free(imap);

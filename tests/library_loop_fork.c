@@ -42,6 +42,8 @@ static int use_it_anew(size_t inherited_descriptors)
     /* Those of the parent's loop are closed here: the epoll set, its wake-up, two of its signals. */
     if (open_descriptors() != inherited_descriptors - 4)
         return 1;
+    if (soon__library_on_loop() || soon__thread_self()->of_library || soon__thread_self()->sink)
+        return 8; /* this thread is a program's own now, whichever it was in the parent */
     if (soon__library_start() != 0)
         return 2;
     ran = 0;

@@ -487,7 +487,6 @@ TestOnEach(map, returns_when_its_time_is_over_and_writes_nothing_later) /* CPyth
         cr_assert_eq(soon_map_with(executor, (.chunk = chunk, .timeout_ms = 50), at_gate, args, 10, results, errors),
                      -ETIMEDOUT);
         cr_assert_eq(errors[9], -ETIMEDOUT);
-        cr_assert_eq(errors[0], 0);
         for (int i = 0; i < 10; i++) {
             cr_assert(errors[i] == 0 || errors[i] == -ETIMEDOUT);
             cr_assert_eq(results[i], errors[i] ? 0 : 5);
@@ -968,7 +967,7 @@ Test(map_async, of_many_calls_can_be_awaited_inside_a_task)
 
 TestOnEach(map_async, that_is_cancelled_while_it_runs_asks_that_to_stop)
 {
-    int args[12] = {0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+    int args[12] = {0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, result;
 
     for (size_t chunk = 1; chunk < 12; chunk += 5) {
         soon_future *map;
@@ -976,6 +975,7 @@ TestOnEach(map_async, that_is_cancelled_while_it_runs_asks_that_to_stop)
         close_gate();
         map = soon_map_async_with(executor, (.chunk = chunk), at_gate, args, 12);
         await_arrivals(1);
+        cr_assert_eq(soon_map_item(map, 0, SOON_FOREVER, &result, sizeof result), 0);
         cr_assert_not(soon_future_cancel(map));
         cr_assert_eq(soon_future_wait(map, SOON_FOREVER), 0);
         cr_assert(soon_future_cancelled(map));
@@ -986,18 +986,32 @@ TestOnEach(map_async, that_is_cancelled_while_it_runs_asks_that_to_stop)
     }
 }
 
-Test(map_async, starts_nothing_after_its_time)
+/* Its second item is at the gate in time: on a busy machine it takes more of that. */
+static soon_future *start_within(soon_executor *executor, size_t chunk, int64_t *timeout_ms)
 {
-    soon_executor *executor = make_threads(1);
     int args[] = {0, 1, 0, 0, 0};
 
-    for (size_t chunk = 1; chunk < 6; chunk += 2) {
+    for (;; *timeout_ms *= 2) {
         soon_future *map;
 
         close_gate();
-        map = soon_map_async_with(executor, (.chunk = chunk, .timeout_ms = 30), at_gate, args, 5);
-        await_arrivals(1);
-        cr_assert_eq(soon_future_wait(map, 60), -ETIMEDOUT); /* what runs is not disturbed */
+        map = soon_map_async_with(executor, (.chunk = chunk, .timeout_ms = *timeout_ms), at_gate, args, 5);
+        test_wait_until(arrivals() || soon_future_done(map));
+        if (arrivals())
+            return map;
+        soon_future_unref(map);
+    }
+}
+
+Test(map_async, starts_nothing_after_its_time)
+{
+    soon_executor *executor = make_threads(1);
+
+    for (size_t chunk = 1; chunk < 6; chunk += 2) {
+        int64_t timeout_ms = 20;
+        soon_future *map = start_within(executor, chunk, &timeout_ms);
+
+        cr_assert_eq(soon_future_wait(map, timeout_ms), -ETIMEDOUT); /* what runs is not disturbed */
         open_gate();
         cr_assert_eq(soon_future_wait(map, SOON_FOREVER), 0);
         cr_assert_eq(soon_future_error(map)->code, -ETIMEDOUT);

@@ -191,6 +191,8 @@ Test(race_loop, remove_on_the_loops_thread_is_exact)
  * Detach against posts: what was accepted runs before on_closed
  */
 
+enum { POSTERS = 3 };
+
 struct poster {
     pthread_t thread;
     struct made made; /* keeps the loop from closing while the poster may still look at it */
@@ -225,6 +227,7 @@ static void *post_until_refused(void *data)
     int rc;
 
     ++*poster->begun;
+    test_wait_until(*poster->begun == POSTERS); /* else the first has posted millions when the last begins */
     while ((rc = soon_loop_post(poster->loop, count, NULL)) == 0)
         poster->accepted++;
     cr_assert_eq(rc, SOON_ESHUTDOWN);
@@ -234,8 +237,6 @@ static void *post_until_refused(void *data)
 
 Test(race_loop, what_was_accepted_before_a_detach_runs_before_it_closes)
 {
-    enum { POSTERS = 3 };
-
     for (int round = 0; round < 200; round++) {
         struct poster posters[POSTERS];
         atomic_size_t begun = 0;
@@ -322,7 +323,7 @@ static void *register_and_remove(void *data)
 {
     struct made made = make();
 
-    for (int i = 0; i < 20000; i++) {
+    for (int i = 0; i < 100000; i++) {
         cr_assert_eq(soon_future_add_done_callback_on(made.future, on, stay_away, data), 0);
         cr_assert(soon_future_remove_done_callback(made.future, stay_away, data));
     }
@@ -341,7 +342,7 @@ static void ignore_timer(uv_timer_t *timer)
 /* Each start and stop changes the count. */
 static void start_and_stop(uv_idle_t *idle)
 {
-    for (int i = 0; i < 1000; i++) {
+    for (int i = 0; i < 50; i++) {
         uv_timer_start(&counted_handle, ignore_timer, 1000, 0);
         uv_timer_stop(&counted_handle);
     }

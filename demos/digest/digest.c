@@ -30,9 +30,7 @@ enum {
 static void usage(FILE *to)
 {
     fputs("usage: digest [-j N] PATH...\n"
-          "Prints the SHA-256 of each file, as sha256sum does; of a folder, of all files in it; of -, of what can be "
-          "read\n"
-          "from standard input.\n"
+          "Prints the SHA-256 of each file, as sha256sum does. A folder means all files in it, - is standard input.\n"
           "  -j N    so many files at once; else one for each CPU\n",
           to);
     exit(to == stdout && fflush(stdout) == 0 ? 0 : 2);
@@ -53,6 +51,7 @@ static int parse(int argc, char **argv)
         usage(stderr);
     return workers;
 }
+
 /* Says how it went. Returns: the exit status. */
 static int end(struct jobs *jobs, int signal_number)
 {

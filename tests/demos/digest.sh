@@ -92,6 +92,7 @@ check 'names in messages' agrees "${names[@]}"
 LC_ALL=C check 'names in messages, in the C locale' agrees "${names[@]}"
 check 'names that look like options' same 'cd tree; PROGRAM -- -n --help -dash/b; cd ..'
 check 'standard input' same 'echo hi | PROGRAM - tree/aa -'
+check 'standard input, much of it, twice' same 'cat tree/a/large tree/a/large | PROGRAM - -'
 check 'standard input that is a file' same 'PROGRAM - <tree/a/large'
 check 'pipes by name' same 'PROGRAM <(echo a) tree/aa <(echo b) | cut -c-64'
 check 'messages and lines in the order of the files' same 'PROGRAM tree/aa no1 tree/a0 no2'
@@ -179,12 +180,14 @@ stopped_by() {
     exec 3<&-
     status "$wanted" wait $! && nothing cat "$errors" && [ ${#first} -gt 64 ] && nothing tail -c 1 "$scratch/rest"
 }
-# The same when nobody reads the lines: they fill the pipe, and writing blocks.
+# The same when nobody reads the lines: the pipe is full, writing the first line blocks. The one worker is then far into the huge file.
 stopped_unread() {
-    local first
-    "$digest" tree/many tree/many tree/many huge >lines 2>"$errors" &
-    exec 3<lines
-    IFS= read -r first <&3
+    exec 3<>lines
+    dd if=/dev/zero of=lines oflag=nonblock bs=4096 count=10000 2>/dev/null
+    "$digest" -j 1 tree/aa huge >lines 2>"$errors" &
+    until [ "$(awk '/^rchar/ { print $2 }' "/proc/$!/io")" -gt 200000000 ]; do
+        kill -0 $! || return
+    done
     kill -TERM $!
     status 143 wait $!
     set -- $?

@@ -1,6 +1,7 @@
 /*
- * chains.c - a million of each: thens in a row, gathers of gathers, anys of anys, callbacks that complete the next promise. None
- * may overflow a stack, neither when they complete nor when they are cancelled or freed. `chains N` for another number.
+ * chains.c - a million of each: thens in a row, gathers of gathers, anys of anys, callbacks that complete the next
+ * promise. None may overflow a stack, neither when they complete nor when they are cancelled or freed. `chains N` for
+ * another number.
  */
 #include "program.h"
 

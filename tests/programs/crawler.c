@@ -1,6 +1,6 @@
 /*
- * crawler.c - follows the links of a made-up site: the set of what is under way grows while it is iterated. First the main
- * thread adds each page's links; then the tasks themselves submit and give what they find to the set.
+ * crawler.c - follows the links of a made-up site: the set of what is under way grows while it is iterated. First the
+ * main thread adds each page's links; then the tasks themselves submit and give what they find to the set.
  */
 #include "program.h"
 

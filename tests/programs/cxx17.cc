@@ -1,5 +1,6 @@
 /*
- * cxx17.cc - the library from C++17: positional arguments, lambdas as callbacks, owners with destructors, a map over a vector.
+ * cxx17.cc - the library from C++17: positional arguments, lambdas as callbacks, owners with destructors, a map over a
+ * vector.
  */
 #include <soon.h>
 
@@ -12,7 +13,8 @@
 #include <vector>
 
 #define must(condition)                                                                                                \
-    ((condition) ? (void)0 : (std::fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition), std::exit(1)))
+    ((condition) ? (void)0                                                                                             \
+                 : (std::fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition), std::exit(1)))
 
 struct unref {
     void operator()(soon_future *future) const
@@ -137,7 +139,8 @@ int main(int argc, char **argv)
     std::puts(heard.c_str());
 
     future applied(soon_apply_async(
-        pool.get(), [](soon_bytes result, void *data) { *static_cast<int *>(data) = *static_cast<const int *>(result.data); },
+        pool.get(),
+        [](soon_bytes result, void *data) { *static_cast<int *>(data) = *static_cast<const int *>(result.data); },
         [](const soon_error *, void *) { must(false); }, &sum, slow_add, 0.0, 40, 2));
     must(soon_future_wait(applied.get(), SOON_FOREVER) == 0);
     std::printf("apply_async: %d\n", sum);

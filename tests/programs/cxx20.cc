@@ -9,7 +9,8 @@
 #include <cstdlib>
 
 #define must(condition)                                                                                                \
-    ((condition) ? (void)0 : (std::fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition), std::exit(1)))
+    ((condition) ? (void)0                                                                                             \
+                 : (std::fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition), std::exit(1)))
 
 struct box {
     int width = 1, height = 1, depth = 1;
@@ -54,8 +55,9 @@ int main()
     std::printf("map_async: %s\n", soon_future_error(future)->message);
     soon_future_unref(future);
 
-    future = soon_apply_async(pool, nullptr, [](const soon_error *error, void *) { std::puts(error->message); }, nullptr,
-                              volume, .width = -9);
+    future = soon_apply_async(
+        pool, nullptr, [](const soon_error *error, void *) { std::puts(error->message); }, nullptr, volume,
+        .width = -9);
     must(soon_future_wait(future, SOON_FOREVER) == 0);
     soon_future_unref(future);
     must(soon_executor_free(pool) == 0);

@@ -1,7 +1,6 @@
 /*
- * executor_tutorial.c - the examples of Python's concurrent.futures documentation: submit and result, futures as keys of
- * what they came from, the map over primes, the
- * deadlock that is none here, and the methods of a Future.
+ * executor_tutorial.c - the examples of Python's concurrent.futures documentation: submit and result, futures as keys
+ * of what they came from, the map over primes, the deadlock that is none here, and the methods of a Future.
  */
 #include "program.h"
 
@@ -17,7 +16,13 @@ SOON_TASK(is_prime, int64_t, bool)
     return 0;
 }
 
-SOON_TASK(power, struct { int base; int exponent; }, int)
+SOON_TASK(
+    power,
+    struct {
+        int base;
+        int exponent;
+    },
+    int)
 {
     *result = 1;
     for (int i = 0; i < arg->exponent; i++)
@@ -56,12 +61,14 @@ static void load_urls(void)
     must(soon_as_completed_new(&set, NULL, 0, 60000) == 0);
     for (size_t i = 0; i < 5; i++)
         must(soon_as_completed_give(set, load_url_submit(executor, urls[i], strlen(urls[i]),
-                                                         &(soon_submit_options){.data = lines[i], .label = urls[i]})) == 0);
+                                                         &(soon_submit_options){.data = lines[i], .label = urls[i]})) ==
+             0);
     while (soon_as_completed_next(set, &future) == 0) {
         soon_bytes page;
 
         if (soon_future_result(future, 0, &page) == 0)
-            snprintf(soon_future_data(future), sizeof lines[0], "'%s' page is %zu bytes", soon_future_label(future), page.size);
+            snprintf(soon_future_data(future), sizeof lines[0], "'%s' page is %zu bytes", soon_future_label(future),
+                     page.size);
         else
             snprintf(soon_future_data(future), sizeof lines[0], "'%s' generated an exception: %s",
                      soon_future_error(future)->label, soon_future_error(future)->message);

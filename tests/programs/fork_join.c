@@ -1,6 +1,6 @@
 /*
- * fork_join.c - tasks that submit tasks of the same pool and wait for them: fib, quicksort in place, and the sum of a tree
- * with soon_take. More tasks wait at once than the pool has workers.
+ * fork_join.c - tasks that submit tasks of the same pool and wait for them: fib, quicksort in place, and the sum of a
+ * tree with soon_take. More tasks wait at once than the pool has workers.
  */
 #include "program.h"
 

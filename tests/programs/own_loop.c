@@ -1,6 +1,6 @@
 /*
- * own_loop.c - an executor of one's own on the main libuv loop: each call runs in a turn of the loop, so that it may touch
- * the loop's handles. A pool of threads computes, the loop's executor prints, soon_then carries the results over.
+ * own_loop.c - an executor of one's own on the main libuv loop: each call runs in a turn of the loop, so that it may
+ * touch the loop's handles. A pool of threads computes, the loop's executor prints, soon_then carries the results over.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "program.h"

@@ -1,6 +1,7 @@
 /*
- * own_priority.c - an executor of one's own with one thread that runs the most urgent call first. A cancel takes a call out
- * of its list; a task that waits for another one of them runs that on top of its own stack, so that one thread is enough.
+ * own_priority.c - an executor of one's own with one thread that runs the most urgent call first. A cancel takes a call
+ * out of its list; a task that waits for another one of them runs that on top of its own stack, so that one thread is
+ * enough.
  */
 #include "program.h"
 
@@ -151,8 +152,8 @@ static void join(void *self)
 
 static soon_executor *urgent_new(struct urgent **ret)
 {
-    static const soon_executor_class klass = {sizeof(soon_executor_class), "urgent", submit, take_back, NULL, help,
-                                              begin_shutdown, stats, join};
+    static const soon_executor_class klass = {
+        sizeof(soon_executor_class), "urgent", submit, take_back, NULL, help, begin_shutdown, stats, join};
     struct urgent *urgent = calloc(1, sizeof *urgent);
     soon_executor *executor;
 

@@ -1,6 +1,7 @@
 /*
- * own_promises.c - two ways to get futures out of what exists already: promises that a thread of one's own keeps, with hooks
- * that hear of cancels and kills; and an executor that sends its calls to a "remote" thread, which answers by promise.
+ * own_promises.c - two ways to get futures out of what exists already: promises that a thread of one's own keeps, with
+ * hooks that hear of cancels and kills; and an executor that sends its calls to a "remote" thread, which answers by
+ * promise.
  */
 #include "program.h"
 

@@ -118,7 +118,8 @@ static void use(soon_executor *executor)
     }
     soon_imap_free(imap);
 
-    future = shout_submit(executor, "hello", 5, &(soon_submit_options){.on_done = print_result, .on_done_data = "shout"});
+    future =
+        shout_submit(executor, "hello", 5, &(soon_submit_options){.on_done = print_result, .on_done_data = "shout"});
     must(soon_future_done(future));
     must(!soon_future_cancel(future));
     soon_future *again = soon_then(future, executor, &shout_task);

@@ -1,5 +1,6 @@
 /*
- * pool_tutorial.c - the examples of Python's multiprocessing.Pool documentation, line by line, with this library's words.
+ * pool_tutorial.c - the examples of Python's multiprocessing.Pool documentation, line by line, with this library's
+ * words.
  */
 #include "program.h"
 
@@ -103,7 +104,8 @@ int main(int argc, char **argv)
     double some[4];
 
     must(soon_init(argc, argv) == 0);
-    must(soon_thread_pool_new(&pool, &(soon_thread_pool_options){.workers = 4}) == 0); /* with Pool(processes=4) as pool: */
+    must(soon_thread_pool_new(&pool, &(soon_thread_pool_options){.workers = 4}) ==
+         0); /* with Pool(processes=4) as pool: */
 
     for (int i = 0; i < 10; i++)
         numbers[i] = i;
@@ -116,7 +118,7 @@ int main(int argc, char **argv)
     imap(pool, false);
     imap(pool, true); /* for i in pool.imap_unordered(f, range(10)) */
 
-    soon_future *res = soon_submit(pool, f, 20); /* res = pool.apply_async(f, (20,)) */
+    soon_future *res = soon_submit(pool, f, 20);        /* res = pool.apply_async(f, (20,)) */
     must(soon_result_within(res, 10000, &result) == 0); /* res.get(timeout=1) */
     printf("apply_async: %d\n", result);
     soon_future_unref(res);

@@ -1,6 +1,6 @@
 /*
- * primes.c - an imap over a source that never ends: the first primes, in order, then unordered, then with chunks; and how
- * far the source is read ahead.
+ * primes.c - an imap over a source that never ends: the first primes, in order, then unordered, then with chunks; and
+ * how far the source is read ahead.
  */
 #include "program.h"
 

@@ -1,6 +1,6 @@
 /*
- * progress.c - polls a handful of tasks for how far they are, without ever waiting: done, running, progress, cancel of what
- * takes too long, and one error.
+ * progress.c - polls a handful of tasks for how far they are, without ever waiting: done, running, progress, cancel of
+ * what takes too long, and one error.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "program.h"

@@ -1,6 +1,7 @@
 /*
- * service.c - a service on its own libuv loop, which nothing here ever blocks: a bounded queue that refuses, requests that
- * wait too long, run too long, fail or lose their client, and an end in which the executor is freed by a loop callback.
+ * service.c - a service on its own libuv loop, which nothing here ever blocks: a bounded queue that refuses, requests
+ * that wait too long, run too long, fail or lose their client, and an end in which the executor is freed by a loop
+ * callback.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "program.h"
@@ -175,7 +176,8 @@ int main(int argc, char **argv)
     must(uv_idle_init(&service.loop, &service.idle) == 0);
     service.thread = pthread_self();
     must(soon_loop_attach(&service.on, &service.loop) == 0);
-    must(soon_thread_pool_new(&service.pool, &(soon_thread_pool_options){.workers = 1, .name = "web", .queue_max = 3}) == 0);
+    must(soon_thread_pool_new(&service.pool,
+                              &(soon_thread_pool_options){.workers = 1, .name = "web", .queue_max = 3}) == 0);
 
     next_step();
     must(uv_run(&service.loop, UV_RUN_DEFAULT) == 0);

@@ -1,0 +1,247 @@
+/*
+ * race_wait.c - waits and iterations over futures that end at the same time. Each test names the line that it guards;
+ * each was seen to fail with that line broken.
+ */
+#include "support_futures.h"
+
+enum { FUTURES = 3 };
+
+static struct halves all[FUTURES];
+static soon_future *futures[FUTURES];
+
+static void make_all(void)
+{
+    for (int i = 0; i < FUTURES; i++) {
+        all[i] = pending();
+        futures[i] = all[i].future;
+    }
+}
+
+static void release_all(void)
+{
+    for (int i = 0; i < FUTURES; i++)
+        release(all[i]);
+}
+
+static void complete(unsigned which, unsigned *seed)
+{
+    switch (dice(seed, 3)) {
+    case 0:
+        set_int(all[which].promise, (int)which);
+        break;
+    case 1:
+        cr_assert(soon_future_cancel(futures[which]));
+        break;
+    default:
+        cr_assert_eq(soon_promise_set_exception(all[which].promise, EDOM, NULL), 0);
+    }
+}
+
+/*
+ * A note that is taken back while the future is completed.
+ */
+
+struct probe {
+    struct soon__waiter waiter; /* first */
+    _Atomic int notified;
+};
+
+static void notify(struct soon__waiter *waiter, soon_future *future)
+{
+    struct probe *probe = (struct probe *)waiter;
+
+    (void)future;
+    cr_assert_eq(probe->notified++, 0, "it is told once");
+}
+
+static void leave_and_take_back(unsigned thread, unsigned *seed)
+{
+    if (thread == 0) {
+        complete(0, seed);
+        return;
+    }
+    for (unsigned i = dice(seed, 10); i > 0; i--) {
+        struct probe *probe = calloc(1, sizeof *probe);
+
+        probe->waiter.notify = notify;
+        if (soon__future_add_waiter(futures[0], &probe->waiter))
+            soon__future_remove_waiter(futures[0], &probe->waiter);
+        probe->notified = 100; /* whoever tells it now is too late */
+        free(probe);
+    }
+}
+
+/* Guards LOCK in soon__future_remove_waiter(), and that waiters are told under LOCK in soon__future_publish_quietly(). */
+Test(race_wait, nobody_touches_a_note_that_was_taken_back)
+{
+    run_race(&(struct race){.threads = 4,
+                            .rounds = ROUNDS(20000),
+                            .before = make_all,
+                            .body = leave_and_take_back,
+                            .after = release_all});
+}
+
+/*
+ * soon_wait()
+ */
+
+static void wait_or_complete(unsigned thread, unsigned *seed)
+{
+    static const soon_when modes[] = {SOON_ALL_COMPLETED, SOON_FIRST_COMPLETED, SOON_FIRST_EXCEPTION};
+    bool done[FUTURES];
+    soon_when mode;
+    int64_t count;
+    int seen = 0;
+
+    if (thread < FUTURES) {
+        complete(thread, seed);
+        return;
+    }
+    mode = modes[dice(seed, 3)];
+    count = soon_wait(futures, FUTURES, mode, SOON_FOREVER, done);
+    for (int i = 0; i < FUTURES; i++) {
+        seen += done[i];
+        cr_assert(!done[i] || soon_future_done(futures[i]));
+    }
+    cr_assert_eq(count, seen);
+    cr_assert_geq(count, mode == SOON_ALL_COMPLETED ? FUTURES : 1);
+    for (int i = 0; mode == SOON_FIRST_EXCEPTION && count < FUTURES; i++) {
+        cr_assert_lt(i, FUTURES, "one has failed");
+        if (done[i] && soon_future_error(futures[i])->code == SOON_ERAISED)
+            break;
+    }
+}
+
+/* Guards the count of `left` and the store to `over` before the unpark in wait.c: without either this hangs. */
+Test(race_wait, every_mode_ends_when_it_should)
+{
+    run_race(&(struct race){.threads = FUTURES + 2,
+                            .rounds = ROUNDS(10000),
+                            .before = make_all,
+                            .body = wait_or_complete,
+                            .after = release_all});
+}
+
+/*
+ * soon_as_completed
+ */
+
+static soon_as_completed *set;
+
+static void make_set(void)
+{
+    make_all();
+    cr_assert_eq(soon_as_completed_new(&set, futures, FUTURES, SOON_FOREVER), 0);
+}
+
+static void free_or_complete(unsigned thread, unsigned *seed)
+{
+    soon_future *given;
+
+    if (thread > 0) {
+        complete(thread - 1, seed);
+        return;
+    }
+    for (unsigned i = dice(seed, FUTURES); i > 0; i--) {
+        cr_assert_eq(soon_as_completed_next(set, &given), 0);
+        soon_future_unref(given);
+    }
+    soon_as_completed_free(set);
+}
+
+/* Guards the removal of the waiters in soon_as_completed_free(): nobody may tell a set that is gone. */
+Test(race_wait, a_set_may_be_freed_while_its_futures_end)
+{
+    run_race(&(struct race){.threads = FUTURES + 1,
+                            .rounds = ROUNDS(20000),
+                            .before = make_set,
+                            .body = free_or_complete,
+                            .after = release_all});
+}
+
+static _Atomic int stages; /* adders that are through */
+
+static void make_empty_set(void)
+{
+    make_all();
+    stages = 0;
+    cr_assert_eq(soon_as_completed_new(&set, NULL, 0, SOON_FOREVER), 0);
+}
+
+static void iterate(void)
+{
+    bool seen[FUTURES] = {false};
+    soon_future *given;
+    int rc;
+
+    for (int count = 0; count < FUTURES;) {
+        rc = soon_as_completed_next(set, &given);
+        if (rc == SOON_EEND) {
+            sched_yield(); /* the adders have not come yet */
+            continue;
+        }
+        cr_assert_eq(rc, 0);
+        cr_assert(soon_future_done(given));
+        for (int i = 0; i < FUTURES; i++) {
+            cr_assert(given != futures[i] || !seen[i], "each one once");
+            seen[i] |= given == futures[i];
+        }
+        soon_future_unref(given);
+        count++;
+    }
+    test_wait_until(stages == 2);
+    cr_assert_eq(soon_as_completed_next(set, &given), SOON_EEND);
+    cr_assert_eq(soon_as_completed_left(set, NULL), 0);
+    soon_as_completed_free(set);
+}
+
+/* Two threads add: one from each end, so that what one adds again may be there, may be done, but is not given yet: the
+ * futures end only after both are through. */
+static void grow_and_complete(unsigned thread, unsigned *seed)
+{
+    if (thread == 0) {
+        iterate();
+        return;
+    }
+    if (thread <= 2) {
+        for (int i = 0; i < FUTURES; i++)
+            cr_assert_eq(soon_as_completed_add(set, futures[thread == 1 ? i : FUTURES - 1 - i]), 0);
+        stages++;
+        return;
+    }
+    test_wait_until(stages == 2);
+    complete(thread - 3, seed);
+}
+
+/* Guards the mutex in notify() and `asleep` in sleep_locked(), as_completed.c: without the latter this hangs. */
+Test(race_wait, a_set_that_grows_gives_each_one_once)
+{
+    run_race(&(struct race){.threads = 3 + FUTURES,
+                            .rounds = ROUNDS(5000),
+                            .before = make_empty_set,
+                            .body = grow_and_complete,
+                            .after = release_all});
+}
+
+static void add_meanwhile(unsigned thread, unsigned *seed)
+{
+    if (thread == 0) {
+        iterate();
+    } else if (thread == 1) {
+        for (int i = 0; i < FUTURES; i++)
+            cr_assert_eq(soon_as_completed_give(set, soon_future_ref(futures[i])), 0);
+        stages = 2;
+    } else {
+        complete(thread - 2, seed);
+    }
+}
+
+/* Guards the bell: what becomes ready between the look and the sleep. Without its count this hangs. */
+Test(race_wait, what_ends_while_it_is_added_is_given)
+{
+    run_race(&(struct race){.threads = 2 + FUTURES,
+                            .rounds = ROUNDS(10000),
+                            .before = make_empty_set,
+                            .body = add_meanwhile,
+                            .after = release_all});
+}
