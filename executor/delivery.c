@@ -41,6 +41,20 @@ static void removed(struct soon__callback *callback, soon_future *future)
     soon__loop_count_out(loop);
 }
 
+/* As any callback: those of futures that it completes come after it. */
+static void call(soon_future *future, soon_done_fn fn, void *data)
+{
+    struct soon__frame frame = {.executor = NULL};
+    struct soon__thread_saved saved;
+    bool held;
+
+    soon__thread_enter(&frame, &saved);
+    held = soon__callbacks_hold();
+    fn(future, data);
+    soon__callbacks_release(held);
+    soon__thread_leave(&frame, &saved);
+}
+
 /* On the loop's thread. The last unref may free an embedded one. */
 static void run(struct soon__loop_entry *entry)
 {
@@ -48,17 +62,12 @@ static void run(struct soon__loop_entry *entry)
     soon_future *future = delivery->future;
     soon_done_fn fn = delivery->callback.fn;
     void *data = delivery->callback.data;
-    struct soon__frame frame = {.executor = NULL};
-    struct soon__thread_saved saved;
     bool claimed = delivery->unlisted || soon__callback_claim(&delivery->callback, future); /* D1 */
 
     if (!delivery->embedded)
         free(delivery);
-    if (claimed) {
-        soon__thread_enter(&frame, &saved);
-        fn(future, data);
-        soon__thread_leave(&frame, &saved);
-    }
+    if (claimed)
+        call(future, fn, data);
     soon__future_unref(future);
 }
 

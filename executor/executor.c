@@ -1,13 +1,14 @@
 /*
  * executor.c - what all executors share: checks, submitting, shutting down, freeing. What runs the tasks is behind `klass`.
  *
- *     open --shutdown(mode)--> closing --no then left--> klass.shutdown --> down (its promise) --free--> gone
+ *     open --shutdown(mode)--> closing --no then left--> klass.shutdown --its promise, no pin left--> down --free--> gone
  *
  * I1  `requested` only grows. Each mode above `begun` is given to the class once nothing that was accepted could be refused by
  *     it: thens that wait are counted, and a stronger mode than a drain cancels them first.
- * I2  A pin keeps the executor from being freed, and a shutdown from returning 0, while another thread is inside on behalf of
- *     a future of it. Who takes a pin has proof that the executor lives: an unfinished future's LOCK, or being inside a call.
- * I3  After unpin() nothing of the executor is touched but the address of its word.
+ * I2  A pin keeps the executor from being down while a thread is inside on behalf of a future of it. Who takes a pin has
+ *     proof that the executor lives: an unfinished future's LOCK, or being inside a call.
+ * I3  Once it is down, a callback of that may free it: who has told so, or has given back a pin, touches it no more. A thread
+ *     with a pin runs no callback of a user's, since that could wait for the end.
  */
 #include "executor_internal.h"
 
@@ -15,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PINS_AWAITED UINT32_C(0x80000000)
+#define CLASS_IS_DOWN UINT32_C(0x80000000) /* in `pins` */
 
 int soon__executor_check(const soon_executor *executor)
 {
@@ -24,41 +25,78 @@ int soon__executor_check(const soon_executor *executor)
     return executor->generation == soon__generation() ? 0 : SOON_EFORKED;
 }
 
+/* I3 */
+static void tell_down(soon_executor *executor)
+{
+    soon_future *source = &executor->down->future, *down = soon__future_ref(executor->down_future);
+
+    if (soon__future_claim(down)) {
+        down->error = soon__error_ref(soon__future_failure(source));
+        soon__future_publish(down, soon__future_word(source) & SOON__STATE);
+    }
+    soon__future_unref(down);
+}
+
 void soon__executor_pin(soon_executor *executor)
 {
-    /* Relaxed: what proves that it lives also orders this before the wait for pins. */
+    /* Relaxed: what proves that it lives also orders this before the end. */
     atomic_fetch_add_explicit(&executor->pins, 1, memory_order_relaxed);
 }
 
 void soon__executor_unpin(soon_executor *executor)
 {
-    /* Release: pairs with the acquire in wait_for_pins(). */
-    uint32_t pins = atomic_fetch_sub_explicit(&executor->pins, 1, memory_order_release);
-
-    if (pins & PINS_AWAITED)
-        soon__unpark_all(&executor->pins); /* I3 */
+    /* Release what was done inside, acquire what others did, before the last one tells of the end. */
+    if (atomic_fetch_sub_explicit(&executor->pins, 1, memory_order_acq_rel) == (CLASS_IS_DOWN | 1))
+        tell_down(executor);
 }
 
-static int wait_for_pins(soon_executor *executor, int64_t deadline)
+static void on_down(soon_future *down, void *data)
 {
-    uint32_t pins = atomic_load_explicit(&executor->pins, memory_order_acquire);
+    soon_executor *executor = data;
 
-    while (pins & ~PINS_AWAITED) {
-        if (!(pins & PINS_AWAITED)) {
-            pins = atomic_fetch_or_explicit(&executor->pins, PINS_AWAITED, memory_order_acquire) | PINS_AWAITED;
-            continue;
-        }
-        if (soon__deadline_check(deadline) < 0)
-            return -ETIMEDOUT;
-        soon__park(&executor->pins, pins, deadline);
-        pins = atomic_load_explicit(&executor->pins, memory_order_acquire);
-    }
-    return 0;
+    (void)down;
+    /* As in soon__executor_unpin(). */
+    if (atomic_fetch_or_explicit(&executor->pins, CLASS_IS_DOWN, memory_order_acq_rel) == 0)
+        tell_down(executor);
 }
 
 /*
  * Making and freeing
  */
+
+static void destroy_down(soon_future *future)
+{
+    soon__future_fini(future);
+    free(future);
+}
+
+/* No reader can cancel the end. */
+static bool keep_down(soon_future *future, void *owner)
+{
+    (void)future;
+    (void)owner;
+    return false;
+}
+
+static const struct soon__class down_class = {.destroy = destroy_down, .take_back = keep_down};
+
+static int new_down(soon_executor *executor)
+{
+    int rc;
+
+    executor->down_future = malloc(sizeof *executor->down_future);
+    if (!executor->down_future)
+        return -ENOMEM;
+    rc = soon_promise_new(&executor->down, NULL);
+    if (rc < 0) {
+        free(executor->down_future);
+        return rc;
+    }
+    soon__future_init(executor->down_future, &down_class, 0, 1);
+    executor->on_down = (struct soon__callback){.kind = SOON__CALLBACK_INTERNAL, .fn = on_down, .data = executor};
+    soon__future_add_callback(&executor->down->future, &executor->on_down);
+    return 0;
+}
 
 int soon__executor_new(soon_executor **ret, const soon_executor_class *klass, void *self,
                        const struct soon__executor_extra *extra, soon_full when_full)
@@ -68,12 +106,11 @@ int soon__executor_new(soon_executor **ret, const soon_executor_class *klass, vo
 
     if (!executor)
         return -ENOMEM;
-    rc = soon_promise_new(&executor->down, NULL);
+    rc = new_down(executor);
     if (rc < 0) {
         free(executor);
         return rc;
     }
-    executor->down_future = soon__future_ref(&executor->down->future);
     memcpy(&executor->klass, klass, klass->size < sizeof executor->klass ? klass->size : sizeof executor->klass);
     executor->self = self;
     executor->extra = extra;
@@ -94,9 +131,9 @@ void soon__executor_destroy(soon_executor *executor)
     free(executor);
 }
 
-static bool is_down(const soon_executor *executor)
+static bool is_done(const soon_future *down)
 {
-    return soon__word_final(soon__future_word(executor->down_future));
+    return soon__word_final(soon__future_word(down));
 }
 
 int soon_executor_free(soon_executor *executor)
@@ -109,12 +146,12 @@ int soon_executor_free(soon_executor *executor)
     rc = soon__executor_check(executor);
     if (rc < 0)
         return rc;
-    if (soon__thread_in_executor(executor) || (!is_down(executor) && (self->of_library || soon__thread_in_callback())))
+    if (soon__thread_in_executor(executor) ||
+        (!is_done(executor->down_future) && (self->of_library || soon__thread_in_callback())))
         return SOON_EDEADLK;
     rc = soon_executor_shutdown(executor, SOON_DRAIN, SOON_FOREVER);
-    if (rc < 0 && !is_down(executor))
+    if (rc < 0)
         return rc;
-    wait_for_pins(executor, SOON__NEVER);
     if (executor->klass.free)
         executor->klass.free(executor->self);
     soon__executor_destroy(executor);
@@ -127,17 +164,28 @@ int soon_executor_free(soon_executor *executor)
 
 int soon__executor_advance(soon_executor *executor)
 {
-    int mode = -1;
+    int mode = -1, before, rc;
 
     pthread_mutex_lock(&executor->mutex);
-    if (executor->locked.deferred_count == 0 && executor->locked.begun < executor->locked.requested)
+    before = executor->locked.begun;
+    if (executor->locked.deferred_count == 0 && before < executor->locked.requested)
         mode = executor->locked.begun = executor->locked.requested;
     pthread_mutex_unlock(&executor->mutex);
-    return mode < 0 ? 0 : executor->klass.shutdown(executor->self, (soon_shutdown)mode, executor->down);
+    if (mode < 0)
+        return 0;
+    rc = executor->klass.shutdown(executor->self, (soon_shutdown)mode, executor->down);
+    if (rc < 0) { /* the next shutdown asks again */
+        pthread_mutex_lock(&executor->mutex);
+        if (executor->locked.begun == mode)
+            executor->locked.begun = before;
+        pthread_mutex_unlock(&executor->mutex);
+    }
+    return rc;
 }
 
 static int begin_shutdown(soon_executor *executor, soon_shutdown mode)
 {
+    bool held = soon__callbacks_hold(); /* I3 */
     int rc;
 
     soon__executor_pin(executor);
@@ -153,30 +201,37 @@ static int begin_shutdown(soon_executor *executor, soon_shutdown mode)
         soon__thens_cancel(executor);
     rc = soon__executor_advance(executor);
     soon__executor_unpin(executor);
+    soon__callbacks_release(held);
     return rc;
+}
+
+/* `executor` may be gone: its address alone is compared. */
+static int await_down(soon_executor *executor, soon_future *down, int64_t deadline)
+{
+    if (is_done(down))
+        return 0;
+    if (soon__thread_in_executor(executor) || soon__thread_self()->of_library || soon__thread_in_callback())
+        return soon__deadline_check(deadline) < 0 ? -ETIMEDOUT : SOON_EDEADLK;
+    return soon__future_await(down, deadline);
 }
 
 int soon_executor_shutdown(soon_executor *executor, soon_shutdown mode, int64_t timeout_ms)
 {
-    int64_t deadline = soon__deadline(timeout_ms);
+    int64_t deadline = timeout_ms ? soon__deadline(timeout_ms) : 0;
     int rc = soon__executor_check(executor);
+    soon_future *down;
 
     if (rc < 0)
         return rc;
     if (mode < SOON_DRAIN || mode > SOON_KILL || timeout_ms < SOON_FOREVER)
         return -EINVAL;
-    if (!is_down(executor)) {
+    down = soon__future_ref(executor->down_future); /* I3 */
+    if (!is_done(down))
         rc = begin_shutdown(executor, mode);
-        if (rc < 0)
-            return rc;
-    }
-    if (soon__thread_in_executor(executor) || soon__thread_self()->of_library || soon__thread_in_callback()) {
-        if (is_down(executor))
-            return 0;
-        return timeout_ms == 0 ? -ETIMEDOUT : SOON_EDEADLK;
-    }
-    rc = soon__future_await(executor->down_future, deadline);
-    return rc < 0 ? rc : wait_for_pins(executor, deadline);
+    if (rc == 0)
+        rc = await_down(executor, down, deadline);
+    soon__future_unref(down);
+    return rc;
 }
 
 soon_future *soon_executor_down(soon_executor *executor)

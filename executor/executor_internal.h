@@ -24,11 +24,12 @@ struct soon_executor {
     const struct soon__executor_extra *extra; /* NULL: of the user's own */
     soon_full when_full;                      /* never DEFAULT */
     uint32_t generation;
-    _Atomic uint32_t pins;        /* who is inside between pin and unpin; free waits for 0 */
+    _Atomic uint32_t pins;        /* who is inside between pin and unpin; and whether the class is down */
     _Atomic uint32_t closing;     /* submits are refused */
     _Atomic uint32_t terminating; /* every running task is asked to end */
-    soon_promise *down;
-    soon_future *down_future; /* a reference */
+    soon_promise *down; /* the class resolves it */
+    struct soon__callback on_down;
+    soon_future *down_future; /* for readers: done when that is and no pin is left. A reference */
     pthread_mutex_t mutex;
     struct {
         int requested; /* the strongest mode asked for; -1: open */

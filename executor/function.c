@@ -121,25 +121,30 @@ int soon_function_register(const soon_function *function)
     return rc;
 }
 
+static void remove_locked(struct entry **link)
+{
+    struct entry *entry = *link;
+
+    *link = entry->next;
+    free(entry);
+    if (--registry.locked.count > 0)
+        return;
+    free(registry.locked.chains);
+    registry.locked.chains = NULL;
+    registry.locked.size = 0;
+}
+
 void soon_function_unregister(const soon_function *function)
 {
-    struct entry **link, *entry = NULL;
+    struct entry **link;
 
     if (!function || !function->name)
         return;
     lock();
     link = find_locked(function, hash_of(function->name));
-    if (link) {
-        entry = *link;
-        *link = entry->next;
-    }
-    if (entry && --registry.locked.count == 0) {
-        free(registry.locked.chains);
-        registry.locked.chains = NULL;
-        registry.locked.size = 0;
-    }
+    if (link)
+        remove_locked(link);
     unlock();
-    free(entry);
 }
 
 const soon_function *soon__function_find(const char *name)

@@ -194,7 +194,7 @@ static void abandon_flight(soon_imap *imap)
         soon__future_remove_waiter(item->future, &item->waiter);
     imap->locked.ready = NULL; /* without the mutex: nobody else comes any more */
     imap->locked.ready_end = &imap->locked.ready;
-    while ((item = imap->first)) {
+    while ((item = imap->last)) { /* what is pending first, or it would start as what runs gives in */
         cancel_item(item);
         soon_future_unref(leave_flight(imap, item));
     }
@@ -206,7 +206,7 @@ static void stop(soon_imap *imap)
     imap->stopped = true;
     soon__imap_close(imap, SOON_EEND);
     soon__imap_drop_staged(imap);
-    for (struct soon__imap_item *item = imap->first; item; item = item->next)
+    for (struct soon__imap_item *item = imap->last; item; item = item->previous)
         cancel_item(item);
 }
 

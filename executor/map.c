@@ -30,7 +30,8 @@ void soon__map_stop(struct soon__map *map)
     /* Sequentially consistent, all: see soon__chunk_submit(). */
     if (atomic_exchange_explicit(&map->stopped, 1, memory_order_seq_cst))
         return;
-    for (size_t i = 0; i < map->chunk_count; i++) {
+    /* What is pending first, or it would start as what runs gives in. */
+    for (size_t i = map->chunk_count; i-- > 0;) {
         soon_future *future = atomic_load_explicit(&map->chunks[i].future, memory_order_seq_cst);
 
         if (future)

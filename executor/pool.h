@@ -82,7 +82,8 @@ SOON_API int soon_executor_boot(soon_executor *executor, int64_t timeout_ms);
 SOON_API int soon_executor_shutdown(soon_executor *executor, soon_shutdown mode, int64_t timeout_ms);
 
 /**
- * A future that finishes when every worker is gone. Does not begin a shutdown.
+ * A future that finishes when every worker is gone, and no other thread is busy in the executor. Does not begin a shutdown, and
+ * cannot be cancelled.
  *
  * Ownership: the caller owns one reference; it outlives the executor. Threads: any thread. Never blocks.
  * Returns: never NULL; a future that is done with -EINVAL for NULL, SOON_EFORKED.

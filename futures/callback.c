@@ -227,6 +227,24 @@ void soon__future_run_callbacks(soon_future *future)
         drain_callbacks(self);
 }
 
+bool soon__callbacks_hold(void)
+{
+    struct soon__thread *self = soon__thread_self();
+    bool held = self->in_callbacks;
+
+    self->in_callbacks = true;
+    return held;
+}
+
+void soon__callbacks_release(bool held)
+{
+    struct soon__thread *self = soon__thread_self();
+
+    self->in_callbacks = held;
+    if (!held && !self->in_internals)
+        drain_callbacks(self);
+}
+
 static void release_allocated(struct soon__callback *callback)
 {
     free(callback);

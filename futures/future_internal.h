@@ -192,6 +192,10 @@ void soon__future_publish_bytes(soon_future *future, void *data, size_t size, bo
 bool soon__future_publish_quietly(soon_future *future, uint32_t state);
 void soon__future_run_callbacks(soon_future *future);
 
+/* In between, users' callbacks of what this thread completes wait: it holds what they might wait for. Nests. */
+bool soon__callbacks_hold(void);
+void soon__callbacks_release(bool held);
+
 /* claim, fill, publish. error: takes the reference. False: it was done already (the reference is dropped). */
 bool soon__future_fail(soon_future *future, struct soon__error *error);
 bool soon__future_finish_cancelled(soon_future *future, struct soon__error *error);

@@ -92,8 +92,8 @@ static void complete_next(soon_future *future, void *data)
     say(")");
 }
 
-/* Its other callbacks run at once there, as on any thread outside callbacks; those on loops later. */
-Test(loop, future_completed_within_a_callback_has_its_callbacks)
+/* Those on no loop run when this one has returned, as in any callback; those on loops later. */
+Test(loop, future_completed_within_a_callback_has_its_callbacks_after_it)
 {
     struct made first = make_done(), next = make();
 
@@ -102,7 +102,7 @@ Test(loop, future_completed_within_a_callback_has_its_callbacks)
     cr_assert_eq(soon_future_add_done_callback_on(first.future, on, complete_next, &next), 0);
 
     run_to_the_end();
-    cr_assert_str_eq(said, "(here)later");
+    cr_assert_str_eq(said, "()herelater");
     drop(first);
     drop(next);
 }

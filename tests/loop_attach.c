@@ -326,9 +326,10 @@ Test(loop_attach, one_detach_too_many_is_asserted, .signal = ASSERTED)
 /* In the child: 0, or which step failed. `done` and `pending` are the parent's. */
 static int use_loops_in_child(struct made done, struct made pending)
 {
-    struct made own = make_done();
+    static struct made own;
     soon_loop *parents = on;
 
+    own = make_done();
     if (soon_loop_post(on, say, "no") != SOON_EFORKED)
         return 1;
     if (soon_future_add_done_callback_on(own.future, on, say_done, "no") != SOON_EFORKED)
@@ -357,10 +358,12 @@ static int use_loops_in_child(struct made done, struct made pending)
 
 Test(loop_attach, is_the_parents_in_a_forked_child_which_may_attach_its_own)
 {
-    struct made done = make_done(), pending = make();
+    static struct made done, pending; /* the child loses none of them, for valgrind */
     int status;
     pid_t child;
 
+    done = make_done();
+    pending = make();
     cr_assert_eq(soon_loop_post(on, say, "mine"), 0);
     cr_assert_eq(soon_future_add_done_callback_on(pending.future, on, say_done, "pending"), 0);
     child = fork();

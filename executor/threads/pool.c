@@ -11,101 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SPARE_IDLE_NS INT64_C(1000000000) /* for threads that only stood in for parked ones */
-
-/*
- * Decisions under the mutex
- */
-
-size_t soon__pool_active_locked(const struct soon__pool *pool)
-{
-    return pool->locked.threads - pool->locked.idle - pool->locked.parked;
-}
-
-int64_t soon__pool_idle_limit(const struct soon__pool *pool)
-{
-    return pool->idle_timeout_ns ? pool->idle_timeout_ns : SPARE_IDLE_NS;
-}
-
-struct soon__worker *soon__pool_pop_idle_locked(struct soon__pool *pool, struct soon__worker *worker)
-{
-    if (worker->next_idle)
-        worker->next_idle->previous_idle = worker->previous_idle;
-    else
-        pool->locked.idle_last = worker->previous_idle;
-    if (worker->previous_idle)
-        worker->previous_idle->next_idle = worker->next_idle;
-    else
-        pool->locked.idle_first = worker->next_idle;
-    worker->idle = false;
-    pool->locked.idle--;
-    return worker;
-}
-
-static void count_start_locked(struct soon__pool *pool, size_t count)
-{
-    pool->locked.threads += count;
-    pool->locked.unjoined += count;
-    pool->locked.starting += count;
-}
-
-struct soon__wake soon__pool_decide_locked(struct soon__pool *pool)
-{
-    struct soon__wake wake = {NULL, false};
-
-    if (soon__pool_active_locked(pool) >= pool->max)
-        return wake;
-    if (pool->locked.idle) {
-        if (pool->locked.waking)
-            return wake; /* I2: that one will pass it on */
-        wake.worker = soon__pool_pop_idle_locked(pool, pool->locked.idle_first);
-        pool->locked.waking = true;
-        pool->locked.wakeups++;
-    } else if (pool->locked.threads < pool->max + SOON__SPARES_MAX) {
-        wake.start = true;
-        count_start_locked(pool, 1);
-    }
-    return wake;
-}
-
-void soon__pool_do(struct soon__pool *pool, struct soon__wake wake)
-{
-    if (wake.worker)
-        soon__worker_ring(wake.worker);
-    if (wake.start)
-        (void)soon__worker_start(pool); /* a failure is dealt with there */
-}
-
-void soon__pool_freed_locked(struct soon__pool *pool)
-{
-    if (pool->locked.waiting)
-        pthread_cond_signal(&pool->place);
-}
-
-void soon__pool_alarm_locked(struct soon__pool *pool, int64_t when)
-{
-    if (when >= pool->locked.alarm)
-        return;
-    pool->locked.alarm = when;
-    if (!pool->locked.look_posted)
-        soon__library_loop_post(&pool->look);
-    pool->locked.look_posted = true;
-}
-
-void soon__pool_close_if_empty_locked(struct soon__pool *pool)
-{
-    if (!pool->locked.closed || pool->locked.unjoined || pool->locked.queue.count || pool->locked.close_posted)
-        return;
-    pool->locked.close_posted = true;
-    soon__library_loop_post(&pool->close); /* behind a look that may be posted */
-}
-
-static void ring_all_idle_locked(struct soon__pool *pool)
-{
-    while (pool->locked.idle_first)
-        soon__worker_ring(soon__pool_pop_idle_locked(pool, pool->locked.idle_first));
-}
-
 /*
  * The class
  */
@@ -184,10 +89,10 @@ static int submit(void *self, soon_call *call, bool may_block)
         if (rc < 0)
             break;
     }
-    if (rc == 0)
-        soon__pool_do(pool, wake);
     if (pinned)
         soon__executor_unpin(executor);
+    if (rc == 0) /* then the call, or the worker that was decided upon, keeps the pool */
+        soon__pool_do(pool, wake);
     return rc;
 }
 
@@ -220,7 +125,7 @@ static int begin_shutdown(void *self, soon_shutdown mode, soon_promise *down)
         pool->locked.cancelled += pool->locked.queue.count;
         pending = soon__queue_take_all(&pool->locked.queue);
     }
-    ring_all_idle_locked(pool);
+    soon__pool_ring_all_locked(pool);
     pthread_cond_broadcast(&pool->place);
     pthread_cond_broadcast(&pool->ready);
     soon__pool_close_if_empty_locked(pool);
@@ -245,7 +150,7 @@ void soon__pool_break(struct soon__pool *pool, struct soon__error *why)
         pool->locked.broken = soon__error_ref(broken);
     pool->locked.failed += pool->locked.queue.count;
     pending = soon__queue_take_all(&pool->locked.queue);
-    ring_all_idle_locked(pool);
+    soon__pool_ring_all_locked(pool);
     pthread_cond_broadcast(&pool->place);
     pthread_cond_broadcast(&pool->ready);
     pthread_mutex_unlock(&pool->mutex);
@@ -303,7 +208,7 @@ static int boot(void *self, int64_t deadline)
     pool->locked.start_error = 0;
     if (!pool->locked.closed && !pool->locked.broken && pool->locked.threads < pool->max) {
         missing = pool->max - pool->locked.threads;
-        count_start_locked(pool, missing);
+        soon__pool_count_start_locked(pool, missing);
     }
     pthread_mutex_unlock(&pool->mutex);
     while (missing--)
@@ -450,7 +355,7 @@ static int pool_new(struct soon__pool **ret, const soon_thread_pool_options *o)
     init_locks(pool);
     pool->max = o->workers ? (size_t)o->workers : (size_t)soon__cpu_count();
     pool->queue_max = o->queue_max;
-    pool->locked.alarm = SOON__NEVER;
+    pool->locked.alarm = pool->locked.grow_at = SOON__NEVER;
     pool->idle_timeout_ns = o->idle_timeout_ms > INT64_MAX / 4000000 ? INT64_MAX / 4 : o->idle_timeout_ms * 1000000;
     name_pool(pool, o->name);
     rc = copy_initializer(pool, o);

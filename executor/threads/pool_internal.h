@@ -23,6 +23,8 @@
  * I6  The pool is down when it is closed and nothing is unjoined; then the loop closes its timer and resolves `down`, its last
  *     touch of the pool.
  * I7  No future's LOCK is taken, and no user code called, under `mutex`.
+ * I8  No worker is started for work that others, which are between two tasks, will take in a moment: tasks one after the
+ *     other need one thread. Should those be held up, by a callback for instance, the loop starts one a millisecond later.
  */
 #ifndef SOON_EXECUTOR_THREADS_POOL_INTERNAL_H
 #define SOON_EXECUTOR_THREADS_POOL_INTERNAL_H
@@ -51,6 +53,7 @@ struct soon__worker {
     /* Written by the worker alone, before what they count can be seen; read by stats. */
     _Atomic uint64_t succeeded, failed, cancelled;
     _Atomic uint32_t running;
+    _Atomic bool between; /* its task has ended and it is about to look for work, unless it is held up */
     /* Loop thread only. */
     struct soon__job adopt, end;
     bool adopted, ended;
@@ -89,6 +92,7 @@ struct soon__pool {
         uint64_t submitted, wakeups;
         uint64_t succeeded, failed, cancelled; /* by workers that have ended, and without any worker */
         int64_t alarm;     /* when the loop is to look next; SOON__NEVER: not at all */
+        int64_t grow_at;   /* a start was put off until then (I8); SOON__NEVER: none was */
         bool look_posted;
         bool close_posted;
     } locked;
@@ -105,7 +109,11 @@ struct soon__wake {
 };
 /* Work is there: who shall take it? */
 struct soon__wake soon__pool_decide_locked(struct soon__pool *pool);
+/* The same on the loop, when a start that was put off is due. */
+struct soon__wake soon__pool_grow_locked(struct soon__pool *pool, int64_t now);
+void soon__pool_count_start_locked(struct soon__pool *pool, size_t count); /* before soon__worker_start() */
 void soon__pool_do(struct soon__pool *pool, struct soon__wake wake);
+void soon__pool_ring_all_locked(struct soon__pool *pool); /* those that are idle */
 struct soon__worker *soon__pool_pop_idle_locked(struct soon__pool *pool, struct soon__worker *worker);
 size_t soon__pool_active_locked(const struct soon__pool *pool);
 int64_t soon__pool_idle_limit(const struct soon__pool *pool); /* ns until an idle worker retires */

@@ -107,6 +107,7 @@ static void look(struct soon__pool *pool)
 {
     soon_call *expired = NULL, **end = &expired, *call, *after;
     struct soon__worker *worker;
+    struct soon__wake wake;
     int64_t now = soon__clock_ns(), next;
 
     assert(soon__library_on_loop());
@@ -118,13 +119,17 @@ static void look(struct soon__pool *pool)
         end = &call->next;
     }
     *end = NULL;
+    wake = soon__pool_grow_locked(pool, now);
     next = soon__queue_next_limit(&pool->locked.queue);
+    if (pool->locked.grow_at < next)
+        next = pool->locked.grow_at;
     while ((worker = pop_overdue_locked(pool, now, &next)))
         soon__worker_ring(worker);
     pool->locked.alarm = next;
     /* Failing them is ours to do before the pool may close: that too is done on this thread. */
     pthread_mutex_unlock(&pool->mutex);
     set_timer(pool, now, next);
+    soon__pool_do(pool, wake);
     for (call = expired; call; call = after) {
         after = call->next;
         soon__call_fail(call, soon__call_error(call, SOON_EEXPIRED, NULL));

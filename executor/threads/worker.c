@@ -42,6 +42,7 @@ static void counted(void *data, const struct soon__outcome *outcome)
     atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + 1, memory_order_relaxed);
     atomic_store_explicit(&worker->running, atomic_load_explicit(&worker->running, memory_order_relaxed) - 1,
                           memory_order_relaxed);
+    atomic_store_explicit(&worker->between, true, memory_order_relaxed);
 }
 
 static void run(struct soon__worker *worker, soon_call *call)
@@ -51,6 +52,12 @@ static void run(struct soon__worker *worker, soon_call *call)
     atomic_store_explicit(&worker->running, atomic_load_explicit(&worker->running, memory_order_relaxed) + 1,
                           memory_order_relaxed);
     soon__call_run(call, &worker->local, &hooks);
+}
+
+/* Has looked for work, or goes on with a task further down. */
+static void no_longer_between(struct soon__worker *worker)
+{
+    atomic_store_explicit(&worker->between, false, memory_order_relaxed);
 }
 
 /* Is there still room for a task on top of this stack? What a task needs is not known: a quarter is left free. */
@@ -73,8 +80,10 @@ static bool run_if_queued(struct soon__worker *worker, soon_call *call)
         soon__pool_freed_locked(pool);
     }
     pthread_mutex_unlock(&pool->mutex);
-    if (queued)
+    if (queued) {
         run(worker, call);
+        no_longer_between(worker);
+    }
     return queued;
 }
 
@@ -85,6 +94,7 @@ int soon__worker_help(void *data, soon_future *awaited)
     soon_call *call = awaited ? soon__call_of(awaited) : NULL;
     struct soon__wake wake = {NULL, false};
 
+    no_longer_between(worker); /* a callback waits */
     if (call && call->executor == pool->executor && run_if_queued(worker, call))
         return 1;
     pthread_mutex_lock(&pool->mutex);
@@ -193,6 +203,7 @@ static void work(struct soon__worker *worker)
         soon__pool_do(pool, wake);
         run(worker, call);
         pthread_mutex_lock(&pool->mutex);
+        no_longer_between(worker);
     }
     pthread_mutex_unlock(&pool->mutex);
 }
@@ -318,6 +329,8 @@ static void enter_locked(struct soon__worker *worker)
 /* Its place is given back. The last thread that could have run what is pending takes that with it. */
 static void start_failed(struct soon__pool *pool, struct soon__worker *worker, int rc)
 {
+    bool held = soon__callbacks_hold(); /* while we have a pin */
+    soon_executor *executor = pool->executor;
     soon_call *pending = NULL, *next;
     size_t left;
 
@@ -334,7 +347,7 @@ static void start_failed(struct soon__pool *pool, struct soon__worker *worker, i
         pending = soon__queue_take_all(&pool->locked.queue);
         pthread_cond_broadcast(&pool->place);
     }
-    soon__executor_pin(pool->executor);
+    soon__executor_pin(executor);
     pool->locked.unjoined--;
     soon__pool_close_if_empty_locked(pool);
     pthread_mutex_unlock(&pool->mutex);
@@ -342,7 +355,8 @@ static void start_failed(struct soon__pool *pool, struct soon__worker *worker, i
         next = pending->next;
         soon__call_fail(pending, soon__call_error(pending, SOON_EBROKEN, "the executor could not start a worker"));
     }
-    soon__executor_unpin(pool->executor);
+    soon__executor_unpin(executor);
+    soon__callbacks_release(held);
 }
 
 int soon__worker_start(struct soon__pool *pool)

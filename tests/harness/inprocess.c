@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <fnmatch.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <soon.h>
@@ -32,15 +31,14 @@ struct report {
 static struct report *report;
 static const struct test_case *current;
 static jmp_buf leave;
-static pthread_t tester; /* the thread that runs the test, and may jump */
 
 /* In the test's process. */
 
 static void end_test(void)
 {
-    if (pthread_equal(pthread_self(), tester))
+    if (test__on_its_thread())
         longjmp(leave, 1);
-    _exit(1); /* another thread cannot unwind the test's */
+    _exit(1);
 }
 
 void test__fail(bool fatal, const char *file, int line, const char *expression, const char *format, ...)
@@ -70,7 +68,6 @@ void test__skip(void)
 
 static void run_here(const struct test_case *test)
 {
-    tester = pthread_self();
     if (setjmp(leave) == 0)
         test__run(test);
     if (setjmp(leave) == 0)

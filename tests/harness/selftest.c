@@ -10,6 +10,7 @@
 #include <soon.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static int order;
@@ -193,6 +194,16 @@ Test(bad, assertion_in_a_thread)
 
     pthread_create(&thread, NULL, assert_in_thread, NULL);
     pthread_join(thread, NULL);
+}
+
+Test(bad, assertion_in_a_forked_child)
+{
+    int status;
+    pid_t child = fork();
+
+    cr_assert(child > 0, "in a child");
+    waitpid(child, &status, 0);
+    cr_assert_eq(status, 0);
 }
 
 Test(bad, crash)

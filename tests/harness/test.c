@@ -11,10 +11,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct test_suite *suites;
 static struct test_case *cases, **last_case = &cases;
 static const struct test_case *current;
+static pid_t its_process; /* also the number of the thread that runs the test */
 static enum { NOTHING_DUE, SUITE_FINI_DUE, OWN_FINI_DUE } due;
 
 void test__register_suite(struct test_suite *suite)
@@ -83,11 +85,22 @@ void test__clean_up(void)
     }
 }
 
+bool test__in_its_process(void)
+{
+    return getpid() == its_process;
+}
+
+bool test__on_its_thread(void)
+{
+    return gettid() == its_process;
+}
+
 void test__run(const struct test_case *test)
 {
     const struct test_suite *suite = test__suite(test->suite);
 
     current = test;
+    its_process = getpid();
     test__leaks_begin(test->options.bare);
     call(suite ? suite->options.init : NULL);
     due = SUITE_FINI_DUE;

@@ -80,6 +80,8 @@ const struct test_case *test__cases(void);              /* in the order of the f
 /* The runner calls these: the whole test; what of its clean-up is left, when that was cut short. */
 void test__run(const struct test_case *test);
 void test__clean_up(void);
+bool test__in_its_process(void); /* false in forked children */
+bool test__on_its_thread(void);  /* in other threads too */
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,92 @@
+/*
+ * pools.h - thread pools for tests, and tasks that tell where they run.
+ */
+#ifndef SOON_TESTS_POOLS_H
+#define SOON_TESTS_POOLS_H
+
+#include "gate.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+static inline soon_executor *new_pool_of(const soon_thread_pool_options *options)
+{
+    soon_executor *pool = NULL;
+
+    cr_assert_eq(soon_thread_pool_new(&pool, options), 0);
+    return pool;
+}
+/* new_pool(.workers = 2, .queue_max = 5) */
+#define new_pool(...) new_pool_of(&(soon_thread_pool_options){__VA_ARGS__})
+
+static inline void free_pool(soon_executor *pool)
+{
+    cr_assert_eq(soon_executor_free(pool), 0);
+}
+
+static inline soon_stats stats_of(soon_executor *pool)
+{
+    soon_stats stats;
+
+    soon_executor_stats(pool, &stats);
+    return stats;
+}
+
+static inline size_t workers_of(soon_executor *pool)
+{
+    return stats_of(pool).workers;
+}
+
+/* Keeps one worker busy until the gate is opened for it. */
+static inline soon_future *occupy_one(soon_executor *pool, struct gate gate)
+{
+    soon_future *f = submit_pass(pool, gate);
+
+    gate_await(gate, 1);
+    return f;
+}
+
+/* Gives it up when it is done. Returns what a wait for its result returns. */
+static inline int outcome_of(soon_future *f)
+{
+    int rc = soon_future_result(f, SOON_FOREVER, &(soon_bytes){NULL, 0});
+
+    soon_future_unref(f);
+    return rc;
+}
+
+/* A misuse that a user can commit: it ends the test by an assertion, and is harmless without asserts. */
+#ifdef NDEBUG
+#define Misuse(suite, name, ...) Test(suite, name, ##__VA_ARGS__)
+#else
+#define Misuse(suite, name, ...) Test(suite, name, .signal = SIGABRT, ##__VA_ARGS__)
+#endif
+
+SOON_TASK(nothing, soon_none, soon_none)
+{
+    return 0;
+}
+
+SOON_TASK(twice, int, int)
+{
+    *result = *arg * 2;
+    return 0;
+}
+
+SOON_TASK(which_thread, soon_none, int)
+{
+    *result = gettid();
+    return 0;
+}
+
+/* What work is like: it takes some time. */
+SOON_TASK(pause_for_us, int, soon_none)
+{
+    nanosleep(&(struct timespec){.tv_nsec = *arg * 1000L}, NULL);
+    return 0;
+}
+
+#endif
