@@ -1,10 +1,12 @@
 /*
  * call.c - the block of a submission: its making, its future's class, its end.
  *
- *     [ soon_call | argument, if small | result, if small and of fixed size ]   and `extra` beside it, if an option is set
+ *     [ soon_call | argument, if small | result, if small and of fixed size ]   and `extra` beside it, if an option
+ *     is set
  *
- * I1  One holder at a time ends a call, once: soon__call_end(). It releases what was given with it (argument, payload, the future
- *     of a then) when the task has ended or will never start, not when the last reader lets go of the future.
+ * I1  One holder at a time ends a call, once: soon__call_end(). It releases what was given with it (argument,
+ *     payload, the future of a then) when the task has ended or will never start, not when the last reader lets go
+ *     of the future.
  * I2  The executor outlives its unfinished calls; a canceller pins it under the future's LOCK before it goes there.
  */
 #include "call_internal.h"
@@ -31,8 +33,7 @@ static void destroy(soon_future *future)
 {
     soon_call *call = of_future(future);
 
-    if (call->function->free_result && !future->error && future->result &&
-        !(soon__future_word(future) & SOON__TAKEN))
+    if (call->function->free_result && !future->error && future->result && !(soon__future_word(future) & SOON__TAKEN))
         call->function->free_result((void *)future->result);
     soon__future_fini(future);
     free(call->extra);
@@ -327,8 +328,7 @@ void soon__call_cancel(soon_call *call)
 
 struct soon__error *soon__call_error(const soon_call *call, int code, const char *text)
 {
-    soon_error fields = {
-        .code = code, .function = call->function->name, .label = label(&call->promise.future)};
+    soon_error fields = {.code = code, .function = call->function->name, .label = label(&call->promise.future)};
 
     return soon__error_newf(&fields, text ? "%s" : NULL, text);
 }

@@ -1,8 +1,9 @@
 /*
  * call_internal.h - one submission: a function, its argument and its future, in one block.
  *
- * A call belongs to one holder at a time: who makes it, then the executor that took it (its queue, its worker), then who
- * ends it: soon__call_end() releases the argument and gives back the library's reference. The future in it may live on.
+ * A call belongs to one holder at a time: who makes it, then the executor that took it (its queue, its worker), then
+ * who ends it: soon__call_end() releases the argument and gives back the library's reference. The future in it may
+ * live on.
  */
 #ifndef SOON_EXECUTOR_CALL_INTERNAL_H
 #define SOON_EXECUTOR_CALL_INTERNAL_H
@@ -36,8 +37,8 @@ struct soon__items {
 
 /* What few calls need; allocated with the first option that is set. */
 struct soon__call_extra {
-    soon_submit_options options; /* label points into `text` */
-    int64_t queue_deadline;      /* SOON__NEVER: none */
+    soon_submit_options options;                     /* label points into `text` */
+    int64_t queue_deadline;                          /* SOON__NEVER: none */
     struct soon__heap_node by_priority, by_deadline; /* the pool's queue's, as is the next */
     soon_call *call;
     struct soon__delivery on_done;
@@ -68,12 +69,12 @@ struct soon_call {
     const void *arg;
     size_t arg_size;
     struct soon__call_extra *extra; /* NULL: all defaults */
-    void *space;        /* in the block, for a small result of fixed size; NULL: none */
-    _Atomic uint8_t deferred; /* enum soon__deferred */
-    bool queued;        /* under the mutex of the pool that has it */
-    bool exempt;        /* the queue's bound does not apply */
-    bool arg_on_heap;   /* malloc'ed */
-    bool arg_is_lent;   /* somebody else's: not released */
+    void *space;                    /* in the block, for a small result of fixed size; NULL: none */
+    _Atomic uint8_t deferred;       /* enum soon__deferred */
+    bool queued;                    /* under the mutex of the pool that has it */
+    bool exempt;                    /* the queue's bound does not apply */
+    bool arg_on_heap;               /* malloc'ed */
+    bool arg_is_lent;               /* somebody else's: not released */
 };
 
 static inline soon_future *soon__call_future(soon_call *call)
@@ -112,8 +113,8 @@ struct soon__local {
     soon_free_fn release;
 };
 
-/* Runs it on this thread and ends it. `local` NULL: none. `counted` (may be NULL) hears of the outcome before anybody else does,
- * so that who has seen a result finds it in the stats. */
+/* Runs it on this thread and ends it. `local` NULL: none. `counted` (may be NULL) hears of the outcome before
+ * anybody else does, so that who has seen a result finds it in the stats. */
 struct soon__run_hooks {
     void (*counted)(void *data, const struct soon__outcome *outcome);
     void *data;

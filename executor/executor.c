@@ -1,14 +1,16 @@
 /*
- * executor.c - what all executors share: checks, submitting, shutting down, freeing. What runs the tasks is behind `klass`.
+ * executor.c - what all executors share: checks, submitting, shutting down, freeing. What runs the tasks is behind
+ * `klass`.
  *
- *     open --shutdown(mode)--> closing --no then left--> klass.shutdown --its promise, no pin left--> down --free--> gone
+ *     open --shutdown(mode)--> closing --no then left--> klass.shutdown
+ *                                  --its promise resolved, no pin left--> down --free--> gone
  *
- * I1  `requested` only grows. Each mode above `begun` is given to the class once nothing that was accepted could be refused by
- *     it: thens that wait are counted, and a stronger mode than a drain cancels them first.
- * I2  A pin keeps the executor from being down while a thread is inside on behalf of a future of it. Who takes a pin has
- *     proof that the executor lives: an unfinished future's LOCK, or being inside a call.
- * I3  Once it is down, a callback of that may free it: who has told so, or has given back a pin, touches it no more. A thread
- *     with a pin runs no callback of a user's, since that could wait for the end.
+ * I1  `requested` only grows. Each mode above `begun` is given to the class once nothing that was accepted could be
+ *     refused by it: thens that wait are counted, and a stronger mode than a drain cancels them first.
+ * I2  A pin keeps the executor from being down while a thread is inside on behalf of a future of it. Who takes a pin
+ *     has proof that the executor lives: an unfinished future's LOCK, or being inside a call.
+ * I3  Once it is down, a callback of that may free it: who has told so, or has given back a pin, touches it no more.
+ *     A thread with a pin runs no callback of a user's, since that could wait for the end.
  */
 #include "executor_internal.h"
 

@@ -1,5 +1,6 @@
 /*
- * executor_internal.h - what every executor has in common, whoever wrote it: closing, thens, pins, the future of its end.
+ * executor_internal.h - what every executor has in common, whoever wrote it: closing, thens, pins, the future of its
+ * end.
  */
 #ifndef SOON_EXECUTOR_EXECUTOR_INTERNAL_H
 #define SOON_EXECUTOR_EXECUTOR_INTERNAL_H
@@ -14,8 +15,8 @@ struct soon__executor_extra {
     struct soon__error *(*reason)(void *self); /* why it is broken; a reference */
     /* A task that found the queue full has run on its submitter's thread; as soon__run_hooks.counted. */
     void (*counted_here)(void *self, const struct soon__outcome *outcome);
-    size_t (*width)(void *self);               /* how many workers it may have */
-    bool takes_items;                          /* a call may have `items` with a count above 1 */
+    size_t (*width)(void *self); /* how many workers it may have */
+    bool takes_items;            /* a call may have `items` with a count above 1 */
 };
 
 struct soon_executor {
@@ -27,7 +28,7 @@ struct soon_executor {
     _Atomic uint32_t pins;        /* who is inside between pin and unpin; and whether the class is down */
     _Atomic uint32_t closing;     /* submits are refused */
     _Atomic uint32_t terminating; /* every running task is asked to end */
-    soon_promise *down; /* the class resolves it */
+    soon_promise *down;           /* the class resolves it */
     struct soon__callback on_down;
     soon_future *down_future; /* for readers: done when that is and no pin is left. A reference */
     pthread_mutex_t mutex;
@@ -47,12 +48,13 @@ void soon__executor_destroy(soon_executor *executor);
 /* 0, -EINVAL (NULL), SOON_EFORKED. */
 int soon__executor_check(const soon_executor *executor);
 
-/* Pins: keep it from being freed. Only while something else (an unfinished future's LOCK, a call) proves that it lives. */
+/* Pins: keep it from being freed. Only while something else (an unfinished future's LOCK, a call) proves that it
+ * lives. */
 void soon__executor_pin(soon_executor *executor);
 void soon__executor_unpin(soon_executor *executor);
 
-/* Option structs that grow: copies `size` bytes of `options` (NULL: zeroes) into `ret` of `known` bytes. -EINVAL if a field that
- * this library does not know is set. */
+/* Option structs that grow: copies `size` bytes of `options` (NULL: zeroes) into `ret` of `known` bytes. -EINVAL if
+ * a field that this library does not know is set. */
 int soon__options_read(void *ret, size_t known, const void *options, size_t size);
 bool soon__function_is_valid(const soon_function *function);
 int soon__submit_options_check(const soon_submit_options *options);

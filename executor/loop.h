@@ -28,7 +28,7 @@ typedef void (*soon_loop_fn)(void *data);
 
 /**
  * Attaches a loop, with one handle, whatever the load. Attaching it again gives the same object, counted: each attach
- * wants its detach. The loop can end while no callback is outstanding.
+ * wants its detach. From its first turn on the loop can end while no callback is outstanding.
  *
  * Ownership: the caller owes a soon_loop_detach(), and `uv` lives until that has run `on_closed`.
  * Threads: loop thread only. Never blocks.

@@ -43,13 +43,13 @@ typedef struct soon_map_options {
  * and not waited for. Results that were there in time are there, the others are zeroed; nothing is written later.
  *
  * Ownership: `args` (NULL: zeroes) and `results` (NULL: not wanted) are lent until it returns. What LOCAL arguments
- * point to is taken, except with -EINVAL. What the results of a LOCAL function point to is the caller's. Threads: any
- * thread, tasks of the same executor included. Blocks; also, for longer than `timeout_ms` if need be, where the
- * executor's queue is full and submitting waits for a place without a limit. Returns: 0: all succeeded; else the code
- * of the first item in input order that failed (SOON_ERAISED, SOON_ESHUTDOWN, SOON_EBROKEN, SOON_EEXPIRED, -ENOMEM
- * ...); -ETIMEDOUT; SOON_EDEADLK: in a task, where the wait could never end; SOON_EFORKED. Then `results[i]` is zeroed
- * for every item that failed, and `errors[i]`, if not NULL, is 0 or its code. -EINVAL and an -ENOMEM before anything
- * ran: both arrays are left alone.
+ * point to is taken, except with -EINVAL. What the results of a LOCAL function point to is the caller's.
+ * Threads: any thread, tasks of the same executor included. Blocks; longer than `timeout_ms` only where the submit of
+ * an executor of the user's own does.
+ * Returns: 0: all succeeded; else the code of the first item in input order that failed (SOON_ERAISED,
+ * SOON_ESHUTDOWN, SOON_EBROKEN, SOON_EEXPIRED, -ENOMEM ...); -ETIMEDOUT; SOON_EDEADLK: in a task, where the wait
+ * could never end; SOON_EFORKED. Then `results[i]` is zeroed for every item that failed, and `errors[i]`, if not
+ * NULL, is 0 or its code. -EINVAL, SOON_EFORKED and an -ENOMEM before anything ran: both arrays are left alone.
  *
  * As map() and starmap() in Python's multiprocessing.Pool; but that is silent about other failures than the first.
  */
@@ -81,7 +81,7 @@ SOON_API SOON_MUST_USE soon_future *soon_map_async_bytes(soon_executor *executor
  * How many items a map_async has, and how many are done and have failed by now (each may be NULL). Looks at every call
  * of the map: not for a tight loop.
  *
- * Threads: any thread. Never blocks. Returns: the count; 0, and zeroes, for NULL or another kind of future.
+ * Threads: any thread. Never blocks. Returns: the count; 0, and zeroes, for another kind of future.
  */
 SOON_API size_t soon_map_count(const soon_future *map, size_t *ret_done, size_t *ret_failed);
 
@@ -122,8 +122,9 @@ typedef struct soon_imap soon_imap;
  * handed out does the same to source and flight, but all that is in flight is handed out.
  *
  * Ownership: the caller owns the imap until soon_imap_free(). Options are copied. Executor, function and `data` are
- * lent until then. Threads: any thread. Returns: 0 and sets `*ret`; -EINVAL; SOON_EFORKED; -ENOMEM; and leaves it
- * alone.
+ * lent until then.
+ * Threads: any thread.
+ * Returns: 0 and sets `*ret`; -EINVAL; SOON_EFORKED; -ENOMEM; and leaves it alone.
  *
  * As imap() and imap_unordered() in Python's multiprocessing.Pool, and Executor.map(buffersize).
  */
@@ -139,15 +140,16 @@ static inline int soon_imap_new(soon_imap **ret, soon_executor *executor, const 
 
 /**
  * Takes from the source up to `in_flight_max` (with `chunk`: whenever there is room for a whole one), then waits for
- * the next item and hands out its finished future, failed or not. `*ret_index` (may be NULL) is its place in the input.
+ * the next item and hands out its finished future, failed or not. `*ret_index` (may be NULL) is its place in the
+ * input.
  *
  * Ownership: the caller owns the reference. With `chunk` above 1 the futures of a chunk share one block of memory.
  * Threads: any thread; of several at once each gets its turn. Blocks up to `timeout_ms` (0 polls, SOON_FOREVER never
- * gives up), and as long as the source takes; where nothing is in flight and the executor's queue is full of others'
- * tasks, until there is a place. Returns: 0 and sets `*ret`; SOON_EEND: all were handed out, also ever after;
- * -ETIMEDOUT: of this call, which may be repeated, or of the whole, after which comes SOON_EEND; the source's error,
- * once, then SOON_EEND; -ENOMEM: nothing was taken from the source, may be repeated; SOON_EDEADLK: inside the source,
- * or in a task where the wait could never end; SOON_EFORKED; -EINVAL; and leaves it alone.
+ * gives up), and as long as the source takes, or a task that a full queue lets run here.
+ * Returns: 0 and sets `*ret`; SOON_EEND: all were handed out, also ever after; -ETIMEDOUT: of this call, which may be
+ * repeated, or of the whole, after which comes SOON_EEND; the source's error, once, then SOON_EEND; -ENOMEM: nothing
+ * was taken from the source, may be repeated; SOON_EDEADLK: inside the source, or in a task where the wait could
+ * never end; SOON_EFORKED; -EINVAL; and leaves it alone.
  */
 SOON_API int soon_imap_next(soon_imap *imap, int64_t timeout_ms, soon_future **ret, uint64_t *ret_index);
 

@@ -21,14 +21,15 @@ SOON_API int soon_init(int argc, char **argv);
 
 /** Every field: 0 is the default. Negative where it makes no sense: -EINVAL. */
 typedef struct soon_thread_pool_options {
-    int workers SOON__ZERO;                      /**< 0: one per CPU this process may use */
-    const char *name SOON__ZERO;                 /**< copied; NULL: "soon-1" and so on. Workers are called name_n */
-    const soon_function *initializer SOON__ZERO; /**< run once per worker before its first task; its failure breaks the pool */
-    const void *initializer_arg SOON__ZERO;      /**< copied; NULL: zeroes */
-    size_t queue_max SOON__ZERO;                 /**< tasks that wait for a worker; 0: unbounded */
-    soon_full when_full SOON__ZERO;              /**< RUN_HERE with an initializer: -EINVAL (a stranger's thread has no local) */
-    int64_t idle_timeout_ms SOON__ZERO;          /**< a worker without work for so long ends; 0: never */
-    size_t stack_size SOON__ZERO;                /**< bytes; 0: the system's */
+    int workers SOON__ZERO;      /**< 0: one per CPU this process may use */
+    const char *name SOON__ZERO; /**< copied; NULL: "soon-1" and so on. Workers are called name_n */
+    const soon_function *initializer
+        SOON__ZERO; /**< run once per worker before its first task; its failure breaks the pool */
+    const void *initializer_arg SOON__ZERO; /**< copied; NULL: zeroes */
+    size_t queue_max SOON__ZERO;            /**< tasks that wait for a worker; 0: unbounded */
+    soon_full when_full SOON__ZERO;     /**< RUN_HERE with an initializer: -EINVAL (a stranger's thread has no local) */
+    int64_t idle_timeout_ms SOON__ZERO; /**< a worker without work for so long ends; 0: never */
+    size_t stack_size SOON__ZERO;       /**< bytes; 0: the system's */
 } soon_thread_pool_options;
 
 /**
@@ -82,8 +83,8 @@ SOON_API int soon_executor_boot(soon_executor *executor, int64_t timeout_ms);
 SOON_API int soon_executor_shutdown(soon_executor *executor, soon_shutdown mode, int64_t timeout_ms);
 
 /**
- * A future that finishes when every worker is gone, and no other thread is busy in the executor. Does not begin a shutdown, and
- * cannot be cancelled.
+ * A future that finishes when every worker is gone, and no other thread is busy in the executor. Does not begin a
+ * shutdown, and cannot be cancelled.
  *
  * Ownership: the caller owns one reference; it outlives the executor. Threads: any thread. Never blocks.
  * Returns: never NULL; a future that is done with -EINVAL for NULL, SOON_EFORKED.

@@ -1,8 +1,9 @@
 /*
  * submit.c - from a submit to a call in the hands of an executor, or to a future that says why not.
  *
- * Where does a submitted argument go? Checked here, copied into a call (call.c), handed to the class of the executor, for the
- * thread pool its queue (threads/queue.c), taken from there by a worker (threads/worker.c), which runs it (run.c).
+ * Where does a submitted argument go? Checked here, copied into a call (call.c), handed to the class of the
+ * executor, for the thread pool its queue (threads/queue.c), taken from there by a worker (threads/worker.c), which
+ * runs it (run.c).
  */
 #include "submit.h"
 
@@ -153,19 +154,17 @@ static soon_future *submit_always(struct request *request)
 soon_future *soon_submit_bytes_sized(soon_executor *executor, const soon_function *function, const void *data,
                                      size_t size, const soon_submit_options *options, size_t options_size)
 {
-    struct request request = {
-        .params = {.executor = executor, .function = function, .data = data, .size = size}};
+    struct request request = {.params = {.executor = executor, .function = function, .data = data, .size = size}};
     int rc = read_request(&request, options, options_size);
 
     return rc < 0 ? refuse(&request, rc) : submit_always(&request);
 }
 
 int soon_try_submit_bytes_sized(soon_future **ret, soon_executor *executor, const soon_function *function,
-                                const void *data, size_t size, const soon_submit_options *options,
-                                size_t options_size)
+                                const void *data, size_t size, const soon_submit_options *options, size_t options_size)
 {
-    struct request request = {
-        .params = {.executor = executor, .function = function, .data = data, .size = size}, .try = true};
+    struct request request = {.params = {.executor = executor, .function = function, .data = data, .size = size},
+                              .try = true};
     soon_future *future;
     soon_call *call;
     int rc = ret ? read_request(&request, options, options_size) : -EINVAL;

@@ -22,11 +22,12 @@ typedef enum soon_full {
 
 /** Every field: 0 is the default. Negative where it makes no sense: -EINVAL. */
 typedef struct soon_submit_options {
-    const char *label SOON__ZERO;       /**< copied; soon_future_label() */
-    void *data SOON__ZERO;              /**< soon_future_data() */
-    int priority SOON__ZERO;            /**< higher first, 0 normal */
-    int retries SOON__ZERO;             /**< after a worker's death; threads do not die */
-    int64_t time_limit_ms SOON__ZERO;   /**< from its start; 0: none. A thread is only told: soon_task_cancel_requested() */
+    const char *label SOON__ZERO; /**< copied; soon_future_label() */
+    void *data SOON__ZERO;        /**< soon_future_data() */
+    int priority SOON__ZERO;      /**< higher first, 0 normal */
+    int retries SOON__ZERO;       /**< after a worker's death; threads do not die */
+    int64_t time_limit_ms
+        SOON__ZERO; /**< from its start; 0: none. A thread is only told: soon_task_cancel_requested() */
     int64_t queue_limit_ms SOON__ZERO;  /**< from now until its start, else SOON_EEXPIRED; 0: none */
     soon_full when_full SOON__ZERO;     /**< what to do when the queue is full */
     soon_buffer *payload SOON__ZERO;    /**< submit takes it, always; a try_submit that refuses takes nothing */

@@ -12,7 +12,7 @@ struct soon_task {
     soon_call *call; /* NULL: an initializer */
     const void *arg;
     size_t arg_size;
-    void *space; /* for a result of fixed size */
+    void *space;               /* for a result of fixed size */
     struct soon__local *local; /* NULL: none here */
     int64_t deadline;
     struct soon__outcome outcome; /* so far */

@@ -5,10 +5,10 @@
  *        |
  *        +------cancel, or a shutdown that does not drain--> GIVEN_UP
  *
- * I1  Who moves it from WAITING (a compare-exchange) unlinks it from the executor's list, ends or submits the call, and ends its
- *     turn.
- * I2  From soon_then() to the end of its turn it pins the executor and counts in `deferred_count`; so the executor may be
- *     touched by who has won (I1), and by nobody else: the loser may come when it is gone.
+ * I1  Who moves it from WAITING (a compare-exchange) unlinks it from the executor's list, ends or submits the call,
+ *     and ends its turn.
+ * I2  From soon_then() to the end of its turn it pins the executor and counts in `deferred_count`; so the executor
+ *     may be touched by who has won (I1), and by nobody else: the loser may come when it is gone.
  * I3  The continuation's node lies in the call and holds a reference of it until it has run.
  */
 #include "executor_internal.h"
@@ -180,10 +180,8 @@ soon_future *soon_then(soon_future *first, soon_executor *executor, const soon_f
     call->exempt = true;
     call->extra->first = soon__future_ref(first);
     /* An executor of the user's own has user code in its submit: that is no internal continuation then. */
-    call->extra->on_first =
-        (struct soon__callback){.kind = executor->extra ? SOON__CALLBACK_INTERNAL : SOON__CALLBACK_USER,
-                                .fn = first_done,
-                                .data = call};
+    call->extra->on_first = (struct soon__callback){
+        .kind = executor->extra ? SOON__CALLBACK_INTERNAL : SOON__CALLBACK_USER, .fn = first_done, .data = call};
     if (enter(executor, call))
         start(call, first);
     else

@@ -3,12 +3,12 @@
  *
  *     add --> waiting (a waiter with the future) --notify--> ready (a list, in the order of completion) --next--> given
  *
- * I1  A node is in `members` from add until it is given, and holds a reference of its future all that time; next() passes that on, so the
- *     set keeps nothing of what it has given.
- * I2  Order of locks: a future's LOCK, then the set's mutex (notify runs under the former). So no future's LOCK is taken
- *     under the mutex.
- * I3  notify touches nothing of the set after it has left the mutex, and nothing of the node once that is in `ready`: the
- *     iterating thread may free both then.
+ * I1  A node is in `members` from add until it is given, and holds a reference of its future all that time; next()
+ *     passes that on, so the set keeps nothing of what it has given.
+ * I2  Order of locks: a future's LOCK, then the set's mutex (notify runs under the former). So no future's LOCK is
+ *     taken under the mutex.
+ * I3  notify touches nothing of the set after it has left the mutex, and nothing of the node once that is in
+ *     `ready`: the iterating thread may free both then.
  */
 #include "future_internal.h"
 #include "set_internal.h"
@@ -247,7 +247,8 @@ void soon_as_completed_free(soon_as_completed *set)
 
     if (!set)
         return;
-    /* Each future's LOCK once, outside the mutex (I2): after that no notify can come, so what is left is this thread's. */
+    /* Each future's LOCK once, outside the mutex (I2): after that no notify can come, so what is left is this
+     * thread's. */
     for (size_t i = 0; i < set->locked.members.size; i++) {
         node = set->locked.members.slots[i].value;
         if (node)

@@ -1,15 +1,15 @@
 /*
  * callback.c - the callbacks of a future: registering, running in order, removing.
  *
- * They form a ring whose last node is future->callbacks: internal ones, then users' in order of registration, then those that
- * were delivered to a loop and have not run there.
+ * They form a ring whose last node is future->callbacks: internal ones, then users' in order of registration, then
+ * those that were delivered to a loop and have not run there.
  *
  *     registered --complete--> taken off and run                    (internal, user)
  *         |      --complete--> delivered --claimed by its loop--> run     (posted)
  *         +--------------------------+--removed--> gone
  *
- * Running is iterative. A thread that completes a future drains the internal continuations of it, and of what those complete,
- * then the users' callbacks of all these. What is completed inside a callback waits until that has returned.
+ * Running is iterative. A thread that completes a future drains the internal continuations of it, and of what those
+ * complete, then the users' callbacks of all these. What is completed inside a callback waits until that has returned.
  */
 #include "future_internal.h"
 
@@ -34,9 +34,8 @@ static void push_last_locked(soon_future *future, struct soon__callback *callbac
 }
 
 /* The node before the one that matches, NULL if none does. */
-static struct soon__callback *find_locked(soon_future *future,
-                                          bool (*matches)(const struct soon__callback *, const void *),
-                                          const void *what)
+static struct soon__callback *
+find_locked(soon_future *future, bool (*matches)(const struct soon__callback *, const void *), const void *what)
 {
     struct soon__callback *last = future->callbacks, *before = last;
 
@@ -150,7 +149,8 @@ static void run_callback(soon_future *future, struct soon__callback *callback)
     self->frames = frame.below;
 }
 
-/* Internals of all that this thread completes meanwhile, one after the other: a chain of a million thens needs no stack. */
+/* Internals of all that this thread completes meanwhile, one after the other: a chain of a million thens needs no
+ * stack. */
 static void drain_internals(struct soon__thread *self)
 {
     struct soon__callback *callback;
@@ -260,8 +260,8 @@ int soon_future_add_done_callback(soon_future *future, soon_done_fn fn, void *da
     callback = malloc(sizeof *callback);
     if (!callback)
         return -ENOMEM;
-    *callback = (struct soon__callback){
-        .kind = SOON__CALLBACK_USER, .fn = fn, .data = data, .release = release_allocated};
+    *callback =
+        (struct soon__callback){.kind = SOON__CALLBACK_USER, .fn = fn, .data = data, .release = release_allocated};
     rc = soon__future_add_callback(future, callback);
     if (rc == 0)
         run_callback(future, callback);

@@ -1,8 +1,9 @@
 /*
  * error.c - the table of codes, errors as futures own them, and the hook for errors that nobody looked at.
  *
- * An error is written once, when it is made, and only counted afterwards: a failure that is passed on (then, gather, any, a
- * broken pool) shares it. Those that must exist when memory has run out, or where none may be asked for, are static.
+ * An error is written once, when it is made, and only counted afterwards: a failure that is passed on (then, gather,
+ * any, a broken pool) shares it. Those that must exist when memory has run out, or where none may be asked for, are
+ * static.
  */
 #include "error_internal.h"
 
@@ -24,7 +25,7 @@ static const struct {
 /* A static error per code of ours, in the order of the table, then those with numbers of errno. */
 #define STATIC_ERROR(number, started_value, text)                                                                      \
     {                                                                                                                  \
-        .public = {.code = (number), .started = (started_value), .message = (text), .function = "", .label = ""}       \
+        .public = {.code = (number), .started = (started_value), .message = (text), .function = "", .label = "" }      \
     }
 static struct soon__error statics[] = {
 #define ROW(number, name, text) STATIC_ERROR(number, false, text),

@@ -34,8 +34,8 @@ struct soon__error *soon__error_ref(struct soon__error *error); /* NULL allowed 
 void soon__error_unref(struct soon__error *error);
 
 /*
- * A new error: never NULL, the static one for no memory at worst. message NULL: the text of the code. function and label
- * may be NULL. Line breaks in the message become spaces.
+ * A new error: never NULL, the static one for no memory at worst. message NULL: the text of the code. function and
+ * label may be NULL. Line breaks in the message become spaces.
  */
 struct soon__error *soon__error_new(const soon_error *fields, const char *format, va_list args);
 struct soon__error *soon__error_newf(const soon_error *fields, const char *format, ...) SOON_PRINTF(2, 3);

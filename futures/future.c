@@ -8,17 +8,18 @@
  *
  * COMPLETING comes in two kinds, so that readers go on seeing what was before it.
  *
- * I1  State moves only along these arrows, by compare-exchange on one word: of a worker, a canceller, an expired limit and a
- *     shutdown one alone wins `claim`.
+ * I1  State moves only along these arrows, by compare-exchange on one word: of a worker, a canceller, an expired
+ *     limit and a shutdown one alone wins `claim`.
  * I2  The outcome is written by who won `claim`, before `publish`; it is read only after an acquire load saw a final
  *     state. So it needs no lock and never changes afterwards.
- * I3  LOCK, a bit of the word, guards the lists of waiters and callbacks. Publishing while there is, or was, one takes LOCK:
- *     whoever registered under LOCK before sees its notification, whoever comes later sees the final state.
+ * I3  LOCK, a bit of the word, guards the lists of waiters and callbacks. Publishing while there is, or was, one
+ *     takes LOCK: whoever registered under LOCK before sees its notification, whoever comes later sees the final state.
  * I4  Waiters are notified under LOCK, so that one who gives up need only take LOCK once to be forgotten. No user code
  *     runs under it.
- * I5  Publishing allocates nothing. Callbacks are taken off one at a time, so that a remove is exact until the last moment.
- * I6  A thread that sleeps on the word has set PARKED in the value it sleeps on; who stores the final state clears it and
- *     wakes.
+ * I5  Publishing allocates nothing. Callbacks are taken off one at a time, so that a remove is exact until the last
+ *     moment.
+ * I6  A thread that sleeps on the word has set PARKED in the value it sleeps on; who stores the final state clears
+ *     it and wakes.
  */
 #include "future_internal.h"
 
@@ -58,8 +59,8 @@ void soon__future_fini(soon_future *future)
 }
 
 /*
- * References. Readers' and the library's own are counted apart in one word, so that a reader's unref too many is told while
- * the library still holds the block.
+ * References. Readers' and the library's own are counted apart in one word, so that a reader's unref too many is
+ * told while the library still holds the block.
  */
 
 void soon__future_destroy(soon_future *future)
@@ -141,8 +142,8 @@ void soon__future_lock(soon_future *future)
             continue;
         }
         if (!(word & SOON__LOCK_WANTED) &&
-            !atomic_compare_exchange_weak_explicit(&future->word, &word, word | SOON__LOCK_WANTED,
-                                                   memory_order_relaxed, memory_order_relaxed))
+            !atomic_compare_exchange_weak_explicit(&future->word, &word, word | SOON__LOCK_WANTED, memory_order_relaxed,
+                                                   memory_order_relaxed))
             continue;
         soon__park(&future->word, word | SOON__LOCK_WANTED, SOON__NEVER);
         word = atomic_load_explicit(&future->word, memory_order_relaxed);
@@ -151,8 +152,8 @@ void soon__future_lock(soon_future *future)
 
 void soon__future_unlock(soon_future *future)
 {
-    uint32_t word = atomic_fetch_and_explicit(&future->word, ~(uint32_t)(SOON__LOCK | SOON__LOCK_WANTED),
-                                              memory_order_release);
+    uint32_t word =
+        atomic_fetch_and_explicit(&future->word, ~(uint32_t)(SOON__LOCK | SOON__LOCK_WANTED), memory_order_release);
 
     if (word & SOON__LOCK_WANTED)
         soon__unpark_all(&future->word);
@@ -198,10 +199,10 @@ static bool move(soon_future *future, uint32_t from, uint32_t to, uint32_t or_fr
             next = (word & ~(uint32_t)SOON__STATE) | or_to;
         else
             return false;
-        /* Acquire and release order nothing here (I2 starts at publish), but make start() and claim() points that agree with
-         * what their callers did before. */
-    } while (!atomic_compare_exchange_weak_explicit(&future->word, &word, next, memory_order_acq_rel,
-                                                    memory_order_relaxed));
+        /* Acquire and release order nothing here (I2 starts at publish), but make start() and claim() points that
+         * agree with what their callers did before. */
+    } while (
+        !atomic_compare_exchange_weak_explicit(&future->word, &word, next, memory_order_acq_rel, memory_order_relaxed));
     return true;
 }
 
@@ -213,6 +214,12 @@ bool soon__future_start(soon_future *future)
 bool soon__future_claim(soon_future *future)
 {
     return move(future, SOON__PENDING, SOON__COMPLETING_PENDING, SOON__RUNNING, SOON__COMPLETING_RUNNING);
+}
+
+/* The same for a future that has not begun. */
+static bool claim_pending(soon_future *future)
+{
+    return move(future, SOON__PENDING, SOON__COMPLETING_PENDING, SOON__PENDING, SOON__COMPLETING_PENDING);
 }
 
 /* Stores the final state; returns what the word was. */
@@ -372,8 +379,7 @@ static void cancel_members(soon_future *future, bool callbacks, struct more *mor
 {
     struct soon__members *members = future->class->members(future);
 
-    *members = (struct soon__members){
-        .outer = more->group, .group = soon__future_ref(future), .callbacks = callbacks};
+    *members = (struct soon__members){.outer = more->group, .group = soon__future_ref(future), .callbacks = callbacks};
     more->group = members;
 }
 
@@ -414,7 +420,8 @@ static bool cancel_one(soon_future *future, struct more *more)
     soon__future_unlock(future);
 
     taken = pending && class->take_back && class->take_back(future, owner);
-    won = (taken || (pending && !class->take_back)) && soon__future_claim(future);
+    /* Without an owner to ask it is the word that tells whether it has begun meanwhile. */
+    won = taken ? soon__future_claim(future) : pending && !class->take_back && claim_pending(future);
     if (won) {
         future->error = &soon__error_cancelled;
         callbacks = soon__future_publish_quietly(future, SOON__CANCELLED);

@@ -26,10 +26,10 @@ enum {
     SOON__PARKED = 32u,      /* a thread sleeps for the end */
     SOON__LISTS = 64u,       /* there is, or was, a waiter or a callback: completing takes the lock */
     SOON__CANCEL_REQUESTED = 128u,
-    SOON__LOOKED = 256u,     /* somebody has seen the error */
-    SOON__TAKEN = 512u,      /* soon_future_take gave away what the result points to */
+    SOON__LOOKED = 256u,          /* somebody has seen the error */
+    SOON__TAKEN = 512u,           /* soon_future_take gave away what the result points to */
     SOON__RESULT_ON_HEAP = 2048u, /* the result's bytes are malloc'ed and go with the future */
-    SOON__SUNK = 1024u,      /* its callbacks were handed to the library's callback thread */
+    SOON__SUNK = 1024u,           /* its callbacks were handed to the library's callback thread */
 };
 
 /* A group whose members are being cancelled. */
@@ -41,23 +41,24 @@ struct soon__members {
 };
 
 struct soon__class {
-    void (*destroy)(soon_future *future); /* frees the block; the base's part is released by soon__future_fini() in it */
+    /* Frees the block; the base's part is released by soon__future_fini() in it. */
+    void (*destroy)(soon_future *future);
 
-    /* Any of these may be NULL. Those of a cancel and a kill run between pin and unpin: pin is called under LOCK while the
-     * future is unfinished, so the owner still lives then, and keeps living until unpin. */
+    /* Any of these may be NULL. Those of a cancel and a kill run between pin and unpin: pin is called under LOCK
+     * while the future is unfinished, so the owner still lives then, and keeps living until unpin. */
     void *(*pin)(soon_future *future);
     void (*unpin)(void *owner);
-    /* True: the owner has given the task up, it will not start. The caller then completes it as CANCELLED. NULL: a pending one
-     * may always be cancelled. */
+    /* True: the owner has given the task up, it will not start. The caller then completes it as CANCELLED. NULL: a
+     * pending one may always be cancelled. */
     bool (*take_back)(soon_future *future, void *owner);
-    /* A reader has cancelled it: `taken`: take_back gave it up (or there is none and it was pending), its state is final; else
-     * its request is raised. Before unpin and callbacks. */
+    /* A reader has cancelled it: `taken`: take_back gave it up (or there is none and it was pending), its state is
+     * final; else its request is raised. Before unpin and callbacks. */
     void (*cancelled)(soon_future *future, void *owner, bool taken);
-    /* Another one that is to be cancelled because this was, taken back, or NULL; a reference. Not recursive, unlike `cancelled`:
-     * for chains without end. */
+    /* Another one that is to be cancelled because this was, taken back, or NULL; a reference. Not recursive, unlike
+     * `cancelled`: for chains without end. */
     soon_future *(*also_cancel)(soon_future *future);
-    /* A group: its members are cancelled with it, before its callbacks run. `members` is a place in it to note how far that is;
-     * `member` a reference of one, NULL: there are no more. Not recursive either. */
+    /* A group: its members are cancelled with it, before its callbacks run. `members` is a place in it to note how
+     * far that is; `member` a reference of one, NULL: there are no more. Not recursive either. */
     struct soon__members *(*members)(soon_future *future);
     soon_future *(*member)(soon_future *future, size_t index);
     /* What take_back gave up is over: after unpin and callbacks. */
@@ -65,11 +66,11 @@ struct soon__class {
     int (*kill)(soon_future *future, void *owner); /* in any unfinished state; NULL: -ENOTSUP */
     /* A thread is about to park for it: 1: something ran here, look again; 0: park. */
     int (*help)(soon_future *future);
-    /* The future that must finish before this one can, or NULL: to tell waits that could never end. Called under LOCK while it
-     * is unfinished. */
+    /* The future that must finish before this one can, or NULL: to tell waits that could never end. Called under
+     * LOCK while it is unfinished. */
     soon_future *(*source)(const soon_future *future);
-    /* The future whose outcome this one shows, or NULL: asked for progress, running, label, data, function, and marked when the
-     * result is taken. This one keeps a reference of it. */
+    /* The future whose outcome this one shows, or NULL: asked for progress, running, label, data, function, and
+     * marked when the result is taken. This one keeps a reference of it. */
     soon_future *(*lender)(const soon_future *future);
     soon_progress (*progress)(const soon_future *future); /* NULL: the lender's, else the field's */
     const char *(*label)(const soon_future *future);
@@ -78,8 +79,8 @@ struct soon__class {
     bool immortal;                                      /* counts no references */
 };
 
-/* A one-shot note that a waiter leaves with a future. Embedded in the waiter; notified under LOCK: must not take another
- * future's lock, complete anything or run user code. */
+/* A one-shot note that a waiter leaves with a future. Embedded in the waiter; notified under LOCK: must not take
+ * another future's lock, complete anything or run user code. */
 struct soon__waiter {
     struct soon__waiter *next, **link; /* link NULL: not registered */
     void (*notify)(struct soon__waiter *waiter, soon_future *future);
@@ -97,12 +98,13 @@ struct soon__callback {
     bool delivered; /* POSTED: with its loop now; soon__callback_claim() decides who runs or drops it */
     soon_done_fn fn;
     void *data;
-    /* USER and INTERNAL: called with the node after it was taken off and before fn runs, to free it; NULL: embedded, nothing to
-     * do. */
+    /* USER and INTERNAL: called with the node after it was taken off and before fn runs, to free it; NULL: embedded,
+     * nothing to do. */
     void (*release)(struct soon__callback *callback);
     /* POSTED: takes the node to its loop; the future has one reference more, which goes with it. */
     void (*deliver)(struct soon__callback *callback, soon_future *future);
-    /* POSTED: a remove has taken it back before it was delivered. Runs outside LOCK. After that there is only the claim. */
+    /* POSTED: a remove has taken it back before it was delivered. Runs outside LOCK. After that there is only the
+     * claim. */
     void (*removed)(struct soon__callback *callback, soon_future *future);
 };
 
@@ -115,7 +117,8 @@ struct soon_future {
         struct soon__waiter *waiters; /* under LOCK, until final */
         soon_future *link;            /* afterwards: in a list of struct soon__thread */
     };
-    /* Under LOCK: the last of a ring. Internal ones first; then users' in order of registration; those delivered last. */
+    /* Under LOCK: the last of a ring. Internal ones first; then users' in order of registration; those delivered
+     * last. */
     struct soon__callback *callbacks;
     /* The outcome: written by who won COMPLETING, read after a final state. */
     struct soon__error *error; /* NULL: succeeded */
@@ -127,7 +130,7 @@ struct soon_future {
 
 /* One reader's reference and `library` of the library's own. */
 void soon__future_init(soon_future *future, const struct soon__class *class, uint32_t readers, uint32_t library);
-void soon__future_fini(soon_future *future); /* in destroy: outcome, unhandled-error hook */
+void soon__future_fini(soon_future *future);        /* in destroy: outcome, unhandled-error hook */
 soon_future *soon__future_ref(soon_future *future); /* a reference of the library's own */
 void soon__future_unref(soon_future *future);
 void soon__future_destroy(soon_future *future); /* has no references left */
@@ -168,7 +171,8 @@ static inline soon_future *soon__future_list_pop(struct soon__future_list *list)
     return future;
 }
 
-/* LOCK, for the files of the future itself. No user code under it; a pool's mutex may be taken under it, not the other way. */
+/* LOCK, for the files of the future itself. No user code under it; a pool's mutex may be taken under it, not the
+ * other way. */
 void soon__future_lock(soon_future *future);
 void soon__future_unlock(soon_future *future);
 bool soon__future_lock_unfinished(soon_future *future); /* false, and not locked: it is final, or foreign */
@@ -177,16 +181,17 @@ void soon__callbacks_order_locked(soon_future *future); /* internal continuation
 
 bool soon__future_start(soon_future *future); /* PENDING -> RUNNING; false: it is over already */
 
-/* The right to write the outcome. False: somebody else has, or had, it. The winner fills error, or result, result_size and
- * payload, then publishes. */
+/* The right to write the outcome. False: somebody else has, or had, it. The winner fills error, or result,
+ * result_size and payload, then publishes. */
 bool soon__future_claim(soon_future *future);
-/* Its word when nobody is between claim and publish: who has lost waits for that, so that what it says can be seen. Short,
- * since no user code runs in between. */
+/* Its word when nobody is between claim and publish: who has lost waits for that, so that what it says can be seen.
+ * Short, since no user code runs in between. */
 uint32_t soon__future_settled(soon_future *future);
-/* Stores the final state, wakes waiters, runs callbacks. `state` is SOON__FINISHED or SOON__CANCELLED. The caller holds a
- * reference. Allocates nothing. */
+/* Stores the final state, wakes waiters, runs callbacks. `state` is SOON__FINISHED or SOON__CANCELLED. The caller
+ * holds a reference. Allocates nothing. */
 void soon__future_publish(soon_future *future, uint32_t state);
-void soon__future_publish_bytes(soon_future *future, void *data, size_t size, bool on_heap); /* FINISHED with this result */
+void soon__future_publish_bytes(soon_future *future, void *data, size_t size,
+                                bool on_heap); /* FINISHED with this result */
 
 /* The same in two halves: all but the callbacks; true: then soon__future_run_callbacks(), which has a reference. */
 bool soon__future_publish_quietly(soon_future *future, uint32_t state);
@@ -214,7 +219,8 @@ int soon__future_add_callback(soon_future *future, struct soon__callback *callba
 /* Loop thread, before running a delivered callback: false if it was removed meanwhile. Takes it off the future. */
 bool soon__callback_claim(struct soon__callback *callback, soon_future *future);
 
-/* Blocks until it is done or `deadline`, helping as the thread's worker can. 0, -ETIMEDOUT, SOON_EDEADLK, SOON_EFORKED. */
+/* Blocks until it is done or `deadline`, helping as the thread's worker can. 0, -ETIMEDOUT, SOON_EDEADLK,
+ * SOON_EFORKED. */
 int soon__future_await(soon_future *future, int64_t deadline);
 
 void soon__future_set_progress(soon_future *future, uint64_t done, uint64_t total);

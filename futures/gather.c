@@ -1,9 +1,9 @@
 /*
  * gather.c - one future for many: soon_gather() waits for all of them, soon_any() for the first that succeeds.
  *
- * One object for both. It leaves an internal continuation with each member; the last of them (or, for any, the first success)
- * completes it. The object is held by its readers and by every continuation that has not run; it holds its members to its
- * own end, since it lends their errors and results.
+ * One object for both. It leaves an internal continuation with each member; the last of them (or, for any, the first
+ * success) completes it. The object is held by its readers and by every continuation that has not run; it holds its
+ * members to its own end, since it lends their errors and results.
  */
 #include "future_internal.h"
 #include "wait.h"
@@ -133,8 +133,7 @@ static soon_future *group_new(soon_future *const *futures, size_t count, bool an
         struct member *member = &group->members[i];
 
         member->future = soon__future_ref(futures[i]);
-        member->callback =
-            (struct soon__callback){.kind = SOON__CALLBACK_INTERNAL, .fn = member_done, .data = group};
+        member->callback = (struct soon__callback){.kind = SOON__CALLBACK_INTERNAL, .fn = member_done, .data = group};
     }
     return &group->future;
 }

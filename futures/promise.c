@@ -1,8 +1,8 @@
 /*
  * promise.c - futures that their maker resolves.
  *
- * The maker's reference is one of the library's own. Hooks run between pin and unpin; freeing the promise waits until no
- * other thread is inside one, so that what their `data` points to may go right after it.
+ * The maker's reference is one of the library's own. Hooks run between pin and unpin; freeing the promise waits
+ * until no other thread is inside one, so that what their `data` points to may go right after it.
  */
 #include "promise_internal.h"
 
@@ -220,8 +220,8 @@ int soon_promise_set_cancelled(soon_promise *promise)
 {
     if (!promise)
         return -EINVAL;
-    return soon__future_finish_cancelled(&promise->future, has_started(promise) ? &soon__error_cancelled_running
-                                                                                : &soon__error_cancelled)
+    return soon__future_finish_cancelled(&promise->future,
+                                         has_started(promise) ? &soon__error_cancelled_running : &soon__error_cancelled)
                ? 0
                : too_late(promise);
 }

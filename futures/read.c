@@ -31,9 +31,8 @@ static void park_on(soon_future *future, int64_t deadline)
     if (soon__word_final(word))
         return;
     /* I6. Relaxed: the futex call compares the word again. */
-    if (!(word & SOON__PARKED) &&
-        !atomic_compare_exchange_strong_explicit(&future->word, &word, word | SOON__PARKED, memory_order_relaxed,
-                                                 memory_order_relaxed))
+    if (!(word & SOON__PARKED) && !atomic_compare_exchange_strong_explicit(&future->word, &word, word | SOON__PARKED,
+                                                                           memory_order_relaxed, memory_order_relaxed))
         return;
     soon__park(&future->word, word | SOON__PARKED, deadline);
 }

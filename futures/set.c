@@ -1,5 +1,6 @@
 /*
- * set.c - open addressing with linear probing, at most half full; removal moves later entries up, so there are no tombstones.
+ * set.c - open addressing with linear probing, at most half full; removal moves later entries up, so there are no
+ * tombstones.
  */
 #include "set_internal.h"
 

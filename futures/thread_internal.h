@@ -1,6 +1,6 @@
 /*
- * thread_internal.h - what the library knows about the calling thread: the tasks and callbacks on its stack, the callbacks
- * that wait for their turn on it, and what to do before it parks.
+ * thread_internal.h - what the library knows about the calling thread: the tasks and callbacks on its stack, the
+ * callbacks that wait for their turn on it, and what to do before it parks.
  *
  * One record per thread, touched by its own thread only.
  */
@@ -23,8 +23,8 @@ struct soon__future_list {
 
 /* What an executor's worker thread does when it must wait. All run on that thread. */
 struct soon__parking {
-    /* Something to do instead of parking until `awaited` is done (NULL: something else than one future)? 1: did some, look
-     * again; 0: nothing, park (then `parked` follows); SOON_EDEADLK: parking could never end. */
+    /* Something to do instead of parking until `awaited` is done (NULL: something else than one future)? 1: did
+     * some, look again; 0: nothing, park (then `parked` follows); SOON_EDEADLK: parking could never end. */
     int (*help)(void *worker, soon_future *awaited);
     void (*unparked)(void *worker); /* after each help() that returned 0 */
 };
@@ -40,8 +40,8 @@ struct soon__thread {
     struct soon__future_list doomed;    /* without references, while another is being destroyed further down */
     struct soon__future_list internals; /* done futures whose internal continuations wait */
     struct soon__future_list callbacks; /* done futures whose user callbacks wait; each holds a reference */
-    /* Not NULL: no user code on this thread. Takes a done future, with a reference, whose user callbacks are to run, or one
-     * without references, which is to be destroyed: soon__future_settle() on the thread it goes to. */
+    /* Not NULL: no user code on this thread. Takes a done future, with a reference, whose user callbacks are to run,
+     * or one without references, which is to be destroyed: soon__future_settle() on the thread it goes to. */
     void (*sink)(soon_future *future);
 };
 

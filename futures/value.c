@@ -2,7 +2,8 @@
  * value.c - buffers: counted blocks of bytes, from three sources.
  *
  *     HEAP      soon_buffer_new, small: aligned heap memory
- *     MAPPABLE  soon_buffer_new, from a MiB on: pages behind a descriptor, which another process can map. Small ones would
+ *     MAPPABLE  soon_buffer_new, from a MiB on: pages behind a descriptor, which another process can map. Small ones
+ *     would
  *               use up the descriptors. Where the system gives no more of them, HEAP serves.
  *     WRAPPED   soon_buffer_wrap: the caller's memory and the caller's release function
  */

@@ -1,9 +1,9 @@
 /*
  * wait.c - soon_wait().
  *
- * ALL_COMPLETED waits for one future after the other, the last first: queues are mostly served in order, so that most of the
- * others are done by then; and inside a worker each may be run here. The other modes leave a waiter with each unfinished
- * future, which all point to one word that the thread sleeps on.
+ * ALL_COMPLETED waits for one future after the other, the last first: queues are mostly served in order, so that
+ * most of the others are done by then; and inside a worker each may be run here. The other modes leave a waiter with
+ * each unfinished future, which all point to one word that the thread sleeps on.
  */
 #include "wait.h"
 

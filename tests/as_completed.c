@@ -6,7 +6,13 @@
 
 TestSuite(as_completed, .init = close_gate);
 
-SOON_TASK(multiply, struct { int x; int y; }, int)
+SOON_TASK(
+    multiply,
+    struct {
+        int x;
+        int y;
+    },
+    int)
 {
     *result = arg->x * arg->y;
     return 0;

@@ -292,7 +292,7 @@ Test(deadlock, a_callback_may_wait_for_its_own_future)
 static void wait_for_data(soon_future *future, void *data)
 {
     (void)future;
-    cr_assert_eq(soon_future_wait(*(soon_future *_Atomic *)data, SOON_FOREVER), 0);
+    cr_assert_eq(soon_future_wait(*(soon_future * _Atomic *)data, SOON_FOREVER), 0);
 }
 
 SOON_TASK(at_the_gate, int, int)

@@ -141,7 +141,7 @@ Test(error, of_a_task_by_what_it_returned)
         {{SOON_ERAISED, -EDOM}, SOON_ERAISED, -EDOM, "because of -33"},
         {{-EIO, 0}, SOON_ERAISED, -EIO, NULL},
         {{5, 0}, SOON_ERAISED, 5, NULL},
-        {{-EIO, EDOM}, SOON_ERAISED, -EIO, NULL}, /* what it returns counts */
+        {{-EIO, EDOM}, SOON_ERAISED, -EIO, NULL},          /* what it returns counts */
         {{-ECANCELED, 0}, SOON_ERAISED, -ECANCELED, NULL}, /* nobody had asked */
         {{0, EDOM}, 0, 0, "success"},
     };

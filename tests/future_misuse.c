@@ -29,7 +29,8 @@ Test(null, is_no_place_for_what_is_taken)
 {
     struct halves both = successful();
 
-    cr_assert_eq(soon_future_take(both.future, NULL, sizeof(int)), -EINVAL); /* the reference is given up all the same */
+    cr_assert_eq(soon_future_take(both.future, NULL, sizeof(int)),
+                 -EINVAL); /* the reference is given up all the same */
 
     soon_promise_free(both.promise);
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The layers: demos and tests -> executor -> futures -> libc. Nothing points back, and private headers stay inside.
+# The layers: demos and tests -> executor -> futures -> libc. Nothing points back, private headers stay inside, and no source is
+# forgotten by the build.
 . "$(dirname "$0")/harness/checks.sh"
 cd "$SOURCE" || exit 1
 
@@ -49,10 +50,20 @@ missing_files() {
     done
 }
 
+# Sources that no meson.build names: a list there has the file's name, a dictionary of programs the name alone.
+unlisted_files() {
+    find futures executor tests demos \( -name '*.c' -o -name '*.cc' \) ! -path 'tests/installed/*' | while read -r file; do
+        folder=${file%/*} name=${file##*/}
+        cat "$folder/meson.build" "${folder%/*}/meson.build" 2>/dev/null |
+            grep -qE "'([a-z_]+/)*$name'|^ +'${name%.c*}': \{" || echo "$file"
+    done
+}
+
 check 'futures include nothing but futures and libc' nothing futures_point_outside
 check 'futures do not know libuv' nothing futures_know_libuv
 check 'executor includes nothing but futures, executor and libraries' nothing executor_points_outside
 check 'public headers include no private one and no uv.h' nothing public_headers_show_more
 check 'demos include nothing of ours but <soon.h>' nothing demos_reach_inside
 check 'every include is a file' nothing missing_files
+check 'every source is in a meson.build' nothing unlisted_files
 finish

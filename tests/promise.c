@@ -102,7 +102,7 @@ Test(promise, setters_answer_by_the_state)
             struct halves both;
             int expected;
         } states[] = {
-            {pending(), setters[i].pending},    {running(), setters[i].running},     {cancelled(), setters[i].cancelled},
+            {pending(), setters[i].pending}, {running(), setters[i].running},     {cancelled(), setters[i].cancelled},
             {failed(), setters[i].finished}, {successful(), setters[i].finished},
         };
 
@@ -216,9 +216,9 @@ Test(promise, a_code_of_ours_is_the_errors_code_and_any_other_is_raised)
     static const struct {
         int given, code, raised;
     } rows[] = {
-        {EDOM, SOON_ERAISED, EDOM},   {-EDOM, SOON_ERAISED, -EDOM},   {7, SOON_ERAISED, 7},
+        {EDOM, SOON_ERAISED, EDOM},   {-EDOM, SOON_ERAISED, -EDOM},    {7, SOON_ERAISED, 7},
         {-1, SOON_ERAISED, -1},       {SOON_EKILLED, SOON_EKILLED, 0}, {SOON_EWORKERDIED, SOON_EWORKERDIED, 0},
-        {-5000, SOON_ERAISED, -5000}, {-5999, SOON_ERAISED, -5999},   {-ECANCELED, SOON_ERAISED, -ECANCELED},
+        {-5000, SOON_ERAISED, -5000}, {-5999, SOON_ERAISED, -5999},    {-ECANCELED, SOON_ERAISED, -ECANCELED},
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {

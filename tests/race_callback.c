@@ -1,20 +1,27 @@
 /*
- * race_callback.c - callbacks that are added, removed and run at the same time. Each test names the line that it guards;
- * each was seen to fail with that line broken.
+ * race_callback.c - callbacks that are added, removed and run at the same time. Each test names the line that it
+ * guards; each was seen to fail with that line broken.
  */
 #include "support_futures.h"
 
-enum { THREADS = 4, EACH = 8 };
+enum { THREADS = 4 };
 
-static struct halves both;
-static _Atomic int calls[THREADS][EACH];
-static bool removed[THREADS][EACH];
+static struct halves batch[BATCH];
+static _Atomic int calls[THREADS][BATCH];
+static bool removed[THREADS][BATCH];
 
-static void make_pending(void)
+static void make_batch(void)
 {
-    both = pending();
+    for (int i = 0; i < BATCH; i++)
+        batch[i] = pending();
     memset(calls, 0, sizeof calls);
     memset(removed, 0, sizeof removed);
+}
+
+static void release_batch(void)
+{
+    for (int i = 0; i < BATCH; i++)
+        release(batch[i]);
 }
 
 static void count(soon_future *future, void *data)
@@ -25,9 +32,9 @@ static void count(soon_future *future, void *data)
     atomic_fetch_add(counter, 1);
 }
 
-static void add(unsigned thread, unsigned number)
+static void add(unsigned thread, unsigned i)
 {
-    cr_assert_eq(soon_future_add_done_callback(both.future, count, &calls[thread][number]), 0);
+    cr_assert_eq(soon_future_add_done_callback(batch[i].future, count, &calls[thread][i]), 0);
 }
 
 /*
@@ -37,29 +44,35 @@ static void add(unsigned thread, unsigned number)
 static void add_or_complete(unsigned thread, unsigned *seed)
 {
     (void)seed;
-    if (thread == 0)
-        set_int(both.promise, 5);
-    for (unsigned i = 0; thread > 0 && i < EACH; i++)
-        add(thread, i);
+    for (unsigned i = 0; i < BATCH; i++) {
+        if (thread == 0)
+            set_int(batch[i].promise, 5);
+        else
+            add(thread, i);
+    }
 }
+
+static unsigned adders; /* threads 1 and up */
 
 static void assert_called_once(void)
 {
-    for (unsigned thread = 1; thread < THREADS; thread++) {
-        for (unsigned i = 0; i < EACH; i++)
+    for (unsigned thread = 1; thread <= adders; thread++) {
+        for (unsigned i = 0; i < BATCH; i++)
             cr_assert_eq(calls[thread][i], 1, "%u of thread %u", i, thread);
     }
-    release(both);
+    release_batch();
 }
 
-/* Guards the look at LOCK and LISTS in store_final(): a completion that overlooks a registration loses its callback. */
+/* Guards the look at LOCK and LISTS in store_final(), and the second look in soon__future_add_callback(): a
+ * completion that overlooks a registration loses its callback. */
 Test(race_callback, one_added_meanwhile_runs_once)
 {
-    run_race(&(struct race){.threads = THREADS,
-                            .rounds = ROUNDS(20000),
-                            .before = make_pending,
-                            .body = add_or_complete,
-                            .after = assert_called_once});
+    for (adders = 1; adders < THREADS; adders++)
+        run_race(&(struct race){.threads = adders + 1,
+                                .rounds = ROUNDS(10000),
+                                .before = make_batch,
+                                .body = add_or_complete,
+                                .after = assert_called_once});
 }
 
 /*
@@ -68,9 +81,9 @@ Test(race_callback, one_added_meanwhile_runs_once)
 
 static void add_all(void)
 {
-    make_pending();
-    for (unsigned i = 0; i < EACH; i++) {
-        for (unsigned thread = 1; thread < THREADS; thread++)
+    make_batch();
+    for (unsigned i = 0; i < BATCH; i++) {
+        for (unsigned thread = 1; thread <= adders; thread++)
             add(thread, i);
     }
 }
@@ -78,10 +91,12 @@ static void add_all(void)
 static void remove_or_complete(unsigned thread, unsigned *seed)
 {
     (void)seed;
-    if (thread == 0)
-        set_int(both.promise, 5);
-    for (unsigned i = EACH; thread > 0 && i-- > 0;) {
-        removed[thread][i] = soon_future_remove_done_callback(both.future, count, &calls[thread][i]);
+    for (unsigned i = 0; i < BATCH; i++) {
+        if (thread == 0) {
+            set_int(batch[i].promise, 5);
+            continue;
+        }
+        removed[thread][i] = soon_future_remove_done_callback(batch[i].future, count, &calls[thread][i]);
         if (removed[thread][i])
             cr_assert_eq(calls[thread][i], 0);
     }
@@ -89,55 +104,62 @@ static void remove_or_complete(unsigned thread, unsigned *seed)
 
 static void assert_called_or_removed(void)
 {
-    for (unsigned thread = 1; thread < THREADS; thread++) {
-        for (unsigned i = 0; i < EACH; i++)
+    for (unsigned thread = 1; thread <= adders; thread++) {
+        for (unsigned i = 0; i < BATCH; i++)
             cr_assert_eq(calls[thread][i], !removed[thread][i], "%u of thread %u", i, thread);
     }
-    release(both);
+    release_batch();
 }
 
 /* Guards LOCK around the search in soon_future_remove_done_callback() and around take_callback(). */
 Test(race_callback, one_is_called_or_removed_and_never_both)
 {
-    run_race(&(struct race){.threads = THREADS,
-                            .rounds = ROUNDS(20000),
-                            .before = add_all,
-                            .body = remove_or_complete,
-                            .after = assert_called_or_removed});
+    for (adders = 1; adders < THREADS; adders++)
+        run_race(&(struct race){.threads = adders + 1,
+                                .rounds = ROUNDS(10000),
+                                .before = add_all,
+                                .body = remove_or_complete,
+                                .after = assert_called_or_removed});
 }
 
-/* Two threads remove the same: one of them has it. */
-static _Atomic int removals;
+/* Several threads remove the same: one of them has it. */
+static _Atomic int removals[BATCH];
 
-static void add_one(void)
+static void add_one_each(void)
 {
-    make_pending();
-    add(1, 0);
-    removals = 0;
+    make_batch();
+    for (unsigned i = 0; i < BATCH; i++) {
+        add(1, i);
+        removals[i] = 0;
+    }
 }
 
 static void remove_the_same_or_complete(unsigned thread, unsigned *seed)
 {
-    if (thread == 0 && dice(seed, 2))
-        set_int(both.promise, 5);
-    else if (thread > 0 && soon_future_remove_done_callback(both.future, count, &calls[1][0]))
-        removals++;
+    bool complete = thread == 0 && dice(seed, 2);
+
+    for (unsigned i = 0; i < BATCH; i++) {
+        if (complete)
+            set_int(batch[i].promise, 5);
+        else if (soon_future_remove_done_callback(batch[i].future, count, &calls[1][i]))
+            removals[i]++;
+    }
 }
 
-static void assert_at_most_one(void)
+static void assert_removed_or_called_once(void)
 {
-    (void)soon_promise_set_result(both.promise, NULL, 0);
-    cr_assert_eq(removals + calls[1][0], 1);
-    release(both);
+    for (unsigned i = 0; i < BATCH; i++)
+        cr_assert_eq(removals[i] + calls[1][i], 1);
+    release_batch();
 }
 
 Test(race_callback, one_is_removed_by_one)
 {
-    run_race(&(struct race){.threads = THREADS,
+    run_race(&(struct race){.threads = 3,
                             .rounds = ROUNDS(20000),
-                            .before = add_one,
+                            .before = add_one_each,
                             .body = remove_the_same_or_complete,
-                            .after = assert_at_most_one});
+                            .after = assert_removed_or_called_once});
 }
 
 /*
@@ -159,33 +181,31 @@ static void use(soon_future *future, void *data)
 
 static void lend_and_take_back(unsigned thread, unsigned *seed)
 {
-    if (thread == 0) {
-        set_int(both.promise, 5);
-        return;
-    }
-    for (unsigned i = dice(seed, EACH); i > 0; i--) {
-        struct note *note = calloc(1, sizeof *note);
+    for (unsigned i = 0; i < BATCH; i++) {
+        struct note *note;
 
-        cr_assert_eq(soon_future_add_done_callback(both.future, use, note), 0);
-        if (soon_future_remove_done_callback(both.future, use, note)) {
-            cr_assert_eq(note->uses, 0);
-            free(note);
-        } /* else it has freed itself, or is about to */
+        if (thread == 0) {
+            set_int(batch[i].promise, 5);
+            continue;
+        }
+        for (unsigned times = dice(seed, 3); times > 0; times--) {
+            note = calloc(1, sizeof *note);
+            cr_assert_eq(soon_future_add_done_callback(batch[i].future, use, note), 0);
+            if (soon_future_remove_done_callback(batch[i].future, use, note)) {
+                cr_assert_eq(note->uses, 0);
+                free(note);
+            } /* else it has freed itself, or is about to */
+        }
     }
-}
-
-static void release_both(void)
-{
-    release(both);
 }
 
 Test(race_callback, what_it_was_lent_may_go_once_it_is_removed)
 {
-    run_race(&(struct race){.threads = THREADS,
+    run_race(&(struct race){.threads = 3,
                             .rounds = ROUNDS(20000),
-                            .before = make_pending,
+                            .before = make_batch,
                             .body = lend_and_take_back,
-                            .after = release_both});
+                            .after = release_batch});
 }
 
 /*

@@ -90,8 +90,8 @@ static void assert_one_winner(void)
     release_both();
 }
 
-/* CPython: test_get_snapshot. Guards the compare-exchange of move() behind soon__future_claim(), and that the outcome is
- * written before it is published. */
+/* CPython: test_get_snapshot. Guards the compare-exchange of move() behind soon__future_claim(), and that the
+ * outcome is written before it is published. */
 Test(race_future, one_of_many_ends_it_and_all_see_the_same)
 {
     run_race(&(struct race){.threads = THREADS + 2,
@@ -105,49 +105,67 @@ Test(race_future, one_of_many_ends_it_and_all_see_the_same)
  * A cancel against another, and against the start.
  */
 
-static bool cancels[2];
+static struct halves batch[BATCH];
+static bool cancels[2][BATCH];
+static int starts[BATCH];
+
+static void make_batch(void)
+{
+    for (int i = 0; i < BATCH; i++)
+        batch[i] = pending();
+}
+
+static void release_batch(void)
+{
+    for (int i = 0; i < BATCH; i++)
+        release(batch[i]);
+}
 
 static void cancel(unsigned thread, unsigned *seed)
 {
     (void)seed;
-    cancels[thread] = soon_future_cancel(both.future);
-    cr_assert(soon_future_cancelled(both.future));
+    for (int i = 0; i < BATCH; i++) {
+        cancels[thread][i] = soon_future_cancel(batch[i].future);
+        cr_assert(soon_future_cancelled(batch[i].future));
+    }
 }
 
 static void assert_cancelled_for_both(void)
 {
-    cr_assert(cancels[0] && cancels[1]);
-    release_both();
+    for (int i = 0; i < BATCH; i++)
+        cr_assert(cancels[0][i] && cancels[1][i]);
+    release_batch();
 }
 
 /* Guards soon__future_settled() in cancel_one(). */
 Test(race_future, is_cancelled_for_both_who_cancel)
 {
     run_race(&(struct race){.threads = 2,
-                            .rounds = ROUNDS(50000),
-                            .before = make_pending,
+                            .rounds = ROUNDS(40000),
+                            .before = make_batch,
                             .body = cancel,
                             .after = assert_cancelled_for_both});
 }
 
-static int started;
-static bool was_cancelled;
-
 static void start_or_cancel(unsigned thread, unsigned *seed)
 {
     (void)seed;
-    if (thread == 0)
-        started = soon_promise_set_running(both.promise);
-    else
-        was_cancelled = soon_future_cancel(both.future);
+    for (int i = 0; i < BATCH; i++) {
+        if (thread == 0)
+            starts[i] = soon_promise_set_running(batch[i].promise);
+        else
+            cancels[1][i] = soon_future_cancel(batch[i].future);
+    }
 }
 
 static void assert_started_or_cancelled(void)
 {
-    cr_assert_eq(started, was_cancelled ? -ECANCELED : 0);
-    cr_assert_eq(soon_future_state(both.future), was_cancelled ? SOON_CANCELLED : SOON_RUNNING);
-    cr_assert(soon_promise_cancel_requested(both.promise), "either way the maker can see it");
-    release_both();
+    for (int i = 0; i < BATCH; i++) {
+        cr_assert_eq(starts[i], cancels[1][i] ? -ECANCELED : 0);
+        cr_assert_eq(soon_future_state(batch[i].future), cancels[1][i] ? SOON_CANCELLED : SOON_RUNNING);
+        cr_assert(soon_promise_cancel_requested(batch[i].promise), "either way the maker can see it");
+    }
+    release_batch();
 }
 
 /* Guards the compare-exchange of move() behind soon__future_start(), and soon__future_settled() in
@@ -155,8 +173,8 @@ static void assert_started_or_cancelled(void)
 Test(race_future, a_cancelled_one_never_begins)
 {
     run_race(&(struct race){.threads = 2,
-                            .rounds = ROUNDS(50000),
-                            .before = make_pending,
+                            .rounds = ROUNDS(40000),
+                            .before = make_batch,
                             .body = start_or_cancel,
                             .after = assert_started_or_cancelled});
 }
@@ -191,11 +209,8 @@ static void sleep_or_wake(unsigned thread, unsigned *seed)
 /* Guards the unpark for PARKED in soon__future_publish_quietly(), on both of its ways: without it this hangs. */
 Test(race_future, no_sleeper_is_forgotten)
 {
-    run_race(&(struct race){.threads = 4,
-                            .rounds = ROUNDS(20000),
-                            .before = make_pending,
-                            .body = sleep_or_wake,
-                            .after = release_both});
+    run_race(&(struct race){
+        .threads = 4, .rounds = ROUNDS(20000), .before = make_pending, .body = sleep_or_wake, .after = release_both});
 }
 
 /* A thread that waits for LOCK and one that waits for the end sleep on the same word. */
@@ -217,11 +232,8 @@ static void crowd_the_lock(unsigned thread, unsigned *seed)
 /* Guards the unpark for LOCK_WANTED in soon__future_unlock(): without it this hangs. */
 Test(race_future, nobody_waits_for_the_lock_for_ever)
 {
-    run_race(&(struct race){.threads = 8,
-                            .rounds = ROUNDS(500),
-                            .before = make_pending,
-                            .body = crowd_the_lock,
-                            .after = release_both});
+    run_race(&(struct race){
+        .threads = 8, .rounds = ROUNDS(500), .before = make_pending, .body = crowd_the_lock, .after = release_both});
 }
 
 static int64_t about_to_be_over;

@@ -71,14 +71,12 @@ static void leave_and_take_back(unsigned thread, unsigned *seed)
     }
 }
 
-/* Guards LOCK in soon__future_remove_waiter(), and that waiters are told under LOCK in soon__future_publish_quietly(). */
+/* Guards LOCK in soon__future_remove_waiter(), and that waiters are told under LOCK in
+ * soon__future_publish_quietly(). */
 Test(race_wait, nobody_touches_a_note_that_was_taken_back)
 {
-    run_race(&(struct race){.threads = 4,
-                            .rounds = ROUNDS(20000),
-                            .before = make_all,
-                            .body = leave_and_take_back,
-                            .after = release_all});
+    run_race(&(struct race){
+        .threads = 4, .rounds = ROUNDS(20000), .before = make_all, .body = leave_and_take_back, .after = release_all});
 }
 
 /*

@@ -314,9 +314,9 @@ Test(then, refuses_null_with_a_future)
     static const soon_function empty = {.name = NULL};
     soon_executor *executor = make_inline();
     struct halves first = successful();
-    soon_future *refused[] = {
-        soon_then(NULL, executor, &increment_task), soon_then(first.future, NULL, &increment_task),
-        soon_then(first.future, executor, NULL), soon_then(first.future, executor, &empty)};
+    soon_future *refused[] = {soon_then(NULL, executor, &increment_task),
+                              soon_then(first.future, NULL, &increment_task), soon_then(first.future, executor, NULL),
+                              soon_then(first.future, executor, &empty)};
 
     for (size_t i = 0; i < COUNT(refused); i++) {
         cr_assert_eq(code_of(refused[i]), -EINVAL, "%zu", i);

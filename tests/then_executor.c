@@ -139,8 +139,9 @@ Test(then_executor, a_full_queue_takes_them_all_the_same)
     soon_future *busy, *queued, *then, *full;
     struct halves first = pending();
 
-    cr_assert_eq(soon_thread_pool_new(&pool, &(soon_thread_pool_options){.workers = 1, .queue_max = 1,
-                                                                          .when_full = SOON_FULL_FAIL}), 0);
+    cr_assert_eq(soon_thread_pool_new(
+                     &pool, &(soon_thread_pool_options){.workers = 1, .queue_max = 1, .when_full = SOON_FULL_FAIL}),
+                 0);
     busy = soon_submit(pool, at_gate, 1);
     await_arrivals(1);
     queued = soon_submit(pool, increment, 1);

@@ -6,7 +6,13 @@
 
 TestSuite(wait, .init = close_gate);
 
-SOON_TASK(multiply, struct { int x; int y; }, int)
+SOON_TASK(
+    multiply,
+    struct {
+        int x;
+        int y;
+    },
+    int)
 {
     *result = arg->x * arg->y;
     return 0;
@@ -124,8 +130,7 @@ Test(wait, first_exception)
 TestOnEach(wait, first_exception_does_not_count_a_cancelled_one)
 {
     struct halves a = successful(), b = cancelled(), unfinished = pending();
-    soon_future *failing = soon_submit(executor, fail),
-                *futures[] = {a.future, b.future, failing, unfinished.future};
+    soon_future *failing = soon_submit(executor, fail), *futures[] = {a.future, b.future, failing, unfinished.future};
     bool done[4];
 
     cr_assert_eq(soon_wait(futures, 4, SOON_FIRST_EXCEPTION, SOON_FOREVER, done), 3);

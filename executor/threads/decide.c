@@ -49,9 +49,18 @@ static size_t between_locked(const struct soon__pool *pool)
     return count;
 }
 
+/* Those that will take a task each, whatever happens meanwhile. */
+static size_t coming_locked(const struct soon__pool *pool)
+{
+    return pool->locked.starting + pool->locked.waking;
+}
+
+/* Is there a taker for each task already (I8)? */
 static bool put_off_locked(struct soon__pool *pool)
 {
-    if (between_locked(pool) < pool->locked.queue.count)
+    if (pool->locked.queue.count <= coming_locked(pool))
+        return true;
+    if (pool->locked.queue.count > coming_locked(pool) + between_locked(pool))
         return false;
     if (pool->locked.grow_at == SOON__NEVER) {
         pool->locked.grow_at = soon__clock_ns() + GROWTH_PUT_OFF_NS;
@@ -86,8 +95,8 @@ struct soon__wake soon__pool_grow_locked(struct soon__pool *pool, int64_t now)
     if (pool->locked.grow_at > now)
         return wake;
     pool->locked.grow_at = SOON__NEVER;
-    if (pool->locked.queue.count && !pool->locked.idle && soon__pool_active_locked(pool) < pool->max &&
-        pool->locked.threads < pool->max + SOON__SPARES_MAX) {
+    if (pool->locked.queue.count > coming_locked(pool) && !pool->locked.idle &&
+        soon__pool_active_locked(pool) < pool->max && pool->locked.threads < pool->max + SOON__SPARES_MAX) {
         wake.start = true;
         soon__pool_count_start_locked(pool, 1);
     }

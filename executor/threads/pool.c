@@ -32,8 +32,8 @@ static int sleep_for_place_locked(struct soon__pool *pool, int64_t deadline)
     return 0;
 }
 
-/* Up to the call's queue limit. A worker of another pool that waits here gives its place to a spare there; not under our
- * mutex. */
+/* Up to the call's queue limit. A worker of another pool that waits here gives its place to a spare there; not under
+ * our mutex. */
 static int wait_for_place(struct soon__pool *pool, const soon_call *call)
 {
     int64_t deadline = call->extra ? call->extra->queue_deadline : SOON__NEVER;
@@ -140,8 +140,7 @@ static int begin_shutdown(void *self, soon_shutdown mode, soon_promise *down)
 void soon__pool_break(struct soon__pool *pool, struct soon__error *why)
 {
     soon_error fields = {.code = SOON_EBROKEN};
-    struct soon__error *broken =
-        soon__error_newf(&fields, "the initializer failed: %s", why->public.message);
+    struct soon__error *broken = soon__error_newf(&fields, "the initializer failed: %s", why->public.message);
     soon_call *pending, *next;
 
     soon__error_unref(why);

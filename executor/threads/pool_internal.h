@@ -1,5 +1,6 @@
 /*
- * pool_internal.h - the thread pool: a queue, workers, and one mutex that decides who sleeps, who is woken, who is started.
+ * pool_internal.h - the thread pool: a queue, workers, and one mutex that decides who sleeps, who is woken, who is
+ * started.
  *
  * A worker:
  *
@@ -9,22 +10,23 @@
  *         v              v             v
  *       (failed)     broken pool     ended --loop: joined--> gone
  *
- * I1  Everything about who works and who sleeps is decided under `mutex`. So a submit either sees a worker asleep and wakes
- *     it, or the worker sees the task before it sleeps.
- * I2  At most one worker is being woken at a time (`waking`); it passes the baton on, if there is more, before it runs its
- *     first task. So a burst of submits costs one wake-up, and two long tasks still run side by side.
- * I3  Active workers (alive, neither idle nor parked inside a task) take work up to `max`. When one parks inside a task another may
- *     take its place, up to SPARES_MAX threads more than `max`; when it comes back, whoever first looks for work
- *     while there are too many becomes idle.
+ * I1  Everything about who works and who sleeps is decided under `mutex`. So a submit either sees a worker asleep
+ *     and wakes it, or the worker sees the task before it sleeps.
+ * I2  At most one worker is being woken at a time (`waking`); it passes the baton on, if there is more, before it
+ *     runs its first task. So a burst of submits costs one wake-up, and two long tasks still run side by side.
+ * I3  Active workers (alive, neither idle nor parked inside a task) take work up to `max`. When one parks inside a
+ *     task another may take its place, up to SPARES_MAX threads more than `max`; when it comes back, whoever first
+ *     looks for work while there are too many becomes idle.
  * I4  A worker may park inside a task only if another thread is left to run what is in the queue, or one may still be
  *     started: else the wait is SOON_EDEADLK.
- * I5  The thread that decides to start a worker counts it first, in `threads` and `unjoined`, and starts it outside the mutex.
- *     The loop joins it when both its starter and itself have told the loop of it.
- * I6  The pool is down when it is closed and nothing is unjoined; then the loop closes its timer and resolves `down`, its last
- *     touch of the pool.
+ * I5  The thread that decides to start a worker counts it first, in `threads` and `unjoined`, and starts it outside
+ *     the mutex. The loop joins it when both its starter and itself have told the loop of it.
+ * I6  The pool is down when it is closed and nothing is unjoined; then the loop closes its timer and resolves
+ *     `down`, its last touch of the pool.
  * I7  No future's LOCK is taken, and no user code called, under `mutex`.
- * I8  No worker is started for work that others, which are between two tasks, will take in a moment: tasks one after the
- *     other need one thread. Should those be held up, by a callback for instance, the loop starts one a millisecond later.
+ * I8  No worker is started for work that has a taker: as many are starting, or are between two tasks and will look in a moment.
+ *     So tasks one after the other need one thread. Should those between be held up, by a callback for instance, the loop
+ *     starts one a millisecond later.
  */
 #ifndef SOON_EXECUTOR_THREADS_POOL_INTERNAL_H
 #define SOON_EXECUTOR_THREADS_POOL_INTERNAL_H
@@ -66,7 +68,7 @@ struct soon__pool {
     char name[SOON__NAME_SIZE];
     const soon_function *initializer;
     void *initializer_arg;
-    size_t queue_max; /* 0: unbounded */
+    size_t queue_max;        /* 0: unbounded */
     int64_t idle_timeout_ns; /* 0: none */
     pthread_attr_t attributes;
 
@@ -77,7 +79,7 @@ struct soon__pool {
         struct soon__queue queue;
         struct soon__worker *workers;
         struct soon__worker *idle_first, *idle_last;
-        size_t threads;  /* starting or alive */
+        size_t threads; /* starting or alive */
         size_t idle;
         size_t parked;   /* inside a task */
         size_t starting; /* not yet ready to work */
@@ -91,8 +93,8 @@ struct soon__pool {
         struct soon__error *broken; /* why; NULL: it is not */
         uint64_t submitted, wakeups;
         uint64_t succeeded, failed, cancelled; /* by workers that have ended, and without any worker */
-        int64_t alarm;     /* when the loop is to look next; SOON__NEVER: not at all */
-        int64_t grow_at;   /* a start was put off until then (I8); SOON__NEVER: none was */
+        int64_t alarm;                         /* when the loop is to look next; SOON__NEVER: not at all */
+        int64_t grow_at;                       /* a start was put off until then (I8); SOON__NEVER: none was */
         bool look_posted;
         bool close_posted;
     } locked;

@@ -1,6 +1,6 @@
 /*
- * queue.c - a list for the usual priority, a heap for the others. Every operation but those on heaps is a few stores; a call
- * in the middle is unlinked at once, so that what is counted is what is there.
+ * queue.c - a list for the usual priority, a heap for the others. Every operation but those on heaps is a few
+ * stores; a call in the middle is unlinked at once, so that what is counted is what is there.
  */
 #include "queue_internal.h"
 
@@ -25,8 +25,7 @@ void soon__queue_push(struct soon__queue *queue, soon_call *call)
     if (extra && extra->queue_deadline != SOON__NEVER)
         soon__heap_push(&queue->queue_limits, &extra->by_deadline, extra->queue_deadline, queue->sequence++);
     if (is_prioritised(call)) {
-        soon__heap_push(&queue->prioritised, &extra->by_priority, -(int64_t)extra->options.priority,
-                        queue->sequence++);
+        soon__heap_push(&queue->prioritised, &extra->by_priority, -(int64_t)extra->options.priority, queue->sequence++);
         return;
     }
     call->next = NULL;

@@ -1,6 +1,6 @@
 /*
- * watch.c - what the library's loop does for a pool: owns the handles of its workers, expires queue limits, retires idle
- * workers, joins them, and tells when all is over. Loop thread only.
+ * watch.c - what the library's loop does for a pool: owns the handles of its workers, expires queue limits, retires
+ * idle workers, joins them, and tells when all is over. Loop thread only.
  */
 #include "pool_internal.h"
 

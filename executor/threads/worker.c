@@ -190,6 +190,7 @@ static void work(struct soon__worker *worker)
     soon_call *call;
 
     pthread_mutex_lock(&pool->mutex);
+    no_longer_between(worker);
     while (!must_end_locked(worker)) {
         call = take_locked(pool);
         if (!call) {
@@ -256,6 +257,7 @@ static bool initialize(struct soon__worker *worker)
         soon__pool_break(pool, error);
     pthread_mutex_lock(&pool->mutex);
     started_locked(pool);
+    atomic_store_explicit(&worker->between, true, memory_order_relaxed); /* until work() */
     pthread_mutex_unlock(&pool->mutex);
     return !error;
 }

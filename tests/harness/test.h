@@ -86,6 +86,8 @@ bool test__on_its_thread(void);  /* in other threads too */
 #ifdef __cplusplus
 }
 #pragma GCC diagnostic ignored "-Wpedantic" /* designated initialisers */
+#pragma GCC diagnostic ignored "-Wc++20-extensions"
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 #endif
 
 #ifdef SOON_TEST_INPROCESS
