@@ -73,7 +73,7 @@ SOON_API int soon_executor_new(soon_executor **ret, const soon_executor_class *k
 /** What it calls. Lent as long as the program keeps it. Holder only. */
 SOON_API const soon_function *soon_call_function(const soon_call *call);
 
-/** The argument's bytes. Lent until the call has ended. Holder only. */
+/** The argument's bytes. Lent until the call has ended, or its promise is resolved. Holder only. */
 SOON_API soon_bytes soon_call_arg(const soon_call *call);
 
 /** The payload, or NULL. Lent until the call has ended. Holder only. */

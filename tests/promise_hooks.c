@@ -223,6 +223,58 @@ Test(promise_hooks, are_waited_for_by_the_free)
 }
 
 /*
+ * What keeps an owner alive while a reader is inside: it is pinned under the future's LOCK, while that is unfinished.
+ */
+
+static int pins, unpins;
+
+static void *pin(soon_future *future)
+{
+    uint32_t word = soon__future_word(future);
+
+    cr_assert((word & SOON__LOCK) && !soon__word_final(word));
+    pins++;
+    return &pins;
+}
+
+static void unpin(void *owner)
+{
+    cr_assert_eq(owner, &pins);
+    unpins++;
+}
+
+static int kill_it(soon_future *future, void *owner)
+{
+    cr_assert_eq(owner, &pins);
+    cr_assert_not(soon__future_word(future) & SOON__LOCK);
+    return 0;
+}
+
+static void free_block(soon_future *future)
+{
+    soon__future_fini(future);
+    free(future);
+}
+
+/* Guards the place of pin() in cancel_one() and soon_future_kill(). */
+Test(promise_hooks, come_between_a_pin_under_the_lock_and_an_unpin)
+{
+    static const struct soon__class class = {.destroy = free_block, .pin = pin, .unpin = unpin, .kill = kill_it};
+    soon_future *future = malloc(sizeof *future);
+
+    soon__future_init(future, &class, 1, 0);
+    cr_assert_eq(soon_future_kill(future), 0);
+    cr_assert(pins == 1 && unpins == 1);
+    cr_assert(soon_future_cancel(future));
+    cr_assert(pins == 2 && unpins == 2);
+    cr_assert(soon_future_cancel(future));
+    cr_assert_eq(soon_future_kill(future), SOON_EINVALIDSTATE);
+    cr_assert_eq(pins, 2, "a done one has no owner any more");
+
+    soon_future_unref(future);
+}
+
+/*
  * Calls are promises too, of an executor's.
  */
 

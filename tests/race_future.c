@@ -125,6 +125,7 @@ static void cancel(unsigned thread, unsigned *seed)
 {
     (void)seed;
     for (int i = 0; i < BATCH; i++) {
+        race_step(2);
         cancels[thread][i] = soon_future_cancel(batch[i].future);
         cr_assert(soon_future_cancelled(batch[i].future));
     }
@@ -151,6 +152,7 @@ static void start_or_cancel(unsigned thread, unsigned *seed)
 {
     (void)seed;
     for (int i = 0; i < BATCH; i++) {
+        race_step(2);
         if (thread == 0)
             starts[i] = soon_promise_set_running(batch[i].promise);
         else

@@ -32,6 +32,7 @@ static struct whole {
     soon_future *future;
     bool is_any;
 } wholes[BATCH];
+static bool with_a_canceller; /* and with failures; else two equal threads meet at each */
 
 static void make_wholes(void)
 {
@@ -53,10 +54,12 @@ static void end_members(unsigned thread, unsigned *seed)
     for (int i = 0; i < BATCH; i++) {
         soon_promise *promise = wholes[i].members[thread % MEMBERS].promise;
 
+        if (!with_a_canceller)
+            race_step(MEMBERS);
         if (thread == MEMBERS) {
             if (dice(seed, 4) == 0)
                 (void)soon_future_cancel(wholes[i].future);
-        } else if (dice(seed, 3) == 0) {
+        } else if (with_a_canceller && dice(seed, 3) == 0) {
             (void)soon_promise_set_exception(promise, EDOM, "%u", thread);
         } else {
             soon_promise_set_progress(promise, thread, MEMBERS);
@@ -111,12 +114,14 @@ static void assert_wholes(void)
 /* Guards the count of `left` and the compare-exchange on `winner` in gather.c. */
 Test(race_then, gather_and_any_end_once_with_their_members)
 {
-    for (unsigned threads = MEMBERS; threads <= MEMBERS + 1; threads++)
+    for (unsigned threads = MEMBERS; threads <= MEMBERS + 1; threads++) {
+        with_a_canceller = threads > MEMBERS;
         run_race(&(struct race){.threads = threads,
                                 .rounds = ROUNDS(10000),
                                 .before = make_wholes,
                                 .body = end_members,
                                 .after = assert_wholes});
+    }
 }
 
 /*
@@ -288,6 +293,7 @@ static void free_or_cancel(unsigned thread, unsigned *seed)
 {
     (void)seed;
     for (int i = 0; i < BATCH; i++) {
+        race_step(2);
         if (thread > 0) {
             (void)soon_future_cancel(both[i].future);
             continue;

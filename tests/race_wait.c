@@ -234,7 +234,7 @@ static void add_meanwhile(unsigned thread, unsigned *seed)
     }
 }
 
-/* Guards the bell: what becomes ready between the look and the sleep. Without its count this hangs. */
+/* Guards that soon_as_completed_add() tells of one that is done already: without that this hangs. */
 Test(race_wait, what_ends_while_it_is_added_is_given)
 {
     run_race(&(struct race){.threads = 2 + FUTURES,
@@ -242,4 +242,52 @@ Test(race_wait, what_ends_while_it_is_added_is_given)
                             .before = make_empty_set,
                             .body = add_meanwhile,
                             .after = release_all});
+}
+
+/* One future after the other, each completed as the iterator goes to sleep. */
+
+static struct halves batch[BATCH];
+
+static void make_batch(void)
+{
+    cr_assert_eq(soon_as_completed_new(&set, NULL, 0, SOON_FOREVER), 0);
+    for (int i = 0; i < BATCH; i++) {
+        batch[i] = pending();
+        cr_assert_eq(soon_as_completed_add(set, batch[i].future), 0);
+    }
+}
+
+static void sleep_or_complete(unsigned thread, unsigned *seed)
+{
+    soon_future *given;
+
+    for (int i = 0; i < BATCH; i++) {
+        race_step(2);
+        if (thread == 0) {
+            cr_assert_eq(soon_as_completed_next(set, &given), 0);
+            cr_assert_eq(given, batch[i].future);
+            soon_future_unref(given);
+        } else {
+            for (volatile unsigned delay = dice(seed, 500); delay > 0; delay--)
+                continue;
+            set_int(batch[i].promise, i);
+        }
+    }
+}
+
+static void release_batch(void)
+{
+    for (int i = 0; i < BATCH; i++)
+        release(batch[i]);
+    soon_as_completed_free(set);
+}
+
+/* Guards the count of the bell, for what becomes ready between the look and the sleep: without it this hangs. */
+Test(race_wait, what_ends_as_the_iterator_goes_to_sleep_wakes_it)
+{
+    run_race(&(struct race){.threads = 2,
+                            .rounds = ROUNDS(5000),
+                            .before = make_batch,
+                            .body = sleep_or_complete,
+                            .after = release_batch});
 }

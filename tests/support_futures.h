@@ -268,6 +268,19 @@ static inline void run_race(const struct race *race)
 /* So many in each round, which the threads go through in the same order: they keep meeting. */
 enum { BATCH = 32 };
 
+static _Atomic unsigned race__steps;
+
+/* In a body: all `threads` of the race take this step at once. For two threads; more than there are processors only wait
+ * for each other. */
+static inline void race_step(unsigned threads)
+{
+    unsigned end = (atomic_fetch_add(&race__steps, 1) / threads + 1) * threads;
+
+    for (int spins = 0; spins < 2000 && (int)(atomic_load(&race__steps) - end) < 0; spins++)
+        continue;
+    test_wait_until((int)(atomic_load(&race__steps) - end) >= 0);
+}
+
 /* Fewer where each takes much longer. */
 #define ROUNDS(count) (UNDER_TSAN ? (count) / 10 : (count))
 
