@@ -285,9 +285,6 @@ static void release_batch(void)
 /* Guards the count of the bell, for what becomes ready between the look and the sleep: without it this hangs. */
 Test(race_wait, what_ends_as_the_iterator_goes_to_sleep_wakes_it)
 {
-    run_race(&(struct race){.threads = 2,
-                            .rounds = ROUNDS(5000),
-                            .before = make_batch,
-                            .body = sleep_or_complete,
-                            .after = release_batch});
+    run_race(&(struct race){
+        .threads = 2, .rounds = ROUNDS(5000), .before = make_batch, .body = sleep_or_complete, .after = release_batch});
 }

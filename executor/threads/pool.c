@@ -120,7 +120,8 @@ static int begin_shutdown(void *self, soon_shutdown mode, soon_promise *down)
 
     pthread_mutex_lock(&pool->mutex);
     pool->locked.closed = true;
-    pool->down = down;
+    if (!pool->down) /* a stronger mode may come while the loop is about to resolve it */
+        pool->down = down;
     if (mode >= SOON_CANCEL_PENDING) {
         pool->locked.cancelled += pool->locked.queue.count;
         pending = soon__queue_take_all(&pool->locked.queue);
