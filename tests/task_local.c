@@ -68,7 +68,7 @@ Test(task_local, argument_is_released_when_the_task_has_ended)
     cr_assert_eq(results, 1);
     soon_future_unref(f);
 
-    cr_assert_eq(results, 0);
+    test_wait_until(results == 0); /* the worker may hold the last reference for a moment */
     free_pool(pool);
 }
 
@@ -94,7 +94,7 @@ Test(task_local, result_stays_the_futures_when_the_take_fails)
     char small;
 
     cr_assert_eq(soon_take(submit_shout(pool, NULL, NULL), &small), SOON_ETYPE);
-    cr_assert_eq(results, 0);
+    test_wait_until(results == 0); /* the worker may hold the last reference for a moment */
     free_pool(pool);
 }
 
@@ -131,7 +131,7 @@ Test(task_local, result_of_a_failed_task_is_nobodys)
     soon_executor *pool = new_pool(.workers = 1);
 
     cr_assert_eq(outcome_of(soon_submit(pool, change_its_mind)), SOON_ERAISED);
-    cr_assert_eq(results, 0);
+    test_wait_until(results == 0); /* the worker may hold the last reference for a moment */
     free_pool(pool);
 }
 
