@@ -103,7 +103,10 @@ static soon_future *source(const soon_future *future)
 {
     soon_call *call = of_future(future);
 
-    return call->extra ? call->extra->first : NULL;
+    /* Relaxed: one that waits no more is the executor's, which is another matter. */
+    if (!call->extra || atomic_load_explicit(&call->deferred, memory_order_relaxed) != SOON__DEFERRED_WAITING)
+        return NULL;
+    return call->extra->first;
 }
 
 static const char *label(const soon_future *future)

@@ -18,8 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CLASS_IS_DOWN UINT32_C(0x80000000) /* in `pins` */
-
 int soon__executor_check(const soon_executor *executor)
 {
     if (!executor)
@@ -45,21 +43,28 @@ void soon__executor_pin(soon_executor *executor)
     atomic_fetch_add_explicit(&executor->pins, 1, memory_order_relaxed);
 }
 
+/* Without such a proof. False: it is down, or that is just being told: no pin may come back then (I3). */
+static bool try_pin(soon_executor *executor)
+{
+    uint32_t pins = atomic_load_explicit(&executor->pins, memory_order_relaxed);
+
+    while (pins && !atomic_compare_exchange_weak_explicit(&executor->pins, &pins, pins + 1, memory_order_relaxed,
+                                                          memory_order_relaxed))
+        ;
+    return pins > 0;
+}
+
 void soon__executor_unpin(soon_executor *executor)
 {
     /* Release what was done inside, acquire what others did, before the last one tells of the end. */
-    if (atomic_fetch_sub_explicit(&executor->pins, 1, memory_order_acq_rel) == (CLASS_IS_DOWN | 1))
+    if (atomic_fetch_sub_explicit(&executor->pins, 1, memory_order_acq_rel) == 1)
         tell_down(executor);
 }
 
 static void on_down(soon_future *down, void *data)
 {
-    soon_executor *executor = data;
-
     (void)down;
-    /* As in soon__executor_unpin(). */
-    if (atomic_fetch_or_explicit(&executor->pins, CLASS_IS_DOWN, memory_order_acq_rel) == 0)
-        tell_down(executor);
+    soon__executor_unpin(data); /* the class's own */
 }
 
 /*
@@ -118,6 +123,7 @@ int soon__executor_new(soon_executor **ret, const soon_executor_class *klass, vo
     executor->extra = extra;
     executor->when_full = when_full == SOON_FULL_DEFAULT ? SOON_FULL_BLOCK : when_full;
     executor->generation = soon__generation();
+    atomic_init(&executor->pins, 1); /* the class's own: until its promise is resolved */
     pthread_mutex_init(&executor->mutex, NULL);
     executor->locked.requested = executor->locked.begun = -1;
     *ret = executor;
@@ -187,10 +193,12 @@ int soon__executor_advance(soon_executor *executor)
 
 static int begin_shutdown(soon_executor *executor, soon_shutdown mode)
 {
-    bool held = soon__callbacks_hold(); /* I3 */
+    bool held;
     int rc;
 
-    soon__executor_pin(executor);
+    if (!try_pin(executor))
+        return 0;
+    held = soon__callbacks_hold(); /* I3 */
     /* Relaxed: the class decides under its own lock; this only spares it late submits. */
     atomic_store_explicit(&executor->closing, 1, memory_order_relaxed);
     if (mode >= SOON_TERMINATE)
@@ -213,13 +221,13 @@ static int await_down(soon_executor *executor, soon_future *down, int64_t deadli
     if (is_done(down))
         return 0;
     if (soon__thread_in_executor(executor) || soon__thread_self()->of_library || soon__thread_in_callback())
-        return soon__deadline_check(deadline) < 0 ? -ETIMEDOUT : SOON_EDEADLK;
+        return deadline == SOON__POLL ? -ETIMEDOUT : SOON_EDEADLK;
     return soon__future_await(down, deadline);
 }
 
 int soon_executor_shutdown(soon_executor *executor, soon_shutdown mode, int64_t timeout_ms)
 {
-    int64_t deadline = timeout_ms ? soon__deadline(timeout_ms) : 0;
+    int64_t deadline = soon__deadline(timeout_ms);
     int rc = soon__executor_check(executor);
     soon_future *down;
 

@@ -25,7 +25,7 @@ struct soon_executor {
     const struct soon__executor_extra *extra; /* NULL: of the user's own */
     soon_full when_full;                      /* never DEFAULT */
     uint32_t generation;
-    _Atomic uint32_t pins;        /* who is inside between pin and unpin; and whether the class is down */
+    _Atomic uint32_t pins;        /* who is inside between pin and unpin; and the class, until it is down */
     _Atomic uint32_t closing;     /* submits are refused */
     _Atomic uint32_t terminating; /* every running task is asked to end */
     soon_promise *down;           /* the class resolves it */

@@ -144,7 +144,7 @@ static int help_with_any(soon_imap *imap)
 {
     bool stuck = true;
 
-    if (!soon__thread_self()->frames)
+    if (!soon__thread_self()->frames || imap->until == SOON__POLL)
         return 0;
     for (struct soon__imap_item *item = imap->first; item; item = item->next) {
         if (imap->until == SOON__NEVER && soon__help_pending(call_of(item)))
@@ -163,11 +163,11 @@ static int await_any(soon_imap *imap, struct soon__imap_item **ret)
         *ret = take_ready(imap);
         if (*ret)
             return 0;
-        rc = soon__deadline_check(imap->until);
-        if (rc == 0)
-            rc = help_with_any(imap);
+        rc = help_with_any(imap);
         if (rc > 0)
             continue;
+        if (rc == 0)
+            rc = soon__deadline_check(imap->until);
         if (rc == 0)
             rc = soon__thread_before_park();
         if (rc < 0)

@@ -67,9 +67,9 @@ static int sleep_for_item(struct soon__chunk *chunk, size_t index, int64_t deadl
         return 0;
     if (soon__future_is_foreign(&map->future))
         return SOON_EFORKED;
+    if (deadline != SOON__POLL && future && soon__thread_is_inside(future))
+        return SOON_EDEADLK;
     rc = soon__deadline_check(deadline);
-    if (rc == 0 && future && soon__thread_is_inside(future))
-        rc = SOON_EDEADLK;
     if (rc == 0)
         soon__park(&map->item_bell, bell, deadline);
     return rc;

@@ -182,10 +182,10 @@ static bool could_never_end_locked(const soon_as_completed *set)
 static int sleep_locked(soon_as_completed *set)
 {
     uint32_t bell = atomic_load_explicit(&set->bell, memory_order_relaxed);
-    int rc = soon__deadline_check(set->deadline);
+    int rc = SOON_EDEADLK;
 
-    if (rc == 0 && could_never_end_locked(set))
-        rc = SOON_EDEADLK;
+    if (set->deadline == SOON__POLL || !could_never_end_locked(set))
+        rc = soon__deadline_check(set->deadline);
     if (rc < 0)
         return rc;
     set->locked.asleep = true;

@@ -167,10 +167,13 @@ static void drain_internals(struct soon__thread *self)
 
 static void settle(soon_future *future)
 {
+    struct soon__thread *self = soon__thread_self();
     struct soon__callback *callback;
 
+    self->settling = future;
     while ((callback = take_callback(future, false)))
         run_callback(future, callback);
+    self->settling = NULL;
     soon__future_unref(future);
 }
 

@@ -47,7 +47,7 @@ static void cancelled(soon_future *future, void *owner, bool taken)
 {
     struct promise *promise = owner;
     struct soon__thread *self = soon__thread_self();
-    struct soon__frame frame = {.below = self->frames, .future = future};
+    struct soon__frame frame = {.below = self->frames, .hook_of = future};
 
     (void)taken;
     if (!promise->hooks.on_cancel)
@@ -61,7 +61,7 @@ static int kill_running(soon_future *future, void *owner)
 {
     struct promise *promise = owner;
     struct soon__thread *self = soon__thread_self();
-    struct soon__frame frame = {.below = self->frames, .future = future};
+    struct soon__frame frame = {.below = self->frames, .hook_of = future};
     int rc;
 
     if (!promise->hooks.on_kill)
@@ -102,7 +102,7 @@ static void wait_for_hooks(struct promise *promise)
     uint32_t pins, mine = 0;
 
     for (struct soon__frame *frame = soon__thread_self()->frames; frame; frame = frame->below)
-        mine += frame->future == &promise->base.future;
+        mine += frame->hook_of == &promise->base.future;
     while ((pins = atomic_load_explicit(&promise->pins, memory_order_acquire)) > mine)
         soon__park(&promise->pins, pins, SOON__NEVER);
 }
@@ -111,8 +111,11 @@ void soon_promise_free(soon_promise *promise)
 {
     if (!promise || !soon__check(promise->future.class == &promise_class, "soon_promise_free: a call's promise"))
         return;
-    soon__future_fail(&promise->future, soon__error_static(SOON_EABANDONED));
-    wait_for_hooks((struct promise *)promise);
+    /* In a forked child nobody waits for it, and who is inside of it is not here. */
+    if (!soon__future_is_foreign(&promise->future)) {
+        soon__future_fail(&promise->future, soon__error_static(SOON_EABANDONED));
+        wait_for_hooks((struct promise *)promise);
+    }
     soon__future_unref(&promise->future);
 }
 

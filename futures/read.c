@@ -75,9 +75,11 @@ int soon__future_await(soon_future *future, int64_t deadline)
 
         if (soon__future_is_foreign(future))
             return SOON_EFORKED;
-        rc = soon__deadline_check(deadline);
-        if (rc == 0 && soon__thread_is_inside(future))
+        /* A poll is no wait: it is never refused. */
+        if (deadline != SOON__POLL && soon__thread_is_inside(future))
             rc = SOON_EDEADLK;
+        else
+            rc = soon__deadline_check(deadline);
         if (rc == 0)
             rc = help_or_park(future, deadline);
         if (rc < 0)

@@ -12,8 +12,9 @@
 
 /* A deadline is a reading of this clock in nanoseconds, or SOON__NEVER. It never goes back. */
 #define SOON__NEVER INT64_MAX
+#define SOON__POLL INT64_C(0) /* over before it begins */
 int64_t soon__clock_ns(void);
-/* When `timeout_ms` from now is: saturates; SOON_FOREVER is SOON__NEVER. */
+/* When `timeout_ms` from now is: saturates; SOON_FOREVER is SOON__NEVER, 0 is SOON__POLL. */
 int64_t soon__deadline(int64_t timeout_ms);
 /* 0 (with no look at the clock for SOON__NEVER), or -ETIMEDOUT once it has passed. */
 int soon__deadline_check(int64_t deadline);

@@ -26,13 +26,17 @@ int64_t soon__deadline(int64_t timeout_ms)
 
     if (timeout_ms < 0 || __builtin_mul_overflow(timeout_ms, (int64_t)1000000, &span))
         return SOON__NEVER;
+    if (timeout_ms == 0)
+        return SOON__POLL;
     now = soon__clock_ns();
     return __builtin_add_overflow(now, span, &now) ? SOON__NEVER : now;
 }
 
 int soon__deadline_check(int64_t deadline)
 {
-    return deadline != SOON__NEVER && soon__clock_ns() >= deadline ? -ETIMEDOUT : 0;
+    if (deadline == SOON__NEVER)
+        return 0;
+    return deadline == SOON__POLL || soon__clock_ns() >= deadline ? -ETIMEDOUT : 0;
 }
 
 /* All futexes of this layer are private to the process. */

@@ -26,7 +26,13 @@ static bool has_callbacks_here(const soon_future *done)
 {
     if (self.of_library && (soon__future_word(done) & SOON__SUNK))
         return true;
-    return is_in_list(&self.callbacks, done) || is_in_list(&self.internals, done);
+    if (done == self.settling || is_in_list(&self.callbacks, done) || is_in_list(&self.internals, done))
+        return true;
+    for (const struct soon__thread_saved *saved = self.saved; saved; saved = saved->below) {
+        if (done == saved->settling || is_in_list(&saved->callbacks, done) || is_in_list(&saved->internals, done))
+            return true;
+    }
+    return false;
 }
 
 static bool is_on_stack(const soon_future *future)
@@ -78,9 +84,16 @@ bool soon__thread_in_callback(void)
 
 void soon__thread_enter(struct soon__frame *frame, struct soon__thread_saved *ret_saved)
 {
-    *ret_saved = (struct soon__thread_saved){self.in_internals, self.in_callbacks, self.internals, self.callbacks};
+    *ret_saved = (struct soon__thread_saved){.in_internals = self.in_internals,
+                                             .in_callbacks = self.in_callbacks,
+                                             .internals = self.internals,
+                                             .callbacks = self.callbacks,
+                                             .settling = self.settling,
+                                             .below = self.saved};
+    self.saved = ret_saved;
     self.in_internals = self.in_callbacks = false;
     self.internals = self.callbacks = (struct soon__future_list){NULL, NULL};
+    self.settling = NULL;
     frame->below = self.frames;
     self.frames = frame;
 }
@@ -92,6 +105,8 @@ void soon__thread_leave(struct soon__frame *frame, const struct soon__thread_sav
     self.in_callbacks = saved->in_callbacks;
     self.internals = saved->internals;
     self.callbacks = saved->callbacks;
+    self.settling = saved->settling;
+    self.saved = saved->below;
 }
 
 int soon__thread_before_park(void)

@@ -12,8 +12,9 @@
 /* One task or callback that runs on this thread's stack; frames nest. */
 struct soon__frame {
     struct soon__frame *below;
-    const soon_future *future; /* a wait for it would wait for itself; NULL: none */
-    const void *executor;      /* whose task it is; NULL: a callback */
+    const soon_future *future;  /* a wait for it would wait for itself; NULL: none */
+    const void *executor;       /* whose task it is; NULL: a callback */
+    const soon_future *hook_of; /* a hook of its promise: others may end that meanwhile; NULL: none */
 };
 
 /* A list of futures, linked through them (soon_future.link). */
@@ -37,9 +38,11 @@ struct soon__thread {
     bool in_internals; /* this thread is draining `internals` further down its stack */
     bool in_callbacks;
     bool in_destroy;
-    struct soon__future_list doomed;    /* without references, while another is being destroyed further down */
-    struct soon__future_list internals; /* done futures whose internal continuations wait */
-    struct soon__future_list callbacks; /* done futures whose user callbacks wait; each holds a reference */
+    struct soon__future_list doomed;        /* without references, while another is being destroyed further down */
+    struct soon__future_list internals;     /* done futures whose internal continuations wait */
+    struct soon__future_list callbacks;     /* done futures whose user callbacks wait; each holds a reference */
+    const soon_future *settling;            /* whose user callbacks are being run */
+    const struct soon__thread_saved *saved; /* the same of what is further down the stack, innermost first */
     /* Not NULL: no user code on this thread. Takes a done future, with a reference, whose user callbacks are to run,
      * or one without references, which is to be destroyed: soon__future_settle() on the thread it goes to. */
     void (*sink)(soon_future *future);
@@ -56,6 +59,8 @@ bool soon__thread_in_callback(void);                 /* a callback is */
 struct soon__thread_saved {
     bool in_internals, in_callbacks;
     struct soon__future_list internals, callbacks;
+    const soon_future *settling;
+    const struct soon__thread_saved *below;
 };
 void soon__thread_enter(struct soon__frame *frame, struct soon__thread_saved *ret_saved);
 void soon__thread_leave(struct soon__frame *frame, const struct soon__thread_saved *saved);

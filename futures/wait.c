@@ -117,7 +117,7 @@ static int wait_for_all(soon_future *const *futures, size_t count, int64_t deadl
 /* One look before any wait: is it over already, could it never end? */
 static int look(soon_future *const *futures, size_t count, soon_when when, int64_t deadline, bool *ret_over)
 {
-    bool inside = soon__thread_self()->frames && deadline != 0;
+    bool inside = soon__thread_self()->frames && deadline != SOON__POLL;
     size_t done = 0, stuck = 0;
 
     *ret_over = false;
@@ -169,7 +169,7 @@ int64_t soon_wait(soon_future *const *futures, size_t count, soon_when when, int
         return 0;
     if (soon__set_reserve(&seen, count) < 0)
         return -ENOMEM;
-    deadline = timeout_ms ? soon__deadline(timeout_ms) : 0;
+    deadline = soon__deadline(timeout_ms);
     rc = look(futures, count, when, deadline, &over);
     if (rc == 0 && !over && timeout_ms)
         rc = when == SOON_ALL_COMPLETED ? wait_for_all(futures, count, deadline)

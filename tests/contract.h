@@ -220,9 +220,10 @@ static inline void contract__run(contract_fn body)
 }
 
 /* The executor is freed behind it. */
-#define Contract(suite, name, ...)                                                                                     \
+#define Contract(...) CONTRACT__CASE(__VA_ARGS__, .description = NULL)
+#define CONTRACT__CASE(suite, name, ...)                                                                               \
     static void suite##_##name##_contract(soon_executor *executor, const struct executor_kind *kind);                  \
-    Test(suite, name, ##__VA_ARGS__)                                                                                   \
+    Test(suite, name, __VA_ARGS__)                                                                                     \
     {                                                                                                                  \
         contract__run(suite##_##name##_contract);                                                                      \
     }                                                                                                                  \

@@ -100,7 +100,7 @@ SOON_TASK(give_in, soon_none, int)
     return -ECANCELED;
 }
 
-/* DESIGN 6.9: without a request it is an exception like any other */
+/* Without a request it is an exception like any other. */
 Contract(contract_cancel, that_nobody_asked_for_is_an_exception)
 {
     soon_future *f = soon_submit(executor, give_in);
@@ -112,7 +112,7 @@ Contract(contract_cancel, that_nobody_asked_for_is_an_exception)
     soon_future_unref(f);
 }
 
-/* pebble: test_process_pool_timeout; DESIGN 6.9: after its time limit it is SOON_ETIMELIMIT */
+/* pebble: test_process_pool_timeout; here it is SOON_ETIMELIMIT */
 Contract(contract_cancel, by_the_time_limit_fails_with_its_own_code)
 {
     struct gate gate = gate_new();
@@ -152,7 +152,6 @@ Contract(contract_cancel, by_a_reader_wins_over_the_time_limit)
     gate_free(gate);
 }
 
-/* DESIGN: queue limit */
 Contract(contract_cancel, by_the_queue_limit_means_it_never_started)
 {
     struct gate gate = gate_new(), never = gate_new();

@@ -116,7 +116,7 @@ Contract(contract_submit, lets_a_code_of_an_error_be_a_result)
     cr_assert_eq(result, SOON_ERAISED);
 }
 
-/* pebble: test_process_pool_error, two of them; DESIGN: one task's failure is its own */
+/* pebble: test_process_pool_error, test_process_pool_exception_isolated */
 Contract(contract_submit, goes_on_after_a_task_has_failed)
 {
     int quotient;
@@ -302,7 +302,6 @@ SOON_TASK(tell_progress, struct gate, int)
     return 0;
 }
 
-/* pebble: none; DESIGN 5: not in Python */
 Contract(contract_submit, shows_how_far_a_task_is)
 {
     struct gate gate = gate_new();

@@ -186,7 +186,7 @@ SOON_TASK(fib, int, int)
     return rc;
 }
 
-/* loky: test_nested (no deadlock); in CPython such tasks hang */
+/* In CPython such tasks hang. */
 Contract(contract_wait, inside_tasks_for_tasks_of_the_same_executor)
 {
     int result;

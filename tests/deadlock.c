@@ -244,6 +244,70 @@ Test(deadlock, a_callback_waits_for_a_then_that_is_to_run_behind_it)
     cr_assert_eq(soon_executor_free(executor), 0);
 }
 
+static void ask_for_it(soon_future *future, void *data)
+{
+    (void)future;
+    (void)data;
+    answers = ask(later);
+}
+
+/* Guards `settling`, callback.c. */
+Test(deadlock, a_callback_waits_for_a_then_that_is_registered_behind_it)
+{
+    soon_executor *executor = make_inline();
+    struct halves both = pending();
+
+    cr_assert_eq(soon_future_add_done_callback(both.future, ask_for_it, NULL), 0);
+    later = soon_then(both.future, executor, &one_task);
+    set_int(both.promise, 1);
+
+    assert_refused(&answers);
+    cr_assert_eq(int_of(later), 1);
+    release(both);
+    soon_future_unref(later);
+    cr_assert_eq(soon_executor_free(executor), 0);
+}
+
+/* The same from a task that runs inside of the callback. */
+
+SOON_TASK(ask_for_later, int, int)
+{
+    answers = ask(later);
+    *result = 1;
+    return 0;
+}
+
+static soon_executor *inside;
+
+static void complete_and_submit(soon_future *future, void *promise)
+{
+    soon_future *task;
+
+    (void)future;
+    set_int(promise, 7);
+    task = soon_submit(inside, ask_for_later);
+    cr_assert_eq(int_of(task), 1);
+    soon_future_unref(task);
+}
+
+/* Guards the look at the lists that soon__thread_enter() has put aside. */
+Test(deadlock, a_task_inside_of_a_callback_waits_for_what_is_to_run_behind_that)
+{
+    struct halves outer = pending(), both = pending();
+
+    inside = make_inline();
+    later = soon_then(both.future, inside, &one_task);
+    cr_assert_eq(soon_future_add_done_callback(outer.future, complete_and_submit, both.promise), 0);
+    set_int(outer.promise, 1);
+
+    assert_refused(&answers);
+    cr_assert_eq(int_of(later), 1);
+    release(outer);
+    release(both);
+    soon_future_unref(later);
+    cr_assert_eq(soon_executor_free(inside), 0);
+}
+
 static void nothing(soon_bytes result, void *data)
 {
     (void)result;
@@ -315,6 +379,30 @@ Test(deadlock, a_callback_on_the_only_worker_may_wait_for_what_is_queued, .init 
     cr_assert_eq(int_of(queued), 1);
     soon_future_unref(first);
     soon_future_unref(queued);
+}
+
+static void complete_and_wait(soon_future *future, void *promise)
+{
+    (void)future;
+    set_int(promise, 7);
+    cr_assert_eq(int_of(later), 1);
+}
+
+/* A pool takes it at once, before the turn of callbacks. Guards the look at `deferred` in source(), call.c. */
+Test(deadlock, a_callback_may_wait_for_a_then_of_what_it_has_completed)
+{
+    soon_executor *pool = make_one_thread();
+    struct halves outer = pending(), both = pending();
+
+    later = soon_then(both.future, pool, &one_task);
+    cr_assert_eq(soon_future_add_done_callback(outer.future, complete_and_wait, both.promise), 0);
+    set_int(outer.promise, 1);
+
+    cr_assert(soon_future_done(later));
+    release(outer);
+    release(both);
+    soon_future_unref(later);
+    cr_assert_eq(soon_executor_free(pool), 0);
 }
 
 /*

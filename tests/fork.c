@@ -174,6 +174,51 @@ Test(fork, a_done_one_of_the_parent_is_like_any_other)
 }
 
 /*
+ * Freeing what was inherited
+ */
+
+static void frees_both_halves(void)
+{
+    soon_promise_free(unfinished.promise);
+    CHECK(soon_future_wait(unfinished.future, SOON_FOREVER) == SOON_EFORKED);
+    soon_future_unref(unfinished.future);
+    soon_promise_free(done.promise);
+    soon_future_unref(done.future);
+}
+
+static _Atomic bool inside, leave_hook;
+
+static void stay(soon_promise *promise, void *data)
+{
+    (void)promise;
+    (void)data;
+    atomic_store(&inside, true);
+    test_wait_until(atomic_load(&leave_hook));
+}
+
+static void *cancel(void *future)
+{
+    (void)soon_future_cancel(future);
+    return NULL;
+}
+
+/* Not even for a hook that another thread of the parent is in. */
+Test(fork, the_child_may_free_what_it_inherits)
+{
+    pthread_t thread;
+
+    release(unfinished);
+    unfinished = pending_with(&(soon_promise_hooks){.on_cancel = stay});
+    cr_assert_eq(soon_promise_set_running(unfinished.promise), 0);
+    start_thread(&thread, cancel, unfinished.future);
+    test_wait_until(atomic_load(&inside));
+    in_child(frees_both_halves);
+
+    atomic_store(&leave_hook, true);
+    pthread_join(thread, NULL);
+}
+
+/*
  * The child's own
  */
 

@@ -231,6 +231,21 @@ Test(gather, may_go_in_a_callback_of_its_own)
     release(both);
 }
 
+/* Guards the reference in cancel_members(), future.c. */
+Test(gather, may_go_while_it_is_cancelled)
+{
+    struct halves a = pending(), b = pending();
+    soon_future *members[] = {a.future, b.future}, *future = soon_gather(members, 2);
+
+    cr_assert_eq(soon_future_add_done_callback(a.future, unref, future), 0);
+    cr_assert(soon_future_cancel(future));
+    cr_assert(soon_future_cancelled(a.future) && soon_future_cancelled(b.future));
+    cr_assert_eq(soon__futures_alive(), 2);
+
+    release(a);
+    release(b);
+}
+
 /*
  * Many, and deep
  */

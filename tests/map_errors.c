@@ -26,6 +26,29 @@ TestOnEach(map_errors, goes_on_after_an_error) /* CPython 3.16: test_map_excepti
     }
 }
 
+SOON_TASK(times_out, int, int)
+{
+    *result = *arg;
+    return *arg % 2 ? -ETIMEDOUT : 0;
+}
+
+/* CPython: test_map_timeout_from_callable */
+TestOnEach(map_errors, of_an_item_that_says_timeout_is_no_timeout_of_the_map)
+{
+    int args[] = {0, 1, 2, 3, 4}, results[5], errors[5];
+    soon_future *map;
+
+    cr_assert_eq(soon_map_with(executor, (.timeout_ms = 3600000), times_out, args, 5, results, errors), SOON_ERAISED);
+    map = soon_map_async(executor, times_out, args, 5);
+    cr_assert_eq(soon_future_wait(map, SOON_FOREVER), 0);
+    for (int i = 0; i < 5; i++) {
+        cr_assert_eq(errors[i], i % 2 ? SOON_ERAISED : 0);
+        cr_assert_eq(results[i], i % 2 ? 0 : i);
+        cr_assert_eq(soon_map_item_error(map, (size_t)i)->raised, i % 2 ? -ETIMEDOUT : 0);
+    }
+    soon_future_unref(map);
+}
+
 TestOnEach(map_errors, in_which_everything_fails_tells_of_each)
 {
     enum { MANY = 20000 };

@@ -23,7 +23,7 @@ SOON_TASK(fib, int, int)
     return 0;
 }
 
-/* loky: test_nested_...; CPython's pools hang here */
+/* CPython's pools hang here, and loky has one level per pool */
 Test(nested, fork_join_works_with_any_number_of_workers)
 {
     static const int workers[] = {1, 2, 3, 8};
@@ -203,7 +203,7 @@ SOON_TASK(wait_under_a_lock, soon_none, int)
     return 0;
 }
 
-/* PROTOCOLS 2: running strangers under a held lock is the trap (tensorflow #929) */
+/* A stranger that ran under a lock which the waiting task holds would wait for that for ever. */
 Test(nested, wait_runs_no_stranger_on_the_stack_of_who_waits, .init = init_lock)
 {
     static const int workers[] = {1, 2, 4};

@@ -255,7 +255,7 @@ SOON_TASK(end_it_from_further_up, soon_none, struct inside)
     return soon_take(soon_submit(soon_task_executor(task), end_the_own_pool), result);
 }
 
-/* pebble: test_thread_pool_join_running; DESIGN 6.6 */
+/* pebble: test_thread_pool_join_running */
 Test(nested_pools, shutdown_in_a_task_begins_and_is_not_waited_for)
 {
     for (int deep = 0; deep < 2; deep++) {

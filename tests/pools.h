@@ -60,9 +60,9 @@ static inline int outcome_of(soon_future *f)
 
 /* A misuse that a user can commit: it ends the test by an assertion, and is harmless without asserts. */
 #ifdef NDEBUG
-#define Misuse(suite, name, ...) Test(suite, name, ##__VA_ARGS__)
+#define Misuse(...) Test(__VA_ARGS__, .signal = 0)
 #else
-#define Misuse(suite, name, ...) Test(suite, name, .signal = SIGABRT, ##__VA_ARGS__)
+#define Misuse(...) Test(__VA_ARGS__, .signal = SIGABRT)
 #endif
 
 SOON_TASK(nothing, soon_none, soon_none)

@@ -139,6 +139,39 @@ Test(promise_hooks, on_cancel_may_resolve_it)
     release(both);
 }
 
+/* The maker is another thread, which ends it when somebody sleeps for that. */
+
+static void wait_for_the_end(soon_promise *promise, void *data)
+{
+    (void)promise;
+    cr_assert_eq(soon_future_wait(*(soon_future **)data, SOON_FOREVER), 0);
+}
+
+static void *give_in(void *data)
+{
+    struct halves *both = data;
+
+    test_wait_until(has_sleeper(both->future));
+    cr_assert_eq(soon_promise_set_cancelled(both->promise), 0);
+    return NULL;
+}
+
+/* Guards that the frame of a hook names no future that only this stack could end. */
+Test(promise_hooks, on_cancel_may_wait_for_the_maker)
+{
+    soon_future *future;
+    struct halves both = pending_with(&(soon_promise_hooks){.on_cancel = wait_for_the_end, .data = &future});
+    pthread_t maker;
+
+    future = both.future;
+    cr_assert_eq(soon_promise_set_running(both.promise), 0);
+    start_thread(&maker, give_in, &both);
+    cr_assert(soon_future_cancel(future));
+
+    pthread_join(maker, NULL);
+    release(both);
+}
+
 static void free_it(soon_promise *promise, void *data)
 {
     (void)data;

@@ -26,16 +26,15 @@ static struct {
     soon_future *running, *queued[2];
 } full;
 
-static void fill_with(const soon_thread_pool_options *options)
+static void fill(soon_full policy)
 {
-    full.pool = new_pool_of(options);
+    full.pool = new_pool(.workers = 1, .queue_max = 2, .when_full = policy);
     full.gate = gate_new();
     full.running = occupy_one(full.pool, full.gate);
     for (int i = 0; i < 2; i++)
         full.queued[i] = soon_submit(full.pool, twice, i);
     cr_assert_eq(stats_of(full.pool).pending, 2);
 }
-#define fill(...) fill_with(&(soon_thread_pool_options){.workers = 1, .queue_max = 2, ##__VA_ARGS__})
 
 static void empty(void)
 {
@@ -53,7 +52,7 @@ static void empty(void)
 
 Test(queue, refuses_what_has_no_place_if_it_shall_fail)
 {
-    fill(.when_full = SOON_FULL_FAIL);
+    fill(SOON_FULL_FAIL);
     soon_future *f = soon_submit_with(full.pool, (.label = "third"), twice, 3);
 
     cr_assert(soon_future_done(f));
@@ -71,7 +70,7 @@ Test(queue, has_try_submit_that_neither_waits_nor_runs_anything_whatever_the_pol
     static const soon_full policies[] = {SOON_FULL_DEFAULT, SOON_FULL_BLOCK, SOON_FULL_FAIL, SOON_FULL_RUN_HERE};
 
     for (size_t i = 0; i < 4; i++) {
-        fill(.when_full = policies[i]);
+        fill(policies[i]);
         for (size_t j = 0; j < 4; j++) {
             soon_submit_options options = {.when_full = policies[j]};
             soon_future *f = NULL;
@@ -85,7 +84,7 @@ Test(queue, has_try_submit_that_neither_waits_nor_runs_anything_whatever_the_pol
 
 Test(queue, has_a_place_again_when_one_is_cancelled)
 {
-    fill(.when_full = SOON_FULL_FAIL);
+    fill(SOON_FULL_FAIL);
     soon_future *f;
 
     cr_assert(soon_future_cancel(full.queued[0]));
@@ -98,7 +97,7 @@ Test(queue, has_a_place_again_when_one_is_cancelled)
 
 Test(queue, has_a_place_again_when_one_has_expired)
 {
-    fill(.when_full = SOON_FULL_FAIL);
+    fill(SOON_FULL_FAIL);
     soon_future *expires, *f;
 
     cr_assert(soon_future_cancel(full.queued[1]));
@@ -127,7 +126,7 @@ SOON_TASK(tell_where, soon_none, struct here)
 
 Test(queue, runs_the_task_on_the_submitting_thread_if_it_shall)
 {
-    fill(.when_full = SOON_FULL_RUN_HERE);
+    fill(SOON_FULL_RUN_HERE);
     soon_future *f = soon_submit(full.pool, tell_where);
     struct here here;
 
@@ -162,7 +161,7 @@ Test(queue, runs_tasks_here_as_a_worker_would)
 {
     int result;
 
-    fill(.when_full = SOON_FULL_RUN_HERE);
+    fill(SOON_FULL_RUN_HERE);
     cr_assert_eq(soon_take(soon_submit(full.pool, misbehave, 0), &result), SOON_ERAISED);
     cr_assert_eq(stats_of(full.pool).failed, 1);
     cr_assert_eq(soon_take(soon_submit(full.pool, misbehave, 2), &result), 0);
@@ -185,7 +184,7 @@ Test(queue, lets_a_task_that_runs_here_wait_for_others)
     pthread_t opener;
     int result;
 
-    fill(.when_full = SOON_FULL_RUN_HERE);
+    fill(SOON_FULL_RUN_HERE);
     cr_assert_eq(pthread_create(&opener, NULL, open_it, NULL), 0);
     cr_assert_eq(soon_take(soon_submit(full.pool, misbehave, 21), &result), 0);
     cr_assert_eq(result, 42);
@@ -198,11 +197,11 @@ Test(queue, takes_the_policy_of_the_submit_before_its_own)
     soon_submit_options here = {.when_full = SOON_FULL_RUN_HERE}, fail = {.when_full = SOON_FULL_FAIL};
     struct here told;
 
-    fill(.when_full = SOON_FULL_FAIL);
+    fill(SOON_FULL_FAIL);
     cr_assert_eq(soon_take(tell_where_submit(full.pool, NULL, &here), &told), 0);
     cr_assert_eq(told.thread, gettid());
     empty();
-    fill();
+    fill(SOON_FULL_DEFAULT);
     cr_assert_eq(outcome_of(nothing_submit(full.pool, NULL, &fail)), SOON_EFULL);
     empty();
 }
@@ -229,7 +228,7 @@ Test(queue, lets_the_submitter_wait_for_a_place_by_default)
 {
     pthread_t submitters[5];
 
-    fill();
+    fill(SOON_FULL_DEFAULT);
     for (int i = 0; i < 5; i++)
         cr_assert_eq(pthread_create(&submitters[i], NULL, submit_and_read, full.pool), 0);
     test_wait_until(waiting_in(full.pool) == 5);
@@ -246,7 +245,7 @@ Test(queue, lets_a_submitter_in_when_one_is_cancelled)
 {
     pthread_t submitter;
 
-    fill();
+    fill(SOON_FULL_DEFAULT);
     cr_assert_eq(pthread_create(&submitter, NULL, submit_and_read, full.pool), 0);
     test_wait_until(waiting_in(full.pool) == 1);
     cr_assert(soon_future_cancel(full.queued[1]));
@@ -262,7 +261,7 @@ Test(queue, lets_a_submitter_in_when_one_expires)
     soon_future *expires;
     pthread_t submitter;
 
-    fill();
+    fill(SOON_FULL_DEFAULT);
     cr_assert(soon_future_cancel(full.queued[0]));
     expires = nothing_submit(full.pool, NULL, &(soon_submit_options){.queue_limit_ms = 50});
     cr_assert_eq(pthread_create(&submitter, NULL, submit_and_read, full.pool), 0);
@@ -279,7 +278,7 @@ Test(queue, sends_waiting_submitters_away_when_it_is_shut_down)
     for (int mode = SOON_DRAIN; mode <= SOON_KILL; mode++) {
         pthread_t submitters[3];
 
-        fill();
+        fill(SOON_FULL_DEFAULT);
         for (int i = 0; i < 3; i++)
             cr_assert_eq(pthread_create(&submitters[i], NULL, submit_and_read, full.pool), 0);
         test_wait_until(waiting_in(full.pool) == 3);
@@ -330,7 +329,7 @@ Test(queue, sends_waiting_submitters_away_when_it_is_freed)
     for (int round = 0; round < 20; round++) {
         pthread_t submitters[3];
 
-        fill();
+        fill(SOON_FULL_DEFAULT);
         for (int i = 0; i < 3; i++)
             cr_assert_eq(pthread_create(&submitters[i], NULL, submit_and_read, full.pool), 0);
         test_wait_until(waiting_in(full.pool) == 3);
@@ -422,7 +421,7 @@ Test(queue, has_no_bound_for_callbacks_on_its_own_workers)
 {
     soon_future *futures[3];
 
-    fill(.when_full = SOON_FULL_FAIL);
+    fill(SOON_FULL_FAIL);
     cr_assert_eq(soon_future_add_done_callback(full.running, submit_three, futures), 0);
     gate_open(full.gate, 1);
     gate_await(full.gate, 1);
@@ -435,7 +434,7 @@ Test(queue, has_no_bound_for_thens)
 {
     soon_future *first = NULL, *then;
 
-    fill(.when_full = SOON_FULL_FAIL);
+    fill(SOON_FULL_FAIL);
     first = twice_submit(full.pool, &(int){3}, &(soon_submit_options){.when_full = SOON_FULL_RUN_HERE});
     then = soon_then(first, full.pool, &twice_task);
     cr_assert_eq(soon_future_state(then), SOON_PENDING);

@@ -168,7 +168,7 @@ static void note_thread(soon_future *future, void *data)
     gate_knock(one.gate);
 }
 
-/* DESIGN 4: no user code runs on the library's loop */
+/* No user code runs on the library's loop. */
 Test(queue_order, tells_of_a_limit_on_the_callback_thread, .init = begin, .fini = end)
 {
     struct name name;

@@ -142,7 +142,7 @@ static void assert_cancelled_for_both(void)
 Test(race_future, is_cancelled_for_both_who_cancel)
 {
     run_race(&(struct race){.threads = 2,
-                            .rounds = ROUNDS(40000),
+                            .rounds = ROUNDS(10000),
                             .before = make_batch,
                             .body = cancel,
                             .after = assert_cancelled_for_both});
@@ -175,7 +175,7 @@ static void assert_started_or_cancelled(void)
 Test(race_future, a_cancelled_one_never_begins)
 {
     run_race(&(struct race){.threads = 2,
-                            .rounds = ROUNDS(40000),
+                            .rounds = ROUNDS(10000),
                             .before = make_batch,
                             .body = start_or_cancel,
                             .after = assert_started_or_cancelled});

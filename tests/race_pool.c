@@ -66,8 +66,8 @@ static void *make_round_trips(void *pool)
     return NULL;
 }
 
-/* I1, I2: a submit that meets a worker on its way to sleep. Caught: a decision taken outside the mutex, `waking` never
- * cleared, a bell that is reset after the worker can be found asleep. */
+/* I1, I2: submits that meet workers on their way to sleep. Caught: `waking` never cleared, a bell that is reset when
+ * the worker can be found asleep already. */
 Test(race_pool, each_task_finds_a_worker_that_wakes)
 {
     for (size_t w = 0; w < 4; w++) {
@@ -77,6 +77,22 @@ Test(race_pool, each_task_finds_a_worker_that_wakes)
         start(threads, 3, make_round_trips, pool);
         join(threads, 3);
         cr_assert_eq(stats_of(pool).succeeded, 4500);
+        free_pool(pool);
+    }
+}
+
+/* The same where nobody else's submit makes up for a waking that was lost. Who has a result submits again at once, or
+ * as long after it as the worker needs to fall asleep. Caught: a decision from what was seen outside the mutex. */
+Test(race_pool, single_task_finds_a_worker_that_wakes)
+{
+    for (size_t w = 0; w < 4; w++) {
+        soon_executor *pool = new_pool(.workers = widths[w]);
+
+        for (int i = 0; i < 20000; i++) {
+            for (volatile unsigned spins = i % 2 ? random_below(1000) : 0; spins; spins--)
+                ;
+            cr_assert_eq(outcome_of(soon_submit(pool, nothing)), 0);
+        }
         free_pool(pool);
     }
 }
@@ -199,11 +215,29 @@ SOON_TASK_LOCAL(run_number, int, int, release_number, NULL)
     return soon_task_cancel_requested(task) ? -ECANCELED : 0;
 }
 
+static atomic_int submitted, next_to_cancel;
+
+/* Cancels what is submitted meanwhile, from the `next_to_cancel`th on. */
+static void *cancel_behind(void *data)
+{
+    int i;
+
+    (void)data;
+    while ((i = next_to_cancel++) < TASKS) {
+        while (submitted <= i)
+            sched_yield();
+        if (soon_future_cancel(futures[i]))
+            cr_assert(soon_future_cancelled(futures[i]));
+    }
+    return NULL;
+}
+
 static void submit_numbers(soon_executor *pool, const soon_submit_options *options)
 {
     for (int i = 0; i < TASKS; i++) {
         ran[i] = released[i] = 0;
         futures[i] = run_number_submit(pool, &i, options);
+        submitted = i + 1;
         if (i % 64 == 0)
             pause_randomly();
     }
@@ -223,20 +257,6 @@ static void check_numbers(void)
     }
 }
 
-static atomic_int next_to_cancel;
-
-static void *cancel_behind(void *data)
-{
-    int i;
-
-    (void)data;
-    while ((i = next_to_cancel++) < TASKS) {
-        if (soon_future_cancel(futures[i]))
-            cr_assert(soon_future_cancelled(futures[i]));
-    }
-    return NULL;
-}
-
 /* A canceller, a worker and a second canceller at the same task. Caught: a take_back that does not ask whether it is
  * queued. */
 Test(race_pool, task_is_either_cancelled_or_run)
@@ -245,9 +265,9 @@ Test(race_pool, task_is_either_cancelled_or_run)
         soon_executor *pool = new_pool(.workers = widths[w]);
         pthread_t threads[2];
 
-        submit_numbers(pool, NULL);
-        next_to_cancel = 0;
+        submitted = next_to_cancel = 0;
         start(threads, 2, cancel_behind, NULL);
+        submit_numbers(pool, NULL);
         join(threads, 2);
         check_numbers();
         free_pool(pool);
@@ -261,9 +281,10 @@ Test(race_pool, task_either_expires_or_is_cancelled_or_run)
         soon_executor *pool = new_pool(.workers = widths[w]);
         pthread_t threads[1];
 
-        submit_numbers(pool, &(soon_submit_options){.queue_limit_ms = 1});
+        submitted = 0;
         next_to_cancel = TASKS / 2;
         start(threads, 1, cancel_behind, NULL);
+        submit_numbers(pool, &(soon_submit_options){.queue_limit_ms = 1});
         join(threads, 1);
         check_numbers();
         free_pool(pool);
@@ -278,9 +299,10 @@ Test(race_pool, shutdown_in_the_middle_of_it_all_leaves_nothing_unresolved)
             soon_executor *pool = new_pool(.workers = widths[w]);
             pthread_t threads[1];
 
-            submit_numbers(pool, NULL);
+            submitted = 0;
             next_to_cancel = TASKS / 4 * 3;
             start(threads, 1, cancel_behind, NULL);
+            submit_numbers(pool, NULL);
             cr_assert_eq(soon_executor_shutdown(pool, (soon_shutdown)mode, SOON_FOREVER), 0);
             for (int i = 0; i < TASKS; i++)
                 cr_assert(soon_future_done(futures[i]));

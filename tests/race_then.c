@@ -184,7 +184,7 @@ Test(race_then, a_then_runs_once_or_is_cancelled)
 {
     for (unsigned threads = 2; threads <= 3; threads++)
         run_race(&(struct race){.threads = threads,
-                                .rounds = ROUNDS(20000),
+                                .rounds = ROUNDS(10000),
                                 .before = make_thens,
                                 .body = finish_cancel_or_close,
                                 .after = assert_run_or_cancelled});
@@ -314,7 +314,7 @@ static void release_futures(void)
 Test(race_then, a_hook_is_over_when_its_promise_is_freed)
 {
     run_race(&(struct race){.threads = 2,
-                            .rounds = ROUNDS(40000),
+                            .rounds = ROUNDS(10000),
                             .before = make_hooked,
                             .body = free_or_cancel,
                             .after = release_futures});

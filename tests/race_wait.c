@@ -211,7 +211,7 @@ static void grow_and_complete(unsigned thread, unsigned *seed)
     complete(thread - 3, seed);
 }
 
-/* Guards the mutex in notify() and `asleep` in sleep_locked(), as_completed.c: without the latter this hangs. */
+/* Guards the mutex in notify() and in soon_as_completed_add(), as_completed.c. */
 Test(race_wait, a_set_that_grows_gives_each_one_once)
 {
     run_race(&(struct race){.threads = 3 + FUTURES,
@@ -282,7 +282,7 @@ static void release_batch(void)
     soon_as_completed_free(set);
 }
 
-/* Guards the count of the bell, for what becomes ready between the look and the sleep: without it this hangs. */
+/* Guards `asleep` in sleep_locked(): without it this hangs. */
 Test(race_wait, what_ends_as_the_iterator_goes_to_sleep_wakes_it)
 {
     run_race(&(struct race){

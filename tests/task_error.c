@@ -205,7 +205,7 @@ SOON_TASK(follow, struct plan, int)
     return arg->returns;
 }
 
-/* DESIGN 6.9, row by row: what a task returns after its time limit, after a request, after both, after neither. */
+/* Row by row: what a task returns after its time limit, after a request, after both, after neither. */
 Test(task_error, of_a_task_that_gives_in_depends_on_what_it_was_asked)
 {
     static const struct {

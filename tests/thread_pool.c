@@ -115,6 +115,33 @@ Test(thread_pool, starts_workers_as_tasks_come)
     gate_free(gate);
 }
 
+SOON_TASK(thread_at_the_gate, struct gate, int)
+{
+    *result = gettid();
+    return gate_pass(*arg, task);
+}
+
+/* pebble: test_thread_pool_different_thread */
+Test(thread_pool, runs_tasks_on_threads_of_its_own)
+{
+    struct gate gate = gate_new();
+    soon_executor *pool = new_pool(.workers = 2);
+    soon_future *futures[] = {thread_at_the_gate_submit(pool, &gate, NULL),
+                              thread_at_the_gate_submit(pool, &gate, NULL)};
+    int threads[2];
+
+    gate_await(gate, 2);
+    gate_open(gate, 2);
+    for (int i = 0; i < 2; i++)
+        cr_assert_eq(soon_take(futures[i], &threads[i]), 0);
+
+    cr_assert_neq(threads[0], threads[1]);
+    cr_assert_neq(threads[0], gettid());
+    cr_assert_neq(threads[1], gettid());
+    free_pool(pool);
+    gate_free(gate);
+}
+
 /* CPython: ThreadPoolExecutorTest.test_saturation; interpreter pool: test_saturation, blocking_with_limited_workers */
 Test(thread_pool, never_has_more_workers_than_it_may)
 {
@@ -153,6 +180,34 @@ Test(thread_pool, uses_an_idle_worker_before_it_starts_another)
 
     cr_assert_eq(workers_of(pool), 1);
     free_pool(pool);
+}
+
+static void stand_at_the_gate(soon_future *future, void *gate)
+{
+    (void)future;
+    gate_pass(*(struct gate *)gate, NULL);
+}
+
+/* I8: a worker that has ended its task is expected to take the next one; but here its callback holds it up. */
+Test(thread_pool, starts_another_when_a_callback_holds_up_the_one_that_was_expected)
+{
+    struct gate gate = gate_new();
+    soon_executor *pool = new_pool(.workers = 4);
+    soon_future *held[3];
+
+    for (int i = 0; i < 3; i++) {
+        held[i] =
+            nothing_submit(pool, NULL, &(soon_submit_options){.on_done = stand_at_the_gate, .on_done_data = &gate});
+        cr_assert_eq(soon_future_wait(held[i], SOON_FOREVER), 0);
+        gate_await(gate, 1);
+    }
+    cr_assert_eq(outcome_of(soon_submit(pool, nothing)), 0);
+    cr_assert_eq(workers_of(pool), 4);
+    gate_open(gate, 3);
+
+    soon_futures_unref(held, 3);
+    free_pool(pool);
+    gate_free(gate);
 }
 
 Test(thread_pool, wakes_the_worker_that_went_to_sleep_last)

@@ -258,3 +258,54 @@ Test(unhandled, a_hook_may_drop_a_failure_itself)
 
     cr_assert_eq(calls, 3);
 }
+
+/*
+ * The hook is set by some while others drop failures: each failure is heard by one hook, with the data of that.
+ */
+
+struct ear {
+    soon_unhandled_fn fn;
+    _Atomic int heard;
+};
+
+static void hear_left(const soon_error *error, void *data);
+static void hear_right(const soon_error *error, void *data);
+static struct ear left = {.fn = hear_left}, right = {.fn = hear_right};
+
+static void hear_with(struct ear *ear, const soon_error *error, void *data)
+{
+    cr_assert_eq(data, ear);
+    cr_assert_eq(error->code, SOON_ERAISED);
+    ear->heard++;
+}
+
+static void hear_left(const soon_error *error, void *data)
+{
+    hear_with(&left, error, data);
+}
+
+static void hear_right(const soon_error *error, void *data)
+{
+    hear_with(&right, error, data);
+}
+
+static void set_hook_or_fail(unsigned thread, unsigned *seed)
+{
+    struct ear *ear = dice(seed, 2) ? &left : &right;
+
+    if (thread < 2)
+        soon_on_unhandled(ear->fn, ear);
+    else
+        release(failed());
+}
+
+/* Guards the mutex of the hook, error.c. */
+Test(unhandled, the_hook_may_be_changed_meanwhile)
+{
+    enum { EACH = ROUNDS(5000) };
+
+    soon_on_unhandled(left.fn, &left);
+    run_race(&(struct race){.threads = 4, .rounds = EACH, .body = set_hook_or_fail});
+
+    cr_assert_eq(left.heard + right.heard, 2 * EACH);
+}

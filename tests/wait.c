@@ -302,6 +302,24 @@ Test(wait, first_exception_ends_with_the_last_when_none_fails)
         release(all[i]);
 }
 
+Test(wait, a_duplicate_does_no_harm_to_those_who_sleep)
+{
+    for (soon_when when = SOON_ALL_COMPLETED; when <= SOON_FIRST_EXCEPTION; when++) {
+        struct halves both = pending();
+        soon_future *futures[] = {both.future, both.future, both.future};
+        struct call call = {.futures = futures, .count = 3, .when = when};
+        pthread_t thread;
+
+        start_thread(&thread, wait_in_thread, &call);
+        test_wait_until(has_waiter(both.future) || has_sleeper(both.future));
+        set_int(both.promise, 1);
+
+        pthread_join(thread, NULL);
+        cr_assert_eq(call.rc, 1);
+        release(both);
+    }
+}
+
 Test(wait, many_threads_wait_for_one_set)
 {
     enum { THREADS = 8 };

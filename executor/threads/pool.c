@@ -79,12 +79,13 @@ static int submit(void *self, soon_call *call, bool may_block)
     for (;;) {
         pthread_mutex_lock(&pool->mutex);
         rc = push_locked(pool, call, bounded, &wake);
+        if (rc == SOON_EFULL && may_block && !pinned) {
+            soon__executor_pin(executor); /* the end waits until those that wait here have left: it is open */
+            pinned = true;
+        }
         pthread_mutex_unlock(&pool->mutex);
         if (rc != SOON_EFULL || !may_block)
             break;
-        if (!pinned)
-            soon__executor_pin(executor); /* a free waits until those that wait here have left */
-        pinned = true;
         rc = wait_for_place(pool, call);
         if (rc < 0)
             break;

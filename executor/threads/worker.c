@@ -279,33 +279,25 @@ static void leave_locked(struct soon__worker *worker)
     pool->locked.cancelled += atomic_load_explicit(&worker->cancelled, memory_order_relaxed);
 }
 
-/* In a frame of the pool's own, so that a release which frees the pool is told that it cannot. */
-static void release_local(struct soon__worker *worker)
-{
-    struct soon__frame frame = {.executor = worker->pool->executor};
-    struct soon__thread_saved saved;
-
-    if (!worker->local.release)
-        return;
-    soon__thread_enter(&frame, &saved);
-    worker->local.release(worker->local.value);
-    soon__thread_leave(&frame, &saved);
-}
-
 static void *worker_main(void *data)
 {
     struct soon__worker *worker = data;
     struct soon__pool *pool = worker->pool;
+    struct soon__thread *self = soon__thread_self();
+    /* Also in callbacks and releases: here the pool cannot be waited for, or freed. */
+    struct soon__frame frame = {.executor = pool->executor};
     struct soon__wake wake = {NULL, false};
 
     set_name(worker);
     measure_stack(worker);
-    soon__thread_self()->parking = &parking;
-    soon__thread_self()->worker = worker;
+    self->parking = &parking;
+    self->worker = worker;
+    self->frames = &frame;
     if (initialize(worker))
         work(worker);
-    release_local(worker);
-    soon__thread_self()->parking = NULL;
+    if (worker->local.release)
+        worker->local.release(worker->local.value);
+    self->parking = NULL;
     pthread_mutex_lock(&pool->mutex);
     leave_locked(worker);
     /* One that retires may be the one that was to take what has just come. */
@@ -313,6 +305,7 @@ static void *worker_main(void *data)
         wake = soon__pool_decide_locked(pool);
     pthread_mutex_unlock(&pool->mutex);
     soon__pool_do(pool, wake);
+    self->frames = NULL;
     soon__library_loop_post(&worker->end); /* the last touch */
     return NULL;
 }

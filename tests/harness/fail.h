@@ -6,7 +6,7 @@
  *
  *     for (size_t n = 1;; n++) {
  *         fail_nth(n);
- *         bool ended = session();            // the test's script: every call may say -ENOMEM
+ *         run_script();                      // of the test: every call may say -ENOMEM
  *         if (fail_stop() < n)               // it needed fewer than n: all have failed once
  *             break;
  *     }
