@@ -23,6 +23,7 @@
 #include "executor/loop.h"
 #include "executor/map.h"
 #include "executor/pool.h"
+#include "executor/shared.h"
 #include "executor/submit.h"
 #include "executor/task.h"
 

@@ -1,5 +1,5 @@
 /*
- * demo.h - what the demos share: numbers from the command line, the pool, pauses.
+ * demo.h - what the demos share: the command line, the pool, pauses.
  */
 #ifndef DEMO_H
 #define DEMO_H
@@ -18,9 +18,23 @@ struct demo_option {
     int *value;
 };
 
+/* The option that every demo has: `--threads`, or `--processes`, as it is. */
+static bool demo_threads;
+
+static inline bool demo_is_executor(const char *argument)
+{
+    if (strcmp(argument, "--threads") == 0)
+        demo_threads = true;
+    else if (strcmp(argument, "--processes") == 0)
+        demo_threads = false;
+    else
+        return false;
+    return true;
+}
+
 static inline void demo_usage(const char *program, const struct demo_option *options, FILE *to)
 {
-    fprintf(to, "usage: %s", program);
+    fprintf(to, "usage: %s [--threads | --processes]", program);
     for (; options->name; options++)
         fprintf(to, " [%s N]", options->name);
     fputc('\n', to);
@@ -36,7 +50,9 @@ static inline int demo_number(const char *text)
     return errno || end == text || *end || number < 0 || number > INT_MAX ? -1 : (int)number;
 }
 
-/* At the top of main. Reads the command line; --help and what is wrong end the program. Lines are shown as they come.
+/*
+ * At the top of main. A worker process goes on in soon_init(), and does not come back. Else: reads the command line;
+ * --help and what is wrong end the program. Lines are shown as they come, those of workers too.
  */
 static inline void demo_start(int argc, char **argv, const char *program, const struct demo_option *options)
 {
@@ -45,6 +61,8 @@ static inline void demo_start(int argc, char **argv, const char *program, const 
         exit(1);
     for (int i = 1; i < argc; i++) {
         const struct demo_option *o = options;
+        if (demo_is_executor(argv[i]))
+            continue;
         while (o->name && strncmp(argv[i], o->name, strlen(o->name)) != 0)
             o++;
         if (!o->name)
@@ -64,7 +82,8 @@ static inline void demo_start(int argc, char **argv, const char *program, const 
 static inline soon_executor *demo_pool(int workers)
 {
     soon_executor *pool;
-    int rc = soon_thread_pool_new(&pool, &(soon_thread_pool_options){.workers = workers});
+    int rc = demo_threads ? soon_thread_pool_new(&pool, &(soon_thread_pool_options){.workers = workers})
+                          : soon_process_pool_new(&pool, &(soon_process_pool_options){.workers = workers});
     if (rc < 0) {
         fprintf(stderr, "no pool: %s\n", soon_strerror(rc));
         exit(1);

@@ -11,6 +11,7 @@
  */
 #include "call_internal.h"
 
+#include "../futures/value_internal.h"
 #include "executor_internal.h"
 
 #include <errno.h>
@@ -99,6 +100,22 @@ static int help(soon_future *future)
            call->executor->klass.help(call->executor->self, call);
 }
 
+static void cancelled(soon_future *future, void *owner, bool taken)
+{
+    soon_executor *executor = owner;
+
+    if (!taken && executor->extra && executor->extra->ask_to_cancel)
+        executor->extra->ask_to_cancel(executor->self, of_future(future));
+}
+
+static void look(soon_future *future, void *owner)
+{
+    soon_executor *executor = owner;
+
+    if (executor->extra && executor->extra->look)
+        executor->extra->look(executor->self, of_future(future));
+}
+
 static soon_future *source(const soon_future *future)
 {
     soon_call *call = of_future(future);
@@ -134,7 +151,9 @@ static const struct soon__class call_class = {
     .unpin = unpin,
     .take_back = take_back,
     .also_cancel = also_cancel,
+    .cancelled = cancelled,
     .taken_back = taken_back,
+    .look = look,
     .kill = kill_call,
     .help = help,
     .source = source,
@@ -167,11 +186,21 @@ int soon_future_read_as(soon_future *future, const soon_function *wanted, int64_
  * Making
  */
 
+/* For another process, and too large to be copied each time that it is sent. */
+static bool is_large(const struct soon__call_params *params)
+{
+    const struct soon__executor_extra *executor = params->executor->extra;
+    size_t size = params->data ? params->size : params->function->arg_size;
+
+    return executor && executor->mappable_above && !params->deferred && !params->items &&
+           size > executor->mappable_above;
+}
+
 static bool needs_extra(const struct soon__call_params *params)
 {
     const soon_submit_options *o = params->options;
 
-    return params->deferred || params->items ||
+    return params->deferred || params->items || is_large(params) ||
            (o && (o->label || o->data || o->priority || o->retries || o->time_limit_ms || o->queue_limit_ms ||
                   o->when_full || o->payload || o->on_done));
 }
@@ -217,6 +246,21 @@ static int set_on_done(soon_call *call)
     return 0;
 }
 
+static int set_large_arg(soon_call *call, const struct soon__call_params *params, size_t size)
+{
+    soon_buffer *buffer;
+    int rc = soon__buffer_new_mappable(&buffer, size);
+
+    if (rc < 0)
+        return rc;
+    call->extra->arg_buffer = buffer;
+    if (params->data)
+        memcpy(soon_buffer_data(buffer), params->data, size);
+    rc = soon__buffer_freeze(buffer);
+    call->arg = soon_buffer_data(buffer);
+    return rc < 0 ? rc : 0;
+}
+
 static int set_arg(soon_call *call, const struct soon__call_params *params, void *small)
 {
     size_t size = params->data ? params->size : params->function->arg_size;
@@ -228,6 +272,8 @@ static int set_arg(soon_call *call, const struct soon__call_params *params, void
         call->arg = params->items ? params->items->args : NULL;
         return 0;
     }
+    if (is_large(params))
+        return set_large_arg(call, params, size);
     if (size > INLINE_MAX) {
         copy = malloc(size);
         if (!copy)
@@ -250,7 +296,7 @@ int soon__call_new(soon_call **ret, const struct soon__call_params *params)
     size_t result_size = params->items ? 0 : params->function->result_size;
     char *block = malloc(round_up(sizeof(soon_call)) + arg_space + (result_size <= INLINE_MAX ? result_size : 0));
     soon_call *call = (soon_call *)block;
-    int rc;
+    int rc = 0;
 
     if (!block)
         return -ENOMEM;
@@ -258,9 +304,10 @@ int soon__call_new(soon_call **ret, const struct soon__call_params *params)
     soon__future_init(soon__call_future(call), &call_class, 1, 1);
     if (result_size && result_size <= INLINE_MAX)
         call->space = block + round_up(sizeof(soon_call)) + arg_space;
-    rc = set_arg(call, params, block + round_up(sizeof(soon_call)));
-    if (rc == 0 && needs_extra(params))
+    if (needs_extra(params))
         rc = extra_new(&call->extra, params);
+    if (rc == 0)
+        rc = set_arg(call, params, block + round_up(sizeof(soon_call)));
     if (rc == 0 && call->extra)
         rc = set_on_done(call);
     if (rc < 0) {
@@ -277,6 +324,8 @@ void soon__call_discard(soon_call *call)
         soon__delivery_drop(&call->extra->on_done);
     if (call->arg_on_heap)
         free((void *)call->arg);
+    if (call->extra)
+        soon_buffer_unref(call->extra->arg_buffer);
     soon__future_fini(soon__call_future(call));
     free(call->extra);
     free(call);
@@ -296,6 +345,8 @@ static void end(soon_call *call)
         free((void *)call->arg);
     if (call->extra)
         soon_buffer_unref(call->extra->options.payload);
+    if (call->extra)
+        soon_buffer_unref(call->extra->arg_buffer);
     if (first)
         soon__future_unref(first);
     soon__future_unref(soon__call_future(call));
@@ -306,10 +357,25 @@ static void end_job(struct soon__job *job)
     end((soon_call *)((char *)job - offsetof(soon_call, job)));
 }
 
+void soon__call_hold(soon_call *call)
+{
+    /* Relaxed: the caller is its holder, under a mutex. */
+    atomic_fetch_add_explicit(&call->holds, 1, memory_order_relaxed);
+}
+
+/* Whether ending it may run user code: release functions. */
+static bool releases(const soon_call *call)
+{
+    return call->function->free_arg || (call->extra && (call->extra->options.payload || call->extra->first));
+}
+
 void soon__call_end(soon_call *call)
 {
-    /* Releasing is user code. */
-    if (soon__library_on_loop()) {
+    /* Acquire-release: the last one ends what the others have read. Nobody holds it anew now: the load may be plain. */
+    if (atomic_load_explicit(&call->holds, memory_order_acquire) &&
+        atomic_fetch_sub_explicit(&call->holds, 1, memory_order_acq_rel))
+        return;
+    if (soon__library_on_loop() && releases(call)) {
         call->job.run = end_job;
         soon__library_callbacks_post(&call->job);
     } else {

@@ -21,15 +21,23 @@ struct soon__outcome {
     bool cancelled;            /* with an error: the task gave in to a cancel request */
     void *result;
     size_t result_size;
-    bool result_on_heap; /* malloc'ed; else in memory that was given to the run */
+    bool result_on_heap;        /* malloc'ed; else in memory that was given to the run */
+    soon_buffer *result_buffer; /* a worker process's: what `result` lies in; NULL: elsewhere */
+    bool result_mapped;         /* or a mapping of its own */
     soon_buffer *payload;
 };
+
+static inline uint32_t soon__outcome_owned(const struct soon__outcome *outcome)
+{
+    return outcome->result_on_heap ? SOON__RESULT_ON_HEAP : outcome->result_mapped ? SOON__RESULT_MAPPED : 0;
+}
 
 /* Several items in one call: a chunk of a map. Lent to the call until it has ended. */
 struct soon__items {
     size_t count;
     const void *args; /* count * arg_size bytes, lent */
     void *results;    /* count * result_size bytes to write to; NULL: done() gets each in heap memory */
+    int64_t deadline; /* no item starts after it, as wanted() would say too */
     /* Called by the run, in order, one at a time, on the worker. */
     bool (*wanted)(struct soon__items *items, size_t index); /* false: do not start it; done() is not called */
     void (*done)(struct soon__items *items, size_t index, struct soon__outcome *outcome); /* takes what is in it */
@@ -46,6 +54,8 @@ struct soon__call_extra {
     soon_future *first; /* of a then: what it waits for, then what its argument lies in; a reference */
     struct soon__callback on_first;
     struct soon__items *items;
+    size_t items_ended;      /* of these, in worker processes that have died: the rest is sent again */
+    soon_buffer *arg_buffer; /* what `arg` lies in, to be sent to another process; NULL: it does not */
     char text[];
 };
 
@@ -65,13 +75,23 @@ struct soon_call {
             soon_call *next, *previous; /* in the list of who holds it */
         };
         struct soon__job job; /* on its way to the callback thread */
+        struct {
+            struct soon__process *process; /* `posted`: in this slot of it */
+            uint32_t slot;
+        };
+        struct {
+            soon_call *next_refused;
+            int refusal; /* the code that it is to fail with */
+        };
     };
     const void *arg;
     size_t arg_size;
     struct soon__call_extra *extra; /* NULL: all defaults */
     void *space;                    /* in the block, for a small result of fixed size; NULL: none */
     _Atomic uint8_t deferred;       /* enum soon__deferred */
-    bool queued;                    /* under the mutex of the pool that has it */
+    _Atomic uint8_t holds;          /* 0: one; see soon__call_hold() */
+    bool queued;                    /* under the mutex of the pool that has it, as is the next */
+    bool posted;                    /* it is in a slot of a worker process */
     bool exempt;                    /* the queue's bound does not apply */
     bool arg_on_heap;               /* malloc'ed */
     bool arg_is_lent;               /* somebody else's: not released */
@@ -124,6 +144,10 @@ void soon__call_run(soon_call *call, struct soon__local *local, const struct soo
 struct soon__error *soon__initializer_run(soon_executor *executor, const soon_function *function, const void *arg,
                                           struct soon__local *local);
 
+/* Moves the outcome into the future and ends the call. */
+void soon__call_finish(soon_call *call, struct soon__outcome *outcome, const struct soon__run_hooks *hooks);
+/* The bytes of the call stay until one more soon__call_end(). For its holder; at most 255. */
+void soon__call_hold(soon_call *call);
 /* Ends a call whose future is done: releases argument and reference. On the library's loop thread that is done by the
  * callback thread. */
 void soon__call_end(soon_call *call);

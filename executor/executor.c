@@ -15,6 +15,7 @@
 #include "executor_internal.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -135,6 +136,7 @@ void soon__executor_destroy(soon_executor *executor)
 {
     soon_promise_free(executor->down);
     soon__future_unref(executor->down_future);
+    soon_shared_unref(executor->shared);
     pthread_mutex_destroy(&executor->mutex);
     free(executor);
 }
@@ -142,6 +144,16 @@ void soon__executor_destroy(soon_executor *executor)
 static bool is_done(const soon_future *down)
 {
     return soon__word_final(soon__future_word(down));
+}
+
+void soon__pool_name(char *to, size_t size, const char *name)
+{
+    static _Atomic unsigned numbers;
+
+    if (name)
+        snprintf(to, size, "%s", name);
+    else
+        snprintf(to, size, "soon-%u", atomic_fetch_add_explicit(&numbers, 1, memory_order_relaxed) + 1);
 }
 
 int soon_executor_free(soon_executor *executor)

@@ -6,6 +6,7 @@
 #define SOON_EXECUTOR_EXECUTOR_INTERNAL_H
 
 #include "call_internal.h"
+#include "shared_internal.h"
 
 #include <pthread.h>
 
@@ -17,6 +18,11 @@ struct soon__executor_extra {
     void (*counted_here)(void *self, const struct soon__outcome *outcome);
     size_t (*width)(void *self); /* how many workers it may have */
     bool takes_items;            /* a call may have `items` with a count above 1 */
+    size_t mappable_above;       /* arguments of more bytes go into memory that other processes can map; 0: none do */
+    /* A reader wants a call that is not pending any more to end. */
+    void (*ask_to_cancel)(void *self, soon_call *call);
+    /* Starts the call's future if it has begun, and sets its progress. */
+    void (*look)(void *self, soon_call *call);
 };
 
 struct soon_executor {
@@ -24,6 +30,7 @@ struct soon_executor {
     void *self;
     const struct soon__executor_extra *extra; /* NULL: of the user's own */
     soon_full when_full;                      /* never DEFAULT */
+    soon_shared *shared;                      /* of its tasks: a reference; NULL: none */
     uint32_t generation;
     _Atomic uint32_t pins;        /* who is inside between pin and unpin; and the class, until it is down */
     _Atomic uint32_t closing;     /* submits are refused */
@@ -74,6 +81,8 @@ void soon__thens_cancel(soon_executor *executor);
 /* Submits a chunk; as soon_submit_bytes(), the queue's bound as in `each`. `each` checked, may be NULL. */
 soon_future *soon__submit_items(soon_executor *executor, const soon_function *function, struct soon__items *items,
                                 const soon_submit_options *each);
+/* The name of a pool: cut to `size`; NULL: soon-1, soon-2 ... */
+void soon__pool_name(char *to, size_t size, const char *name);
 /* How many workers it has or may have: for choosing chunks. At least 1. */
 size_t soon__executor_width(soon_executor *executor);
 

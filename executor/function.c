@@ -147,21 +147,60 @@ void soon_function_unregister(const soon_function *function)
     unlock();
 }
 
-const soon_function *soon__function_find(const char *name)
+/* The only one of its name; NULL: there is none, or several. */
+static const soon_function *find_by_name_locked(const char *name, size_t hash)
 {
-    size_t hash = hash_of(name);
     const soon_function *found = NULL;
 
-    lock();
     for (struct entry *entry = registry.locked.size ? *chain_locked(hash) : NULL; entry; entry = entry->next) {
         if (entry->hash != hash || strcmp(entry->function->name, name) != 0)
             continue;
-        if (found) {
-            found = NULL;
-            break;
-        }
+        if (found)
+            return NULL;
         found = entry->function;
     }
+    return found;
+}
+
+const soon_function *soon__function_find(const char *name)
+{
+    const soon_function *found;
+
+    lock();
+    found = find_by_name_locked(name, hash_of(name));
     unlock();
     return found;
+}
+
+static bool can_travel_locked(const struct entry *entry)
+{
+    return !(entry->function->flags & SOON_FUNCTION_LOCAL) &&
+           find_by_name_locked(entry->function->name, entry->hash) == entry->function;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp((*(const soon_function *const *)a)->name, (*(const soon_function *const *)b)->name);
+}
+
+int soon__function_list(const soon_function ***ret, size_t *ret_count)
+{
+    const soon_function **list;
+    size_t count = 0;
+
+    lock();
+    list = malloc((registry.locked.count + 1) * sizeof *list); /* never of nothing */
+    for (size_t i = 0; list && i < registry.locked.size; i++) {
+        for (struct entry *entry = registry.locked.chains[i]; entry; entry = entry->next) {
+            if (can_travel_locked(entry))
+                list[count++] = entry->function;
+        }
+    }
+    unlock();
+    if (!list)
+        return -ENOMEM;
+    qsort(list, count, sizeof *list, by_name);
+    *ret = list;
+    *ret_count = count;
+    return 0;
 }

@@ -116,6 +116,7 @@ struct soon__imap_chunk *soon__imap_chunk_new(const soon_function *function, siz
         return NULL;
     *chunk = (struct soon__imap_chunk){
         .items = {.args = block + args,
+                  .deadline = SOON__NEVER,
                   .results = function->result_size ? block + results : NULL,
                   .wanted = wanted,
                   .done = done},
@@ -176,7 +177,7 @@ static void done(struct soon__items *items, size_t index, struct soon__outcome *
     if (outcome->error)
         soon__future_publish(future, outcome->cancelled ? SOON__CANCELLED : SOON__FINISHED);
     else
-        soon__future_publish_bytes(future, outcome->result, outcome->result_size, outcome->result_on_heap);
+        soon__future_publish_bytes(future, outcome->result, outcome->result_size, soon__outcome_owned(outcome));
     soon__future_unref(future);
 }
 

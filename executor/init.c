@@ -1,13 +1,35 @@
 /*
- * init.c - the first call of a program. It will take over in worker processes; so far there are none.
+ * init.c - the first call of a program: in a worker process it takes over and never returns.
  */
 #include "pool.h"
+#include "processes/worker_internal.h"
 
 #include <errno.h>
+#include <string.h>
+
+/* Set once, before other threads use the library. */
+static bool initialised;
+
+bool soon__is_initialised(void)
+{
+    return initialised;
+}
+
+static bool is_worker(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        if (argv[i] && strcmp(argv[i], SOON__WORKER_MARKER) == 0)
+            return true;
+    }
+    return false;
+}
 
 int soon_init(int argc, char **argv)
 {
     if (argc < 0 || (argc > 0 && !argv))
         return -EINVAL;
+    initialised = true;
+    if (is_worker(argc, argv))
+        soon__worker_main();
     return 0;
 }

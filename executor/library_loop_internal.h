@@ -28,4 +28,9 @@ void soon__library_callbacks_post(struct soon__job *job);
 uv_loop_t *soon__library_uv(void); /* loop thread only */
 bool soon__library_on_loop(void);
 
+/* Of soon__clock_ns(): `span` nanoseconds behind `now`, SOON__NEVER at most. */
+int64_t soon__later(int64_t now, int64_t span);
+/* Sets a timer of the library's loop to a reading of that clock; SOON__NEVER stops it. Loop thread only. */
+void soon__loop_timer(uv_timer_t *timer, uv_timer_cb fn, int64_t when);
+
 #endif

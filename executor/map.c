@@ -68,7 +68,7 @@ static void complete(struct soon__map *map)
     else if (error)
         soon__future_fail(future, soon__error_ref(error));
     else if (soon__future_claim(future))
-        soon__future_publish_bytes(future, map->results, map->count * map->function->result_size, false);
+        soon__future_publish_bytes(future, map->results, map->count * map->function->result_size, 0);
     if (!map->observed)
         soon__future_failure(future); /* soon_map() tells its caller itself */
     soon__future_unref(future);
@@ -159,6 +159,25 @@ static int help(soon_future *future)
     return call && soon__help_pending(call);
 }
 
+enum { LOOK_AT_MAX = 64 };
+
+/* It runs when one of its calls does: the first ones that have not ended know. */
+static void look(soon_future *future, void *owner)
+{
+    struct soon__map *map = of_future(future);
+    size_t first = atomic_load_explicit(&map->first_unfinished, memory_order_relaxed);
+
+    (void)owner;
+    for (size_t i = first; i < map->chunk_count && i - first < LOOK_AT_MAX; i++) {
+        soon_future *call = atomic_load_explicit(&map->chunks[i].future, memory_order_acquire);
+
+        if (call && call->class->look && soon_future_state(call) == SOON_RUNNING) {
+            soon__future_start(future);
+            return;
+        }
+    }
+}
+
 static soon_progress progress(const soon_future *future)
 {
     size_t done, failed;
@@ -172,8 +191,13 @@ static const char *label(const soon_future *future)
     return of_future(future)->label;
 }
 
-static const struct soon__class map_class = {
-    .destroy = destroy, .cancelled = cancelled, .help = help, .source = source, .progress = progress, .label = label};
+static const struct soon__class map_class = {.destroy = destroy,
+                                             .cancelled = cancelled,
+                                             .help = help,
+                                             .source = source,
+                                             .look = look,
+                                             .progress = progress,
+                                             .label = label};
 
 struct soon__map *soon__map_of(const soon_future *future)
 {

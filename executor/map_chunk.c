@@ -325,6 +325,7 @@ void soon__chunk_init(struct soon__chunk *chunk, struct soon__map *map, size_t f
 
     *chunk = (struct soon__chunk){
         .items = {.count = count,
+                  .deadline = map->deadline,
                   .args = args + first * function->arg_size,
                   .results = map->results + first * function->result_size,
                   .wanted = wanted,

@@ -5,6 +5,7 @@
 #ifndef SOON_EXECUTOR_POOL_H
 #define SOON_EXECUTOR_POOL_H
 
+#include "shared.h"
 #include "task.h"
 
 #ifdef __cplusplus
@@ -12,10 +13,14 @@ extern "C" {
 #endif
 
 /**
- * At the top of main, for programs with process pools: a worker process never returns from it. A program without them
- * may call it too; it does nothing there.
+ * At the top of main, for programs with process pools. A worker of theirs is this very program, started anew with one
+ * more argument, `--soon-worker-process`: here it finds that, and becomes the worker. So in a worker it never returns,
+ * and what main does before it every worker does too. A program without process pools may call it; it does nothing
+ * there.
  *
- * Threads: before any other thread uses the library. Returns: 0; -EINVAL for a negative `argc` or a missing `argv`.
+ * Threads: before any other thread uses the library. Any number of times; `argc` 0 with `argv` NULL only notes that it
+ * was called, for who cannot reach main's arguments and starts workers with another program.
+ * Returns: 0; -EINVAL for a negative `argc` or a missing `argv`. In a worker it does not return.
  */
 SOON_API int soon_init(int argc, char **argv);
 
@@ -26,6 +31,7 @@ typedef struct soon_thread_pool_options {
     const soon_function *initializer
         SOON__ZERO; /**< run once per worker before its first task; its failure breaks the pool */
     const void *initializer_arg SOON__ZERO; /**< copied; NULL: zeroes */
+    soon_shared *shared SOON__ZERO;         /**< what soon_task_shared() shows; the pool holds a reference of its own */
     size_t queue_max SOON__ZERO;            /**< tasks that wait for a worker; 0: unbounded */
     soon_full when_full SOON__ZERO;     /**< RUN_HERE with an initializer: -EINVAL (a stranger's thread has no local) */
     int64_t idle_timeout_ms SOON__ZERO; /**< a worker without work for so long ends; 0: never */
@@ -50,6 +56,63 @@ SOON_API int soon_thread_pool_new_sized(soon_executor **ret, const soon_thread_p
 static inline int soon_thread_pool_new(soon_executor **ret, const soon_thread_pool_options *options)
 {
     return soon_thread_pool_new_sized(ret, options, sizeof *options);
+}
+
+/** What the death of a worker process means for its pool. */
+typedef enum soon_on_death {
+    SOON_REPLACE, /**< only the task that it was running fails; the worker is replaced */
+    SOON_BREAK    /**< as in Python: every task fails, and the pool is broken */
+} soon_on_death;
+
+/** Every field: 0 is the default. Negative where it makes no sense: -EINVAL. */
+typedef struct soon_process_pool_options {
+    int workers SOON__ZERO;                      /**< 0: one per CPU this process may use */
+    const char *name SOON__ZERO;                 /**< copied; NULL: "soon-1" and so on. Workers are called name_n */
+    const soon_function *initializer SOON__ZERO; /**< run once per worker before its first task; its failure breaks the
+                                                      pool */
+    const void *initializer_arg SOON__ZERO;      /**< copied; NULL: zeroes */
+    soon_shared *shared SOON__ZERO;     /**< what soon_task_shared() shows; the pool holds a reference of its own */
+    size_t queue_max SOON__ZERO;        /**< tasks that wait for a worker; 0: unbounded */
+    soon_full when_full SOON__ZERO;     /**< RUN_HERE runs tasks in this process; with an initializer: -EINVAL */
+    int64_t idle_timeout_ms SOON__ZERO; /**< a worker without work for so long ends; 0: never */
+    const char *const *load SOON__ZERO; /**< NULL-ended: workers run the installed soon-worker with these shared objects
+                                             instead of this program; then soon_init() is not needed here */
+    const char *worker_program SOON__ZERO;     /**< any program that calls soon_init(); NULL: this one */
+    const char *const *worker_args SOON__ZERO; /**< NULL-ended: arguments after its name */
+    const char *const *environment SOON__ZERO; /**< NULL-ended "NAME=value", added to this process's own */
+    const char *directory SOON__ZERO;          /**< where workers work; NULL: here */
+    int max_tasks_per_worker SOON__ZERO;       /**< then it is replaced; a chunk of a map counts as one; 0: no limit */
+    uint64_t memory_limit SOON__ZERO; /**< bytes of its own memory above which a worker is replaced, between tasks; 0:
+                                           none */
+    int max_restarts SOON__ZERO;      /**< so many workers in a row that died before they were ready break the pool;
+                                              0: 5; -1: never give up */
+    int64_t start_timeout_ms SOON__ZERO;      /**< a worker must be ready after it; 0: 10 s */
+    int64_t grace_ms SOON__ZERO;              /**< between SIGTERM and SIGKILL; 0: 3 s; -1: SIGKILL at once */
+    soon_on_death on_worker_death SOON__ZERO; /**< REPLACE */
+} soon_process_pool_options;
+
+/**
+ * Makes a pool of worker processes, which start as tasks come and are replaced when they die. A worker is this very
+ * program, started anew: main() must begin with soon_init(). Arguments and results travel by value; functions that
+ * share memory with their caller (SOON_TASK_LOCAL) are refused with SOON_ELOCAL.
+ *
+ * Ownership: the caller owns the pool until soon_executor_free(). Options are copied; the environment is taken as it is
+ * now.
+ * Threads: any thread. Returns: 0 and sets `*ret`; -EINVAL; -ENOMEM; SOON_ENOINIT: soon_init() was not called, or this
+ * is a worker and it has not taken over yet; SOON_EDEPTH: in a worker of a worker ..., ten deep; -ENOSYS and the like
+ * where the system has no pidfd or sealed memory; -ENOENT ... for a program that is not there; and leaves it alone.
+ *
+ * As ProcessPoolExecutor(max_workers, initializer, initargs, max_tasks_per_child) in Python's concurrent.futures, and
+ * multiprocessing.Pool.
+ */
+SOON_API int soon_process_pool_new_sized(soon_executor **ret, const soon_process_pool_options *options, size_t size);
+
+/**
+ * soon_process_pool_new_sized() with the options' size that this program was compiled with. `options` NULL: defaults.
+ */
+static inline int soon_process_pool_new(soon_executor **ret, const soon_process_pool_options *options)
+{
+    return soon_process_pool_new_sized(ret, options, sizeof *options);
 }
 
 /** How a shutdown treats what is there, from weak to strong. */

@@ -10,22 +10,49 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void *shared_of(soon_executor *executor)
+{
+    return executor->shared ? soon_shared_data(executor->shared) : NULL;
+}
+
+static bool cancel_requested(const soon_task *task)
+{
+    /* Relaxed: a flag, nothing is read through it. */
+    return (soon__future_word(task->future) & SOON__CANCEL_REQUESTED) ||
+           atomic_load_explicit(&task->executor->terminating, memory_order_relaxed);
+}
+
+static void set_progress(soon_task *task, uint64_t done, uint64_t total)
+{
+    soon__future_set_progress(task->future, done, total);
+}
+
+static const struct soon__task_host on_thread = {
+    .cancel_requested = cancel_requested,
+    .set_progress = set_progress,
+    .heap_max = SIZE_MAX,
+};
+
 static soon_task task_of(soon_call *call, struct soon__local *local)
 {
     return (soon_task){.executor = call->executor,
                        .function = call->function,
-                       .call = call,
+                       .host = &on_thread,
+                       .future = soon__call_future(call),
+                       .label = call->extra ? call->extra->options.label : NULL,
+                       .payload = call->extra ? call->extra->options.payload : NULL,
                        .arg = call->arg,
                        .arg_size = call->arg_size,
                        .space = call->space,
                        .local = local,
+                       .shared = shared_of(call->executor),
                        .deadline = SOON__NEVER};
 }
 
 /* The time limit counts from here. */
-static void start_clock(soon_task *task)
+static void start_clock(soon_task *task, const soon_call *call)
 {
-    struct soon__call_extra *extra = task->call->extra;
+    const struct soon__call_extra *extra = call->extra;
 
     if (extra && extra->options.time_limit_ms)
         task->deadline = soon__deadline(extra->options.time_limit_ms);
@@ -37,7 +64,7 @@ static void count(const struct soon__run_hooks *hooks, const struct soon__outcom
         hooks->counted(hooks->data, outcome);
 }
 
-static void finish(soon_call *call, struct soon__outcome *outcome, const struct soon__run_hooks *hooks)
+void soon__call_finish(soon_call *call, struct soon__outcome *outcome, const struct soon__run_hooks *hooks)
 {
     soon_future *future = soon__call_future(call);
 
@@ -50,7 +77,7 @@ static void finish(soon_call *call, struct soon__outcome *outcome, const struct 
         if (outcome->error)
             soon__future_publish(future, outcome->cancelled ? SOON__CANCELLED : SOON__FINISHED);
         else
-            soon__future_publish_bytes(future, outcome->result, outcome->result_size, outcome->result_on_heap);
+            soon__future_publish_bytes(future, outcome->result, outcome->result_size, soon__outcome_owned(outcome));
     }
     soon__call_end(call);
 }
@@ -62,7 +89,7 @@ static bool start(soon_call *call, const struct soon__run_hooks *hooks)
 
     if (call->extra && soon__deadline_check(call->extra->queue_deadline) < 0) {
         expired.error = soon__call_error(call, SOON_EEXPIRED, NULL);
-        finish(call, &expired, hooks);
+        soon__call_finish(call, &expired, hooks);
         return false;
     }
     if (soon_promise_set_running(&call->promise) == 0)
@@ -81,7 +108,7 @@ static void run_one(soon_call *call, struct soon__local *local, const struct soo
         task.space = calloc(1, call->function->result_size);
         if (!task.space) {
             task.outcome.error = &soon__error_nomem;
-            finish(call, &task.outcome, hooks);
+            soon__call_finish(call, &task.outcome, hooks);
             return;
         }
     } else if (task.space) {
@@ -92,13 +119,13 @@ static void run_one(soon_call *call, struct soon__local *local, const struct soo
             free(task.space);
         return;
     }
-    start_clock(&task);
+    start_clock(&task, call);
     soon__task_run(&task);
     if (on_heap && task.outcome.error)
         free(task.space);
     else if (on_heap)
         task.outcome.result_on_heap = true;
-    finish(call, &task.outcome, hooks);
+    soon__call_finish(call, &task.outcome, hooks);
 }
 
 /* Runs one item of a chunk and gives its outcome to the owner. */
@@ -122,7 +149,7 @@ static void run_item(soon_call *call, struct soon__local *local, struct soon__it
         task.space = (char *)items->results + index * function->result_size;
         memset(task.space, 0, function->result_size);
     }
-    start_clock(&task);
+    start_clock(&task, call);
     soon__task_run(&task);
     if (task.outcome.error && own_space)
         free(task.space);
@@ -152,7 +179,7 @@ static void run_items(soon_call *call, struct soon__local *local, const struct s
             run_item(call, local, items, i);
         }
     }
-    finish(call, &outcome, hooks);
+    soon__call_finish(call, &outcome, hooks);
 }
 
 void soon__call_run(soon_call *call, struct soon__local *local, const struct soon__run_hooks *hooks)
@@ -168,9 +195,11 @@ struct soon__error *soon__initializer_run(soon_executor *executor, const soon_fu
 {
     soon_task task = {.executor = executor,
                       .function = function,
+                      .is_initializer = true,
                       .arg = arg,
                       .arg_size = function->arg_size,
                       .local = local,
+                      .shared = shared_of(executor),
                       .deadline = SOON__NEVER};
     struct soon__error *error;
 

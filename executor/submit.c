@@ -2,7 +2,7 @@
  * submit.c - from a submit to a call in the hands of an executor, or to a future that says why not.
  *
  * Where does a submitted argument go? Checked here, copied into a call (call.c), handed to the class of the
- * executor, for the thread pool its queue (threads/queue.c), taken from there by a worker (threads/worker.c), which
+ * executor, for the thread pool its queue (queue.c), taken from there by a worker (threads/worker.c), which
  * runs it (run.c).
  */
 #include "submit.h"

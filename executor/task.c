@@ -8,6 +8,7 @@
  */
 #include "task_internal.h"
 
+#include "../futures/value_internal.h"
 #include "executor_internal.h"
 
 #include <errno.h>
@@ -16,11 +17,7 @@
 
 bool soon__task_cancel_requested_by_reader(const soon_task *task)
 {
-    if (!task->call)
-        return false;
-    /* Relaxed: a flag, nothing is read through it. */
-    return (soon__future_word(soon__call_future(task->call)) & SOON__CANCEL_REQUESTED) ||
-           atomic_load_explicit(&task->executor->terminating, memory_order_relaxed);
+    return task->host && task->host->cancel_requested(task);
 }
 
 bool soon_task_cancel_requested(const soon_task *task)
@@ -41,8 +38,8 @@ int64_t soon_task_time_left_ms(const soon_task *task)
 
 void soon_task_set_progress(soon_task *task, uint64_t done, uint64_t total)
 {
-    if (soon__check(task, "soon_task_set_progress: NULL") && task->call)
-        soon__future_set_progress(soon__call_future(task->call), done, total);
+    if (soon__check(task, "soon_task_set_progress: NULL") && task->host)
+        task->host->set_progress(task, done, total);
 }
 
 soon_executor *soon_task_executor(soon_task *task)
@@ -57,17 +54,20 @@ void *soon_task_local(soon_task *task)
 
 void soon_task_set_local(soon_task *task, void *local, soon_free_fn release)
 {
-    if (!soon__check(task && !task->call && task->local, "soon_task_set_local: not in an initializer"))
+    if (!soon__check(task && task->is_initializer && task->local, "soon_task_set_local: not in an initializer"))
         return;
     task->local->value = local;
     task->local->release = release;
 }
 
+void *soon_task_shared(soon_task *task)
+{
+    return soon__check(task, "soon_task_shared: NULL") ? task->shared : NULL;
+}
+
 const char *soon_task_label(const soon_task *task)
 {
-    if (!soon__check(task, "soon_task_label: NULL") || !task->call)
-        return "";
-    return soon_future_label(soon__call_future(task->call));
+    return soon__check(task, "soon_task_label: NULL") && task->label ? task->label : "";
 }
 
 soon_bytes soon_task_arg(const soon_task *task)
@@ -79,26 +79,40 @@ soon_bytes soon_task_arg(const soon_task *task)
 
 soon_buffer *soon_task_payload(soon_task *task)
 {
-    if (!soon__check(task, "soon_task_payload: NULL") || !task->call || !task->call->extra)
-        return NULL;
-    return task->call->extra->options.payload;
+    return soon__check(task, "soon_task_payload: NULL") ? task->payload : NULL;
+}
+
+static void drop_result(struct soon__outcome *outcome)
+{
+    if (outcome->result_on_heap)
+        free(outcome->result);
+    soon_buffer_unref(outcome->result_buffer);
+    outcome->result = NULL;
+    outcome->result_size = 0;
+    outcome->result_on_heap = false;
+    outcome->result_buffer = NULL;
 }
 
 void *soon_task_return_space(soon_task *task, size_t size)
 {
+    soon_buffer *buffer = NULL;
     void *space;
 
     if (!soon__check(task, "soon_task_return_space: NULL"))
         return NULL;
     if (task->function->result_size)
         return size == task->function->result_size ? task->space : NULL;
-    space = calloc(1, size ? size : 1);
+    if (task->host && size > task->host->heap_max)
+        space = soon__buffer_new_mappable(&buffer, size) == 0 ? soon_buffer_data(buffer) : NULL;
+    else
+        space = calloc(1, size ? size : 1);
     if (!space)
         return NULL;
-    free(task->outcome.result);
+    drop_result(&task->outcome);
     task->outcome.result = space;
     task->outcome.result_size = size;
-    task->outcome.result_on_heap = true;
+    task->outcome.result_on_heap = !buffer;
+    task->outcome.result_buffer = buffer;
     return space;
 }
 
@@ -135,11 +149,8 @@ int soon_task_return_payload(soon_task *task, soon_buffer *buffer)
 
 static soon_error fields_of(const soon_task *task, int code, int raised)
 {
-    return (soon_error){.code = code,
-                        .raised = raised,
-                        .started = true,
-                        .function = task->function->name,
-                        .label = task->call ? soon_future_label(soon__call_future(task->call)) : NULL};
+    return (soon_error){
+        .code = code, .raised = raised, .started = true, .function = task->function->name, .label = task->label};
 }
 
 static void set_error(soon_task *task, struct soon__error *error)
@@ -177,8 +188,7 @@ int soon_raise_from(soon_task *task, const soon_future *failed)
 void soon__outcome_drop(struct soon__outcome *outcome)
 {
     soon__error_unref(outcome->error);
-    if (outcome->result_on_heap)
-        free(outcome->result);
+    drop_result(outcome);
     soon_buffer_unref(outcome->payload);
     *outcome = (struct soon__outcome){0};
 }
@@ -212,11 +222,7 @@ static void settle(soon_task *task, int rc)
         }
         return;
     }
-    if (outcome->result_on_heap)
-        free(outcome->result);
-    outcome->result = NULL;
-    outcome->result_on_heap = false;
-    outcome->result_size = 0;
+    drop_result(outcome);
     soon_buffer_unref(outcome->payload); /* it goes with a result, and there is none */
     outcome->payload = NULL;
     if (rc == -ECANCELED) {
@@ -229,8 +235,9 @@ static void settle(soon_task *task, int rc)
 
 void soon__task_run(soon_task *task)
 {
-    struct soon__frame frame = {.future = task->call ? soon__call_future(task->call) : NULL,
-                                .executor = task->executor};
+    /* In a worker process there is no executor: any address will do, so that this is no callback. */
+    struct soon__frame frame = {.future = task->future,
+                                .executor = task->executor ? (const void *)task->executor : task};
     struct soon__thread_saved saved;
     int rc;
 

@@ -59,6 +59,12 @@ SOON_API void *soon_task_local(soon_task *task);
  */
 SOON_API void soon_task_set_local(soon_task *task, void *local, soon_free_fn release);
 
+/**
+ * The memory that the pool has as its option `shared`, where this process sees it; NULL: it has none. Lent for the time
+ * of the task. Any thread of the task.
+ */
+SOON_API void *soon_task_shared(soon_task *task);
+
 /** The submit option `label`, or "". Worker only. */
 SOON_API const char *soon_task_label(const soon_task *task);
 

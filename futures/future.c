@@ -53,6 +53,8 @@ void soon__future_fini(soon_future *future)
         soon__error_unhandled(future->error);
     if (word & SOON__RESULT_ON_HEAP)
         free((void *)future->result);
+    else if (word & SOON__RESULT_MAPPED)
+        soon__shm_unmap(future->result, future->result_size);
     soon__error_unref(future->error);
     soon_buffer_unref(future->payload);
     atomic_fetch_sub_explicit(&alive, 1, memory_order_release);
@@ -279,12 +281,12 @@ void soon__future_publish(soon_future *future, uint32_t state)
         soon__future_run_callbacks(future);
 }
 
-void soon__future_publish_bytes(soon_future *future, void *data, size_t size, bool on_heap)
+void soon__future_publish_bytes(soon_future *future, const void *data, size_t size, uint32_t owned)
 {
     future->result = data;
     future->result_size = size;
-    if (on_heap)
-        soon__future_set_bits(future, SOON__RESULT_ON_HEAP);
+    if (owned)
+        soon__future_set_bits(future, owned);
     soon__future_publish(future, SOON__FINISHED);
 }
 
@@ -413,6 +415,7 @@ static bool cancel_one(soon_future *future, struct more *more)
     bool pending, taken, won, callbacks = false;
     void *owner;
 
+    soon__future_look(future);
     if (!soon__future_lock_unfinished(future))
         return (soon__future_word(future) & SOON__STATE) == SOON__CANCELLED;
     owner = class->pin ? class->pin(future) : NULL;

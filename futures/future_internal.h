@@ -29,6 +29,7 @@ enum {
     SOON__LOOKED = 256u,          /* somebody has seen the error */
     SOON__TAKEN = 512u,           /* soon_future_take gave away what the result points to */
     SOON__RESULT_ON_HEAP = 2048u, /* the result's bytes are malloc'ed and go with the future */
+    SOON__RESULT_MAPPED = 4096u,  /* they are a mapping of their own, as from soon__shm_map() */
     SOON__SUNK = 1024u,           /* its callbacks were handed to the library's callback thread */
 };
 
@@ -64,6 +65,9 @@ struct soon__class {
     /* What take_back gave up is over: after unpin and callbacks. */
     void (*taken_back)(soon_future *future);
     int (*kill)(soon_future *future, void *owner); /* in any unfinished state; NULL: -ENOTSUP */
+    /* Somebody asks where it stands: an owner that knows more than the word starts it, and sets its progress. As the
+     * others between pin and unpin. NULL: the word knows. */
+    void (*look)(soon_future *future, void *owner);
     /* A thread is about to park for it: 1: something ran here, look again; 0: park. */
     int (*help)(soon_future *future);
     /* The future that must finish before this one can, or NULL: to tell waits that could never end. Called under
@@ -190,8 +194,8 @@ uint32_t soon__future_settled(soon_future *future);
 /* Stores the final state, wakes waiters, runs callbacks. `state` is SOON__FINISHED or SOON__CANCELLED. The caller
  * holds a reference. Allocates nothing. */
 void soon__future_publish(soon_future *future, uint32_t state);
-void soon__future_publish_bytes(soon_future *future, void *data, size_t size,
-                                bool on_heap); /* FINISHED with this result */
+/* FINISHED with this result. `owned`: 0, SOON__RESULT_ON_HEAP or SOON__RESULT_MAPPED: it goes with the future. */
+void soon__future_publish_bytes(soon_future *future, const void *data, size_t size, uint32_t owned);
 
 /* The same in two halves: all but the callbacks; true: then soon__future_run_callbacks(), which has a reference. */
 bool soon__future_publish_quietly(soon_future *future, uint32_t state);
@@ -222,6 +226,9 @@ bool soon__callback_claim(struct soon__callback *callback, soon_future *future);
 /* Blocks until it is done or `deadline`, helping as the thread's worker can. 0, -ETIMEDOUT, SOON_EDEADLK,
  * SOON_EFORKED. */
 int soon__future_await(soon_future *future, int64_t deadline);
+
+/* Lets the owner bring its word and its progress up to date. */
+void soon__future_look(soon_future *future);
 
 void soon__future_set_progress(soon_future *future, uint64_t done, uint64_t total);
 

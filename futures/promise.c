@@ -161,7 +161,7 @@ int soon_promise_set_result(soon_promise *promise, const void *data, size_t size
         free(copy);
         return too_late(promise);
     }
-    soon__future_publish_bytes(&promise->future, copy, size, true);
+    soon__future_publish_bytes(&promise->future, copy, size, SOON__RESULT_ON_HEAP);
     return 0;
 }
 

@@ -198,11 +198,35 @@ soon_buffer *soon_future_payload(soon_future *future)
     return future->payload;
 }
 
+void soon__future_look(soon_future *future)
+{
+    const struct soon__class *class = future->class;
+    void *owner;
+
+    if (!class->look || !soon__future_lock_unfinished(future))
+        return;
+    owner = class->pin ? class->pin(future) : NULL;
+    soon__future_unlock(future);
+    class->look(future, owner);
+    if (class->unpin)
+        class->unpin(owner);
+}
+
+static uint32_t state_seen(soon_future *future)
+{
+    uint32_t state = soon__future_word(future) & SOON__STATE;
+
+    if (state != SOON__PENDING || !future->class->look)
+        return state;
+    soon__future_look(future);
+    return soon__future_word(future) & SOON__STATE;
+}
+
 soon_state soon_future_state(const soon_future *future)
 {
     if (!soon__check(future, "soon_future_state: NULL"))
         return SOON_CANCELLED;
-    switch (soon__future_word(future) & SOON__STATE) {
+    switch (state_seen((soon_future *)future)) {
     case SOON__FINISHED:
         return SOON_FINISHED;
     case SOON__CANCELLED:
@@ -273,6 +297,7 @@ soon_progress soon_future_progress(const soon_future *future)
         return shown->class->progress(shown);
     if (soon__future_is_foreign(shown) || shown->class->immortal)
         return shown->progress;
+    soon__future_look(shown);
     soon__future_lock(shown);
     progress = shown->progress;
     soon__future_unlock(shown);

@@ -34,4 +34,30 @@ uint32_t soon__generation(void);
 /* Runs in the child of a fork, in the order of registration. Any number, at load or first use. 0 or -ENOMEM. */
 int soon__at_fork_child(void (*fn)(void));
 
+/*
+ * Memory behind a descriptor.
+ */
+
+/* Zeroed, its size sealed for good. A descriptor. */
+int soon__shm_new(size_t size);
+/* 0 and sets `*ret`. The mapping lives on when the descriptor is closed. */
+int soon__shm_map(void **ret, int fd, size_t size, bool writable);
+/* The same, to be read, and no obstacle to soon__shm_freeze(). */
+int soon__shm_map_private(void **ret, int fd, size_t size);
+void soon__shm_unmap(const void *data, size_t size); /* NULL allowed */
+/* No new mapping can write from now on; those that exist still can. */
+int soon__shm_close_to_writers(int fd);
+/* Nobody can write it from now on, and nobody can undo that. -EBUSY: a writable mapping is left. */
+int soon__shm_freeze(int fd);
+/* It is frozen and holds `size` bytes: 0; -EPROTO: it is not, or not a memory file at all. For what a stranger sent. */
+int soon__shm_check_frozen(int fd, uint64_t size);
+
+/*
+ * Words in shared memory on which a process sleeps.
+ */
+
+/* Sleeps while `*word` is `expected`, until woken, `deadline` (of soon__clock_ns()), or for no reason. */
+void soon__shared_park(_Atomic uint32_t *word, uint32_t expected, int64_t deadline);
+void soon__shared_unpark(_Atomic uint32_t *word); /* all who sleep on it */
+
 #endif

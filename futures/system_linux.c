@@ -1,14 +1,21 @@
 /*
  * system_linux.c - parking on a futex, the monotonic clock, memory behind a memfd, and the count of forks.
+ *
+ * Memory for other processes is a memfd with seals: its size is sealed when it is made, so that no reader of a mapping can
+ * be hit by a file that shrinks; against writers it is closed when it is handed over.
  */
 #include "system_internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/magic.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -67,14 +74,26 @@ void soon__unpark_all(_Atomic uint32_t *word)
     wake(word, INT32_MAX);
 }
 
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8U /* since Linux 6.3: no program can be started from it */
+#endif
+
+static int memory_new(const char *name)
+{
+    int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+
+    if (fd < 0 && errno == EINVAL)
+        fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    return fd < 0 ? -errno : fd;
+}
+
 int soon__mappable_new(int *ret_fd, void **ret_data, size_t size)
 {
-    int fd, error;
+    int fd = memory_new("soon-buffer"), error;
     void *data;
 
-    fd = memfd_create("soon-buffer", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0)
-        return -errno;
+        return fd;
     if (ftruncate(fd, (off_t)size) < 0)
         goto fail;
     data = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -159,4 +178,105 @@ int soon__at_fork_child(void (*fn)(void))
     }
     pthread_mutex_unlock(&at_fork_mutex);
     return rc;
+}
+
+/*
+ * Memory behind a descriptor.
+ */
+
+int soon__shm_new(size_t size)
+{
+    int fd = memory_new("soon-shared"), error;
+
+    if (fd < 0)
+        return fd;
+    if (ftruncate(fd, (off_t)size) < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0) {
+        error = errno;
+        close(fd);
+        return -error;
+    }
+    return fd;
+}
+
+static int map(void **ret, int fd, size_t size, int protection, int flags)
+{
+    void *data = mmap(NULL, size, protection, flags, fd, 0);
+
+    if (data == MAP_FAILED)
+        return -errno;
+    *ret = data;
+    return 0;
+}
+
+/* A private mapping that is never written shows what others write to the file. */
+int soon__shm_map_private(void **ret, int fd, size_t size)
+{
+    return map(ret, fd, size, PROT_READ, MAP_PRIVATE);
+}
+
+int soon__shm_map(void **ret, int fd, size_t size, bool writable)
+{
+    int rc = map(ret, fd, size, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED);
+
+    /* Kernels before 6.7 refuse to share what is sealed against writing, even with readers. */
+    return rc == -EPERM && !writable ? soon__shm_map_private(ret, fd, size) : rc;
+}
+
+void soon__shm_unmap(const void *data, size_t size)
+{
+    if (data)
+        munmap((void *)(uintptr_t)data, size);
+}
+
+static int seal(int fd, int seals)
+{
+    return fcntl(fd, F_ADD_SEALS, seals) < 0 ? -errno : 0;
+}
+
+int soon__shm_close_to_writers(int fd)
+{
+    return seal(fd, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE);
+}
+
+int soon__shm_freeze(int fd)
+{
+    return seal(fd, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
+}
+
+int soon__shm_check_frozen(int fd, uint64_t size)
+{
+    const int wanted = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+    int seals = fcntl(fd, F_GET_SEALS);
+    struct statfs system;
+    struct stat file;
+
+    if (seals < 0 || (seals & wanted) != wanted)
+        return -EPROTO;
+    /* Not of huge pages: those can have seals, but are mapped by other rules. */
+    if (fstatfs(fd, &system) < 0 || (unsigned long)system.f_type != TMPFS_MAGIC)
+        return -EPROTO;
+    return fstat(fd, &file) == 0 && file.st_size >= 0 && (uint64_t)file.st_size == size ? 0 : -EPROTO;
+}
+
+/*
+ * Words in shared memory: as soon__park() and so on, without FUTEX_PRIVATE_FLAG, so that the word is known by its page
+ * and not by its address.
+ */
+
+void soon__shared_park(_Atomic uint32_t *word, uint32_t expected, int64_t deadline)
+{
+    struct timespec until = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
+    int saved = errno;
+
+    syscall(SYS_futex, word, FUTEX_WAIT_BITSET, expected, deadline == SOON__NEVER ? NULL : &until, NULL,
+            FUTEX_BITSET_MATCH_ANY);
+    errno = saved;
+}
+
+void soon__shared_unpark(_Atomic uint32_t *word)
+{
+    int saved = errno;
+
+    syscall(SYS_futex, word, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
+    errno = saved;
 }

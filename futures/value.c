@@ -1,13 +1,15 @@
 /*
- * value.c - buffers: counted blocks of bytes, from three sources.
+ * value.c - buffers: counted blocks of bytes, from four sources.
  *
  *     HEAP      soon_buffer_new, small: aligned heap memory
  *     MAPPABLE  soon_buffer_new, from a MiB on: pages behind a descriptor, which another process can map. Small ones
- *     would
- *               use up the descriptors. Where the system gives no more of them, HEAP serves.
+ *               would use up the descriptors. Where the system gives no more of them, HEAP serves.
+ *     READABLE  pages behind a descriptor, mapped to be read: somebody else's, or ours that were frozen
  *     WRAPPED   soon_buffer_wrap: the caller's memory and the caller's release function
+ *
+ * V1  What another process may have mapped is never resized in place: `shared` and READABLE are copied instead.
  */
-#include "value.h"
+#include "value_internal.h"
 
 #include "error_internal.h"
 #include "system_internal.h"
@@ -21,8 +23,9 @@ enum { ALIGNMENT = 64, MAPPABLE_MIN = 1 << 20 };
 
 struct soon_buffer {
     _Atomic size_t refs;
-    enum { HEAP, MAPPABLE, WRAPPED } source;
-    int fd; /* MAPPABLE */
+    enum { HEAP, MAPPABLE, READABLE, WRAPPED } source;
+    _Atomic bool shared; /* MAPPABLE, and its descriptor was given away */
+    int fd;              /* MAPPABLE, READABLE */
     void *data;
     size_t size;
     soon_free_fn release; /* WRAPPED */
@@ -41,6 +44,31 @@ static void *heap_new(size_t size)
     return data;
 }
 
+/* A buffer without memory yet. */
+static soon_buffer *shell_new(int source, size_t size)
+{
+    soon_buffer *buffer = malloc(sizeof *buffer);
+
+    if (!buffer)
+        return NULL;
+    *buffer = (soon_buffer){.source = source, .fd = -1, .size = size};
+    atomic_init(&buffer->refs, 1);
+    atomic_init(&buffer->shared, false);
+    return buffer;
+}
+
+/* Sets source, fd and data. */
+static int memory_new(soon_buffer *buffer, size_t size)
+{
+    if (size >= MAPPABLE_MIN && soon__mappable_new(&buffer->fd, &buffer->data, size) == 0) {
+        buffer->source = MAPPABLE;
+        return 0;
+    }
+    buffer->source = HEAP;
+    buffer->data = heap_new(size);
+    return buffer->data ? 0 : -ENOMEM;
+}
+
 int soon_buffer_new(soon_buffer **ret, size_t size)
 {
     soon_buffer *buffer;
@@ -49,21 +77,94 @@ int soon_buffer_new(soon_buffer **ret, size_t size)
         return -EINVAL;
     if (size > PTRDIFF_MAX)
         return -ENOMEM;
-    buffer = malloc(sizeof *buffer);
+    buffer = shell_new(HEAP, size);
     if (!buffer)
         return -ENOMEM;
-    *buffer = (soon_buffer){.source = HEAP, .fd = -1, .size = size};
-    atomic_init(&buffer->refs, 1);
-    if (size >= MAPPABLE_MIN && soon__mappable_new(&buffer->fd, &buffer->data, size) == 0)
-        buffer->source = MAPPABLE;
-    else
-        buffer->data = heap_new(size);
-    if (!buffer->data) {
+    if (memory_new(buffer, size) < 0) {
         free(buffer);
         return -ENOMEM;
     }
     *ret = buffer;
     return 0;
+}
+
+int soon__buffer_new_mappable(soon_buffer **ret, size_t size)
+{
+    soon_buffer *buffer;
+    int rc;
+
+    if (size == 0)
+        return -EINVAL;
+    if (size > PTRDIFF_MAX)
+        return -ENOMEM;
+    buffer = shell_new(MAPPABLE, size);
+    if (!buffer)
+        return -ENOMEM;
+    rc = soon__mappable_new(&buffer->fd, &buffer->data, size);
+    if (rc < 0) {
+        free(buffer);
+        return rc;
+    }
+    *ret = buffer;
+    return 0;
+}
+
+int soon__buffer_of_descriptor(soon_buffer **ret, int fd, size_t size)
+{
+    soon_buffer *buffer;
+    int rc;
+
+    if (size == 0 || size > PTRDIFF_MAX)
+        return -EINVAL;
+    buffer = shell_new(READABLE, size);
+    if (!buffer)
+        return -ENOMEM;
+    rc = soon__shm_map(&buffer->data, fd, size, false);
+    if (rc < 0) {
+        free(buffer);
+        return rc;
+    }
+    buffer->fd = fd;
+    *ret = buffer;
+    return 0;
+}
+
+int soon__buffer_share(soon_buffer *buffer)
+{
+    int rc;
+
+    if (buffer->source == READABLE)
+        return buffer->fd;
+    if (buffer->source != MAPPABLE)
+        return -ENOTSUP;
+    rc = soon__shm_close_to_writers(buffer->fd);
+    if (rc < 0)
+        return rc;
+    /* Relaxed: only a sole owner asks, and it became that through the other owners' unrefs. */
+    atomic_store_explicit(&buffer->shared, true, memory_order_relaxed);
+    return buffer->fd;
+}
+
+int soon__buffer_freeze(soon_buffer *buffer)
+{
+    void *data;
+    int rc;
+
+    if (buffer->source == READABLE)
+        return buffer->fd;
+    if (buffer->source != MAPPABLE)
+        return -ENOTSUP;
+    /* Acquire: pairs with the release of the unref that made us the only owner. */
+    if (atomic_load_explicit(&buffer->refs, memory_order_acquire) != 1)
+        return -EBUSY;
+    rc = soon__shm_map_private(&data, buffer->fd, buffer->size);
+    if (rc < 0)
+        return rc;
+    soon__shm_unmap(buffer->data, buffer->size);
+    buffer->data = data;
+    buffer->source = READABLE;
+    rc = soon__shm_freeze(buffer->fd);
+    return rc < 0 ? rc : buffer->fd;
 }
 
 int soon_buffer_wrap(soon_buffer **ret, void *data, size_t size, soon_free_fn release)
@@ -72,11 +173,11 @@ int soon_buffer_wrap(soon_buffer **ret, void *data, size_t size, soon_free_fn re
 
     if (!ret || (!data && size))
         return -EINVAL;
-    buffer = malloc(sizeof *buffer);
+    buffer = shell_new(WRAPPED, size);
     if (!buffer)
         return -ENOMEM;
-    *buffer = (soon_buffer){.source = WRAPPED, .fd = -1, .data = data, .size = size, .release = release};
-    atomic_init(&buffer->refs, 1);
+    buffer->data = data;
+    buffer->release = release;
     *ret = buffer;
     return 0;
 }
@@ -95,6 +196,7 @@ static void release_data(soon_buffer *buffer)
         free(buffer->data);
         break;
     case MAPPABLE:
+    case READABLE:
         soon__mappable_free(buffer->fd, buffer->data, buffer->size);
         break;
     case WRAPPED:
@@ -125,20 +227,30 @@ size_t soon_buffer_size(const soon_buffer *buffer)
     return soon__check(buffer, "soon_buffer_size: NULL") ? buffer->size : 0;
 }
 
-/* HEAP; WRAPPED memory, which has to become ours to change its size; and MAPPABLE that is to hold nothing. */
+/* HEAP; MAPPABLE that is to hold nothing, or is shared; and what has to become ours to be changed (V1). */
 static int resize_by_copy(soon_buffer *buffer, size_t size)
 {
-    void *data = heap_new(size);
+    soon_buffer fresh = {.source = HEAP, .fd = -1};
+    int rc = memory_new(&fresh, size);
 
-    if (!data)
-        return -ENOMEM;
+    if (rc < 0)
+        return rc;
     if (buffer->size && size)
-        memcpy(data, buffer->data, size < buffer->size ? size : buffer->size);
+        memcpy(fresh.data, buffer->data, size < buffer->size ? size : buffer->size);
     release_data(buffer);
-    buffer->source = HEAP;
+    buffer->source = fresh.source;
+    buffer->fd = fresh.fd;
+    buffer->data = fresh.data;
     buffer->release = NULL;
-    buffer->data = data;
+    /* Relaxed: we are the only owner. */
+    atomic_store_explicit(&buffer->shared, false, memory_order_relaxed);
     return 0;
+}
+
+/* Its only owner asks, so relaxed is enough: the unrefs of the others were seen. */
+static bool may_change_in_place(const soon_buffer *buffer)
+{
+    return buffer->source == MAPPABLE && !atomic_load_explicit(&buffer->shared, memory_order_relaxed);
 }
 
 int soon_buffer_resize(soon_buffer *buffer, size_t size)
@@ -152,7 +264,7 @@ int soon_buffer_resize(soon_buffer *buffer, size_t size)
         return -EBUSY;
     if (size > PTRDIFF_MAX)
         return -ENOMEM;
-    if (buffer->source == MAPPABLE && size)
+    if (size && may_change_in_place(buffer))
         rc = soon__mappable_resize(buffer->fd, &buffer->data, buffer->size, size);
     else
         rc = resize_by_copy(buffer, size);

@@ -24,6 +24,7 @@ struct executor_kind {
     bool nests;          /* a task may submit to it and wait */
     bool counts;         /* it has stats */
     bool has_priorities; /* it looks at the submit option */
+    bool is_elsewhere;   /* its tasks run in other processes */
 };
 
 /*
@@ -199,10 +200,32 @@ static inline soon_executor *make_three_threads(void)
     return make_threads(3);
 }
 
+/* Impatient, so that what does not listen is soon gone. */
+static inline soon_executor *make_processes(int workers)
+{
+    soon_executor *executor;
+    int rc = soon_process_pool_new(&executor, &(soon_process_pool_options){.workers = workers, .grace_ms = 50});
+
+    cr_assert_eq(rc, 0, "%s", soon_strerror(rc));
+    return executor;
+}
+static inline soon_executor *make_one_process(void)
+{
+    return make_processes(1);
+}
+static inline soon_executor *make_three_processes(void)
+{
+    return make_processes(3);
+}
+
 static const struct executor_kind executor_kinds[] = {
     {"a thread", make_one_thread, 1, .takes_back = true, .nests = true, .counts = true, .has_priorities = true},
     {"two threads", make_two_threads, 2, .takes_back = true, .nests = true, .counts = true, .has_priorities = true},
     {"three threads", make_three_threads, 3, .takes_back = true, .nests = true, .counts = true, .has_priorities = true},
+    {"a process", make_one_process, 1, .takes_back = true, .kills = true, .counts = true, .has_priorities = true,
+     .is_elsewhere = true},
+    {"three processes", make_three_processes, 3, .takes_back = true, .kills = true, .counts = true,
+     .has_priorities = true, .is_elsewhere = true},
     {"an executor of the user's own", make_small, 1, .takes_back = true, .nests = true},
 };
 

@@ -11,13 +11,14 @@ struct uv_loop_s;
 
 SOON_TASK_DECLARE(work, int, int);
 
-extern soon_executor *pool;
+extern soon_executor *pool, *threads;
 extern soon_future *f, *first, *fs[4];
 extern soon_as_completed *set;
 extern soon_imap *it;
 extern soon_promise *promise;
 extern soon_loop *loop;
 extern soon_buffer *buffer;
+extern soon_lock lock;
 extern struct uv_loop_s *uv;
 extern soon_task *task;
 extern const struct add *arg;
@@ -27,7 +28,8 @@ extern const soon_executor_class my_class;
 extern const soon_function setup_task;
 extern const char *text;
 extern void *data, *value, *self, *client, *memory;
-extern int rc, sum, source, xs[4], ys[4], errors[4];
+extern int rc, sum, source, xs[4], ys[4], errors[4], argc;
+extern char **argv;
 extern bool yes, is_done[4];
 extern int64_t count;
 extern size_t i, n, size;

@@ -51,6 +51,7 @@ compile() {
 
 # program FOLDER LINE
 program() {
+    ulimit -c 0 # some crash on purpose
     compile "$1/$2.c" -o "$1/$2" "$BUILD/libsoon.so" "-Wl,-rpath,$BUILD" && "$1/$2" </dev/null
 }
 

@@ -20,7 +20,7 @@
 
 struct gate_state {
     sem_t arrived, open;
-    int inside; /* atomic; how many may still touch it */
+    int inside; /* atomic; how many may still touch it, in the process that made it */
 };
 
 struct gate {
@@ -66,16 +66,18 @@ static inline struct gate_state *gate__enter(struct gate gate)
         gate.fd = open(path, O_RDWR | O_CLOEXEC);
         state = gate__map(gate.fd);
         close(gate.fd);
+    } else {
+        __atomic_fetch_add(&state->inside, 1, __ATOMIC_RELAXED);
     }
-    __atomic_fetch_add(&state->inside, 1, __ATOMIC_RELAXED);
     return state;
 }
 
 static inline void gate__leave(struct gate gate, struct gate_state *state)
 {
-    __atomic_fetch_sub(&state->inside, 1, __ATOMIC_RELEASE);
-    if (gate.pid != getpid())
-        munmap(state, sizeof *state);
+    if (gate.pid == getpid())
+        __atomic_fetch_sub(&state->inside, 1, __ATOMIC_RELEASE);
+    else
+        munmap(state, sizeof *state); /* one that is killed here had a mapping of its own */
 }
 
 /* False: not within some milliseconds. */

@@ -3,8 +3,13 @@
  */
 #include "support_futures.h"
 
+#include "../futures/system_internal.h"
+#include "../futures/value_internal.h"
+
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 enum { MIB = 1 << 20 };
@@ -236,6 +241,170 @@ Test(buffer, is_resized_by_its_only_owner)
         soon_buffer_unref(all[i]);
         cr_assert_eq(soon_buffer_resize(all[i], 5), 0);
         soon_buffer_unref(all[i]);
+    }
+}
+
+/*
+ * For other processes
+ */
+
+static soon_buffer *new_mappable(size_t size)
+{
+    soon_buffer *buffer;
+
+    cr_assert_eq(soon__buffer_new_mappable(&buffer, size), 0);
+    cr_assert_eq(soon_buffer_size(buffer), size);
+    memset(soon_buffer_data(buffer), 5, size);
+    return buffer;
+}
+
+/* As the other process sees it. */
+static bool shows(int fd, unsigned char byte, size_t size)
+{
+    void *data;
+    bool is_right;
+
+    cr_assert_eq(soon__shm_map(&data, fd, size, false), 0);
+    is_right = is_filled(data, byte, 0, size);
+    soon__shm_unmap(data, size);
+    return is_right;
+}
+
+static soon_buffer *received(soon_buffer *sent)
+{
+    int fd = fcntl(soon__buffer_share(sent), F_DUPFD_CLOEXEC, 0);
+    soon_buffer *buffer;
+
+    cr_assert_eq(soon__buffer_of_descriptor(&buffer, fd, soon_buffer_size(sent)), 0);
+    return buffer;
+}
+
+Test(buffer, may_be_mappable_although_it_is_small)
+{
+    soon_buffer *untouched = (soon_buffer *)&released, *buffer = untouched;
+
+    cr_assert_eq(soon__buffer_new_mappable(&buffer, 0), -EINVAL);
+    cr_assert_eq(soon__buffer_new_mappable(&buffer, SIZE_MAX), -ENOMEM);
+    cr_assert_lt(soon__buffer_new_mappable(&buffer, PTRDIFF_MAX), 0);
+    cr_assert_eq(buffer, untouched);
+    soon_buffer_unref(new_mappable(1));
+}
+
+Test(buffer, shared_is_seen_and_is_written_by_its_owner_alone)
+{
+    static const size_t sizes[] = {1, 100, MIB};
+
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        soon_buffer *buffer = new_mappable(sizes[i]);
+        int fd = soon__buffer_share(buffer);
+        void *data;
+
+        cr_assert_geq(fd, 0);
+        cr_assert_eq(soon__buffer_share(buffer), fd, "again");
+        cr_assert(shows(fd, 5, sizes[i]));
+        memset(soon_buffer_data(buffer), 6, sizes[i]);
+        cr_assert(shows(fd, 6, sizes[i]));
+        cr_assert_eq(soon__shm_map(&data, fd, sizes[i], true), -EPERM);
+        soon_buffer_unref(buffer);
+    }
+}
+
+Test(buffer, frozen_is_seen_and_is_written_by_nobody)
+{
+    soon_buffer *buffer = new_mappable(MIB), *shared = new_mappable(MIB);
+    int fd = soon__buffer_freeze(buffer);
+
+    cr_assert_eq(soon__shm_check_frozen(fd, MIB), 0);
+    cr_assert_eq(soon__buffer_freeze(buffer), fd, "again");
+    cr_assert_eq(soon__buffer_share(buffer), fd);
+    cr_assert(shows(fd, 5, MIB));
+    cr_assert(is_filled(soon_buffer_data(buffer), 5, 0, MIB));
+    cr_assert_geq(soon__buffer_share(shared), 0);
+    cr_assert_eq(soon__shm_check_frozen(soon__buffer_freeze(shared), MIB), 0);
+
+    soon_buffer_unref(buffer);
+    soon_buffer_unref(shared);
+}
+
+/* Here, another mapping of this process. */
+Test(buffer, that_somebody_else_can_write_is_not_frozen_but_can_still_be_read)
+{
+    soon_buffer *buffer = new_mappable(MIB);
+    void *data = soon_buffer_data(buffer);
+    /* mremap() of nothing makes a second one. */
+    void *other = mremap(data, 0, MIB, MREMAP_MAYMOVE);
+
+    cr_assert_neq(other, MAP_FAILED);
+    cr_assert_eq(soon__buffer_freeze(buffer), -EBUSY);
+    cr_assert(is_filled(soon_buffer_data(buffer), 5, 0, MIB));
+    cr_assert_eq(soon_buffer_resize(buffer, 2 * MIB), 0);
+    cr_assert(is_filled(soon_buffer_data(buffer), 5, 0, MIB));
+
+    munmap(other, MIB);
+    soon_buffer_unref(buffer);
+}
+
+Test(buffer, in_other_memory_has_no_descriptor)
+{
+    soon_buffer *all[] = {new_buffer(10), wrap(malloc(10), 10, free)};
+
+    for (size_t i = 0; i < COUNT(all); i++) {
+        cr_assert_eq(soon__buffer_share(all[i]), -ENOTSUP);
+        cr_assert_eq(soon__buffer_freeze(all[i]), -ENOTSUP);
+        memset(soon_buffer_data(all[i]), 1, 10);
+        soon_buffer_unref(all[i]);
+    }
+}
+
+Test(buffer, of_somebody_elses_memory_is_read_where_it_lies)
+{
+    soon_buffer *sent = new_mappable(MIB), *buffer = received(sent), *again = received(buffer);
+
+    cr_assert_eq(soon_buffer_size(buffer), MIB);
+    memset(soon_buffer_data(sent), 6, MIB);
+    cr_assert(is_filled(soon_buffer_data(buffer), 6, 0, MIB));
+    soon_buffer_unref(sent);
+    cr_assert(is_filled(soon_buffer_data(buffer), 6, 0, MIB));
+    soon_buffer_unref(buffer);
+    cr_assert(is_filled(soon_buffer_data(again), 6, 0, MIB));
+    soon_buffer_unref(again);
+}
+
+Test(buffer, of_no_memory_leaves_the_descriptor_to_its_owner)
+{
+    soon_buffer *untouched = (soon_buffer *)&released, *buffer = untouched;
+    int fd = open("/", O_PATH | O_CLOEXEC);
+
+    cr_assert_lt(soon__buffer_of_descriptor(&buffer, fd, 1), 0);
+    cr_assert_eq(soon__buffer_of_descriptor(&buffer, fd, 0), -EINVAL);
+    cr_assert_eq(soon__buffer_of_descriptor(&buffer, fd, SIZE_MAX), -EINVAL);
+    cr_assert_eq(buffer, untouched);
+    cr_assert_eq(close(fd), 0);
+}
+
+/* V1 */
+Test(buffer, that_others_may_read_is_resized_as_a_copy)
+{
+    static const size_t sizes[] = {2 * MIB, MIB, MIB / 2, 10, 0};
+
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        soon_buffer *shared = new_mappable(MIB), *frozen = new_mappable(MIB), *reader = received(shared);
+        soon_buffer *all[] = {shared, frozen, received(shared)};
+        size_t kept = sizes[i] < MIB ? sizes[i] : MIB;
+
+        cr_assert_geq(soon__buffer_freeze(frozen), 0);
+        for (size_t j = 0; j < COUNT(all); j++) {
+            cr_assert_eq(soon_buffer_resize(all[j], sizes[i]), 0);
+            cr_assert_eq(soon_buffer_size(all[j]), sizes[i]);
+            cr_assert(is_filled(soon_buffer_data(all[j]), 5, 0, kept));
+            cr_assert(is_filled(soon_buffer_data(all[j]), 0, kept, sizes[i]));
+            memset(soon_buffer_data(all[j]), 9, sizes[i]);
+            if (sizes[i] >= MIB)
+                cr_assert(shows(soon__buffer_share(all[j]), 9, sizes[i]), "it can be handed on without a copy");
+            soon_buffer_unref(all[j]);
+        }
+        cr_assert(is_filled(soon_buffer_data(reader), 5, 0, MIB));
+        soon_buffer_unref(reader);
     }
 }
 

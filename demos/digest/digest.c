@@ -9,6 +9,9 @@
  * symbolic links in it are not followed, those on the command line are. What cannot be read gets a message and the exit
  * status 1, all else is still done. A terminal on stderr gets a progress bar. SIGINT and SIGTERM end it at once.
  *
+ * Worker processes open and hash the files, whose names they are told; with --threads, threads of this one do. What only
+ * this process has, such as standard input, a thread of its own reads.
+ *
  * files.h says which files, hash.h computes, jobs.h brings the two together, output.h prints; watch.h turns signals and
  * the time into futures, bar.h and total.h are for the bar.
  */
@@ -24,14 +27,16 @@
 #include <unistd.h>
 
 enum {
-    STOP_MS = 100 /* how long a stop waits for workers; less than watch.c waits for all of it */
+    STOP_MS = 100 /* how long a stop waits for either pool; less than watch.c waits for all of it */
 };
 
 static void usage(FILE *to)
 {
-    fputs("usage: digest [-j N] PATH...\n"
+    fputs("usage: digest [-j N] [--threads | --processes] PATH...\n"
           "Prints the SHA-256 of each file, as sha256sum does. A folder means all files in it, - is standard input.\n"
-          "  -j N    so many files at once; else one for each CPU\n",
+          "  -j N         so many files at once; else one for each CPU\n"
+          "  --threads    by threads of this process\n"
+          "  --processes  by processes of their own, as it is\n",
           to);
     exit(to == stdout && fflush(stdout) == 0 ? 0 : 2);
 }
@@ -39,12 +44,17 @@ static void usage(FILE *to)
 /* Returns: the workers, 0 if it was not said. The paths begin at argv[optind]. */
 static int parse(int argc, char **argv)
 {
-    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
+    static const struct option options[] = {{"help", no_argument, NULL, 'h'},
+                                            {"threads", no_argument, NULL, 't'},
+                                            {"processes", no_argument, NULL, 'p'},
+                                            {0}};
     int option, workers = 0;
     while ((option = getopt_long(argc, argv, "j:", options, NULL)) != -1) {
         if (option == 'h')
             usage(stdout);
-        if (option != 'j' || (workers = demo_number(optarg)) < 1)
+        else if (option == 't' || option == 'p')
+            demo_threads = option == 't';
+        else if (option != 'j' || (workers = demo_number(optarg)) < 1)
             usage(stderr);
     }
     if (optind == argc)
@@ -69,12 +79,27 @@ static int end(struct jobs *jobs, int signal_number)
     return jobs->write_error || jobs->failed ? 1 : 0;
 }
 
-/* The pool, the set of its futures, and the thread for signals. Returns: 0, or a negative code. */
-static int start(soon_executor **pool, soon_as_completed **set, struct watch *watch, int workers)
+static int make_threads(soon_executor **pool, int workers, const char *name)
+{
+    return soon_thread_pool_new(
+        pool, &(soon_thread_pool_options){.workers = workers, .name = name, .initializer = &make_hasher_task});
+}
+
+static int make_processes(soon_executor **pool, int workers, const char *name)
+{
+    return soon_process_pool_new(
+        pool, &(soon_process_pool_options){.workers = workers, .name = name, .initializer = &make_hasher_task});
+}
+
+/* The pool, the thread for streams, the set of their futures, and the thread for signals. Returns: 0, or a negative
+ * code. */
+static int start(soon_executor **pool, soon_executor **streams, soon_as_completed **set, struct watch *watch,
+                 int workers)
 {
     watch_init(watch);
-    int rc = soon_thread_pool_new(
-        pool, &(soon_thread_pool_options){.workers = workers, .name = "hash", .initializer = &make_hasher_task});
+    int rc = demo_threads ? make_threads(pool, workers, "hash") : make_processes(pool, workers, "hash");
+    if (rc == 0)
+        rc = make_threads(streams, 1, "stream");
     if (rc == 0)
         rc = soon_as_completed_new(set, NULL, 0, SOON_FOREVER);
     return rc < 0 ? rc : watch_start(watch, *set, bar_start() ? BAR_TICK_MS : 0);
@@ -82,29 +107,31 @@ static int start(soon_executor **pool, soon_as_completed **set, struct watch *wa
 
 int main(int argc, char **argv)
 {
-    setlocale(LC_ALL, "");
-    output_init();
+    output_init(); /* first, as soon_init() opens a file */
     if (soon_init(argc, argv) < 0)
         return 1;
+    setlocale(LC_ALL, "");
     int workers = parse(argc, argv);
 
-    soon_executor *pool;
+    soon_executor *pool, *streams;
     soon_as_completed *set;
     struct watch watch;
     struct jobs jobs;
-    int rc = start(&pool, &set, &watch, workers);
+    int rc = start(&pool, &streams, &set, &watch, workers);
     if (rc < 0)
         die(soon_strerror(rc));
-    jobs_init(&jobs, pool, workers ? workers : (int)sysconf(_SC_NPROCESSORS_ONLN), set, &watch, argv + optind);
+    jobs_init(&jobs, pool, streams, workers ? workers : (int)sysconf(_SC_NPROCESSORS_ONLN), set, &watch, argv + optind);
     jobs_run(&jobs);
 
     /* Only a stop finds anything left to do, and only a worker that is stuck in the system keeps it from ending. */
-    bool down = soon_executor_shutdown(pool, SOON_TERMINATE, STOP_MS) == 0;
+    bool down = soon_executor_shutdown(streams, SOON_TERMINATE, STOP_MS) == 0 &&
+                soon_executor_shutdown(pool, SOON_TERMINATE, STOP_MS) == 0;
     watch_stop(&watch);
     bar_clear();
     if (down) {
         jobs_fini(&jobs);
         soon_as_completed_free(set);
+        soon_executor_free(streams);
         soon_executor_free(pool);
     }
     int status = end(&jobs, watch_signal(&watch));

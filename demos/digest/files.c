@@ -132,6 +132,16 @@ static int push(struct files *files, int flags)
     return error;
 }
 
+/* Whether other processes find something else by this name. */
+static bool is_own(const char *path)
+{
+    static const char *const folders[] = {"/dev/fd/", "/dev/std", "/proc/self/", "/proc/thread-self/"};
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+        if (strncmp(path, folders[i], strlen(folders[i])) == 0)
+            return true;
+    return false;
+}
+
 /* Begins with an argument. Returns: it is to be handed out itself. */
 static bool begin_path(struct files *files, const char *path, struct entry *ret)
 {
@@ -144,7 +154,7 @@ static bool begin_path(struct files *files, const char *path, struct entry *ret)
         ret->error = errno;
         return true;
     }
-    ret->stream = !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
+    ret->stream = (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) || is_own(path);
     if (!S_ISDIR(status.st_mode))
         return true;
 

@@ -15,7 +15,7 @@
 struct entry {
     const char *name; /* valid until the next call */
     int error;        /* an errno value: this file or folder is to be reported, not hashed */
-    bool stream;      /* a pipe, a device, or "-" for standard input: of no known size, and may block */
+    bool stream;      /* a pipe, a device, what only this process has, or "-" for standard input: may block */
 };
 
 struct files {

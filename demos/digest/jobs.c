@@ -16,6 +16,7 @@ enum {
     JOB_NAMES_MAX = 16 * 1024,   /* bytes */
     HELD_MAX = 64 * 1024 * 1024, /* bytes */
     TASKS_PER_WORKER = 4,
+    RETRIES = 2,    /* should somebody kill a worker */
     UNFINISHED = -2 /* as an outcome's error */
 };
 
@@ -53,10 +54,10 @@ static soon_future *submit_total(soon_executor *pool, char *const *paths)
     return future;
 }
 
-void jobs_init(struct jobs *jobs, soon_executor *pool, int workers, soon_as_completed *set, struct watch *watch,
-               char *const *paths)
+void jobs_init(struct jobs *jobs, soon_executor *pool, soon_executor *streams, int workers, soon_as_completed *set,
+               struct watch *watch, char *const *paths)
 {
-    *jobs = (struct jobs){.pool = pool, .set = set, .watch = watch};
+    *jobs = (struct jobs){.pool = pool, .streams = streams, .set = set, .watch = watch};
     jobs->last = &jobs->first;
     jobs->tasks_max = TASKS_PER_WORKER * (unsigned)workers;
     files_init(&jobs->files, paths, stopped, watch);
@@ -67,8 +68,9 @@ void jobs_init(struct jobs *jobs, soon_executor *pool, int workers, soon_as_comp
 static void submit(struct jobs *jobs, struct file *first, unsigned count, size_t names_size)
 {
     first->span = count;
-    first->future = hash_files_submit(jobs->pool, first->name, names_size,
-                                      &(soon_submit_options){.data = first, .priority = count == 1});
+    soon_executor *executor = jobs->stream == first ? jobs->streams : jobs->pool;
+    soon_submit_options options = {.data = first, .priority = count == 1, .retries = RETRIES};
+    first->future = hash_files_submit(executor, first->name, names_size, &options);
     int rc = soon_as_completed_add(jobs->set, first->future);
     if (rc < 0)
         die(soon_strerror(rc));

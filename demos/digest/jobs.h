@@ -17,7 +17,7 @@
 #include <soon.h>
 
 struct jobs {
-    soon_executor *pool;
+    soon_executor *pool, *streams;
     soon_as_completed *set; /* of the tasks, and of what `watch` puts in */
     struct watch *watch;
     struct files files;
@@ -38,9 +38,10 @@ struct jobs {
     int write_error;    /* an errno value: stdout takes no more */
 };
 
-/* Begins with `paths`, up to a NULL, for a pool of so many workers. The set is empty. */
-void jobs_init(struct jobs *jobs, soon_executor *pool, int workers, soon_as_completed *set, struct watch *watch,
-               char *const *paths);
+/* Begins with `paths`, up to a NULL, for a pool of so many workers, and one of this process for streams. The set is
+ * empty. */
+void jobs_init(struct jobs *jobs, soon_executor *pool, soon_executor *streams, int workers, soon_as_completed *set,
+               struct watch *watch, char *const *paths);
 
 /* Until all is done, or a signal or a write error stops it. */
 void jobs_run(struct jobs *jobs);

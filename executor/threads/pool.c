@@ -307,17 +307,6 @@ static int copy_initializer(struct soon__pool *pool, const soon_thread_pool_opti
     return 0;
 }
 
-static void name_pool(struct soon__pool *pool, const char *name)
-{
-    static _Atomic unsigned numbers;
-
-    if (name)
-        snprintf(pool->name, sizeof pool->name, "%s", name);
-    else
-        snprintf(pool->name, sizeof pool->name, "soon-%u",
-                 atomic_fetch_add_explicit(&numbers, 1, memory_order_relaxed) + 1);
-}
-
 static void init_locks(struct soon__pool *pool)
 {
     pthread_condattr_t monotonic;
@@ -358,7 +347,7 @@ static int pool_new(struct soon__pool **ret, const soon_thread_pool_options *o)
     pool->queue_max = o->queue_max;
     pool->locked.alarm = pool->locked.grow_at = SOON__NEVER;
     pool->idle_timeout_ns = o->idle_timeout_ms > INT64_MAX / 4000000 ? INT64_MAX / 4 : o->idle_timeout_ms * 1000000;
-    name_pool(pool, o->name);
+    soon__pool_name(pool->name, sizeof pool->name, o->name);
     rc = copy_initializer(pool, o);
     if (rc == 0 && o->stack_size)
         rc = -pthread_attr_setstacksize(&pool->attributes, o->stack_size);
@@ -389,6 +378,7 @@ int soon_thread_pool_new_sized(soon_executor **ret, const soon_thread_pool_optio
         soon__pool_free(pool);
         return rc;
     }
+    pool->executor->shared = soon__shared_ref(o.shared);
     soon__pool_watch(pool);
     *ret = pool->executor;
     return 0;

@@ -33,7 +33,7 @@
 
 #include "../executor_internal.h"
 #include "../library_loop_internal.h"
-#include "queue_internal.h"
+#include "../queue_internal.h"
 
 #include <pthread.h>
 

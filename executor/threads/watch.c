@@ -91,18 +91,6 @@ static struct soon__worker *pop_overdue_locked(struct soon__pool *pool, int64_t 
     return soon__pool_pop_idle_locked(pool, worker);
 }
 
-static void set_timer(struct soon__pool *pool, int64_t now, int64_t next)
-{
-    uint64_t wait_ms = next > now ? (uint64_t)(next - now + 999999) / 1000000 : 0;
-
-    if (next == SOON__NEVER) {
-        uv_timer_stop(&pool->timer);
-        return;
-    }
-    uv_update_time(soon__library_uv());
-    uv_timer_start(&pool->timer, on_timer, wait_ms, 0);
-}
-
 static void look(struct soon__pool *pool)
 {
     soon_call *expired = NULL, **end = &expired, *call, *after;
@@ -128,7 +116,7 @@ static void look(struct soon__pool *pool)
     pool->locked.alarm = next;
     /* Failing them is ours to do before the pool may close: that too is done on this thread. */
     pthread_mutex_unlock(&pool->mutex);
-    set_timer(pool, now, next);
+    soon__loop_timer(&pool->timer, on_timer, next);
     soon__pool_do(pool, wake);
     for (call = expired; call; call = after) {
         after = call->next;

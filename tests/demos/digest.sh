@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # digest against sha256sum itself, on a made tree with every kind of name, and what it does when it cannot go on:
-# digest.sh [BUILD_FOLDER].
+# digest.sh [BUILD_FOLDER [--threads | --processes]].
 here=$(dirname "$0")
 SOURCE=${SOURCE:-$here/../..} BUILD=${1:-${BUILD:?say the build folder}}
 . "$here/../harness/checks.sh"
 export LC_ALL=C.UTF-8
-digest=$(realpath "$BUILD/demos/digest")
+digest=$scratch/digest
+printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$(realpath "$BUILD/demos/digest")" "${2:---processes}" >"$digest"
+chmod +x "$digest"
 trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$scratch"' EXIT
 mkdir "$scratch/work" && cd "$scratch/work" || exit 1
 ours=$scratch/ours theirs=$scratch/theirs errors=$scratch/errors
@@ -95,6 +97,8 @@ check 'standard input' same 'echo hi | PROGRAM - tree/aa -'
 check 'standard input, much of it, twice' same 'cat tree/a/large tree/a/large | PROGRAM - -'
 check 'standard input that is a file' same 'PROGRAM - <tree/a/large'
 check 'pipes by name' same 'PROGRAM <(echo a) tree/aa <(echo b) | cut -c-64'
+check 'files by the number of a descriptor' same 'PROGRAM /dev/fd/4 tree/aa /proc/self/fd/4 4<tree/a/large'
+check 'standard input by a name' same 'PROGRAM /dev/stdin <tree/a/large'
 check 'messages and lines in the order of the files' same 'PROGRAM tree/aa no1 tree/a0 no2'
 
 as_stranger=()
@@ -180,12 +184,17 @@ stopped_by() {
     exec 3<&-
     status "$wanted" wait $! && nothing cat "$errors" && [ ${#first} -gt 64 ] && nothing tail -c 1 "$scratch/rest"
 }
+# read_by PID: how many bytes it has read, and its workers.
+read_by() {
+    grep -lsE "^PPid:[[:space:]]$1$" /proc/[0-9]*/status | sed 's/status$/io/' | xargs cat "/proc/$1/io" 2>/dev/null |
+        awk '/^rchar/ { sum += $2 } END { printf "%d", sum }'
+}
 # The same when nobody reads the lines: the pipe is full, writing the first line blocks. The one worker is then far into the huge file.
 stopped_unread() {
     exec 3<>lines
     dd if=/dev/zero of=lines oflag=nonblock bs=4096 count=10000 2>/dev/null
     "$digest" -j 1 tree/aa huge >lines 2>"$errors" &
-    until [ "$(awk '/^rchar/ { print $2 }' "/proc/$!/io")" -gt 200000000 ]; do
+    until [ "$(read_by $!)" -gt 200000000 ]; do
         kill -0 $! || return
     done
     kill -TERM $!

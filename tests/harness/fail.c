@@ -7,12 +7,17 @@
 #include "fail.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <spawn.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <uv.h>
 
@@ -89,11 +94,62 @@ WRAP(void *, mmap64, (void *address, size_t size, int protection, int flags, int
 WRAP(void *, mremap, (void *address, size_t old_size, size_t size, int flags, ...), (address, old_size, size, flags),
      ENOMEM, MAP_FAILED)
 WRAP(int, memfd_create, (const char *name, unsigned flags), (name, flags), EMFILE, -1)
+WRAP(int, eventfd, (unsigned count, int flags), (count, flags), EMFILE, -1)
+WRAP(int, socketpair, (int domain, int type, int protocol, int ends[2]), (domain, type, protocol, ends), EMFILE, -1)
+WRAP(int, open64, (const char *path, int flags, ...), (path, flags), EMFILE, -1) /* makes no files */
+WRAP(ssize_t, sendmsg, (int socket, const struct msghdr *message, int flags), (socket, message, flags), ENOBUFS, -1)
 WRAP(int, pipe2, (int fds[2], int flags), (fds, flags), EMFILE, -1)
 
 WRAP(int, pthread_create, (pthread_t * ret, const pthread_attr_t *attributes, void *(*body)(void *), void *argument),
      (ret, attributes, body, argument), 0, EAGAIN)
 WRAP(int, pthread_atfork, (void (*prepare)(void), void (*parent)(void), void (*child)(void)), (prepare, parent, child),
      0, ENOMEM)
+WRAP(int, posix_spawn,
+     (pid_t * ret, const char *path, const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes,
+      char *const arguments[], char *const environment[]),
+     (ret, path, actions, attributes, arguments, environment), 0, EAGAIN)
+WRAP(int, uv_poll_init, (uv_loop_t * loop, uv_poll_t *poll, int fd), (loop, poll, fd), 0, UV_ENOMEM)
 WRAP(int, uv_loop_init, (uv_loop_t * loop), (loop), 0, UV_ENOMEM)
 WRAP(int, uv_async_init, (uv_loop_t * loop, uv_async_t *async, uv_async_cb fn), (loop, async, fn), 0, UV_EMFILE)
+
+/*
+ * Those whose number of arguments varies.
+ */
+
+/* Only what makes a descriptor or needs memory. */
+#define FAILS_AS(error)                                                                                                \
+    if (fails()) {                                                                                                     \
+        errno = error;                                                                                                 \
+        return -1;                                                                                                     \
+    }
+
+int __real_fcntl64(int fd, int what, ...);
+int __wrap_fcntl64(int fd, int what, ...);
+int __wrap_fcntl64(int fd, int what, ...)
+{
+    va_list more;
+    long value;
+
+    if (what == F_DUPFD_CLOEXEC || what == F_ADD_SEALS)
+        FAILS_AS(EMFILE)
+    va_start(more, what);
+    value = va_arg(more, long); /* or anything, if there is none: the system does not look at it then */
+    va_end(more);
+    return __real_fcntl64(fd, what, value);
+}
+
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+long __wrap_syscall(long number, ...)
+{
+    va_list more;
+    long a[6];
+
+    if (number == SYS_pidfd_open)
+        FAILS_AS(EMFILE)
+    va_start(more, number);
+    for (int i = 0; i < 6; i++)
+        a[i] = va_arg(more, long);
+    va_end(more);
+    return __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}

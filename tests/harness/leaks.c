@@ -1,5 +1,5 @@
 /*
- * leaks.c - a test must leave nothing behind: no live future, no open descriptor, no lost memory.
+ * leaks.c - a test must leave nothing behind: no live future, no open descriptor, no child process, no lost memory.
  */
 #include "leaks_internal.h"
 #include "test.h"
@@ -11,6 +11,7 @@
 #include <soon.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -90,6 +91,14 @@ static size_t new_descriptors(void)
     return count;
 }
 
+/* Running, or dead and not waited for. */
+static bool has_children(void)
+{
+    siginfo_t child;
+
+    return waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
 static void tell_what_is_left(void)
 {
     fprintf(stderr, "waiting for what is left behind:\n");
@@ -97,13 +106,15 @@ static void tell_what_is_left(void)
         fprintf(stderr, "  %zu futures are alive\n", soon__futures_alive());
     if (!descriptors_unchecked)
         each_descriptor(tell_new, stderr);
+    if (has_children())
+        fprintf(stderr, "  a child process is there\n");
 }
 
 void assert_no_leaks(void)
 {
     if (skipped)
         return;
-    for (unsigned polls = 0; soon__futures_alive() > 0 || new_descriptors() > 0; polls++) {
+    for (unsigned polls = 0; soon__futures_alive() > 0 || new_descriptors() > 0 || has_children(); polls++) {
         if (polls == POLLS_BEFORE_TELLING)
             tell_what_is_left();
         nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);

@@ -42,8 +42,8 @@ struct test_options {
 #define TEST_TIMEOUT 60.0
 
 /*
- * Waits until no future is alive and no descriptor is open that was not open when the test began, then asks
- * LeakSanitizer. It waits for ever: library threads may release the last a moment later; what is missing is told on
+ * Waits until no future is alive, no descriptor is open that was not open when the test began, and no child process is
+ * left, then asks LeakSanitizer. It waits for ever: library threads may release the last a moment later; what is missing is told on
  * standard error, and the test's timeout ends it. Runs at the end of every test, and may be called in between.
  */
 void assert_no_leaks(void);

@@ -1,21 +1,24 @@
 /*
  * queue_internal.h - the calls that wait for a worker: higher priority first, then in order. Not thread-safe.
  */
-#ifndef SOON_EXECUTOR_THREADS_QUEUE_INTERNAL_H
-#define SOON_EXECUTOR_THREADS_QUEUE_INTERNAL_H
+#ifndef SOON_EXECUTOR_QUEUE_INTERNAL_H
+#define SOON_EXECUTOR_QUEUE_INTERNAL_H
 
-#include "../call_internal.h"
+#include "call_internal.h"
 
 struct soon__queue {
     soon_call *head, *tail;         /* of priority 0: a list */
     struct soon__heap prioritised;  /* all others, by extra->by_priority */
     struct soon__heap queue_limits; /* those with a queue limit, by extra->by_deadline */
-    uint64_t sequence;
+    uint64_t sequence, returned;    /* how many were pushed, and pushed to the front */
     size_t count;
 };
 
 void soon__queue_push(struct soon__queue *queue, soon_call *call); /* sets call->queued */
-soon_call *soon__queue_pop(struct soon__queue *queue);             /* NULL: empty */
+/* One that was popped before others that are still there: among those of its priority it comes first again. */
+void soon__queue_push_front(struct soon__queue *queue, soon_call *call);
+soon_call *soon__queue_first(const struct soon__queue *queue); /* NULL: empty */
+soon_call *soon__queue_pop(struct soon__queue *queue);         /* takes that out */
 void soon__queue_remove(struct soon__queue *queue, soon_call *call);
 soon_call *soon__queue_take_all(struct soon__queue *queue); /* a list by `next`, in order */
 /* One whose queue limit is over at `now`, or NULL. */

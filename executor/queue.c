@@ -4,6 +4,8 @@
  */
 #include "queue_internal.h"
 
+#define FIRST_SEQUENCE (UINT64_MAX / 2) /* those that come back count down from here, new ones up */
+
 static struct soon__call_extra *extra_of(struct soon__heap_node *node, size_t offset)
 {
     return (struct soon__call_extra *)((char *)node - offset);
@@ -14,7 +16,8 @@ static bool is_prioritised(const soon_call *call)
     return call->extra && call->extra->options.priority;
 }
 
-void soon__queue_push(struct soon__queue *queue, soon_call *call)
+/* All but its place in the list; true: it has one. */
+static bool enter(struct soon__queue *queue, soon_call *call, uint64_t sequence)
 {
     struct soon__call_extra *extra = call->extra;
 
@@ -23,11 +26,17 @@ void soon__queue_push(struct soon__queue *queue, soon_call *call)
     if (extra)
         extra->call = call;
     if (extra && extra->queue_deadline != SOON__NEVER)
-        soon__heap_push(&queue->queue_limits, &extra->by_deadline, extra->queue_deadline, queue->sequence++);
-    if (is_prioritised(call)) {
-        soon__heap_push(&queue->prioritised, &extra->by_priority, -(int64_t)extra->options.priority, queue->sequence++);
+        soon__heap_push(&queue->queue_limits, &extra->by_deadline, extra->queue_deadline, sequence);
+    if (!is_prioritised(call))
+        return true;
+    soon__heap_push(&queue->prioritised, &extra->by_priority, -(int64_t)extra->options.priority, sequence);
+    return false;
+}
+
+void soon__queue_push(struct soon__queue *queue, soon_call *call)
+{
+    if (!enter(queue, call, FIRST_SEQUENCE + queue->sequence++))
         return;
-    }
     call->next = NULL;
     call->previous = queue->tail;
     if (queue->tail)
@@ -35,6 +44,19 @@ void soon__queue_push(struct soon__queue *queue, soon_call *call)
     else
         queue->head = call;
     queue->tail = call;
+}
+
+void soon__queue_push_front(struct soon__queue *queue, soon_call *call)
+{
+    if (!enter(queue, call, FIRST_SEQUENCE - ++queue->returned))
+        return;
+    call->previous = NULL;
+    call->next = queue->head;
+    if (queue->head)
+        queue->head->previous = call;
+    else
+        queue->tail = call;
+    queue->head = call;
 }
 
 static void unlink_call(struct soon__queue *queue, soon_call *call)
@@ -62,13 +84,19 @@ void soon__queue_remove(struct soon__queue *queue, soon_call *call)
         unlink_call(queue, call);
 }
 
-soon_call *soon__queue_pop(struct soon__queue *queue)
+soon_call *soon__queue_first(const struct soon__queue *queue)
 {
     struct soon__heap_node *first = soon__heap_first(&queue->prioritised);
-    soon_call *call = queue->head;
 
-    if (first && (first->key < 0 || !call))
-        call = extra_of(first, offsetof(struct soon__call_extra, by_priority))->call;
+    if (first && (first->key < 0 || !queue->head))
+        return extra_of(first, offsetof(struct soon__call_extra, by_priority))->call;
+    return queue->head;
+}
+
+soon_call *soon__queue_pop(struct soon__queue *queue)
+{
+    soon_call *call = soon__queue_first(queue);
+
     if (call)
         soon__queue_remove(queue, call);
     return call;

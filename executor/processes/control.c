@@ -1,0 +1,173 @@
+/*
+ * control.c - the worker's end of the control socket.
+ *
+ * A thread of its own listens all the time, whatever the main thread is busy with: when the parent is gone it ends the
+ * process, in the middle of a task too. (The kernel's own notice comes when the *thread* that started us ends, and not
+ * at all in some containers; so it is only a belt.)
+ *
+ * K1  A slot's descriptors are sent before its request is posted, so who has claimed it need only wait for them.
+ * K2  Per slot the latest are kept, with their request's sequence number. Older ones were for a request that was taken
+ *     back: they are closed when the next come, or the slot is claimed without any.
+ */
+#include "worker_internal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+struct sent {
+    uint64_t sequence; /* 0: none yet */
+    int error;         /* they did not all arrive */
+    int count;
+    int descriptors[SOON__SOCKET_DESCRIPTORS_MAX];
+};
+
+static struct {
+    pthread_mutex_t mutex;
+    pthread_cond_t some;
+    struct {
+        struct sent slots[SOON__SLOTS];
+    } locked;
+    _Atomic uint32_t held; /* slots with descriptors */
+} control = {.mutex = PTHREAD_MUTEX_INITIALIZER, .some = PTHREAD_COND_INITIALIZER};
+
+static void close_all(const int *descriptors, int count)
+{
+    for (int i = 0; i < count; i++)
+        close(descriptors[i]);
+}
+
+static void set_locked(struct sent *slot, const struct sent *to)
+{
+    bool had = slot->count > 0, has = to->count > 0;
+
+    *slot = *to;
+    /* Relaxed: under the mutex; the look without it is a hint, see soon__control_forget(). */
+    if (had != has)
+        atomic_fetch_add_explicit(&control.held, has ? 1 : (uint32_t)-1, memory_order_relaxed);
+}
+
+static void keep(uint32_t index, const struct sent *sent)
+{
+    struct sent *slot = &control.locked.slots[index];
+
+    pthread_mutex_lock(&control.mutex);
+    close_all(slot->descriptors, slot->count);
+    set_locked(slot, sent);
+    pthread_cond_signal(&control.some);
+    pthread_mutex_unlock(&control.mutex);
+}
+
+static void *listen_to_parent(void *unused)
+{
+    struct soon__message message;
+    int rc;
+
+    for (;;) {
+        struct sent sent = {.count = 0};
+
+        message = (struct soon__message){0};
+        rc = soon__socket_receive(SOON__FD_CONTROL, &message, sizeof message, sent.descriptors, &sent.count);
+        if (rc == -EAGAIN || rc == -EINTR)
+            continue;
+        if (rc == -EMFILE) {
+            close_all(sent.descriptors, sent.count);
+            sent.count = 0;
+            sent.error = rc;
+        } else if (rc != (int)sizeof message) {
+            _exit(0); /* the parent is gone */
+        }
+        assert(message.kind == SOON__MESSAGE_DESCRIPTORS && message.slot < SOON__SLOTS);
+        sent.sequence = message.sequence;
+        keep(message.slot, &sent);
+    }
+    return unused;
+}
+
+int soon__control_start(void)
+{
+    sigset_t all, before;
+    pthread_t thread;
+    int rc;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    rc = pthread_create(&thread, NULL, listen_to_parent, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rc)
+        return -rc;
+    pthread_setname_np(thread, "soon-control");
+    pthread_detach(thread);
+    return 0;
+}
+
+int soon__control_take(uint32_t index, uint64_t sequence, int count, int *ret_descriptors)
+{
+    struct sent *slot = &control.locked.slots[index], sent;
+
+    pthread_mutex_lock(&control.mutex);
+    while (slot->sequence != sequence)
+        pthread_cond_wait(&control.some, &control.mutex);
+    sent = *slot;
+    set_locked(slot, &(struct sent){.sequence = sequence});
+    pthread_mutex_unlock(&control.mutex);
+    if (sent.error < 0)
+        return sent.error;
+    assert(sent.count == count);
+    for (int i = 0; i < count; i++)
+        ret_descriptors[i] = sent.descriptors[i];
+    return 0;
+}
+
+void soon__control_forget(uint32_t index, uint64_t sequence)
+{
+    struct sent *slot = &control.locked.slots[index];
+
+    /* Relaxed: those that come late are closed by the next look. */
+    if (atomic_load_explicit(&control.held, memory_order_relaxed) == 0)
+        return;
+    pthread_mutex_lock(&control.mutex);
+    if (slot->sequence < sequence) {
+        close_all(slot->descriptors, slot->count);
+        set_locked(slot, &(struct sent){.sequence = slot->sequence});
+    }
+    pthread_mutex_unlock(&control.mutex);
+}
+
+static int send_message(const struct soon__message *message, const int *descriptors, int count)
+{
+    int rc;
+
+    do
+        rc = soon__socket_send(SOON__FD_CONTROL, message, sizeof *message, descriptors, count);
+    while (rc == -EINTR || rc == -EAGAIN);
+    if (rc == -EPIPE || rc == -ECONNRESET)
+        _exit(0); /* the parent is gone */
+    return rc;
+}
+
+int soon__control_send(uint32_t slot, uint64_t sequence, const int *descriptors, int count)
+{
+    struct soon__message message = {.magic = SOON__DESK_MAGIC,
+                                    .kind = SOON__MESSAGE_DESCRIPTORS,
+                                    .version = SOON__DESK_VERSION,
+                                    .pid = getpid(),
+                                    .slot = slot,
+                                    .sequence = sequence};
+
+    return send_message(&message, descriptors, count);
+}
+
+int soon__control_send_hello(uint32_t function_count, uint64_t table_size)
+{
+    struct soon__message message = {.magic = SOON__DESK_MAGIC,
+                                    .kind = SOON__MESSAGE_HELLO,
+                                    .version = SOON__DESK_VERSION,
+                                    .pid = getpid(),
+                                    .function_count = function_count,
+                                    .table_size = table_size};
+
+    return send_message(&message, NULL, 0);
+}

@@ -1,0 +1,82 @@
+/*
+ * crash.c - how a worker process ended, in words and as an error.
+ */
+#include "crash_internal.h"
+
+#include "wire_internal.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+static void describe_signal(char *to, size_t size, int signal)
+{
+    const char *name = sigabbrev_np(signal);
+
+    if (name)
+        snprintf(to, size, "killed by signal %d (SIG%s)", signal, name);
+    else if (signal >= SIGRTMIN && signal <= SIGRTMAX)
+        snprintf(to, size, "killed by signal %d (SIGRTMIN+%d)", signal, signal - SIGRTMIN);
+    else
+        snprintf(to, size, "killed by signal %d", signal);
+}
+
+/* What an exit status means from a worker that did not begin; NULL: nothing in particular. */
+static const char *meaning_of(int status)
+{
+    switch (status) {
+    case SOON__EXIT_NO_DESK:
+        return "its descriptors are not those of a worker";
+    case SOON__EXIT_VERSION:
+        return "it has another version of libsoon";
+    case SOON__EXIT_NO_MEMORY:
+        return "out of memory";
+    case SOON__EXIT_LOAD:
+        return "it could not load the object";
+    case 127:
+        return "the program or a library of it was not found";
+    default:
+        return NULL;
+    }
+}
+
+static void describe(char *to, size_t size, const struct soon__exit *exit, bool did_begin)
+{
+    const char *meaning = did_begin ? NULL : meaning_of(exit->number);
+
+    if (!exit->known)
+        snprintf(to, size, "gone, nobody knows how");
+    else if (exit->killed)
+        describe_signal(to, size, exit->number);
+    else if (meaning)
+        snprintf(to, size, "exited with status %d (%s)", exit->number, meaning);
+    else
+        snprintf(to, size, "exited with status %d", exit->number);
+}
+
+char *soon__crash_describe(char *to, size_t size, const struct soon__exit *exit)
+{
+    describe(to, size, exit, false);
+    return to;
+}
+
+struct soon__error *soon__crash_error(int code, pid_t pid, const struct soon__exit *exit, const char *function,
+                                      const char *label)
+{
+    bool did_begin = code != SOON_EBROKEN;
+    char how[SOON__CRASH_TEXT];
+    soon_error fields = {
+        .code = code,
+        .started = did_begin,
+        .worker_pid = (int)pid,
+        .worker_signal = exit->known && exit->killed ? exit->number : 0,
+        .worker_status = !exit->known   ? -1
+                         : exit->killed ? 0
+                                        : exit->number,
+        .function = function,
+        .label = label,
+    };
+
+    describe(how, sizeof how, exit, did_begin);
+    return soon__error_newf(&fields, "%s: worker %d %s", soon_strerror(code), (int)pid, how);
+}

@@ -1,0 +1,18 @@
+/*
+ * crash_internal.h - from the way a worker process ended to words and errors. Pure.
+ */
+#ifndef SOON_EXECUTOR_PROCESSES_CRASH_INTERNAL_H
+#define SOON_EXECUTOR_PROCESSES_CRASH_INTERNAL_H
+
+#include "../../futures/error_internal.h"
+#include "../system_internal.h"
+
+enum { SOON__CRASH_TEXT = 128 };
+/* "killed by signal 11 (SIGSEGV)", "exited with status 3", "gone, nobody knows how"; of a worker that did not begin also
+ * what its status means. Cut to `size`. Returns `to`. */
+char *soon__crash_describe(char *to, size_t size, const struct soon__exit *exit);
+/* The error of the task that it was running: `code` is SOON_EWORKERDIED, SOON_EKILLED, SOON_ETIMELIMIT or SOON_EBROKEN. */
+struct soon__error *soon__crash_error(int code, pid_t pid, const struct soon__exit *exit, const char *function,
+                                      const char *label);
+
+#endif

@@ -1,0 +1,463 @@
+/*
+ * desk.c - posting, claiming and taking back requests; the ring of replies; sleeping and waking across processes. The
+ * states and the invariants D1 to D5 are in desk_internal.h.
+ *
+ *     post            slot: release ----------> claim             slot: acquire (the request)
+ *     claim           slot: release ----------> look              slot: acquire (the status)
+ *     reply           replies_tail: release --> next_reply        replies_tail: acquire (the reply, its body)
+ *     consumed        replies_head: release --> has_room, reply,  replies_head: acquire (the place may be written)
+ *                                               await_consumed
+ *
+ * The three fences of each side are those of D3.
+ */
+#include "desk_internal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2, "locks of libatomic do not cross processes");
+_Static_assert((SOON__REPLIES & (SOON__REPLIES - 1)) == 0, "counts wrap to places");
+_Static_assert(sizeof(struct soon__reply) % sizeof(uint64_t) == 0, "copied by words");
+
+__attribute__((weak)) void soon__process_point(enum soon__point point)
+{
+    (void)point;
+}
+
+static inline void pause_a_little(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+static uint64_t word_of(uint64_t sequence, uint64_t state)
+{
+    return sequence << 2 | state;
+}
+
+/*
+ * The parent's side: requests.
+ */
+
+/* Tells the worker of something that was published just before. */
+static void wake_worker(struct soon__desk *desk)
+{
+    /* Release: who sees the bell changed sees why; pairs with the acquire in soon__desk_await_request(). */
+    atomic_fetch_add_explicit(&desk->post_bell, 1, memory_order_release);
+    /* D3: pairs with the fence in sleep_unless(): it sees the bell, or we see it asleep. */
+    atomic_thread_fence(memory_order_seq_cst);
+    /* Relaxed: the fence orders it. */
+    if (atomic_load_explicit(&desk->asleep, memory_order_relaxed))
+        soon__shared_unpark(&desk->post_bell);
+}
+
+void soon__desk_post(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence)
+{
+    struct soon__desk *desk = view->desk;
+
+    assert(slot < SOON__SLOTS);
+    /* Relaxed: the next store publishes it. */
+    atomic_store_explicit(&desk->status[slot].cancel_requested, 0, memory_order_relaxed);
+    /* Release publishes the request, its body in the area too; pairs with the acquire in find_first(). */
+    atomic_store_explicit(&desk->slots[slot], word_of(sequence, SOON__SLOT_POSTED), memory_order_release);
+    wake_worker(desk);
+}
+
+bool soon__desk_take_back(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence)
+{
+    uint64_t posted = word_of(sequence, SOON__SLOT_POSTED);
+
+    assert(slot < SOON__SLOTS);
+    /* D1. Acquire: nothing that fills the slot again moves above it. On failure nothing is read: relaxed. */
+    return atomic_compare_exchange_strong_explicit(&view->desk->slots[slot], &posted,
+                                                   word_of(sequence, SOON__SLOT_TAKEN), memory_order_acquire,
+                                                   memory_order_relaxed);
+}
+
+enum soon__look soon__desk_look(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence)
+{
+    uint64_t word;
+
+    assert(slot < SOON__SLOTS);
+    /* Acquire: the status of this claim, and none of an older one; pairs with the release in claim_word(). */
+    word = atomic_load_explicit(&view->desk->slots[slot], memory_order_acquire);
+    if (word == word_of(sequence, SOON__SLOT_POSTED))
+        return SOON__LOOK_UNCLAIMED;
+    return word == word_of(sequence, SOON__SLOT_CLAIMED) ? SOON__LOOK_CLAIMED : SOON__LOOK_GARBAGE;
+}
+
+void soon__desk_release(const struct soon__desk_view *view, uint32_t slot)
+{
+    assert(slot < SOON__SLOTS);
+    /* Relaxed: FREE means nothing to the worker, and the next post publishes what was filled in. */
+    atomic_store_explicit(&view->desk->slots[slot], SOON__SLOT_FREE, memory_order_relaxed);
+}
+
+void soon__desk_request_cancel(const struct soon__desk_view *view, uint32_t slot)
+{
+    assert(slot < SOON__SLOTS);
+    /* Relaxed: the flag is all there is to tell. */
+    atomic_store_explicit(&view->desk->status[slot].cancel_requested, 1, memory_order_relaxed);
+}
+
+bool soon__desk_progress(const struct soon__desk_view *view, uint32_t slot, uint64_t *ret_done, uint64_t *ret_total)
+{
+    struct soon__status *status = &view->desk->status[slot];
+
+    assert(slot < SOON__SLOTS);
+    for (int tries = 0; tries < 100; tries++, pause_a_little()) {
+        /* Acquire: the two are read after it; pairs with the release store in soon__desk_set_progress(). */
+        uint32_t before = atomic_load_explicit(&status->progress_sequence, memory_order_acquire);
+        /* Relaxed: the sequence tells whether they belong together. */
+        uint64_t done = atomic_load_explicit(&status->progress_done, memory_order_relaxed);
+        uint64_t total = atomic_load_explicit(&status->progress_total, memory_order_relaxed);
+
+        /* The two were read before it; pairs with the release fence in soon__desk_set_progress(). */
+        atomic_thread_fence(memory_order_acquire);
+        if (before & 1 || atomic_load_explicit(&status->progress_sequence, memory_order_relaxed) != before)
+            continue;
+        *ret_done = done;
+        *ret_total = total;
+        return true;
+    }
+    return false;
+}
+
+void soon__desk_retire(const struct soon__desk_view *view)
+{
+    /* Relaxed: the bell's release publishes it. */
+    atomic_store_explicit(&view->desk->retire, 1, memory_order_relaxed);
+    wake_worker(view->desk);
+}
+
+/*
+ * The parent's side: replies. D4 is the law here.
+ */
+
+/* Reads every word once, whoever changes them meanwhile. */
+static void copy_reply(struct soon__reply *to, const struct soon__reply *from)
+{
+    typedef uint64_t __attribute__((may_alias)) word;
+    const volatile word *source = (const volatile word *)from;
+    word *target = (word *)to;
+
+    for (size_t i = 0; i < sizeof *to / sizeof(word); i++)
+        target[i] = source[i];
+}
+
+/* The sizes of what lies in its body: result, payload, message. */
+static void body_sizes(const struct soon__reply *reply, uint64_t ret[3])
+{
+    ret[0] = reply->flags & SOON__REPLY_RESULT_SENT ? 0 : reply->result_size;
+    ret[1] = reply->flags & SOON__REPLY_PAYLOAD_SENT ? 0 : reply->payload_size;
+    ret[2] = reply->message_size;
+}
+
+static bool body_is_within(const struct soon__reply *reply)
+{
+    uint64_t sizes[3], room = SOON__REPLY_INLINE, end = 0;
+
+    if (reply->flags & SOON__REPLY_IN_AREA) {
+        if (reply->offset > SOON__REPLY_AREA)
+            return false;
+        room = SOON__REPLY_AREA - reply->offset;
+    }
+    body_sizes(reply, sizes);
+    for (int i = 0; i < 3; i++) {
+        if (sizes[i] == 0)
+            continue;
+        if (sizes[i] > room) /* before it is added, so that no sum overflows */
+            return false;
+        end = soon__body_round(end) + sizes[i];
+    }
+    return end <= room;
+}
+
+/* Flags go with what they are about. */
+static bool flags_make_sense(const struct soon__reply *reply)
+{
+    uint32_t flags = reply->flags;
+
+    if (flags & ~(uint32_t)SOON__REPLY_FLAGS)
+        return false;
+    if (flags & SOON__REPLY_HAS_PAYLOAD ? reply->kind == SOON__REPLY_ITEMS : reply->payload_size > 0)
+        return false;
+    if (flags & SOON__REPLY_PAYLOAD_SENT && (!(flags & SOON__REPLY_HAS_PAYLOAD) || reply->payload_size == 0))
+        return false;
+    if (flags & SOON__REPLY_RESULT_SENT && (reply->kind == SOON__REPLY_ITEMS || reply->result_size == 0))
+        return false;
+    return reply->code != 0 || !(flags & (SOON__REPLY_NOT_STARTED | SOON__REPLY_CANCELLED));
+}
+
+static bool outcome_makes_sense(const struct soon__reply *reply)
+{
+    uint64_t last;
+
+    if (reply->kind == SOON__REPLY_ITEMS &&
+        (reply->code != 0 || reply->count == 0 || __builtin_add_overflow(reply->first, reply->count, &last)))
+        return false;
+    if (reply->code == 0)
+        return reply->message_size == 0;
+    return reply->code < 0 && reply->result_size == 0 && !(reply->flags & SOON__REPLY_HAS_PAYLOAD);
+}
+
+static bool reply_makes_sense(const struct soon__reply *reply)
+{
+    return reply->slot < SOON__SLOTS && reply->kind > 0 && reply->kind < SOON__REPLY_KINDS && flags_make_sense(reply) &&
+           outcome_makes_sense(reply) && body_is_within(reply);
+}
+
+int soon__desk_next_reply(const struct soon__desk_view *view, uint64_t *head, struct soon__reply *ret)
+{
+    struct soon__desk *desk = view->desk;
+    struct soon__reply reply;
+    /* Acquire: the reply and its body; pairs with the release in soon__desk_reply(). */
+    uint64_t tail = atomic_load_explicit(&desk->replies_tail, memory_order_acquire);
+
+    if (tail == *head)
+        return 0;
+    if (tail - *head > SOON__REPLIES) /* or below it, which wraps to more */
+        return -EPROTO;
+    copy_reply(&reply, &desk->replies[*head % SOON__REPLIES]);
+    if (!reply_makes_sense(&reply))
+        return -EPROTO;
+    *ret = reply;
+    ++*head;
+    return 1;
+}
+
+const unsigned char *soon__desk_reply_body(const struct soon__desk_view *view, const struct soon__reply *reply)
+{
+    return reply->flags & SOON__REPLY_IN_AREA ? view->replies + reply->offset : reply->bytes;
+}
+
+void soon__desk_consumed(const struct soon__desk_view *view, uint64_t head)
+{
+    struct soon__desk *desk = view->desk;
+
+    /* Release: we are through with the places and the bodies; pairs with the acquire in soon__desk_consumed_count(). */
+    atomic_store_explicit(&desk->replies_head, head, memory_order_release);
+    /* Release: who sees the bell changed sees why; pairs with the acquire in soon__desk_await_consumed(). */
+    atomic_fetch_add_explicit(&desk->room_bell, 1, memory_order_release);
+    /* D3: pairs with the fence in soon__desk_await_consumed(): it sees the bell, or we see it starve. */
+    atomic_thread_fence(memory_order_seq_cst);
+    /* Relaxed: the fence orders it. */
+    if (atomic_load_explicit(&desk->starved, memory_order_relaxed))
+        soon__shared_unpark(&desk->room_bell);
+}
+
+bool soon__desk_want_bell(const struct soon__desk_view *view, uint64_t head)
+{
+    /* Relaxed: the fence orders it. */
+    atomic_store_explicit(&view->desk->bell_wanted, 1, memory_order_relaxed);
+    /* D3: pairs with the fence in soon__desk_reply(): we see the reply, or it sees that the bell is wanted. */
+    atomic_thread_fence(memory_order_seq_cst);
+    /* Relaxed: who reads the reply looks again, with acquire. */
+    return atomic_load_explicit(&view->desk->replies_tail, memory_order_relaxed) != head;
+}
+
+void soon__desk_want_no_bell(const struct soon__desk_view *view)
+{
+    /* Relaxed: a ring too many does no harm. */
+    atomic_store_explicit(&view->desk->bell_wanted, 0, memory_order_relaxed);
+}
+
+/*
+ * The worker's side: requests.
+ */
+
+/* The posted request with the lowest order: its slot, and its word; SOON__SLOTS: there is none. */
+static uint32_t find_first(struct soon__desk *desk, uint64_t *ret_word)
+{
+    uint64_t word, order, lowest = 0;
+    uint32_t found = SOON__SLOTS;
+
+    for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
+        /* Acquire: the request; pairs with the release in soon__desk_post(). */
+        word = atomic_load_explicit(&desk->slots[slot], memory_order_acquire);
+        if ((word & SOON__SLOT_STATE) != SOON__SLOT_POSTED)
+            continue;
+        /* Atomic, relaxed: if it was taken back, the next request may be written already. The claim fails then. */
+        order = __atomic_load_n(&desk->requests[slot].order, __ATOMIC_RELAXED);
+        if (found < SOON__SLOTS && order >= lowest)
+            continue;
+        found = slot;
+        lowest = order;
+        *ret_word = word;
+    }
+    return found;
+}
+
+/* A status of its own for the next task: before the claim, since the parent looks at it from there on. */
+static void reset_status(const struct soon__desk_view *view, uint32_t slot)
+{
+    struct soon__status *status = &view->desk->status[slot];
+
+    /* Relaxed, all: the claim publishes them. */
+    atomic_store_explicit(&status->items_first, 0, memory_order_relaxed);
+    atomic_store_explicit(&status->items_finished, 0, memory_order_relaxed);
+    atomic_store_explicit(&status->items_offset, 0, memory_order_relaxed);
+    soon__desk_set_progress(view, slot, 0, 0);
+    atomic_store_explicit(&status->started_ns, soon__clock_ns(), memory_order_relaxed);
+}
+
+static bool claim_word(struct soon__desk *desk, uint32_t slot, uint64_t word)
+{
+    /* D1. Release: the status; pairs with the acquire in soon__desk_look(). The request was acquired when it was
+     * found, and `word` names it. On failure nothing is read: relaxed. */
+    return atomic_compare_exchange_strong_explicit(&desk->slots[slot], &word,
+                                                   (word & ~(uint64_t)SOON__SLOT_STATE) | SOON__SLOT_CLAIMED,
+                                                   memory_order_release, memory_order_relaxed);
+}
+
+bool soon__desk_claim(const struct soon__desk_view *view, uint32_t *ret_slot, uint64_t *ret_sequence)
+{
+    uint64_t word = 0;
+    uint32_t slot;
+
+    do {
+        slot = find_first(view->desk, &word);
+        if (slot == SOON__SLOTS)
+            return false;
+        reset_status(view, slot);
+    } while (!claim_word(view->desk, slot, word));
+    if (view->desk->tell_claims)
+        soon__bell_ring(view->bell);
+    *ret_slot = slot;
+    *ret_sequence = word >> 2;
+    return true;
+}
+
+bool soon__desk_is_retired(const struct soon__desk_view *view)
+{
+    /* Relaxed: the flag is all there is to tell. */
+    return atomic_load_explicit(&view->desk->retire, memory_order_relaxed);
+}
+
+/* Acquire: who sees it changed sees why; pairs with the release in wake_worker(). */
+static uint32_t post_bell(struct soon__desk *desk)
+{
+    return atomic_load_explicit(&desk->post_bell, memory_order_acquire);
+}
+
+static bool has_news(const struct soon__desk_view *view)
+{
+    uint64_t word;
+
+    return soon__desk_is_retired(view) || find_first(view->desk, &word) < SOON__SLOTS;
+}
+
+/* Whether the bell has changed within `spin_ns`. */
+static bool spin(struct soon__desk *desk, uint32_t bell)
+{
+    /* Relaxed: a number that means nothing else. */
+    int64_t until = atomic_load_explicit(&desk->spin_ns, memory_order_relaxed);
+
+    if (until == 0)
+        return post_bell(desk) != bell;
+    until += soon__clock_ns();
+    do {
+        for (int i = 0; i < 16; i++, pause_a_little()) {
+            if (post_bell(desk) != bell)
+                return true;
+        }
+    } while (soon__clock_ns() < until);
+    return false;
+}
+
+void soon__desk_await_request(const struct soon__desk_view *view)
+{
+    struct soon__desk *desk = view->desk;
+    /* Before the look: what is published after the look changes it. */
+    uint32_t bell = post_bell(desk);
+
+    if (has_news(view) || spin(desk, bell))
+        return;
+    /* Relaxed: the fence orders it. */
+    atomic_store_explicit(&desk->asleep, 1, memory_order_relaxed);
+    /* D3: pairs with the fence in wake_worker(): we see the bell, or it sees us asleep. */
+    atomic_thread_fence(memory_order_seq_cst);
+    if (post_bell(desk) == bell)
+        soon__shared_park(&desk->post_bell, bell, SOON__NEVER);
+    /* Relaxed: a wake-up too many does no harm. */
+    atomic_store_explicit(&desk->asleep, 0, memory_order_relaxed);
+}
+
+void soon__desk_set_progress(const struct soon__desk_view *view, uint32_t slot, uint64_t done, uint64_t total)
+{
+    struct soon__status *status = &view->desk->status[slot];
+    /* Relaxed: nobody else writes it. */
+    uint32_t sequence = atomic_load_explicit(&status->progress_sequence, memory_order_relaxed);
+
+    atomic_store_explicit(&status->progress_sequence, sequence + 1, memory_order_relaxed);
+    /* It is odd before the two change; pairs with the acquire fence in soon__desk_progress(). */
+    atomic_thread_fence(memory_order_release);
+    atomic_store_explicit(&status->progress_done, done, memory_order_relaxed);
+    atomic_store_explicit(&status->progress_total, total, memory_order_relaxed);
+    /* Release: the two; pairs with the acquire in soon__desk_progress(). */
+    atomic_store_explicit(&status->progress_sequence, sequence + 2, memory_order_release);
+}
+
+/*
+ * The worker's side: replies.
+ */
+
+uint64_t soon__desk_consumed_count(const struct soon__desk_view *view)
+{
+    /* Acquire: what the parent has read may be written over; pairs with the release in soon__desk_consumed(). */
+    return atomic_load_explicit(&view->desk->replies_head, memory_order_acquire);
+}
+
+static uint64_t published_count(const struct soon__desk *desk)
+{
+    /* Relaxed: ours. */
+    return atomic_load_explicit(&desk->replies_tail, memory_order_relaxed);
+}
+
+bool soon__desk_has_room(const struct soon__desk_view *view)
+{
+    return published_count(view->desk) - soon__desk_consumed_count(view) < SOON__REPLIES - SOON__SLOTS; /* D5 */
+}
+
+int soon__desk_reply(const struct soon__desk_view *view, const struct soon__reply *reply)
+{
+    struct soon__desk *desk = view->desk;
+    uint64_t tail = published_count(desk);
+
+    if (tail - soon__desk_consumed_count(view) >= SOON__REPLIES) /* not while D5 is kept */
+        soon__desk_await_consumed(view, tail - SOON__REPLIES);
+    desk->replies[tail % SOON__REPLIES] = *reply;
+    /* Release: the reply and its body; pairs with the acquire in soon__desk_next_reply(). */
+    atomic_store_explicit(&desk->replies_tail, tail + 1, memory_order_release);
+    soon__process_point(SOON__POINT_REPLY_PUBLISHED);
+    /* D3: pairs with the fence in soon__desk_want_bell(): we see that it is wanted, or it sees the reply. */
+    atomic_thread_fence(memory_order_seq_cst);
+    /* Relaxed: the fence orders it. */
+    return atomic_load_explicit(&desk->bell_wanted, memory_order_relaxed) ? soon__bell_ring(view->bell) : 0;
+}
+
+uint64_t soon__desk_await_consumed(const struct soon__desk_view *view, uint64_t head)
+{
+    struct soon__desk *desk = view->desk;
+    uint64_t count;
+    uint32_t bell;
+
+    for (;;) {
+        /* Acquire: who sees it changed sees why; pairs with the release in soon__desk_consumed(). */
+        bell = atomic_load_explicit(&desk->room_bell, memory_order_acquire);
+        count = soon__desk_consumed_count(view);
+        if (count > head)
+            return count;
+        /* Relaxed: the fence orders it. */
+        atomic_store_explicit(&desk->starved, 1, memory_order_relaxed);
+        /* D3: pairs with the fence in soon__desk_consumed(): the bell has changed, or it sees us starve. */
+        atomic_thread_fence(memory_order_seq_cst);
+        soon__shared_park(&desk->room_bell, bell, SOON__NEVER); /* looks at the bell again itself */
+        /* Relaxed: a wake-up too many does no harm. */
+        atomic_store_explicit(&desk->starved, 0, memory_order_relaxed);
+    }
+}

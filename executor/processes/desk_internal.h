@@ -1,0 +1,233 @@
+/*
+ * desk_internal.h - what the parent and one worker process share: slots for requests, a ring of replies, words to sleep
+ * on, and two areas for bytes. One desk per incarnation of a worker; it is never used again after a death.
+ *
+ * A slot's state, with the sequence number of its request in the upper bits:
+ *
+ *     FREE --parent: fill, post--> POSTED --worker: claim--> CLAIMED --worker: last reply; parent: release--> FREE
+ *                                    |
+ *                                    +--parent: take back--> TAKEN --parent: release--> FREE
+ *
+ * D1  Only POSTED has two writers, and both leave it by compare-exchange: so a request is either claimed or taken back.
+ * D2  Everything else has one writer: requests, `post_bell`, `room_bell`, `replies_head`, `bell_wanted`, `retire` and
+ *     `spin_ns` the parent; claims, replies, `replies_tail`, `asleep`, `starved`, status and `over_limit` the worker.
+ * D3  No wake-up is lost: who may sleep says so, then a full fence, then looks again; who has news publishes it, then a
+ *     full fence, then looks whether somebody sleeps. `asleep` pairs with `post_bell`, `starved` with `room_bell`,
+ *     `bell_wanted` with the bell.
+ * D4  The worker may be mad. The parent reads every word once into a local, checks it, and looks up in tables of its
+ *     own what it means. It never follows a pointer, an index or a length from here unchecked, and holds nothing here
+ *     that it needs: originals stay in its private memory.
+ * D5  A slot has at most one final reply under way, and other replies leave it room; so a final reply never waits for a
+ *     place in the ring, but those of items may. For that the parent calls soon__desk_consumed() for a final reply
+ *     before it releases the slot.
+ */
+#ifndef SOON_EXECUTOR_PROCESSES_DESK_INTERNAL_H
+#define SOON_EXECUTOR_PROCESSES_DESK_INTERNAL_H
+
+#include "../system_internal.h"
+
+enum {
+    SOON__SLOTS = 16,
+    SOON__REPLIES = 256, /* a power of two */
+    SOON__REQUEST_INLINE = 160,
+    SOON__REPLY_INLINE = 48,
+    SOON__LABEL_MAX = 256,      /* with its NUL; longer ones are cut in transit */
+    SOON__BODY_MAX = (1 << 20), /* an argument, a payload or a result above this has a descriptor of its own */
+    SOON__REQUEST_AREA = 4 << 20,
+    SOON__REPLY_AREA = 4 << 20,
+    SOON__DESK_VERSION = 1,
+};
+#define SOON__DESK_MAGIC UINT64_C(0x31304b5345444e53) /* "SNDESK01" */
+
+/* Bits 0 and 1 of a slot's word. */
+enum { SOON__SLOT_FREE = 0, SOON__SLOT_POSTED = 1, SOON__SLOT_CLAIMED = 2, SOON__SLOT_TAKEN = 3, SOON__SLOT_STATE = 3 };
+
+enum soon__request_flags {
+    SOON__REQUEST_IS_INITIALIZER = 1, /* what it leaves as its local value stays for the worker's life */
+    SOON__REQUEST_HAS_PAYLOAD = 2,
+    SOON__REQUEST_ARG_SENT = 4,     /* the argument is the first descriptor that was sent for it */
+    SOON__REQUEST_PAYLOAD_SENT = 8, /* the payload is the next one */
+    SOON__REQUEST_IN_AREA = 16,     /* its body lies in the request area at `offset`; else in `bytes` */
+};
+
+/*
+ * What the parent asks. Body: [argument][payload][label], each where the one before it ends, rounded up to 16; without
+ * what was sent as a descriptor. Items: the arguments of `items` of them lie one behind the other.
+ */
+struct soon__request {
+    uint64_t order; /* the lowest first. The worker may look at it at any time, so it is written by one atomic store */
+    uint64_t arg_size, payload_size;
+    uint64_t offset;
+    uint64_t items;         /* a chunk of a map: how many; 0: a single task */
+    int64_t time_limit_ns;  /* from its start (an item's: from the start of that); 0: none */
+    int64_t queue_deadline; /* of soon__clock_ns(): not to be started after it; INT64_MAX: none */
+    int64_t items_deadline; /* no item is to start after it; INT64_MAX: none */
+    uint32_t function;      /* its index in the table that the worker has sent */
+    uint32_t flags;
+    uint32_t label_size; /* with its NUL; 0: none */
+    uint32_t reserved;
+    unsigned char bytes[SOON__REQUEST_INLINE];
+};
+_Static_assert(sizeof(struct soon__request) == 240, "the same in every build");
+
+/* What the worker tells of a claimed request while it runs. */
+struct soon__status {
+    _Atomic int64_t started_ns;         /* of soon__clock_ns(): the claim, or the start of the item under way */
+    _Atomic uint32_t cancel_requested;  /* the parent's */
+    _Atomic uint32_t progress_sequence; /* odd while the next two are written */
+    _Atomic uint64_t progress_done, progress_total;
+    /* Of a chunk. Results of the items [items_first, items_finished) lie one behind the other in the reply area from
+     * `items_offset` on and were not replied yet. */
+    _Atomic uint64_t items_first, items_finished, items_offset;
+    unsigned char padding[8];
+};
+_Static_assert(sizeof(struct soon__status) == 64, "a cache line");
+
+enum soon__reply_kind {
+    SOON__REPLY_DONE = 1,  /* the last one of its request: frees the slot */
+    SOON__REPLY_ITEMS = 2, /* `count` items from `first` on have succeeded: their results, one behind the other */
+    SOON__REPLY_ITEM = 3,  /* item `first` has ended by itself: `code`, or a result that needs a descriptor */
+    SOON__REPLY_KINDS = 4,
+};
+
+enum soon__reply_flags {
+    SOON__REPLY_NOT_STARTED = 1, /* with `code`: it did not begin, for instance because it had waited too long */
+    SOON__REPLY_CANCELLED = 2,   /* it gave in to a cancel request; with `code` */
+    SOON__REPLY_HAS_PAYLOAD = 4,
+    SOON__REPLY_RESULT_SENT = 8,   /* the result is the first descriptor that was sent for it */
+    SOON__REPLY_PAYLOAD_SENT = 16, /* the payload is the next one */
+    SOON__REPLY_IN_AREA = 32,      /* its body lies in the reply area at `offset`; else in `bytes` */
+    SOON__REPLY_FLAGS = 63,
+};
+
+/*
+ * What the worker answers. Body: [result][payload][message], laid out as a request's. With a `code` there is no result
+ * and no payload, but perhaps a message; `raised` as in soon_error. A chunk's DONE says by `first` how many of its items
+ * have ended in all; fewer than were asked: `code` and flags say why the rest did not start.
+ */
+struct soon__reply {
+    uint64_t sequence; /* of the request */
+    uint64_t offset;
+    uint64_t result_size, payload_size;
+    uint64_t first, count;
+    uint32_t slot;
+    uint32_t kind; /* enum soon__reply_kind */
+    int32_t code, raised;
+    uint32_t flags;
+    uint32_t message_size; /* with its NUL; 0: none */
+    unsigned char padding[8];
+    unsigned char bytes[SOON__REPLY_INLINE];
+};
+_Static_assert(sizeof(struct soon__reply) == 128, "two cache lines");
+
+struct soon__desk {
+    /* Written by the parent before the worker starts. */
+    uint64_t magic;
+    uint32_t version, size;
+    uint64_t requests_size, replies_size; /* of the areas */
+    uint64_t shared_size;                 /* of what soon_task_shared() shows; 0: none */
+    uint64_t memory_limit;                /* bytes; 0: none */
+    int32_t parent_pid, depth;
+    uint32_t tell_claims; /* ring the bell at each claim: somebody waits for a place in the queue */
+    uint32_t reserved;
+    char name[16]; /* for the process and its threads */
+    /* The parent's. */
+    _Alignas(64) _Atomic uint32_t post_bell; /* changes with every post; the worker sleeps on it */
+    _Atomic uint32_t retire;                 /* end when there is nothing left to claim */
+    _Atomic uint32_t spin_ns;                /* how long it may look for work before it sleeps */
+    _Atomic uint32_t room_bell;              /* changes when replies were consumed; a starved worker sleeps on it */
+    _Atomic uint64_t replies_head;           /* so many were consumed */
+    _Atomic uint32_t bell_wanted;            /* who publishes a reply rings the bell */
+    /* The worker's. */
+    _Alignas(64) _Atomic uint64_t replies_tail; /* so many were published */
+    _Atomic uint32_t asleep;
+    _Atomic uint32_t starved;
+    _Atomic uint32_t over_limit; /* it uses more than `memory_limit`, and would like to retire */
+    _Alignas(64) _Atomic uint64_t slots[SOON__SLOTS];
+    _Alignas(64) struct soon__status status[SOON__SLOTS];
+    _Alignas(64) struct soon__request requests[SOON__SLOTS];
+    _Alignas(64) struct soon__reply replies[SOON__REPLIES];
+};
+
+/* One side's view. */
+struct soon__desk_view {
+    struct soon__desk *desk;
+    unsigned char *requests; /* the parent writes, the worker reads */
+    unsigned char *replies;  /* the worker writes, the parent reads */
+    int bell;                /* the worker rings, the parent's loop listens */
+};
+
+/* Moments at which a death is most delicate. Tests stop a process there: they have a soon__process_point() of their own,
+ * which otherwise does nothing. */
+enum soon__point {
+    SOON__POINT_BEFORE_HELLO,
+    SOON__POINT_AFTER_HELLO,
+    SOON__POINT_BEFORE_CLAIM,
+    SOON__POINT_AFTER_CLAIM,
+    SOON__POINT_RESULT_SENT, /* its descriptors; the reply comes after them */
+    SOON__POINT_BEFORE_REPLY,
+    SOON__POINT_REPLY_PUBLISHED, /* and the bell not rung yet */
+    SOON__POINT_ARGUMENT_SENT,   /* in the parent: the descriptors; the post comes after them */
+};
+void soon__process_point(enum soon__point point);
+
+static inline uint64_t soon__body_round(uint64_t size)
+{
+    return (size + 15) & ~UINT64_C(15);
+}
+
+/*
+ * The parent's side.
+ */
+
+/* Publishes the request that was written to `requests[slot]`, and wakes the worker. */
+void soon__desk_post(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence);
+/* True: nobody has claimed it, and nobody will. */
+bool soon__desk_take_back(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence);
+enum soon__look { SOON__LOOK_UNCLAIMED, SOON__LOOK_CLAIMED, SOON__LOOK_GARBAGE };
+/* Where a posted request stands, for who has its number. GARBAGE: the worker has written nonsense. */
+enum soon__look soon__desk_look(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence);
+/* After the final reply, or taken back: the slot may be filled again. */
+void soon__desk_release(const struct soon__desk_view *view, uint32_t slot);
+void soon__desk_request_cancel(const struct soon__desk_view *view, uint32_t slot);
+/* False: it is being written all the time. */
+bool soon__desk_progress(const struct soon__desk_view *view, uint32_t slot, uint64_t *ret_done, uint64_t *ret_total);
+void soon__desk_retire(const struct soon__desk_view *view);
+
+/*
+ * The next reply, after `*head` of them were consumed, copied out and checked: 1 and advances `*head`; 0: none; -EPROTO:
+ * no worker in its right mind has written this. What was checked: slot, kind and flags are known; sizes and the place
+ * of the body lie within the area or the inline bytes; there are no more replies than fit. Whose reply it is, and whether
+ * the sizes are what was asked for, only the caller knows.
+ */
+int soon__desk_next_reply(const struct soon__desk_view *view, uint64_t *head, struct soon__reply *ret);
+/*
+ * Its body: the result, then payload, then message; a part of no bytes takes no room. Lent until soon__desk_consumed().
+ * It may change while it is read, and its message may have no end: copy, then look.
+ */
+const unsigned char *soon__desk_reply_body(const struct soon__desk_view *view, const struct soon__reply *reply);
+/* The bodies of the first `head` replies were copied out. */
+void soon__desk_consumed(const struct soon__desk_view *view, uint64_t head);
+/* Asks for the bell, then: is there a reply already? Else the bell will ring for the next one. */
+bool soon__desk_want_bell(const struct soon__desk_view *view, uint64_t head);
+void soon__desk_want_no_bell(const struct soon__desk_view *view);
+
+/*
+ * The worker's side.
+ */
+
+/* Claims the posted request that comes first: its slot and sequence; false: there is none. */
+bool soon__desk_claim(const struct soon__desk_view *view, uint32_t *ret_slot, uint64_t *ret_sequence);
+/* Looks for work for `spin_ns`, then sleeps until there may be some. Returns at once if it is to retire. */
+void soon__desk_await_request(const struct soon__desk_view *view);
+bool soon__desk_is_retired(const struct soon__desk_view *view);
+void soon__desk_set_progress(const struct soon__desk_view *view, uint32_t slot, uint64_t done, uint64_t total);
+/* May a reply that is not a slot's last one be published now? (D5) */
+bool soon__desk_has_room(const struct soon__desk_view *view);
+/* Copies the reply into the ring and rings the bell if that is wanted. There is room. 0; -EBADF: there is no bell. */
+int soon__desk_reply(const struct soon__desk_view *view, const struct soon__reply *reply);
+/* Sleeps until more than `head` replies were consumed: returns how many were. */
+uint64_t soon__desk_await_consumed(const struct soon__desk_view *view, uint64_t head);
+uint64_t soon__desk_consumed_count(const struct soon__desk_view *view);
+
+#endif

@@ -1,0 +1,476 @@
+/*
+ * drain.c - what workers have answered: from replies to outcomes. Loop thread only.
+ *
+ * A reply is believed in nothing that it could be wrong in: it is of a slot in use, of the request that is there now,
+ * of the sizes that were asked for; else its worker is mad, and is killed. What it says is copied out; large results
+ * come in memory that nobody can write any more.
+ */
+#include "pool_internal.h"
+
+#include "../../futures/value_internal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    CONSUME_EVERY = 32,
+    MESSAGES_MAX = 8, /* at once; a worker sends the next when the reply that the last belongs to was consumed */
+};
+
+/*
+ * Outcomes
+ */
+
+/* 0, or why there is none. */
+static int map_result(struct soon__process *process, const struct soon__reply *reply, struct soon__outcome *outcome)
+{
+    int fd = soon__process_take_descriptor(process, reply), rc;
+    void *data;
+
+    if (fd < 0)
+        return fd;
+    rc = soon__shm_check_frozen(fd, reply->result_size);
+    if (rc == 0)
+        rc = soon__shm_map(&data, fd, reply->result_size, false);
+    close(fd);
+    if (rc < 0)
+        return rc;
+    outcome->result = data;
+    outcome->result_mapped = true;
+    return 0;
+}
+
+/* To `space` if it is not NULL, else to memory of its own. */
+static int copy_result(const unsigned char *body, uint64_t size, void *space, struct soon__outcome *outcome)
+{
+    outcome->result = space;
+    if (!space && size) {
+        outcome->result = malloc(size);
+        outcome->result_on_heap = true;
+        if (!outcome->result)
+            return -ENOMEM;
+    }
+    if (size)
+        memcpy(outcome->result, body, size);
+    return 0;
+}
+
+static int take_result(struct soon__process *process, const struct soon__reply *reply, void *space,
+                       struct soon__outcome *outcome)
+{
+    outcome->result_size = reply->result_size;
+    if (reply->flags & SOON__REPLY_RESULT_SENT)
+        return map_result(process, reply, outcome);
+    return copy_result(soon__desk_reply_body(&process->view, reply), reply->result_size, space, outcome);
+}
+
+static int take_payload(struct soon__process *process, const struct soon__reply *reply, struct soon__outcome *outcome)
+{
+    const unsigned char *body = soon__desk_reply_body(&process->view, reply);
+    int fd, rc;
+
+    if (!(reply->flags & SOON__REPLY_HAS_PAYLOAD))
+        return 0;
+    if (!(reply->flags & SOON__REPLY_PAYLOAD_SENT)) {
+        if (!(reply->flags & SOON__REPLY_RESULT_SENT))
+            body += soon__body_round(reply->result_size);
+        rc = soon_buffer_new(&outcome->payload, reply->payload_size);
+        if (rc == 0 && reply->payload_size)
+            memcpy(soon_buffer_data(outcome->payload), body, reply->payload_size);
+        return rc;
+    }
+    fd = soon__process_take_descriptor(process, reply);
+    if (fd < 0)
+        return fd;
+    rc = soon__shm_check_frozen(fd, reply->payload_size);
+    if (rc == 0)
+        rc = soon__buffer_of_descriptor(&outcome->payload, fd, reply->payload_size);
+    if (rc < 0)
+        close(fd);
+    return rc;
+}
+
+/* NULL, and `*ret_sane` false: its text has no end. */
+static struct soon__error *error_of(struct soon__process *process, const struct soon__reply *reply,
+                                    const soon_call *call, bool *ret_sane)
+{
+    const unsigned char *body = soon__desk_reply_body(&process->view, reply);
+    soon_error fields = {.code = reply->code,
+                         .raised = reply->raised,
+                         .started = !(reply->flags & SOON__REPLY_NOT_STARTED),
+                         .worker_pid = process->pid,
+                         .function = call->function->name,
+                         .label = soon_future_label(soon__call_future((soon_call *)call))};
+
+    *ret_sane = reply->code < 0 && (!reply->message_size || !body[reply->message_size - 1]);
+    if (!*ret_sane)
+        return NULL;
+    if (reply->flags & SOON__REPLY_CANCELLED)
+        return &soon__error_cancelled_running;
+    return soon__error_newf(&fields, reply->message_size ? "%.*s" : NULL, (int)reply->message_size, (const char *)body);
+}
+
+static void drop_result(struct soon__outcome *outcome, void *space)
+{
+    if (outcome->result_mapped)
+        soon__shm_unmap(outcome->result, outcome->result_size);
+    else if (outcome->result != space)
+        free(outcome->result);
+    soon_buffer_unref(outcome->payload);
+    *outcome = (struct soon__outcome){0};
+}
+
+/* False: nonsense, and there is no outcome. */
+static bool read_outcome(struct soon__process *process, const struct soon__reply *reply, const soon_call *call,
+                         void *space, struct soon__outcome *ret)
+{
+    size_t expected = call->function->result_size;
+    bool sane;
+    int rc;
+
+    *ret = (struct soon__outcome){0};
+    if (reply->code) {
+        ret->error = error_of(process, reply, call, &sane);
+        ret->cancelled = sane && (reply->flags & SOON__REPLY_CANCELLED);
+        return sane;
+    }
+    if (expected && reply->result_size != expected)
+        return false;
+    rc = take_result(process, reply, space, ret);
+    if (rc == 0)
+        rc = take_payload(process, reply, ret);
+    if (rc == 0)
+        return true;
+    drop_result(ret, space);
+    if (rc == -EPROTO)
+        return false;
+    ret->error = soon__call_error(call, rc, NULL); /* it ran, but we have no place for what it gave */
+    return true;
+}
+
+/*
+ * Items of chunks
+ */
+
+static void item_ended(soon_call *call, size_t index, struct soon__outcome *outcome)
+{
+    struct soon__items *items = call->extra->items;
+
+    if (!items->wanted || items->wanted(items, index)) {
+        items->done(items, index, outcome);
+        return;
+    }
+    soon__error_unref(outcome->error); /* nobody waits for it any more */
+    drop_result(outcome, items->results ? outcome->result : NULL);
+}
+
+static void *space_of_item(const soon_call *call, size_t index)
+{
+    const struct soon__items *items = call->extra->items;
+
+    return items->results ? (char *)items->results + index * call->function->result_size : NULL;
+}
+
+/* Results of `count` items lie one behind the other. */
+static void items_succeeded(soon_call *call, size_t first, size_t count, const unsigned char *results)
+{
+    size_t size = call->function->result_size;
+
+    for (size_t i = 0; i < count; i++) {
+        struct soon__outcome outcome = {.result_size = size};
+
+        if (copy_result(results + i * size, size, space_of_item(call, first + i), &outcome) < 0)
+            outcome = (struct soon__outcome){.error = &soon__error_nomem};
+        item_ended(call, first + i, &outcome);
+    }
+}
+
+static bool take_items(struct soon__process *process, struct soon__assignment *assignment,
+                       const struct soon__reply *reply)
+{
+    soon_call *call = assignment->call;
+    size_t size = call->function->result_size;
+
+    if (reply->first != assignment->ended || !reply->count || reply->count > assignment->items - assignment->ended ||
+        reply->flags & (SOON__REPLY_RESULT_SENT | SOON__REPLY_HAS_PAYLOAD) || reply->code ||
+        reply->result_size != reply->count * size)
+        return false;
+    items_succeeded(call, call->extra->items_ended + assignment->ended, reply->count,
+                    soon__desk_reply_body(&process->view, reply));
+    assignment->ended += reply->count;
+    return true;
+}
+
+static bool take_item(struct soon__process *process, struct soon__assignment *assignment,
+                      const struct soon__reply *reply)
+{
+    soon_call *call = assignment->call;
+    size_t index = call->extra->items_ended + assignment->ended;
+    struct soon__outcome outcome;
+    void *space;
+
+    if (reply->first != assignment->ended || assignment->ended == assignment->items)
+        return false;
+    space = reply->flags & SOON__REPLY_RESULT_SENT ? NULL : space_of_item(call, index);
+    if (!read_outcome(process, reply, call, space, &outcome))
+        return false;
+    if (outcome.result_mapped && call->extra->items->results) { /* it is to lie with the others */
+        struct soon__outcome copy = {.result_size = outcome.result_size, .payload = outcome.payload};
+
+        if (copy_result(outcome.result, outcome.result_size, space_of_item(call, index), &copy) < 0)
+            copy.error = &soon__error_nomem;
+        soon__shm_unmap(outcome.result, outcome.result_size);
+        outcome = copy;
+    }
+    item_ended(call, index, &outcome);
+    assignment->ended++;
+    return true;
+}
+
+/*
+ * The end of a request
+ */
+
+static void release(struct soon__process *process, uint32_t slot, const struct soon__outcome *outcome)
+{
+    struct soon__process_pool *pool = process->pool;
+    soon_call *call = process->slots[slot].call;
+    uint64_t done = 0, total = 0;
+
+    pthread_mutex_lock(&pool->mutex);
+    if (!soon__desk_progress(&process->view, slot, &done, &total))
+        done = total = 0;
+    call->posted = false;
+    soon__process_release_locked(process, slot);
+    if (outcome) {
+        pool->locked.succeeded += !outcome->error;
+        pool->locked.failed += outcome->error && !outcome->cancelled;
+        pool->locked.cancelled += outcome->error && outcome->cancelled;
+    }
+    pthread_cond_signal(&pool->place);
+    pthread_mutex_unlock(&pool->mutex);
+    if (done || total)
+        soon__future_set_progress(soon__call_future(call), done, total);
+}
+
+void soon__process_pool_take_again(struct soon__process_pool *pool, soon_call *call)
+{
+    struct soon__error *broken;
+    bool dropping;
+
+    pthread_mutex_lock(&pool->mutex);
+    broken = soon__error_ref(pool->locked.broken);
+    dropping = pool->locked.dropping ||
+               (soon__future_word(soon__call_future(call)) & SOON__CANCEL_REQUESTED); /* while it was in no slot */
+    if (!broken && !dropping)
+        soon__queue_push_front(&pool->locked.queue, call);
+    pool->locked.failed += broken != NULL;
+    pool->locked.cancelled += !broken && dropping;
+    pthread_mutex_unlock(&pool->mutex);
+    if (broken)
+        soon__call_fail(call, broken);
+    else if (dropping)
+        soon__call_cancel(call);
+}
+
+/* The rest of a chunk did not start, for `reply->code`. */
+static bool chunk_was_cut_short(struct soon__process *process, const struct soon__reply *reply, soon_call *call,
+                                struct soon__outcome *ret)
+{
+    struct soon__items *items = call->extra->items;
+
+    *ret = (struct soon__outcome){0};
+    if (reply->code != -ETIMEDOUT)
+        return read_outcome(process, reply, call, NULL, ret);
+    return !items->wanted || !items->wanted(items, call->extra->items_ended); /* which notes why, or it is a lie */
+}
+
+static bool chunk_done(struct soon__process *process, struct soon__assignment *assignment,
+                       const struct soon__reply *reply)
+{
+    soon_call *call = assignment->call;
+    struct soon__outcome outcome = {0};
+    size_t ended = assignment->ended;
+
+    if (reply->first != ended || (!reply->code && ended != assignment->items))
+        return false;
+    call->extra->items_ended += ended;
+    if (reply->code && !chunk_was_cut_short(process, reply, call, &outcome)) {
+        call->extra->items_ended -= ended;
+        return false;
+    }
+    if (!reply->code && call->extra->items_ended < call->extra->items->count) {
+        release(process, reply->slot, NULL);
+        soon__process_pool_take_again(process->pool, call);
+        return true;
+    }
+    release(process, reply->slot, &outcome);
+    soon__call_finish(call, &outcome, NULL);
+    return true;
+}
+
+static bool task_done(struct soon__process *process, struct soon__assignment *assignment,
+                      const struct soon__reply *reply)
+{
+    soon_call *call = assignment->call;
+    struct soon__outcome outcome;
+
+    if (!read_outcome(process, reply, call, call->space, &outcome))
+        return false;
+    release(process, reply->slot, &outcome);
+    soon__call_finish(call, &outcome, NULL);
+    return true;
+}
+
+static bool initializer_done(struct soon__process *process, const struct soon__reply *reply)
+{
+    struct soon__process_pool *pool = process->pool;
+    const unsigned char *body = soon__desk_reply_body(&process->view, reply);
+    soon_error fields = {.code = SOON_EBROKEN, .worker_pid = process->pid, .function = pool->initializer->name};
+
+    if (reply->kind != SOON__REPLY_DONE || (reply->message_size && body[reply->message_size - 1]))
+        return false;
+    if (reply->code)
+        process->initializer_error =
+            soon__error_newf(&fields, "the initializer failed: %.*s",
+                             reply->message_size ? (int)reply->message_size : (int)strlen(soon_strerror(reply->code)),
+                             reply->message_size ? (const char *)body : soon_strerror(reply->code));
+    pthread_mutex_lock(&pool->mutex);
+    soon__process_release_locked(process, reply->slot);
+    pthread_mutex_unlock(&pool->mutex);
+    soon__process_is_ready(process);
+    return true;
+}
+
+/* What was posted there and is answered now; NULL: nothing. What is claimed is nobody's but ours (P1). */
+static struct soon__assignment *find_assignment(struct soon__process *process, const struct soon__reply *reply)
+{
+    struct soon__assignment *assignment = &process->slots[reply->slot];
+    bool found;
+
+    pthread_mutex_lock(&process->pool->mutex);
+    found = assignment->stage == SOON__SLOT_IN_USE && assignment->sequence == reply->sequence &&
+            soon__process_is_running_locked(process, reply->slot);
+    pthread_mutex_unlock(&process->pool->mutex);
+    return found ? assignment : NULL;
+}
+
+static bool take_reply(struct soon__process *process, const struct soon__reply *reply)
+{
+    struct soon__assignment *assignment = find_assignment(process, reply);
+
+    if (!assignment)
+        return false;
+    if (!assignment->call)
+        return initializer_done(process, reply);
+    if (!assignment->items)
+        return reply->kind == SOON__REPLY_DONE && task_done(process, assignment, reply);
+    switch (reply->kind) {
+    case SOON__REPLY_ITEMS:
+        return take_items(process, assignment, reply);
+    case SOON__REPLY_ITEM:
+        return take_item(process, assignment, reply);
+    default:
+        return chunk_done(process, assignment, reply);
+    }
+}
+
+bool soon__process_drain(struct soon__process *process)
+{
+    struct soon__reply reply;
+    uint64_t before = process->head;
+    int rc = 0;
+
+    assert(soon__library_on_loop());
+    /* Not for ever, however fast it answers: others wait for this thread. */
+    while (process->head - before < SOON__REPLIES &&
+           (rc = soon__desk_next_reply(&process->view, &process->head, &reply)) > 0) {
+        if (!take_reply(process, &reply)) {
+            rc = -EPROTO;
+            break;
+        }
+        if (process->head % CONSUME_EVERY == 0)
+            soon__desk_consumed(&process->view, process->head);
+    }
+    if (process->head == before)
+        return rc >= 0;
+    soon__desk_consumed(&process->view, process->head);
+    pthread_mutex_lock(&process->pool->mutex);
+    soon__process_pool_dispatch_locked(process->pool);
+    pthread_mutex_unlock(&process->pool->mutex);
+    return rc >= 0;
+}
+
+/*
+ * Without a reply
+ */
+
+/* What a dead worker had finished of a chunk and not told: how many items of it have ended in all. */
+static size_t recover_items(struct soon__process *process, const struct soon__assignment *lost, uint32_t slot)
+{
+    struct soon__status *status = &process->view.desk->status[slot];
+    /* Acquire: pairs with the worker's release of `items_finished`, before which the results were written. */
+    uint64_t finished = atomic_load_explicit(&status->items_finished, memory_order_acquire);
+    uint64_t first = atomic_load_explicit(&status->items_first, memory_order_relaxed);
+    uint64_t offset = atomic_load_explicit(&status->items_offset, memory_order_relaxed);
+    size_t size = lost->call->function->result_size;
+
+    if (first != lost->ended || finished <= first || finished > lost->items || offset > SOON__REPLY_AREA ||
+        (size && (finished - first) > (SOON__REPLY_AREA - offset) / size))
+        return lost->ended;
+    items_succeeded(lost->call, lost->call->extra->items_ended + lost->ended, finished - first,
+                    process->view.replies + offset);
+    return finished;
+}
+
+static struct soon__error *loss(struct soon__process *process, const struct soon__assignment *lost, uint32_t slot,
+                                const struct soon__exit *exit)
+{
+    bool meant = process->doom && (process->doom_slot == SOON__SLOTS ||
+                                   (process->doom_slot == slot && process->doom_sequence == lost->sequence));
+
+    return soon__crash_error(meant ? process->doom : SOON_EWORKERDIED, process->pid, exit, lost->call->function->name,
+                             soon_future_label(soon__call_future(lost->call)));
+}
+
+static bool may_try_again(struct soon__process *process, soon_call *call)
+{
+    if (process->doom || !call->extra || call->extra->options.retries <= 0)
+        return false;
+    call->extra->options.retries--;
+    return true;
+}
+
+void soon__process_lost_call(struct soon__process *process, const struct soon__assignment *lost, uint32_t slot,
+                             const struct soon__exit *exit)
+{
+    struct soon__process_pool *pool = process->pool;
+    soon_call *call = lost->call;
+    struct soon__outcome outcome = {0};
+
+    if (lost->items) {
+        call->extra->items_ended += recover_items(process, lost, slot);
+        if (call->extra->items_ended < call->extra->items->count && !may_try_again(process, call)) {
+            outcome.error = loss(process, lost, slot, exit);
+            item_ended(call, call->extra->items_ended++, &outcome);
+        }
+        outcome.error = NULL;
+        if (call->extra->items_ended < call->extra->items->count) {
+            soon__process_pool_take_again(pool, call);
+            return;
+        }
+    } else if (may_try_again(process, call)) {
+        soon__process_pool_take_again(pool, call);
+        return;
+    } else {
+        outcome.error = loss(process, lost, slot, exit);
+    }
+    pthread_mutex_lock(&pool->mutex);
+    pool->locked.succeeded += !outcome.error;
+    pool->locked.failed += outcome.error != NULL;
+    pthread_mutex_unlock(&pool->mutex);
+    soon__call_finish(call, &outcome, NULL);
+}

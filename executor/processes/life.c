@@ -1,0 +1,476 @@
+/*
+ * life.c - a worker process from its start to its end, as the library's loop sees it: adopted, ready, answering,
+ * signalled, dead, reaped. Loop thread only, but for what marks under the mutex.
+ *
+ * Signals: a process that is to go gets SIGTERM, and SIGKILL when the grace period is over. One that was killed for a
+ * task that has ended meanwhile is let live.
+ */
+#include "pool_internal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Starts that failed are counted in quarters: a SIGKILL from outside says little about the program. */
+enum { START_FAILED = 4, START_WAS_KILLED = 1 };
+#define BACK_OFF_FIRST_NS INT64_C(10000000)
+#define BACK_OFF_MAX_NS INT64_C(1000000000)
+#define LEAVE_NS INT64_C(3000000000) /* for one that was asked to end by itself */
+
+static void died(struct soon__process *process);
+static void drop_mad(struct soon__process *process);
+static void on_death(uv_poll_t *poll, int status, int events);
+static void on_bell(uv_poll_t *poll, int status, int events);
+static void on_control(uv_poll_t *poll, int status, int events);
+static void on_overdue(uv_timer_t *timer);
+
+/*
+ * Signals
+ */
+
+void soon__process_kill(struct soon__process *process, int signal)
+{
+    assert(soon__library_on_loop());
+    if (process->signal_sent == SIGKILL || process->signal_sent == signal)
+        return;
+    process->signal_sent = signal;
+    (void)soon__process_signal(process->watch, process->pid, signal); /* -ESRCH: its death is on its way to us */
+    if (signal != SIGKILL)
+        soon__loop_timer(&process->timer, on_overdue, soon__later(soon__clock_ns(), process->pool->grace_ns));
+}
+
+static void stop(struct soon__process *process)
+{
+    soon__process_kill(process, process->pool->grace_ns ? SIGTERM : SIGKILL);
+}
+
+/* It was to be ready, or gone, by now. */
+static void on_overdue(uv_timer_t *timer)
+{
+    struct soon__process *process = timer->data;
+    bool starting;
+
+    pthread_mutex_lock(&process->pool->mutex);
+    starting = process->stage == SOON__STARTING;
+    pthread_mutex_unlock(&process->pool->mutex);
+    if (starting) {
+        process->timed_out = true;
+        soon__process_kill(process, SIGKILL);
+    } else if (process->signal_sent == SIGTERM) {
+        soon__process_kill(process, SIGKILL);
+    } else {
+        stop(process);
+    }
+}
+
+/* Not counted among those that take work any more. */
+static void leave_service_locked(struct soon__process *process, int stage)
+{
+    struct soon__process_pool *pool = process->pool;
+
+    if (process->stage == SOON__STARTING || process->stage == SOON__READY)
+        pool->locked.alive--;
+    if (process->stage == SOON__READY)
+        pool->locked.ready--;
+    process->stage = stage;
+}
+
+void soon__process_doom_locked(struct soon__process *process, int code, uint32_t slot)
+{
+    if (process->stage == SOON__DOOMED || process->stage == SOON__DEAD)
+        return;
+    leave_service_locked(process, SOON__DOOMED);
+    process->doom = code;
+    process->doom_slot = slot;
+    process->doom_sequence = slot < SOON__SLOTS ? process->slots[slot].sequence : 0;
+    soon__process_return_unclaimed_locked(process);
+    soon__process_pool_look_soon_locked(process->pool);
+}
+
+/* The task that it was doomed for has ended by itself. */
+static bool reprieve_locked(struct soon__process *process)
+{
+    const struct soon__assignment *assignment;
+
+    if (process->doom_slot >= SOON__SLOTS || process->pool->locked.stop)
+        return false;
+    assignment = &process->slots[process->doom_slot];
+    if (assignment->stage == SOON__SLOT_IN_USE && assignment->sequence == process->doom_sequence)
+        return false;
+    process->stage = SOON__READY;
+    process->doom = 0;
+    process->pool->locked.alive++;
+    process->pool->locked.ready++;
+    soon__process_pool_dispatch_locked(process->pool);
+    return true;
+}
+
+void soon__process_execute(struct soon__process *process)
+{
+    struct soon__process_pool *pool = process->pool;
+    bool reprieved;
+
+    if (process->mad || !soon__process_drain(process)) {
+        drop_mad(process);
+        return;
+    }
+    pthread_mutex_lock(&pool->mutex);
+    reprieved = reprieve_locked(process);
+    pthread_mutex_unlock(&pool->mutex);
+    if (!reprieved)
+        stop(process);
+}
+
+void soon__process_retire_locked(struct soon__process *process)
+{
+    leave_service_locked(process, SOON__RETIRING);
+    soon__desk_retire(&process->view);
+    soon__loop_timer(&process->timer, on_overdue, soon__later(soon__clock_ns(), LEAVE_NS));
+}
+
+/*
+ * Starts
+ */
+
+static int64_t back_off(int failed)
+{
+    int times = failed / START_FAILED;
+
+    if (times <= 1)
+        return 0;
+    return times > 7 ? BACK_OFF_MAX_NS : BACK_OFF_FIRST_NS << (times - 2);
+}
+
+/* One did not get ready, for `why`. */
+static void start_failed(struct soon__process_pool *pool, int weight, int code, const char *why)
+{
+    soon_error fields = {.code = SOON_EBROKEN};
+    bool give_up;
+    int times;
+
+    pthread_mutex_lock(&pool->mutex);
+    pool->locked.failed_starts += weight;
+    times = pool->locked.failed_starts / START_FAILED;
+    pool->locked.start_again_at = soon__later(soon__clock_ns(), back_off(pool->locked.failed_starts));
+    give_up = pool->max_restarts >= 0 && times >= pool->max_restarts && !pool->locked.ready;
+    if (code && (pool->locked.at_least || give_up))
+        pool->locked.start_error = code;
+    pthread_cond_broadcast(&pool->ready);
+    soon__process_pool_look_soon_locked(pool);
+    pthread_mutex_unlock(&pool->mutex);
+    if (give_up)
+        soon__process_pool_break(
+            pool,
+            soon__error_newf(&fields, "%d workers in a row died before they were ready, the last one %s", times, why));
+}
+
+static bool watch_poll(struct soon__process *process, uv_poll_t *poll, int fd, uv_poll_cb fn)
+{
+    poll->data = process;
+    if (uv_poll_init(soon__library_uv(), poll, fd) < 0)
+        return false;
+    process->handles++;
+    uv_poll_start(poll, UV_READABLE, fn);
+    return true;
+}
+
+static bool watch_all(struct soon__process *process)
+{
+    return watch_poll(process, &process->bell_poll, process->view.bell, on_bell) &&
+           watch_poll(process, &process->control_poll, process->control, on_control) && process->watch >= 0 &&
+           watch_poll(process, &process->death_poll, process->watch, on_death);
+}
+
+static void adopt(struct soon__process *process)
+{
+    struct soon__process_pool *pool = process->pool;
+    bool watched;
+
+    uv_timer_init(soon__library_uv(), &process->timer);
+    process->timer.data = process;
+    process->handles = 1;
+    watched = watch_all(process);
+    process->ready_by = soon__later(soon__clock_ns(), pool->start_timeout_ns);
+    soon__loop_timer(&process->timer, on_overdue, process->ready_by);
+    pthread_mutex_lock(&pool->mutex);
+    process->next = pool->locked.processes;
+    if (process->next)
+        process->next->previous = process;
+    pool->locked.processes = process;
+    pthread_mutex_unlock(&pool->mutex);
+    if (watched) {
+        (void)soon__desk_want_bell(&process->view, 0);
+        return;
+    }
+    /* It is dead already, and somebody else has reaped it; or we could not hear of its end, which comes at once then. */
+    if (process->watch >= 0)
+        soon__process_kill(process, SIGKILL);
+    died(process);
+}
+
+void soon__process_begin(struct soon__process_pool *pool)
+{
+    struct soon__process *process;
+    char why[SOON__CRASH_TEXT];
+    int rc = soon__process_new(&process, pool);
+
+    if (rc == 0) {
+        adopt(process);
+        return;
+    }
+    pthread_mutex_lock(&pool->mutex);
+    pool->locked.alive--;
+    pool->locked.present--;
+    pthread_mutex_unlock(&pool->mutex);
+    snprintf(why, sizeof why, "could not be started: %s", soon_strerror(rc));
+    start_failed(pool, START_FAILED, rc, why);
+}
+
+static void initializer_failed(struct soon__process *process)
+{
+    struct soon__process_pool *pool = process->pool;
+    struct soon__error *error = process->initializer_error;
+
+    process->initializer_error = NULL;
+    pthread_mutex_lock(&pool->mutex);
+    soon__process_retire_locked(process);
+    pthread_mutex_unlock(&pool->mutex);
+    process->unwanted = true;
+    soon__process_pool_break(pool, error);
+}
+
+void soon__process_is_ready(struct soon__process *process)
+{
+    struct soon__process_pool *pool = process->pool;
+    soon_error fields = {.code = SOON_EBROKEN};
+    bool posted = false;
+
+    if (process->dying)
+        return;
+    if (pool->initializer && !process->initialised) {
+        process->initialised = true;
+        pthread_mutex_lock(&pool->mutex);
+        if (soon__directory_find(&process->directory, pool->initializer) >= 0)
+            posted = soon__process_post_initializer_locked(process);
+        else
+            process->initializer_error = soon__error_newf(&fields, "the initializer failed: %s: %s",
+                                                          pool->initializer->name, soon_strerror(SOON_ENOFUNCTION));
+        pthread_mutex_unlock(&pool->mutex);
+        if (!posted && !process->initializer_error)
+            soon__process_kill(process, SIGKILL); /* no memory for it, or no descriptor: a start that failed */
+        if (!process->initializer_error)
+            return;
+    }
+    if (process->initializer_error) {
+        initializer_failed(process);
+        return;
+    }
+    pthread_mutex_lock(&pool->mutex);
+    if (process->stage == SOON__STARTING) {
+        soon__loop_timer(&process->timer, on_overdue, SOON__NEVER); /* else that is for another end */
+        process->stage = SOON__READY;
+        process->served = true;
+        process->idle_since = soon__clock_ns();
+        pool->locked.ready++;
+        pool->locked.failed_starts = 0;
+        pool->locked.start_again_at = 0;
+        pthread_cond_broadcast(&pool->ready);
+        soon__process_pool_dispatch_locked(pool);
+        soon__process_pool_look_soon_locked(pool); /* its idle timeout begins */
+    }
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+/*
+ * Replies
+ */
+
+/* It writes nonsense. */
+static void drop_mad(struct soon__process *process)
+{
+    struct soon__process_pool *pool = process->pool;
+
+    process->mad = true;
+    pthread_mutex_lock(&pool->mutex);
+    if (process->stage != SOON__DEAD && process->stage != SOON__DOOMED)
+        soon__process_doom_locked(process, 0, SOON__SLOTS);
+    pthread_mutex_unlock(&pool->mutex);
+    soon__process_kill(process, SIGKILL);
+}
+
+static void serve(struct soon__process *process)
+{
+    if (process->mad)
+        return;
+    soon__desk_want_no_bell(&process->view);
+    if (!soon__process_drain(process))
+        drop_mad(process);
+    else if (soon__desk_want_bell(&process->view, process->head))
+        soon__bell_ring(process->view.bell); /* there is more: after others had their turn */
+}
+
+static void on_bell(uv_poll_t *poll, int status, int events)
+{
+    struct soon__process *process = poll->data;
+    struct soon__process_pool *pool = process->pool;
+
+    (void)status;
+    (void)events;
+    soon__bell_quiet(process->view.bell);
+    serve(process);
+    /* A claim may have made room in a bounded queue; or the worker is over its memory limit. */
+    pthread_mutex_lock(&pool->mutex);
+    if (pool->locked.waiting)
+        pthread_cond_broadcast(&pool->place);
+    if (pool->memory_limit)
+        soon__process_pool_look_soon_locked(pool);
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+static void on_control(uv_poll_t *poll, int status, int events)
+{
+    struct soon__process *process = poll->data;
+    int rc = process->mad ? 0 : soon__process_receive(process);
+
+    (void)events;
+    if (rc < 0)
+        drop_mad(process);
+    if (rc <= 0 || status < 0)
+        uv_poll_stop(poll); /* its end is closed: that is not its death yet */
+}
+
+/*
+ * Death
+ */
+
+static void gone(struct soon__process *process)
+{
+    struct soon__process_pool *pool = process->pool;
+
+    pthread_mutex_lock(&pool->mutex);
+    pool->locked.present--;
+    soon__process_pool_look_soon_locked(pool);
+    pthread_mutex_unlock(&pool->mutex);
+    soon__process_close(process);
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    struct soon__process *process = handle->data;
+
+    if (--process->handles == 0)
+        gone(process);
+}
+
+static void close_handles(struct soon__process *process)
+{
+    uv_handle_t *all[] = {(uv_handle_t *)&process->timer, (uv_handle_t *)&process->bell_poll,
+                          (uv_handle_t *)&process->control_poll, (uv_handle_t *)&process->death_poll};
+
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        if (all[i]->loop)
+            uv_close(all[i], on_handle_closed);
+    }
+}
+
+/* Off the list; what it had not claimed goes back; `lost`: what it had. */
+static size_t bury_locked(struct soon__process *process, struct soon__assignment lost[SOON__SLOTS],
+                          uint32_t lost_slots[SOON__SLOTS])
+{
+    struct soon__process_pool *pool = process->pool;
+    size_t count = 0;
+
+    soon__process_return_unclaimed_locked(process);
+    leave_service_locked(process, SOON__DEAD);
+    if (pool->locked.spinner == process)
+        pool->locked.spinner = NULL;
+    for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
+        if (process->slots[slot].stage != SOON__SLOT_IN_USE)
+            continue; /* empty, or left to who is filling it */
+        if (process->slots[slot].call) {
+            process->slots[slot].call->posted = false;
+            lost[count] = process->slots[slot];
+            lost_slots[count++] = slot;
+        }
+        soon__process_release_locked(process, slot);
+    }
+    if (process->next)
+        process->next->previous = process->previous;
+    if (process->previous)
+        process->previous->next = process->next;
+    else
+        pool->locked.processes = process->next;
+    return count;
+}
+
+static bool died_by_itself(const struct soon__process *process, int stage)
+{
+    return stage == SOON__READY || stage == SOON__STARTING || process->mad;
+}
+
+static void break_for_death(struct soon__process_pool *pool, const char *how)
+{
+    soon_error fields = {.code = SOON_EBROKEN};
+
+    soon__process_pool_break(pool, soon__error_newf(&fields, "a worker died: %s", how));
+}
+
+static void count_failed_start(struct soon__process *process, const struct soon__exit *exit)
+{
+    bool killed = exit->known && exit->killed && exit->number == SIGKILL && !process->signal_sent;
+    char why[SOON__CRASH_TEXT];
+
+    if (process->timed_out)
+        snprintf(why, sizeof why, "was not ready in %lld ms", (long long)(process->pool->start_timeout_ns / 1000000));
+    else if (process->mad)
+        snprintf(why, sizeof why, "said what no worker says");
+    else
+        soon__crash_describe(why, sizeof why, exit);
+    start_failed(process->pool, killed ? START_WAS_KILLED : START_FAILED, 0, why);
+}
+
+static void died(struct soon__process *process)
+{
+    struct soon__process_pool *pool = process->pool;
+    struct soon__assignment lost[SOON__SLOTS];
+    uint32_t slots[SOON__SLOTS];
+    char how[SOON__CRASH_TEXT];
+    struct soon__exit exit = {.known = false};
+    int stage;
+    size_t count;
+
+    process->dying = true;
+    /* What it could still tell counts (P4). */
+    (void)soon__process_receive(process);
+    if (!process->mad && !soon__process_drain(process))
+        process->mad = true;
+    if (process->watch >= 0) /* else its number may be another's by now */
+        soon__process_reap(process->watch, process->pid, &exit);
+    soon__crash_describe(how, sizeof how, &exit);
+    pthread_mutex_lock(&pool->mutex);
+    stage = process->stage;
+    pool->locked.deaths += died_by_itself(process, stage);
+    count = bury_locked(process, lost, slots);
+    pthread_mutex_unlock(&pool->mutex);
+    if (pool->break_on_death && stage == SOON__READY)
+        break_for_death(pool, how);
+    for (size_t i = 0; i < count; i++)
+        soon__process_lost_call(process, &lost[i], slots[i], &exit);
+    if (!process->served && !process->unwanted)
+        count_failed_start(process, &exit);
+    close_handles(process);
+    pthread_mutex_lock(&pool->mutex);
+    soon__process_pool_dispatch_locked(pool);
+    soon__process_pool_look_soon_locked(pool);
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+static void on_death(uv_poll_t *poll, int status, int events)
+{
+    (void)status;
+    (void)events;
+    died(poll->data);
+}

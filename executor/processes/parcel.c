@@ -1,0 +1,190 @@
+/*
+ * parcel.c - from a call to the bytes of a request, and to the descriptors that travel ahead of it.
+ */
+#include "parcel_internal.h"
+
+#include "../../futures/value_internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { LONG_TO_COPY = 16 * 1024 };
+
+static uint64_t part(uint64_t size, bool sent)
+{
+    return sent ? 0 : soon__body_round(size);
+}
+
+static void measure(struct soon__parcel *parcel)
+{
+    uint64_t payload_size = parcel->payload ? soon_buffer_size(parcel->payload) : 0;
+
+    parcel->arg_sent = parcel->arg_size > SOON__BODY_MAX;
+    parcel->payload_sent =
+        payload_size >= SOON__BODY_MAX && (payload_size > SOON__BODY_MAX || soon__buffer_share(parcel->payload) >= 0);
+    parcel->body_size = part(parcel->arg_size, parcel->arg_sent) + part(payload_size, parcel->payload_sent) +
+                        soon__body_round(parcel->label_size);
+    parcel->in_area = parcel->body_size > SOON__REQUEST_INLINE;
+}
+
+static void set_items(struct soon__parcel *parcel, const struct soon__items *items, size_t ended, size_t arg_size)
+{
+    uint64_t fit = arg_size ? SOON__BODY_MAX / arg_size : items->count;
+
+    parcel->items = items->count - ended;
+    if (parcel->items > fit)
+        parcel->items = fit ? fit : 1; /* the rest follows when these have ended */
+    parcel->arg = (const char *)items->args + ended * arg_size;
+    parcel->arg_size = parcel->items * arg_size;
+}
+
+void soon__parcel_pack(struct soon__parcel *parcel, soon_call *call, uint32_t function)
+{
+    struct soon__call_extra *extra = call->extra;
+
+    *parcel = (struct soon__parcel){.call = call, .function = function, .arg = call->arg, .arg_size = call->arg_size};
+    if (extra && extra->options.label) {
+        size_t size = strlen(extra->options.label) + 1;
+
+        parcel->label = extra->options.label;
+        parcel->label_size = size < SOON__LABEL_MAX ? (uint32_t)size : SOON__LABEL_MAX;
+    }
+    if (extra && extra->items)
+        set_items(parcel, extra->items, extra->items_ended, call->function->arg_size);
+    else if (extra)
+        parcel->payload = extra->options.payload;
+    measure(parcel);
+}
+
+void soon__parcel_pack_initializer(struct soon__parcel *parcel, const struct soon__process_pool *pool,
+                                   uint32_t function)
+{
+    *parcel = (struct soon__parcel){
+        .function = function, .arg = pool->initializer_arg, .arg_size = pool->initializer->arg_size};
+    measure(parcel);
+}
+
+static unsigned char *append(unsigned char *to, const void *data, uint64_t size)
+{
+    if (size)
+        memcpy(to, data, size);
+    return to + soon__body_round(size);
+}
+
+static void copy_body(const struct soon__parcel *parcel, unsigned char *to)
+{
+    if (!parcel->arg_sent)
+        to = append(to, parcel->arg, parcel->arg_size);
+    if (parcel->payload && !parcel->payload_sent)
+        to = append(to, soon_buffer_data(parcel->payload), soon_buffer_size(parcel->payload));
+    if (parcel->label_size) {
+        append(to, parcel->label, parcel->label_size);
+        to[parcel->label_size - 1] = 0;
+    }
+}
+
+static void set_limits(struct soon__request *request, const soon_call *call)
+{
+    const struct soon__call_extra *extra = call ? call->extra : NULL;
+
+    request->time_limit_ns = 0;
+    request->queue_deadline = request->items_deadline = SOON__NEVER;
+    if (!extra)
+        return;
+    if (extra->options.time_limit_ms)
+        request->time_limit_ns =
+            extra->options.time_limit_ms > INT64_MAX / 1000000 ? INT64_MAX : extra->options.time_limit_ms * 1000000;
+    request->queue_deadline = extra->queue_deadline;
+    if (extra->items)
+        request->items_deadline = extra->items->deadline;
+}
+
+static void write_request(struct soon__request *request, const struct soon__parcel *parcel, uint64_t order)
+{
+    /* Atomic, relaxed: a worker that looks for the first one may read it before it is posted; its claim fails then. */
+    __atomic_store_n(&request->order, order, __ATOMIC_RELAXED);
+    request->arg_size = parcel->arg_size;
+    request->payload_size = parcel->payload ? soon_buffer_size(parcel->payload) : 0;
+    request->offset = parcel->offset;
+    request->items = parcel->items;
+    request->function = parcel->function;
+    request->label_size = parcel->label_size;
+    request->flags =
+        (parcel->call ? 0 : SOON__REQUEST_IS_INITIALIZER) | (parcel->payload ? SOON__REQUEST_HAS_PAYLOAD : 0) |
+        (parcel->arg_sent ? SOON__REQUEST_ARG_SENT : 0) | (parcel->payload_sent ? SOON__REQUEST_PAYLOAD_SENT : 0) |
+        (parcel->in_area ? SOON__REQUEST_IN_AREA : 0);
+    set_limits(request, parcel->call);
+}
+
+/* A copy in memory that another process can map. */
+static int new_copy(soon_buffer **ret, const void *data, size_t size)
+{
+    soon_buffer *copy;
+    int rc = soon__buffer_new_mappable(&copy, size);
+
+    if (rc < 0)
+        return rc;
+    memcpy(soon_buffer_data(copy), data, size);
+    rc = soon__buffer_freeze(copy);
+    if (rc < 0) {
+        soon_buffer_unref(copy);
+        return rc;
+    }
+    *ret = copy;
+    return 0;
+}
+
+/* The descriptor of bytes: of `buffer` if they lie in one that can be shared, else of a copy, which the caller owns. */
+static int descriptor_of(soon_buffer *buffer, const void *data, size_t size, soon_buffer **ret_copy)
+{
+    int fd = buffer ? soon__buffer_share(buffer) : -ENOTSUP, rc;
+
+    if (fd >= 0)
+        return fd;
+    rc = new_copy(ret_copy, data, size);
+    return rc < 0 ? rc : soon__buffer_share(*ret_copy);
+}
+
+/* What travels as descriptors goes ahead of the post. */
+static int send_descriptors(struct soon__process *process, const struct soon__parcel *parcel, uint32_t slot,
+                            uint64_t sequence)
+{
+    struct soon__message message = {.magic = SOON__DESK_MAGIC,
+                                    .kind = SOON__MESSAGE_DESCRIPTORS,
+                                    .version = SOON__DESK_VERSION,
+                                    .slot = slot,
+                                    .sequence = sequence};
+    soon_buffer *copies[2] = {NULL, NULL}, *payload = parcel->payload;
+    soon_buffer *arg = parcel->call && parcel->call->extra ? parcel->call->extra->arg_buffer : NULL;
+    int fds[2], count = 0, rc = 0;
+
+    if (parcel->arg_sent)
+        rc = fds[count++] = descriptor_of(arg, parcel->arg, parcel->arg_size, &copies[0]);
+    if (rc >= 0 && parcel->payload_sent)
+        rc = fds[count++] = descriptor_of(payload, soon_buffer_data(payload), soon_buffer_size(payload), &copies[1]);
+    if (rc >= 0)
+        rc = soon__socket_send(process->control, &message, sizeof message, fds, count);
+    soon__process_point(SOON__POINT_ARGUMENT_SENT);
+    soon_buffer_unref(copies[0]);
+    soon_buffer_unref(copies[1]);
+    return rc < 0 ? rc : 0;
+}
+
+bool soon__parcel_is_long(const struct soon__parcel *parcel)
+{
+    if (parcel->items) /* their owner lends them only until the call has ended: see soon__call_hold() */
+        return false;
+    return parcel->arg_sent || parcel->payload_sent || parcel->body_size > LONG_TO_COPY;
+}
+
+int soon__parcel_fill(const struct soon__parcel *parcel, struct soon__process *process, uint32_t slot,
+                      uint64_t sequence, uint64_t order)
+{
+    struct soon__request *request = &process->view.desk->requests[slot];
+
+    write_request(request, parcel, order);
+    copy_body(parcel, parcel->in_area ? process->view.requests + parcel->offset : request->bytes);
+    if (!parcel->arg_sent && !parcel->payload_sent)
+        return 0;
+    return send_descriptors(process, parcel, slot, sequence);
+}

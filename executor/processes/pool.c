@@ -1,0 +1,490 @@
+/*
+ * pool.c - the process pool as an executor. The invariants are in pool_internal.h.
+ */
+#include "pool_internal.h"
+
+#include "../cpu_internal.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* As long as it takes to go to sleep and be woken again. */
+enum { SPIN_NS = 20000 };
+
+/*
+ * The class
+ */
+
+static bool is_full_locked(struct soon__process_pool *pool)
+{
+    return soon__process_pool_pending_locked(pool) >= pool->queue_max && !pool->locked.closed && !pool->locked.broken;
+}
+
+/* 0, or SOON_EEXPIRED. */
+static int sleep_for_place_locked(struct soon__process_pool *pool, int64_t deadline)
+{
+    struct timespec until = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
+
+    if (deadline == SOON__NEVER)
+        pthread_cond_wait(&pool->place, &pool->mutex);
+    else if (pthread_cond_timedwait(&pool->place, &pool->mutex, &until) == ETIMEDOUT && is_full_locked(pool))
+        return SOON_EEXPIRED;
+    return 0;
+}
+
+/* Up to the call's queue limit. A thread pool's worker that waits here gives its place to a spare there. */
+static int wait_for_place(struct soon__process_pool *pool, const soon_call *call)
+{
+    int64_t deadline = call->extra ? call->extra->queue_deadline : SOON__NEVER;
+    int rc = soon__thread_before_park();
+
+    if (rc < 0)
+        return rc;
+    pthread_mutex_lock(&pool->mutex);
+    pool->locked.waiting++;
+    while (rc == 0 && is_full_locked(pool))
+        rc = sleep_for_place_locked(pool, deadline);
+    pool->locked.waiting--;
+    pthread_mutex_unlock(&pool->mutex);
+    soon__thread_after_park();
+    return rc;
+}
+
+static int push_locked(struct soon__process_pool *pool, soon_call *call, bool bounded)
+{
+    if (pool->locked.closed)
+        return SOON_ESHUTDOWN;
+    if (pool->locked.broken)
+        return SOON_EBROKEN;
+    if (bounded && is_full_locked(pool))
+        return SOON_EFULL;
+    soon__queue_push(&pool->locked.queue, call);
+    pool->locked.submitted++;
+    if (call->extra)
+        soon__process_pool_alarm_locked(pool, call->extra->queue_deadline);
+    soon__process_pool_dispatch_locked(pool);
+    return 0;
+}
+
+static int submit(void *self, soon_call *call, bool may_block)
+{
+    struct soon__process_pool *pool = self;
+    soon_executor *executor = pool->executor;
+    bool bounded = pool->queue_max && !call->exempt;
+    int rc;
+
+    if (call->function->flags & SOON_FUNCTION_LOCAL)
+        return SOON_ELOCAL;
+    soon__executor_pin(executor); /* the mutex is left in between: the end waits until we are out of here */
+    do {
+        pthread_mutex_lock(&pool->mutex);
+        rc = push_locked(pool, call, bounded);
+        pthread_mutex_unlock(&pool->mutex);
+        if (rc != SOON_EFULL || !may_block)
+            break;
+        rc = wait_for_place(pool, call);
+    } while (rc == 0);
+    soon__executor_unpin(executor);
+    return rc;
+}
+
+static bool take_back(void *self, soon_call *call)
+{
+    struct soon__process_pool *pool = self;
+    bool taken = false;
+
+    pthread_mutex_lock(&pool->mutex);
+    if (call->queued) {
+        soon__queue_remove(&pool->locked.queue, call);
+        taken = true;
+    } else if (call->posted) {
+        taken = soon__process_take_back_locked(call);
+    }
+    if (taken) {
+        pool->locked.cancelled++;
+        pthread_cond_signal(&pool->place);
+        soon__process_pool_dispatch_locked(pool); /* its slot is free */
+        if (pool->locked.closed)
+            soon__process_pool_look_soon_locked(pool); /* it may have been the last */
+    }
+    pthread_mutex_unlock(&pool->mutex);
+    return taken;
+}
+
+/* The slot in which a call runs; SOON__SLOTS: it does not, or not any more. */
+static uint32_t running_slot_locked(const soon_call *call)
+{
+    if (!call->posted || call->process->stage == SOON__DEAD ||
+        !soon__process_is_running_locked(call->process, call->slot))
+        return SOON__SLOTS;
+    return call->slot;
+}
+
+static int kill_call(void *self, soon_call *call)
+{
+    struct soon__process_pool *pool = self;
+    uint32_t slot;
+
+    pthread_mutex_lock(&pool->mutex);
+    slot = running_slot_locked(call);
+    if (slot < SOON__SLOTS && call->process->stage == SOON__READY)
+        soon__process_doom_locked(call->process, SOON_EKILLED, slot);
+    pthread_mutex_unlock(&pool->mutex);
+    return slot < SOON__SLOTS ? 0 : SOON_EINVALIDSTATE;
+}
+
+static void ask_to_cancel(void *self, soon_call *call)
+{
+    struct soon__process_pool *pool = self;
+
+    pthread_mutex_lock(&pool->mutex);
+    if (call->posted)
+        soon__desk_request_cancel(&call->process->view, call->slot);
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+static void look(void *self, soon_call *call)
+{
+    struct soon__process_pool *pool = self;
+    uint64_t done = 0, total = 0;
+    uint32_t slot;
+    bool moved = false;
+
+    pthread_mutex_lock(&pool->mutex);
+    slot = running_slot_locked(call);
+    if (slot < SOON__SLOTS)
+        moved = soon__desk_progress(&call->process->view, slot, &done, &total);
+    pthread_mutex_unlock(&pool->mutex);
+    if (slot < SOON__SLOTS)
+        soon__future_start(soon__call_future(call));
+    if (moved && (done || total))
+        soon__future_set_progress(soon__call_future(call), done, total);
+}
+
+static void cancel_all(soon_call *calls)
+{
+    soon_call *next;
+
+    for (; calls; calls = next) {
+        next = calls->next;
+        soon__call_cancel(calls);
+    }
+}
+
+/* Everything that has not started, as a list by `next`. */
+static soon_call *take_pending_locked(struct soon__process_pool *pool)
+{
+    soon_call *queued = soon__queue_take_all(&pool->locked.queue), *posted, **end = &queued;
+
+    while (*end)
+        end = &(*end)->next;
+    for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
+        posted = soon__process_take_unclaimed_locked(process);
+        *end = posted;
+        while (*end)
+            end = &(*end)->next;
+    }
+    return queued;
+}
+
+static size_t length_of(const soon_call *calls)
+{
+    size_t length = 0;
+
+    for (; calls; calls = calls->next)
+        length++;
+    return length;
+}
+
+static int begin_shutdown(void *self, soon_shutdown mode, soon_promise *down)
+{
+    struct soon__process_pool *pool = self;
+    soon_call *pending = NULL;
+    int stop = mode == SOON_KILL ? SIGKILL : mode == SOON_TERMINATE ? SIGTERM : 0;
+
+    pthread_mutex_lock(&pool->mutex);
+    pool->locked.closed = true;
+    if (!pool->down)
+        pool->down = down;
+    if (pool->locked.stop != SIGKILL && stop)
+        pool->locked.stop = stop;
+    pool->locked.dropping |= mode >= SOON_CANCEL_PENDING;
+    if (mode >= SOON_CANCEL_PENDING) {
+        pending = take_pending_locked(pool);
+        pool->locked.cancelled += length_of(pending);
+    }
+    pthread_cond_broadcast(&pool->place);
+    pthread_cond_broadcast(&pool->ready);
+    soon__process_pool_look_soon_locked(pool);
+    pthread_mutex_unlock(&pool->mutex);
+    cancel_all(pending);
+    return 0;
+}
+
+void soon__process_pool_break(struct soon__process_pool *pool, struct soon__error *why)
+{
+    soon_call *pending, *next;
+
+    pthread_mutex_lock(&pool->mutex);
+    if (!pool->locked.broken)
+        pool->locked.broken = soon__error_ref(why);
+    pending = take_pending_locked(pool);
+    pool->locked.failed += length_of(pending);
+    pthread_cond_broadcast(&pool->place);
+    pthread_cond_broadcast(&pool->ready);
+    soon__process_pool_look_soon_locked(pool);
+    pthread_mutex_unlock(&pool->mutex);
+    for (; pending; pending = next) {
+        next = pending->next;
+        soon__call_fail(pending, soon__error_ref(why));
+    }
+    soon__error_unref(why);
+}
+
+static struct soon__error *reason(void *self)
+{
+    struct soon__process_pool *pool = self;
+    struct soon__error *error;
+
+    pthread_mutex_lock(&pool->mutex);
+    error = soon__error_ref(pool->locked.broken);
+    pthread_mutex_unlock(&pool->mutex);
+    return error;
+}
+
+/* 1: some are still starting. */
+static int boot_state_locked(const struct soon__process_pool *pool)
+{
+    if (pool->locked.broken)
+        return SOON_EBROKEN;
+    if (pool->locked.closed)
+        return SOON_ESHUTDOWN;
+    if (pool->locked.start_error)
+        return pool->locked.start_error;
+    return pool->locked.ready < pool->max;
+}
+
+static int boot(void *self, int64_t deadline)
+{
+    struct soon__process_pool *pool = self;
+    struct timespec until = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
+    bool over = false;
+    int rc;
+
+    pthread_mutex_lock(&pool->mutex);
+    pool->locked.start_error = 0;
+    pool->locked.at_least = pool->max;
+    soon__process_pool_look_soon_locked(pool);
+    while ((rc = boot_state_locked(pool)) > 0 && !over) {
+        if (deadline == SOON__NEVER)
+            pthread_cond_wait(&pool->ready, &pool->mutex);
+        else
+            over = pthread_cond_timedwait(&pool->ready, &pool->mutex, &until) == ETIMEDOUT;
+    }
+    if (rc <= 0)
+        pool->locked.at_least = 0; /* they may retire again */
+    pthread_mutex_unlock(&pool->mutex);
+    return rc > 0 ? -ETIMEDOUT : rc;
+}
+
+static void stats(void *self, soon_stats *ret)
+{
+    struct soon__process_pool *pool = self;
+
+    pthread_mutex_lock(&pool->mutex);
+    *ret = (soon_stats){.workers = pool->locked.present,
+                        .pending = pool->locked.queue.count,
+                        .submitted = pool->locked.submitted,
+                        .succeeded = pool->locked.succeeded,
+                        .failed = pool->locked.failed,
+                        .cancelled = pool->locked.cancelled,
+                        .worker_deaths = pool->locked.deaths};
+    for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
+        ret->idle += process->stage == SOON__READY && !process->assigned;
+        for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
+            if (process->slots[slot].stage == SOON__SLOT_EMPTY || !process->slots[slot].call)
+                continue;
+            if (soon__process_is_running_locked(process, slot))
+                ret->running++;
+            else
+                ret->pending++;
+        }
+    }
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+static void counted_here(void *self, const struct soon__outcome *outcome)
+{
+    struct soon__process_pool *pool = self;
+
+    pthread_mutex_lock(&pool->mutex);
+    pool->locked.submitted++;
+    pool->locked.succeeded += !outcome->error;
+    pool->locked.failed += outcome->error && !outcome->cancelled;
+    pool->locked.cancelled += outcome->error && outcome->cancelled;
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+static size_t width(void *self)
+{
+    return ((struct soon__process_pool *)self)->max;
+}
+
+static void free_pool(void *self)
+{
+    soon__process_pool_free(self);
+}
+
+static const soon_executor_class pool_class = {
+    .size = sizeof(soon_executor_class),
+    .name = "process pool",
+    .submit = submit,
+    .take_back = take_back,
+    .kill = kill_call,
+    .shutdown = begin_shutdown,
+    .stats = stats,
+    .free = free_pool,
+};
+
+static const struct soon__executor_extra pool_extra = {.boot = boot,
+                                                       .reason = reason,
+                                                       .counted_here = counted_here,
+                                                       .width = width,
+                                                       .takes_items = true,
+                                                       .mappable_above = SOON__BODY_MAX,
+                                                       .ask_to_cancel = ask_to_cancel,
+                                                       .look = look};
+
+/*
+ * Making
+ */
+
+static int check_options(const soon_process_pool_options *o)
+{
+    if (o->workers < 0 || o->idle_timeout_ms < 0 || (unsigned)o->when_full > SOON_FULL_RUN_HERE)
+        return -EINVAL;
+    if (o->max_tasks_per_worker < 0 || o->max_restarts < -1 || o->start_timeout_ms < 0 || o->grace_ms < -1 ||
+        (unsigned)o->on_worker_death > SOON_BREAK)
+        return -EINVAL;
+    if (o->load && (o->worker_program || o->worker_args))
+        return -EINVAL;
+    if (o->initializer && (!soon__function_is_valid(o->initializer) || o->when_full == SOON_FULL_RUN_HERE))
+        return -EINVAL;
+    if (o->initializer && (o->initializer->flags & SOON_FUNCTION_LOCAL))
+        return SOON_ELOCAL;
+    /* Of how many bytes? */
+    if (o->initializer_arg && (!o->initializer || !o->initializer->arg_size))
+        return -EINVAL;
+    return 0;
+}
+
+static int copy_initializer(struct soon__process_pool *pool, const soon_process_pool_options *o)
+{
+    pool->initializer = o->initializer;
+    if (!o->initializer || !o->initializer->arg_size)
+        return 0;
+    pool->initializer_arg = calloc(1, o->initializer->arg_size);
+    if (!pool->initializer_arg)
+        return -ENOMEM;
+    if (o->initializer_arg)
+        memcpy(pool->initializer_arg, o->initializer_arg, o->initializer->arg_size);
+    return 0;
+}
+
+/* 0: `standard`. */
+static int64_t span_ns(int64_t ms, int64_t standard_ms)
+{
+    if (ms == 0)
+        ms = standard_ms;
+    return ms > INT64_MAX / 4000000 ? INT64_MAX / 4 : ms * 1000000;
+}
+
+static void copy_options(struct soon__process_pool *pool, const soon_process_pool_options *o)
+{
+    pool->max = o->workers ? (size_t)o->workers : (size_t)soon__cpu_count();
+    pool->queue_max = o->queue_max;
+    pool->idle_timeout_ns = span_ns(o->idle_timeout_ms, 0);
+    pool->start_timeout_ns = span_ns(o->start_timeout_ms, 10000);
+    pool->grace_ns = o->grace_ms < 0 ? 0 : span_ns(o->grace_ms, 3000);
+    pool->tasks_per_worker = (size_t)o->max_tasks_per_worker;
+    pool->memory_limit = o->memory_limit;
+    pool->max_restarts = o->max_restarts ? o->max_restarts : 5;
+    pool->break_on_death = o->on_worker_death == SOON_BREAK;
+    pool->spin_ns = soon__cpu_count() > 1 ? SPIN_NS : 0;
+}
+
+static void init_locks(struct soon__process_pool *pool)
+{
+    pthread_condattr_t monotonic;
+
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_mutex_init(&pool->mutex, NULL);
+    pthread_cond_init(&pool->place, &monotonic);
+    pthread_cond_init(&pool->ready, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
+void soon__process_pool_free(struct soon__process_pool *pool)
+{
+    pthread_cond_destroy(&pool->ready);
+    pthread_cond_destroy(&pool->place);
+    pthread_mutex_destroy(&pool->mutex);
+    soon__error_unref(pool->locked.broken);
+    soon__launch_fini(&pool->launch);
+    free(pool->initializer_arg);
+    free(pool);
+}
+
+static int pool_new(struct soon__process_pool **ret, const soon_process_pool_options *o)
+{
+    struct soon__process_pool *pool = calloc(1, sizeof *pool);
+    int rc;
+
+    if (!pool)
+        return -ENOMEM;
+    init_locks(pool);
+    pool->locked.alarm = SOON__NEVER;
+    copy_options(pool, o);
+    soon__pool_name(pool->name, sizeof pool->name, o->name);
+    pool->launch.executable = -1;
+    rc = copy_initializer(pool, o);
+    if (rc == 0)
+        rc = soon__launch_init(&pool->launch, o);
+    if (rc < 0) {
+        soon__process_pool_free(pool);
+        return rc;
+    }
+    *ret = pool;
+    return 0;
+}
+
+int soon_process_pool_new_sized(soon_executor **ret, const soon_process_pool_options *options, size_t size)
+{
+    soon_process_pool_options o;
+    struct soon__process_pool *pool = NULL;
+    int rc = ret ? soon__options_read(&o, sizeof o, options, size) : -EINVAL;
+
+    if (rc == 0)
+        rc = check_options(&o);
+    if (rc == 0)
+        rc = soon__processes_supported();
+    if (rc == 0)
+        rc = soon__library_start();
+    if (rc == 0)
+        rc = pool_new(&pool, &o);
+    if (rc < 0)
+        return rc;
+    rc = soon__executor_new(&pool->executor, &pool_class, pool, &pool_extra, o.when_full);
+    if (rc < 0) {
+        soon__process_pool_free(pool);
+        return rc;
+    }
+    pool->executor->shared = soon__shared_ref(o.shared);
+    soon__process_pool_watch(pool);
+    *ret = pool->executor;
+    return 0;
+}

@@ -1,0 +1,230 @@
+/*
+ * pool_internal.h - the process pool: a queue, worker processes, and one mutex that decides who has which call.
+ *
+ * A worker process, one incarnation:
+ *
+ *     STARTING --HELLO, initializer done--> READY --retire--> RETIRING
+ *        |                                    | ^                |
+ *        |                        kill, limit v | answered       |
+ *        |                                 DOOMED                |
+ *        |                                    |                  |
+ *        +--dies, or not in time----------+   | signals    exits |
+ *                                         v   v                  v
+ *                                        DEAD: replies drained, tasks given back, handles closed --> gone
+ *
+ * P1  A call that the pool has is in the queue, or in one slot of one process, or with the thread that took it out of
+ *     there under `mutex` to end it. Who finds it in a slot and wants it back asks the desk (D1).
+ * P2  Originals stay here. What is in a slot can be given back to the queue at any time, until it was claimed.
+ * P3  A slot that is being FILLED belongs to the thread that copies, outside the mutex: that holds the call's bytes
+ *     (soon__call_hold()) and the process (a reference). Who takes the call out meanwhile leaves the slot to it.
+ * P4  Processes are started, read from, signalled and reaped on the library's loop alone, which is also the only one
+ *     that reads replies. A process is marked under the mutex before it is signalled: it gets no more work then, what it
+ *     has not claimed was taken back, and its last replies count.
+ * P5  The pool is down when it is closed, nothing is queued, and no process is left; resolving `down` is the last touch.
+ * P6  No future's LOCK is taken, and no user code called, under `mutex`.
+ */
+#ifndef SOON_EXECUTOR_PROCESSES_POOL_INTERNAL_H
+#define SOON_EXECUTOR_PROCESSES_POOL_INTERNAL_H
+
+#include "../executor_internal.h"
+#include "../library_loop_internal.h"
+#include "../queue_internal.h"
+#include "area_internal.h"
+#include "crash_internal.h"
+#include "desk_internal.h"
+#include "directory_internal.h"
+#include "launch_internal.h"
+#include "wire_internal.h"
+
+#include <pthread.h>
+
+struct soon__process_pool;
+
+/* What the parent knows of a slot; under the pool's mutex. */
+struct soon__assignment {
+    enum { SOON__SLOT_EMPTY, SOON__SLOT_FILLING, SOON__SLOT_IN_USE } stage;
+    soon_call *call; /* NULL: the initializer; or, while FILLING, taken out */
+    uint64_t sequence, order;
+    bool is_initializer;
+    bool in_area;
+    uint32_t region;
+    int64_t posted_ns;
+    size_t items; /* of a chunk: how many were asked for; 0: a single task */
+    size_t ended; /* of these: so many are known to have ended */
+    bool running;    /* seen to be claimed */
+    int64_t seen_ns; /* with a time limit: when that was seen; 0: not yet. Of a chunk: the last time */
+};
+
+/* Descriptors that came for a slot's reply; loop thread only. */
+struct soon__sent {
+    uint64_t sequence;
+    int count;
+    int descriptors[SOON__SOCKET_DESCRIPTORS_MAX];
+};
+
+struct soon__process {
+    struct soon__process_pool *pool;
+    struct soon__process *next, *previous; /* of the pool, under its mutex */
+    _Atomic uint32_t refs;                 /* the loop's, and one per thread that is filling */
+    unsigned number;
+    pid_t pid;
+    struct soon__desk_view view;
+
+    /* Under the pool's mutex. */
+    enum { SOON__STARTING, SOON__READY, SOON__RETIRING, SOON__DOOMED, SOON__DEAD } stage;
+    struct soon__assignment slots[SOON__SLOTS];
+    size_t assigned;
+    size_t given;     /* calls since its start */
+    bool no_room;     /* the next one in the queue does not fit now: until a slot is released, or */
+    int64_t retry_at; /* then, if the socket was full; else SOON__NEVER */
+    uint64_t sequence;
+    struct soon__area area;
+    struct soon__directory directory;
+    int64_t idle_since, moved_on_ns; /* nothing to do since; a slot was released, or the first one filled */
+    int doom;                        /* DOOMED: what the task that it runs fails with; 0: of itself */
+    uint32_t doom_slot;              /* whose task is to be ended; SOON__SLOTS: all */
+    uint64_t doom_sequence;
+
+    /* Loop thread only. */
+    int watch, control;
+    uint64_t head; /* replies consumed */
+    struct soon__sent sent[SOON__SLOTS];
+    struct soon__error *initializer_error;
+    int64_t ready_by;
+    bool greeted, initialised, served, unwanted, dying, mad, timed_out;
+    int signal_sent;
+    enum { SOON__LET_BE, SOON__EXECUTE, SOON__KILL_IT } todo; /* found under the mutex, done outside of it */
+    uv_poll_t death_poll, bell_poll, control_poll;
+    uv_timer_t timer;
+    int handles;
+};
+
+struct soon__process_pool {
+    soon_executor *executor;
+    soon_promise *down;
+    size_t max;
+    size_t queue_max;        /* 0: unbounded */
+    int64_t idle_timeout_ns; /* 0: none */
+    int64_t start_timeout_ns, grace_ns;
+    size_t tasks_per_worker; /* 0: no limit */
+    uint64_t memory_limit;
+    int max_restarts; /* negative: never give up */
+    bool break_on_death;
+    uint32_t spin_ns; /* how long a worker looks for work before it sleeps */
+    char name[16];
+    const soon_function *initializer;
+    void *initializer_arg;
+    struct soon__launch launch;
+
+    pthread_mutex_t mutex;
+    pthread_cond_t place; /* submitters: the queue has room, or the pool is closed or broken */
+    pthread_cond_t ready; /* boot: a process is ready, or never will be */
+    struct {
+        struct soon__queue queue;
+        struct soon__process *processes;
+        struct soon__process *spinner; /* has the permit; NULL: none has */
+        size_t assigned;               /* calls in slots of all processes */
+        size_t alive;                  /* STARTING and READY */
+        size_t wanted;                 /* of these, not started yet */
+        size_t present;                /* all that are not gone */
+        size_t ready;
+        size_t at_least; /* boot: so many are to be alive */
+        size_t waiting;  /* submitters that wait for `place` */
+        unsigned numbers;
+        bool closed, dropping; /* what is pending is cancelled */
+        bool look_posted, close_posted;
+        int stop; /* 0, SIGTERM or SIGKILL: what all processes get */
+        int start_error;
+        int failed_starts;      /* in a row, in quarters: see SOON__START_FAILED */
+        int64_t start_again_at; /* a back-off */
+        int64_t alarm;          /* when the loop is to look next; SOON__NEVER: not at all */
+        soon_call *refused;     /* no such function: for the loop to fail */
+        struct soon__error *broken;
+        uint64_t submitted, succeeded, failed, cancelled, deaths;
+    } locked;
+
+    /* Loop thread only, but for posting. */
+    struct soon__job open, look, close;
+    uv_timer_t timer;
+};
+
+/*
+ * post.c: from the queue to the slots and back.
+ */
+
+/* Hands out what is queued to those that are ready; may leave the mutex while it copies. Then what the loop is needed
+ * for is posted. */
+void soon__process_pool_dispatch_locked(struct soon__process_pool *pool);
+/* The loop is to look at the pool: now, or `when` comes at the latest. */
+void soon__process_pool_alarm_locked(struct soon__process_pool *pool, int64_t when);
+void soon__process_pool_look_soon_locked(struct soon__process_pool *pool);
+/* Takes a call out of its slot if nobody has claimed it. */
+bool soon__process_take_back_locked(soon_call *call);
+/* All that it has not claimed go back to the queue. */
+void soon__process_return_unclaimed_locked(struct soon__process *process);
+/* All that it has not claimed, as a list by `next`, not queued. */
+soon_call *soon__process_take_unclaimed_locked(struct soon__process *process);
+/* The slot is free again: what was in it has ended, or was taken out. */
+void soon__process_release_locked(struct soon__process *process, uint32_t slot);
+/* Has it been claimed? Notes it. */
+bool soon__process_is_running_locked(struct soon__process *process, uint32_t slot);
+/* False: it could not. */
+bool soon__process_post_initializer_locked(struct soon__process *process);
+size_t soon__process_pool_pending_locked(struct soon__process_pool *pool);
+/* How many more processes would have something to do. */
+size_t soon__process_pool_missing_locked(struct soon__process_pool *pool);
+void soon__process_unref(struct soon__process *process);
+
+/*
+ * drain.c: from replies to outcomes. Loop thread only.
+ */
+
+/* Takes in what the process has answered. False: it has written nonsense, and is to be killed. */
+bool soon__process_drain(struct soon__process *process);
+/* A task whose worker is gone fails, or is tried again if it may be; a chunk goes on behind the item that was under way.
+ * `lost` was taken out of `slot`. */
+void soon__process_lost_call(struct soon__process *process, const struct soon__assignment *lost, uint32_t slot,
+                             const struct soon__exit *exit);
+/* A call that is nobody's goes back to the queue, or is ended if nothing more is to run. */
+void soon__process_pool_take_again(struct soon__process_pool *pool, soon_call *call);
+
+/*
+ * receive.c: messages. Loop thread only.
+ */
+
+/* Takes in all messages that there are: 1; 0: the worker has closed its end; -EPROTO: nonsense. */
+int soon__process_receive(struct soon__process *process);
+/* The next descriptor that came for this reply: the caller's; or a negative errno. */
+int soon__process_take_descriptor(struct soon__process *process, const struct soon__reply *reply);
+
+/*
+ * life.c: one process. Loop thread only, but for doom.
+ */
+
+/* Starts one, which was counted already. */
+void soon__process_begin(struct soon__process_pool *pool);
+/* It has said HELLO, or its initializer has ended. */
+void soon__process_is_ready(struct soon__process *process);
+/* It gets no more work, what it has not claimed goes back, and then it is to go: because of the task in `slot`, which
+ * fails with `code`, or with all that it has: SOON__SLOTS. Any thread. */
+void soon__process_doom_locked(struct soon__process *process, int code, uint32_t slot);
+/* Carries that out, unless the task has ended meanwhile. */
+void soon__process_execute(struct soon__process *process);
+void soon__process_kill(struct soon__process *process, int signal);
+/* It has nothing to do: asked to end by itself. */
+void soon__process_retire_locked(struct soon__process *process);
+
+/*
+ * supervisor.c and pool.c: the pool as a whole.
+ */
+
+void soon__process_pool_watch(struct soon__process_pool *pool);
+void soon__process_pool_break(struct soon__process_pool *pool, struct soon__error *why); /* takes the reference */
+void soon__process_pool_free(struct soon__process_pool *pool);
+
+/* start.c: one process and what it shares with us. 0 or a negative errno. Loop thread only. */
+int soon__process_new(struct soon__process **ret, struct soon__process_pool *pool);
+/* When its handles are closed: gives back everything but the memory, which the last reference frees. */
+void soon__process_close(struct soon__process *process);
+
+#endif

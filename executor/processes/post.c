@@ -1,0 +1,482 @@
+/*
+ * post.c - from the queue to the slots of worker processes, and back.
+ *
+ *     queue --choose--> slot FILLING --copied--> posted --claimed by the worker--> running
+ *       ^                   |                      |
+ *       |                   +-- process is gone    +-- taken back: to be cancelled, or because another worker is idle,
+ *       +-------------------+----------------------+   a more urgent one needs the slot, or the process is to go
+ *
+ * Slots are filled ahead of time, so that a worker that has ended a task finds the next one without asking. What is
+ * long to copy is copied outside the mutex (P3).
+ */
+#include "parcel_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RETRY_NS INT64_C(10000000)
+#define HELD_UP_NS INT64_C(10000000) /* far longer than it takes to hand out the next one */
+enum { PRIORITY_BITS = 24, NOTHING = SOON__SLOTS };
+
+/*
+ * Slots
+ */
+
+static uint32_t find_empty_locked(const struct soon__process *process)
+{
+    for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
+        if (process->slots[slot].stage == SOON__SLOT_EMPTY)
+            return slot;
+    }
+    return NOTHING;
+}
+
+void soon__process_release_locked(struct soon__process *process, uint32_t slot)
+{
+    struct soon__process_pool *pool = process->pool;
+    struct soon__assignment *assignment = &process->slots[slot];
+
+    soon__desk_release(&process->view, slot);
+    if (assignment->in_area)
+        soon__area_give(&process->area, assignment->region);
+    process->assigned--;
+    pool->locked.assigned -= !assignment->is_initializer;
+    *assignment = (struct soon__assignment){.stage = SOON__SLOT_EMPTY};
+    process->no_room = false;
+    process->moved_on_ns = soon__clock_ns();
+    if (process->assigned)
+        return;
+    process->idle_since = process->moved_on_ns;
+    /* Now it may retire. */
+    if (pool->locked.closed || pool->locked.broken || pool->tasks_per_worker || pool->idle_timeout_ns ||
+        pool->memory_limit)
+        soon__process_pool_look_soon_locked(pool);
+}
+
+bool soon__process_is_running_locked(struct soon__process *process, uint32_t slot)
+{
+    struct soon__assignment *assignment = &process->slots[slot];
+
+    if (assignment->stage != SOON__SLOT_IN_USE)
+        return false;
+    if (!assignment->running)
+        assignment->running = soon__desk_look(&process->view, slot, assignment->sequence) != SOON__LOOK_UNCLAIMED;
+    return assignment->running;
+}
+
+/* The call of a slot that was not claimed: it is the caller's now. NULL: it was claimed, or there is none. */
+static soon_call *take_out_locked(struct soon__process *process, uint32_t slot)
+{
+    struct soon__assignment *assignment = &process->slots[slot];
+    soon_call *call = assignment->call;
+
+    if (!call || assignment->running)
+        return NULL;
+    if (assignment->stage == SOON__SLOT_FILLING) {
+        assignment->call = NULL; /* P3: who fills it sees that */
+    } else if (soon__desk_take_back(&process->view, slot, assignment->sequence)) {
+        soon__process_release_locked(process, slot);
+    } else {
+        assignment->running = true;
+        return NULL;
+    }
+    process->given--;
+    call->posted = false;
+    return call;
+}
+
+bool soon__process_take_back_locked(soon_call *call)
+{
+    return take_out_locked(call->process, call->slot) != NULL;
+}
+
+/* The slot, of those not seen to be claimed, whose turn comes first or last. */
+static uint32_t find_unclaimed_locked(const struct soon__process *process, bool last)
+{
+    uint32_t found = NOTHING;
+
+    for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
+        const struct soon__assignment *assignment = &process->slots[slot];
+
+        if (assignment->stage == SOON__SLOT_EMPTY || assignment->running || !assignment->call)
+            continue;
+        if (found == NOTHING || (assignment->order > process->slots[found].order) == last)
+            found = slot;
+    }
+    return found;
+}
+
+void soon__process_return_unclaimed_locked(struct soon__process *process)
+{
+    uint32_t slot;
+    soon_call *call;
+
+    while ((slot = find_unclaimed_locked(process, true)) != NOTHING) {
+        call = take_out_locked(process, slot);
+        if (call)
+            soon__queue_push_front(&process->pool->locked.queue, call);
+    }
+}
+
+soon_call *soon__process_take_unclaimed_locked(struct soon__process *process)
+{
+    soon_call *calls = NULL, **end = &calls, *call;
+    uint32_t slot;
+
+    while ((slot = find_unclaimed_locked(process, false)) != NOTHING) {
+        call = take_out_locked(process, slot);
+        if (!call)
+            continue;
+        call->next = NULL;
+        *end = call;
+        end = &call->next;
+    }
+    return calls;
+}
+
+size_t soon__process_pool_pending_locked(struct soon__process_pool *pool)
+{
+    size_t count = pool->locked.queue.count;
+
+    for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
+        for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
+            count += process->slots[slot].call && process->slots[slot].stage != SOON__SLOT_EMPTY &&
+                     !soon__process_is_running_locked(process, slot);
+        }
+    }
+    return count;
+}
+
+/*
+ * Posting
+ */
+
+static bool reserve_locked(struct soon__process *process, struct soon__parcel *parcel, uint32_t slot)
+{
+    struct soon__assignment *assignment = &process->slots[slot];
+    uint32_t region = 0;
+
+    if (parcel->in_area && !soon__area_take(&process->area, parcel->body_size, &parcel->offset, &region)) {
+        process->no_room = true;
+        process->retry_at = SOON__NEVER;
+        return false;
+    }
+    *assignment = (struct soon__assignment){.stage = SOON__SLOT_FILLING,
+                                            .call = parcel->call,
+                                            .sequence = ++process->sequence,
+                                            .is_initializer = !parcel->call,
+                                            .in_area = parcel->in_area,
+                                            .region = region,
+                                            .items = parcel->items};
+    if (!process->assigned++)
+        process->moved_on_ns = soon__clock_ns();
+    process->pool->locked.assigned += parcel->call != NULL;
+    return true;
+}
+
+/* Higher priorities first, then in order. */
+static uint64_t order_of(const soon_call *call, uint64_t sequence)
+{
+    int64_t most = (1 << (PRIORITY_BITS - 1)) - 1;
+    int64_t priority = call && call->extra ? call->extra->options.priority : 0;
+
+    if (priority > most)
+        priority = most;
+    if (priority < -most)
+        priority = -most;
+    return ((uint64_t)(most - priority) << (64 - PRIORITY_BITS)) | (sequence & (UINT64_MAX >> PRIORITY_BITS));
+}
+
+static void refuse_locked(struct soon__process_pool *pool, soon_call *call, int code)
+{
+    call->next_refused = pool->locked.refused;
+    call->refusal = code;
+    pool->locked.refused = call;
+    pool->locked.failed++;
+    soon__process_pool_look_soon_locked(pool); /* failing it runs callbacks, which do not belong here */
+}
+
+static void watch_limits_locked(struct soon__process *process, uint32_t slot)
+{
+    const struct soon__assignment *assignment = &process->slots[slot];
+    int64_t limit_ms = assignment->call->extra ? assignment->call->extra->options.time_limit_ms : 0;
+
+    if (limit_ms && limit_ms < (SOON__NEVER - assignment->posted_ns) / 1000000)
+        soon__process_pool_alarm_locked(process->pool, assignment->posted_ns + limit_ms * 1000000);
+    /* A request that came while it was in nobody's slot. */
+    if (soon__future_word(soon__call_future(assignment->call)) & SOON__CANCEL_REQUESTED)
+        soon__desk_request_cancel(&process->view, slot);
+}
+
+/* One worker at a time may look for work before it sleeps, the one that got some last: all of them together would take
+ * the CPUs from who submits. */
+static void let_spin_locked(struct soon__process *process)
+{
+    struct soon__process_pool *pool = process->pool;
+
+    if (pool->locked.spinner == process || !pool->spin_ns)
+        return;
+    /* Relaxed, both: a hint. */
+    if (pool->locked.spinner)
+        atomic_store_explicit(&pool->locked.spinner->view.desk->spin_ns, 0, memory_order_relaxed);
+    atomic_store_explicit(&process->view.desk->spin_ns, pool->spin_ns, memory_order_relaxed);
+    pool->locked.spinner = process;
+}
+
+/* The slot is filled, or could not be (`rc`). `held`: by us, outside the mutex. */
+static void publish_locked(struct soon__process *process, uint32_t slot, soon_call *call, int rc)
+{
+    struct soon__process_pool *pool = process->pool;
+    struct soon__assignment *assignment = &process->slots[slot];
+    bool wanted = assignment->call == call;
+
+    if (wanted && rc == 0 && (process->stage == SOON__READY || !call)) {
+        assignment->stage = SOON__SLOT_IN_USE;
+        assignment->posted_ns = soon__clock_ns();
+        soon__desk_post(&process->view, slot, assignment->sequence);
+        let_spin_locked(process);
+        if (call)
+            watch_limits_locked(process, slot);
+        return;
+    }
+    soon__process_release_locked(process, slot);
+    if (!wanted || !call)
+        return;
+    process->given--;
+    call->posted = false;
+    if (rc == 0 || rc == -EAGAIN || rc == -EPIPE)
+        soon__queue_push_front(&pool->locked.queue, call); /* it was the process that had no use for it */
+    else
+        refuse_locked(pool, call, rc);
+    if (rc != -EAGAIN && rc != -EPIPE)
+        return;
+    /* Its socket is full, or it has closed it and its death is on its way to us: not at once again. */
+    process->no_room = true;
+    process->retry_at = soon__clock_ns() + RETRY_NS;
+    soon__process_pool_alarm_locked(pool, process->retry_at);
+}
+
+static void fill_and_publish_locked(struct soon__process *process, uint32_t slot, const struct soon__parcel *parcel)
+{
+    struct soon__process_pool *pool = process->pool;
+    struct soon__assignment *assignment = &process->slots[slot];
+    uint64_t sequence = assignment->sequence, order = order_of(parcel->call, sequence);
+    int rc;
+
+    assignment->order = order;
+    if (!soon__parcel_is_long(parcel)) {
+        publish_locked(process, slot, parcel->call, soon__parcel_fill(parcel, process, slot, sequence, order));
+        return;
+    }
+    if (parcel->call)
+        soon__call_hold(parcel->call);
+    atomic_fetch_add_explicit(&process->refs, 1, memory_order_relaxed); /* the mutex orders it */
+    pthread_mutex_unlock(&pool->mutex);
+    rc = soon__parcel_fill(parcel, process, slot, sequence, order);
+    pthread_mutex_lock(&pool->mutex);
+    publish_locked(process, slot, parcel->call, rc);
+    if (process->stage == SOON__DEAD)
+        soon__process_pool_look_soon_locked(pool); /* which waits for us to leave it */
+    pthread_mutex_unlock(&pool->mutex);
+    if (parcel->call)
+        soon__call_end(parcel->call);
+    soon__process_unref(process);
+    pthread_mutex_lock(&pool->mutex);
+}
+
+/* The first of the queue; false: it does not fit there now. */
+static bool post_first_locked(struct soon__process *process)
+{
+    struct soon__process_pool *pool = process->pool;
+    soon_call *call = soon__queue_first(&pool->locked.queue);
+    int64_t function = soon__directory_find(&process->directory, call->function);
+    uint32_t slot = find_empty_locked(process);
+    struct soon__parcel parcel;
+
+    if (function < 0) {
+        refuse_locked(pool, soon__queue_pop(&pool->locked.queue), (int)function);
+        return true;
+    }
+    soon__parcel_pack(&parcel, call, (uint32_t)function);
+    if (!reserve_locked(process, &parcel, slot))
+        return false;
+    soon__queue_remove(&pool->locked.queue, call);
+    call->posted = true;
+    call->process = process;
+    call->slot = slot;
+    process->given++;
+    fill_and_publish_locked(process, slot, &parcel);
+    return true;
+}
+
+bool soon__process_post_initializer_locked(struct soon__process *process)
+{
+    const soon_function *initializer = process->pool->initializer;
+    struct soon__parcel parcel;
+
+    soon__parcel_pack_initializer(&parcel, process->pool,
+                                  (uint32_t)soon__directory_find(&process->directory, initializer));
+    if (reserve_locked(process, &parcel, 0)) /* it is the first in an empty area */
+        fill_and_publish_locked(process, 0, &parcel);
+    return process->slots[0].stage == SOON__SLOT_IN_USE;
+}
+
+/*
+ * Who gets the next one
+ */
+
+/* What it runs takes long: what waits behind that might be done elsewhere by then. */
+static bool is_held_up_locked(const struct soon__process *process, int64_t now)
+{
+    return process->pool->max > 1 && process->assigned && now - process->moved_on_ns > HELD_UP_NS;
+}
+
+static bool takes_more_locked(const struct soon__process *process, int64_t now)
+{
+    size_t most = process->pool->tasks_per_worker;
+
+    return process->stage == SOON__READY && process->assigned < SOON__SLOTS && !process->no_room &&
+           !(most && process->given >= most) && !is_held_up_locked(process, now);
+}
+
+/* With the fewest, those that came earlier first: so tasks one after the other need one process. */
+static struct soon__process *choose_locked(struct soon__process_pool *pool, int64_t now)
+{
+    struct soon__process *best = NULL;
+
+    for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
+        if (takes_more_locked(process, now) && (!best || process->assigned < best->assigned))
+            best = process;
+    }
+    return best;
+}
+
+/* Every slot is full: does the first of the queue come before something that was posted? Then that makes room. */
+static bool displace_locked(struct soon__process_pool *pool)
+{
+    soon_call *first = soon__queue_first(&pool->locked.queue), *call;
+    uint64_t order = order_of(first, 0), worst_order = 0;
+    struct soon__process *worst = NULL;
+    uint32_t slot, worst_slot = NOTHING;
+
+    if (!first->extra || first->extra->options.priority == 0)
+        return false;
+    for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
+        slot = process->stage == SOON__READY ? find_unclaimed_locked(process, true) : NOTHING;
+        if (slot != NOTHING && process->slots[slot].order >= worst_order) {
+            worst = process;
+            worst_slot = slot;
+            worst_order = process->slots[slot].order;
+        }
+    }
+    /* Only of a lower priority: the sequence does not count. */
+    if (!worst || worst_order >> (64 - PRIORITY_BITS) <= order >> (64 - PRIORITY_BITS))
+        return false;
+    call = take_out_locked(worst, worst_slot);
+    if (call)
+        soon__queue_push_front(&pool->locked.queue, call);
+    return true; /* or it was claimed just now: look again */
+}
+
+/* What waits behind a long task goes back to the queue, in front of what came later, if another one may take it. */
+static void relieve_locked(struct soon__process_pool *pool, int64_t now)
+{
+    for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
+        if (process->assigned > 1 && process->stage == SOON__READY && is_held_up_locked(process, now) &&
+            choose_locked(pool, now))
+            soon__process_return_unclaimed_locked(process);
+    }
+}
+
+static bool one_is_idle_locked(const struct soon__process_pool *pool, int64_t now)
+{
+    for (const struct soon__process *process = pool->locked.processes; process; process = process->next) {
+        if (!process->assigned && takes_more_locked(process, now))
+            return true;
+    }
+    return false;
+}
+
+/* One has nothing to do, and the queue is empty: what the fullest has not claimed goes back, to be handed out to both.
+ * True: there is some. */
+static bool share_locked(struct soon__process_pool *pool, int64_t now)
+{
+    struct soon__process *fullest = NULL;
+
+    if (pool->locked.queue.count || pool->locked.assigned < 2 || !one_is_idle_locked(pool, now))
+        return false;
+    for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
+        if (process->stage == SOON__READY && process->assigned > 1 &&
+            (!fullest || process->assigned > fullest->assigned))
+            fullest = process;
+    }
+    if (fullest)
+        soon__process_return_unclaimed_locked(fullest);
+    return pool->locked.queue.count > 0;
+}
+
+size_t soon__process_pool_missing_locked(struct soon__process_pool *pool)
+{
+    size_t useful = pool->locked.queue.count;
+
+    if (pool->locked.broken || pool->locked.stop)
+        return 0;
+    /* What runs in one that is on its way out needs nobody else. */
+    for (const struct soon__process *process = pool->locked.processes; process; process = process->next)
+        useful += process->stage == SOON__READY ? process->assigned : 0;
+    if (pool->locked.closed && useful > pool->locked.alive && !soon__process_pool_pending_locked(pool))
+        return 0;
+    if (useful > pool->max)
+        useful = pool->max;
+    if (useful < pool->locked.at_least)
+        useful = pool->locked.at_least;
+    return useful > pool->locked.alive ? useful - pool->locked.alive : 0;
+}
+
+/* Counted here, started by the loop. In a back-off that has set its timer. */
+static void grow_locked(struct soon__process_pool *pool)
+{
+    size_t missing = soon__process_pool_missing_locked(pool);
+
+    if (!missing || pool->locked.start_again_at > soon__clock_ns())
+        return;
+    pool->locked.alive += missing;
+    pool->locked.present += missing;
+    pool->locked.wanted += missing;
+    soon__process_pool_look_soon_locked(pool);
+}
+
+void soon__process_pool_dispatch_locked(struct soon__process_pool *pool)
+{
+    struct soon__process *process;
+    int64_t now = soon__clock_ns();
+
+    relieve_locked(pool, now);
+    do {
+        while (pool->locked.queue.count) {
+            process = choose_locked(pool, now);
+            if (process)
+                (void)post_first_locked(process);
+            else if (!displace_locked(pool))
+                break;
+        }
+    } while (share_locked(pool, now));
+    grow_locked(pool);
+}
+
+void soon__process_pool_alarm_locked(struct soon__process_pool *pool, int64_t when)
+{
+    if (when >= pool->locked.alarm)
+        return;
+    pool->locked.alarm = when;
+    soon__process_pool_look_soon_locked(pool); /* which sets its timer */
+}
+
+void soon__process_pool_look_soon_locked(struct soon__process_pool *pool)
+{
+    if (pool->locked.look_posted || pool->locked.close_posted)
+        return;
+    pool->locked.look_posted = true;
+    soon__library_loop_post(&pool->look);
+}

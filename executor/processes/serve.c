@@ -1,0 +1,395 @@
+/*
+ * serve.c - one claimed request: a task, or the items of a chunk, up to the last reply.
+ *
+ *     claimed --> arrived (argument, payload) --> body --> reply                                a single task
+ *                                    |             |
+ *                                    |             +--> result behind the last, or a reply of its own --> ... --> DONE
+ *                                    +--> waited too long, or did not arrive: DONE, not started
+ *
+ * S1  A request is read in place: its slot is ours until the last reply, so nobody changes it.
+ * S2  What a task has forked never gets further than the body: it ends there. Nothing here runs twice.
+ * S3  The window of a chunk are the results that no reply has told of: they lie one behind the other in one region, and
+ *     the slot's status says which items they are of. The parent reads that only when this process is dead, so the
+ *     order of our stores is enough: `items_finished` is 0 while the rest changes.
+ */
+#include "worker_internal.h"
+
+#include "../../futures/value_internal.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { WINDOW_MAX = 64 << 10, FLUSH_NS = 1000000 };
+
+/* A request while it is served. The task comes first: it is found by its address. */
+struct serving {
+    soon_task task;
+    struct soon__worker *worker;
+    const struct soon__request *request;
+    struct soon__status *status;
+    uint32_t slot;
+    uint64_t sequence;
+    const unsigned char *arg; /* of all items */
+    size_t mapped_size;       /* `arg` is a mapping of so many bytes; 0: it is none */
+    struct soon__place result;
+    _Alignas(16) unsigned char small[SOON__REPLY_INLINE]; /* a result that goes into the reply itself */
+};
+
+struct window {
+    struct soon__place place;
+    uint64_t size;        /* of the region */
+    uint64_t first, next; /* items in it: first .. next - 1 */
+    int64_t flushed_ns;
+};
+
+/*
+ * What the task asks of us, on any thread of it
+ */
+
+static bool cancel_requested(const soon_task *task)
+{
+    const struct serving *serving = (const struct serving *)task;
+
+    /* Relaxed: a flag, nothing is read through it. */
+    return atomic_load_explicit(&serving->status->cancel_requested, memory_order_relaxed);
+}
+
+static void set_progress(soon_task *task, uint64_t done, uint64_t total)
+{
+    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    const struct serving *serving = (const struct serving *)task;
+
+    if (soon__generation() != serving->worker->generation)
+        return; /* two processes would write it */
+    pthread_mutex_lock(&mutex);
+    soon__desk_set_progress(&serving->worker->view, serving->slot, done, total);
+    pthread_mutex_unlock(&mutex);
+}
+
+static const struct soon__task_host in_process = {
+    .cancel_requested = cancel_requested,
+    .set_progress = set_progress,
+    .heap_max = SOON__BODY_MAX,
+};
+
+/*
+ * What came with the request
+ */
+
+static struct soon__reply reply_of(const struct serving *serving, enum soon__reply_kind kind)
+{
+    return (struct soon__reply){.sequence = serving->sequence, .slot = serving->slot, .kind = kind};
+}
+
+static int take_payload(struct serving *serving, const unsigned char *body, int fd)
+{
+    uint64_t size = serving->request->payload_size;
+    int rc;
+
+    if (fd >= 0)
+        return soon__buffer_of_descriptor(&serving->task.payload, fd, size);
+    rc = soon_buffer_new(&serving->task.payload, size);
+    if (rc == 0 && size > 0)
+        memcpy(soon_buffer_data(serving->task.payload), body, size);
+    return rc;
+}
+
+/* The argument's descriptor, which is closed, and the payload's, which is kept; -1: it has none. */
+static int take_descriptors(struct serving *serving, int *ret_payload)
+{
+    const struct soon__request *request = serving->request;
+    int descriptors[2], count = 0, rc;
+    bool arg_sent = request->flags & SOON__REQUEST_ARG_SENT, payload_sent = request->flags & SOON__REQUEST_PAYLOAD_SENT;
+    void *arg;
+
+    *ret_payload = -1;
+    if (!arg_sent && !payload_sent) {
+        soon__control_forget(serving->slot, serving->sequence);
+        return 0;
+    }
+    rc = soon__control_take(serving->slot, serving->sequence, arg_sent + payload_sent, descriptors);
+    if (rc < 0)
+        return rc;
+    if (payload_sent)
+        *ret_payload = descriptors[arg_sent];
+    if (!arg_sent)
+        return 0;
+    rc = soon__shm_map(&arg, descriptors[count], request->arg_size, false);
+    close(descriptors[count]);
+    if (rc < 0)
+        return rc;
+    serving->arg = arg;
+    serving->mapped_size = request->arg_size;
+    return 0;
+}
+
+/* 0, or why the task cannot start. */
+static int arrive(struct serving *serving)
+{
+    const struct soon__request *request = serving->request;
+    const unsigned char *body = request->bytes;
+    int payload = -1, rc = take_descriptors(serving, &payload);
+
+    if (request->flags & SOON__REQUEST_IN_AREA)
+        body = serving->worker->view.requests + request->offset;
+    if (!(request->flags & SOON__REQUEST_ARG_SENT)) {
+        serving->arg = body;
+        body += soon__body_round(request->arg_size);
+    }
+    if (rc == 0 && request->flags & SOON__REQUEST_HAS_PAYLOAD)
+        rc = take_payload(serving, body, payload);
+    if (rc < 0 && payload >= 0)
+        close(payload);
+    if (request->flags & SOON__REQUEST_HAS_PAYLOAD && !(request->flags & SOON__REQUEST_PAYLOAD_SENT))
+        body += soon__body_round(request->payload_size);
+    if (request->label_size)
+        serving->task.label = (const char *)body;
+    return rc;
+}
+
+static void let_go(struct serving *serving)
+{
+    soon_buffer_unref(serving->task.payload);
+    if (serving->mapped_size)
+        soon__shm_unmap(serving->arg, serving->mapped_size);
+}
+
+/*
+ * Running
+ */
+
+/* Zeroed space for a result of fixed size. 0, or -ENOMEM and the like. */
+static int make_space(struct serving *serving)
+{
+    size_t size = serving->task.function->result_size;
+
+    serving->result.region = SOON__NO_REGION;
+    if (size == 0)
+        return 0;
+    if (size <= sizeof serving->small) {
+        serving->task.space = serving->small;
+    } else if (size <= SOON__BODY_MAX) {
+        serving->result = soon__replies_take(size);
+        serving->task.space = serving->result.data;
+    } else {
+        int rc = soon__buffer_new_mappable(&serving->task.outcome.result_buffer, size);
+
+        if (rc < 0)
+            return rc;
+        serving->task.space = soon_buffer_data(serving->task.outcome.result_buffer);
+        return 0; /* zeroed already */
+    }
+    memset(serving->task.space, 0, size);
+    return 0;
+}
+
+static void run(struct serving *serving)
+{
+    soon__task_run(&serving->task);
+    if (soon__generation() != serving->worker->generation)
+        _exit(0); /* S2 */
+}
+
+/* The last reply of one that did not start, or whose rest did not: after `ended` items. */
+static void refuse(struct serving *serving, uint64_t ended, int code, uint32_t flags)
+{
+    struct soon__reply reply = reply_of(serving, SOON__REPLY_DONE);
+
+    reply.first = ended;
+    reply.code = code;
+    reply.flags = flags;
+    soon__reply_publish(&reply, NULL);
+}
+
+static void answer(struct serving *serving, enum soon__reply_kind kind, uint64_t index)
+{
+    struct soon__reply reply = reply_of(serving, kind);
+    struct soon__place place;
+
+    reply.first = index;
+    place = soon__reply_fill(&reply, &serving->task.outcome, &serving->result);
+    soon__reply_publish(&reply, &place);
+}
+
+static void run_one(struct serving *serving)
+{
+    int rc = make_space(serving);
+
+    if (rc < 0) {
+        refuse(serving, 0, rc, SOON__REPLY_NOT_STARTED);
+        return;
+    }
+    run(serving);
+    answer(serving, SOON__REPLY_DONE, 0);
+}
+
+/*
+ * Chunks
+ */
+
+/* S3. Tells of what is in the window, and closes it. */
+static void flush(struct serving *serving, struct window *window)
+{
+    struct soon__reply reply = reply_of(serving, SOON__REPLY_ITEMS);
+
+    if (window->first == window->next) {
+        soon__replies_give(&window->place);
+        return;
+    }
+    reply.flags = SOON__REPLY_IN_AREA;
+    reply.offset = window->place.offset;
+    reply.first = window->first;
+    reply.count = window->next - window->first;
+    reply.result_size = reply.count * serving->task.function->result_size;
+    soon__reply_publish(&reply, &window->place);
+    /* Release: none of the next window's moves above it. */
+    atomic_store_explicit(&serving->status->items_finished, 0, memory_order_release);
+    window->place.region = SOON__NO_REGION;
+    window->first = window->next;
+}
+
+/* Where the next item's result goes. */
+static void open_window(struct serving *serving, struct window *window, uint64_t index)
+{
+    uint64_t size = serving->task.function->result_size, left = serving->request->items - index;
+
+    if (window->place.region == SOON__NO_REGION) {
+        window->size = size > WINDOW_MAX / left ? size > WINDOW_MAX ? size : WINDOW_MAX : size * left;
+        window->place = soon__replies_take(window->size);
+        window->first = window->next = index;
+    }
+    serving->task.space = window->place.data + (index - window->first) * size;
+    memset(serving->task.space, 0, size);
+}
+
+/* S3. A result of its own size and nothing beside it: it lies where it belongs. */
+static void keep_in_window(struct serving *serving, struct window *window, uint64_t index)
+{
+    struct soon__status *status = serving->status;
+    uint64_t size = serving->task.function->result_size;
+
+    if (window->next == window->first) {
+        /* Relaxed: the next store publishes them, to our heir. */
+        atomic_store_explicit(&status->items_offset, window->place.offset, memory_order_relaxed);
+        atomic_store_explicit(&status->items_first, index, memory_order_relaxed);
+    }
+    window->next = index + 1;
+    atomic_store_explicit(&status->items_finished, index + 1, memory_order_release);
+    serving->task.outcome = (struct soon__outcome){0};
+    if ((window->next - window->first + 1) * size > window->size)
+        flush(serving, window);
+}
+
+/* The reply is filled in while the result lies where it was written: then what came before it goes first. */
+static void answer_item(struct serving *serving, struct window *window, uint64_t index)
+{
+    struct soon__reply reply = reply_of(serving, SOON__REPLY_ITEM);
+    struct soon__place place;
+
+    reply.first = index;
+    place = soon__reply_fill(&reply, &serving->task.outcome, &serving->result);
+    flush(serving, window);
+    soon__reply_publish(&reply, &place);
+}
+
+static void run_item(struct serving *serving, struct window *window, uint64_t index)
+{
+    const soon_function *function = serving->task.function;
+    bool in_window = function->result_size > 0 && function->result_size <= SOON__BODY_MAX;
+    struct soon__outcome *outcome = &serving->task.outcome;
+    int rc = 0;
+
+    *outcome = (struct soon__outcome){0};
+    serving->task.arg = serving->arg + index * function->arg_size;
+    serving->task.arg_size = function->arg_size;
+    serving->result.region = SOON__NO_REGION;
+    if (in_window)
+        open_window(serving, window, index);
+    else
+        rc = make_space(serving);
+    if (rc == 0)
+        run(serving);
+    else
+        outcome->error = soon__error_newf(&(soon_error){.code = rc}, NULL);
+    if (in_window && !outcome->error && !outcome->payload)
+        keep_in_window(serving, window, index);
+    else
+        answer_item(serving, window, index);
+}
+
+/* Why no further item is to start; 0: one may. */
+static int stop_reason(const struct serving *serving, int64_t now)
+{
+    if (cancel_requested(&serving->task))
+        return -ECANCELED;
+    return now > serving->request->items_deadline ? -ETIMEDOUT : 0;
+}
+
+static uint32_t stop_flags(int reason)
+{
+    if (reason == 0)
+        return 0;
+    return reason == -ECANCELED ? SOON__REPLY_CANCELLED : SOON__REPLY_NOT_STARTED;
+}
+
+static void run_items(struct serving *serving, int64_t now)
+{
+    struct window window = {.place = {.region = SOON__NO_REGION}, .flushed_ns = now};
+    uint64_t ended = 0;
+    int reason = 0;
+
+    /* Relaxed, as all but the last of these: S3. */
+    atomic_store_explicit(&serving->status->items_finished, 0, memory_order_relaxed);
+    for (; ended < serving->request->items; ended++) {
+        reason = stop_reason(serving, now);
+        if (reason < 0)
+            break;
+        atomic_store_explicit(&serving->status->started_ns, now, memory_order_relaxed);
+        if (serving->request->time_limit_ns)
+            serving->task.deadline = now + serving->request->time_limit_ns;
+        run_item(serving, &window, ended);
+        now = soon__clock_ns();
+        if (now - window.flushed_ns > FLUSH_NS) {
+            flush(serving, &window);
+            window.flushed_ns = now;
+        }
+    }
+    flush(serving, &window);
+    refuse(serving, ended, reason, stop_flags(reason));
+}
+
+void soon__worker_serve(struct soon__worker *worker, uint32_t slot, uint64_t sequence)
+{
+    struct serving serving = {
+        .task = {.host = &in_process, .local = &worker->local, .shared = worker->shared, .deadline = SOON__NEVER},
+        .worker = worker,
+        .request = &worker->view.desk->requests[slot],
+        .status = &worker->view.desk->status[slot],
+        .slot = slot,
+        .sequence = sequence,
+    };
+    const struct soon__request *request = serving.request;
+    /* Relaxed: this thread has stored it with the claim. */
+    int64_t now = atomic_load_explicit(&serving.status->started_ns, memory_order_relaxed);
+    int rc = arrive(&serving);
+
+    if (request->function >= worker->function_count)
+        _exit(SOON__EXIT_NO_DESK);
+    serving.task.function = worker->functions[request->function];
+    serving.task.is_initializer = request->flags & SOON__REQUEST_IS_INITIALIZER;
+    serving.task.arg = serving.arg;
+    serving.task.arg_size = request->arg_size;
+    if (request->time_limit_ns)
+        serving.task.deadline = now + request->time_limit_ns;
+    if (rc < 0)
+        refuse(&serving, 0, rc, SOON__REPLY_NOT_STARTED);
+    else if (now > request->queue_deadline)
+        refuse(&serving, 0, SOON_EEXPIRED, SOON__REPLY_NOT_STARTED);
+    else if (request->items)
+        run_items(&serving, now);
+    else
+        run_one(&serving);
+    let_go(&serving);
+}

@@ -1,0 +1,175 @@
+/*
+ * start.c - one worker process and what it shares with us: made together, given back together. Loop thread only.
+ */
+#include "pool_internal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Descriptors of one process while it is being made; -1: not there. */
+struct descriptors {
+    int control[2], desk, requests, replies, bell;
+};
+
+static void close_all(struct descriptors *d)
+{
+    int all[] = {d->control[0], d->control[1], d->desk, d->requests, d->replies, d->bell};
+
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        if (all[i] >= 0)
+            close(all[i]);
+    }
+}
+
+static int make_descriptors(struct descriptors *d)
+{
+    int rc = soon__socket_pair(d->control);
+
+    if (rc >= 0)
+        rc = d->desk = soon__shm_new(sizeof(struct soon__desk));
+    if (rc >= 0)
+        rc = d->requests = soon__shm_new(SOON__REQUEST_AREA);
+    if (rc >= 0)
+        rc = d->replies = soon__shm_new(SOON__REPLY_AREA);
+    if (rc >= 0)
+        rc = d->bell = soon__bell_new();
+    return rc < 0 ? rc : 0;
+}
+
+static int map_areas(struct soon__process *process, const struct descriptors *d)
+{
+    void *desk = NULL, *requests = NULL, *replies = NULL;
+    int rc = soon__shm_map(&desk, d->desk, sizeof(struct soon__desk), true);
+
+    process->view.desk = desk;
+    if (rc == 0)
+        rc = soon__shm_map(&requests, d->requests, SOON__REQUEST_AREA, true);
+    process->view.requests = requests;
+    if (rc == 0)
+        rc = soon__shm_close_to_writers(d->requests);
+    if (rc == 0)
+        rc = soon__shm_map(&replies, d->replies, SOON__REPLY_AREA, false);
+    process->view.replies = replies;
+    return rc;
+}
+
+static void fill_desk(struct soon__process *process)
+{
+    struct soon__process_pool *pool = process->pool;
+    struct soon__desk *desk = process->view.desk;
+    char number[12];
+
+    desk->magic = SOON__DESK_MAGIC;
+    desk->version = SOON__DESK_VERSION;
+    desk->size = sizeof *desk;
+    desk->requests_size = SOON__REQUEST_AREA;
+    desk->replies_size = SOON__REPLY_AREA;
+    desk->shared_size = pool->executor->shared ? soon__shared_size(pool->executor->shared) : 0;
+    desk->memory_limit = pool->memory_limit;
+    desk->parent_pid = getpid();
+    desk->depth = pool->launch.depth;
+    desk->tell_claims = pool->queue_max > 0;
+    /* The number is what tells them apart: the name gives way. */
+    snprintf(number, sizeof number, "_%u", process->number);
+    snprintf(desk->name, sizeof desk->name, "%.*s%s", (int)(sizeof desk->name - 1 - strlen(number)), pool->name,
+             number);
+}
+
+static int start(struct soon__process *process, const struct descriptors *d)
+{
+    struct soon__process_pool *pool = process->pool;
+    soon_shared *shared = pool->executor->shared;
+    int given[SOON__FD_END - SOON__FD_CONTROL] = {
+        d->control[1], d->desk, d->requests, d->replies, d->bell, shared ? soon__shared_descriptor(shared) : d->desk};
+    struct soon__process_start how = {.path = pool->launch.path,
+                                      .executable = pool->launch.executable,
+                                      .arguments = pool->launch.arguments,
+                                      .environment = pool->launch.environment,
+                                      .directory = pool->launch.directory,
+                                      .descriptors = given,
+                                      .descriptor_count = sizeof given / sizeof *given};
+
+    return soon__process_start(&how, &process->pid);
+}
+
+static void unmap_areas(struct soon__process *process)
+{
+    soon__shm_unmap(process->view.desk, sizeof(struct soon__desk));
+    soon__shm_unmap(process->view.requests, SOON__REQUEST_AREA);
+    soon__shm_unmap(process->view.replies, SOON__REPLY_AREA);
+}
+
+int soon__process_new(struct soon__process **ret, struct soon__process_pool *pool)
+{
+    struct descriptors d = {{-1, -1}, -1, -1, -1, -1};
+    struct soon__process *process = calloc(1, sizeof *process);
+    int rc;
+
+    assert(soon__library_on_loop());
+    if (!process)
+        return -ENOMEM;
+    process->pool = pool;
+    process->number = ++pool->locked.numbers; /* this thread alone counts */
+    atomic_init(&process->refs, 1);
+    process->watch = process->control = -1;
+    soon__area_init(&process->area, SOON__REQUEST_AREA);
+    rc = make_descriptors(&d);
+    if (rc == 0)
+        rc = map_areas(process, &d);
+    if (rc < 0)
+        goto fail;
+    fill_desk(process);
+    rc = start(process, &d);
+    if (rc < 0)
+        goto fail;
+    process->watch = soon__process_watch(process->pid);
+    if (process->watch < 0 && process->watch != -ESRCH) { /* -ESRCH: dead already, and reaped by somebody else */
+        rc = process->watch;
+        (void)soon__process_signal(-1, process->pid, SIGKILL);
+        soon__process_reap(-1, process->pid, &(struct soon__exit){0});
+        goto fail;
+    }
+    process->control = d.control[0];
+    process->view.bell = d.bell;
+    d.control[0] = d.bell = -1;
+    close_all(&d);
+    *ret = process;
+    return 0;
+
+fail:
+    close_all(&d);
+    unmap_areas(process);
+    free(process);
+    return rc;
+}
+
+void soon__process_unref(struct soon__process *process)
+{
+    /* Release our use of it, acquire that of the others, before the last one frees it. */
+    if (atomic_fetch_sub_explicit(&process->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    unmap_areas(process);
+    soon__directory_fini(&process->directory);
+    if (process->control >= 0)
+        close(process->control);
+    free(process);
+}
+
+void soon__process_close(struct soon__process *process)
+{
+    assert(soon__library_on_loop());
+    for (size_t slot = 0; slot < SOON__SLOTS; slot++) {
+        while (process->sent[slot].count > 0)
+            close(process->sent[slot].descriptors[--process->sent[slot].count]);
+    }
+    if (process->watch >= 0)
+        close(process->watch);
+    close(process->view.bell);
+    soon__error_unref(process->initializer_error);
+    soon__process_unref(process);
+}

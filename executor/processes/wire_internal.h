@@ -1,0 +1,75 @@
+/*
+ * wire_internal.h - what travels between parent and worker beside the desk: descriptors at fixed numbers, messages on
+ * the control socket, and the worker's table of functions.
+ *
+ *     worker starts --> HELLO (its table lies at the start of the reply area) --> it serves its desk
+ *     either side   --> DESCRIPTORS for a slot, before that is posted, or the reply is published
+ */
+#ifndef SOON_EXECUTOR_PROCESSES_WIRE_INTERNAL_H
+#define SOON_EXECUTOR_PROCESSES_WIRE_INTERNAL_H
+
+#include "../function.h"
+#include "desk_internal.h"
+
+/* Where a worker finds what it was given; the number behind the last may hold its program (see system_internal.h). */
+enum {
+    SOON__FD_CONTROL = 3,
+    SOON__FD_DESK = 4,
+    SOON__FD_REQUESTS = 5,
+    SOON__FD_REPLIES = 6,
+    SOON__FD_BELL = 7,
+    SOON__FD_SHARED = 8,
+    SOON__FD_END = 9, /* without shared memory, 8 is there too but a copy of the desk's */
+};
+
+/* An argument of the worker's command line, exactly. */
+#define SOON__WORKER_MARKER "--soon-worker-process"
+/* Set in the environment of a worker until soon_init() has taken over, so that no pool is made before that. */
+#define SOON__WORKER_VARIABLE "SOON_WORKER_PROCESS"
+/* How many pools are nested around this process: 1 in a worker of a program that is none. */
+#define SOON__DEPTH_VARIABLE "SOON_DEPTH"
+/* What to execute instead of this process's own program; and instead of the installed soon-worker. */
+#define SOON__PROGRAM_VARIABLE "SOON_PROGRAM"
+#define SOON__LOADER_VARIABLE "SOON_WORKER"
+enum { SOON__DEPTH_MAX = 10 };
+
+/* With what a worker exits that could not begin. */
+enum {
+    SOON__EXIT_NO_DESK = 81, /* its descriptors are not what they should be */
+    SOON__EXIT_VERSION = 82, /* parent and worker are of different versions of the library */
+    SOON__EXIT_NO_MEMORY = 83,
+    SOON__EXIT_LOAD = 84, /* soon-worker could not load an object */
+};
+
+enum soon__message_kind { SOON__MESSAGE_HELLO = 1, SOON__MESSAGE_DESCRIPTORS = 2 };
+
+struct soon__message {
+    uint64_t magic; /* SOON__DESK_MAGIC */
+    uint32_t kind;  /* enum soon__message_kind */
+    uint32_t version;
+    /* HELLO */
+    int32_t pid;
+    uint32_t function_count;
+    uint64_t table_size;
+    /* DESCRIPTORS */
+    uint32_t slot;
+    uint32_t reserved;
+    uint64_t sequence;
+};
+_Static_assert(sizeof(struct soon__message) == 48, "the same in every build");
+
+/*
+ * The table: per function its sizes, then its name and its types' names, each with its NUL.
+ */
+struct soon__table_entry {
+    uint64_t arg_size, result_size;
+    const char *name, *arg_type, *result_type; /* into the table, or the function's own */
+};
+/* Of every function that can be found by its name and is not LOCAL, in a fixed order: `functions` are malloc'ed, the
+ * caller's. How many bytes the table takes; writes those that fit into `size`. */
+int soon__table_write(unsigned char *to, uint64_t size, uint64_t *ret_size, const soon_function ***ret_functions,
+                      uint32_t *ret_count);
+/* The entry at `*offset`, which moves on: 1; 0: the end; -EPROTO: nonsense. */
+int soon__table_next(const unsigned char *table, uint64_t size, uint64_t *offset, struct soon__table_entry *ret);
+
+#endif

@@ -1,0 +1,257 @@
+/*
+ * worker_reply.c - replies from a worker, and the area in which their bodies lie.
+ *
+ * R1  A region of the area is taken for a result before the task runs, or for a body when it has ended. It belongs to
+ *     the reply that is published with it, until the parent has consumed that.
+ * R2  At most two regions belong to no published reply, and one of these is the newest: so when the parent has consumed
+ *     all there is room for a body of any size, and a wait for room ends.
+ * R3  A body is never larger than SOON__BODY_MAX and a message; what would make it larger has a descriptor of its own.
+ * R4  One message with descriptors per slot is under way: the next is sent when the reply it was for has been consumed.
+ */
+#include "worker_internal.h"
+
+#include "../../futures/value_internal.h"
+#include "area_internal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MESSAGE_MAX = 64 << 10 };
+
+static struct {
+    const struct soon__desk_view *view;
+    struct soon__area area;
+    uint64_t published, given_back;
+    uint32_t regions[SOON__REPLIES]; /* of those published, not given back */
+    uint64_t sent;                   /* so many were published with the last that had descriptors; 0: none */
+} replies;
+
+void soon__replies_init(const struct soon__desk_view *view)
+{
+    replies.view = view;
+    soon__area_init(&replies.area, view->desk->replies_size);
+}
+
+/* `consumed` of all replies were: their regions are free. */
+static void give_back(uint64_t consumed)
+{
+    for (; replies.given_back < consumed; replies.given_back++) {
+        uint32_t region = replies.regions[replies.given_back % SOON__REPLIES];
+
+        if (region != SOON__NO_REGION)
+            soon__area_give(&replies.area, region);
+    }
+}
+
+struct soon__place soon__replies_take(uint64_t size)
+{
+    uint64_t consumed = soon__desk_consumed_count(replies.view);
+    struct soon__place place;
+
+    give_back(consumed);
+    while (!soon__area_take(&replies.area, size, &place.offset, &place.region)) {
+        assert(consumed < replies.published); /* R2 */
+        consumed = soon__desk_await_consumed(replies.view, consumed);
+        give_back(consumed);
+    }
+    place.data = replies.view->replies + place.offset;
+    return place;
+}
+
+void soon__replies_give(struct soon__place *place)
+{
+    if (place->region != SOON__NO_REGION)
+        soon__area_give(&replies.area, place->region);
+    place->region = SOON__NO_REGION;
+}
+
+void soon__reply_publish(const struct soon__reply *reply, const struct soon__place *place)
+{
+    uint64_t consumed = soon__desk_consumed_count(replies.view);
+
+    soon__process_point(SOON__POINT_BEFORE_REPLY);
+    while (reply->kind != SOON__REPLY_DONE && !soon__desk_has_room(replies.view))
+        consumed = soon__desk_await_consumed(replies.view, consumed);
+    give_back(consumed);
+    replies.regions[replies.published++ % SOON__REPLIES] = place ? place->region : SOON__NO_REGION;
+    if (reply->flags & (SOON__REPLY_RESULT_SENT | SOON__REPLY_PAYLOAD_SENT))
+        replies.sent = replies.published;
+    /* A task has closed it: nobody would ever hear of this reply, but of our death. */
+    if (soon__desk_reply(replies.view, reply) < 0)
+        _exit(SOON__EXIT_NO_DESK);
+}
+
+/*
+ * What goes by descriptor
+ */
+
+/* The descriptor of a buffer that nobody can write any more; replaces it by a copy if it cannot be made so. */
+static int freeze(soon_buffer **buffer)
+{
+    size_t size = soon_buffer_size(*buffer);
+    int fd = soon__buffer_freeze(*buffer);
+    soon_buffer *copy;
+
+    if (fd >= 0 && soon__shm_check_frozen(fd, size) == 0)
+        return fd;
+    fd = soon__buffer_new_mappable(&copy, size);
+    if (fd < 0)
+        return fd;
+    memcpy(soon_buffer_data(copy), soon_buffer_data(*buffer), size);
+    soon_buffer_unref(*buffer);
+    *buffer = copy;
+    return soon__buffer_freeze(copy);
+}
+
+/* R4 */
+static void await_previous(void)
+{
+    uint64_t consumed = soon__desk_consumed_count(replies.view);
+
+    while (consumed < replies.sent)
+        consumed = soon__desk_await_consumed(replies.view, consumed);
+    give_back(consumed);
+}
+
+/* Sends what the flags say. 0 or a negative errno. */
+static int send_buffers(const struct soon__reply *reply, struct soon__outcome *outcome)
+{
+    int descriptors[2], count = 0, rc;
+
+    if (reply->flags & SOON__REPLY_RESULT_SENT)
+        descriptors[count++] = freeze(&outcome->result_buffer);
+    if (reply->flags & SOON__REPLY_PAYLOAD_SENT)
+        descriptors[count++] = freeze(&outcome->payload);
+    for (int i = 0; i < count; i++) {
+        if (descriptors[i] < 0)
+            return descriptors[i];
+    }
+    if (count == 0)
+        return 0;
+    await_previous();
+    rc = soon__control_send(reply->slot, reply->sequence, descriptors, count);
+    soon__process_point(SOON__POINT_RESULT_SENT);
+    return rc;
+}
+
+/*
+ * Bodies
+ */
+
+struct body {
+    const void *data[3]; /* result, payload, message; NULL: it has a descriptor */
+    uint64_t size[3];
+};
+
+static uint64_t size_of(const struct body *body)
+{
+    uint64_t end = 0, size = 0;
+
+    for (int i = 0; i < 3; i++) {
+        if (!body->data[i] || !body->size[i])
+            continue;
+        size = end + body->size[i];
+        end = soon__body_round(size);
+    }
+    return size;
+}
+
+static void copy(unsigned char *to, const struct body *body)
+{
+    for (int i = 0; i < 3; i++) {
+        if (!body->data[i] || !body->size[i])
+            continue;
+        memcpy(to, body->data[i], body->size[i]);
+        if (i == 2)
+            to[body->size[i] - 1] = '\0'; /* it may have been cut */
+        to += soon__body_round(body->size[i]);
+    }
+}
+
+/* In the reply itself, where the result lies already, or in a region of its own. */
+static struct soon__place put(struct soon__reply *reply, const struct body *body, struct soon__place *result)
+{
+    uint64_t size = size_of(body);
+    struct soon__place place = {.region = SOON__NO_REGION};
+
+    if (size <= SOON__REPLY_INLINE) {
+        copy(reply->bytes, body);
+        soon__replies_give(result);
+        return place;
+    }
+    reply->flags |= SOON__REPLY_IN_AREA;
+    if (result->region != SOON__NO_REGION && size == body->size[0] && body->data[0] == result->data) {
+        place = *result;
+        result->region = SOON__NO_REGION;
+    } else {
+        place = soon__replies_take(size);
+        copy(place.data, body);
+        soon__replies_give(result);
+    }
+    reply->offset = place.offset;
+    return place;
+}
+
+static void describe_failure(struct soon__reply *reply, struct body *body, const struct soon__outcome *outcome)
+{
+    const soon_error *error = &outcome->error->public;
+    size_t size = strnlen(error->message, MESSAGE_MAX - 1) + 1;
+
+    reply->code = error->code;
+    reply->raised = error->raised;
+    reply->flags = outcome->cancelled ? SOON__REPLY_CANCELLED : 0;
+    if (!error->started && !outcome->cancelled)
+        reply->flags |= SOON__REPLY_NOT_STARTED;
+    reply->message_size = (uint32_t)size;
+    *body = (struct body){.data = {NULL, NULL, error->message}, .size = {0, 0, size}};
+}
+
+static void describe_success(struct soon__reply *reply, struct body *body, const struct soon__outcome *outcome)
+{
+    body->data[0] = outcome->result;
+    body->size[0] = reply->result_size = outcome->result_size;
+    if (outcome->result_size > SOON__BODY_MAX) {
+        reply->flags |= SOON__REPLY_RESULT_SENT;
+        body->data[0] = NULL;
+    }
+    if (!outcome->payload)
+        return;
+    reply->flags |= SOON__REPLY_HAS_PAYLOAD;
+    body->data[1] = soon_buffer_data(outcome->payload);
+    body->size[1] = reply->payload_size = soon_buffer_size(outcome->payload);
+    if (size_of(body) > SOON__BODY_MAX) { /* R3 */
+        reply->flags |= SOON__REPLY_PAYLOAD_SENT;
+        body->data[1] = NULL;
+    }
+}
+
+/* It ran, but its result cannot be sent. */
+static void turn_into_failure(struct soon__reply *reply, struct body *body, struct soon__outcome *outcome, int code)
+{
+    soon__outcome_drop(outcome);
+    outcome->error = soon__error_newf(&(soon_error){.code = code, .started = true}, NULL);
+    reply->result_size = reply->payload_size = 0;
+    describe_failure(reply, body, outcome);
+}
+
+struct soon__place soon__reply_fill(struct soon__reply *reply, struct soon__outcome *outcome,
+                                    struct soon__place *result)
+{
+    struct body body = {0};
+    struct soon__place place;
+    int rc;
+
+    if (outcome->error) {
+        describe_failure(reply, &body, outcome);
+    } else {
+        describe_success(reply, &body, outcome);
+        rc = send_buffers(reply, outcome);
+        if (rc < 0)
+            turn_into_failure(reply, &body, outcome, rc);
+    }
+    place = put(reply, &body, result);
+    soon__outcome_drop(outcome);
+    return place;
+}

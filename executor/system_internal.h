@@ -1,0 +1,81 @@
+/*
+ * system_internal.h - what this layer asks of the system for worker processes: their start, their death, signals, bells,
+ * and descriptors that travel. One file implements it per system: system_linux.c. Memory that is shared, and words to
+ * sleep on in it, are in ../futures/system_internal.h.
+ *
+ * Every descriptor made here is close-on-exec. Functions return 0 (or a descriptor) or a negative errno.
+ */
+#ifndef SOON_EXECUTOR_SYSTEM_INTERNAL_H
+#define SOON_EXECUTOR_SYSTEM_INTERNAL_H
+
+#include "../futures/system_internal.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/*
+ * Processes.
+ */
+
+struct soon__process_start {
+    const char *path;         /* to execute; NULL: `executable`. With no slash in it: searched for in PATH */
+    int executable;           /* a descriptor of the program; -1: there is `path` */
+    char *const *arguments;   /* NULL-ended */
+    char *const *environment; /* NULL-ended, all of it */
+    const char *directory;    /* NULL: ours */
+    const int *descriptors;   /* the child finds them at 3, 4 ...; it has no other but 0 (no input), 1 and 2 */
+    int descriptor_count;
+};
+/*
+ * Starts a process in a process group of its own, with no signal blocked and none ignored. Its descriptors are in
+ * place before the program starts; the number behind the last holds the program itself when `executable` was used: the
+ * child closes it. Fast, however much memory this process has.
+ */
+int soon__process_start(const struct soon__process_start *start, pid_t *ret_pid);
+/* A descriptor that becomes readable when it has died. -ESRCH: it is gone already and somebody else has reaped it. */
+int soon__process_watch(pid_t pid);
+
+/* How a process ended. */
+struct soon__exit {
+    bool known;  /* false: somebody else in this program has reaped it, or nobody may */
+    bool killed; /* by a signal: `number`; else it has exited with status `number` */
+    int number;
+};
+/* Of one that has died: takes its status off the system. `watch` may be -1. */
+void soon__process_reap(int watch, pid_t pid, struct soon__exit *ret);
+/* To the process, and to the rest of its group; it was not reaped yet. -ESRCH: it is gone. `watch` may be -1. */
+int soon__process_signal(int watch, pid_t pid, int signal);
+
+/*
+ * Bells and sockets.
+ */
+
+/* A counter with a descriptor: readable once it was rung. */
+int soon__bell_new(void);
+int soon__bell_ring(int bell);   /* never blocks. 0; -EBADF: it is not there */
+void soon__bell_quiet(int bell); /* not readable until it is rung again */
+
+/* Two ends that keep the bounds of messages. The first does not block, the second does. */
+int soon__socket_pair(int ret[2]);
+enum { SOON__SOCKET_DESCRIPTORS_MAX = 4 };
+/* One message, with descriptors beside it, which stay the caller's. -EAGAIN: not now; -EPIPE: nobody is there. */
+int soon__socket_send(int socket, const void *data, size_t size, const int *descriptors, int count);
+/*
+ * One message of up to `size` bytes: how many there were; 0: the other end is closed; -EAGAIN; -EMSGSIZE: it was longer;
+ * -EMFILE: its descriptors did not all arrive. Sets `ret_descriptors` (room for SOON__SOCKET_DESCRIPTORS_MAX) and
+ * `*ret_count`: they are the caller's, whatever is returned.
+ */
+int soon__socket_receive(int socket, void *data, size_t size, int *ret_descriptors, int *ret_count);
+
+/* This process's own program: a descriptor for soon__process_start.executable. */
+int soon__own_program(void);
+/* Bytes of memory that this process alone uses: what a memory limit is about. 0: not known. */
+uint64_t soon__own_memory(void);
+/* The calling process is to be killed when the thread that started it has ended. A belt: see processes/control.c. */
+int soon__die_with_parent(void);
+/* -ENOSYS and the like if the kernel lacks, or a container forbids, any of the above. */
+int soon__processes_supported(void);
+
+#endif

@@ -1,0 +1,431 @@
+/*
+ * system_linux.c - worker processes on Linux: posix_spawn, pidfds, eventfds, and descriptors over a Unix socket.
+ *
+ * posix_spawn because a fork would copy the page tables of a large host and run its pthread_atfork handlers. A pidfd
+ * because no signal handler, and no other waitpid() of the host, can take the news of a death away from us.
+ */
+#include "system_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/*
+ * Starting.
+ */
+
+enum { FIRST = 3, SET_ASIDE = 32, DESCRIPTORS_MAX = 16 };
+_Static_assert(FIRST + DESCRIPTORS_MAX < SET_ASIDE, "those set aside are in nobody's way");
+
+/* What the child is to find at FIRST and behind it; duplicates of ours are closed afterwards. */
+struct sources {
+    int at[DESCRIPTORS_MAX];
+    bool ours[DESCRIPTORS_MAX];
+    int count;
+};
+
+static void forget_sources(struct sources *sources)
+{
+    for (int i = 0; i < sources->count; i++) {
+        if (sources->ours[i])
+            close(sources->at[i]);
+    }
+}
+
+/* One below SET_ASIDE might be overwritten in the child before its turn comes. */
+static int add_source(struct sources *sources, int fd)
+{
+    bool low = fd < SET_ASIDE;
+
+    if (sources->count == DESCRIPTORS_MAX)
+        return -EINVAL;
+    if (low)
+        fd = fcntl(fd, F_DUPFD_CLOEXEC, SET_ASIDE);
+    if (fd < 0)
+        return -errno;
+    sources->at[sources->count] = fd;
+    sources->ours[sources->count++] = low;
+    return 0;
+}
+
+static int add_sources(struct sources *sources, const struct soon__process_start *start)
+{
+    int rc = 0;
+
+    for (int i = 0; i < start->descriptor_count && rc == 0; i++)
+        rc = add_source(sources, start->descriptors[i]);
+    if (rc == 0 && start->executable >= 0)
+        rc = add_source(sources, start->executable);
+    return rc;
+}
+
+/* Output that this process does not have, or would not pass on: else the child's next file became its output. */
+static bool is_missing(int fd)
+{
+    int flags = fcntl(fd, F_GETFD);
+
+    return flags < 0 || flags & FD_CLOEXEC;
+}
+
+/* All of these return an errno value, as posix_spawn does. */
+static int place_descriptors(posix_spawn_file_actions_t *actions, const struct sources *sources)
+{
+    int error = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+
+    for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO && !error; fd++) {
+        if (is_missing(fd))
+            error = posix_spawn_file_actions_addopen(actions, fd, "/dev/null", O_WRONLY, 0);
+    }
+    for (int i = 0; i < sources->count && !error; i++)
+        error = posix_spawn_file_actions_adddup2(actions, sources->at[i], FIRST + i);
+    return error ? error : posix_spawn_file_actions_addclosefrom_np(actions, FIRST + sources->count);
+}
+
+static int set_attributes(posix_spawnattr_t *attributes)
+{
+    sigset_t none, all;
+    int error;
+
+    sigemptyset(&none);
+    sigfillset(&all);
+    error =
+        posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+    if (!error)
+        error = posix_spawnattr_setpgroup(attributes, 0);
+    if (!error)
+        error = posix_spawnattr_setsigdefault(attributes, &all);
+    return error ? error : posix_spawnattr_setsigmask(attributes, &none);
+}
+
+static int spawn(const struct soon__process_start *start, const struct sources *sources,
+                 const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes, pid_t *ret_pid)
+{
+    char program[32];
+
+    if (start->path)
+        return posix_spawnp(ret_pid, start->path, actions, attributes, start->arguments, start->environment);
+    snprintf(program, sizeof program, "/proc/self/fd/%d", FIRST + sources->count - 1);
+    return posix_spawn(ret_pid, program, actions, attributes, start->arguments, start->environment);
+}
+
+static int start_with(const struct soon__process_start *start, const struct sources *sources, pid_t *ret_pid)
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    pid_t pid;
+    int error;
+
+    error = posix_spawn_file_actions_init(&actions);
+    if (error)
+        return -error;
+    error = posix_spawnattr_init(&attributes);
+    if (error)
+        goto fail_attributes;
+    error = place_descriptors(&actions, sources);
+    if (!error && start->directory)
+        error = posix_spawn_file_actions_addchdir_np(&actions, start->directory);
+    if (!error)
+        error = set_attributes(&attributes);
+    if (!error)
+        error = spawn(start, sources, &actions, &attributes, &pid);
+    if (!error)
+        *ret_pid = pid;
+    posix_spawnattr_destroy(&attributes);
+fail_attributes:
+    posix_spawn_file_actions_destroy(&actions);
+    return -error;
+}
+
+int soon__process_start(const struct soon__process_start *start, pid_t *ret_pid)
+{
+    struct sources sources = {.count = 0};
+    int rc = add_sources(&sources, start);
+
+    if (rc == 0)
+        rc = start_with(start, &sources, ret_pid);
+    forget_sources(&sources);
+    return rc;
+}
+
+/*
+ * The end.
+ */
+
+int soon__process_watch(pid_t pid)
+{
+    long fd = syscall(SYS_pidfd_open, pid, 0); /* close-on-exec by itself */
+
+    return fd < 0 ? -errno : (int)fd;
+}
+
+static int wait_for(int watch, pid_t pid, siginfo_t *ret)
+{
+    idtype_t type = watch >= 0 ? P_PIDFD : P_PID;
+    id_t id = watch >= 0 ? (id_t)watch : (id_t)pid;
+    int rc;
+
+    do
+        rc = waitid(type, id, ret, WEXITED);
+    while (rc < 0 && errno == EINTR);
+    return rc;
+}
+
+void soon__process_reap(int watch, pid_t pid, struct soon__exit *ret)
+{
+    siginfo_t info = {.si_pid = 0};
+
+    *ret = (struct soon__exit){.known = false};
+    if (wait_for(watch, pid, &info) < 0 || info.si_pid != pid)
+        return; /* ECHILD: another waitpid() was faster, or the host ignores SIGCHLD */
+    *ret = (struct soon__exit){.known = true, .killed = info.si_code != CLD_EXITED, .number = info.si_status};
+}
+
+static int send_by_watch(int watch, int signal)
+{
+    return syscall(SYS_pidfd_send_signal, watch, signal, NULL, 0) < 0 ? -errno : 0;
+}
+
+/* The leader gets it once: by its group, or by itself if it has left that. */
+int soon__process_signal(int watch, pid_t pid, int signal)
+{
+    pid_t group;
+    int rc;
+
+    /* Somebody else may have reaped it in spite of what was promised: then its number is anybody's. */
+    if (watch >= 0 && send_by_watch(watch, 0) == -ESRCH)
+        return -ESRCH;
+    rc = kill(-pid, signal) < 0 ? -errno : 0;
+    if (watch < 0)
+        return rc;
+    group = getpgid(pid);
+    if (rc == 0 && (group == pid || group < 0))
+        return 0;
+    return send_by_watch(watch, signal);
+}
+
+/*
+ * Bells.
+ */
+
+int soon__bell_new(void)
+{
+    int bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+    return bell < 0 ? -errno : bell;
+}
+
+int soon__bell_ring(int bell)
+{
+    const uint64_t one = 1;
+    int saved = errno, rc;
+
+    while ((rc = (int)write(bell, &one, sizeof one)) < 0 && errno == EINTR)
+        ; /* EAGAIN: it was rung so often that it can count no further */
+    rc = rc < 0 && errno == EBADF ? -EBADF : 0;
+    errno = saved;
+    return rc;
+}
+
+/* RWF_NOWAIT because whoever else holds the bell can take its O_NONBLOCK away, and ring less often than we look. */
+void soon__bell_quiet(int bell)
+{
+    uint64_t count;
+    struct iovec into = {&count, sizeof count};
+    int saved = errno;
+
+    while (preadv2(bell, &into, 1, -1, RWF_NOWAIT) < 0 && errno == EINTR)
+        ;
+    errno = saved;
+}
+
+/*
+ * Sockets.
+ */
+
+int soon__socket_pair(int ret[2])
+{
+    int ends[2];
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+        return -errno;
+    if (fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0) {
+        int error = errno;
+
+        close(ends[0]);
+        close(ends[1]);
+        return -error;
+    }
+    ret[0] = ends[0];
+    ret[1] = ends[1];
+    return 0;
+}
+
+/* Room for the descriptors beside one message. */
+union control {
+    struct cmsghdr header; /* for its alignment */
+    char room[CMSG_SPACE(SOON__SOCKET_DESCRIPTORS_MAX * sizeof(int))];
+};
+
+int soon__socket_send(int socket, const void *data, size_t size, const int *descriptors, int count)
+{
+    struct iovec from = {(void *)(uintptr_t)data, size};
+    struct msghdr message = {.msg_iov = &from, .msg_iovlen = 1};
+    union control control;
+    ssize_t sent;
+
+    if (count < 0 || count > SOON__SOCKET_DESCRIPTORS_MAX)
+        return -EINVAL;
+    if (count > 0) {
+        size_t length = (size_t)count * sizeof(int);
+
+        memset(&control, 0, sizeof control);
+        message.msg_control = &control;
+        message.msg_controllen = CMSG_SPACE(length);
+        control.header =
+            (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(length)};
+        memcpy(CMSG_DATA(&control.header), descriptors, length);
+    }
+    do
+        sent = sendmsg(socket, &message, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    if (sent < 0)
+        return errno == ECONNRESET ? -EPIPE : -errno;
+    return 0;
+}
+
+static void close_all(const int *descriptors, int count)
+{
+    for (int i = 0; i < count; i++)
+        close(descriptors[i]);
+}
+
+static int take_descriptors(struct msghdr *message, int *to)
+{
+    int count = 0;
+
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header; header = CMSG_NXTHDR(message, header)) {
+        size_t length = header->cmsg_len - CMSG_LEN(0);
+
+        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
+            continue;
+        /* There is no room for more than SOON__SOCKET_DESCRIPTORS_MAX in all. */
+        memcpy(to + count, CMSG_DATA(header), length);
+        count += (int)(length / sizeof(int));
+    }
+    return count;
+}
+
+/* ECONNRESET is told once, when the other end was closed with messages unread; what it has sent comes after that. */
+static ssize_t receive(int socket, struct msghdr *message)
+{
+    ssize_t got;
+
+    do
+        got = recvmsg(socket, message, MSG_CMSG_CLOEXEC);
+    while (got < 0 && (errno == EINTR || errno == ECONNRESET));
+    return got;
+}
+
+int soon__socket_receive(int socket, void *data, size_t size, int *ret_descriptors, int *ret_count)
+{
+    struct iovec into = {data, size};
+    union control control;
+    struct msghdr message = {
+        .msg_iov = &into, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    ssize_t got = receive(socket, &message);
+
+    *ret_count = 0;
+    if (got < 0)
+        return -errno;
+    *ret_count = take_descriptors(&message, ret_descriptors);
+    if (!(message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
+        return (int)got;
+    close_all(ret_descriptors, *ret_count);
+    *ret_count = 0;
+    return message.msg_flags & MSG_TRUNC ? -EMSGSIZE : -EMFILE;
+}
+
+/*
+ * This process.
+ */
+
+int soon__own_program(void)
+{
+    int fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+
+    return fd < 0 ? -errno : fd;
+}
+
+/* What is resident and not of a file or of shared memory, which every worker would count. */
+uint64_t soon__own_memory(void)
+{
+    unsigned long long resident, shared;
+    char text[128];
+    ssize_t length;
+    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return 0;
+    length = read(fd, text, sizeof text - 1);
+    close(fd);
+    if (length <= 0)
+        return 0;
+    text[length] = '\0';
+    if (sscanf(text, "%*u %llu %llu", &resident, &shared) != 2 || shared > resident)
+        return 0;
+    return (resident - shared) * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+int soon__die_with_parent(void)
+{
+    return prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ? -errno : 0;
+}
+
+static int try_all(void)
+{
+    int rc, fd;
+
+    fd = soon__process_watch(getpid());
+    if (fd < 0)
+        return fd;
+    rc = send_by_watch(fd, 0);
+    close(fd);
+    if (rc < 0)
+        return rc;
+    fd = soon__shm_new(1);
+    if (fd < 0)
+        return fd;
+    rc = soon__shm_close_to_writers(fd);
+    close(fd);
+    if (rc < 0)
+        return rc;
+    fd = soon__bell_new();
+    if (fd < 0)
+        return fd;
+    close(fd);
+    return 0;
+}
+
+int soon__processes_supported(void)
+{
+    static _Atomic bool known;
+    int rc;
+
+    /* Relaxed, both: threads that meet here find out the same. Want of something passes, so it is not noted. */
+    if (atomic_load_explicit(&known, memory_order_relaxed))
+        return 0;
+    rc = try_all();
+    if (rc == 0)
+        atomic_store_explicit(&known, true, memory_order_relaxed);
+    return rc;
+}

@@ -1,0 +1,21 @@
+/*
+ * value_internal.h - buffers as those see them who take them to other processes.
+ */
+#ifndef SOON_FUTURES_VALUE_INTERNAL_H
+#define SOON_FUTURES_VALUE_INTERNAL_H
+
+#include "value.h"
+
+/* As soon_buffer_new(), always in mappable memory. 0 or a negative errno; -EINVAL: of no bytes. */
+int soon__buffer_new_mappable(soon_buffer **ret, size_t size);
+/* The descriptor of a buffer in mappable memory, lent; from now on nobody else can map it to write, or resize it.
+ * -ENOTSUP: it lies elsewhere. */
+int soon__buffer_share(soon_buffer *buffer);
+/* The same, but nobody at all can write it any more, its owner neither: its data may move. For its only owner: else -EBUSY.
+ * On other failures too, unless that is -ENOTSUP, its owner may only read it from now on. */
+int soon__buffer_freeze(soon_buffer *buffer);
+/* A buffer of `size` bytes of somebody else's memory, which is mapped to be read. Takes the descriptor when it returns
+ * 0; else a negative errno. */
+int soon__buffer_of_descriptor(soon_buffer **ret, int fd, size_t size);
+
+#endif

@@ -1,0 +1,481 @@
+/*
+ * desk.c - what parent and worker do at their desk. A worker that writes nonsense is in desk_nonsense.c.
+ */
+#include "desk_fixture.h"
+
+static uint32_t slot;
+static uint64_t sequence, head;
+static struct soon__reply reply;
+
+/* Claims, and it must be this one. */
+static void claim(uint32_t expected_slot, uint64_t expected_sequence)
+{
+    cr_assert(soon__desk_claim(&worker, &slot, &sequence));
+    cr_assert_eq(slot, expected_slot);
+    cr_assert_eq(sequence, expected_sequence);
+}
+
+TestSuite(desk, .init = make_desk, .fini = free_desk);
+
+/*
+ * Requests
+ */
+
+Test(desk, a_posted_request_is_claimed_once_and_whole)
+{
+    cr_assert(!soon__desk_claim(&worker, &slot, &sequence));
+    post(7, 4711, 0);
+
+    claim(7, 4711);
+    assert_request(7, 4711);
+    cr_assert(!soon__desk_claim(&worker, &slot, &sequence));
+}
+
+Test(desk, the_request_with_the_lowest_order_is_claimed_first)
+{
+    for (uint32_t i = 0; i < SOON__SLOTS; i++)
+        post(i, 100 + i, (i * 7 + 3) % SOON__SLOTS);
+
+    for (uint64_t order = 0; order < SOON__SLOTS; order++) {
+        cr_assert(soon__desk_claim(&worker, &slot, &sequence));
+        cr_assert_eq((slot * 7 + 3) % SOON__SLOTS, order);
+        cr_assert_eq(sequence, 100 + slot);
+    }
+    cr_assert(!soon__desk_claim(&worker, &slot, &sequence));
+}
+
+Test(desk, a_request_that_was_taken_back_is_not_claimed)
+{
+    post(0, 1, 0);
+    post(1, 2, 1);
+
+    cr_assert(soon__desk_take_back(&parent, 0, 1));
+    cr_assert(!soon__desk_take_back(&parent, 0, 1), "once");
+    claim(1, 2);
+    cr_assert(!soon__desk_claim(&worker, &slot, &sequence));
+}
+
+Test(desk, a_claimed_request_cannot_be_taken_back)
+{
+    post(0, 1, 0);
+    claim(0, 1);
+
+    cr_assert(!soon__desk_take_back(&parent, 0, 1));
+    cr_assert_eq(soon__desk_look(&parent, 0, 1), SOON__LOOK_CLAIMED);
+}
+
+Test(desk, a_slot_is_used_again_and_the_old_number_means_nothing)
+{
+    post(0, 1, 0);
+    cr_assert(soon__desk_take_back(&parent, 0, 1));
+    soon__desk_release(&parent, 0);
+    post(0, 2, 0);
+
+    cr_assert(!soon__desk_take_back(&parent, 0, 1));
+    cr_assert_eq(soon__desk_look(&parent, 0, 1), SOON__LOOK_GARBAGE);
+    claim(0, 2);
+    soon__desk_release(&parent, 0);
+    cr_assert(!soon__desk_claim(&worker, &slot, &sequence));
+}
+
+Test(desk, a_look_tells_where_a_request_stands)
+{
+    post(3, 9, 0);
+    cr_assert_eq(soon__desk_look(&parent, 3, 9), SOON__LOOK_UNCLAIMED);
+    claim(3, 9);
+    cr_assert_eq(soon__desk_look(&parent, 3, 9), SOON__LOOK_CLAIMED);
+
+    for (uint64_t word = 0; word < 64; word++) {
+        atomic_store(&worker.desk->slots[3], word);
+        cr_assert_eq(soon__desk_look(&parent, 3, 9) == SOON__LOOK_GARBAGE,
+                     word != (9 << 2 | SOON__SLOT_POSTED) && word != (9 << 2 | SOON__SLOT_CLAIMED));
+    }
+}
+
+Test(desk, numbers_of_62_bits_survive)
+{
+    const uint64_t large = (UINT64_C(1) << 62) - 1;
+
+    post(0, large, UINT64_MAX);
+    claim(0, large);
+    cr_assert_eq(soon__desk_look(&parent, 0, large), SOON__LOOK_CLAIMED);
+}
+
+/*
+ * The status
+ */
+
+Test(desk, a_claim_begins_with_a_status_of_its_own)
+{
+    struct soon__status *status = &parent.desk->status[0];
+    uint64_t done = 7, total = 7;
+    int64_t before;
+
+    post(0, 1, 0);
+    claim(0, 1);
+    soon__desk_set_progress(&worker, 0, 3, 4);
+    soon__desk_request_cancel(&parent, 0);
+    status->items_first = status->items_finished = status->items_offset = 5;
+    soon__desk_release(&parent, 0);
+    before = soon__clock_ns();
+
+    post(0, 2, 0);
+    claim(0, 2);
+    cr_assert(status->started_ns >= before && status->started_ns <= soon__clock_ns());
+    cr_assert(soon__desk_progress(&parent, 0, &done, &total));
+    cr_assert(done == 0 && total == 0);
+    cr_assert(status->items_first == 0 && status->items_finished == 0 && status->items_offset == 0);
+    cr_assert_eq(status->cancel_requested, 0);
+}
+
+Test(desk, a_cancel_request_reaches_the_task)
+{
+    post(0, 1, 0);
+    claim(0, 1);
+    soon__desk_request_cancel(&parent, 0);
+
+    cr_assert_eq(worker.desk->status[0].cancel_requested, 1);
+    cr_assert_eq(worker.desk->status[1].cancel_requested, 0);
+}
+
+Test(desk, progress_is_what_was_set_last)
+{
+    uint64_t done, total;
+
+    soon__desk_set_progress(&worker, 5, 1, 10);
+    soon__desk_set_progress(&worker, 5, UINT64_MAX, 2);
+    cr_assert(soon__desk_progress(&parent, 5, &done, &total));
+    cr_assert(done == UINT64_MAX && total == 2);
+}
+
+/* Such as when it was killed in between. */
+Test(desk, progress_that_is_half_written_is_not_shown)
+{
+    uint64_t done = 7, total = 7;
+
+    soon__desk_set_progress(&worker, 5, 1, 10);
+    worker.desk->status[5].progress_sequence++;
+    cr_assert(!soon__desk_progress(&parent, 5, &done, &total));
+    cr_assert(done == 7 && total == 7);
+}
+
+/*
+ * Replies
+ */
+
+Test(desk, replies_come_in_their_order_with_their_bodies)
+{
+    cr_assert_eq(soon__desk_next_reply(&parent, &head, &reply), 0);
+    for (uint64_t i = 0; i < 10; i++)
+        reply_done((uint32_t)i, i);
+
+    for (uint64_t i = 0; i < 10; i++) {
+        cr_assert_eq(soon__desk_next_reply(&parent, &head, &reply), 1);
+        cr_assert(reply.slot == i && reply.sequence == i && number_in(&reply) == i);
+        cr_assert_eq(head, i + 1);
+    }
+    cr_assert_eq(soon__desk_next_reply(&parent, &head, &reply), 0);
+}
+
+Test(desk, a_reply_that_was_read_is_the_readers_own)
+{
+    reply_done(1, 11);
+    cr_assert_eq(soon__desk_next_reply(&parent, &head, &reply), 1);
+    memset(worker.desk->replies, 0xff, sizeof worker.desk->replies);
+
+    cr_assert(reply.slot == 1 && number_in(&reply) == 11);
+}
+
+Test(desk, a_body_may_lie_anywhere_in_the_area)
+{
+    struct soon__reply sent = {.kind = SOON__REPLY_DONE, .flags = SOON__REPLY_IN_AREA, .result_size = 8};
+    const uint64_t offsets[] = {0, 64, 100, SOON__REPLY_AREA - 8};
+
+    for (size_t i = 0; i < COUNT(offsets); i++) {
+        sent.offset = offsets[i];
+        memcpy(worker.replies + sent.offset, &i, sizeof i);
+        soon__desk_reply(&worker, &sent);
+        cr_assert_eq(soon__desk_next_reply(&parent, &head, &reply), 1);
+        cr_assert_eq(number_in(&reply), i);
+    }
+}
+
+Test(desk, the_ring_keeps_places_for_final_replies)
+{
+    struct soon__reply item = {.kind = SOON__REPLY_ITEMS, .count = 1};
+
+    for (int round = 0; round < 3; round++) {
+        uint64_t published = worker.desk->replies_tail;
+
+        while (soon__desk_has_room(&worker))
+            soon__desk_reply(&worker, &item);
+        cr_assert_eq(worker.desk->replies_tail - published, SOON__REPLIES - SOON__SLOTS);
+        for (uint32_t i = 0; i < SOON__SLOTS; i++)
+            reply_done(i, i);
+        cr_assert(!soon__desk_has_room(&worker));
+
+        while (soon__desk_next_reply(&parent, &head, &reply) == 1)
+            continue;
+        cr_assert_eq(head - published, SOON__REPLIES);
+        cr_assert(!soon__desk_has_room(&worker), "read, but not consumed");
+        soon__desk_consumed(&parent, head);
+        cr_assert_eq(soon__desk_consumed_count(&worker), head);
+    }
+}
+
+/*
+ * Bells
+ */
+
+Test(desk, the_bell_rings_for_who_wants_it)
+{
+    reply_done(0, 0);
+    cr_assert(!bell_rings(0));
+    cr_assert(soon__desk_want_bell(&parent, 0), "there is a reply already");
+    cr_assert(!soon__desk_want_bell(&parent, 1));
+
+    reply_done(0, 1);
+    cr_assert(bell_rings(0));
+    soon__bell_quiet(parent.bell);
+    soon__desk_want_no_bell(&parent);
+    reply_done(0, 2);
+    cr_assert(!bell_rings(0));
+}
+
+Test(desk, the_bell_tells_of_claims_where_that_is_asked_for)
+{
+    post(0, 1, 0);
+    post(1, 2, 1);
+    claim(0, 1);
+    cr_assert(!bell_rings(0));
+
+    parent.desk->tell_claims = 1;
+    claim(1, 2);
+    cr_assert(bell_rings(0));
+    soon__bell_quiet(parent.bell);
+    cr_assert(!soon__desk_claim(&worker, &slot, &sequence));
+    cr_assert(!bell_rings(0));
+}
+
+/*
+ * Sleep
+ */
+
+static _Atomic bool awake;
+
+static void *await_request(void *data)
+{
+    (void)data;
+    while (!soon__desk_claim(&worker, &slot, &sequence) && !soon__desk_is_retired(&worker))
+        soon__desk_await_request(&worker);
+    atomic_store(&awake, true);
+    return NULL;
+}
+
+static pthread_t start_sleeper(void *(*body)(void *))
+{
+    pthread_t thread;
+
+    start_thread(&thread, body, NULL);
+    return thread;
+}
+
+Test(desk, a_worker_sleeps_until_there_is_a_request)
+{
+    pthread_t thread = start_sleeper(await_request);
+
+    test_wait_until(atomic_load(&parent.desk->asleep));
+    cr_assert(!atomic_load(&awake));
+    post(2, 5, 0);
+
+    pthread_join(thread, NULL);
+    cr_assert(slot == 2 && sequence == 5);
+    cr_assert_eq(parent.desk->asleep, 0);
+}
+
+Test(desk, a_worker_sleeps_until_it_is_to_retire)
+{
+    pthread_t thread = start_sleeper(await_request);
+
+    test_wait_until(atomic_load(&parent.desk->asleep));
+    soon__desk_retire(&parent);
+    pthread_join(thread, NULL);
+    cr_assert(soon__desk_is_retired(&worker));
+}
+
+Test(desk, a_worker_does_not_sleep_where_there_is_work_or_nothing_to_come)
+{
+    post(0, 1, 0);
+    soon__desk_await_request(&worker);
+    claim(0, 1);
+
+    soon__desk_retire(&parent);
+    soon__desk_await_request(&worker);
+}
+
+Test(desk, a_worker_that_may_look_around_does_not_sleep_meanwhile)
+{
+    pthread_t thread;
+
+    atomic_store(&parent.desk->spin_ns, UINT32_MAX);
+    thread = start_sleeper(await_request);
+    for (int i = 0; i < 1000; i++) {
+        cr_assert_eq(parent.desk->asleep, 0);
+        sched_yield();
+    }
+    post(2, 5, 0);
+    pthread_join(thread, NULL);
+}
+
+Test(desk, a_worker_that_has_looked_around_sleeps)
+{
+    pthread_t thread;
+
+    atomic_store(&parent.desk->spin_ns, 1000);
+    thread = start_sleeper(await_request);
+    test_wait_until(atomic_load(&parent.desk->asleep));
+    post(2, 5, 0);
+    pthread_join(thread, NULL);
+}
+
+static void *await_consumed(void *data)
+{
+    cr_assert_eq(soon__desk_await_consumed(&worker, 2), 3);
+    return data;
+}
+
+Test(desk, a_starved_worker_sleeps_until_replies_are_consumed)
+{
+    pthread_t thread = start_sleeper(await_consumed);
+
+    for (uint64_t consumed = 1; consumed <= 3; consumed++) {
+        test_wait_until(atomic_load(&parent.desk->starved));
+        soon__desk_consumed(&parent, consumed);
+    }
+    pthread_join(thread, NULL);
+    cr_assert_eq(parent.desk->starved, 0);
+}
+
+Test(desk, a_worker_that_is_not_starved_goes_on)
+{
+    soon__desk_consumed(&parent, 3);
+    cr_assert_eq(soon__desk_await_consumed(&worker, 2), 3);
+}
+
+/* Only if the parent releases a slot before it says that it has consumed the reply. */
+static void *reply_once_more(void *data)
+{
+    reply_done(0, SOON__REPLIES);
+    return data;
+}
+
+Test(desk, a_full_ring_is_never_written_over)
+{
+    pthread_t thread;
+
+    for (uint64_t i = 0; i < SOON__REPLIES; i++)
+        reply_done(0, i);
+    thread = start_sleeper(reply_once_more);
+    test_wait_until(atomic_load(&parent.desk->starved));
+    cr_assert_eq(soon__desk_next_reply(&parent, &head, &reply), 1);
+    cr_assert_eq(reply.sequence, 0);
+
+    soon__desk_consumed(&parent, head);
+    pthread_join(thread, NULL);
+    while (soon__desk_next_reply(&parent, &head, &reply) == 1)
+        continue;
+    cr_assert_eq(reply.sequence, SOON__REPLIES);
+}
+
+/*
+ * Both at work
+ */
+
+enum { TASKS = 20000 };
+
+/* Echoes each request's number, every third through the area, and some items before it. */
+static void serve_one(void)
+{
+    uint64_t number = worker.desk->requests[slot].arg_size;
+    struct soon__reply answer = {.slot = slot, .sequence = sequence, .kind = SOON__REPLY_DONE, .result_size = 8};
+
+    assert_request(slot, sequence);
+    for (uint64_t i = 0; i < number % 4; i++) {
+        struct soon__reply item = {
+            .slot = slot, .sequence = sequence, .kind = SOON__REPLY_ITEMS, .first = i, .count = 1};
+
+        while (!soon__desk_has_room(&worker))
+            soon__desk_await_consumed(&worker, soon__desk_consumed_count(&worker));
+        soon__desk_reply(&worker, &item);
+    }
+    if (number % 3 == 0) {
+        answer.flags = SOON__REPLY_IN_AREA;
+        answer.offset = slot * 64; /* one final reply per slot is under way */
+        memcpy(worker.replies + answer.offset, &number, sizeof number);
+    } else {
+        memcpy(answer.bytes, &number, sizeof number);
+    }
+    soon__desk_reply(&worker, &answer);
+}
+
+static void *serve(void *data)
+{
+    for (;;) {
+        if (soon__desk_claim(&worker, &slot, &sequence))
+            serve_one();
+        else if (soon__desk_is_retired(&worker))
+            return data;
+        else
+            soon__desk_await_request(&worker);
+    }
+}
+
+static uint64_t in_slot[SOON__SLOTS], items_of[SOON__SLOTS], next_sequence = 1, finished;
+
+static void fill_slots(void)
+{
+    for (uint32_t i = 0; i < SOON__SLOTS && next_sequence <= TASKS; i++) {
+        if (in_slot[i])
+            continue;
+        in_slot[i] = next_sequence++;
+        items_of[i] = 0;
+        post(i, in_slot[i], in_slot[i]);
+    }
+}
+
+static void take_reply(void)
+{
+    uint64_t expected = in_slot[reply.slot];
+
+    cr_assert(expected != 0 && reply.sequence == expected);
+    if (reply.kind == SOON__REPLY_ITEMS) {
+        cr_assert_eq(reply.first, items_of[reply.slot]++);
+        return;
+    }
+    cr_assert_eq(number_in(&reply), expected);
+    cr_assert_eq(items_of[reply.slot], expected % 4);
+    soon__desk_consumed(&parent, head);
+    soon__desk_release(&parent, reply.slot);
+    in_slot[reply.slot] = 0;
+    finished++;
+}
+
+Test(desk, every_request_has_its_reply)
+{
+    pthread_t thread = start_sleeper(serve);
+
+    while (finished < TASKS) {
+        fill_slots();
+        if (!soon__desk_want_bell(&parent, head)) {
+            cr_assert(bell_rings(-1));
+            soon__bell_quiet(parent.bell);
+        }
+        soon__desk_want_no_bell(&parent);
+        while (soon__desk_next_reply(&parent, &head, &reply) == 1)
+            take_reply();
+        soon__desk_consumed(&parent, head);
+    }
+    soon__desk_retire(&parent);
+    pthread_join(thread, NULL);
+    cr_assert_eq(soon__desk_next_reply(&parent, &head, &reply), 0);
+}

@@ -1,0 +1,121 @@
+/*
+ * desk_fixture.h - a desk and its areas, mapped twice as in two processes: `parent` and `worker` see the same bytes at
+ * different addresses, and neither can write what is the other's. Under ThreadSanitizer, which knows addresses only,
+ * they are mapped once.
+ */
+#ifndef SOON_TESTS_DESK_FIXTURE_H
+#define SOON_TESTS_DESK_FIXTURE_H
+
+#include "support_futures.h"
+
+#include "../executor/processes/desk_internal.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+static struct soon__desk_view parent, worker;
+
+static inline void *map_memory(int fd, size_t size, bool writable)
+{
+    void *data;
+
+    cr_assert_eq(soon__shm_map(&data, fd, size, writable), 0);
+    return data;
+}
+
+static inline void make_memory(size_t size, void **ret_writer, void **ret_reader, bool both_write)
+{
+    int fd = soon__shm_new(size);
+
+    cr_assert_geq(fd, 0);
+    *ret_writer = map_memory(fd, size, true);
+    *ret_reader = UNDER_TSAN ? *ret_writer : map_memory(fd, size, both_write);
+    close(fd);
+}
+
+static inline void make_desk(void)
+{
+    void *first, *second;
+
+    make_memory(sizeof *parent.desk, &first, &second, true);
+    parent.desk = first;
+    worker.desk = second;
+    make_memory(SOON__REQUEST_AREA, &first, &second, false);
+    parent.requests = first;
+    worker.requests = second;
+    make_memory(SOON__REPLY_AREA, &first, &second, false);
+    worker.replies = first;
+    parent.replies = second;
+    parent.bell = worker.bell = soon__bell_new();
+    cr_assert_geq(parent.bell, 0);
+}
+
+static inline void unmap_view(const struct soon__desk_view *view)
+{
+    soon__shm_unmap(view->desk, sizeof *view->desk);
+    soon__shm_unmap(view->requests, SOON__REQUEST_AREA);
+    soon__shm_unmap(view->replies, SOON__REPLY_AREA);
+}
+
+static inline void free_desk(void)
+{
+    unmap_view(&parent);
+    if (!UNDER_TSAN)
+        unmap_view(&worker);
+    close(parent.bell);
+}
+
+/* A request whose fields all follow from its sequence. */
+static inline void fill_request(uint32_t slot, uint64_t sequence, uint64_t order)
+{
+    struct soon__request *request = &parent.desk->requests[slot];
+
+    __atomic_store_n(&request->order, order, __ATOMIC_RELAXED); /* as its comment asks for */
+    request->arg_size = sequence;
+    request->function = (uint32_t)sequence * 3;
+    memset(request->bytes, (int)(sequence & 0xff), sizeof request->bytes);
+}
+
+static inline void post(uint32_t slot, uint64_t sequence, uint64_t order)
+{
+    fill_request(slot, sequence, order);
+    soon__desk_post(&parent, slot, sequence);
+}
+
+/* The worker has claimed it and sees all of it. */
+static inline void assert_request(uint32_t slot, uint64_t sequence)
+{
+    const struct soon__request *request = &worker.desk->requests[slot];
+
+    cr_assert_eq(request->arg_size, sequence);
+    cr_assert_eq(request->function, (uint32_t)sequence * 3);
+    for (size_t i = 0; i < sizeof request->bytes; i++)
+        cr_assert_eq(request->bytes[i], sequence & 0xff);
+}
+
+static inline bool bell_rings(int timeout_ms)
+{
+    struct pollfd wanted = {.fd = parent.bell, .events = POLLIN};
+
+    return poll(&wanted, 1, timeout_ms) == 1;
+}
+
+/* Publishes a final reply with its sequence as result. */
+static inline void reply_done(uint32_t slot, uint64_t sequence)
+{
+    struct soon__reply reply = {
+        .sequence = sequence, .slot = slot, .kind = SOON__REPLY_DONE, .result_size = sizeof sequence};
+
+    memcpy(reply.bytes, &sequence, sizeof sequence);
+    soon__desk_reply(&worker, &reply);
+}
+
+static inline uint64_t number_in(const struct soon__reply *reply)
+{
+    uint64_t number;
+
+    memcpy(&number, soon__desk_reply_body(&parent, reply), sizeof number);
+    return number;
+}
+
+#endif

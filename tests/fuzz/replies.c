@@ -1,0 +1,95 @@
+/*
+ * replies.c - a fuzz target: the parent's side of a desk whose other side is written by the input. Whatever that is, every
+ * reply that is let through has its body within its memory. tests/fuzz/run builds and runs it with libFuzzer.
+ *
+ *     [replies_tail, 8 bytes][replies, up to 256 of them, repeated until the ring is full] ... the same as a table of functions
+ */
+#include "../../executor/processes/wire_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static volatile unsigned char sink;
+
+/* So that the address sanitizer sees a read outside: both ends, and some between, since the area is large. */
+static void read_all(const unsigned char *bytes, uint64_t size)
+{
+    for (uint64_t i = 0; i < size; i += i < 64 ? 1 : 4096)
+        sink = bytes[i];
+    if (size > 0)
+        sink = bytes[size - 1];
+}
+
+static void read_body(const struct soon__desk_view *view, const struct soon__reply *reply)
+{
+    const unsigned char *body = soon__desk_reply_body(view, reply);
+    uint64_t at = 0;
+
+    if (!(reply->flags & SOON__REPLY_RESULT_SENT)) {
+        read_all(body, reply->result_size);
+        at = reply->result_size;
+    }
+    if (reply->flags & SOON__REPLY_HAS_PAYLOAD && !(reply->flags & SOON__REPLY_PAYLOAD_SENT)) {
+        read_all(body + soon__body_round(at), reply->payload_size);
+        at = reply->payload_size ? soon__body_round(at) + reply->payload_size : at;
+    }
+    read_all(body + soon__body_round(at), reply->message_size);
+}
+
+static void write_worker_part(struct soon__desk *desk, const uint8_t *data, size_t size)
+{
+    uint64_t tail = 0;
+    size_t written = 0;
+
+    memcpy(&tail, data, size < sizeof tail ? size : sizeof tail);
+    atomic_store_explicit(&desk->replies_tail, tail, memory_order_relaxed);
+    size -= size < sizeof tail ? size : sizeof tail;
+    while (size > 0 && written < sizeof desk->replies) {
+        size_t part = size < sizeof desk->replies - written ? size : sizeof desk->replies - written;
+
+        memcpy((unsigned char *)desk->replies + written, data + sizeof tail, part);
+        written += part;
+    }
+}
+
+static void read_replies(const struct soon__desk_view *view)
+{
+    struct soon__reply reply;
+    uint64_t head = 0;
+
+    while (soon__desk_next_reply(view, &head, &reply) == 1) {
+        if (reply.slot >= SOON__SLOTS || reply.kind >= SOON__REPLY_KINDS || head > SOON__REPLIES)
+            abort();
+        read_body(view, &reply);
+    }
+    soon__desk_consumed(view, head);
+}
+
+static void read_table(const uint8_t *data, size_t size)
+{
+    struct soon__table_entry entry;
+    uint64_t offset = 0;
+
+    while (soon__table_next(data, size, &offset, &entry) == 1) {
+        if (offset > size || strlen(entry.name) + strlen(entry.arg_type) + strlen(entry.result_type) >= size)
+            abort();
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct soon__desk_view view;
+
+    if (!view.desk) { /* on the heap, where what lies behind is poisoned */
+        view.desk = aligned_alloc(64, sizeof *view.desk);
+        view.replies = malloc(SOON__REPLY_AREA);
+        memset(view.replies, 1, SOON__REPLY_AREA);
+    }
+    memset((void *)view.desk, 0, sizeof *view.desk);
+    write_worker_part(view.desk, data, size);
+    read_replies(&view);
+    read_table(data, size);
+    return 0;
+}

@@ -1,0 +1,150 @@
+/*
+ * process_fixture.h - process pools for tests, tasks that tell where they run, and ways to die.
+ */
+#ifndef SOON_TESTS_PROCESS_FIXTURE_H
+#define SOON_TESTS_PROCESS_FIXTURE_H
+
+#include "pools.h"
+
+#include <sys/wait.h>
+
+static inline soon_executor *new_processes_of(const soon_process_pool_options *options)
+{
+    soon_executor *pool = NULL;
+    int rc = soon_process_pool_new(&pool, options);
+
+    cr_assert_eq(rc, 0, "%s", soon_strerror(rc));
+    return pool;
+}
+/* new_processes(.workers = 2, .queue_max = 5) */
+#define new_processes(...) new_processes_of(&(soon_process_pool_options){__VA_ARGS__})
+
+/* What making one with these options returns; it is not kept. */
+static inline int try_processes_of(const soon_process_pool_options *options)
+{
+    soon_executor *pool = NULL;
+    int rc = soon_process_pool_new(&pool, options);
+
+    cr_assert_eq(pool != NULL, rc == 0);
+    free_pool(pool);
+    return rc;
+}
+#define try_processes(...) try_processes_of(&(soon_process_pool_options){__VA_ARGS__})
+
+SOON_TASK(own_pid, soon_none, int)
+{
+    *result = getpid();
+    return 0;
+}
+
+static inline int pid_of_one(soon_executor *pool)
+{
+    int pid = 0, rc = soon_take(soon_submit(pool, own_pid), &pid);
+
+    cr_assert_eq(rc, 0, "%s", soon_strerror(rc));
+    return pid;
+}
+
+/* Is at the gate until it is let through or asked to end; then tells where. */
+SOON_TASK(own_pid_at_gate, struct gate, int)
+{
+    *result = getpid();
+    return gate_pass(*arg, task);
+}
+
+/* Is at the gate until it is let through, whatever it is asked. */
+SOON_TASK(stay, struct gate, int)
+{
+    *result = 42;
+    return gate_pass(*arg, NULL);
+}
+
+/* How a task ends its process. */
+enum death {
+    BY_EXIT_0,
+    BY_EXIT_3,
+    BY_EXIT_AT_ONCE,
+    BY_ABORT,
+    BY_SEGFAULT,
+    BY_SIGKILL,
+    BY_SIGTERM,
+    BY_EXECUTING_ANOTHER_PROGRAM,
+    BY_EXIT_OF_A_THREAD,
+    BY_STACK_OVERFLOW,
+    DEATHS
+};
+
+static inline void *exit_here(void *unused)
+{
+    _exit(5);
+    return unused;
+}
+
+static inline int overflow(volatile char *above)
+{
+    volatile char space[4096];
+
+    space[0] = above ? *above : 1;
+    return space[0] ? overflow(space) + space[0] : 0; /* always */
+}
+
+static inline void die(enum death how)
+{
+    pthread_t thread;
+
+    signal(SIGTERM, SIG_DFL); /* which the worker would ask who has sent it */
+    signal(SIGSEGV, SIG_DFL); /* the sanitizers' */
+    signal(SIGABRT, SIG_DFL);
+    switch (how) {
+    case BY_EXIT_0:
+        exit(0);
+    case BY_EXIT_3:
+        exit(3);
+    case BY_EXIT_AT_ONCE:
+        _exit(99);
+    case BY_ABORT:
+        abort();
+    case BY_SEGFAULT:
+        raise(SIGSEGV);
+        break;
+    case BY_SIGKILL:
+        raise(SIGKILL);
+        break;
+    case BY_SIGTERM:
+        raise(SIGTERM);
+        break;
+    case BY_EXECUTING_ANOTHER_PROGRAM:
+        execl("/bin/sh", "sh", "-c", "exit 7", NULL);
+        break;
+    case BY_EXIT_OF_A_THREAD:
+        pthread_create(&thread, NULL, exit_here, NULL);
+        pthread_join(thread, NULL);
+        break;
+    case BY_STACK_OVERFLOW:
+        overflow(NULL);
+        break;
+    default:
+        break;
+    }
+}
+
+SOON_TASK(die_by, enum death, int)
+{
+    die(*arg);
+    return 0;
+}
+
+/* Sleeps until it is killed. */
+SOON_TASK(hang, soon_none, soon_none)
+{
+    while (*(volatile const char *)&arg->none == 0)
+        pause();
+    return 0;
+}
+
+static inline bool is_alive(int pid)
+{
+    return kill(pid, 0) == 0;
+}
+
+#endif

@@ -1,0 +1,239 @@
+/*
+ * race_desk.c - parent and worker at one desk, at the same time. Each test names what it guards; each was seen to fail
+ * with that broken. Windows of a few instructions, in which two threads do not meet, are in step_desk.c.
+ * That wake_worker() and soon__desk_consumed() ring before they look for sleepers is shown by D3 alone.
+ */
+#include "desk_fixture.h"
+
+enum { SIDES = 2 }; /* thread 0 is the parent, 1 the worker */
+
+static void dawdle(unsigned *seed, unsigned most)
+{
+    for (volatile unsigned i = dice(seed, most); i > 0; i--)
+        continue;
+}
+
+static uint32_t slot;
+static uint64_t sequence;
+
+TestSuite(race_desk, .init = make_desk, .fini = free_desk, .timeout = 120);
+
+/*
+ * Claim against take back
+ */
+
+static uint64_t numbers; /* of requests so far */
+static bool claimed[SOON__SLOTS], taken[SOON__SLOTS];
+
+static void post_everywhere(void)
+{
+    memset(claimed, 0, sizeof claimed);
+    memset(taken, 0, sizeof taken);
+    for (uint32_t i = 0; i < SOON__SLOTS; i++)
+        post(i, ++numbers, i);
+}
+
+static void claim_or_take_back(unsigned thread, unsigned *seed)
+{
+    (void)seed;
+    if (thread == 0) {
+        for (uint32_t i = 0; i < SOON__SLOTS; i++)
+            taken[i] = soon__desk_take_back(&parent, i, numbers - SOON__SLOTS + 1 + i);
+        return;
+    }
+    while (soon__desk_claim(&worker, &slot, &sequence)) {
+        assert_request(slot, sequence);
+        claimed[slot] = true;
+    }
+}
+
+static void each_has_one_owner(void)
+{
+    for (uint32_t i = 0; i < SOON__SLOTS; i++) {
+        cr_assert_neq(claimed[i], taken[i]);
+        soon__desk_release(&parent, i);
+    }
+}
+
+/* Guards the compare-exchange in claim_word(): with a plain store there, both have it. */
+Test(race_desk, a_request_is_claimed_or_taken_back)
+{
+    run_race(&(struct race){.threads = SIDES,
+                            .rounds = ROUNDS(30000),
+                            .before = post_everywhere,
+                            .body = claim_or_take_back,
+                            .after = each_has_one_owner});
+}
+
+/*
+ * Claim against a slot that is used again
+ */
+
+static uint64_t first_number, last_number, done;
+
+static void begin_numbers(void)
+{
+    first_number = numbers + 1;
+    last_number = done = 0;
+}
+
+/* Takes back and posts the next one to the same slot, as often as that goes. */
+static void reuse_or_claim(unsigned thread, unsigned *seed)
+{
+    (void)seed;
+    if (thread == 1) {
+        while (!soon__desk_claim(&worker, &slot, &sequence))
+            sched_yield();
+        assert_request(slot, sequence);
+        done = sequence;
+        return;
+    }
+    last_number = first_number;
+    post(0, last_number, 0);
+    while (last_number < first_number + 20 && soon__desk_take_back(&parent, 0, last_number)) {
+        soon__desk_release(&parent, 0);
+        post(0, ++last_number, 0);
+    }
+}
+
+static void the_last_was_claimed(void)
+{
+    cr_assert_eq(done, last_number);
+    numbers = last_number;
+    soon__desk_release(&parent, 0);
+}
+
+/* Guards the number in the slot's word: with a claim that looks at the state alone, an old request is run as the new one. */
+Test(race_desk, a_claim_is_of_the_request_that_was_found)
+{
+    run_race(&(struct race){.threads = SIDES,
+                            .rounds = ROUNDS(30000),
+                            .before = begin_numbers,
+                            .body = reuse_or_claim,
+                            .after = the_last_was_claimed});
+}
+
+/*
+ * Sleep against post
+ */
+
+enum { POSTS = 50 };
+
+static _Atomic uint64_t served;
+
+static void begin_serving(void)
+{
+    atomic_store(&served, 0);
+    atomic_store(&parent.desk->retire, 0);
+}
+
+/* One at a time, so that each post meets a worker that is about to sleep. */
+static void post_or_serve(unsigned thread, unsigned *seed)
+{
+    if (thread == 0) {
+        for (uint64_t i = 1; i <= POSTS; i++) {
+            dawdle(seed, 300);
+            post((uint32_t)(i % SOON__SLOTS), i, i);
+            test_wait_until(atomic_load(&served) == i);
+            soon__desk_release(&parent, (uint32_t)(i % SOON__SLOTS));
+        }
+        soon__desk_retire(&parent);
+        return;
+    }
+    for (;;) {
+        if (soon__desk_claim(&worker, &slot, &sequence)) {
+            atomic_store(&served, sequence);
+            dawdle(seed, 300);
+        } else if (soon__desk_is_retired(&worker)) {
+            return;
+        } else {
+            soon__desk_await_request(&worker);
+        }
+    }
+}
+
+/* Guards that soon__desk_await_request() reads the bell before it looks for requests: else this hangs. */
+Test(race_desk, no_post_is_slept_through)
+{
+    run_race(&(struct race){.threads = SIDES, .rounds = ROUNDS(2000), .before = begin_serving, .body = post_or_serve});
+}
+
+/*
+ * Starve against consume
+ */
+
+enum { CONSUMED = 50 };
+
+static _Atomic uint64_t seen, last; /* last: 0 when it is over */
+static uint64_t consumed;
+
+static void begin_starving(void)
+{
+    atomic_store(&seen, consumed);
+    atomic_store(&last, UINT64_MAX);
+}
+
+static void consume_or_starve(unsigned thread, unsigned *seed)
+{
+    if (thread == 1) {
+        for (uint64_t i = atomic_load(&seen); i < atomic_load(&last);) {
+            i = soon__desk_await_consumed(&worker, i);
+            atomic_store(&seen, i);
+            dawdle(seed, 300);
+        }
+        return;
+    }
+    for (uint64_t left = CONSUMED; left > 0; left--) {
+        dawdle(seed, 300);
+        soon__desk_consumed(&parent, ++consumed);
+        test_wait_until(atomic_load(&seen) == consumed);
+    }
+    atomic_store(&last, 0);
+    soon__desk_consumed(&parent, ++consumed);
+}
+
+/* Guards that soon__desk_await_consumed() reads the bell before the count: else this hangs. */
+Test(race_desk, no_room_is_slept_through)
+{
+    run_race(
+        &(struct race){.threads = SIDES, .rounds = ROUNDS(2000), .before = begin_starving, .body = consume_or_starve});
+}
+
+/*
+ * Reply against the wish for a bell
+ */
+
+static uint64_t head;
+
+static void receive_one(void)
+{
+    struct soon__reply reply;
+
+    while (soon__desk_next_reply(&parent, &head, &reply) == 0) {
+        if (!soon__desk_want_bell(&parent, head)) {
+            cr_assert(bell_rings(-1));
+            soon__bell_quiet(parent.bell);
+        }
+        soon__desk_want_no_bell(&parent);
+    }
+    cr_assert_eq(number_in(&reply), head);
+    soon__desk_consumed(&parent, head);
+}
+
+static void listen_or_reply(unsigned thread, unsigned *seed)
+{
+    for (int i = 0; i < POSTS; i++) {
+        race_step(SIDES);
+        dawdle(seed, 50);
+        if (thread == 0)
+            receive_one();
+        else
+            reply_done(0, worker.desk->replies_tail + 1);
+    }
+}
+
+/* Guards the fences in soon__desk_want_bell() and soon__desk_reply(): without either this hangs. */
+Test(race_desk, no_reply_is_waited_for_in_vain)
+{
+    run_race(&(struct race){.threads = SIDES, .rounds = ROUNDS(20000), .body = listen_or_reply});
+}

@@ -1,0 +1,242 @@
+/*
+ * step_desk.c - what happens between any two instructions of the one side while the other side acts. Two threads would not
+ * meet within so few: so one side runs in a child that is traced, step by step. Each test was seen to fail with what it
+ * guards broken.
+ */
+#include "desk_fixture.h"
+
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+enum { STEPS_MAX = 5000 };
+
+struct stepped {
+    void (*before)(void);
+    void (*body)(void);    /* in the child */
+    void (*between)(void); /* here, after so many steps of it */
+    void (*after)(void);
+};
+
+static void run_traced(void (*body)(void))
+{
+    ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+    raise(SIGSTOP);
+    body();
+    raise(SIGSTOP);
+    _exit(0);
+}
+
+/* False: it has come to the end of its body. */
+static bool step(pid_t child)
+{
+    int status;
+
+    cr_assert_eq(ptrace(PTRACE_SINGLESTEP, child, NULL, NULL), 0);
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert(WIFSTOPPED(status));
+    return WSTOPSIG(status) == SIGTRAP;
+}
+
+static void finish(pid_t child)
+{
+    int status;
+
+    do {
+        ptrace(PTRACE_CONT, child, NULL, NULL);
+        cr_assert_eq(waitpid(child, &status, 0), child);
+    } while (WIFSTOPPED(status));
+    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+/* Whether there were so many steps. */
+static bool run_after_steps(const struct stepped *what, int steps)
+{
+    bool is_within = true;
+    pid_t child;
+
+    what->before();
+    child = fork();
+    if (child == 0)
+        run_traced(what->body);
+    cr_assert_eq(waitpid(child, NULL, 0), child);
+    for (int i = 0; i < steps && is_within; i++)
+        is_within = step(child);
+    what->between();
+    finish(child);
+    what->after();
+    return is_within;
+}
+
+static void run_stepped(const struct stepped *what)
+{
+    int steps = 0;
+
+    while (run_after_steps(what, steps))
+        cr_assert_lt(++steps, STEPS_MAX);
+    cr_assert_gt(steps, 10);
+}
+
+static void nothing(void)
+{
+}
+
+TestSuite(step_desk, .init = make_desk, .fini = free_desk, .timeout = 120, .disabled = UNDER_TSAN);
+
+/*
+ * Progress
+ */
+
+static uint64_t progress = 1;
+
+static void set_progress(void)
+{
+    progress++;
+    soon__desk_set_progress(&worker, 0, progress, progress * 7);
+}
+
+static void look_at_progress(void)
+{
+    uint64_t done, total;
+
+    if (soon__desk_progress(&parent, 0, &done, &total))
+        cr_assert_eq(total, done * 7);
+}
+
+static void look_and_exit(void)
+{
+    uint64_t done, total;
+
+    if (!soon__desk_progress(&parent, 0, &done, &total) || total != done * 7)
+        _exit(1);
+}
+
+/* Guards the look at the sequence after the two were read in soon__desk_progress(). */
+Test(step_desk, progress_may_change_while_it_is_read)
+{
+    run_stepped(&(struct stepped){set_progress, look_and_exit, set_progress, nothing});
+}
+
+/* Guards that soon__desk_set_progress() makes the sequence odd before it writes the two. */
+Test(step_desk, progress_may_be_read_while_it_changes)
+{
+    run_stepped(&(struct stepped){set_progress, set_progress, look_at_progress, set_progress});
+}
+
+/*
+ * Sleep
+ */
+
+static pthread_t sleeper;
+static _Atomic bool over;
+static uint64_t sequence, head;
+
+static void *serve(void *data)
+{
+    uint64_t claimed;
+    uint32_t slot;
+
+    while (!soon__desk_claim(&worker, &slot, &claimed))
+        soon__desk_await_request(&worker);
+    atomic_store(&over, true);
+    return data;
+}
+
+/* It says that it sleeps just before it does. */
+static void begin_sleep(void *(*body)(void *), _Atomic uint32_t *says)
+{
+    atomic_store(&over, false);
+    start_thread(&sleeper, body, NULL);
+    test_wait_until(atomic_load(&over) || atomic_load(says));
+    for (int i = 0; i < 100; i++)
+        sched_yield();
+}
+
+static void end_sleep(void)
+{
+    pthread_join(sleeper, NULL);
+}
+
+static void next_request(void)
+{
+    fill_request(0, ++sequence, 0);
+}
+
+static void post_it(void)
+{
+    soon__desk_post(&parent, 0, sequence);
+}
+
+static void let_worker_sleep(void)
+{
+    begin_sleep(serve, &parent.desk->asleep);
+}
+
+/* Guards that soon__desk_post() publishes the request before it wakes the worker: else this hangs. */
+Test(step_desk, a_worker_may_fall_asleep_while_a_request_is_posted)
+{
+    run_stepped(&(struct stepped){next_request, post_it, let_worker_sleep, end_sleep});
+}
+
+static void *await_consumed(void *data)
+{
+    cr_assert_eq(soon__desk_await_consumed(&worker, head - 1), head);
+    atomic_store(&over, true);
+    return data;
+}
+
+static void next_head(void)
+{
+    head++;
+}
+
+static void consume_it(void)
+{
+    soon__desk_consumed(&parent, head);
+}
+
+static void let_worker_starve(void)
+{
+    begin_sleep(await_consumed, &parent.desk->starved);
+}
+
+/* Guards that soon__desk_consumed() publishes the count before it wakes the worker: else this hangs. */
+Test(step_desk, a_worker_may_starve_while_replies_are_consumed)
+{
+    run_stepped(&(struct stepped){next_head, consume_it, let_worker_starve, end_sleep});
+}
+
+/*
+ * The bell
+ */
+
+static bool must_ring;
+
+static void no_bell(void)
+{
+    soon__desk_want_no_bell(&parent);
+    soon__bell_quiet(parent.bell);
+    head = atomic_load(&worker.desk->replies_tail);
+    soon__desk_consumed(&parent, head);
+}
+
+static void reply_it(void)
+{
+    reply_done(0, 1);
+}
+
+static void want_bell(void)
+{
+    must_ring = !soon__desk_want_bell(&parent, head);
+}
+
+static void hear(void)
+{
+    cr_assert(!must_ring || bell_rings(0));
+    cr_assert_eq(atomic_load(&worker.desk->replies_tail), head + 1);
+}
+
+/* Guards that soon__desk_reply() publishes before it looks whether the bell is wanted. */
+Test(step_desk, the_bell_may_be_wanted_while_a_reply_is_published)
+{
+    run_stepped(&(struct stepped){no_bell, reply_it, want_bell, hear});
+}
