@@ -172,7 +172,7 @@ static void session(soon_executor *executor)
 
 static void each_allocation_fails(void (*fail)(size_t nth))
 {
-    for (size_t e = 0; e < sizeof executors / sizeof *executors; e++) {
+    for (size_t e = 0; e < sizeof executors / sizeof *executors && !executors[e].is_elsewhere; e++) {
         size_t nth = 0, calls = 1;
 
         while (nth < calls) {

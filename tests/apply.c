@@ -275,7 +275,7 @@ SOON_TASK(apply_inside, int, int)
     return soon_take(soon_apply_async(soon_task_executor(task), NULL, NULL, NULL, square, *arg), result);
 }
 
-TestOnEach(apply, can_be_awaited_inside_a_task_of_the_same_executor)
+TestOnEachHere(apply, can_be_awaited_inside_a_task_of_the_same_executor)
 {
     int args[] = {1, 2, 3, 4, 5, 6}, results[6];
 
@@ -330,7 +330,7 @@ static int *box(int value)
     return number;
 }
 
-TestOnEach(apply, passes_on_what_its_result_points_to)
+TestOnEachHere(apply, passes_on_what_its_result_points_to)
 {
     int *number;
 

@@ -198,7 +198,7 @@ static void *submit_until_refused(void *executor)
 
     for (int i = 0; rc == 0; i++) {
         rc = soon_take(soon_submit(executor, mul, i, 1), &product);
-        cr_assert(rc == 0 || rc == SOON_ESHUTDOWN || rc == -ECANCELED);
+        cr_assert(rc == 0 || rc == SOON_ESHUTDOWN || rc == -ECANCELED || rc == SOON_EKILLED);
     }
     return NULL;
 }

@@ -92,7 +92,7 @@ SOON_TASK(ask_for_itself, int, int)
     return 0;
 }
 
-TestOnEach(deadlock, a_task_waits_for_itself)
+TestOnEachHere(deadlock, a_task_waits_for_itself)
 {
     soon_future *future = soon_submit(executor, ask_for_itself);
 
@@ -150,7 +150,7 @@ SOON_TASK(ask_for_its_then, int, int)
     return 0;
 }
 
-TestOnEach(deadlock, a_task_waits_for_its_own_then)
+TestOnEachHere(deadlock, a_task_waits_for_its_own_then)
 {
     soon_future *future = soon_submit(executor, ask_for_its_then);
 
@@ -192,7 +192,7 @@ static void ask_in_error_callback(const soon_error *error, void *data)
     answers = ask(await_own());
 }
 
-TestOnEach(deadlock, an_apply_async_waits_for_itself_in_its_callback)
+TestOnEachHere(deadlock, an_apply_async_waits_for_itself_in_its_callback)
 {
     for (int code = 0; code <= EDOM; code += EDOM) {
         soon_future *future =
@@ -449,7 +449,7 @@ SOON_TASK(ask_for_sets, int, int)
     return 0;
 }
 
-TestOnEach(deadlock, a_set_with_the_own_future)
+TestOnEachHere(deadlock, a_set_with_the_own_future)
 {
     struct halves both = pending();
     soon_future *future;

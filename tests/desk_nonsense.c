@@ -144,6 +144,7 @@ Test(nonsense, a_reply_that_changes_while_it_is_read_is_checked_as_it_was_copied
     pthread_t thread;
     int good = 0;
 
+    worker.desk->replies[0].result_size = 8; /* until the first word is scribbled */
     atomic_store(&scribbling, true);
     start_thread(&thread, scribble, NULL);
     atomic_store(&worker.desk->replies_tail, 1);

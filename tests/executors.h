@@ -12,10 +12,14 @@
 #include "harness/test.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <soon.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
 
 /*
  * A user's own: one thread and a list. With `help`, as its thread may wait in a task for another one.
@@ -174,101 +178,153 @@ static inline soon_executor *make_four_threads(void)
     return make_threads(4);
 }
 
+static inline soon_executor *make_processes(int workers)
+{
+    soon_executor *executor;
+    int rc = soon_process_pool_new(&executor, &(soon_process_pool_options){.workers = workers, .grace_ms = 50});
+
+    cr_assert_eq(rc, 0, "%s", soon_strerror(rc));
+    return executor;
+}
+static inline soon_executor *make_one_process(void)
+{
+    return make_processes(1);
+}
+static inline soon_executor *make_three_processes(void)
+{
+    return make_processes(3);
+}
+
 static const struct {
     const char *name;
     soon_executor *(*make)(void);
+    bool is_elsewhere;
 } executors[] = {
-    {"a thread", make_one_thread},
-    {"four threads", make_four_threads},
-    {"an executor of the user's own", make_own},
-    {"one that cannot take a call back", make_own_that_keeps_what_it_has},
+    {"a thread", make_one_thread, false},
+    {"four threads", make_four_threads, false},
+    {"an executor of the user's own", make_own, false},
+    {"one that cannot take a call back", make_own_that_keeps_what_it_has, false},
+    {"a process", make_one_process, true},
+    {"three processes", make_three_processes, true},
 };
 
 /*
- * A gate: tasks that wait at it until the test opens it, or they are asked to end.
+ * What tests have in common with their tasks, wherever those run: worker processes find it by the environment.
  */
-struct gate {
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
-    int arrived;
-    bool open;
+struct common {
+    _Atomic int arrived; /* at the gate */
+    _Atomic bool open;
+    _Atomic int runs, started; /* for the tests' own tasks to count in */
 };
-static struct gate gate = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, false};
+#define COMMON_VARIABLE "SOON_TEST_COMMON"
+
+static struct common *common_memory;
+static bool tasks_are_elsewhere; /* of the executor of this round */
+
+static inline struct common *common__map(int fd)
+{
+    void *memory = mmap(NULL, sizeof(struct common), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+    cr_assert_neq(memory, MAP_FAILED);
+    return (struct common *)memory;
+}
+
+/* In the test's process, before its executors are made. */
+static inline void common_begin(void)
+{
+    char path[64];
+    int fd;
+
+    if (common_memory)
+        return;
+    fd = memfd_create("common", MFD_CLOEXEC);
+    cr_assert_eq(ftruncate(fd, sizeof(struct common)), 0);
+    common_memory = common__map(fd);
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", getpid(), fd);
+    setenv(COMMON_VARIABLE, path, 1);
+    test_accept_open_descriptors(); /* it stays */
+}
+
+static inline struct common *common(void)
+{
+    const char *path = getenv(COMMON_VARIABLE);
+
+    if (!common_memory && path) { /* in a worker process, which runs one task at a time */
+        int fd = open(path, O_RDWR | O_CLOEXEC);
+
+        common_memory = common__map(fd);
+        close(fd);
+    } else if (!common_memory) {
+        common_begin();
+    }
+    return common_memory;
+}
+
+/*
+ * A gate: tasks that wait at it until the test opens it, or they are asked to end. Who waits looks again and again: a
+ * worker process may be killed there, which locks would not survive.
+ */
 
 static inline void close_gate(void)
 {
-    pthread_mutex_lock(&gate.mutex);
-    gate.arrived = 0;
-    gate.open = false;
-    pthread_mutex_unlock(&gate.mutex);
+    common()->arrived = 0;
+    common()->open = false;
 }
 
 static inline void open_gate(void)
 {
-    pthread_mutex_lock(&gate.mutex);
-    gate.open = true;
-    pthread_cond_broadcast(&gate.changed);
-    pthread_mutex_unlock(&gate.mutex);
+    common()->open = true;
+}
+
+static inline int arrivals(void)
+{
+    return common()->arrived;
 }
 
 /* Until so many tasks have come to it since it was closed. */
 static inline void await_arrivals(int count)
 {
-    pthread_mutex_lock(&gate.mutex);
-    while (gate.arrived < count)
-        pthread_cond_wait(&gate.changed, &gate.mutex);
-    pthread_mutex_unlock(&gate.mutex);
-}
-
-static inline int arrivals(void)
-{
-    int arrived;
-
-    pthread_mutex_lock(&gate.mutex);
-    arrived = gate.arrived;
-    pthread_mutex_unlock(&gate.mutex);
-    return arrived;
+    test_wait_until(arrivals() >= count);
 }
 
 /* In a task: 0 when it was opened, -ECANCELED when the task was asked to end. */
 static inline int wait_at_gate(soon_task *task)
 {
-    struct timespec until;
-    int rc = 0;
-
-    pthread_mutex_lock(&gate.mutex);
-    gate.arrived++;
-    pthread_cond_broadcast(&gate.changed);
-    while (!gate.open && rc == 0) {
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += 2000000;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
-        pthread_cond_timedwait(&gate.changed, &gate.mutex, &until);
+    common()->arrived++;
+    while (!common()->open) {
         if (soon_task_cancel_requested(task))
-            rc = -ECANCELED;
+            return -ECANCELED;
+        nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
     }
-    pthread_mutex_unlock(&gate.mutex);
-    return rc;
+    return 0;
 }
 
-static inline void on_each_executor(void (*body)(soon_executor *executor))
+/* `here`: only those that run tasks in this process. */
+static inline void on_each_executor(void (*body)(soon_executor *executor), bool here)
 {
+    common_begin();
     for (size_t i = 0; i < sizeof executors / sizeof *executors; i++) {
-        soon_executor *executor = executors[i].make();
+        soon_executor *executor;
 
+        if (executors[i].is_elsewhere && (here || !test_has_processes()))
+            continue;
+        executor = executors[i].make();
+        tasks_are_elsewhere = executors[i].is_elsewhere;
         close_gate();
         body(executor);
         cr_assert_eq(soon_executor_free(executor), 0, "on %s", executors[i].name);
     }
 }
 
-#define TestOnEach(...) TEST__ON_EACH(__VA_ARGS__, .sentinel = 0)
-#define TEST__ON_EACH(suite, name, ...)                                                                                \
+#define TestOnEach(...) TEST__ON_EACH(false, __VA_ARGS__, .sentinel = 0)
+/* For tests whose tasks share memory with them, or with each other, by other means than `common`: such as LOCAL ones, and
+ * those that submit to the executor that they run on. */
+#define TestOnEachHere(...) TEST__ON_EACH(true, __VA_ARGS__, .sentinel = 0)
+#define TEST__ON_EACH(here, suite, name, ...)                                                                          \
     static void suite##_##name##_on(soon_executor *executor);                                                          \
     TEST__CASE(suite, name, __VA_ARGS__)                                                                               \
     {                                                                                                                  \
-        on_each_executor(suite##_##name##_on);                                                                         \
+        on_each_executor(suite##_##name##_on, here);                                                                   \
     }                                                                                                                  \
     static void suite##_##name##_on(SOON_UNUSED soon_executor *executor)
 

@@ -226,13 +226,18 @@ static int grow(soon_task *task, const void *arg, void *result)
     return soon_task_return_bytes(task, text, (size_t) * (const int *)arg);
 }
 
+static const soon_function grow_task = {.name = "grow", .body = grow, .arg_size = sizeof(int)};
+
+__attribute__((constructor)) static void register_grow(void)
+{
+    soon_function_register(&grow_task);
+}
+
 TestOnEach(imap, takes_results_of_variable_size)
 {
-    static const soon_function function = {.name = "grow", .body = grow, .arg_size = sizeof(int)};
-
     for (size_t chunk = 1; chunk < 4; chunk += 2) {
         struct counter counter = {.end = 10};
-        soon_imap *imap = start(executor, &function, &(soon_map_options){.chunk = chunk}, &counter);
+        soon_imap *imap = start(executor, &grow_task, &(soon_map_options){.chunk = chunk}, &counter);
 
         for (size_t i = 0; i < 10; i++) {
             soon_future *future;

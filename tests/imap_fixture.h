@@ -10,7 +10,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-static _Atomic int runs;
+#define runs (common()->runs)
 
 SOON_TASK(square, int, int)
 {

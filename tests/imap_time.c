@@ -191,7 +191,7 @@ SOON_TASK(sum_up, int, int)
     return rc == SOON_EEND ? 0 : rc;
 }
 
-TestOnEach(imap_time, nested_in_tasks_of_one_executor_does_not_deadlock)
+TestOnEachHere(imap_time, nested_in_tasks_of_one_executor_does_not_deadlock)
 {
     struct counter counter = {.end = 8};
     soon_imap *imap = start(executor, &sum_up_task, NULL, &counter);

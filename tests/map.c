@@ -128,7 +128,7 @@ SOON_TASK(sum_of_squares, int, int)
     return rc;
 }
 
-TestOnEach(map, nested_in_tasks_of_one_executor_does_not_deadlock)
+TestOnEachHere(map, nested_in_tasks_of_one_executor_does_not_deadlock)
 {
     int chunks[8] = {0, 1, 2, 3, 4, 5, 6, 20}, sums[8];
 

@@ -213,7 +213,8 @@ TestOnEach(map_async, that_is_cancelled_while_it_runs_asks_that_to_stop)
 {
     int args[12] = {0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, result;
 
-    for (size_t chunk = 1; chunk < 12; chunk += 5) {
+    /* A process tells of the items of a chunk between them, not while one of them runs. */
+    for (size_t chunk = 1; chunk < (tasks_are_elsewhere ? 2 : 12); chunk += 5) {
         soon_future *map;
 
         close_gate();
@@ -283,7 +284,7 @@ SOON_TASK(wait_for_its_own_map, size_t, int)
     return 0;
 }
 
-TestOnEach(map_async, item_that_waits_for_its_own_map_is_told)
+TestOnEachHere(map_async, item_that_waits_for_its_own_map_is_told)
 {
     size_t args[] = {0, 1, 2};
     int results[3];
@@ -312,7 +313,7 @@ SOON_TASK(await_inner_map, int, int)
     return rc;
 }
 
-TestOnEach(map_async, can_be_awaited_inside_a_task_of_the_same_executor)
+TestOnEachHere(map_async, can_be_awaited_inside_a_task_of_the_same_executor)
 {
     int chunks[] = {1, 2, 3, 6, 1, 1}, results[6];
 

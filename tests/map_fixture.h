@@ -10,8 +10,8 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-static _Atomic int runs;    /* of any task here, ended */
-static _Atomic int started; /* of at_gate */
+#define runs (common()->runs)       /* of any task here, ended */
+#define started (common()->started) /* of at_gate */
 
 SOON_TASK(square, int, int)
 {

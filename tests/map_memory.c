@@ -45,7 +45,8 @@ SOON_TASK_LOCAL(reverse, struct text, struct text, free_arg, free_result)
     return 0;
 }
 
-TestOnEach(map_memory, releases_what_arguments_point_to_and_gives_away_results) /* CPython: test_release_task_refs */
+TestOnEachHere(map_memory,
+               releases_what_arguments_point_to_and_gives_away_results) /* CPython: test_release_task_refs */
 {
     struct text args[9], results[9];
     int errors[9];
@@ -66,7 +67,7 @@ TestOnEach(map_memory, releases_what_arguments_point_to_and_gives_away_results) 
     }
 }
 
-TestOnEach(map_memory, releases_results_that_are_not_wanted)
+TestOnEachHere(map_memory, releases_results_that_are_not_wanted)
 {
     struct text args[9];
 
@@ -78,7 +79,7 @@ TestOnEach(map_memory, releases_results_that_are_not_wanted)
     cr_assert_eq(results_alive, 0);
 }
 
-TestOnEach(map_memory, releases_everything_once_when_its_time_is_over)
+TestOnEachHere(map_memory, releases_everything_once_when_its_time_is_over)
 {
     struct text args[9], results[9];
     int errors[9];
@@ -98,7 +99,7 @@ TestOnEach(map_memory, releases_everything_once_when_its_time_is_over)
     }
 }
 
-TestOnEach(map_memory, releases_arguments_of_items_that_are_refused)
+TestOnEachHere(map_memory, releases_arguments_of_items_that_are_refused)
 {
     struct text args[5], results[5];
     soon_future *map;
@@ -140,7 +141,7 @@ Test(map_memory, releases_arguments_of_items_that_expired_in_the_queue)
     soon_executor_free(executor);
 }
 
-TestOnEach(map_memory, async_keeps_results_until_they_are_taken)
+TestOnEachHere(map_memory, async_keeps_results_until_they_are_taken)
 {
     struct text args[6], results[6];
     soon_bytes bytes;

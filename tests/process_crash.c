@@ -349,7 +349,7 @@ Test(process_crash, in_a_chunk_loses_the_item_that_was_under_way)
     for (int i = 0; i < ITEMS; i++)
         args[i] = i;
     for (size_t c = 0; c < sizeof chunks / sizeof *chunks; c++) {
-        memset(results, 0, sizeof results);
+        memset(results, 0x55, sizeof results);
         (void)soon_map_with(pool, (.chunk = chunks[c]), die_if_seventh, args, ITEMS, results, errors);
         for (int i = 0; i < ITEMS; i++) {
             cr_assert_eq(errors[i], i % 7 ? 0 : SOON_EWORKERDIED, "%d of chunks of %zu: %d", i, chunks[c], errors[i]);

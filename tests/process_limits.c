@@ -91,11 +91,12 @@ Test(process_limits, of_time_are_each_items_own)
     for (int i = 0; i < 16; i++)
         args[i] = i % 5 == 3 ? 1 : 2 * i;
     for (size_t c = 0; c < 3; c++) {
+        memset(results, 0x55, sizeof results);
         cr_assert_eq(soon_map_with(pool, (.chunk = chunks[c], .each = &each), hang_if_odd, args, 16, results, errors),
                      SOON_ETIMELIMIT);
         for (int i = 0; i < 16; i++) {
-            cr_assert_eq(errors[i], i % 5 == 3 ? SOON_ETIMELIMIT : 0);
-            cr_assert_eq(results[i], i % 5 == 3 ? 0 : 2 * i);
+            cr_assert_eq(errors[i], i % 5 == 3 ? SOON_ETIMELIMIT : 0, "%d of %zu: %d", i, chunks[c], errors[i]);
+            cr_assert_eq(results[i], i % 5 == 3 ? 0 : 2 * i, "%d of %zu: %d", i, chunks[c], results[i]);
         }
     }
     free_pool(pool);
@@ -279,8 +280,11 @@ static struct {
 
 static void note_order(soon_future *future, void *data)
 {
+    int count = __atomic_load_n(&ended.count, __ATOMIC_RELAXED); /* the library's callback thread alone changes it */
+
     (void)future;
-    ended.order[ended.count++] = (int)(intptr_t)data; /* on the library's callback thread alone */
+    ended.order[count] = (int)(intptr_t)data;
+    __atomic_store_n(&ended.count, count + 1, __ATOMIC_RELEASE);
 }
 
 Test(process_limits, of_slots_do_not_hold_back_what_is_urgent)

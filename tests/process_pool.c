@@ -146,6 +146,62 @@ Test(process_pool, gives_work_to_those_that_become_ready_later)
     gate_free(gate);
 }
 
+/* What was given to a worker ahead of time does not wait for the long task there while others get later ones. */
+Test(process_pool, lets_no_task_wait_behind_a_long_one)
+{
+    enum { EARLY = 30, LATE = 300 };
+    soon_executor *pool = new_processes(.workers = 2);
+    struct gate gate = gate_new(), other = gate_new();
+    soon_future *early[EARLY], *late[LATE], *running[2];
+    int us = 1000;
+
+    cr_assert_eq(soon_executor_boot(pool, SOON_FOREVER), 0);
+    running[0] = submit_pass(pool, gate);
+    running[1] = submit_pass(pool, other);
+    for (int i = 0; i < EARLY; i++)
+        early[i] = soon_submit(pool, nothing);
+    for (int i = 0; i < LATE; i++)
+        late[i] = pause_for_us_submit(pool, &us, NULL);
+    gate_open(other, 1);
+
+    for (int i = 0; i < EARLY; i++)
+        cr_assert_eq(outcome_of(early[i]), 0);
+    cr_assert_not(soon_future_done(late[LATE - 1]));
+    for (int i = 0; i < LATE; i++)
+        cr_assert_eq(outcome_of(late[i]), 0);
+    gate_open(gate, 1);
+    cr_assert_eq(outcome_of(running[0]), 0);
+    cr_assert_eq(outcome_of(running[1]), 0);
+    free_pool(pool);
+    gate_free(gate);
+    gate_free(other);
+}
+
+/* The second worker is ready later than the first: it takes the oldest task that waits. */
+Test(process_pool, begins_tasks_in_order_also_while_workers_start)
+{
+    for (int round = 0; round < 10; round++) {
+        soon_executor *pool = new_processes(.workers = 2);
+        struct gate first = gate_new(), others = gate_new();
+        soon_future *one = submit_pass(pool, first), *two = submit_pass(pool, first), *rest[40];
+
+        for (int i = 0; i < 40; i++)
+            rest[i] = submit_pass(pool, others);
+        gate_await(first, 2); /* they could wait for each other */
+        cr_assert_eq(gate_arrived(others), 0);
+        gate_open(first, 2);
+        gate_open(others, 40);
+
+        cr_assert_eq(outcome_of(one), 0);
+        cr_assert_eq(outcome_of(two), 0);
+        for (int i = 0; i < 40; i++)
+            cr_assert_eq(outcome_of(rest[i]), 0);
+        free_pool(pool);
+        gate_free(first);
+        gate_free(others);
+    }
+}
+
 SOON_TASK(refuse_if_local, soon_none, soon_none)
 {
     return soon_task_executor(task) ? soon_raise(task, 1, "the pool is not in this process") : 0;

@@ -145,6 +145,8 @@ static int send_message(const struct soon__message *message, const int *descript
     while (rc == -EINTR || rc == -EAGAIN);
     if (rc == -EPIPE || rc == -ECONNRESET)
         _exit(0); /* the parent is gone */
+    if (rc == -EBADF || rc == -ENOTSOCK)
+        _exit(SOON__EXIT_NO_DESK); /* a task has closed it */
     return rc;
 }
 

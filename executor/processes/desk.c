@@ -104,6 +104,31 @@ void soon__desk_request_cancel(const struct soon__desk_view *view, uint32_t slot
     atomic_store_explicit(&view->desk->status[slot].cancel_requested, 1, memory_order_relaxed);
 }
 
+void soon__desk_hold(const struct soon__desk_view *view, uint32_t slot, uint64_t *ret_item, int64_t *ret_started)
+{
+    struct soon__status *status = &view->desk->status[slot];
+    uint32_t none = 0;
+
+    assert(slot < SOON__SLOTS);
+    /* Relaxed, all: the fence orders them. A cancel request stays: it stops the rest too. */
+    atomic_compare_exchange_strong_explicit(&status->cancel_requested, &none, SOON__HOLD, memory_order_relaxed,
+                                            memory_order_relaxed);
+    /* Pairs with the fence of the worker before each item: it sees the request, or we see that item. */
+    atomic_thread_fence(memory_order_seq_cst);
+    *ret_item = atomic_load_explicit(&status->item, memory_order_relaxed);
+    *ret_started = atomic_load_explicit(&status->started_ns, memory_order_relaxed);
+}
+
+void soon__desk_let_go(const struct soon__desk_view *view, uint32_t slot)
+{
+    uint32_t held = SOON__HOLD;
+
+    assert(slot < SOON__SLOTS);
+    /* Relaxed, both: the flag is all there is to tell. */
+    atomic_compare_exchange_strong_explicit(&view->desk->status[slot].cancel_requested, &held, 0, memory_order_relaxed,
+                                            memory_order_relaxed);
+}
+
 bool soon__desk_progress(const struct soon__desk_view *view, uint32_t slot, uint64_t *ret_done, uint64_t *ret_total)
 {
     struct soon__status *status = &view->desk->status[slot];
@@ -301,6 +326,7 @@ static void reset_status(const struct soon__desk_view *view, uint32_t slot)
     atomic_store_explicit(&status->items_first, 0, memory_order_relaxed);
     atomic_store_explicit(&status->items_finished, 0, memory_order_relaxed);
     atomic_store_explicit(&status->items_offset, 0, memory_order_relaxed);
+    atomic_store_explicit(&status->item, 0, memory_order_relaxed);
     soon__desk_set_progress(view, slot, 0, 0);
     atomic_store_explicit(&status->started_ns, soon__clock_ns(), memory_order_relaxed);
 }

@@ -70,16 +70,19 @@ struct soon__request {
 };
 _Static_assert(sizeof(struct soon__request) == 240, "the same in every build");
 
+/* As a cancel request: this item's time is over, and no other is to start; the rest is given back (-EAGAIN). */
+enum { SOON__HOLD = 2 };
+
 /* What the worker tells of a claimed request while it runs. */
 struct soon__status {
     _Atomic int64_t started_ns;         /* of soon__clock_ns(): the claim, or the start of the item under way */
-    _Atomic uint32_t cancel_requested;  /* the parent's */
+    _Atomic uint32_t cancel_requested;  /* the parent's: 0, 1, or SOON__HOLD */
     _Atomic uint32_t progress_sequence; /* odd while the next two are written */
     _Atomic uint64_t progress_done, progress_total;
     /* Of a chunk. Results of the items [items_first, items_finished) lie one behind the other in the reply area from
      * `items_offset` on and were not replied yet. */
     _Atomic uint64_t items_first, items_finished, items_offset;
-    unsigned char padding[8];
+    _Atomic uint64_t item; /* the one that started last, or is about to */
 };
 _Static_assert(sizeof(struct soon__status) == 64, "a cache line");
 
@@ -189,6 +192,9 @@ enum soon__look { SOON__LOOK_UNCLAIMED, SOON__LOOK_CLAIMED, SOON__LOOK_GARBAGE }
 enum soon__look soon__desk_look(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence);
 /* After the final reply, or taken back: the slot may be filled again. */
 void soon__desk_release(const struct soon__desk_view *view, uint32_t slot);
+/* Of a chunk: after it no item starts but `*ret_item`, which has started at `*ret_started`. */
+void soon__desk_hold(const struct soon__desk_view *view, uint32_t slot, uint64_t *ret_item, int64_t *ret_started);
+void soon__desk_let_go(const struct soon__desk_view *view, uint32_t slot);
 void soon__desk_request_cancel(const struct soon__desk_view *view, uint32_t slot);
 /* False: it is being written all the time. */
 bool soon__desk_progress(const struct soon__desk_view *view, uint32_t slot, uint64_t *ret_done, uint64_t *ret_total);

@@ -155,23 +155,25 @@ static bool read_outcome(struct soon__process *process, const struct soon__reply
  * Items of chunks
  */
 
+static void *space_of_item(const soon_call *call, size_t index)
+{
+    const struct soon__items *items = call->extra->items;
+
+    return items->results ? (char *)items->results + index * call->function->result_size : NULL;
+}
+
 static void item_ended(soon_call *call, size_t index, struct soon__outcome *outcome)
 {
     struct soon__items *items = call->extra->items;
 
+    if (outcome->error && items->results) /* nobody has written to it */
+        memset(space_of_item(call, index), 0, call->function->result_size);
     if (!items->wanted || items->wanted(items, index)) {
         items->done(items, index, outcome);
         return;
     }
     soon__error_unref(outcome->error); /* nobody waits for it any more */
     drop_result(outcome, items->results ? outcome->result : NULL);
-}
-
-static void *space_of_item(const soon_call *call, size_t index)
-{
-    const struct soon__items *items = call->extra->items;
-
-    return items->results ? (char *)items->results + index * call->function->result_size : NULL;
 }
 
 /* Results of `count` items lie one behind the other. */
@@ -295,14 +297,16 @@ static bool chunk_done(struct soon__process *process, struct soon__assignment *a
     struct soon__outcome outcome = {0};
     size_t ended = assignment->ended;
 
+    bool given_back = reply->code == -EAGAIN && assignment->held && ended < assignment->items;
+
     if (reply->first != ended || (!reply->code && ended != assignment->items))
         return false;
     call->extra->items_ended += ended;
-    if (reply->code && !chunk_was_cut_short(process, reply, call, &outcome)) {
+    if (reply->code && !given_back && !chunk_was_cut_short(process, reply, call, &outcome)) {
         call->extra->items_ended -= ended;
         return false;
     }
-    if (!reply->code && call->extra->items_ended < call->extra->items->count) {
+    if ((!reply->code || given_back) && call->extra->items_ended < call->extra->items->count) {
         release(process, reply->slot, NULL);
         soon__process_pool_take_again(process->pool, call);
         return true;
@@ -436,6 +440,14 @@ static struct soon__error *loss(struct soon__process *process, const struct soon
                              soon_future_label(soon__call_future(lost->call)));
 }
 
+/* Of a chunk whose worker was held back at one item: the next one had not. */
+static bool had_begun(const struct soon__process *process, const struct soon__assignment *lost, uint32_t slot,
+                      size_t item)
+{
+    return process->doom != SOON_ETIMELIMIT || process->doom_slot != slot || process->doom_sequence != lost->sequence ||
+           item <= process->doom_item;
+}
+
 static bool may_try_again(struct soon__process *process, soon_call *call)
 {
     if (process->doom || !call->extra || call->extra->options.retries <= 0)
@@ -452,8 +464,11 @@ void soon__process_lost_call(struct soon__process *process, const struct soon__a
     struct soon__outcome outcome = {0};
 
     if (lost->items) {
-        call->extra->items_ended += recover_items(process, lost, slot);
-        if (call->extra->items_ended < call->extra->items->count && !may_try_again(process, call)) {
+        size_t ended = recover_items(process, lost, slot);
+
+        call->extra->items_ended += ended;
+        if (call->extra->items_ended < call->extra->items->count && had_begun(process, lost, slot, ended) &&
+            !may_try_again(process, call)) {
             outcome.error = loss(process, lost, slot, exit);
             item_ended(call, call->extra->items_ended++, &outcome);
         }

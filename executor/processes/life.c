@@ -26,6 +26,7 @@ static void on_death(uv_poll_t *poll, int status, int events);
 static void on_bell(uv_poll_t *poll, int status, int events);
 static void on_control(uv_poll_t *poll, int status, int events);
 static void on_overdue(uv_timer_t *timer);
+static void on_turn(uv_timer_t *timer);
 
 /*
  * Signals
@@ -191,7 +192,9 @@ static void adopt(struct soon__process *process)
 
     uv_timer_init(soon__library_uv(), &process->timer);
     process->timer.data = process;
-    process->handles = 1;
+    uv_timer_init(soon__library_uv(), &process->again);
+    process->again.data = process;
+    process->handles = 2;
     watched = watch_all(process);
     process->ready_by = soon__later(soon__clock_ns(), pool->start_timeout_ns);
     soon__loop_timer(&process->timer, on_overdue, process->ready_by);
@@ -242,6 +245,15 @@ static void initializer_failed(struct soon__process *process)
     soon__process_pool_break(pool, error);
 }
 
+/* One more is ready: it gets the oldest that wait, not what came after those that were posted ahead of time. */
+static void return_unclaimed_locked(struct soon__process_pool *pool)
+{
+    for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
+        if (process->stage == SOON__READY && process->assigned > 1)
+            soon__process_return_unclaimed_locked(process);
+    }
+}
+
 void soon__process_is_ready(struct soon__process *process)
 {
     struct soon__process_pool *pool = process->pool;
@@ -278,6 +290,7 @@ void soon__process_is_ready(struct soon__process *process)
         pool->locked.failed_starts = 0;
         pool->locked.start_again_at = 0;
         pthread_cond_broadcast(&pool->ready);
+        return_unclaimed_locked(pool);
         soon__process_pool_dispatch_locked(pool);
         soon__process_pool_look_soon_locked(pool); /* its idle timeout begins */
     }
@@ -309,7 +322,12 @@ static void serve(struct soon__process *process)
     if (!soon__process_drain(process))
         drop_mad(process);
     else if (soon__desk_want_bell(&process->view, process->head))
-        soon__bell_ring(process->view.bell); /* there is more: after others had their turn */
+        uv_timer_start(&process->again, on_turn, 0, 0); /* there is more: after others had theirs */
+}
+
+static void on_turn(uv_timer_t *timer)
+{
+    serve(timer->data);
 }
 
 static void on_bell(uv_poll_t *poll, int status, int events)
@@ -367,8 +385,9 @@ static void on_handle_closed(uv_handle_t *handle)
 
 static void close_handles(struct soon__process *process)
 {
-    uv_handle_t *all[] = {(uv_handle_t *)&process->timer, (uv_handle_t *)&process->bell_poll,
-                          (uv_handle_t *)&process->control_poll, (uv_handle_t *)&process->death_poll};
+    uv_handle_t *all[] = {(uv_handle_t *)&process->timer, (uv_handle_t *)&process->again,
+                          (uv_handle_t *)&process->bell_poll, (uv_handle_t *)&process->control_poll,
+                          (uv_handle_t *)&process->death_poll};
 
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         if (all[i]->loop)
@@ -408,7 +427,7 @@ static size_t bury_locked(struct soon__process *process, struct soon__assignment
 
 static bool died_by_itself(const struct soon__process *process, int stage)
 {
-    return stage == SOON__READY || stage == SOON__STARTING || process->mad;
+    return stage == SOON__READY || (stage == SOON__STARTING && !process->unwanted) || process->mad;
 }
 
 static void break_for_death(struct soon__process_pool *pool, const char *how)

@@ -49,9 +49,10 @@ struct soon__assignment {
     bool in_area;
     uint32_t region;
     int64_t posted_ns;
-    size_t items; /* of a chunk: how many were asked for; 0: a single task */
-    size_t ended; /* of these: so many are known to have ended */
+    size_t items;    /* of a chunk: how many were asked for; 0: a single task */
+    size_t ended;    /* of these: so many are known to have ended */
     bool running;    /* seen to be claimed */
+    bool held;       /* of a chunk: no further item was to start, for a time at least */
     int64_t seen_ns; /* with a time limit: when that was seen; 0: not yet. Of a chunk: the last time */
 };
 
@@ -80,10 +81,11 @@ struct soon__process {
     uint64_t sequence;
     struct soon__area area;
     struct soon__directory directory;
-    int64_t idle_since, moved_on_ns; /* nothing to do since; a slot was released, or the first one filled */
+    int64_t idle_since, moved_on_ns; /* nothing to do since; a task ended, or the first slot was filled */
     int doom;                        /* DOOMED: what the task that it runs fails with; 0: of itself */
     uint32_t doom_slot;              /* whose task is to be ended; SOON__SLOTS: all */
     uint64_t doom_sequence;
+    uint64_t doom_item; /* of a chunk, with ETIMELIMIT: whose time was over */
 
     /* Loop thread only. */
     int watch, control;
@@ -95,7 +97,7 @@ struct soon__process {
     int signal_sent;
     enum { SOON__LET_BE, SOON__EXECUTE, SOON__KILL_IT } todo; /* found under the mutex, done outside of it */
     uv_poll_t death_poll, bell_poll, control_poll;
-    uv_timer_t timer;
+    uv_timer_t timer, again;
     int handles;
 };
 

@@ -36,18 +36,20 @@ void soon__process_release_locked(struct soon__process *process, uint32_t slot)
 {
     struct soon__process_pool *pool = process->pool;
     struct soon__assignment *assignment = &process->slots[slot];
+    int64_t now = soon__clock_ns();
 
     soon__desk_release(&process->view, slot);
     if (assignment->in_area)
         soon__area_give(&process->area, assignment->region);
+    if (assignment->running) /* what was taken back says nothing about the one that runs */
+        process->moved_on_ns = now;
     process->assigned--;
     pool->locked.assigned -= !assignment->is_initializer;
     *assignment = (struct soon__assignment){.stage = SOON__SLOT_EMPTY};
     process->no_room = false;
-    process->moved_on_ns = soon__clock_ns();
     if (process->assigned)
         return;
-    process->idle_since = process->moved_on_ns;
+    process->idle_since = now;
     /* Now it may retire. */
     if (pool->locked.closed || pool->locked.broken || pool->tasks_per_worker || pool->idle_timeout_ns ||
         pool->memory_limit)

@@ -52,8 +52,8 @@ static bool cancel_requested(const soon_task *task)
 {
     const struct serving *serving = (const struct serving *)task;
 
-    /* Relaxed: a flag, nothing is read through it. */
-    return atomic_load_explicit(&serving->status->cancel_requested, memory_order_relaxed);
+    /* Relaxed: a flag, nothing is read through it. Not SOON__HOLD: its deadline says that. */
+    return atomic_load_explicit(&serving->status->cancel_requested, memory_order_relaxed) == 1;
 }
 
 static void set_progress(soon_task *task, uint64_t done, uint64_t total)
@@ -322,8 +322,11 @@ static void run_item(struct serving *serving, struct window *window, uint64_t in
 /* Why no further item is to start; 0: one may. */
 static int stop_reason(const struct serving *serving, int64_t now)
 {
-    if (cancel_requested(&serving->task))
-        return -ECANCELED;
+    /* Relaxed: the fence orders it. */
+    uint32_t requested = atomic_load_explicit(&serving->status->cancel_requested, memory_order_relaxed);
+
+    if (requested)
+        return requested == SOON__HOLD ? -EAGAIN : -ECANCELED;
     return now > serving->request->items_deadline ? -ETIMEDOUT : 0;
 }
 
@@ -332,6 +335,14 @@ static uint32_t stop_flags(int reason)
     if (reason == 0)
         return 0;
     return reason == -ECANCELED ? SOON__REPLY_CANCELLED : SOON__REPLY_NOT_STARTED;
+}
+
+/* Of a task that starts now. */
+static int64_t deadline_of(const struct soon__request *request, int64_t now)
+{
+    int64_t limit = request->time_limit_ns;
+
+    return limit == 0 || limit > SOON__NEVER - now ? SOON__NEVER : now + limit;
 }
 
 static void run_items(struct serving *serving, int64_t now)
@@ -343,12 +354,14 @@ static void run_items(struct serving *serving, int64_t now)
     /* Relaxed, as all but the last of these: S3. */
     atomic_store_explicit(&serving->status->items_finished, 0, memory_order_relaxed);
     for (; ended < serving->request->items; ended++) {
+        atomic_store_explicit(&serving->status->item, ended, memory_order_relaxed);
+        atomic_store_explicit(&serving->status->started_ns, now, memory_order_relaxed);
+        /* Pairs with the fence in soon__desk_hold(): we see the request, or the parent sees this item. */
+        atomic_thread_fence(memory_order_seq_cst);
         reason = stop_reason(serving, now);
         if (reason < 0)
             break;
-        atomic_store_explicit(&serving->status->started_ns, now, memory_order_relaxed);
-        if (serving->request->time_limit_ns)
-            serving->task.deadline = now + serving->request->time_limit_ns;
+        serving->task.deadline = deadline_of(serving->request, now);
         run_item(serving, &window, ended);
         now = soon__clock_ns();
         if (now - window.flushed_ns > FLUSH_NS) {
@@ -381,8 +394,7 @@ void soon__worker_serve(struct soon__worker *worker, uint32_t slot, uint64_t seq
     serving.task.is_initializer = request->flags & SOON__REQUEST_IS_INITIALIZER;
     serving.task.arg = serving.arg;
     serving.task.arg_size = request->arg_size;
-    if (request->time_limit_ns)
-        serving.task.deadline = now + request->time_limit_ns;
+    serving.task.deadline = deadline_of(request, now);
     if (rc < 0)
         refuse(&serving, 0, rc, SOON__REPLY_NOT_STARTED);
     else if (now > request->queue_deadline)

@@ -16,6 +16,19 @@ static int64_t earlier(int64_t a, int64_t b)
 }
 
 /* A task's time is over, or when it may be. */
+/* True: the item that it was about is still the last that has started, and remains that. */
+static bool hold_item_locked(struct soon__process *process, uint32_t slot, int64_t now, int64_t limit)
+{
+    int64_t started;
+
+    process->slots[slot].held = true;
+    soon__desk_hold(&process->view, slot, &process->doom_item, &started);
+    if (started < process->slots[slot].posted_ns || soon__later(started, limit) <= now)
+        return true;
+    soon__desk_let_go(&process->view, slot);
+    return false;
+}
+
 static int64_t check_time_limit_locked(struct soon__process *process, uint32_t slot, int64_t now)
 {
     struct soon__assignment *assignment = &process->slots[slot];
@@ -37,6 +50,8 @@ static int64_t check_time_limit_locked(struct soon__process *process, uint32_t s
         started = assignment->seen_ns;
     if (soon__later(started, limit) > now)
         return soon__later(started, limit);
+    if (assignment->items && !hold_item_locked(process, slot, now, limit))
+        return soon__later(now, limit);
     soon__process_doom_locked(process, SOON_ETIMELIMIT, slot);
     return SOON__NEVER;
 }
@@ -172,7 +187,9 @@ static void look_locked(struct soon__process_pool *pool, int64_t now, struct fin
         pool->locked.failed++;
     if (ret->expired)
         pthread_cond_broadcast(&pool->place);
+    pool->locked.alarm = ret->next; /* what is posted now may want an earlier one */
     soon__process_pool_dispatch_locked(pool);
+    ret->next = pool->locked.alarm;
     ret->starts = take_wanted_locked(pool, now, &ret->next);
     pool->locked.alarm = ret->next;
 }

@@ -112,3 +112,8 @@ void test__run(const struct test_case *test)
     test__clean_up();
     assert_no_leaks();
 }
+
+bool test_has_processes(void)
+{
+    return !getenv("TEST_NO_PROCESSES");
+}

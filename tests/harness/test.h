@@ -54,6 +54,9 @@ void test_accept_open_descriptors(void);
 /* For a test that leaks on purpose, such as one that ends in a forked child. */
 void test_skip_leak_check(void);
 
+/* Whether worker processes can be had: valgrind does not know how to watch one, so its setup says no. */
+bool test_has_processes(void);
+
 /* Waits for ever, the test's timeout ends it. Not for what can be waited for by other means. */
 #define test_wait_until(...)                                                                                           \
     while (!(__VA_ARGS__))                                                                                             \

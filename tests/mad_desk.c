@@ -1,0 +1,258 @@
+/*
+ * mad_desk.c - workers that scribble over what they share with the parent, and over their first words. Such a worker is
+ * dropped, its task fails as if it had died, and nobody else notices.
+ */
+#include "mad_fixture.h"
+
+#include <fcntl.h>
+
+TestSuite(mad_desk);
+
+/*
+ * In a task
+ */
+
+static uint32_t random_word(uint32_t *seed)
+{
+    *seed ^= *seed << 13;
+    *seed ^= *seed >> 17;
+    *seed ^= *seed << 5;
+    return *seed;
+}
+
+/* What it cannot be caught at, it dies of in the end. */
+SOON_TASK(scribble, uint32_t, int)
+{
+    uint32_t seed = *arg * 2654435761u + 1;
+    size_t words = sizeof *desk / 4;
+
+    find_desk();
+    for (int i = 0; i < 2000; i++) {
+        size_t at = random_word(&seed) % words;
+
+        ((uint32_t *)desk)[at] = random_word(&seed) >> (random_word(&seed) % 32);
+        if (i % 50 == 0)
+            desk->replies_tail += random_word(&seed) % 3;
+        if (i % 50 == 0)
+            ring();
+    }
+    ring();
+    _exit(7);
+}
+
+Test(mad_desk, that_scribbles_at_random_fails_its_own_task_alone, .timeout = 120)
+{
+    soon_executor *pool = new_processes(.workers = 2);
+
+    for (uint32_t i = 0; i < 100; i++) {
+        soon_future *mad = soon_submit(pool, scribble, i), *others[10];
+        int doubled, pid;
+
+        for (int k = 0; k < 10; k++)
+            others[k] = soon_submit(pool, twice, k);
+        (void)soon_future_progress(mad);
+        cr_assert_eq(soon_future_wait(mad, SOON_FOREVER), 0);
+        cr_assert_eq(soon_future_error(mad)->code, SOON_EWORKERDIED, "%u", i);
+        pid = soon_future_error(mad)->worker_pid;
+        soon_future_unref(mad);
+        for (int k = 0; k < 10; k++) {
+            const soon_error *error;
+
+            /* Where it has scribbled over a slot in such a way that the task there may have begun. */
+            if (soon_future_wait(others[k], SOON_FOREVER) == 0 && (error = soon_future_error(others[k]))->code) {
+                cr_assert_eq(error->code, SOON_EWORKERDIED, "%u: %s", i, error->message);
+                cr_assert_eq(error->worker_pid, pid, "%u: %s", i, error->message);
+                continue;
+            }
+            cr_assert_eq(soon_result(others[k], &doubled), 0);
+            cr_assert_eq(doubled, 2 * k);
+        }
+        soon_futures_unref(others, 10);
+    }
+    free_pool(pool);
+}
+
+/* It says that it has not claimed what it runs, so the parent takes that back; then it answers. */
+SOON_TASK(unclaim, struct gate, int)
+{
+    find_desk();
+    desk->slots[own_slot] = own_sequence << 2 | SOON__SLOT_POSTED;
+    *result = getpid();
+    return gate_pass(*arg, NULL);
+}
+
+Test(mad_desk, that_takes_back_its_claim_answers_in_vain)
+{
+    soon_executor *pool = new_processes(.workers = 1);
+    struct gate gate = gate_new();
+    int pid = pid_of_one(pool);
+    soon_future *mad = unclaim_submit(pool, &gate, NULL);
+
+    gate_await(gate, 1);
+    cr_assert(soon_future_cancel(mad));
+    gate_open(gate, 1);
+
+    test_wait_until(!is_alive(pid));
+    cr_assert_neq(pid_of_one(pool), pid);
+    soon_future_unref(mad);
+    free_pool(pool);
+    gate_free(gate);
+}
+
+/* The first answer is as good as any; the second is nobody's. */
+SOON_TASK(answer_twice, soon_none, int)
+{
+    struct soon__reply reply = {.kind = SOON__REPLY_DONE, .result_size = 4, .bytes = {3}};
+
+    find_desk();
+    desk->bell_wanted = 0; /* so that both are there when it looks */
+    answer(reply);
+    answer(reply);
+    for (;;)
+        pause();
+    return 0;
+}
+
+Test(mad_desk, that_answers_twice_is_dropped_after_the_first)
+{
+    soon_executor *pool = new_processes(.workers = 1);
+    int three = 0, pid = pid_of_one(pool);
+
+    cr_assert_eq(soon_take(soon_submit(pool, answer_twice), &three), 0);
+    cr_assert_eq(three, 3);
+    test_wait_until(!is_alive(pid));
+    cr_assert_neq(pid_of_one(pool), pid);
+    free_pool(pool);
+}
+
+/* That ends the conversation on the socket, and is no leak. */
+SOON_TASK(send_empty, soon_none, int)
+{
+    find_desk();
+    send(descriptors_message(), 0, &(int){0}, 1);
+    *result = 3;
+    return 0;
+}
+
+Test(mad_desk, that_sends_descriptors_with_nothing_leaks_none)
+{
+    soon_executor *pool = new_processes(.workers = 1);
+    int three = 0;
+
+    cr_assert_eq(soon_take(soon_submit(pool, send_empty), &three), 0);
+    cr_assert_eq(three, 3);
+    free_pool(pool);
+}
+
+/* It blocks for who writes to it, and is full: nobody but its worker may come to a stop. */
+SOON_TASK(stop_the_bell, soon_none, int)
+{
+    const uint64_t most = UINT64_MAX - 1;
+
+    fcntl(SOON__FD_BELL, F_SETFL, 0);
+    for (int i = 0; i < 100; i++) {
+        if (write(SOON__FD_BELL, &most, sizeof most) != sizeof most)
+            return EIO;
+    }
+    *result = 3;
+    return 0;
+}
+
+Test(mad_desk, that_makes_its_bell_block_holds_up_nobody)
+{
+    soon_executor *pool = new_processes(.workers = 1);
+    soon_future *many[2000];
+    int three = 0;
+
+    for (int turn = 0; turn < 10; turn++) {
+        cr_assert_eq(soon_take(soon_submit(pool, stop_the_bell), &three), 0);
+        cr_assert_eq(three, 3);
+        for (size_t i = 0; i < COUNT(many); i++)
+            many[i] = soon_submit(pool, nothing);
+        for (size_t i = 0; i < COUNT(many); i++)
+            cr_assert_eq(outcome_of(many[i]), 0);
+    }
+    free_pool(pool);
+}
+
+/* Times from the past and the future are believed within bounds. */
+SOON_TASK(misstate_time, int64_t, soon_none)
+{
+    find_desk();
+    for (;;)
+        desk->status[own_slot].started_ns = *arg;
+    return 0;
+}
+
+Test(mad_desk, that_misstates_its_time_is_killed_all_the_same)
+{
+    static const int64_t times[] = {INT64_MIN, -1, 0, 1, INT64_MAX};
+    soon_executor *pool = new_processes(.workers = 1, .grace_ms = -1);
+
+    for (size_t i = 0; i < COUNT(times); i++)
+        cr_assert_eq(outcome_of(soon_submit_with(pool, (.time_limit_ms = 30), misstate_time, times[i])),
+                     SOON_ETIMELIMIT);
+    free_pool(pool);
+}
+
+/*
+ * Nonsense at the start
+ */
+
+struct greeting {
+    struct soon__message hello;
+    size_t table_size;
+    unsigned char table[64];
+    int descriptors;
+};
+
+#define HELLO .magic = SOON__DESK_MAGIC, .kind = SOON__MESSAGE_HELLO, .version = SOON__DESK_VERSION
+#define SIZES 4, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0
+static const struct greeting greetings[] = {
+    {.hello = {HELLO, .function_count = 1}},
+    {.hello = {HELLO, .function_count = 1, .table_size = 8}},
+    {.hello = {HELLO, .function_count = 1, .table_size = 17}, .table = {SIZES, 'x'}},
+    {.hello = {HELLO, .function_count = 1, .table_size = 18}, .table = {SIZES, 'x', 0}},
+    {.hello = {HELLO, .function_count = 2, .table_size = 20}, .table = {SIZES, 'x', 0, 0, 0}},
+    {.hello = {HELLO, .function_count = 0, .table_size = 20}, .table = {SIZES, 'x', 0, 0, 0}},
+    {.hello = {HELLO, .function_count = UINT32_MAX, .table_size = SOON__REPLY_AREA}},
+    {.hello = {HELLO, .function_count = 1, .table_size = SOON__REPLY_AREA + 1}},
+    {.hello = {HELLO, .function_count = 1, .table_size = UINT64_MAX}},
+    {.hello = {.magic = SOON__DESK_MAGIC, .kind = SOON__MESSAGE_HELLO, .version = SOON__DESK_VERSION + 1}},
+    {.hello = {.magic = 1, .kind = SOON__MESSAGE_HELLO, .version = SOON__DESK_VERSION}},
+    {.hello = {HELLO, .function_count = 1, .table_size = 17}, .table = {SIZES, 'x'}, .descriptors = 3},
+};
+
+void soon__process_point(enum soon__point point)
+{
+    const char *number = point == SOON__POINT_BEFORE_HELLO ? getenv("SOON_TEST_GREETING") : NULL;
+    const struct greeting *greeting = number ? &greetings[atoi(number)] : NULL;
+
+    if (!greeting)
+        return;
+    area = find_mapping(SOON__REPLY_AREA);
+    memset(area, 'z', SOON__REPLY_AREA);
+    memcpy(area, greeting->table, sizeof greeting->table);
+    send(greeting->hello, sizeof greeting->hello, (int[]){0, 1, 2}, greeting->descriptors);
+    for (;;)
+        pause();
+}
+
+Test(mad_desk, that_greets_with_nonsense_does_not_start)
+{
+    char variable[64];
+    const char *environment[] = {variable, NULL};
+
+    for (size_t i = 0; i < COUNT(greetings); i++) {
+        snprintf(variable, sizeof variable, "SOON_TEST_GREETING=%zu", i);
+        soon_executor *pool = new_processes(.workers = 1, .environment = environment, .max_restarts = 2);
+        soon_future *future = soon_submit(pool, nothing);
+
+        cr_assert_eq(soon_future_wait(future, SOON_FOREVER), 0);
+        cr_assert_eq(soon_future_error(future)->code, SOON_EBROKEN, "greeting %zu", i);
+        cr_assert_not_null(strstr(soon_future_error(future)->message, "what no worker says"), "greeting %zu: %s", i,
+                           soon_future_error(future)->message);
+        soon_future_unref(future);
+        free_pool(pool);
+    }
+}

@@ -1,0 +1,310 @@
+/*
+ * process_conduct.c - what tasks do to the worker that they run in: the pool goes on.
+ */
+#include "process_fixture.h"
+
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+TestSuite(process_conduct);
+
+/* Each either succeeds or is the end of its worker, or closes what its result lies in; after it the pool works. */
+static void assert_goes_on(soon_executor *pool, soon_future *future, bool may_die, const char *what)
+{
+    int code, doubled = 0;
+
+    cr_assert_eq(soon_future_wait(future, SOON_FOREVER), 0);
+    code = soon_future_error(future)->code;
+    cr_assert(code == 0 || (may_die && (code == SOON_EWORKERDIED || code == -EBADF)), "%s: %s", what,
+              soon_future_error(future)->message);
+    soon_future_unref(future);
+    cr_assert_eq(soon_take(soon_submit(pool, twice, 21), &doubled), 0, "%s", what);
+    cr_assert_eq(doubled, 42);
+}
+
+/*
+ * Descriptors
+ */
+
+enum { FIRST_OF_OURS = 3, LARGE = 3 << 20 };
+
+struct closing {
+    int first, last;
+    size_t result_size;
+};
+
+/* Then it answers: in the reply itself, in the area, or by a descriptor. */
+SOON_TASK_BYTES(close_some)
+{
+    const struct closing *closing = arg.data;
+    void *space = soon_task_return_space(task, closing->result_size);
+
+    if (!space)
+        return ENOMEM;
+    close_range((unsigned)closing->first, (unsigned)closing->last, 0);
+    memset(space, 5, closing->result_size);
+    return 0;
+}
+
+Test(process_conduct, may_close_descriptors_that_are_not_theirs)
+{
+    static const size_t sizes[] = {4, 5000, LARGE};
+    soon_executor *pool = new_processes(.workers = 1);
+
+    for (int first = FIRST_OF_OURS; first < 10; first++) {
+        for (int last = first; last < 11; last++) {
+            for (int i = 0; i < 3; i++) {
+                struct closing closing = {first, last == 10 ? 1000 : last, sizes[i]};
+                char what[64];
+
+                snprintf(what, sizeof what, "%d to %d, %zu bytes", first, last, sizes[i]);
+                assert_goes_on(pool, close_some_submit(pool, &closing, sizeof closing, NULL), true, what);
+            }
+        }
+    }
+    free_pool(pool);
+}
+
+SOON_TASK(exhaust_descriptors, soon_none, int)
+{
+    while (dup(1) >= 0)
+        ++*result;
+    return 0;
+}
+
+SOON_TASK_BYTES(size_of_arg)
+{
+    return soon_task_return_bytes(task, &arg.size, sizeof arg.size);
+}
+
+/* The next task cannot have a large argument there. */
+Test(process_conduct, may_use_up_all_descriptors)
+{
+    soon_executor *pool = new_processes(.workers = 1);
+    char *bytes = calloc(1, LARGE);
+    soon_future *large;
+    size_t size;
+    int rc;
+
+    assert_goes_on(pool, soon_submit(pool, exhaust_descriptors), false, "descriptors");
+    large = size_of_arg_submit(pool, bytes, LARGE, NULL);
+    rc = soon_result(large, &size);
+    cr_assert_eq(rc, -EMFILE, "%s", soon_strerror(rc));
+    cr_assert_not(soon_future_error(large)->started);
+    soon_future_unref(large);
+    free_pool(pool);
+    free(bytes);
+}
+
+/*
+ * Children
+ */
+
+/* A child that lives on, in the worker's group or not, and holds its copies of what the worker has. */
+SOON_TASK(leave_child, bool, int)
+{
+    bool away = *arg; /* the argument is no child's: it goes with the task */
+
+    *result = fork();
+    if (*result == 0) {
+        if (away)
+            setsid();
+        for (;;)
+            pause();
+    }
+    return 0;
+}
+
+Test(process_conduct, may_leave_children_that_hold_up_nobody)
+{
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    for (int away = 0; away < 2; away++) {
+        soon_executor *pool = new_processes(.workers = 2);
+        int child = 0, other = 0;
+
+        cr_assert_eq(soon_take(soon_submit(pool, leave_child, away), &child), 0);
+        cr_assert_eq(soon_take(soon_submit(pool, leave_child, away), &other), 0);
+        assert_goes_on(pool, soon_submit(pool, die_by, BY_SIGKILL), true, "a worker whose child lives");
+        free_pool(pool);
+        kill(child, SIGKILL);
+        kill(other, SIGKILL);
+        cr_assert_eq(waitpid(child, NULL, 0), child);
+        cr_assert_eq(waitpid(other, NULL, 0), other);
+    }
+}
+
+/*
+ * The rest of a process
+ */
+
+SOON_TASK(move_away, soon_none, soon_none)
+{
+    return chdir("/") < 0 ? errno : 0;
+}
+
+SOON_TASK(write_and_read, soon_none, int)
+{
+    char byte;
+
+    printf("%s", "");
+    fflush(stdout);
+    *result = (int)read(0, &byte, 1); /* nobody's terminal is here: its end */
+    return 0;
+}
+
+SOON_TASK(block_signals, soon_none, soon_none)
+{
+    sigset_t all;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, NULL);
+    for (int i = 1; i < NSIG; i++)
+        signal(i, SIG_IGN);
+    return 0;
+}
+
+SOON_TASK(leave_group, soon_none, soon_none)
+{
+    return setpgid(0, getppid()) < 0 && setsid() < 0 && errno != EPERM ? errno : 0;
+}
+
+SOON_TASK(allocate_without_end, soon_none, size_t)
+{
+    struct rlimit some = {512 << 20, RLIM_INFINITY};
+    char *bytes;
+
+    if (setrlimit(RLIMIT_AS, &some) < 0)
+        return errno;
+    while ((bytes = malloc(1 << 20)))
+        *result += 1 << 20;
+    return 0;
+}
+
+SOON_TASK(stop_oneself, soon_none, soon_none)
+{
+    raise(SIGSTOP);
+    return 0;
+}
+
+/* Its end comes a moment later, wherever it is then. */
+SOON_TASK(hang_up, soon_none, soon_none)
+{
+    shutdown(FIRST_OF_OURS, SHUT_RDWR);
+    for (;;)
+        pause();
+    return 0;
+}
+
+SOON_TASK(forget_environment, soon_none, soon_none)
+{
+    clearenv();
+    return 0;
+}
+
+static void *sleep_for_ever(void *unused)
+{
+    for (;;)
+        pause();
+    return unused;
+}
+
+SOON_TASK(start_threads, soon_none, soon_none)
+{
+    pthread_t thread;
+
+    for (int i = 0; i < 20; i++) {
+        if (pthread_create(&thread, NULL, sleep_for_ever, NULL))
+            return EAGAIN;
+        pthread_detach(thread);
+    }
+    return 0;
+}
+
+Test(process_conduct, may_change_all_that_a_process_has)
+{
+    soon_executor *pool = new_processes(.workers = 1, .grace_ms = 20);
+
+    assert_goes_on(pool, soon_submit(pool, move_away), false, "directory");
+    assert_goes_on(pool, soon_submit(pool, write_and_read), false, "input and output");
+    assert_goes_on(pool, soon_submit(pool, forget_environment), false, "environment");
+    assert_goes_on(pool, soon_submit(pool, start_threads), false, "threads");
+    assert_goes_on(pool, soon_submit(pool, hang_up), true, "socket");
+    assert_goes_on(pool, soon_submit(pool, leave_group), false, "group");
+    assert_goes_on(pool, soon_submit(pool, block_signals), false, "signals");
+    assert_goes_on(pool, soon_submit(pool, move_away), false, "directory, blocked");
+    cr_assert_eq(outcome_of(soon_submit_with(pool, (.time_limit_ms = 50), hang)), SOON_ETIMELIMIT);
+    cr_assert_eq(outcome_of(soon_submit_with(pool, (.time_limit_ms = 50), stop_oneself)), SOON_ETIMELIMIT);
+    free_pool(pool);
+}
+
+/* Without one of its own, the library is where memory is wanted next. AddressSanitizer's own memory is beyond any. */
+Test(process_conduct, may_use_up_their_memory)
+{
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    soon_executor *pool = new_processes(.workers = 1);
+    soon_future *large, *used = soon_submit(pool, allocate_without_end);
+    char *bytes = calloc(1, LARGE);
+
+    assert_goes_on(pool, used, true, "memory");
+    large = size_of_arg_submit(pool, bytes, LARGE, NULL);
+    cr_assert_eq(soon_future_wait(large, SOON_FOREVER), 0);
+    cr_assert(soon_future_succeeded(large) || soon_future_error(large)->code == -ENOMEM, "%s",
+              soon_future_error(large)->message);
+    soon_future_unref(large);
+    free_pool(pool);
+    free(bytes);
+#endif
+}
+
+/* A pool of its own: made, used, and freed or forgotten. */
+SOON_TASK(use_a_pool, bool, int)
+{
+    soon_executor *pool;
+    int rc = soon_process_pool_new(&pool, &(soon_process_pool_options){.workers = 2}), doubled = 0;
+
+    if (rc == 0)
+        rc = soon_take(soon_submit(pool, twice, *arg), &doubled);
+    if (rc == 0 && *arg)
+        rc = soon_executor_free(pool);
+    *result = doubled;
+    return rc;
+}
+
+Test(process_conduct, may_have_pools_of_their_own)
+{
+    soon_executor *pool = new_processes(.workers = 2);
+
+    for (int i = 0; i < 10; i++)
+        assert_goes_on(pool, soon_submit(pool, use_a_pool, i % 3 > 0), false, "a pool");
+    free_pool(pool);
+}
+
+/*
+ * Standing still
+ */
+
+/* What was sent for requests that were taken back fills the socket; the next one waits, and goes its way in the end. */
+Test(process_conduct, may_stand_still_while_their_socket_fills_up)
+{
+    soon_executor *pool = new_processes(.workers = 1);
+    char *bytes = calloc(1, LARGE);
+    int pid = pid_of_one(pool);
+    soon_future *future;
+    size_t size;
+
+    kill(pid, SIGSTOP);
+    for (int i = 0; i < 600; i++) {
+        future = size_of_arg_submit(pool, bytes, LARGE, NULL);
+        cr_assert(soon_future_cancel(future));
+        soon_future_unref(future);
+    }
+    future = size_of_arg_submit(pool, bytes, LARGE, NULL);
+    kill(pid, SIGCONT);
+
+    cr_assert_eq(soon_take(future, &size), 0);
+    cr_assert_eq(size, (size_t)LARGE);
+    cr_assert_eq(pid_of_one(pool), pid);
+    free_pool(pool);
+    free(bytes);
+}

@@ -1,0 +1,307 @@
+/*
+ * process_host.c - process pools in programs that have ways of their own with children, signals and descriptors, and in
+ * programs that die.
+ */
+#include "process_fixture.h"
+
+#include <sys/prctl.h>
+
+enum { WORKERS = 4 };
+
+TestSuite(process_host);
+
+/*
+ * Programs that reap all children, or want to hear of none
+ */
+
+static _Atomic bool over;
+
+static void *reap_all(void *unused)
+{
+    while (!over) {
+        if (waitpid(-1, NULL, 0) < 0)
+            nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+    }
+    return unused;
+}
+
+static void reap_here(int number)
+{
+    int saved = errno;
+
+    (void)number;
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+        continue;
+    errno = saved;
+}
+
+SOON_TASK(spin, soon_none, soon_none)
+{
+    for (volatile unsigned turns = 0;; turns++)
+        continue;
+    return 0;
+}
+
+/* How it has ended may not be known, but that it has. */
+static void assert_worker_died(soon_future *future)
+{
+    const soon_error *error;
+
+    cr_assert_eq(soon_future_exception(future, SOON_FOREVER, &error), 0);
+    cr_assert_eq(error->code, SOON_EWORKERDIED, "%s", error->message);
+    cr_assert_gt(error->worker_pid, 0);
+    soon_future_unref(future);
+}
+
+static void run_session(void)
+{
+    soon_executor *pool = new_processes(.workers = 2, .grace_ms = 50);
+    soon_future *killed;
+    int doubled;
+
+    for (int i = 0; i < 30; i++) {
+        cr_assert_eq(soon_take(soon_submit(pool, twice, i), &doubled), 0);
+        cr_assert_eq(doubled, 2 * i);
+        if (i % 3 == 0)
+            assert_worker_died(soon_submit(pool, die_by, i % 2 ? BY_SIGKILL : BY_EXIT_3));
+    }
+    cr_assert_eq(outcome_of(soon_submit_with(pool, (.time_limit_ms = 20), spin)), SOON_ETIMELIMIT);
+    killed = soon_submit(pool, spin);
+    test_wait_until(soon_future_running(killed));
+    cr_assert_eq(soon_future_kill(killed), 0);
+    cr_assert_eq(outcome_of(killed), SOON_EKILLED);
+    free_pool(pool);
+}
+
+Test(process_host, may_reap_all_children_in_a_thread)
+{
+    pthread_t thread;
+
+    cr_assert_eq(pthread_create(&thread, NULL, reap_all, NULL), 0);
+    run_session();
+    over = true;
+    pthread_join(thread, NULL);
+}
+
+static void set_sigchld(void (*handler)(int), int flags)
+{
+    struct sigaction action = {.sa_handler = handler, .sa_flags = flags};
+
+    cr_assert_eq(sigaction(SIGCHLD, &action, NULL), 0);
+}
+
+Test(process_host, may_reap_all_children_in_a_signal_handler)
+{
+    set_sigchld(reap_here, SA_RESTART);
+    run_session();
+}
+
+Test(process_host, may_be_interrupted_by_the_death_of_children)
+{
+    set_sigchld(reap_here, 0);
+    run_session();
+}
+
+Test(process_host, may_ignore_children)
+{
+    set_sigchld(SIG_IGN, 0);
+    run_session();
+}
+
+Test(process_host, may_have_children_that_leave_nothing)
+{
+    set_sigchld(SIG_DFL, SA_NOCLDWAIT);
+    run_session();
+}
+
+/*
+ * Programs with other descriptors than usual
+ */
+
+static void check_pool_and_exit(void)
+{
+    soon_executor *pool;
+    int doubled = 0, rc = soon_process_pool_new(&pool, &(soon_process_pool_options){.workers = 2});
+
+    if (rc == 0)
+        rc = soon_take(soon_submit(pool, twice, 21), &doubled);
+    _exit(rc < 0 ? 1 : doubled == 42 && soon_executor_free(pool) == 0 ? 0 : 2);
+}
+
+static int status_of(pid_t child)
+{
+    int status;
+
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    return status;
+}
+
+Test(process_host, may_have_neither_input_nor_output)
+{
+    for (int missing = 1; missing < 8; missing++) {
+        pid_t child = fork();
+
+        if (child == 0) {
+            for (int fd = 0; fd < 3; fd++) {
+                if (missing >> fd & 1)
+                    close(fd);
+            }
+            check_pool_and_exit();
+        }
+        cr_assert_eq(status_of(child), 0, "without %d", missing);
+    }
+}
+
+SOON_TASK(open_descriptors, soon_none, int)
+{
+    for (int fd = 3; fd < 1000; fd++)
+        *result += fcntl(fd, F_GETFD) >= 0;
+    return 0;
+}
+
+static int count_own(int fd, bool inheritable)
+{
+    int flags = fcntl(fd, F_GETFD);
+
+    return flags >= 0 && (!inheritable || !(flags & FD_CLOEXEC));
+}
+
+/* Whatever the program has open, at whatever numbers, and whatever it starts itself meanwhile. */
+Test(process_host, gives_workers_no_descriptor_of_its_own_and_its_children_none_of_ours)
+{
+    int before = 0, after = 0, few, many;
+    soon_executor *pool;
+
+    for (int fd = 3; fd < 1000; fd++)
+        before += count_own(fd, true);
+    pool = new_processes(.workers = 1);
+    cr_assert_eq(soon_take(soon_submit(pool, open_descriptors), &few), 0);
+    for (int fd = 3; fd < 1000; fd++)
+        after += count_own(fd, true);
+    cr_assert_eq(before, after);
+    free_pool(pool);
+
+    for (int i = 0; i < 300; i++)
+        cr_assert_geq(dup(STDERR_FILENO), 0);
+    pool = new_processes(.workers = 1);
+    cr_assert_eq(soon_take(soon_submit(pool, open_descriptors), &many), 0);
+    cr_assert_eq(few, 2); /* control socket and bell */
+    cr_assert_eq(many, 2);
+    free_pool(pool);
+    test_accept_open_descriptors();
+}
+
+/*
+ * Signals from strangers
+ */
+
+static pid_t start_stranger(const int *pids)
+{
+    static const int signals[] = {SIGTERM, SIGINT, SIGTTOU};
+    pid_t stranger = fork();
+
+    if (stranger)
+        return stranger;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (unsigned i = 0;; i++) {
+        kill(pids[i % WORKERS], signals[i % 3]);
+        nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
+    }
+}
+
+/* As a service manager or a terminal does to a group, while the parent drains; in any moment of theirs. */
+Test(process_host, may_be_drained_while_strangers_signal_its_workers)
+{
+    enum { TASKS = 2000 };
+    static soon_future *futures[TASKS];
+    soon_executor *pool = new_processes(.workers = WORKERS);
+    int pids[WORKERS];
+    struct gate gate = gate_new();
+    pid_t stranger;
+
+    for (int i = 0; i < WORKERS; i++)
+        futures[i] = own_pid_at_gate_submit(pool, &gate, NULL);
+    gate_await(gate, WORKERS);
+    gate_open(gate, WORKERS);
+    for (int i = 0; i < WORKERS; i++)
+        cr_assert_eq(soon_take(futures[i], &pids[i]), 0);
+    stranger = start_stranger(pids);
+    for (int i = 0; i < TASKS; i++)
+        futures[i] = soon_submit(pool, pause_for_us, 200);
+    cr_assert_eq(soon_executor_shutdown(pool, SOON_DRAIN, SOON_FOREVER), 0);
+
+    for (int i = 0; i < TASKS; i++)
+        cr_assert(soon_future_succeeded(futures[i]), "%s", soon_future_error(futures[i])->message);
+    soon_futures_unref(futures, TASKS);
+    cr_assert_eq(stats_of(pool).worker_deaths, 0);
+    kill(stranger, SIGKILL);
+    status_of(stranger);
+    free_pool(pool);
+    gate_free(gate);
+}
+
+/*
+ * Programs that die
+ */
+
+struct told {
+    int pids[2], child;
+};
+
+SOON_TASK(tell_and_spin, int, soon_none)
+{
+    char path[64];
+    int fd, pid = getpid();
+
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", getppid(), *arg);
+    fd = open(path, O_WRONLY);
+    if (write(fd, &pid, sizeof pid) != sizeof pid)
+        _exit(1);
+    return spin(task, (const soon_none *)arg, (soon_none *)result);
+}
+
+/* With a child of its own that lives on and has copies of all that it had open. */
+static void die_with_a_pool(int fd, bool stopped)
+{
+    soon_executor *pool = new_processes(.workers = 2);
+    struct told told = {.child = 0};
+    int ends[2];
+
+    if (pipe(ends) < 0)
+        _exit(1);
+    for (int i = 0; i < 2; i++)
+        soon_future_unref(soon_submit(pool, tell_and_spin, ends[1]));
+    for (int i = 0; i < 2; i++)
+        cr_assert_eq(read(ends[0], &told.pids[i], sizeof(int)), (ssize_t)sizeof(int));
+    if (stopped)
+        kill(told.pids[0], SIGSTOP);
+    told.child = fork();
+    while (told.child == 0)
+        pause();
+    cr_assert_eq(write(fd, &told, sizeof told), (ssize_t)sizeof told);
+    raise(SIGKILL);
+}
+
+Test(process_host, takes_its_workers_along_whatever_they_do_and_whoever_has_copies)
+{
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    for (int stopped = 0; stopped < 2; stopped++) {
+        struct told told;
+        int ends[2];
+        pid_t child;
+
+        cr_assert_eq(pipe(ends), 0);
+        child = fork();
+        if (child == 0)
+            die_with_a_pool(ends[1], stopped);
+        cr_assert_gt(child, 0);
+        close(ends[1]);
+        cr_assert_eq(read(ends[0], &told, sizeof told), (ssize_t)sizeof told);
+        status_of(child);
+        for (int i = 0; i < 2; i++)
+            status_of(told.pids[i]);
+        cr_assert_eq(kill(told.child, SIGKILL), 0);
+        status_of(told.child);
+        close(ends[0]);
+    }
+}

@@ -1,0 +1,154 @@
+/*
+ * race_process.c - process pools that live shortly: made, used by some threads in every way at once, killed at, shut
+ * down in any mode in the middle of it. What goes wrong here mostly hangs, or only a sanitizer sees it.
+ */
+#include "storm_fixture.h"
+
+TestSuite(race_process, .timeout = 120);
+
+enum { USERS = 3, ROUNDS_IN_ALL = 80, LARGE = 1200000 };
+
+static soon_executor *pool;
+static _Atomic unsigned seeds;
+
+SOON_TASK(work, unsigned, unsigned)
+{
+    for (unsigned i = 0; i < *arg % 5; i++) {
+        soon_task_set_progress(task, i, 5);
+        nanosleep(&(struct timespec){.tv_nsec = *arg % 200000}, NULL);
+    }
+    *result = ~*arg;
+    return soon_task_cancel_requested(task) ? ECANCELED : 0;
+}
+
+SOON_TASK_BYTES(measure)
+{
+    return soon_task_return_bytes(task, arg.data, arg.size);
+}
+
+static soon_future *submit_some(unsigned *seed)
+{
+    static const char bytes[LARGE];
+    soon_submit_options options = {.retries = (int)dice(seed, 2), .priority = (int)dice(seed, 3) - 1};
+    unsigned numbers[20] = {0};
+
+    if (dice(seed, 20) == 0)
+        options.time_limit_ms = 1 + dice(seed, 3);
+    if (dice(seed, 20) == 0)
+        options.queue_limit_ms = 1 + dice(seed, 3);
+    switch (dice(seed, 12)) {
+    case 0:
+        return measure_submit(pool, bytes, dice(seed, 50000), &options);
+    case 1:
+        return measure_submit(pool, bytes, LARGE, &options);
+    case 2:
+        return soon_map_async_with(pool, (.chunk = 1 + dice(seed, 10)), work, numbers, 20);
+    default:
+        return work_submit(pool, &(unsigned){dice(seed, 1u << 31)}, &options);
+    }
+}
+
+static void disturb(soon_future *future, unsigned *seed)
+{
+    switch (dice(seed, 8)) {
+    case 0:
+        (void)soon_future_cancel(future);
+        break;
+    case 1:
+        (void)soon_future_kill(future);
+        break;
+    case 2:
+        (void)soon_future_progress(future);
+        break;
+    case 3:
+        (void)soon_future_running(future);
+        break;
+    case 4:
+        (void)soon_future_wait(future, dice(seed, 3));
+        break;
+    case 5:
+        (void)stats_of(pool);
+        break;
+    default:
+        break;
+    }
+}
+
+/* Whatever becomes of them, all have ended in the end. */
+static void *use(void *unused)
+{
+    unsigned seed = 31 * ++seeds;
+    soon_future *futures[60];
+
+    for (size_t i = 0; i < COUNT(futures); i++) {
+        futures[i] = submit_some(&seed);
+        disturb(futures[dice(&seed, (unsigned)i + 1)], &seed);
+    }
+    for (size_t i = 0; i < COUNT(futures); i++)
+        cr_assert_eq(soon_future_wait(futures[i], SOON_FOREVER), 0);
+    soon_futures_unref(futures, COUNT(futures));
+    return unused;
+}
+
+static void live_shortly(unsigned *seed)
+{
+    pthread_t users[USERS];
+    soon_shutdown mode = (soon_shutdown)dice(seed, SOON_KILL + 1);
+
+    pool = new_processes(.workers = 1 + (int)dice(seed, 3), .grace_ms = dice(seed, 2) ? -1 : 20, .max_restarts = -1,
+                         .queue_max = dice(seed, 3) ? 0 : 20, .max_tasks_per_worker = dice(seed, 3) ? 0 : 3,
+                         .idle_timeout_ms = dice(seed, 3) ? 0 : 2);
+    for (int i = 0; i < USERS; i++)
+        cr_assert_eq(pthread_create(&users[i], NULL, use, NULL), 0);
+    storm__sleep(dice(seed, 15000));
+    if (dice(seed, 4))
+        (void)soon_executor_shutdown(pool, mode, dice(seed, 2) ? 0 : SOON_FOREVER);
+    for (int i = 0; i < USERS; i++)
+        pthread_join(users[i], NULL);
+    free_pool(pool);
+}
+
+static void live_often(unsigned rounds)
+{
+    unsigned seed = 5;
+
+    for (unsigned i = 0; i < rounds / (storm__factor() > 1 ? 5 : 1); i++)
+        live_shortly(&seed);
+}
+
+Test(race_process, of_users_and_a_shutdown_leaves_nothing_unresolved)
+{
+    live_often(ROUNDS_IN_ALL);
+}
+
+Test(race_process, of_users_a_killer_and_a_shutdown_leaves_nothing_unresolved)
+{
+    storm_begin(&(struct storm){.pause_us = 3000, .stop_us = 1000});
+    live_often(ROUNDS_IN_ALL);
+    storm_end();
+}
+
+/* Ends by itself just when the parent finds that its time is over. */
+SOON_TASK(until_asked, bool, soon_none)
+{
+    while (*arg && !soon_task_cancel_requested(task))
+        sched_yield();
+    return *arg ? -ECANCELED : 0;
+}
+
+Test(race_process, of_items_with_their_time_limit_leaves_the_next_item_alone)
+{
+    enum { ITEMS = 40 };
+    soon_submit_options each = {.time_limit_ms = 50};
+    int errors[ITEMS];
+    bool args[ITEMS];
+
+    pool = new_processes(.workers = 2);
+    for (int i = 0; i < ITEMS; i++)
+        args[i] = i % 2 == 0;
+    cr_assert_eq(soon_map_with(pool, (.chunk = 20, .each = &each), until_asked, args, ITEMS, NULL, errors),
+                 SOON_ETIMELIMIT);
+    for (int i = 0; i < ITEMS; i++)
+        cr_assert_eq(errors[i], args[i] ? SOON_ETIMELIMIT : 0, "item %d: %s", i, soon_strerror(errors[i]));
+    free_pool(pool);
+}
