@@ -8,7 +8,7 @@ TestSuite(process_limits);
 /* pebble: test_process_pool_timeout, test_process_pool_stop_timeout, test_process_pool_ignoring_sigterm */
 Test(process_limits, of_time_end_a_task_that_does_not_listen)
 {
-    soon_executor *pool = new_processes(.workers = 1, .grace_ms = 20);
+    soon_executor *pool = new_processes(.workers = 1);
     int pid = pid_of_one(pool);
     soon_future *f = soon_submit_with(pool, (.time_limit_ms = 20, .label = "too long"), hang);
 
