@@ -3,6 +3,8 @@
  */
 #include "process_fixture.h"
 
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -63,6 +65,50 @@ Test(process_conduct, may_close_descriptors_that_are_not_theirs)
             }
         }
     }
+    free_pool(pool);
+}
+
+SOON_TASK(put_a_file_in_its_place, int, int)
+{
+    int file = memfd_create("file", 0);
+
+    *result = dup2(file, *arg);
+    close(file);
+    nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL); /* the parent sleeps, so it is to be woken */
+    return 0;
+}
+
+/* Nothing of ours is written to what is not ours. */
+Test(process_conduct, may_put_something_else_where_descriptors_of_ours_were)
+{
+    soon_executor *pool = new_processes(.workers = 1);
+
+    for (int fd = FIRST_OF_OURS; fd < 10; fd++) {
+        char what[16];
+
+        snprintf(what, sizeof what, "%d", fd);
+        assert_goes_on(pool, soon_submit(pool, put_a_file_in_its_place, fd), true, what);
+    }
+    free_pool(pool);
+}
+
+SOON_TASK(block_nothing, soon_none, int)
+{
+    for (int fd = FIRST_OF_OURS; fd < 10; fd++) {
+        int flags = fcntl(fd, F_GETFL);
+
+        if (flags >= 0)
+            fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+    }
+    *result = 0;
+    return 0;
+}
+
+Test(process_conduct, may_change_how_descriptors_block)
+{
+    soon_executor *pool = new_processes(.workers = 1);
+
+    assert_goes_on(pool, soon_submit(pool, block_nothing), false, "O_NONBLOCK");
     free_pool(pool);
 }
 

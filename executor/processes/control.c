@@ -13,6 +13,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
@@ -70,6 +71,8 @@ static void *listen_to_parent(void *unused)
 
         message = (struct soon__message){0};
         rc = soon__socket_receive(SOON__FD_CONTROL, &message, sizeof message, sent.descriptors, &sent.count);
+        if (rc == -EAGAIN) /* a task has made it so */
+            (void)poll(&(struct pollfd){.fd = SOON__FD_CONTROL, .events = POLLIN}, 1, -1);
         if (rc == -EAGAIN || rc == -EINTR)
             continue;
         if (rc == -EMFILE) {

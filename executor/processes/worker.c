@@ -17,6 +17,7 @@
 #include <pthread.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { MEMORY_CHECK_NS = 10000000 };
@@ -42,6 +43,18 @@ static void tidy_descriptors(void)
     }
     if (fcntl(SOON__FD_END, F_GETFL) & O_PATH && fcntl(SOON__FD_END, F_GETFD) == 0)
         close(SOON__FD_END);
+}
+
+/* What the bell was when it was given to us. */
+static struct stat bell;
+
+void soon__worker_check_bell(void)
+{
+    struct stat now;
+
+    if (fstat(SOON__FD_BELL, &now) < 0 || now.st_dev != bell.st_dev || now.st_ino != bell.st_ino ||
+        now.st_mode != bell.st_mode)
+        self.view.bell = -1;
 }
 
 /* Looks at the beginning alone: another version may have another size. */
@@ -106,6 +119,8 @@ static void say_hello(void)
 static void begin(void)
 {
     tidy_descriptors();
+    if (fstat(SOON__FD_BELL, &bell) < 0)
+        give_up(SOON__EXIT_NO_DESK);
     check_version();
     map_all();
     bind_to_parent();

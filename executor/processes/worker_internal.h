@@ -30,6 +30,8 @@ bool soon__is_initialised(void);
 
 /* worker.c. Takes over the process. Never returns. */
 void soon__worker_main(void) __attribute__((noreturn));
+/* A task may have closed the bell, and opened something else in its place: then it is not rung any more. */
+void soon__worker_check_bell(void);
 
 /*
  * serve.c: one claimed request, up to its last reply.
