@@ -87,8 +87,9 @@ static bool should_retire_locked(struct soon__process *process, int64_t now, int
 
     if (process->assigned)
         return false;
-    if (pool->locked.broken || (pool->locked.closed && !pool->locked.queue.count) || is_over_limit(process) ||
-        (pool->tasks_per_worker && process->given >= pool->tasks_per_worker))
+    /* At the end not while others have tasks that they have not begun, which may come back. */
+    if (pool->locked.broken || (pool->locked.closed && !soon__process_pool_pending_locked(pool)) ||
+        is_over_limit(process) || (pool->tasks_per_worker && process->given >= pool->tasks_per_worker))
         return true;
     if (!pool->idle_timeout_ns || pool->locked.alive <= pool->locked.at_least)
         return false;
