@@ -84,6 +84,7 @@ struct soon_call {
             int refusal; /* the code that it is to fail with */
         };
     };
+    uint64_t number; /* its age, for the queue that has, or had, it */
     const void *arg;
     size_t arg_size;
     struct soon__call_extra *extra; /* NULL: all defaults */

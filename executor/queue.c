@@ -4,8 +4,6 @@
  */
 #include "queue_internal.h"
 
-#define FIRST_SEQUENCE (UINT64_MAX / 2) /* those that come back count down from here, new ones up */
-
 static struct soon__call_extra *extra_of(struct soon__heap_node *node, size_t offset)
 {
     return (struct soon__call_extra *)((char *)node - offset);
@@ -17,7 +15,7 @@ static bool is_prioritised(const soon_call *call)
 }
 
 /* All but its place in the list; true: it has one. */
-static bool enter(struct soon__queue *queue, soon_call *call, uint64_t sequence)
+static bool enter(struct soon__queue *queue, soon_call *call)
 {
     struct soon__call_extra *extra = call->extra;
 
@@ -26,16 +24,17 @@ static bool enter(struct soon__queue *queue, soon_call *call, uint64_t sequence)
     if (extra)
         extra->call = call;
     if (extra && extra->queue_deadline != SOON__NEVER)
-        soon__heap_push(&queue->queue_limits, &extra->by_deadline, extra->queue_deadline, sequence);
+        soon__heap_push(&queue->queue_limits, &extra->by_deadline, extra->queue_deadline, call->number);
     if (!is_prioritised(call))
         return true;
-    soon__heap_push(&queue->prioritised, &extra->by_priority, -(int64_t)extra->options.priority, sequence);
+    soon__heap_push(&queue->prioritised, &extra->by_priority, -(int64_t)extra->options.priority, call->number);
     return false;
 }
 
 void soon__queue_push(struct soon__queue *queue, soon_call *call)
 {
-    if (!enter(queue, call, FIRST_SEQUENCE + queue->sequence++))
+    call->number = queue->sequence++;
+    if (!enter(queue, call))
         return;
     call->next = NULL;
     call->previous = queue->tail;
@@ -46,17 +45,24 @@ void soon__queue_push(struct soon__queue *queue, soon_call *call)
     queue->tail = call;
 }
 
-void soon__queue_push_front(struct soon__queue *queue, soon_call *call)
+void soon__queue_return(struct soon__queue *queue, soon_call *call)
 {
-    if (!enter(queue, call, FIRST_SEQUENCE - ++queue->returned))
+    soon_call *next = queue->head;
+
+    if (!enter(queue, call))
         return;
-    call->previous = NULL;
-    call->next = queue->head;
-    if (queue->head)
-        queue->head->previous = call;
+    while (next && next->number < call->number) /* only others that came back are older */
+        next = next->next;
+    call->next = next;
+    call->previous = next ? next->previous : queue->tail;
+    if (call->previous)
+        call->previous->next = call;
+    else
+        queue->head = call;
+    if (next)
+        next->previous = call;
     else
         queue->tail = call;
-    queue->head = call;
 }
 
 static void unlink_call(struct soon__queue *queue, soon_call *call)

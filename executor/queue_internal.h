@@ -10,13 +10,13 @@ struct soon__queue {
     soon_call *head, *tail;         /* of priority 0: a list */
     struct soon__heap prioritised;  /* all others, by extra->by_priority */
     struct soon__heap queue_limits; /* those with a queue limit, by extra->by_deadline */
-    uint64_t sequence, returned;    /* how many were pushed, and pushed to the front */
+    uint64_t sequence;              /* of pushes */
     size_t count;
 };
 
 void soon__queue_push(struct soon__queue *queue, soon_call *call); /* sets call->queued */
-/* One that was popped before others that are still there: among those of its priority it comes first again. */
-void soon__queue_push_front(struct soon__queue *queue, soon_call *call);
+/* One that was popped, and is not begun: it has its place again among those that came before and after it. */
+void soon__queue_return(struct soon__queue *queue, soon_call *call);
 soon_call *soon__queue_first(const struct soon__queue *queue); /* NULL: empty */
 soon_call *soon__queue_pop(struct soon__queue *queue);         /* takes that out */
 void soon__queue_remove(struct soon__queue *queue, soon_call *call);

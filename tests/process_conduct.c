@@ -9,6 +9,14 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define UNDER_SANITIZER 1
+#elif defined(__has_feature)
+#define UNDER_SANITIZER (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
+#else
+#define UNDER_SANITIZER 0
+#endif
+
 TestSuite(process_conduct);
 
 /* Each either succeeds or is the end of its worker, or closes what its result lies in; after it the pool works. */
@@ -287,7 +295,7 @@ Test(process_conduct, may_change_all_that_a_process_has)
 /* Without one of its own, the library is where memory is wanted next. AddressSanitizer's own memory is beyond any. */
 Test(process_conduct, may_use_up_their_memory)
 {
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !UNDER_SANITIZER
     soon_executor *pool = new_processes(.workers = 1);
     soon_future *large, *used = soon_submit(pool, allocate_without_end);
     char *bytes = calloc(1, LARGE);

@@ -268,7 +268,7 @@ void soon__process_pool_take_again(struct soon__process_pool *pool, soon_call *c
     dropping = pool->locked.dropping ||
                (soon__future_word(soon__call_future(call)) & SOON__CANCEL_REQUESTED); /* while it was in no slot */
     if (!broken && !dropping)
-        soon__queue_push_front(&pool->locked.queue, call);
+        soon__queue_return(&pool->locked.queue, call);
     pool->locked.failed += broken != NULL;
     pool->locked.cancelled += !broken && dropping;
     pthread_mutex_unlock(&pool->mutex);

@@ -117,7 +117,7 @@ void soon__process_return_unclaimed_locked(struct soon__process *process)
     while ((slot = find_unclaimed_locked(process, true)) != NOTHING) {
         call = take_out_locked(process, slot);
         if (call)
-            soon__queue_push_front(&process->pool->locked.queue, call);
+            soon__queue_return(&process->pool->locked.queue, call);
     }
 }
 
@@ -178,7 +178,7 @@ static bool reserve_locked(struct soon__process *process, struct soon__parcel *p
 }
 
 /* Higher priorities first, then in order. */
-static uint64_t order_of(const soon_call *call, uint64_t sequence)
+static uint64_t order_of(const soon_call *call)
 {
     int64_t most = (1 << (PRIORITY_BITS - 1)) - 1;
     int64_t priority = call && call->extra ? call->extra->options.priority : 0;
@@ -187,7 +187,8 @@ static uint64_t order_of(const soon_call *call, uint64_t sequence)
         priority = most;
     if (priority < -most)
         priority = -most;
-    return ((uint64_t)(most - priority) << (64 - PRIORITY_BITS)) | (sequence & (UINT64_MAX >> PRIORITY_BITS));
+    return ((uint64_t)(most - priority) << (64 - PRIORITY_BITS)) |
+           ((call ? call->number : 0) & (UINT64_MAX >> PRIORITY_BITS));
 }
 
 static void refuse_locked(struct soon__process_pool *pool, soon_call *call, int code)
@@ -248,7 +249,7 @@ static void publish_locked(struct soon__process *process, uint32_t slot, soon_ca
     process->given--;
     call->posted = false;
     if (rc == 0 || rc == -EAGAIN || rc == -EPIPE)
-        soon__queue_push_front(&pool->locked.queue, call); /* it was the process that had no use for it */
+        soon__queue_return(&pool->locked.queue, call); /* it was the process that had no use for it */
     else
         refuse_locked(pool, call, rc);
     if (rc != -EAGAIN && rc != -EPIPE)
@@ -263,7 +264,7 @@ static void fill_and_publish_locked(struct soon__process *process, uint32_t slot
 {
     struct soon__process_pool *pool = process->pool;
     struct soon__assignment *assignment = &process->slots[slot];
-    uint64_t sequence = assignment->sequence, order = order_of(parcel->call, sequence);
+    uint64_t sequence = assignment->sequence, order = order_of(parcel->call);
     int rc;
 
     assignment->order = order;
@@ -358,7 +359,7 @@ static struct soon__process *choose_locked(struct soon__process_pool *pool, int6
 static bool displace_locked(struct soon__process_pool *pool)
 {
     soon_call *first = soon__queue_first(&pool->locked.queue), *call;
-    uint64_t order = order_of(first, 0), worst_order = 0;
+    uint64_t order = order_of(first), worst_order = 0;
     struct soon__process *worst = NULL;
     uint32_t slot, worst_slot = NOTHING;
 
@@ -377,7 +378,7 @@ static bool displace_locked(struct soon__process_pool *pool)
         return false;
     call = take_out_locked(worst, worst_slot);
     if (call)
-        soon__queue_push_front(&pool->locked.queue, call);
+        soon__queue_return(&pool->locked.queue, call);
     return true; /* or it was claimed just now: look again */
 }
 
