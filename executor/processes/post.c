@@ -227,7 +227,7 @@ static void let_spin_locked(struct soon__process *process)
     pool->locked.spinner = process;
 }
 
-/* The slot is filled, or could not be (`rc`). `held`: by us, outside the mutex. */
+/* The slot is filled, or could not be: `rc`. */
 static void publish_locked(struct soon__process *process, uint32_t slot, soon_call *call, int rc)
 {
     struct soon__process_pool *pool = process->pool;
