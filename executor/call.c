@@ -116,6 +116,24 @@ static void look(soon_future *future, void *owner)
         executor->extra->look(executor->self, of_future(future));
 }
 
+/* May be called at any time: the executor may be gone, unless the future is unfinished and pinned. */
+static void linger(soon_future *future, int64_t deadline)
+{
+    soon_call *call = of_future(future);
+    soon_executor *executor;
+    struct soon__stint stint;
+
+    if (!call->lingers || deadline == SOON__POLL || !soon__future_lock_unfinished(future))
+        return;
+    executor = pin(future);
+    soon__future_unlock(future);
+    /* Who only waits runs nobody's callbacks, those of the executor's end neither. */
+    soon__library_stint_begin(&stint);
+    executor->extra->linger(executor->self, call, deadline);
+    unpin(executor);
+    soon__library_stint_end(&stint);
+}
+
 static soon_future *source(const soon_future *future)
 {
     soon_call *call = of_future(future);
@@ -154,6 +172,7 @@ static const struct soon__class call_class = {
     .cancelled = cancelled,
     .taken_back = taken_back,
     .look = look,
+    .linger = linger,
     .kill = kill_call,
     .help = help,
     .source = source,
@@ -300,7 +319,9 @@ int soon__call_new(soon_call **ret, const struct soon__call_params *params)
 
     if (!block)
         return -ENOMEM;
-    *call = (soon_call){.function = params->function, .executor = params->executor};
+    *call = (soon_call){.function = params->function,
+                        .executor = params->executor,
+                        .lingers = params->executor->extra && params->executor->extra->linger};
     soon__future_init(soon__call_future(call), &call_class, 1, 1);
     if (result_size && result_size <= INLINE_MAX)
         call->space = block + round_up(sizeof(soon_call)) + arg_space;
@@ -375,7 +396,7 @@ void soon__call_end(soon_call *call)
     if (atomic_load_explicit(&call->holds, memory_order_acquire) &&
         atomic_fetch_sub_explicit(&call->holds, 1, memory_order_acq_rel))
         return;
-    if (soon__library_on_loop() && releases(call)) {
+    if (soon__library_is_quiet() && releases(call)) {
         call->job.run = end_job;
         soon__library_callbacks_post(&call->job);
     } else {

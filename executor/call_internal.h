@@ -94,6 +94,7 @@ struct soon_call {
     bool queued;                    /* under the mutex of the pool that has it, as is the next */
     bool posted;                    /* it is in a slot of a worker process */
     bool exempt;                    /* the queue's bound does not apply */
+    bool lingers;                   /* its executor has a `linger` */
     bool arg_on_heap;               /* malloc'ed */
     bool arg_is_lent;               /* somebody else's: not released */
 };
@@ -149,8 +150,8 @@ struct soon__error *soon__initializer_run(soon_executor *executor, const soon_fu
 void soon__call_finish(soon_call *call, struct soon__outcome *outcome, const struct soon__run_hooks *hooks);
 /* The bytes of the call stay until one more soon__call_end(). For its holder; at most 255. */
 void soon__call_hold(soon_call *call);
-/* Ends a call whose future is done: releases argument and reference. On the library's loop thread that is done by the
- * callback thread. */
+/* Ends a call whose future is done: releases argument and reference. On a thread that runs no user code now
+ * (soon__library_is_quiet()) the callback thread does that. */
 void soon__call_end(soon_call *call);
 /* For one that was never taken by anybody: frees all, releases nothing of what was given, runs nothing. */
 void soon__call_discard(soon_call *call);

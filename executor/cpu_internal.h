@@ -1,6 +1,6 @@
 /*
  * cpu_internal.h - how many CPUs this process may really use: what its affinity allows, and no more than what the CPU
- * quotas of its cgroup, and of those above it, are worth.
+ * quotas of its cgroup, and of those above it, are worth. And how to wait on one.
  */
 #ifndef SOON_EXECUTOR_CPU_INTERNAL_H
 #define SOON_EXECUTOR_CPU_INTERNAL_H
@@ -16,5 +16,15 @@ int soon__cpu_count_at(const char *root, int available);
 
 /* CPUs in the mask that `get` gives, a function as sched_getaffinity(). 0: it fails. */
 int soon__cpu_affinity(int (*get)(pid_t pid, size_t size, cpu_set_t *mask));
+
+/* Between two looks at a word that another thread is to change. */
+static inline void soon__cpu_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
 
 #endif

@@ -23,6 +23,9 @@ struct soon__executor_extra {
     void (*ask_to_cancel)(void *self, soon_call *call);
     /* Starts the call's future if it has begun, and sets its progress. */
     void (*look)(void *self, soon_call *call);
+    /* A thread is about to sleep until the call has ended: may look for that for a short time, and do the pool's work
+     * meanwhile. In a stint (library_loop_internal.h). */
+    void (*linger)(void *self, soon_call *call, int64_t deadline);
 };
 
 struct soon_executor {

@@ -209,7 +209,7 @@ static void end(struct soon__imap_chunk *chunk, uint32_t state, struct soon__err
             soon__future_fail(future, soon__error_ref(error));
         soon__future_unref(future);
     }
-    if (!chunk->function->free_arg || !soon__library_on_loop()) {
+    if (!chunk->function->free_arg || !soon__library_is_quiet()) {
         release_rest(chunk);
         return;
     }

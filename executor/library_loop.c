@@ -366,6 +366,28 @@ bool soon__library_on_loop(void)
     return on_loop;
 }
 
+void soon__library_stint_begin(struct soon__stint *stint)
+{
+    struct soon__thread *self = soon__thread_self();
+
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &stint->cancel_state);
+    stint->sink = self->sink;
+    soon__thread_set_aside(&stint->saved);
+    self->sink = sink;
+}
+
+void soon__library_stint_end(const struct soon__stint *stint)
+{
+    soon__thread_take_up(&stint->saved);
+    soon__thread_self()->sink = stint->sink;
+    pthread_setcancelstate(stint->cancel_state, NULL);
+}
+
+bool soon__library_is_quiet(void)
+{
+    return soon__thread_self()->sink != NULL;
+}
+
 int64_t soon__later(int64_t now, int64_t span)
 {
     return span > INT64_MAX - now ? SOON__NEVER : now + span;

@@ -28,6 +28,18 @@ void soon__library_callbacks_post(struct soon__job *job);
 uv_loop_t *soon__library_uv(void); /* loop thread only */
 bool soon__library_on_loop(void);
 
+/* In between, a thread of the program does the loop's work: no user code runs on it, what it completes or releases is
+ * settled on the callback thread, and it cannot be cancelled. After start. */
+struct soon__stint {
+    struct soon__thread_saved saved;
+    void (*sink)(soon_future *future);
+    int cancel_state;
+};
+void soon__library_stint_begin(struct soon__stint *stint);
+void soon__library_stint_end(const struct soon__stint *stint);
+/* Whether this thread runs no user code now: it is the loop's, or in a stint. */
+bool soon__library_is_quiet(void);
+
 /* Of soon__clock_ns(): `span` nanoseconds behind `now`, SOON__NEVER at most. */
 int64_t soon__later(int64_t now, int64_t span);
 /* Sets a timer of the library's loop to a reading of that clock; SOON__NEVER stops it. Loop thread only. */

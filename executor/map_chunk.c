@@ -281,7 +281,7 @@ static void end_rest(struct soon__chunk *chunk, size_t from)
     /* Relaxed, both: set_finished() publishes them. */
     atomic_fetch_add_explicit(&chunk->failed, count - from, memory_order_relaxed);
     atomic_store_explicit(&chunk->rest, from, memory_order_relaxed);
-    if (chunk->map->function->free_arg && soon__library_on_loop())
+    if (chunk->map->function->free_arg && soon__library_is_quiet())
         release_rest_elsewhere(chunk);
     else if (chunk->map->function->free_arg)
         release_rest(chunk);

@@ -70,6 +70,8 @@ struct soon__class {
     void (*look)(soon_future *future, void *owner);
     /* A thread is about to park for it: 1: something ran here, look again; 0: park. */
     int (*help)(soon_future *future);
+    /* As that, when nothing ran here: may look for its end for a short time, up to `deadline`, before it parks. */
+    void (*linger)(soon_future *future, int64_t deadline);
     /* The future that must finish before this one can, or NULL: to tell waits that could never end. Called under
      * LOCK while it is unfinished. */
     soon_future *(*source)(const soon_future *future);

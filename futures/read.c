@@ -63,6 +63,8 @@ static int help_or_park(soon_future *future, int64_t deadline)
         rc = self->parking->help(self->worker, may_run ? future : NULL);
     if (rc)
         return rc < 0 ? rc : 0;
+    if (future->class->linger)
+        future->class->linger(future, deadline);
     park_on(future, deadline);
     soon__thread_after_park();
     return 0;

@@ -82,7 +82,7 @@ bool soon__thread_in_callback(void)
     return false;
 }
 
-void soon__thread_enter(struct soon__frame *frame, struct soon__thread_saved *ret_saved)
+void soon__thread_set_aside(struct soon__thread_saved *ret_saved)
 {
     *ret_saved = (struct soon__thread_saved){.in_internals = self.in_internals,
                                              .in_callbacks = self.in_callbacks,
@@ -94,6 +94,21 @@ void soon__thread_enter(struct soon__frame *frame, struct soon__thread_saved *re
     self.in_internals = self.in_callbacks = false;
     self.internals = self.callbacks = (struct soon__future_list){NULL, NULL};
     self.settling = NULL;
+}
+
+void soon__thread_take_up(const struct soon__thread_saved *saved)
+{
+    self.in_internals = saved->in_internals;
+    self.in_callbacks = saved->in_callbacks;
+    self.internals = saved->internals;
+    self.callbacks = saved->callbacks;
+    self.settling = saved->settling;
+    self.saved = saved->below;
+}
+
+void soon__thread_enter(struct soon__frame *frame, struct soon__thread_saved *ret_saved)
+{
+    soon__thread_set_aside(ret_saved);
     frame->below = self.frames;
     self.frames = frame;
 }
@@ -101,12 +116,7 @@ void soon__thread_enter(struct soon__frame *frame, struct soon__thread_saved *re
 void soon__thread_leave(struct soon__frame *frame, const struct soon__thread_saved *saved)
 {
     self.frames = frame->below;
-    self.in_internals = saved->in_internals;
-    self.in_callbacks = saved->in_callbacks;
-    self.internals = saved->internals;
-    self.callbacks = saved->callbacks;
-    self.settling = saved->settling;
-    self.saved = saved->below;
+    soon__thread_take_up(saved);
 }
 
 int soon__thread_before_park(void)

@@ -55,13 +55,17 @@ bool soon__thread_is_inside(const soon_future *future);
 bool soon__thread_in_executor(const void *executor); /* one of its tasks is on the stack */
 bool soon__thread_in_callback(void);                 /* a callback is */
 
-/* Around a task: a fresh queue for callbacks, so that what the task completes runs its callbacks at once. */
+/* Fresh queues for callbacks, so that what is completed from here on has its callbacks run at once; and back. */
 struct soon__thread_saved {
     bool in_internals, in_callbacks;
     struct soon__future_list internals, callbacks;
     const soon_future *settling;
     const struct soon__thread_saved *below;
 };
+void soon__thread_set_aside(struct soon__thread_saved *ret_saved);
+void soon__thread_take_up(const struct soon__thread_saved *saved);
+
+/* Around a task: its frame, and the same. */
 void soon__thread_enter(struct soon__frame *frame, struct soon__thread_saved *ret_saved);
 void soon__thread_leave(struct soon__frame *frame, const struct soon__thread_saved *saved);
 

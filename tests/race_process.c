@@ -84,8 +84,10 @@ static void *use(void *unused)
         futures[i] = submit_some(&seed);
         disturb(futures[dice(&seed, (unsigned)i + 1)], &seed);
     }
-    for (size_t i = 0; i < COUNT(futures); i++)
+    for (size_t i = 0; i < COUNT(futures); i++) {
         cr_assert_eq(soon_future_wait(futures[i], SOON_FOREVER), 0);
+        storm_task_ended();
+    }
     soon_futures_unref(futures, COUNT(futures));
     return unused;
 }

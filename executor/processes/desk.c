@@ -12,6 +12,8 @@
  */
 #include "desk_internal.h"
 
+#include "../cpu_internal.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
@@ -23,15 +25,6 @@ _Static_assert(sizeof(struct soon__reply) % sizeof(uint64_t) == 0, "copied by wo
 __attribute__((weak)) void soon__process_point(enum soon__point point)
 {
     (void)point;
-}
-
-static inline void pause_a_little(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("yield");
-#endif
 }
 
 static uint64_t word_of(uint64_t sequence, uint64_t state)
@@ -134,7 +127,7 @@ bool soon__desk_progress(const struct soon__desk_view *view, uint32_t slot, uint
     struct soon__status *status = &view->desk->status[slot];
 
     assert(slot < SOON__SLOTS);
-    for (int tries = 0; tries < 100; tries++, pause_a_little()) {
+    for (int tries = 0; tries < 100; tries++, soon__cpu_relax()) {
         /* Acquire: the two are read after it; pairs with the release store in soon__desk_set_progress(). */
         uint32_t before = atomic_load_explicit(&status->progress_sequence, memory_order_acquire);
         /* Relaxed: the sequence tells whether they belong together. */
@@ -275,14 +268,19 @@ void soon__desk_consumed(const struct soon__desk_view *view, uint64_t head)
         soon__shared_unpark(&desk->room_bell);
 }
 
+bool soon__desk_has_reply(const struct soon__desk_view *view, uint64_t head)
+{
+    /* Relaxed: who reads the reply looks again, with acquire. */
+    return atomic_load_explicit(&view->desk->replies_tail, memory_order_relaxed) != head;
+}
+
 bool soon__desk_want_bell(const struct soon__desk_view *view, uint64_t head)
 {
     /* Relaxed: the fence orders it. */
     atomic_store_explicit(&view->desk->bell_wanted, 1, memory_order_relaxed);
     /* D3: pairs with the fence in soon__desk_reply(): we see the reply, or it sees that the bell is wanted. */
     atomic_thread_fence(memory_order_seq_cst);
-    /* Relaxed: who reads the reply looks again, with acquire. */
-    return atomic_load_explicit(&view->desk->replies_tail, memory_order_relaxed) != head;
+    return soon__desk_has_reply(view, head);
 }
 
 void soon__desk_want_no_bell(const struct soon__desk_view *view)
@@ -387,7 +385,7 @@ static bool spin(struct soon__desk *desk, uint32_t bell)
         return post_bell(desk) != bell;
     until += soon__clock_ns();
     do {
-        for (int i = 0; i < 16; i++, pause_a_little()) {
+        for (int i = 0; i < 16; i++, soon__cpu_relax()) {
             if (post_bell(desk) != bell)
                 return true;
         }
@@ -454,7 +452,7 @@ int soon__desk_reply(const struct soon__desk_view *view, const struct soon__repl
     struct soon__desk *desk = view->desk;
     uint64_t tail = published_count(desk);
 
-    if (tail - soon__desk_consumed_count(view) >= SOON__REPLIES) /* not while D5 is kept */
+    if (tail - soon__desk_consumed_count(view) >= SOON__REPLIES) /* D5 */
         soon__desk_await_consumed(view, tail - SOON__REPLIES);
     desk->replies[tail % SOON__REPLIES] = *reply;
     /* Release: the reply and its body; pairs with the acquire in soon__desk_next_reply(). */

@@ -17,9 +17,8 @@
  * D4  The worker may be mad. The parent reads every word once into a local, checks it, and looks up in tables of its
  *     own what it means. It never follows a pointer, an index or a length from here unchecked, and holds nothing here
  *     that it needs: originals stay in its private memory.
- * D5  A slot has at most one final reply under way, and other replies leave it room; so a final reply never waits for a
- *     place in the ring, but those of items may. For that the parent calls soon__desk_consumed() for a final reply
- *     before it releases the slot.
+ * D5  Replies of items leave room for a final one per slot. What was read but not given back yet by
+ *     soon__desk_consumed() takes room too: who finds the ring full waits for that, which is under way then.
  */
 #ifndef SOON_EXECUTOR_PROCESSES_DESK_INTERNAL_H
 #define SOON_EXECUTOR_PROCESSES_DESK_INTERNAL_H
@@ -214,6 +213,8 @@ int soon__desk_next_reply(const struct soon__desk_view *view, uint64_t *head, st
 const unsigned char *soon__desk_reply_body(const struct soon__desk_view *view, const struct soon__reply *reply);
 /* The bodies of the first `head` replies were copied out. */
 void soon__desk_consumed(const struct soon__desk_view *view, uint64_t head);
+/* Is there one behind the first `head`? */
+bool soon__desk_has_reply(const struct soon__desk_view *view, uint64_t head);
 /* Asks for the bell, then: is there a reply already? Else the bell will ring for the next one. */
 bool soon__desk_want_bell(const struct soon__desk_view *view, uint64_t head);
 void soon__desk_want_no_bell(const struct soon__desk_view *view);

@@ -1,5 +1,5 @@
 /*
- * drain.c - what workers have answered: from replies to outcomes. Loop thread only.
+ * drain.c - what workers have answered: from replies to outcomes. All of it under the process's `reading` (P7).
  *
  * A reply is believed in nothing that it could be wrong in: it is of a slot in use, of the request that is there now,
  * of the sizes that were asked for; else its worker is mad, and is killed. What it says is copied out; large results
@@ -290,6 +290,16 @@ static bool chunk_was_cut_short(struct soon__process *process, const struct soon
     return !items->wanted || !items->wanted(items, call->extra->items_ended); /* which notes why, or it is a lie */
 }
 
+static bool was_held(struct soon__process *process, const struct soon__assignment *assignment)
+{
+    bool held;
+
+    pthread_mutex_lock(&process->pool->mutex);
+    held = assignment->held;
+    pthread_mutex_unlock(&process->pool->mutex);
+    return held;
+}
+
 static bool chunk_done(struct soon__process *process, struct soon__assignment *assignment,
                        const struct soon__reply *reply)
 {
@@ -297,7 +307,7 @@ static bool chunk_done(struct soon__process *process, struct soon__assignment *a
     struct soon__outcome outcome = {0};
     size_t ended = assignment->ended;
 
-    bool given_back = reply->code == -EAGAIN && assignment->held && ended < assignment->items;
+    bool given_back = reply->code == -EAGAIN && was_held(process, assignment) && ended < assignment->items;
 
     if (reply->first != ended || (!reply->code && ended != assignment->items))
         return false;
@@ -382,30 +392,62 @@ static bool take_reply(struct soon__process *process, const struct soon__reply *
     }
 }
 
-bool soon__process_drain(struct soon__process *process)
+/* How many there were. What cannot be understood makes it mad. */
+static uint64_t take_replies(struct soon__process *process)
 {
     struct soon__reply reply;
-    uint64_t before = process->head;
+    /* Relaxed, here and below: only who holds `reading` counts it up. */
+    uint64_t before = atomic_load_explicit(&process->head, memory_order_relaxed), head = before;
     int rc = 0;
 
-    assert(soon__library_on_loop());
     /* Not for ever, however fast it answers: others wait for this thread. */
-    while (process->head - before < SOON__REPLIES &&
-           (rc = soon__desk_next_reply(&process->view, &process->head, &reply)) > 0) {
+    while (head - before < SOON__REPLIES && (rc = soon__desk_next_reply(&process->view, &head, &reply)) > 0) {
         if (!take_reply(process, &reply)) {
             rc = -EPROTO;
             break;
         }
-        if (process->head % CONSUME_EVERY == 0)
-            soon__desk_consumed(&process->view, process->head);
+        if (head % CONSUME_EVERY == 0)
+            soon__desk_consumed(&process->view, head);
     }
-    if (process->head == before)
-        return rc >= 0;
-    soon__desk_consumed(&process->view, process->head);
-    pthread_mutex_lock(&process->pool->mutex);
-    soon__process_pool_dispatch_locked(process->pool);
-    pthread_mutex_unlock(&process->pool->mutex);
-    return rc >= 0;
+    if (rc < 0)
+        process->mad = true;
+    if (head != before)
+        soon__desk_consumed(&process->view, head);
+    atomic_store_explicit(&process->head, head, memory_order_relaxed);
+    return head - before;
+}
+
+static int drain(struct soon__process *process, bool last)
+{
+    struct soon__process_pool *pool = process->pool;
+    bool more = false, mad;
+    uint64_t came = 0;
+
+    assert(soon__library_is_quiet());
+    pthread_mutex_lock(&process->reading);
+    if (!process->book_closed && !process->mad) {
+        came = take_replies(process);
+        more = soon__desk_want_bell(&process->view, process->head);
+    }
+    mad = process->mad;
+    process->book_closed |= last;
+    pthread_mutex_unlock(&process->reading);
+    if (came) {
+        pthread_mutex_lock(&pool->mutex);
+        soon__process_pool_dispatch_locked(pool);
+        pthread_mutex_unlock(&pool->mutex);
+    }
+    return mad ? -EPROTO : more;
+}
+
+int soon__process_drain(struct soon__process *process)
+{
+    return drain(process, false);
+}
+
+int soon__process_drain_last(struct soon__process *process)
+{
+    return drain(process, true);
 }
 
 /*

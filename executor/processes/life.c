@@ -14,8 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Starts that failed are counted in quarters: a SIGKILL from outside says little about the program. */
-enum { START_FAILED = 4, START_WAS_KILLED = 1 };
+/* Starts that failed are counted in sixteenths: a SIGKILL from outside says little about the program, and who sends
+ * many of them is not helped by a pool that starts workers ever more slowly for him to kill. */
+enum { START_FAILED = 16, START_WAS_KILLED = 1 };
 #define BACK_OFF_FIRST_NS INT64_C(10000000)
 #define BACK_OFF_MAX_NS INT64_C(1000000000)
 #define LEAVE_NS INT64_C(3000000000) /* for one that was asked to end by itself */
@@ -114,7 +115,7 @@ void soon__process_execute(struct soon__process *process)
     struct soon__process_pool *pool = process->pool;
     bool reprieved;
 
-    if (process->mad || !soon__process_drain(process)) {
+    if (soon__process_drain(process) < 0) {
         drop_mad(process);
         return;
     }
@@ -306,7 +307,9 @@ static void drop_mad(struct soon__process *process)
 {
     struct soon__process_pool *pool = process->pool;
 
+    pthread_mutex_lock(&process->reading);
     process->mad = true;
+    pthread_mutex_unlock(&process->reading);
     pthread_mutex_lock(&pool->mutex);
     if (process->stage != SOON__DEAD && process->stage != SOON__DOOMED)
         soon__process_doom_locked(process, 0, SOON__SLOTS);
@@ -316,12 +319,13 @@ static void drop_mad(struct soon__process *process)
 
 static void serve(struct soon__process *process)
 {
-    if (process->mad)
-        return;
+    int rc;
+
     soon__desk_want_no_bell(&process->view);
-    if (!soon__process_drain(process))
+    rc = soon__process_drain(process);
+    if (rc < 0)
         drop_mad(process);
-    else if (soon__desk_want_bell(&process->view, process->head))
+    else if (rc > 0)
         uv_timer_start(&process->again, on_turn, 0, 0); /* there is more: after others had theirs */
 }
 
@@ -348,10 +352,20 @@ static void on_bell(uv_poll_t *poll, int status, int events)
     pthread_mutex_unlock(&pool->mutex);
 }
 
+static int receive(struct soon__process *process)
+{
+    int rc;
+
+    pthread_mutex_lock(&process->reading);
+    rc = soon__process_receive(process);
+    pthread_mutex_unlock(&process->reading);
+    return rc;
+}
+
 static void on_control(uv_poll_t *poll, int status, int events)
 {
     struct soon__process *process = poll->data;
-    int rc = process->mad ? 0 : soon__process_receive(process);
+    int rc = process->mad ? 0 : receive(process);
 
     (void)events;
     if (rc < 0)
@@ -463,9 +477,8 @@ static void died(struct soon__process *process)
 
     process->dying = true;
     /* What it could still tell counts (P4). */
-    (void)soon__process_receive(process);
-    if (!process->mad && !soon__process_drain(process))
-        process->mad = true;
+    (void)receive(process);
+    (void)soon__process_drain_last(process);
     if (process->watch >= 0) /* else its number may be another's by now */
         soon__process_reap(process->watch, process->pid, &exit);
     soon__crash_describe(how, sizeof how, &exit);

@@ -356,7 +356,8 @@ static const struct soon__executor_extra pool_extra = {.boot = boot,
                                                        .takes_items = true,
                                                        .mappable_above = SOON__BODY_MAX,
                                                        .ask_to_cancel = ask_to_cancel,
-                                                       .look = look};
+                                                       .look = look,
+                                                       .linger = soon__process_pool_linger};
 
 /*
  * Making
@@ -404,7 +405,8 @@ static int64_t span_ns(int64_t ms, int64_t standard_ms)
 
 static void copy_options(struct soon__process_pool *pool, const soon_process_pool_options *o)
 {
-    pool->max = o->workers ? (size_t)o->workers : (size_t)soon__cpu_count();
+    pool->cpus = (size_t)soon__cpu_count();
+    pool->max = o->workers ? (size_t)o->workers : pool->cpus;
     pool->queue_max = o->queue_max;
     pool->idle_timeout_ns = span_ns(o->idle_timeout_ms, 0);
     pool->start_timeout_ns = span_ns(o->start_timeout_ms, 10000);
@@ -413,7 +415,7 @@ static void copy_options(struct soon__process_pool *pool, const soon_process_poo
     pool->memory_limit = o->memory_limit;
     pool->max_restarts = o->max_restarts ? o->max_restarts : 5;
     pool->break_on_death = o->on_worker_death == SOON_BREAK;
-    pool->spin_ns = soon__cpu_count() > 1 ? SPIN_NS : 0;
+    pool->spin_ns = pool->cpus > 1 ? SPIN_NS : 0;
 }
 
 static void init_locks(struct soon__process_pool *pool)

@@ -17,11 +17,15 @@
  * P2  Originals stay here. What is in a slot can be given back to the queue at any time, until it was claimed.
  * P3  A slot that is being FILLED belongs to the thread that copies, outside the mutex: that holds the call's bytes
  *     (soon__call_hold()) and the process (a reference). Who takes the call out meanwhile leaves the slot to it.
- * P4  Processes are started, read from, signalled and reaped on the library's loop alone, which is also the only one
- *     that reads replies. A process is marked under the mutex before it is signalled: it gets no more work then, what it
- *     has not claimed was taken back, and its last replies count.
+ * P4  Processes are started, signalled and reaped on the library's loop alone. A process is marked under the mutex
+ *     before it is signalled: it gets no more work then, what it has not claimed was taken back, and its last replies
+ *     count.
  * P5  The pool is down when it is closed, nothing is queued, and no process is left; resolving `down` is the last touch.
  * P6  No future's LOCK is taken, and no user code called, under `mutex`.
+ * P7  Who holds a process's `reading` takes in what it has answered: the loop, or a thread that waits for a call there
+ *     (linger.c). It is taken before `mutex`, and before LOCK; no user code is called under it. `book_closed` ends
+ *     that, once the process is dead and its last replies were read. What else is loop thread only is done under it
+ *     only if the process is not READY yet, and then nobody lingers.
  */
 #ifndef SOON_EXECUTOR_PROCESSES_POOL_INTERNAL_H
 #define SOON_EXECUTOR_PROCESSES_POOL_INTERNAL_H
@@ -50,13 +54,13 @@ struct soon__assignment {
     uint32_t region;
     int64_t posted_ns;
     size_t items;    /* of a chunk: how many were asked for; 0: a single task */
-    size_t ended;    /* of these: so many are known to have ended */
+    size_t ended;    /* of these: so many are known to have ended; under `reading` */
     bool running;    /* seen to be claimed */
     bool held;       /* of a chunk: no further item was to start, for a time at least */
     int64_t seen_ns; /* with a time limit: when that was seen; 0: not yet. Of a chunk: the last time */
 };
 
-/* Descriptors that came for a slot's reply; loop thread only. */
+/* Descriptors that came for a slot's reply. */
 struct soon__sent {
     uint64_t sequence;
     int count;
@@ -66,7 +70,7 @@ struct soon__sent {
 struct soon__process {
     struct soon__process_pool *pool;
     struct soon__process *next, *previous; /* of the pool, under its mutex */
-    _Atomic uint32_t refs;                 /* the loop's, and one per thread that is filling */
+    _Atomic uint32_t refs;                 /* the loop's, and one per thread that is filling or lingers */
     unsigned number;
     pid_t pid;
     struct soon__desk_view view;
@@ -86,14 +90,20 @@ struct soon__process {
     uint32_t doom_slot;              /* whose task is to be ended; SOON__SLOTS: all */
     uint64_t doom_sequence;
     uint64_t doom_item; /* of a chunk, with ETIMELIMIT: whose time was over */
+    bool lingered;      /* a thread lingers */
+
+    /* P7. Taking in replies, and messages. */
+    pthread_mutex_t reading;
+    _Atomic uint64_t head; /* replies consumed; without `reading` a hint */
+    struct soon__sent sent[SOON__SLOTS];
+    _Atomic bool mad; /* it has written nonsense: nothing more of it is read. Without `reading` a hint */
+    bool book_closed;
 
     /* Loop thread only. */
     int watch, control;
-    uint64_t head; /* replies consumed */
-    struct soon__sent sent[SOON__SLOTS];
     struct soon__error *initializer_error;
     int64_t ready_by;
-    bool greeted, initialised, served, unwanted, dying, mad, timed_out;
+    bool greeted, initialised, served, unwanted, dying, timed_out;
     int signal_sent;
     enum { SOON__LET_BE, SOON__EXECUTE, SOON__KILL_IT } todo; /* found under the mutex, done outside of it */
     uv_poll_t death_poll, bell_poll, control_poll;
@@ -112,7 +122,8 @@ struct soon__process_pool {
     uint64_t memory_limit;
     int max_restarts; /* negative: never give up */
     bool break_on_death;
-    uint32_t spin_ns; /* how long a worker looks for work before it sleeps */
+    size_t cpus;
+    uint32_t spin_ns; /* how long a worker looks for work, and who waits for a reply, before it sleeps; 0: not at all */
     char name[16];
     const soon_function *initializer;
     void *initializer_arg;
@@ -126,6 +137,9 @@ struct soon__process_pool {
         struct soon__process *processes;
         struct soon__process *spinner; /* has the permit; NULL: none has */
         size_t assigned;               /* calls in slots of all processes */
+        size_t busy;                   /* processes that have something in a slot */
+        size_t lingering;              /* threads */
+        unsigned luck, unlucky;        /* see linger.c */
         size_t alive;                  /* STARTING and READY */
         size_t wanted;                 /* of these, not started yet */
         size_t present;                /* all that are not gone */
@@ -137,7 +151,7 @@ struct soon__process_pool {
         bool look_posted, close_posted;
         int stop; /* 0, SIGTERM or SIGKILL: what all processes get */
         int start_error;
-        int failed_starts;      /* in a row, in quarters: see SOON__START_FAILED */
+        int failed_starts;      /* in a row, weighed: see START_FAILED */
         int64_t start_again_at; /* a back-off */
         int64_t alarm;          /* when the loop is to look next; SOON__NEVER: not at all */
         soon_call *refused;     /* no such function: for the loop to fail */
@@ -178,11 +192,14 @@ size_t soon__process_pool_missing_locked(struct soon__process_pool *pool);
 void soon__process_unref(struct soon__process *process);
 
 /*
- * drain.c: from replies to outcomes. Loop thread only.
+ * drain.c: from replies to outcomes. The loop's thread, or one in a stint (see library_loop_internal.h).
  */
 
-/* Takes in what the process has answered. False: it has written nonsense, and is to be killed. */
-bool soon__process_drain(struct soon__process *process);
+/* Takes in what the process has answered, and asks for its bell: 0; 1: there is more already; -EPROTO: it has written
+ * nonsense, and is to be killed. */
+int soon__process_drain(struct soon__process *process);
+/* The same for the last time: it is dead. */
+int soon__process_drain_last(struct soon__process *process);
 /* A task whose worker is gone fails, or is tried again if it may be; a chunk goes on behind the item that was under way.
  * `lost` was taken out of `slot`. */
 void soon__process_lost_call(struct soon__process *process, const struct soon__assignment *lost, uint32_t slot,
@@ -191,7 +208,13 @@ void soon__process_lost_call(struct soon__process *process, const struct soon__a
 void soon__process_pool_take_again(struct soon__process_pool *pool, soon_call *call);
 
 /*
- * receive.c: messages. Loop thread only.
+ * linger.c: a thread that waits for a call. As soon__executor_extra.linger.
+ */
+
+void soon__process_pool_linger(void *self, soon_call *call, int64_t deadline);
+
+/*
+ * receive.c: messages. Under `reading`.
  */
 
 /* Takes in all messages that there are: 1; 0: the worker has closed its end; -EPROTO: nonsense. */

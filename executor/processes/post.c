@@ -49,6 +49,7 @@ void soon__process_release_locked(struct soon__process *process, uint32_t slot)
     process->no_room = false;
     if (process->assigned)
         return;
+    pool->locked.busy--;
     process->idle_since = now;
     /* Now it may retire. */
     if (pool->locked.closed || pool->locked.broken || pool->tasks_per_worker || pool->idle_timeout_ns ||
@@ -171,8 +172,10 @@ static bool reserve_locked(struct soon__process *process, struct soon__parcel *p
                                             .in_area = parcel->in_area,
                                             .region = region,
                                             .items = parcel->items};
-    if (!process->assigned++)
+    if (!process->assigned++) {
         process->moved_on_ns = soon__clock_ns();
+        process->pool->locked.busy++;
+    }
     process->pool->locked.assigned += parcel->call != NULL;
     return true;
 }

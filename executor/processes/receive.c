@@ -1,5 +1,6 @@
 /*
- * receive.c - messages of workers: their first one, and descriptors that travel ahead of replies. Loop thread only.
+ * receive.c - messages of workers: their first one, which the loop's thread reads, and descriptors that travel ahead of
+ * replies. All of it under the process's `reading` (P7).
  */
 #include "pool_internal.h"
 

@@ -116,6 +116,7 @@ int soon__process_new(struct soon__process **ret, struct soon__process_pool *poo
     process->pool = pool;
     process->number = ++pool->locked.numbers; /* this thread alone counts */
     atomic_init(&process->refs, 1);
+    pthread_mutex_init(&process->reading, NULL);
     process->watch = process->control = -1;
     soon__area_init(&process->area, SOON__REQUEST_AREA);
     rc = make_descriptors(&d);
@@ -144,6 +145,7 @@ int soon__process_new(struct soon__process **ret, struct soon__process_pool *poo
 fail:
     close_all(&d);
     unmap_areas(process);
+    pthread_mutex_destroy(&process->reading);
     free(process);
     return rc;
 }
@@ -157,6 +159,8 @@ void soon__process_unref(struct soon__process *process)
     soon__directory_fini(&process->directory);
     if (process->control >= 0)
         close(process->control);
+    close(process->view.bell);
+    pthread_mutex_destroy(&process->reading);
     free(process);
 }
 
@@ -169,7 +173,6 @@ void soon__process_close(struct soon__process *process)
     }
     if (process->watch >= 0)
         close(process->watch);
-    close(process->view.bell);
     soon__error_unref(process->initializer_error);
     soon__process_unref(process);
 }

@@ -1,0 +1,103 @@
+/*
+ * linger.c - a thread that is about to sleep until a call has ended looks at its worker's replies itself, for a short
+ * time, and takes them in as the loop's thread would. A short task then needs neither the bell, nor the loop, nor a
+ * wake-up: two CPUs that look at the same lines of memory are all it takes.
+ *
+ *     await --call is in a slot, a CPU is left, it was worth it lately--> look --reply--> drain --its call ended--> back
+ *       ^                                                                  ^                |
+ *       |                                                                  +----------------+ another's
+ *       +--sleep on the future <--time is over, after a last drain---------+
+ *
+ * N1  No reply is left unseen: the bell is off only while somebody lingers, or the loop drains, and each of them ends
+ *     with a drain, which turns it on, and then looks again. What it leaves there then it rings the bell for.
+ * N2  One thread lingers per process, and no more than there are CPUs without a busy worker: else it would take the CPU
+ *     from the one that it waits for.
+ * N3  The process stays by a reference, the pool by the pin of the caller. Either may end meanwhile: `book_closed`.
+ */
+#include "pool_internal.h"
+
+#include "../cpu_internal.h"
+
+/* Of the last attempts that failed so many are forgiven; then each 16th is made. */
+enum { LUCK_MAX = 8, UNLUCKY_EVERY = 16, LOOKS = 32 };
+
+static bool is_lucky_locked(struct soon__process_pool *pool)
+{
+    return pool->locked.luck || pool->locked.unlucky++ % UNLUCKY_EVERY == 0;
+}
+
+/* The process to look at: a reference; NULL: it is not worth it. */
+static struct soon__process *begin_locked(struct soon__process_pool *pool, const soon_call *call)
+{
+    struct soon__process *process = call->posted ? call->process : NULL;
+
+    if (!process || process->stage != SOON__READY || process->lingered || !pool->spin_ns ||
+        pool->locked.busy + pool->locked.lingering >= pool->cpus || !is_lucky_locked(pool))
+        return NULL;
+    process->lingered = true;
+    pool->locked.lingering++;
+    atomic_fetch_add_explicit(&process->refs, 1, memory_order_relaxed); /* the mutex orders it */
+    return process;
+}
+
+static void end_locked(struct soon__process *process, bool lucky)
+{
+    struct soon__process_pool *pool = process->pool;
+
+    process->lingered = false;
+    pool->locked.lingering--;
+    if (lucky)
+        pool->locked.luck = LUCK_MAX;
+    else if (pool->locked.luck)
+        pool->locked.luck--;
+}
+
+static bool is_done(const soon_future *future)
+{
+    return soon__word_final(soon__future_word(future));
+}
+
+/* True: a reply. False: the call has ended otherwise, or time is over. */
+static bool await_reply(const struct soon__process *process, const soon_future *future, int64_t until)
+{
+    do {
+        for (int i = 0; i < LOOKS; i++, soon__cpu_relax()) {
+            /* Relaxed: a hint, the drain looks again. */
+            if (soon__desk_has_reply(&process->view, atomic_load_explicit(&process->head, memory_order_relaxed)))
+                return true;
+            if (is_done(future))
+                return false;
+        }
+    } while (soon__clock_ns() < until);
+    return false;
+}
+
+void soon__process_pool_linger(void *self, soon_call *call, int64_t deadline)
+{
+    struct soon__process_pool *pool = self;
+    const soon_future *future = soon__call_future(call);
+    struct soon__process *process;
+    int64_t until;
+    bool came;
+    int rc;
+
+    pthread_mutex_lock(&pool->mutex);
+    process = begin_locked(pool, call);
+    pthread_mutex_unlock(&pool->mutex);
+    if (!process)
+        return;
+    until = soon__later(soon__clock_ns(), pool->spin_ns);
+    if (until > deadline)
+        until = deadline;
+    do {
+        soon__desk_want_no_bell(&process->view);
+        came = await_reply(process, future, until);
+        rc = soon__process_drain(process);
+    } while (came && rc == 0 && !is_done(future) && soon__clock_ns() < until);
+    if (rc)
+        soon__bell_ring(process->view.bell); /* for the loop: there is more, or it is to go */
+    pthread_mutex_lock(&pool->mutex);
+    end_locked(process, came && is_done(future));
+    pthread_mutex_unlock(&pool->mutex);
+    soon__process_unref(process);
+}
