@@ -170,6 +170,8 @@ static void settle(soon_future *future)
     struct soon__thread *self = soon__thread_self();
     struct soon__callback *callback;
 
+    if (self->parking)
+        self->parking->held_up(self->worker);
     self->settling = future;
     while ((callback = take_callback(future, false)))
         run_callback(future, callback);

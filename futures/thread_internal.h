@@ -28,6 +28,7 @@ struct soon__parking {
      * some, look again; 0: nothing, park (then `parked` follows); SOON_EDEADLK: parking could never end. */
     int (*help)(void *worker, soon_future *awaited);
     void (*unparked)(void *worker); /* after each help() that returned 0 */
+    void (*held_up)(void *worker);  /* user code is about to run that is no task */
 };
 
 struct soon__thread {

@@ -13,9 +13,9 @@ static size_t waiting_in(soon_executor *executor)
     struct soon__pool *pool = executor->self;
     size_t waiting;
 
-    pthread_mutex_lock(&pool->mutex);
+    soon__pool_lock(pool);
     waiting = pool->locked.waiting;
-    pthread_mutex_unlock(&pool->mutex);
+    soon__pool_unlock(pool);
     return waiting;
 }
 

@@ -18,13 +18,7 @@
 
 #include "../cpu_internal.h"
 
-/* Of the last attempts that failed so many are forgiven; then each 16th is made. */
-enum { LUCK_MAX = 8, UNLUCKY_EVERY = 16, LOOKS = 32 };
-
-static bool is_lucky_locked(struct soon__process_pool *pool)
-{
-    return pool->locked.luck || pool->locked.unlucky++ % UNLUCKY_EVERY == 0;
-}
+enum { LOOKS = 32 };
 
 /* The process to look at: a reference; NULL: it is not worth it. */
 static struct soon__process *begin_locked(struct soon__process_pool *pool, const soon_call *call)
@@ -32,7 +26,7 @@ static struct soon__process *begin_locked(struct soon__process_pool *pool, const
     struct soon__process *process = call->posted ? call->process : NULL;
 
     if (!process || process->stage != SOON__READY || process->lingered || !pool->spin_ns ||
-        pool->locked.busy + pool->locked.lingering >= pool->cpus || !is_lucky_locked(pool))
+        pool->locked.busy + pool->locked.lingering >= pool->cpus || !soon__luck_try(&pool->luck))
         return NULL;
     process->lingered = true;
     pool->locked.lingering++;
@@ -40,16 +34,10 @@ static struct soon__process *begin_locked(struct soon__process_pool *pool, const
     return process;
 }
 
-static void end_locked(struct soon__process *process, bool lucky)
+static void end_locked(struct soon__process *process)
 {
-    struct soon__process_pool *pool = process->pool;
-
     process->lingered = false;
-    pool->locked.lingering--;
-    if (lucky)
-        pool->locked.luck = LUCK_MAX;
-    else if (pool->locked.luck)
-        pool->locked.luck--;
+    process->pool->locked.lingering--;
 }
 
 static bool is_done(const soon_future *future)
@@ -96,8 +84,9 @@ void soon__process_pool_linger(void *self, soon_call *call, int64_t deadline)
     } while (came && rc == 0 && !is_done(future) && soon__clock_ns() < until);
     if (rc)
         soon__bell_ring(process->view.bell); /* for the loop: there is more, or it is to go */
+    soon__luck_note(&pool->luck, came && is_done(future));
     pthread_mutex_lock(&pool->mutex);
-    end_locked(process, came && is_done(future));
+    end_locked(process);
     pthread_mutex_unlock(&pool->mutex);
     soon__process_unref(process);
 }

@@ -32,6 +32,7 @@
 
 #include "../executor_internal.h"
 #include "../library_loop_internal.h"
+#include "../luck_internal.h"
 #include "../queue_internal.h"
 #include "area_internal.h"
 #include "crash_internal.h"
@@ -129,6 +130,7 @@ struct soon__process_pool {
     void *initializer_arg;
     struct soon__launch launch;
 
+    struct soon__luck luck; /* of threads that wait: see linger.c */
     pthread_mutex_t mutex;
     pthread_cond_t place; /* submitters: the queue has room, or the pool is closed or broken */
     pthread_cond_t ready; /* boot: a process is ready, or never will be */
@@ -139,7 +141,6 @@ struct soon__process_pool {
         size_t assigned;               /* calls in slots of all processes */
         size_t busy;                   /* processes that have something in a slot */
         size_t lingering;              /* threads */
-        unsigned luck, unlucky;        /* see linger.c */
         size_t alive;                  /* STARTING and READY */
         size_t wanted;                 /* of these, not started yet */
         size_t present;                /* all that are not gone */

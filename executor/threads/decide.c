@@ -1,9 +1,12 @@
 /*
- * decide.c - who is woken, who is started, all under the pool's mutex. The invariants are in pool_internal.h.
+ * decide.c - how tasks come in, who is woken, who is started: all of it when the pool's mutex is given back. The
+ * invariants are in pool_internal.h.
+ *
+ *     push: intake by compare-exchange --closed: lock, queue, unlock--> decide
+ *     lock: intake --> queue                  unlock: decide; open or close the intake; ring, start
  */
 #include "pool_internal.h"
 
-#define GROWTH_PUT_OFF_NS INT64_C(1000000)
 #define SPARE_IDLE_NS INT64_C(1000000000) /* for threads that only stood in for parked ones */
 
 size_t soon__pool_active_locked(const struct soon__pool *pool)
@@ -38,78 +41,181 @@ void soon__pool_count_start_locked(struct soon__pool *pool, size_t count)
     pool->locked.starting += count;
 }
 
-/* How many will look for work in a moment. */
-static size_t between_locked(const struct soon__pool *pool)
-{
-    size_t count = 0;
+/*
+ * Deciding
+ */
 
-    /* Relaxed: who has seen an outcome sees the flag, which was set before it was published. */
-    for (struct soon__worker *worker = pool->locked.workers; worker; worker = worker->next)
-        count += atomic_load_explicit(&worker->between, memory_order_relaxed);
-    return count;
-}
+/* What is to be done outside the mutex about a decision under it. */
+struct wake {
+    struct soon__worker *worker; /* ring it */
+    size_t starts;               /* start so many: they are counted already */
+};
 
-/* Those that will take a task each, whatever happens meanwhile. */
+/* Those that will look for work in a moment, and pass the baton on. */
 static size_t coming_locked(const struct soon__pool *pool)
 {
-    return pool->locked.starting + pool->locked.waking;
+    /* Relaxed: who has seen an outcome sees its worker between, which was noted before it was published. */
+    return pool->locked.starting + pool->locked.waking + (pool->locked.lingering != NULL) +
+           atomic_load_explicit(&pool->between, memory_order_relaxed);
 }
 
-/* Is there a taker for each task already (I8)? */
-static bool put_off_locked(struct soon__pool *pool)
+static size_t may_start_locked(const struct soon__pool *pool)
 {
-    if (pool->locked.queue.count <= coming_locked(pool))
-        return true;
-    if (pool->locked.queue.count > coming_locked(pool) + between_locked(pool))
-        return false;
-    if (pool->locked.grow_at == SOON__NEVER) {
-        pool->locked.grow_at = soon__clock_ns() + GROWTH_PUT_OFF_NS;
-        soon__pool_alarm_locked(pool, pool->locked.grow_at);
+    size_t threads = pool->locked.threads, active = soon__pool_active_locked(pool);
+    size_t threads_max = pool->max + SOON__SPARES_MAX;
+
+    if (threads >= threads_max || active >= pool->max || pool->locked.cannot_start)
+        return 0;
+    return pool->max - active < threads_max - threads ? pool->max - active : threads_max - threads;
+}
+
+/* I2, I8 */
+static void decide_locked(struct soon__pool *pool, struct wake *wake)
+{
+    size_t coming = coming_locked(pool), missing;
+
+    if (pool->locked.lingering && pool->locked.queue.count)
+        atomic_store_explicit(&pool->locked.lingering->bell, 1, memory_order_relaxed); /* a hint: it takes the mutex */
+    if (pool->locked.broken || pool->locked.queue.count <= coming || soon__pool_active_locked(pool) >= pool->max)
+        return;
+    if (pool->locked.idle) {
+        if (coming || wake->worker)
+            return;
+        wake->worker = soon__pool_pop_idle_locked(pool, pool->locked.idle_first);
+        pool->locked.waking = true;
+        pool->locked.wakeups++;
+        return;
     }
+    missing = pool->locked.queue.count - coming;
+    if (missing > may_start_locked(pool))
+        missing = may_start_locked(pool);
+    soon__pool_count_start_locked(pool, missing);
+    wake->starts += missing;
+}
+
+static void carry_out(struct soon__pool *pool, const struct wake *wake)
+{
+    if (wake->worker)
+        soon__worker_ring(wake->worker);
+    for (size_t i = 0; i < wake->starts; i++)
+        (void)soon__worker_start(pool); /* a failure is dealt with there */
+}
+
+/*
+ * Coming in
+ */
+
+/* I9. A call with a queue limit goes another way: the loop has to know of it. */
+bool soon__pool_push(struct soon__pool *pool, soon_call *call)
+{
+    soon_call *first = atomic_load_explicit(&pool->intake, memory_order_relaxed);
+
+    if (call->extra && call->extra->queue_deadline != SOON__NEVER)
+        return false;
+    do {
+        if (first == SOON__INTAKE_CLOSED)
+            return false;
+        call->next = first;
+        /* Release: the call; pairs with the acquire of the exchanges below. */
+    } while (!atomic_compare_exchange_weak_explicit(&pool->intake, &first, call, memory_order_release,
+                                                    memory_order_relaxed));
     return true;
 }
 
-struct soon__wake soon__pool_decide_locked(struct soon__pool *pool)
+static void take_in_locked(struct soon__pool *pool, soon_call *latest)
 {
-    struct soon__wake wake = {NULL, false};
+    soon_call *oldest = NULL, *next;
 
+    if (latest == SOON__INTAKE_CLOSED)
+        return;
+    for (; latest; latest = next) {
+        next = latest->next;
+        latest->next = oldest;
+        oldest = latest;
+    }
+    for (; oldest; oldest = next) {
+        next = oldest->next;
+        soon__queue_push(&pool->locked.queue, oldest);
+        pool->locked.submitted++;
+    }
+}
+
+void soon__pool_close_intake_locked(struct soon__pool *pool)
+{
+    /* Acquire: the calls; pairs with the release in soon__pool_push(). */
+    take_in_locked(pool, atomic_exchange_explicit(&pool->intake, SOON__INTAKE_CLOSED, memory_order_acquire));
+}
+
+void soon__pool_lock(struct soon__pool *pool)
+{
+    soon_call *latest;
+
+    pthread_mutex_lock(&pool->mutex);
+    latest = atomic_load_explicit(&pool->intake, memory_order_relaxed);
+    /* It is closed and opened under the mutex alone. Acquire: as above. */
+    if (latest && latest != SOON__INTAKE_CLOSED)
+        take_in_locked(pool, atomic_exchange_explicit(&pool->intake, NULL, memory_order_acquire));
+}
+
+/* I9: nobody has to be told of one more. */
+static bool is_open_locked(const struct soon__pool *pool)
+{
+    if (pool->queue_max || pool->locked.closed || pool->locked.broken)
+        return false;
     if (soon__pool_active_locked(pool) >= pool->max)
-        return wake;
-    if (pool->locked.idle) {
-        if (pool->locked.waking)
-            return wake; /* I2: that one will pass it on */
-        wake.worker = soon__pool_pop_idle_locked(pool, pool->locked.idle_first);
-        pool->locked.waking = true;
-        pool->locked.wakeups++;
-    } else if (pool->locked.threads < pool->max + SOON__SPARES_MAX && !put_off_locked(pool)) {
-        wake.start = true;
-        soon__pool_count_start_locked(pool, 1);
-    }
-    return wake;
+        return true;
+    return coming_locked(pool) > 0 && (pool->locked.idle || !may_start_locked(pool) || pool->locked.lingering);
 }
 
-struct soon__wake soon__pool_grow_locked(struct soon__pool *pool, int64_t now)
+static void settle_locked(struct soon__pool *pool, struct wake *wake)
 {
-    struct soon__wake wake = {NULL, false};
-
-    if (pool->locked.grow_at > now)
-        return wake;
-    pool->locked.grow_at = SOON__NEVER;
-    if (pool->locked.queue.count > coming_locked(pool) && !pool->locked.idle &&
-        soon__pool_active_locked(pool) < pool->max && pool->locked.threads < pool->max + SOON__SPARES_MAX) {
-        wake.start = true;
-        soon__pool_count_start_locked(pool, 1);
+    decide_locked(pool, wake);
+    if (!is_open_locked(pool)) {
+        soon__pool_close_intake_locked(pool);
+        decide_locked(pool, wake); /* for what has come until then */
+        if (!is_open_locked(pool))
+            return;
     }
-    return wake;
+    /* Relaxed: there is nothing to read. */
+    if (atomic_load_explicit(&pool->intake, memory_order_relaxed) == SOON__INTAKE_CLOSED)
+        atomic_store_explicit(&pool->intake, NULL, memory_order_relaxed);
 }
 
-void soon__pool_do(struct soon__pool *pool, struct soon__wake wake)
+void soon__pool_unlock(struct soon__pool *pool)
 {
+    struct wake wake = {NULL, 0};
+
+    settle_locked(pool, &wake);
+    pthread_mutex_unlock(&pool->mutex);
+    carry_out(pool, &wake); /* who was decided upon keeps the pool */
+}
+
+void soon__pool_settle_locked(struct soon__pool *pool)
+{
+    struct wake wake = {NULL, 0};
+
+    settle_locked(pool, &wake);
     if (wake.worker)
         soon__worker_ring(wake.worker);
-    if (wake.start)
-        (void)soon__worker_start(pool); /* a failure is dealt with there */
+    if (!wake.starts)
+        return;
+    pthread_mutex_unlock(&pool->mutex);
+    wake.worker = NULL;
+    carry_out(pool, &wake);
+    pthread_mutex_lock(&pool->mutex);
 }
+
+bool soon__pool_has_news(const struct soon__pool *pool, const struct soon__worker *worker)
+{
+    soon_call *latest = atomic_load_explicit(&pool->intake, memory_order_relaxed); /* a hint */
+
+    /* Relaxed: who sees it takes the mutex, which orders the rest. */
+    return (latest && latest != SOON__INTAKE_CLOSED) || atomic_load_explicit(&worker->bell, memory_order_relaxed);
+}
+
+/*
+ * Places, limits, the end
+ */
 
 void soon__pool_freed_locked(struct soon__pool *pool)
 {
@@ -137,6 +243,8 @@ void soon__pool_close_if_empty_locked(struct soon__pool *pool)
 
 void soon__pool_ring_all_locked(struct soon__pool *pool)
 {
+    if (pool->locked.lingering)
+        soon__worker_ring(pool->locked.lingering);
     while (pool->locked.idle_first)
         soon__worker_ring(soon__pool_pop_idle_locked(pool, pool->locked.idle_first));
 }

@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* As long as it takes to go to sleep and be woken again. */
+enum { LINGER_NS = 20000 };
+
 /*
  * The class
  */
@@ -41,17 +44,17 @@ static int wait_for_place(struct soon__pool *pool, const soon_call *call)
 
     if (rc < 0)
         return rc;
-    pthread_mutex_lock(&pool->mutex);
+    soon__pool_lock(pool);
     pool->locked.waiting++;
     while (rc == 0 && is_full_locked(pool))
         rc = sleep_for_place_locked(pool, deadline);
     pool->locked.waiting--;
-    pthread_mutex_unlock(&pool->mutex);
+    soon__pool_unlock(pool);
     soon__thread_after_park();
     return rc;
 }
 
-static int push_locked(struct soon__pool *pool, soon_call *call, bool bounded, struct soon__wake *wake)
+static int push_locked(struct soon__pool *pool, soon_call *call, bool bounded)
 {
     if (pool->locked.closed)
         return SOON_ESHUTDOWN;
@@ -63,7 +66,7 @@ static int push_locked(struct soon__pool *pool, soon_call *call, bool bounded, s
     pool->locked.submitted++;
     if (call->extra && call->extra->queue_deadline != SOON__NEVER)
         soon__pool_alarm_locked(pool, call->extra->queue_deadline);
-    *wake = soon__pool_decide_locked(pool);
+    pool->locked.cannot_start = false;
     return 0;
 }
 
@@ -71,19 +74,20 @@ static int submit(void *self, soon_call *call, bool may_block)
 {
     struct soon__pool *pool = self;
     soon_executor *executor = pool->executor;
-    struct soon__wake wake = {NULL, false};
-    bool bounded = pool->queue_max && !call->exempt && !soon__worker_is_of(pool) && !soon__thread_in_executor(executor);
-    bool pinned = false;
+    bool bounded, pinned = false;
     int rc;
 
+    if (soon__pool_push(pool, call))
+        return 0;
+    bounded = pool->queue_max && !call->exempt && !soon__worker_is_of(pool) && !soon__thread_in_executor(executor);
     for (;;) {
-        pthread_mutex_lock(&pool->mutex);
-        rc = push_locked(pool, call, bounded, &wake);
+        soon__pool_lock(pool);
+        rc = push_locked(pool, call, bounded);
         if (rc == SOON_EFULL && may_block && !pinned) {
             soon__executor_pin(executor); /* the end waits until those that wait here have left: it is open */
             pinned = true;
         }
-        pthread_mutex_unlock(&pool->mutex);
+        soon__pool_unlock(pool);
         if (rc != SOON_EFULL || !may_block)
             break;
         rc = wait_for_place(pool, call);
@@ -92,8 +96,6 @@ static int submit(void *self, soon_call *call, bool may_block)
     }
     if (pinned)
         soon__executor_unpin(executor);
-    if (rc == 0) /* then the call, or the worker that was decided upon, keeps the pool */
-        soon__pool_do(pool, wake);
     return rc;
 }
 
@@ -102,7 +104,7 @@ static bool take_back(void *self, soon_call *call)
     struct soon__pool *pool = self;
     bool queued;
 
-    pthread_mutex_lock(&pool->mutex);
+    soon__pool_lock(pool);
     queued = call->queued;
     if (queued) {
         soon__queue_remove(&pool->locked.queue, call);
@@ -110,7 +112,7 @@ static bool take_back(void *self, soon_call *call)
         soon__pool_freed_locked(pool);
         soon__pool_close_if_empty_locked(pool);
     }
-    pthread_mutex_unlock(&pool->mutex);
+    soon__pool_unlock(pool);
     return queued;
 }
 
@@ -119,8 +121,9 @@ static int begin_shutdown(void *self, soon_shutdown mode, soon_promise *down)
     struct soon__pool *pool = self;
     soon_call *pending = NULL, *next;
 
-    pthread_mutex_lock(&pool->mutex);
+    soon__pool_lock(pool);
     pool->locked.closed = true;
+    soon__pool_close_intake_locked(pool);
     if (!pool->down) /* a stronger mode may come while the loop is about to resolve it */
         pool->down = down;
     if (mode >= SOON_CANCEL_PENDING) {
@@ -131,7 +134,7 @@ static int begin_shutdown(void *self, soon_shutdown mode, soon_promise *down)
     pthread_cond_broadcast(&pool->place);
     pthread_cond_broadcast(&pool->ready);
     soon__pool_close_if_empty_locked(pool);
-    pthread_mutex_unlock(&pool->mutex);
+    soon__pool_unlock(pool);
     for (; pending; pending = next) {
         next = pending->next;
         soon__call_cancel(pending);
@@ -146,15 +149,16 @@ void soon__pool_break(struct soon__pool *pool, struct soon__error *why)
     soon_call *pending, *next;
 
     soon__error_unref(why);
-    pthread_mutex_lock(&pool->mutex);
+    soon__pool_lock(pool);
     if (!pool->locked.broken)
         pool->locked.broken = soon__error_ref(broken);
+    soon__pool_close_intake_locked(pool);
     pool->locked.failed += pool->locked.queue.count;
     pending = soon__queue_take_all(&pool->locked.queue);
     soon__pool_ring_all_locked(pool);
     pthread_cond_broadcast(&pool->place);
     pthread_cond_broadcast(&pool->ready);
-    pthread_mutex_unlock(&pool->mutex);
+    soon__pool_unlock(pool);
     for (; pending; pending = next) {
         next = pending->next;
         soon__call_fail(pending, soon__error_ref(broken));
@@ -167,9 +171,9 @@ static struct soon__error *reason(void *self)
     struct soon__pool *pool = self;
     struct soon__error *error;
 
-    pthread_mutex_lock(&pool->mutex);
+    soon__pool_lock(pool);
     error = soon__error_ref(pool->locked.broken);
-    pthread_mutex_unlock(&pool->mutex);
+    soon__pool_unlock(pool);
     return error;
 }
 
@@ -190,6 +194,7 @@ static int boot_wait_locked(struct soon__pool *pool, int64_t deadline)
     struct timespec until = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
     int rc = 0;
 
+    soon__pool_settle_locked(pool);
     while ((rc = boot_state_locked(pool)) > 0) {
         if (deadline == SOON__NEVER)
             pthread_cond_wait(&pool->ready, &pool->mutex);
@@ -205,18 +210,18 @@ static int boot(void *self, int64_t deadline)
     size_t missing = 0;
     int rc;
 
-    pthread_mutex_lock(&pool->mutex);
+    soon__pool_lock(pool);
     pool->locked.start_error = 0;
     if (!pool->locked.closed && !pool->locked.broken && pool->locked.threads < pool->max) {
         missing = pool->max - pool->locked.threads;
         soon__pool_count_start_locked(pool, missing);
     }
-    pthread_mutex_unlock(&pool->mutex);
+    soon__pool_unlock(pool);
     while (missing--)
         (void)soon__worker_start(pool);
-    pthread_mutex_lock(&pool->mutex);
+    soon__pool_lock(pool);
     rc = boot_wait_locked(pool, deadline);
-    pthread_mutex_unlock(&pool->mutex);
+    soon__pool_unlock(pool);
     return rc;
 }
 
@@ -224,7 +229,7 @@ static void stats(void *self, soon_stats *ret)
 {
     struct soon__pool *pool = self;
 
-    pthread_mutex_lock(&pool->mutex);
+    soon__pool_lock(pool);
     *ret = (soon_stats){.workers = pool->locked.threads,
                         .idle = pool->locked.idle,
                         .pending = pool->locked.queue.count,
@@ -240,24 +245,48 @@ static void stats(void *self, soon_stats *ret)
         ret->cancelled += atomic_load_explicit(&worker->cancelled, memory_order_relaxed);
         ret->running += atomic_load_explicit(&worker->running, memory_order_relaxed);
     }
-    pthread_mutex_unlock(&pool->mutex);
+    soon__pool_unlock(pool);
 }
 
 static void counted_here(void *self, const struct soon__outcome *outcome)
 {
     struct soon__pool *pool = self;
 
-    pthread_mutex_lock(&pool->mutex);
+    soon__pool_lock(pool);
     pool->locked.submitted++;
     pool->locked.succeeded += !outcome->error;
     pool->locked.failed += outcome->error && !outcome->cancelled;
     pool->locked.cancelled += outcome->error && outcome->cancelled;
-    pthread_mutex_unlock(&pool->mutex);
+    soon__pool_unlock(pool);
 }
 
 static size_t width(void *self)
 {
     return ((struct soon__pool *)self)->max;
+}
+
+/* A thread that waits for a task looks for its end before it sleeps, one at a time. */
+static void linger(void *self, soon_call *call, int64_t deadline)
+{
+    struct soon__pool *pool = self;
+    const soon_future *future = soon__call_future(call);
+    int64_t until;
+    bool done = false;
+
+    /* Relaxed, all: hints. */
+    if (!pool->linger_ns || atomic_load_explicit(&pool->waiter_lingers, memory_order_relaxed) ||
+        !soon__luck_try(&pool->waiters_luck) ||
+        atomic_exchange_explicit(&pool->waiter_lingers, true, memory_order_relaxed))
+        return;
+    until = soon__later(soon__clock_ns(), pool->linger_ns);
+    if (until > deadline)
+        until = deadline;
+    do {
+        for (int looks = 0; looks < 32 && !done; looks++, soon__cpu_relax())
+            done = soon__word_final(soon__future_word(future));
+    } while (!done && soon__clock_ns() < until);
+    atomic_store_explicit(&pool->waiter_lingers, false, memory_order_relaxed);
+    soon__luck_note(&pool->waiters_luck, done);
 }
 
 static void free_pool(void *self)
@@ -275,8 +304,12 @@ static const soon_executor_class pool_class = {
     .free = free_pool,
 };
 
-static const struct soon__executor_extra pool_extra = {
-    .boot = boot, .reason = reason, .counted_here = counted_here, .width = width, .takes_items = true};
+static const struct soon__executor_extra pool_extra = {.boot = boot,
+                                                       .reason = reason,
+                                                       .counted_here = counted_here,
+                                                       .width = width,
+                                                       .takes_items = true,
+                                                       .linger = linger};
 
 /*
  * Making
@@ -310,11 +343,15 @@ static int copy_initializer(struct soon__pool *pool, const soon_thread_pool_opti
 static void init_locks(struct soon__pool *pool)
 {
     pthread_condattr_t monotonic;
+    pthread_mutexattr_t adaptive;
     sigset_t mask;
 
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_mutex_init(&pool->mutex, NULL);
+    pthread_mutexattr_init(&adaptive);
+    pthread_mutexattr_settype(&adaptive, PTHREAD_MUTEX_ADAPTIVE_NP); /* it is held for a few instructions */
+    pthread_mutex_init(&pool->mutex, &adaptive);
+    pthread_mutexattr_destroy(&adaptive);
     pthread_cond_init(&pool->place, &monotonic);
     pthread_cond_init(&pool->ready, &monotonic);
     pthread_condattr_destroy(&monotonic);
@@ -345,7 +382,9 @@ static int pool_new(struct soon__pool **ret, const soon_thread_pool_options *o)
     init_locks(pool);
     pool->max = o->workers ? (size_t)o->workers : (size_t)soon__cpu_count();
     pool->queue_max = o->queue_max;
-    pool->locked.alarm = pool->locked.grow_at = SOON__NEVER;
+    pool->locked.alarm = SOON__NEVER;
+    atomic_init(&pool->intake, SOON__INTAKE_CLOSED);
+    pool->linger_ns = soon__cpu_count() > 1 ? LINGER_NS : 0;
     pool->idle_timeout_ns = o->idle_timeout_ms > INT64_MAX / 4000000 ? INT64_MAX / 4 : o->idle_timeout_ms * 1000000;
     soon__pool_name(pool->name, sizeof pool->name, o->name);
     rc = copy_initializer(pool, o);

@@ -10,10 +10,11 @@
  *         v              v             v
  *       (failed)     broken pool     ended --loop: joined--> gone
  *
- * I1  Everything about who works and who sleeps is decided under `mutex`. So a submit either sees a worker asleep
- *     and wakes it, or the worker sees the task before it sleeps.
- * I2  At most one worker is being woken at a time (`waking`); it passes the baton on, if there is more, before it
- *     runs its first task. So a burst of submits costs one wake-up, and two long tasks still run side by side.
+ * I1  Everything about who works and who sleeps is decided under `mutex`, when it is given back: soon__pool_unlock(). So
+ *     a submit either sees a worker asleep and wakes it, or the worker sees the task before it sleeps.
+ * I2  At most one worker is being woken at a time (`waking`), and none while another is about to look for work anyway: one
+ *     that lingers, or is between two tasks. Who takes a task passes the baton on, if there is more, before it runs it.
+ *     So a burst of submits costs one wake-up, and two long tasks still run side by side.
  * I3  Active workers (alive, neither idle nor parked inside a task) take work up to `max`. When one parks inside a
  *     task another may take its place, up to SPARES_MAX threads more than `max`; when it comes back, whoever first
  *     looks for work while there are too many becomes idle.
@@ -24,19 +25,26 @@
  * I6  The pool is down when it is closed and nothing is unjoined; then the loop closes its timer and resolves
  *     `down`, its last touch of the pool.
  * I7  No future's LOCK is taken, and no user code called, under `mutex`.
- * I8  No worker is started for work that has a taker: as many are starting, or are between two tasks and will look in a moment.
- *     So tasks one after the other need one thread. Should those between be held up, by a callback for instance, the loop
- *     starts one a millisecond later.
+ * I8  No worker is started for work that has a taker: as many are starting, or are between two tasks and will look in a
+ *     moment. So tasks one after the other need one thread. A worker that runs user code before it looks (a callback, a
+ *     release) does not count as between.
+ * I9  While nobody needs to be woken or started for one more task, submits leave it in `intake`, without the mutex. Who has
+ *     the mutex has emptied that into the queue; who gives it back in a state in which somebody would have to be woken
+ *     closes it first (SOON__INTAKE_CLOSED), in one exchange with taking what has come meanwhile. So no task is
+ *     left there that nobody is about to look for. A pool that is shut down, broken or bounded leaves it closed.
+ * I10 At most one worker lingers: it looks at `intake` and its bell for a short time before it sleeps, and counts as active.
  */
 #ifndef SOON_EXECUTOR_THREADS_POOL_INTERNAL_H
 #define SOON_EXECUTOR_THREADS_POOL_INTERNAL_H
 
 #include "../executor_internal.h"
 #include "../library_loop_internal.h"
+#include "../luck_internal.h"
 #include "../queue_internal.h"
 
 #include <pthread.h>
 
+#define SOON__INTAKE_CLOSED ((soon_call *)1)
 enum { SOON__SPARES_MAX = 256, SOON__NAME_SIZE = 16 /* what the system takes, with the NUL */ };
 
 struct soon__pool;
@@ -48,14 +56,16 @@ struct soon__worker {
     struct soon__worker *next_idle, *previous_idle; /* the latest first */
     bool idle, retired;                             /* under the mutex */
     int64_t idle_since;
-    _Atomic uint32_t bell; /* idle workers sleep on it: 1 when rung */
+    _Atomic uint32_t bell; /* idle workers sleep on it, one that lingers looks at it: 1 when rung */
     unsigned number;
     struct soon__local local; /* its own thread only */
     uintptr_t stack_end;      /* the lowest address at which another task may start on its stack */
     /* Written by the worker alone, before what they count can be seen; read by stats. */
     _Atomic uint64_t succeeded, failed, cancelled;
     _Atomic uint32_t running;
-    _Atomic bool between; /* its task has ended and it is about to look for work, unless it is held up */
+    bool between; /* counted in the pool's: its task has ended, and it is about to look for work. Its own thread only,
+                     as the next */
+    bool quick;   /* what it runs ends without user code */
     /* Loop thread only. */
     struct soon__job adopt, end;
     bool adopted, ended;
@@ -71,7 +81,14 @@ struct soon__pool {
     size_t queue_max;        /* 0: unbounded */
     int64_t idle_timeout_ns; /* 0: none */
     pthread_attr_t attributes;
+    int64_t linger_ns; /* how long a worker, and who waits for a task, looks before it sleeps; 0: not at all */
 
+    char apart[64];              /* what submitters write is on cache lines of its own */
+    _Atomic(soon_call *) intake; /* I9: the latest first, by `next` */
+    char apart_too[64];
+    _Atomic uint32_t between;    /* workers; changed without the mutex upwards, under it downwards */
+    _Atomic bool waiter_lingers; /* one at a time */
+    struct soon__luck waiters_luck;
     pthread_mutex_t mutex;
     pthread_cond_t place; /* submitters: the queue has room, or the pool is closed or broken */
     pthread_cond_t ready; /* boot: a worker is ready, or never will be */
@@ -87,14 +104,16 @@ struct soon__pool {
         size_t unjoined; /* threads, and those that have ended but are not joined */
         size_t waiting;  /* submitters that wait for `place` */
         unsigned numbers;
+        struct soon__worker *lingering; /* NULL: nobody */
+        struct soon__luck luck;
         bool waking;
+        bool cannot_start; /* the last start has failed: not again before there is another reason */
         bool closed;
         int start_error;            /* the last start that failed, for boot */
         struct soon__error *broken; /* why; NULL: it is not */
         uint64_t submitted, wakeups;
         uint64_t succeeded, failed, cancelled; /* by workers that have ended, and without any worker */
         int64_t alarm;                         /* when the loop is to look next; SOON__NEVER: not at all */
-        int64_t grow_at;                       /* a start was put off until then (I8); SOON__NEVER: none was */
         bool look_posted;
         bool close_posted;
     } locked;
@@ -104,18 +123,18 @@ struct soon__pool {
     uv_timer_t timer;
 };
 
-/* What is to be done outside the mutex about a decision under it. */
-struct soon__wake {
-    struct soon__worker *worker; /* ring it */
-    bool start;                  /* start a new one: it is counted already */
-};
-/* Work is there: who shall take it? */
-struct soon__wake soon__pool_decide_locked(struct soon__pool *pool);
-/* The same on the loop, when a start that was put off is due. */
-struct soon__wake soon__pool_grow_locked(struct soon__pool *pool, int64_t now);
+/* Takes the mutex, and what has come in meanwhile into the queue. */
+void soon__pool_lock(struct soon__pool *pool);
+/* Gives it back, and wakes or starts who is needed for what is in the queue. The pool may be gone then. */
+void soon__pool_unlock(struct soon__pool *pool);
+/* For one that is going to sleep with the mutex, on a condition. */
+void soon__pool_settle_locked(struct soon__pool *pool);
+/* Nothing comes in without the mutex any more. */
+void soon__pool_close_intake_locked(struct soon__pool *pool);
+/* Without the mutex. False: this one needs it. */
+bool soon__pool_push(struct soon__pool *pool, soon_call *call);
 void soon__pool_count_start_locked(struct soon__pool *pool, size_t count); /* before soon__worker_start() */
-void soon__pool_do(struct soon__pool *pool, struct soon__wake wake);
-void soon__pool_ring_all_locked(struct soon__pool *pool); /* those that are idle */
+void soon__pool_ring_all_locked(struct soon__pool *pool);                  /* those that are idle */
 struct soon__worker *soon__pool_pop_idle_locked(struct soon__pool *pool, struct soon__worker *worker);
 size_t soon__pool_active_locked(const struct soon__pool *pool);
 int64_t soon__pool_idle_limit(const struct soon__pool *pool); /* ns until an idle worker retires */
@@ -125,6 +144,9 @@ void soon__pool_alarm_locked(struct soon__pool *pool, int64_t when); /* the loop
 void soon__pool_close_if_empty_locked(struct soon__pool *pool);
 void soon__pool_break(struct soon__pool *pool, struct soon__error *why); /* takes the reference */
 void soon__pool_free(struct soon__pool *pool);
+
+/* Is there something to do for one that lingers? */
+bool soon__pool_has_news(const struct soon__pool *pool, const struct soon__worker *worker);
 
 /* worker.c */
 int soon__worker_start(struct soon__pool *pool); /* counted already. 0 or a negative errno: then it counts no more */

@@ -49,10 +49,10 @@ static void join_if_known(struct soon__worker *worker)
         return;
     pthread_join(worker->thread, NULL);
     free(worker);
-    pthread_mutex_lock(&pool->mutex);
+    soon__pool_lock(pool);
     pool->locked.unjoined--;
     soon__pool_close_if_empty_locked(pool);
-    pthread_mutex_unlock(&pool->mutex);
+    soon__pool_unlock(pool);
 }
 
 void soon__worker_adopted(struct soon__job *job)
@@ -95,11 +95,10 @@ static void look(struct soon__pool *pool)
 {
     soon_call *expired = NULL, **end = &expired, *call, *after;
     struct soon__worker *worker;
-    struct soon__wake wake;
     int64_t now = soon__clock_ns(), next;
 
     assert(soon__library_on_loop());
-    pthread_mutex_lock(&pool->mutex);
+    soon__pool_lock(pool);
     while ((call = soon__queue_pop_expired(&pool->locked.queue, now))) {
         soon__pool_freed_locked(pool);
         pool->locked.failed++;
@@ -107,17 +106,13 @@ static void look(struct soon__pool *pool)
         end = &call->next;
     }
     *end = NULL;
-    wake = soon__pool_grow_locked(pool, now);
     next = soon__queue_next_limit(&pool->locked.queue);
-    if (pool->locked.grow_at < next)
-        next = pool->locked.grow_at;
     while ((worker = pop_overdue_locked(pool, now, &next)))
         soon__worker_ring(worker);
     pool->locked.alarm = next;
     /* Failing them is ours to do before the pool may close: that too is done on this thread. */
-    pthread_mutex_unlock(&pool->mutex);
+    soon__pool_unlock(pool);
     soon__loop_timer(&pool->timer, on_timer, next);
-    soon__pool_do(pool, wake);
     for (call = expired; call; call = after) {
         after = call->next;
         soon__call_fail(call, soon__call_error(call, SOON_EEXPIRED, NULL));
@@ -128,9 +123,9 @@ void soon__pool_look(struct soon__job *job)
 {
     struct soon__pool *pool = pool_of(job, offsetof(struct soon__pool, look));
 
-    pthread_mutex_lock(&pool->mutex);
+    soon__pool_lock(pool);
     pool->locked.look_posted = false; /* from here on the job may be posted again */
-    pthread_mutex_unlock(&pool->mutex);
+    soon__pool_unlock(pool);
     look(pool);
 }
 

@@ -2,6 +2,7 @@
  * worker.c - a worker thread: its start, its search for work, its parking inside a task. The invariants are in
  * pool_internal.h.
  */
+#include "../cpu_internal.h"
 #include "pool_internal.h"
 
 #include <errno.h>
@@ -31,6 +32,25 @@ void soon__worker_ring(struct soon__worker *worker)
  * Running
  */
 
+/* Before the outcome is published (I2), so that who submits the next one knows of it. */
+static void now_between(struct soon__worker *worker)
+{
+    if (worker->between)
+        return;
+    worker->between = true;
+    /* Relaxed: see coming_locked(). */
+    atomic_fetch_add_explicit(&worker->pool->between, 1, memory_order_relaxed);
+}
+
+/* It looks for work now. */
+static void no_longer_between_locked(struct soon__worker *worker)
+{
+    if (!worker->between)
+        return;
+    worker->between = false;
+    atomic_fetch_sub_explicit(&worker->pool->between, 1, memory_order_relaxed);
+}
+
 static void counted(void *data, const struct soon__outcome *outcome)
 {
     struct soon__worker *worker = data;
@@ -42,7 +62,17 @@ static void counted(void *data, const struct soon__outcome *outcome)
     atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + 1, memory_order_relaxed);
     atomic_store_explicit(&worker->running, atomic_load_explicit(&worker->running, memory_order_relaxed) - 1,
                           memory_order_relaxed);
-    atomic_store_explicit(&worker->between, true, memory_order_relaxed);
+    if (worker->quick && !outcome->error)
+        now_between(worker);
+}
+
+/* Ending it runs no user code: it releases nothing of theirs. */
+static bool is_quick(const soon_call *call)
+{
+    const struct soon__call_extra *extra = call->extra;
+
+    return !call->function->free_arg && !call->function->free_result &&
+           (!extra || (!extra->options.payload && !extra->first && !extra->items));
 }
 
 static void run(struct soon__worker *worker, soon_call *call)
@@ -51,13 +81,21 @@ static void run(struct soon__worker *worker, soon_call *call)
 
     atomic_store_explicit(&worker->running, atomic_load_explicit(&worker->running, memory_order_relaxed) + 1,
                           memory_order_relaxed);
+    worker->quick = is_quick(call);
     soon__call_run(call, &worker->local, &hooks);
 }
 
-/* Has looked for work, or goes on with a task further down. */
-static void no_longer_between(struct soon__worker *worker)
+/* User code is about to run that is not a task: a callback. It may take its time. */
+static void held_up(void *data)
 {
-    atomic_store_explicit(&worker->between, false, memory_order_relaxed);
+    struct soon__worker *worker = data;
+    struct soon__pool *pool = worker->pool;
+
+    if (!worker->between)
+        return;
+    soon__pool_lock(pool);
+    no_longer_between_locked(worker);
+    soon__pool_unlock(pool);
 }
 
 /* Is there still room for a task on top of this stack? What a task needs is not known: a quarter is left free. */
@@ -73,16 +111,16 @@ static bool run_if_queued(struct soon__worker *worker, soon_call *call)
 
     if (!has_stack(worker))
         return false;
-    pthread_mutex_lock(&pool->mutex);
+    soon__pool_lock(pool);
     queued = call->queued;
     if (queued) {
         soon__queue_remove(&pool->locked.queue, call);
         soon__pool_freed_locked(pool);
     }
-    pthread_mutex_unlock(&pool->mutex);
+    soon__pool_unlock(pool);
     if (queued) {
         run(worker, call);
-        no_longer_between(worker);
+        held_up(worker); /* by the task further down */
     }
     return queued;
 }
@@ -92,21 +130,17 @@ int soon__worker_help(void *data, soon_future *awaited)
     struct soon__worker *worker = data;
     struct soon__pool *pool = worker->pool;
     soon_call *call = awaited ? soon__call_of(awaited) : NULL;
-    struct soon__wake wake = {NULL, false};
 
-    no_longer_between(worker); /* a callback waits */
+    held_up(worker); /* a callback waits */
     if (call && call->executor == pool->executor && run_if_queued(worker, call))
         return 1;
-    pthread_mutex_lock(&pool->mutex);
+    soon__pool_lock(pool);
     if (pool->locked.threads - pool->locked.parked == 1 && pool->locked.threads >= pool->max + SOON__SPARES_MAX) {
-        pthread_mutex_unlock(&pool->mutex);
+        soon__pool_unlock(pool);
         return SOON_EDEADLK; /* I4 */
     }
     pool->locked.parked++;
-    if (pool->locked.queue.count)
-        wake = soon__pool_decide_locked(pool);
-    pthread_mutex_unlock(&pool->mutex);
-    soon__pool_do(pool, wake);
+    soon__pool_unlock(pool);
     return 0;
 }
 
@@ -114,12 +148,12 @@ static void unparked(void *data)
 {
     struct soon__pool *pool = ((struct soon__worker *)data)->pool;
 
-    pthread_mutex_lock(&pool->mutex);
+    soon__pool_lock(pool);
     pool->locked.parked--;
-    pthread_mutex_unlock(&pool->mutex);
+    soon__pool_unlock(pool);
 }
 
-static const struct soon__parking parking = {.help = soon__worker_help, .unparked = unparked};
+static const struct soon__parking parking = {.help = soon__worker_help, .unparked = unparked, .held_up = held_up};
 
 /*
  * Looking for work
@@ -137,8 +171,10 @@ static soon_call *take_locked(struct soon__pool *pool)
     if (is_surplus_locked(pool))
         return NULL;
     call = soon__queue_pop(&pool->locked.queue);
-    if (call)
+    if (call) {
         soon__pool_freed_locked(pool);
+        pool->locked.cannot_start = false;
+    }
     return call;
 }
 
@@ -166,6 +202,29 @@ static void push_idle_locked(struct soon__worker *worker)
     pool->locked.idle++;
 }
 
+/* I10. True: something came, or may have. */
+static bool linger_locked(struct soon__worker *worker)
+{
+    struct soon__pool *pool = worker->pool;
+    int64_t until;
+    bool came = false;
+
+    if (!pool->linger_ns || pool->locked.lingering || is_surplus_locked(pool) || !soon__luck_try(&pool->locked.luck))
+        return false;
+    pool->locked.lingering = worker;
+    atomic_store_explicit(&worker->bell, 0, memory_order_relaxed);
+    soon__pool_unlock(pool);
+    until = soon__clock_ns() + pool->linger_ns;
+    do {
+        for (int looks = 0; looks < 32 && !came; looks++, soon__cpu_relax())
+            came = soon__pool_has_news(pool, worker);
+    } while (!came && soon__clock_ns() < until);
+    soon__pool_lock(pool);
+    pool->locked.lingering = NULL;
+    soon__luck_note(&pool->locked.luck, came);
+    return came || pool->locked.queue.count || must_end_locked(worker); /* the mutex was out of our hands */
+}
+
 /* Asleep until somebody has taken it off the idle list and rung. */
 static void sleep_locked(struct soon__worker *worker)
 {
@@ -176,37 +235,32 @@ static void sleep_locked(struct soon__worker *worker)
     if (pool->idle_timeout_ns || pool->locked.threads > pool->max)
         soon__pool_alarm_locked(pool, worker->idle_since + soon__pool_idle_limit(pool));
     atomic_store_explicit(&worker->bell, 0, memory_order_relaxed);
-    pthread_mutex_unlock(&pool->mutex);
+    soon__pool_unlock(pool);
     while (!atomic_load_explicit(&worker->bell, memory_order_acquire))
         soon__park(&worker->bell, 0, SOON__NEVER);
-    pthread_mutex_lock(&pool->mutex);
+    soon__pool_lock(pool);
     pool->locked.waking = false; /* I2 */
 }
 
 static void work(struct soon__worker *worker)
 {
     struct soon__pool *pool = worker->pool;
-    struct soon__wake wake;
     soon_call *call;
 
-    pthread_mutex_lock(&pool->mutex);
-    no_longer_between(worker);
+    soon__pool_lock(pool);
+    no_longer_between_locked(worker);
     while (!must_end_locked(worker)) {
         call = take_locked(pool);
-        if (!call) {
+        if (call) {
+            soon__pool_unlock(pool); /* I2: passes the baton on */
+            run(worker, call);
+            soon__pool_lock(pool);
+            no_longer_between_locked(worker);
+        } else if (!linger_locked(worker)) {
             sleep_locked(worker);
-            continue;
         }
-        wake = (struct soon__wake){NULL, false};
-        if (pool->locked.queue.count)
-            wake = soon__pool_decide_locked(pool); /* I2: the baton */
-        pthread_mutex_unlock(&pool->mutex);
-        soon__pool_do(pool, wake);
-        run(worker, call);
-        pthread_mutex_lock(&pool->mutex);
-        no_longer_between(worker);
     }
-    pthread_mutex_unlock(&pool->mutex);
+    soon__pool_unlock(pool);
 }
 
 /*
@@ -255,10 +309,11 @@ static bool initialize(struct soon__worker *worker)
         error = soon__initializer_run(pool->executor, pool->initializer, pool->initializer_arg, &worker->local);
     if (error)
         soon__pool_break(pool, error);
-    pthread_mutex_lock(&pool->mutex);
+    soon__pool_lock(pool);
     started_locked(pool);
-    atomic_store_explicit(&worker->between, true, memory_order_relaxed); /* until work() */
-    pthread_mutex_unlock(&pool->mutex);
+    if (!error)
+        now_between(worker); /* until work() */
+    soon__pool_unlock(pool);
     return !error;
 }
 
@@ -286,7 +341,6 @@ static void *worker_main(void *data)
     struct soon__thread *self = soon__thread_self();
     /* Also in callbacks and releases: here the pool cannot be waited for, or freed. */
     struct soon__frame frame = {.executor = pool->executor};
-    struct soon__wake wake = {NULL, false};
 
     set_name(worker);
     measure_stack(worker);
@@ -298,13 +352,9 @@ static void *worker_main(void *data)
     if (worker->local.release)
         worker->local.release(worker->local.value);
     self->parking = NULL;
-    pthread_mutex_lock(&pool->mutex);
+    soon__pool_lock(pool);
     leave_locked(worker);
-    /* One that retires may be the one that was to take what has just come. */
-    if (pool->locked.queue.count && !pool->locked.broken)
-        wake = soon__pool_decide_locked(pool);
-    pthread_mutex_unlock(&pool->mutex);
-    soon__pool_do(pool, wake);
+    soon__pool_unlock(pool); /* one that retires may be the one that was to take what has just come */
     self->frames = NULL;
     soon__library_loop_post(&worker->end); /* the last touch */
     return NULL;
@@ -329,15 +379,17 @@ static void start_failed(struct soon__pool *pool, struct soon__worker *worker, i
     soon_call *pending = NULL, *next;
     size_t left;
 
-    pthread_mutex_lock(&pool->mutex);
+    soon__pool_lock(pool);
     if (worker)
         leave_locked(worker);
     else
         pool->locked.threads--;
     pool->locked.start_error = rc;
+    pool->locked.cannot_start = true;
     started_locked(pool);
     left = pool->locked.threads - pool->locked.parked;
     if (!left) {
+        soon__pool_close_intake_locked(pool);
         pool->locked.failed += pool->locked.queue.count;
         pending = soon__queue_take_all(&pool->locked.queue);
         pthread_cond_broadcast(&pool->place);
@@ -345,7 +397,7 @@ static void start_failed(struct soon__pool *pool, struct soon__worker *worker, i
     soon__executor_pin(executor);
     pool->locked.unjoined--;
     soon__pool_close_if_empty_locked(pool);
-    pthread_mutex_unlock(&pool->mutex);
+    soon__pool_unlock(pool);
     for (; pending; pending = next) {
         next = pending->next;
         soon__call_fail(pending, soon__call_error(pending, SOON_EBROKEN, "the executor could not start a worker"));
@@ -366,9 +418,9 @@ int soon__worker_start(struct soon__pool *pool)
     worker->pool = pool;
     worker->adopt.run = soon__worker_adopted;
     worker->end.run = soon__worker_ended;
-    pthread_mutex_lock(&pool->mutex);
+    soon__pool_lock(pool);
     enter_locked(worker);
-    pthread_mutex_unlock(&pool->mutex);
+    soon__pool_unlock(pool);
     rc = pthread_create(&worker->thread, &pool->attributes, worker_main, worker);
     if (rc) {
         start_failed(pool, worker, -rc);
