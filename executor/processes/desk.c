@@ -83,6 +83,16 @@ enum soon__look soon__desk_look(const struct soon__desk_view *view, uint32_t slo
     return word == word_of(sequence, SOON__SLOT_CLAIMED) ? SOON__LOOK_CLAIMED : SOON__LOOK_GARBAGE;
 }
 
+bool soon__desk_is_asleep(const struct soon__desk_view *view)
+{
+    /* Relaxed: it wakes before it claims, and soon__desk_look() has acquired the claim. */
+    bool asleep = atomic_load_explicit(&view->desk->asleep, memory_order_relaxed);
+
+    /* Its replies were published before it slept: pairs with the fence in soon__desk_reply(). */
+    atomic_thread_fence(memory_order_acquire);
+    return asleep;
+}
+
 void soon__desk_release(const struct soon__desk_view *view, uint32_t slot)
 {
     assert(slot < SOON__SLOTS);

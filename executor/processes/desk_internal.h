@@ -189,6 +189,8 @@ bool soon__desk_take_back(const struct soon__desk_view *view, uint32_t slot, uin
 enum soon__look { SOON__LOOK_UNCLAIMED, SOON__LOOK_CLAIMED, SOON__LOOK_GARBAGE };
 /* Where a posted request stands, for who has its number. GARBAGE: the worker has written nonsense. */
 enum soon__look soon__desk_look(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence);
+/* After a look: had it gone to sleep, with all that it had claimed answered? */
+bool soon__desk_is_asleep(const struct soon__desk_view *view);
 /* After the final reply, or taken back: the slot may be filled again. */
 void soon__desk_release(const struct soon__desk_view *view, uint32_t slot);
 /* Of a chunk: after it no item starts but `*ret_item`, which has started at `*ret_started`. */

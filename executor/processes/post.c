@@ -177,6 +177,11 @@ static bool reserve_locked(struct soon__process *process, struct soon__parcel *p
         process->pool->locked.busy++;
     }
     process->pool->locked.assigned += parcel->call != NULL;
+    process->pool->locked.posted_lately = true;
+    if (process->pool->locked.inspect_at == SOON__NEVER) {
+        process->pool->locked.inspect_at = soon__clock_ns() + SOON__INSPECT_NS;
+        soon__process_pool_alarm_locked(process->pool, process->pool->locked.inspect_at);
+    }
     return true;
 }
 
