@@ -161,7 +161,7 @@ struct soon__process_pool {
         int64_t alarm;          /* when the loop is to look next; SOON__NEVER: not at all */
         int64_t inspect_at;     /* P8; SOON__NEVER: nothing was posted lately */
         bool posted_lately;
-        soon_call *refused;     /* no such function: for the loop to fail */
+        soon_call *refused; /* no such function: for the loop to fail */
         struct soon__error *broken;
         uint64_t submitted, succeeded, failed, cancelled, deaths;
     } locked;

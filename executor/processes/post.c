@@ -230,8 +230,8 @@ static void let_spin_locked(struct soon__process *process)
         return;
     /* Relaxed, both: a hint. */
     if (pool->locked.spinner)
-        atomic_store_explicit(&pool->locked.spinner->view.desk->spin_ns, 0, memory_order_relaxed);
-    atomic_store_explicit(&process->view.desk->spin_ns, pool->spin_ns, memory_order_relaxed);
+        atomic_store_explicit(&pool->locked.spinner->view.orders->spin_ns, 0, memory_order_relaxed);
+    atomic_store_explicit(&process->view.orders->spin_ns, pool->spin_ns, memory_order_relaxed);
     pool->locked.spinner = process;
 }
 
