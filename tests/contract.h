@@ -127,19 +127,22 @@ static inline bool small__help(void *self, soon_call *call)
 
 static inline int small__shutdown(void *self, soon_shutdown mode, soon_promise *down)
 {
-    struct small_executor *small = self;
+    struct small_executor *small = self, pending = {.tail = &pending.head};
     soon_call *call;
 
     pthread_mutex_lock(&small->mutex);
     small->down = down;
     pthread_cond_signal(&small->changed);
-    while (mode > SOON_DRAIN && (call = small__pop_locked(small))) {
-        pthread_mutex_unlock(&small->mutex);
-        soon_promise_set_cancelled(soon_call_promise(call));
-        soon_call_free(call);
-        pthread_mutex_lock(&small->mutex);
+    if (mode > SOON_DRAIN) { /* all at once: else its thread begins some of them meanwhile */
+        pending.head = small->head;
+        small->head = NULL;
+        small->tail = &small->head;
     }
     pthread_mutex_unlock(&small->mutex);
+    while ((call = small__pop_locked(&pending))) {
+        soon_promise_set_cancelled(soon_call_promise(call));
+        soon_call_free(call);
+    }
     return 0;
 }
 

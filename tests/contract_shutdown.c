@@ -115,7 +115,7 @@ Contract(contract_shutdown, by_terminate_asks_what_runs_to_end)
             cr_assert_eq(rc, kind->kills && soon_future_error(futures[i])->started ? SOON_EKILLED : -ECANCELED);
             started += soon_future_error(futures[i])->started;
         }
-        cr_assert_eq(started, kind->workers);
+        cr_assert_eq(started, kind->workers, "%s: mode %zu: %d", kind->name, m, started);
         soon_futures_unref(futures, 1000);
         cr_assert_eq(soon_executor_free(other), 0);
         gate_free(gate);

@@ -317,7 +317,7 @@ Test(desk, a_worker_that_may_look_around_does_not_sleep_meanwhile)
 {
     pthread_t thread;
 
-    atomic_store(&parent.desk->spin_ns, UINT32_MAX);
+    atomic_store(&parent.orders->spin_ns, UINT32_MAX);
     thread = start_sleeper(await_request);
     for (int i = 0; i < 1000; i++) {
         cr_assert_eq(parent.desk->asleep, 0);
@@ -331,7 +331,7 @@ Test(desk, a_worker_that_has_looked_around_sleeps)
 {
     pthread_t thread;
 
-    atomic_store(&parent.desk->spin_ns, 1000);
+    atomic_store(&parent.orders->spin_ns, 1000);
     thread = start_sleeper(await_request);
     test_wait_until(atomic_load(&parent.desk->asleep));
     post(2, 5, 0);
@@ -396,7 +396,7 @@ enum { TASKS = 20000 };
 /* Echoes each request's number, every third through the area, and some items before it. */
 static void serve_one(void)
 {
-    uint64_t number = worker.desk->requests[slot].arg_size;
+    uint64_t number = worker.orders->requests[slot].arg_size;
     struct soon__reply answer = {.slot = slot, .sequence = sequence, .kind = SOON__REPLY_DONE, .result_size = 8};
 
     assert_request(slot, sequence);

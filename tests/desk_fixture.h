@@ -40,9 +40,9 @@ static inline void make_desk(void)
     make_memory(sizeof *parent.desk, &first, &second, true);
     parent.desk = first;
     worker.desk = second;
-    make_memory(SOON__REQUEST_AREA, &first, &second, false);
-    parent.requests = first;
-    worker.requests = second;
+    make_memory(sizeof *parent.orders, &first, &second, false);
+    parent.orders = first;
+    worker.orders = second;
     make_memory(SOON__REPLY_AREA, &first, &second, false);
     worker.replies = first;
     parent.replies = second;
@@ -53,7 +53,7 @@ static inline void make_desk(void)
 static inline void unmap_view(const struct soon__desk_view *view)
 {
     soon__shm_unmap(view->desk, sizeof *view->desk);
-    soon__shm_unmap(view->requests, SOON__REQUEST_AREA);
+    soon__shm_unmap(view->orders, sizeof *view->orders);
     soon__shm_unmap(view->replies, SOON__REPLY_AREA);
 }
 
@@ -68,7 +68,7 @@ static inline void free_desk(void)
 /* A request whose fields all follow from its sequence. */
 static inline void fill_request(uint32_t slot, uint64_t sequence, uint64_t order)
 {
-    struct soon__request *request = &parent.desk->requests[slot];
+    struct soon__request *request = &parent.orders->requests[slot];
 
     __atomic_store_n(&request->order, order, __ATOMIC_RELAXED); /* as its comment asks for */
     request->arg_size = sequence;
@@ -85,7 +85,7 @@ static inline void post(uint32_t slot, uint64_t sequence, uint64_t order)
 /* The worker has claimed it and sees all of it. */
 static inline void assert_request(uint32_t slot, uint64_t sequence)
 {
-    const struct soon__request *request = &worker.desk->requests[slot];
+    const struct soon__request *request = &worker.orders->requests[slot];
 
     cr_assert_eq(request->arg_size, sequence);
     cr_assert_eq(request->function, (uint32_t)sequence * 3);

@@ -105,9 +105,12 @@ SOON_TASK(answer_twice, soon_none, int)
     struct soon__reply reply = {.kind = SOON__REPLY_DONE, .result_size = 4, .bytes = {3}};
 
     find_desk();
-    desk->bell_wanted = 0; /* so that both are there when it looks */
-    answer(reply);
-    answer(reply);
+    reply.slot = own_slot;
+    reply.sequence = own_sequence;
+    for (uint64_t i = 0; i < 2; i++)
+        desk->replies[(desk->replies_tail + i) % SOON__REPLIES] = reply;
+    desk->replies_tail += 2; /* so that both are there when it looks */
+    ring();
     for (;;)
         pause();
     return 0;
@@ -255,4 +258,89 @@ Test(mad_desk, that_greets_with_nonsense_does_not_start)
         soon_future_unref(future);
         free_pool(pool);
     }
+}
+
+/*
+ * What no reply and no bell ever tells of
+ */
+
+enum lie { NO_SLOTS, ALL_ZERO, OTHERS_CLAIMED, OWN_FREE, ANSWER_HIDDEN, LIES };
+
+/* It goes on to answer, and to look for work. */
+SOON_TASK(lie, int, int)
+{
+    find_desk();
+    *result = 3;
+    switch (*arg) {
+    case NO_SLOTS:
+        for (uint32_t slot = 0; slot < SOON__SLOTS; slot++)
+            desk->slots[slot] = slot == own_slot ? desk->slots[slot] : 0;
+        break;
+    case ALL_ZERO:
+        memset(desk, 0, sizeof *desk);
+        break;
+    case OTHERS_CLAIMED:
+        for (uint32_t slot = 0; slot < SOON__SLOTS; slot++)
+            desk->slots[slot] |= desk->slots[slot] & SOON__SLOT_POSTED ? SOON__SLOT_TAKEN : 0;
+        break;
+    case OWN_FREE:
+        desk->slots[own_slot] = 0;
+        break;
+    default:
+        desk->replies_tail--; /* where its own will be looked for is one that was taken in already */
+        break;
+    }
+    return 0;
+}
+
+/* Each of these hung until the loop looked at the desk by itself. What cannot be told from a task that runs goes down
+ * with the worker; all else is done by the next. */
+Test(mad_desk, that_hides_what_it_was_given_is_found_out, .timeout = 120)
+{
+    for (int what = 0; what < LIES; what++) {
+        soon_executor *pool = new_processes(.workers = 1, .grace_ms = -1);
+        soon_future *liar, *others[5];
+        int doubled;
+
+        cr_assert_eq(soon_take(soon_submit(pool, twice, 1), &doubled), 0);
+        liar = soon_submit(pool, lie, what);
+        for (int k = 0; k < 5; k++)
+            others[k] = soon_submit(pool, twice, k);
+        cr_assert_eq(soon_future_wait(liar, SOON_FOREVER), 0);
+        for (int k = 0; k < 5; k++) {
+            int rc = soon_result(others[k], &doubled);
+
+            cr_assert(rc == SOON_EWORKERDIED || (rc == 0 && doubled == 2 * k), "%d: %s", what, soon_strerror(rc));
+        }
+        cr_assert_eq(soon_take(soon_submit(pool, twice, 21), &doubled), 0);
+        cr_assert_eq(doubled, 42);
+        soon_future_unref(liar);
+        soon_futures_unref(others, 5);
+        free_pool(pool);
+    }
+}
+
+/* The memory of what is asked of it: it dies of the attempt, and the next one gets what was meant. */
+SOON_TASK(change_what_was_asked, soon_none, int)
+{
+    struct soon__orders *orders = find_readonly_mapping(sizeof *orders);
+
+    *result = 3;
+    memset(orders->requests, 0x55, sizeof orders->requests);
+    return 0;
+}
+
+Test(mad_desk, that_writes_over_its_orders_dies_of_it)
+{
+    soon_executor *pool = new_processes(.workers = 1);
+    soon_future *mad = soon_submit(pool, change_what_was_asked), *next = soon_submit(pool, twice, 7);
+    int doubled;
+
+    cr_assert_eq(soon_future_wait(mad, SOON_FOREVER), 0);
+    cr_assert_eq(soon_future_error(mad)->code, SOON_EWORKERDIED);
+    cr_assert_eq(soon_future_error(mad)->worker_signal, SIGSEGV, "%s", soon_future_error(mad)->message);
+    cr_assert_eq(soon_take(next, &doubled), 0);
+    cr_assert_eq(doubled, 14);
+    soon_future_unref(mad);
+    free_pool(pool);
 }

@@ -14,7 +14,7 @@ static unsigned char *area;
 static uint32_t own_slot;
 static uint64_t own_sequence;
 
-static inline void *find_mapping(size_t size)
+static inline void *find_mapping_with(const char *wanted_rights, size_t size)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE), wanted = (size + page - 1) / page * page;
     FILE *maps = fopen("/proc/self/maps", "r");
@@ -23,11 +23,22 @@ static inline void *find_mapping(size_t size)
     void *found = NULL;
 
     while (!found && fgets(line, sizeof line, maps)) {
-        if (sscanf(line, "%lx-%lx %7s", &from, &to, rights) == 3 && strcmp(rights, "rw-s") == 0 && to - from == wanted)
+        if (sscanf(line, "%lx-%lx %7s", &from, &to, rights) == 3 && strcmp(rights, wanted_rights) == 0 &&
+            to - from == wanted)
             found = (void *)from;
     }
     fclose(maps);
     return found;
+}
+
+static inline void *find_mapping(size_t size)
+{
+    return find_mapping_with("rw-s", size);
+}
+
+static inline void *find_readonly_mapping(size_t size)
+{
+    return find_mapping_with("r--s", size);
 }
 
 static inline void find_desk(void)

@@ -124,7 +124,7 @@ static _Atomic uint64_t served;
 static void begin_serving(void)
 {
     atomic_store(&served, 0);
-    atomic_store(&parent.desk->retire, 0);
+    atomic_store(&parent.orders->retire, 0);
 }
 
 /* One at a time, so that each post meets a worker that is about to sleep. */

@@ -71,7 +71,7 @@ static inline struct worker start_worker(struct how how)
     int at[SOON__FD_END], ends[2];
 
     at[SOON__FD_DESK] = new_area(&worker.view.desk, sizeof *worker.view.desk);
-    at[SOON__FD_REQUESTS] = new_area(&worker.view.requests, SOON__REQUEST_AREA);
+    at[SOON__FD_ORDERS] = new_area(&worker.view.orders, sizeof *worker.view.orders);
     at[SOON__FD_REPLIES] = new_area(&worker.view.replies, SOON__REPLY_AREA);
     at[SOON__FD_BELL] = worker.view.bell = fd_or_fail(soon__bell_new());
     at[SOON__FD_SHARED] = at[SOON__FD_DESK];
@@ -85,7 +85,7 @@ static inline struct worker start_worker(struct how how)
     desk->magic = SOON__DESK_MAGIC;
     desk->version = SOON__DESK_VERSION;
     desk->size = sizeof *desk;
-    desk->requests_size = SOON__REQUEST_AREA;
+    desk->orders_size = sizeof(struct soon__orders);
     desk->replies_size = SOON__REPLY_AREA;
     desk->shared_size = how.shared_size;
     desk->parent_pid = getpid();
@@ -96,7 +96,7 @@ static inline struct worker start_worker(struct how how)
     spawn(&worker, &how, at + SOON__FD_CONTROL);
 
     close(at[SOON__FD_DESK]);
-    close(at[SOON__FD_REQUESTS]);
+    close(at[SOON__FD_ORDERS]);
     close(at[SOON__FD_REPLIES]);
     close(at[SOON__FD_CONTROL]);
     if (how.shared_size)
@@ -153,7 +153,7 @@ static inline struct soon__exit await_end(struct worker *worker)
     if (worker->control >= 0)
         close(worker->control);
     soon__shm_unmap(worker->view.desk, sizeof *worker->view.desk);
-    soon__shm_unmap(worker->view.requests, SOON__REQUEST_AREA);
+    soon__shm_unmap(worker->view.orders, sizeof *worker->view.orders);
     soon__shm_unmap(worker->view.replies, SOON__REPLY_AREA);
     free(worker->table);
     return ended;
@@ -208,7 +208,7 @@ static inline unsigned char *append(unsigned char *to, const void *data, size_t 
 static inline uint64_t post(struct worker *worker, const soon_function *function, const void *arg, size_t size,
                             struct asked asked)
 {
-    struct soon__request *request = &worker->view.desk->requests[asked.slot];
+    struct soon__request *request = &worker->view.orders->requests[asked.slot];
     size_t arg_here = asked.flags & SOON__REQUEST_ARG_SENT ? 0 : size;
     size_t payload_here = asked.flags & SOON__REQUEST_PAYLOAD_SENT ? 0 : asked.payload_size;
     size_t label_size = asked.label ? strlen(asked.label) + 1 : 0;
@@ -234,7 +234,7 @@ static inline uint64_t post(struct worker *worker, const soon_function *function
     if (soon__body_round(arg_here) + soon__body_round(payload_here) + label_size > SOON__REQUEST_INLINE) {
         request->flags |= SOON__REQUEST_IN_AREA;
         request->offset = worker->area_used;
-        body = worker->view.requests + worker->area_used;
+        body = worker->view.orders->area + worker->area_used;
         worker->area_used += arg_here + payload_here + label_size + 64;
         worker->area_used = (worker->area_used + 63) & ~UINT64_C(63);
         cr_assert_leq(worker->area_used, SOON__REQUEST_AREA);

@@ -37,15 +37,15 @@ static uint64_t word_of(uint64_t sequence, uint64_t state)
  */
 
 /* Tells the worker of something that was published just before. */
-static void wake_worker(struct soon__desk *desk)
+static void wake_worker(const struct soon__desk_view *view)
 {
     /* Release: who sees the bell changed sees why; pairs with the acquire in soon__desk_await_request(). */
-    atomic_fetch_add_explicit(&desk->post_bell, 1, memory_order_release);
+    atomic_fetch_add_explicit(&view->orders->post_bell, 1, memory_order_release);
     /* D3: pairs with the fence in sleep_unless(): it sees the bell, or we see it asleep. */
     atomic_thread_fence(memory_order_seq_cst);
     /* Relaxed: the fence orders it. */
-    if (atomic_load_explicit(&desk->asleep, memory_order_relaxed))
-        soon__shared_unpark(&desk->post_bell);
+    if (atomic_load_explicit(&view->desk->asleep, memory_order_relaxed))
+        soon__shared_unpark(&view->orders->post_bell);
 }
 
 void soon__desk_post(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence)
@@ -57,7 +57,7 @@ void soon__desk_post(const struct soon__desk_view *view, uint32_t slot, uint64_t
     atomic_store_explicit(&desk->status[slot].cancel_requested, 0, memory_order_relaxed);
     /* Release publishes the request, its body in the area too; pairs with the acquire in find_first(). */
     atomic_store_explicit(&desk->slots[slot], word_of(sequence, SOON__SLOT_POSTED), memory_order_release);
-    wake_worker(desk);
+    wake_worker(view);
 }
 
 bool soon__desk_take_back(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence)
@@ -81,6 +81,16 @@ enum soon__look soon__desk_look(const struct soon__desk_view *view, uint32_t slo
     if (word == word_of(sequence, SOON__SLOT_POSTED))
         return SOON__LOOK_UNCLAIMED;
     return word == word_of(sequence, SOON__SLOT_CLAIMED) ? SOON__LOOK_CLAIMED : SOON__LOOK_GARBAGE;
+}
+
+bool soon__desk_is_asleep(const struct soon__desk_view *view)
+{
+    /* Relaxed: it wakes before it claims, and soon__desk_look() has acquired the claim. */
+    bool asleep = atomic_load_explicit(&view->desk->asleep, memory_order_relaxed);
+
+    /* Its replies were published before it slept: pairs with the fence in soon__desk_reply(). */
+    atomic_thread_fence(memory_order_acquire);
+    return asleep;
 }
 
 void soon__desk_release(const struct soon__desk_view *view, uint32_t slot)
@@ -148,8 +158,8 @@ bool soon__desk_progress(const struct soon__desk_view *view, uint32_t slot, uint
 void soon__desk_retire(const struct soon__desk_view *view)
 {
     /* Relaxed: the bell's release publishes it. */
-    atomic_store_explicit(&view->desk->retire, 1, memory_order_relaxed);
-    wake_worker(view->desk);
+    atomic_store_explicit(&view->orders->retire, 1, memory_order_relaxed);
+    wake_worker(view);
 }
 
 /*
@@ -255,17 +265,17 @@ const unsigned char *soon__desk_reply_body(const struct soon__desk_view *view, c
 
 void soon__desk_consumed(const struct soon__desk_view *view, uint64_t head)
 {
-    struct soon__desk *desk = view->desk;
+    struct soon__orders *orders = view->orders;
 
     /* Release: we are through with the places and the bodies; pairs with the acquire in soon__desk_consumed_count(). */
-    atomic_store_explicit(&desk->replies_head, head, memory_order_release);
+    atomic_store_explicit(&orders->replies_head, head, memory_order_release);
     /* Release: who sees the bell changed sees why; pairs with the acquire in soon__desk_await_consumed(). */
-    atomic_fetch_add_explicit(&desk->room_bell, 1, memory_order_release);
+    atomic_fetch_add_explicit(&orders->room_bell, 1, memory_order_release);
     /* D3: pairs with the fence in soon__desk_await_consumed(): it sees the bell, or we see it starve. */
     atomic_thread_fence(memory_order_seq_cst);
     /* Relaxed: the fence orders it. */
-    if (atomic_load_explicit(&desk->starved, memory_order_relaxed))
-        soon__shared_unpark(&desk->room_bell);
+    if (atomic_load_explicit(&view->desk->starved, memory_order_relaxed))
+        soon__shared_unpark(&orders->room_bell);
 }
 
 bool soon__desk_has_reply(const struct soon__desk_view *view, uint64_t head)
@@ -277,7 +287,7 @@ bool soon__desk_has_reply(const struct soon__desk_view *view, uint64_t head)
 bool soon__desk_want_bell(const struct soon__desk_view *view, uint64_t head)
 {
     /* Relaxed: the fence orders it. */
-    atomic_store_explicit(&view->desk->bell_wanted, 1, memory_order_relaxed);
+    atomic_store_explicit(&view->orders->bell_wanted, 1, memory_order_relaxed);
     /* D3: pairs with the fence in soon__desk_reply(): we see the reply, or it sees that the bell is wanted. */
     atomic_thread_fence(memory_order_seq_cst);
     return soon__desk_has_reply(view, head);
@@ -286,7 +296,7 @@ bool soon__desk_want_bell(const struct soon__desk_view *view, uint64_t head)
 void soon__desk_want_no_bell(const struct soon__desk_view *view)
 {
     /* Relaxed: a ring too many does no harm. */
-    atomic_store_explicit(&view->desk->bell_wanted, 0, memory_order_relaxed);
+    atomic_store_explicit(&view->orders->bell_wanted, 0, memory_order_relaxed);
 }
 
 /*
@@ -294,18 +304,18 @@ void soon__desk_want_no_bell(const struct soon__desk_view *view)
  */
 
 /* The posted request with the lowest order: its slot, and its word; SOON__SLOTS: there is none. */
-static uint32_t find_first(struct soon__desk *desk, uint64_t *ret_word)
+static uint32_t find_first(const struct soon__desk_view *view, uint64_t *ret_word)
 {
     uint64_t word, order, lowest = 0;
     uint32_t found = SOON__SLOTS;
 
     for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
         /* Acquire: the request; pairs with the release in soon__desk_post(). */
-        word = atomic_load_explicit(&desk->slots[slot], memory_order_acquire);
+        word = atomic_load_explicit(&view->desk->slots[slot], memory_order_acquire);
         if ((word & SOON__SLOT_STATE) != SOON__SLOT_POSTED)
             continue;
         /* Atomic, relaxed: if it was taken back, the next request may be written already. The claim fails then. */
-        order = __atomic_load_n(&desk->requests[slot].order, __ATOMIC_RELAXED);
+        order = __atomic_load_n(&view->orders->requests[slot].order, __ATOMIC_RELAXED);
         if (found < SOON__SLOTS && order >= lowest)
             continue;
         found = slot;
@@ -344,7 +354,7 @@ bool soon__desk_claim(const struct soon__desk_view *view, uint32_t *ret_slot, ui
     uint32_t slot;
 
     do {
-        slot = find_first(view->desk, &word);
+        slot = find_first(view, &word);
         if (slot == SOON__SLOTS)
             return false;
         reset_status(view, slot);
@@ -359,34 +369,34 @@ bool soon__desk_claim(const struct soon__desk_view *view, uint32_t *ret_slot, ui
 bool soon__desk_is_retired(const struct soon__desk_view *view)
 {
     /* Relaxed: the flag is all there is to tell. */
-    return atomic_load_explicit(&view->desk->retire, memory_order_relaxed);
+    return atomic_load_explicit(&view->orders->retire, memory_order_relaxed);
 }
 
 /* Acquire: who sees it changed sees why; pairs with the release in wake_worker(). */
-static uint32_t post_bell(struct soon__desk *desk)
+static uint32_t post_bell(const struct soon__desk_view *view)
 {
-    return atomic_load_explicit(&desk->post_bell, memory_order_acquire);
+    return atomic_load_explicit(&view->orders->post_bell, memory_order_acquire);
 }
 
 static bool has_news(const struct soon__desk_view *view)
 {
     uint64_t word;
 
-    return soon__desk_is_retired(view) || find_first(view->desk, &word) < SOON__SLOTS;
+    return soon__desk_is_retired(view) || find_first(view, &word) < SOON__SLOTS;
 }
 
 /* Whether the bell has changed within `spin_ns`. */
-static bool spin(struct soon__desk *desk, uint32_t bell)
+static bool spin(const struct soon__desk_view *view, uint32_t bell)
 {
     /* Relaxed: a number that means nothing else. */
-    int64_t until = atomic_load_explicit(&desk->spin_ns, memory_order_relaxed);
+    int64_t until = atomic_load_explicit(&view->orders->spin_ns, memory_order_relaxed);
 
     if (until == 0)
-        return post_bell(desk) != bell;
+        return post_bell(view) != bell;
     until += soon__clock_ns();
     do {
         for (int i = 0; i < 16; i++, soon__cpu_relax()) {
-            if (post_bell(desk) != bell)
+            if (post_bell(view) != bell)
                 return true;
         }
     } while (soon__clock_ns() < until);
@@ -397,16 +407,16 @@ void soon__desk_await_request(const struct soon__desk_view *view)
 {
     struct soon__desk *desk = view->desk;
     /* Before the look: what is published after the look changes it. */
-    uint32_t bell = post_bell(desk);
+    uint32_t bell = post_bell(view);
 
-    if (has_news(view) || spin(desk, bell))
+    if (has_news(view) || spin(view, bell))
         return;
     /* Relaxed: the fence orders it. */
     atomic_store_explicit(&desk->asleep, 1, memory_order_relaxed);
     /* D3: pairs with the fence in wake_worker(): we see the bell, or it sees us asleep. */
     atomic_thread_fence(memory_order_seq_cst);
-    if (post_bell(desk) == bell)
-        soon__shared_park(&desk->post_bell, bell, SOON__NEVER);
+    if (post_bell(view) == bell)
+        soon__shared_park(&view->orders->post_bell, bell, SOON__NEVER);
     /* Relaxed: a wake-up too many does no harm. */
     atomic_store_explicit(&desk->asleep, 0, memory_order_relaxed);
 }
@@ -433,7 +443,7 @@ void soon__desk_set_progress(const struct soon__desk_view *view, uint32_t slot, 
 uint64_t soon__desk_consumed_count(const struct soon__desk_view *view)
 {
     /* Acquire: what the parent has read may be written over; pairs with the release in soon__desk_consumed(). */
-    return atomic_load_explicit(&view->desk->replies_head, memory_order_acquire);
+    return atomic_load_explicit(&view->orders->replies_head, memory_order_acquire);
 }
 
 static uint64_t published_count(const struct soon__desk *desk)
@@ -461,7 +471,7 @@ int soon__desk_reply(const struct soon__desk_view *view, const struct soon__repl
     /* D3: pairs with the fence in soon__desk_want_bell(): we see that it is wanted, or it sees the reply. */
     atomic_thread_fence(memory_order_seq_cst);
     /* Relaxed: the fence orders it. */
-    return atomic_load_explicit(&desk->bell_wanted, memory_order_relaxed) ? soon__bell_ring(view->bell) : 0;
+    return atomic_load_explicit(&view->orders->bell_wanted, memory_order_relaxed) ? soon__bell_ring(view->bell) : 0;
 }
 
 uint64_t soon__desk_await_consumed(const struct soon__desk_view *view, uint64_t head)
@@ -472,7 +482,7 @@ uint64_t soon__desk_await_consumed(const struct soon__desk_view *view, uint64_t 
 
     for (;;) {
         /* Acquire: who sees it changed sees why; pairs with the release in soon__desk_consumed(). */
-        bell = atomic_load_explicit(&desk->room_bell, memory_order_acquire);
+        bell = atomic_load_explicit(&view->orders->room_bell, memory_order_acquire);
         count = soon__desk_consumed_count(view);
         if (count > head)
             return count;
@@ -480,7 +490,7 @@ uint64_t soon__desk_await_consumed(const struct soon__desk_view *view, uint64_t 
         atomic_store_explicit(&desk->starved, 1, memory_order_relaxed);
         /* D3: pairs with the fence in soon__desk_consumed(): the bell has changed, or it sees us starve. */
         atomic_thread_fence(memory_order_seq_cst);
-        soon__shared_park(&desk->room_bell, bell, SOON__NEVER); /* looks at the bell again itself */
+        soon__shared_park(&view->orders->room_bell, bell, SOON__NEVER); /* looks at the bell again itself */
         /* Relaxed: a wake-up too many does no harm. */
         atomic_store_explicit(&desk->starved, 0, memory_order_relaxed);
     }

@@ -9,8 +9,8 @@
  *                                    +--parent: take back--> TAKEN --parent: release--> FREE
  *
  * D1  Only POSTED has two writers, and both leave it by compare-exchange: so a request is either claimed or taken back.
- * D2  Everything else has one writer: requests, `post_bell`, `room_bell`, `replies_head`, `bell_wanted`, `retire` and
- *     `spin_ns` the parent; claims, replies, `replies_tail`, `asleep`, `starved`, status and `over_limit` the worker.
+ * D2  Everything else has one writer: the parent writes `struct soon__orders`, which the worker cannot (and in the desk the
+ *     cancel requests); the worker writes claims, replies, `replies_tail`, `asleep`, `starved`, status and `over_limit`.
  * D3  No wake-up is lost: who may sleep says so, then a full fence, then looks again; who has news publishes it, then a
  *     full fence, then looks whether somebody sleeps. `asleep` pairs with `post_bell`, `starved` with `room_bell`,
  *     `bell_wanted` with the bell.
@@ -34,7 +34,7 @@ enum {
     SOON__BODY_MAX = (1 << 20), /* an argument, a payload or a result above this has a descriptor of its own */
     SOON__REQUEST_AREA = 4 << 20,
     SOON__REPLY_AREA = 4 << 20,
-    SOON__DESK_VERSION = 1,
+    SOON__DESK_VERSION = 2,
 };
 #define SOON__DESK_MAGIC UINT64_C(0x31304b5345444e53) /* "SNDESK01" */
 
@@ -122,24 +122,31 @@ struct soon__reply {
 };
 _Static_assert(sizeof(struct soon__reply) == 128, "two cache lines");
 
-struct soon__desk {
-    /* Written by the parent before the worker starts. */
-    uint64_t magic;
-    uint32_t version, size;
-    uint64_t requests_size, replies_size; /* of the areas */
-    uint64_t shared_size;                 /* of what soon_task_shared() shows; 0: none */
-    uint64_t memory_limit;                /* bytes; 0: none */
-    int32_t parent_pid, depth;
-    uint32_t tell_claims; /* ring the bell at each claim: somebody waits for a place in the queue */
-    uint32_t reserved;
-    char name[16]; /* for the process and its threads */
-    /* The parent's. */
+/* What the parent alone writes: the worker has it read-only, so that a task that writes where it should not cannot
+ * change what is asked of the next one, or who hears of its answers. */
+struct soon__orders {
     _Alignas(64) _Atomic uint32_t post_bell; /* changes with every post; the worker sleeps on it */
     _Atomic uint32_t retire;                 /* end when there is nothing left to claim */
     _Atomic uint32_t spin_ns;                /* how long it may look for work before it sleeps */
     _Atomic uint32_t room_bell;              /* changes when replies were consumed; a starved worker sleeps on it */
     _Atomic uint64_t replies_head;           /* so many were consumed */
     _Atomic uint32_t bell_wanted;            /* who publishes a reply rings the bell */
+    _Alignas(64) struct soon__request requests[SOON__SLOTS];
+    _Alignas(64) unsigned char area[SOON__REQUEST_AREA];
+};
+
+/* What both write, or the worker alone. */
+struct soon__desk {
+    /* Written by the parent before the worker starts. */
+    uint64_t magic;
+    uint32_t version, size;
+    uint64_t orders_size, replies_size; /* of the other two memories */
+    uint64_t shared_size;               /* of what soon_task_shared() shows; 0: none */
+    uint64_t memory_limit;              /* bytes; 0: none */
+    int32_t parent_pid, depth;
+    uint32_t tell_claims; /* ring the bell at each claim: somebody waits for a place in the queue */
+    uint32_t reserved;
+    char name[16]; /* for the process and its threads */
     /* The worker's. */
     _Alignas(64) _Atomic uint64_t replies_tail; /* so many were published */
     _Atomic uint32_t asleep;
@@ -147,16 +154,15 @@ struct soon__desk {
     _Atomic uint32_t over_limit; /* it uses more than `memory_limit`, and would like to retire */
     _Alignas(64) _Atomic uint64_t slots[SOON__SLOTS];
     _Alignas(64) struct soon__status status[SOON__SLOTS];
-    _Alignas(64) struct soon__request requests[SOON__SLOTS];
     _Alignas(64) struct soon__reply replies[SOON__REPLIES];
 };
 
 /* One side's view. */
 struct soon__desk_view {
     struct soon__desk *desk;
-    unsigned char *requests; /* the parent writes, the worker reads */
-    unsigned char *replies;  /* the worker writes, the parent reads */
-    int bell;                /* the worker rings, the parent's loop listens */
+    struct soon__orders *orders; /* the parent writes, the worker reads */
+    unsigned char *replies;      /* the worker writes, the parent reads */
+    int bell;                    /* the worker rings, the parent's loop listens */
 };
 
 /* Moments at which a death is most delicate. Tests stop a process there: they have a soon__process_point() of their own,
@@ -189,6 +195,8 @@ bool soon__desk_take_back(const struct soon__desk_view *view, uint32_t slot, uin
 enum soon__look { SOON__LOOK_UNCLAIMED, SOON__LOOK_CLAIMED, SOON__LOOK_GARBAGE };
 /* Where a posted request stands, for who has its number. GARBAGE: the worker has written nonsense. */
 enum soon__look soon__desk_look(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence);
+/* After a look: had it gone to sleep, with all that it had claimed answered? */
+bool soon__desk_is_asleep(const struct soon__desk_view *view);
 /* After the final reply, or taken back: the slot may be filled again. */
 void soon__desk_release(const struct soon__desk_view *view, uint32_t slot);
 /* Of a chunk: after it no item starts but `*ret_item`, which has started at `*ret_started`. */

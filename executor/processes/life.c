@@ -374,6 +374,57 @@ static void on_control(uv_poll_t *poll, int status, int events)
         uv_poll_stop(poll); /* its end is closed: that is not its death yet */
 }
 
+/* What the desk says of a process's slots. */
+struct claims {
+    uint64_t claimed[SOON__SLOTS]; /* the request's number; 0: it is not claimed */
+    bool garbage, asleep;
+};
+
+static void read_claims(struct soon__process *process, struct claims *ret)
+{
+    enum soon__look look;
+
+    *ret = (struct claims){.garbage = false};
+    pthread_mutex_lock(&process->pool->mutex);
+    for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
+        if (process->slots[slot].stage != SOON__SLOT_IN_USE)
+            continue;
+        look = soon__desk_look(&process->view, slot, process->slots[slot].sequence);
+        ret->garbage |= look == SOON__LOOK_GARBAGE;
+        if (look == SOON__LOOK_CLAIMED)
+            ret->claimed[slot] = process->slots[slot].sequence;
+    }
+    ret->asleep = soon__desk_is_asleep(&process->view);
+    pthread_mutex_unlock(&process->pool->mutex);
+}
+
+/* How many of those claims have no answer. */
+static size_t count_unanswered(struct soon__process *process, const struct claims *claims)
+{
+    size_t count = 0;
+
+    pthread_mutex_lock(&process->pool->mutex);
+    for (uint32_t slot = 0; slot < SOON__SLOTS; slot++)
+        count += claims->claimed[slot] && process->slots[slot].stage == SOON__SLOT_IN_USE &&
+                 process->slots[slot].sequence == claims->claimed[slot];
+    pthread_mutex_unlock(&process->pool->mutex);
+    return count;
+}
+
+/* A worker answers what it has claimed before it claims another one, and before it sleeps. So of the claims that were
+ * seen before its answers were taken in, one is left at most, and none if it slept. */
+void soon__process_inspect(struct soon__process *process)
+{
+    struct claims claims;
+    size_t left;
+
+    read_claims(process, &claims);
+    serve(process);
+    left = count_unanswered(process, &claims);
+    if (claims.garbage || left > (claims.asleep ? 0 : 1))
+        drop_mad(process);
+}
+
 /*
  * Death
  */

@@ -180,10 +180,10 @@ bool soon__parcel_is_long(const struct soon__parcel *parcel)
 int soon__parcel_fill(const struct soon__parcel *parcel, struct soon__process *process, uint32_t slot,
                       uint64_t sequence, uint64_t order)
 {
-    struct soon__request *request = &process->view.desk->requests[slot];
+    struct soon__request *request = &process->view.orders->requests[slot];
 
     write_request(request, parcel, order);
-    copy_body(parcel, parcel->in_area ? process->view.requests + parcel->offset : request->bytes);
+    copy_body(parcel, parcel->in_area ? process->view.orders->area + parcel->offset : request->bytes);
     if (!parcel->arg_sent && !parcel->payload_sent)
         return 0;
     return send_descriptors(process, parcel, slot, sequence);

@@ -449,7 +449,7 @@ static int pool_new(struct soon__process_pool **ret, const soon_process_pool_opt
     if (!pool)
         return -ENOMEM;
     init_locks(pool);
-    pool->locked.alarm = SOON__NEVER;
+    pool->locked.alarm = pool->locked.inspect_at = SOON__NEVER;
     copy_options(pool, o);
     soon__pool_name(pool->name, sizeof pool->name, o->name);
     pool->launch.executable = -1;

@@ -26,6 +26,8 @@
  *     (linger.c). It is taken before `mutex`, and before LOCK; no user code is called under it. `book_closed` ends
  *     that, once the process is dead and its last replies were read. What else is loop thread only is done under it
  *     only if the process is not READY yet, and then nobody lingers.
+ * P8  While there are tasks in slots the loop looks at each process ten times a second, rung for or not, and whether what
+ *     it sees can be: else one that has written over the desk would keep its tasks for ever (soon__process_inspect()).
  */
 #ifndef SOON_EXECUTOR_PROCESSES_POOL_INTERNAL_H
 #define SOON_EXECUTOR_PROCESSES_POOL_INTERNAL_H
@@ -42,6 +44,8 @@
 #include "wire_internal.h"
 
 #include <pthread.h>
+
+#define SOON__INSPECT_NS INT64_C(100000000)
 
 struct soon__process_pool;
 
@@ -107,6 +111,7 @@ struct soon__process {
     bool greeted, initialised, served, unwanted, dying, timed_out;
     int signal_sent;
     enum { SOON__LET_BE, SOON__EXECUTE, SOON__KILL_IT } todo; /* found under the mutex, done outside of it */
+    bool inspect;                                             /* as that */
     uv_poll_t death_poll, bell_poll, control_poll;
     uv_timer_t timer, again;
     int handles;
@@ -155,7 +160,9 @@ struct soon__process_pool {
         int failed_starts;      /* in a row, weighed: see START_FAILED */
         int64_t start_again_at; /* a back-off */
         int64_t alarm;          /* when the loop is to look next; SOON__NEVER: not at all */
-        soon_call *refused;     /* no such function: for the loop to fail */
+        int64_t inspect_at;     /* P8; SOON__NEVER: nothing was posted lately */
+        bool posted_lately;
+        soon_call *refused; /* no such function: for the loop to fail */
         struct soon__error *broken;
         uint64_t submitted, succeeded, failed, cancelled, deaths;
     } locked;
@@ -234,6 +241,8 @@ void soon__process_is_ready(struct soon__process *process);
 /* It gets no more work, what it has not claimed goes back, and then it is to go: because of the task in `slot`, which
  * fails with `code`, or with all that it has: SOON__SLOTS. Any thread. */
 void soon__process_doom_locked(struct soon__process *process, int code, uint32_t slot);
+/* P8 */
+void soon__process_inspect(struct soon__process *process);
 /* Carries that out, unless the task has ended meanwhile. */
 void soon__process_execute(struct soon__process *process);
 void soon__process_kill(struct soon__process *process, int signal);

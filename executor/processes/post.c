@@ -177,6 +177,11 @@ static bool reserve_locked(struct soon__process *process, struct soon__parcel *p
         process->pool->locked.busy++;
     }
     process->pool->locked.assigned += parcel->call != NULL;
+    process->pool->locked.posted_lately = true;
+    if (process->pool->locked.inspect_at == SOON__NEVER) {
+        process->pool->locked.inspect_at = soon__clock_ns() + SOON__INSPECT_NS;
+        soon__process_pool_alarm_locked(process->pool, process->pool->locked.inspect_at);
+    }
     return true;
 }
 
@@ -225,8 +230,8 @@ static void let_spin_locked(struct soon__process *process)
         return;
     /* Relaxed, both: a hint. */
     if (pool->locked.spinner)
-        atomic_store_explicit(&pool->locked.spinner->view.desk->spin_ns, 0, memory_order_relaxed);
-    atomic_store_explicit(&process->view.desk->spin_ns, pool->spin_ns, memory_order_relaxed);
+        atomic_store_explicit(&pool->locked.spinner->view.orders->spin_ns, 0, memory_order_relaxed);
+    atomic_store_explicit(&process->view.orders->spin_ns, pool->spin_ns, memory_order_relaxed);
     pool->locked.spinner = process;
 }
 

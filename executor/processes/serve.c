@@ -133,7 +133,7 @@ static int arrive(struct serving *serving)
     int payload = -1, rc = take_descriptors(serving, &payload);
 
     if (request->flags & SOON__REQUEST_IN_AREA)
-        body = serving->worker->view.requests + request->offset;
+        body = serving->worker->view.orders->area + request->offset;
     if (!(request->flags & SOON__REQUEST_ARG_SENT)) {
         serving->arg = body;
         body += soon__body_round(request->arg_size);
@@ -378,7 +378,7 @@ void soon__worker_serve(struct soon__worker *worker, uint32_t slot, uint64_t seq
     struct serving serving = {
         .task = {.host = &in_process, .local = &worker->local, .shared = worker->shared, .deadline = SOON__NEVER},
         .worker = worker,
-        .request = &worker->view.desk->requests[slot],
+        .request = &worker->view.orders->requests[slot],
         .status = &worker->view.desk->status[slot],
         .slot = slot,
         .sequence = sequence,

@@ -13,12 +13,12 @@
 
 /* Descriptors of one process while it is being made; -1: not there. */
 struct descriptors {
-    int control[2], desk, requests, replies, bell;
+    int control[2], desk, orders, replies, bell;
 };
 
 static void close_all(struct descriptors *d)
 {
-    int all[] = {d->control[0], d->control[1], d->desk, d->requests, d->replies, d->bell};
+    int all[] = {d->control[0], d->control[1], d->desk, d->orders, d->replies, d->bell};
 
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         if (all[i] >= 0)
@@ -33,7 +33,7 @@ static int make_descriptors(struct descriptors *d)
     if (rc >= 0)
         rc = d->desk = soon__shm_new(sizeof(struct soon__desk));
     if (rc >= 0)
-        rc = d->requests = soon__shm_new(SOON__REQUEST_AREA);
+        rc = d->orders = soon__shm_new(sizeof(struct soon__orders));
     if (rc >= 0)
         rc = d->replies = soon__shm_new(SOON__REPLY_AREA);
     if (rc >= 0)
@@ -43,15 +43,15 @@ static int make_descriptors(struct descriptors *d)
 
 static int map_areas(struct soon__process *process, const struct descriptors *d)
 {
-    void *desk = NULL, *requests = NULL, *replies = NULL;
+    void *desk = NULL, *orders = NULL, *replies = NULL;
     int rc = soon__shm_map(&desk, d->desk, sizeof(struct soon__desk), true);
 
     process->view.desk = desk;
     if (rc == 0)
-        rc = soon__shm_map(&requests, d->requests, SOON__REQUEST_AREA, true);
-    process->view.requests = requests;
+        rc = soon__shm_map(&orders, d->orders, sizeof(struct soon__orders), true);
+    process->view.orders = orders;
     if (rc == 0)
-        rc = soon__shm_close_to_writers(d->requests);
+        rc = soon__shm_close_to_writers(d->orders);
     if (rc == 0)
         rc = soon__shm_map(&replies, d->replies, SOON__REPLY_AREA, false);
     process->view.replies = replies;
@@ -67,7 +67,7 @@ static void fill_desk(struct soon__process *process)
     desk->magic = SOON__DESK_MAGIC;
     desk->version = SOON__DESK_VERSION;
     desk->size = sizeof *desk;
-    desk->requests_size = SOON__REQUEST_AREA;
+    desk->orders_size = sizeof(struct soon__orders);
     desk->replies_size = SOON__REPLY_AREA;
     desk->shared_size = pool->executor->shared ? soon__shared_size(pool->executor->shared) : 0;
     desk->memory_limit = pool->memory_limit;
@@ -85,7 +85,7 @@ static int start(struct soon__process *process, const struct descriptors *d)
     struct soon__process_pool *pool = process->pool;
     soon_shared *shared = pool->executor->shared;
     int given[SOON__FD_END - SOON__FD_CONTROL] = {
-        d->control[1], d->desk, d->requests, d->replies, d->bell, shared ? soon__shared_descriptor(shared) : d->desk};
+        d->control[1], d->desk, d->orders, d->replies, d->bell, shared ? soon__shared_descriptor(shared) : d->desk};
     struct soon__process_start how = {.path = pool->launch.path,
                                       .executable = pool->launch.executable,
                                       .arguments = pool->launch.arguments,
@@ -100,7 +100,7 @@ static int start(struct soon__process *process, const struct descriptors *d)
 static void unmap_areas(struct soon__process *process)
 {
     soon__shm_unmap(process->view.desk, sizeof(struct soon__desk));
-    soon__shm_unmap(process->view.requests, SOON__REQUEST_AREA);
+    soon__shm_unmap(process->view.orders, sizeof(struct soon__orders));
     soon__shm_unmap(process->view.replies, SOON__REPLY_AREA);
 }
 

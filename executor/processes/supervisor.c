@@ -134,6 +134,19 @@ static void mark_locked(struct soon__process *process)
         process->todo = SOON__EXECUTE;
 }
 
+/* P8. The timer goes on while it finds that something was posted: not each task is to wake the loop. */
+static void mark_for_inspection_locked(struct soon__process_pool *pool, int64_t now, int64_t *next)
+{
+    if (pool->locked.inspect_at <= now) {
+        for (struct soon__process *process = pool->locked.processes; process; process = process->next)
+            process->inspect = process->stage == SOON__READY && process->assigned;
+        pool->locked.inspect_at =
+            pool->locked.assigned || pool->locked.posted_lately ? now + SOON__INSPECT_NS : SOON__NEVER;
+        pool->locked.posted_lately = false;
+    }
+    *next = earlier(*next, pool->locked.inspect_at);
+}
+
 /* How many are to be started now. */
 static size_t take_wanted_locked(struct soon__process_pool *pool, int64_t now, int64_t *next)
 {
@@ -188,6 +201,7 @@ static void look_locked(struct soon__process_pool *pool, int64_t now, struct fin
         pool->locked.failed++;
     if (ret->expired)
         pthread_cond_broadcast(&pool->place);
+    mark_for_inspection_locked(pool, now, &ret->next);
     pool->locked.alarm = ret->next; /* what is posted now may want an earlier one */
     soon__process_pool_dispatch_locked(pool);
     ret->next = pool->locked.alarm;
@@ -209,11 +223,14 @@ static void fail_all(const struct findings *found)
     }
 }
 
-/* Signals to those that were marked. */
+/* What those that were marked are in for. */
 static void execute_all(struct soon__process_pool *pool)
 {
     for (struct soon__process *process = pool->locked.processes, *next; process; process = next) {
         next = process->next; /* the list is changed on this thread alone */
+        if (process->inspect)
+            soon__process_inspect(process);
+        process->inspect = false;
         if (process->todo == SOON__EXECUTE)
             soon__process_execute(process);
         else if (process->todo == SOON__KILL_IT)

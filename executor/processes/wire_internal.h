@@ -15,7 +15,7 @@
 enum {
     SOON__FD_CONTROL = 3,
     SOON__FD_DESK = 4,
-    SOON__FD_REQUESTS = 5,
+    SOON__FD_ORDERS = 5,
     SOON__FD_REPLIES = 6,
     SOON__FD_BELL = 7,
     SOON__FD_SHARED = 8,

@@ -86,13 +86,13 @@ static void map_all(void)
     struct soon__desk *desk = map(SOON__FD_DESK, sizeof *desk, true);
 
     self.view.desk = desk;
-    self.view.requests = map(SOON__FD_REQUESTS, desk->requests_size, false);
+    self.view.orders = map(SOON__FD_ORDERS, desk->orders_size, false);
     self.view.replies = map(SOON__FD_REPLIES, desk->replies_size, true);
     self.view.bell = SOON__FD_BELL;
     if (desk->shared_size)
         self.shared = map(SOON__FD_SHARED, desk->shared_size, true);
     close(SOON__FD_DESK);
-    close(SOON__FD_REQUESTS);
+    close(SOON__FD_ORDERS);
     close(SOON__FD_REPLIES);
     close(SOON__FD_SHARED);
 }

@@ -79,7 +79,7 @@ void soon__reply_publish(const struct soon__reply *reply, const struct soon__pla
     if (reply->flags & (SOON__REPLY_RESULT_SENT | SOON__REPLY_PAYLOAD_SENT))
         replies.sent = replies.published;
     /* Relaxed: a hint, which spares most replies the look. */
-    if (atomic_load_explicit(&replies.view->desk->bell_wanted, memory_order_relaxed))
+    if (atomic_load_explicit(&replies.view->orders->bell_wanted, memory_order_relaxed))
         soon__worker_check_bell();
     /* A task has closed it: nobody would ever hear of this reply, but of our death. */
     if (soon__desk_reply(replies.view, reply) < 0)
