@@ -68,7 +68,7 @@ def submit_threads(params):
 
 
 def submit(quick):
-    tasks = 50000 if quick else 200000
+    tasks = 50000 if quick else 100000
     for work_ns in (0, 1000):
         for submitters in (1, 4):
             for workers in (1, 2, 4):
@@ -229,21 +229,21 @@ def growth(quick):
     for part in (100, 10, 1):
         whole = (200000 if quick else 1000000) // part
         yield Group("submit, threads", dict(submitters=1, workers=2, work_ns=0, tasks=whole), ["ns_per_task"],
-                    [ours("threads", "submit"), peer("libuv uv_queue_work", "peer_uv", "submit")], grows="tasks")
+                    [ours("threads", "submit"), peer("libuv uv_queue_work", "peer_uv", "submit")], rounds=1, grows="tasks")
         yield Group("submit, processes", dict(submitters=1, workers=2, work_ns=0, tasks=whole), ["ns_per_task"],
-                    [ours("processes", "submit")], grows="tasks")
+                    [ours("processes", "submit")], rounds=1, grows="tasks")
         yield Group("callbacks on a loop", dict(workers=2, tasks=whole), ["ns_per_task"],
-                    [ours("threads", "callbacks"), ours("processes", "callbacks")], grows="tasks")
+                    [ours("threads", "callbacks"), ours("processes", "callbacks")], rounds=1, grows="tasks")
         items = (1000000 if quick else 10000000) // part
         yield Group("map", dict(workers=2, items=items), ["ns_per_item"],
-                    [ours("threads", "map"), ours("processes", "map")], grows="items")
+                    [ours("threads", "map"), ours("processes", "map")], rounds=1, grows="items")
         n = {100: 13, 10: 18, 1: 22} if quick else {100: 20, 10: 25, 1: 30}
         yield Group("fork-join, fib", dict(workers=2, n=n[part], passes=1), ["ns_per_task"], [ours("threads", "fib")],
-                    grows="n")
+                    rounds=1, grows="n")
         yield Group("memory per pending future", dict(size=32, tasks=(200000 if quick else 10000000) // part),
                     ["bytes_per_future"], [ours("threads", "memory"), ours("processes", "memory")], rounds=1, grows="tasks")
         yield Group("priority under a flood", dict(workers=2, flood=(200000 if quick else 1000000) // part, rounds=10),
-                    ["p99_ns"], [ours("threads", "priority")], grows="flood")
+                    ["p99_ns"], [ours("threads", "priority")], rounds=1, grows="flood")
 
 
 CASES = {

@@ -180,7 +180,7 @@ def main():
             for row in rows:
                 row["of"] = name
             results["rows"] += rows
-    pathlib.Path(arguments.results).write_text(json.dumps(results, indent=1) + "\n")
+            pathlib.Path(arguments.results).write_text(json.dumps(results, indent=1) + "\n")
     print(table.text(results))
     return 1 if any(row["reason"].startswith("FAILED") for row in results["not_run"]) else 0
 
