@@ -106,6 +106,11 @@ static int compare(const void *a, const void *b)
 
 void bench_percentiles(int64_t *times_ns, size_t count)
 {
+    double sum = 0;
+
+    for (size_t i = 0; i < count; i++)
+        sum += (double)times_ns[i];
+    bench_metric("mean_ns", sum / (double)count);
     qsort(times_ns, count, sizeof *times_ns, compare);
     bench_metric("p50_ns", (double)times_ns[count / 2]);
     if (count >= 100)

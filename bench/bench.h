@@ -33,7 +33,7 @@ void bench_skip(const char *reason) __attribute__((noreturn));
 /* One more value of a metric, of a pass. `name` is not copied. */
 void bench_metric(const char *name, double value);
 /* The 50th, 99th and 99.9th percentile of `count` times, which are sorted, as the metrics p50_ns, p99_ns and p999_ns; those for
- * which there are enough. */
+ * which there are enough; and their mean, as mean_ns. */
 void bench_percentiles(int64_t *times_ns, size_t count);
 /* Prints what was measured. Returns main's 0. */
 int bench_finish(void);

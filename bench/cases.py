@@ -68,7 +68,7 @@ def submit_threads(params):
 
 
 def submit(quick):
-    tasks = 50000 if quick else 100000
+    tasks = 20000 if quick else 50000
     for work_ns in (0, 1000):
         for submitters in (1, 4):
             for workers in (1, 2, 4):
@@ -131,7 +131,7 @@ def sets(quick):
             for futures in (1, 1000, 100000 if quick else 1000000):
                 peers = [python("tpe", "sets", scale=10 if futures >= 100000 else 1)]
                 yield Group("collect", dict(how=how, when=when, futures=futures), ["ns_per_future"],
-                            [ours("threads", "sets")] + peers, grows="futures")
+                            [ours("threads", "sets")] + peers, rounds=2, grows="futures")
 
 
 def map_(quick):
@@ -169,7 +169,7 @@ def processes(quick):
                 python("pool", "submit", scale=20),
                 limit("one-way ring", "ring", between="processes"),
             ]
-            params = dict(submitters=submitters, workers=workers, work_ns=0, tasks=50000 if quick else 200000)
+            params = dict(submitters=submitters, workers=workers, work_ns=0, tasks=50000 if quick else 100000)
             yield Group("submit, processes", params, ["ns_per_task"], systems)
 
 
@@ -186,7 +186,8 @@ def payload(quick):
             limit("exchange, one copy each way", "exchange", copies=1, **SPIN_NS["processes"]),
             limit("memcpy", "memcpy"),
         ]
-        yield Group("payload both ways", params, ["ns_per_exchange"], systems, grows="size")
+        yield Group("payload both ways", params, ["ns_per_exchange"], systems, rounds=2 if size > MIB else None,
+                    grows="size")
 
 
 def startup(quick):
@@ -234,6 +235,9 @@ def growth(quick):
                     [ours("processes", "submit")], rounds=1, grows="tasks")
         yield Group("callbacks on a loop", dict(workers=2, tasks=whole), ["ns_per_task"],
                     [ours("threads", "callbacks"), ours("processes", "callbacks")], rounds=1, grows="tasks")
+        for pool in ("threads", "processes"):
+            yield Group("round trip, " + pool, dict(workers=2, pause_us=0, rounds=(20000 if quick else 1000000) // part, passes=1),
+                        ["mean_ns"], [ours(pool, "roundtrip")], rounds=1, grows="rounds")
         items = (1000000 if quick else 10000000) // part
         yield Group("map", dict(workers=2, items=items), ["ns_per_item"],
                     [ours("threads", "map"), ours("processes", "map")], rounds=1, grows="items")

@@ -14,8 +14,10 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 import cases
+import figures
 import table
 
 NOT_HERE = 77
@@ -87,7 +89,7 @@ class Runner:
         params = {**group.params, **{k: v for k, v in system.extra.items() if k != "scale"}}
         params.setdefault("passes", self.passes)
         for name in ("tasks", "rounds", "items", "futures"):
-            if name in params and "scale" in system.extra:
+            if name in params and system.extra.get("scale", 1) > 1:
                 params[name] = max(params[name] // system.extra["scale"], 10)
         words = [f"{key}={value}" for key, value in params.items()]
         if system.command[0] == "python":
@@ -173,15 +175,19 @@ def main():
     runner = Runner(arguments.build, python, cpus, 2 if arguments.quick else 3)
     rounds = arguments.rounds or (2 if arguments.quick else 3)
     results = {"machine": machine(python_version, len(cpus)), "quick": arguments.quick, "rows": [], "not_run": []}
+    started = time.monotonic()
     for name in arguments.case or cases.CASES:
         for group in cases.CASES[name](arguments.quick):
-            print(f"  {name}: {group.case}, {table.words(group.params)}", file=sys.stderr, flush=True)
+            print(f"  {time.monotonic() - started:5.0f} s  {name}: {group.case}, {table.words(group.params)}", file=sys.stderr,
+                  flush=True)
             rows = rows_of(group, measure(runner, group, rounds, results["not_run"]))
             for row in rows:
                 row["of"] = name
             results["rows"] += rows
             pathlib.Path(arguments.results).write_text(json.dumps(results, indent=1) + "\n")
     print(table.text(results))
+    print("\nfigures to reach")
+    print("\n".join("  " + line for line in table.columns([figures.HEAD] + figures.lines(results))))
     return 1 if any(row["reason"].startswith("FAILED") for row in results["not_run"]) else 0
 
 

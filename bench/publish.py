@@ -3,7 +3,7 @@
     <!-- results: submit roundtrip -->     the groups of these cases, as bench/run names them; "growth" has the exponents
     <!-- end of results -->
 
-"about" is where and with what it was measured, "not_run" what was left out and why.
+"figures" are those to reach, "about" is where and with what it was measured, "not_run" what was left out and why.
 """
 import json
 import pathlib
@@ -11,6 +11,7 @@ import re
 import sys
 
 import cases
+import figures
 import table
 
 MARKS = re.compile(r"(<!-- results: ([a-z_ ]+) -->\n).*?(<!-- end of results -->)", re.DOTALL)
@@ -21,6 +22,8 @@ def part(results, name):
         return [table.about(results) + "."]
     if name == "not_run":
         return ["- " + line for line in table.missing(results)] or ["Everything was run."]
+    if name == "figures":
+        return table.grid([figures.HEAD] + figures.lines(results))
     if name == "growth":
         return table.grid([table.GROWTH_HEAD] + table.exponents(results))
     if name not in cases.CASES:

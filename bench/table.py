@@ -7,7 +7,7 @@ import sys
 UNITS = {"ns": ("ns", "us", "ms", "s"), "bytes": ("B", "KiB", "MiB", "GiB")}
 NAMES = {
     "ns_per_task": "per task", "ns_per_item": "per item", "ns_per_future": "per future", "ns_per_exchange": "per exchange",
-    "p50_ns": "median", "p99_ns": "p99", "p999_ns": "p99.9", "first_result_ns": "first result",
+    "p50_ns": "median", "mean_ns": "mean", "p99_ns": "p99", "p999_ns": "p99.9", "first_result_ns": "first result",
     "failed_ns": "until it failed", "replaced_ns": "until replaced", "bytes_per_future": "per future",
     "peak_mib": "all of them", "left_mib": "left when gone", "cpu_us_per_s": "CPU per second",
     "switches_per_s": "switches per second",
@@ -118,6 +118,7 @@ def exponents(results):
     return lines
 
 
+GROWTH = "growth of the whole's time or memory with its size: 1 is linear; of the wait with the flood: 0 is flat"
 GROWTH_HEAD = ["case", "system", "what", "sizes", "exponent"]
 
 
@@ -140,12 +141,12 @@ def columns(rows):
 
 
 def text(results):
-    lines = [about(results)]
+    lines = [about(results), "x ours, x limit: so many times the median of ours, of the limit; more is slower."]
     for title, rows in blocks(results):
         lines += ["", title] + ["  " + line for line in columns([HEAD] + rows)]
     grown = exponents(results)
     if grown:
-        lines += ["", "growth: 1 is linear"] + ["  " + line for line in columns([GROWTH_HEAD] + grown)]
+        lines += ["", GROWTH] + ["  " + line for line in columns([GROWTH_HEAD] + grown)]
     if results["not_run"]:
         lines += ["", "not run"] + ["  " + line for line in missing(results)]
     return "\n".join(lines)
@@ -162,7 +163,7 @@ def markdown(results):
         lines += ["", "#### " + title[:1].upper() + title[1:], ""] + grid([HEAD] + rows)
     grown = exponents(results)
     if grown:
-        lines += ["", "#### Growth", "", "1 is linear.", ""] + grid([GROWTH_HEAD] + grown)
+        lines += ["", "#### Growth", "", GROWTH + ".", ""] + grid([GROWTH_HEAD] + grown)
     if results["not_run"]:
         lines += ["", "Not run:", ""] + ["- " + line for line in missing(results)]
     return "\n".join(lines)
