@@ -221,19 +221,34 @@ static int probe_descriptors(void)
     return rc;
 }
 
-static int start_uv(struct library *self)
+static int init_uv(struct library *self)
 {
-    int rc = probe_descriptors();
+    int rc = uv_loop_init(&self->uv);
 
-    if (rc < 0)
-        return rc;
-    rc = uv_loop_init(&self->uv);
     if (rc < 0)
         return rc;
     rc = uv_async_init(&self->uv, &self->wake, on_wake);
     if (rc < 0)
         uv_loop_close(&self->uv);
     self->wake.data = self;
+    return rc;
+}
+
+/* libuv aborts at the end of a program in which descriptors of its own are those of input, output or errors: in one that
+ * has closed these, their places are taken while it makes its own. */
+static int start_uv(struct library *self)
+{
+    int places[3], count = 0, rc = probe_descriptors();
+
+    if (rc < 0)
+        return rc;
+    while (count < 3 && (places[count] = open("/dev/null", O_RDWR | O_CLOEXEC)) >= 0 && places[count] < 3)
+        count++;
+    if (count < 3 && places[count] >= 0)
+        close(places[count]);
+    rc = init_uv(self);
+    while (count > 0)
+        close(places[--count]);
     return rc;
 }
 

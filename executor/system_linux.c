@@ -52,7 +52,7 @@ static int add_source(struct sources *sources, int fd)
     if (low)
         fd = fcntl(fd, F_DUPFD_CLOEXEC, SET_ASIDE);
     if (fd < 0)
-        return -errno;
+        return errno == EINVAL ? -EMFILE : -errno; /* the limit is below that */
     sources->at[sources->count] = fd;
     sources->ours[sources->count++] = low;
     return 0;

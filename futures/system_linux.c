@@ -11,6 +11,7 @@
 #include <linux/futex.h>
 #include <linux/magic.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -87,6 +88,24 @@ static int memory_new(const char *name)
     return fd < 0 ? -errno : fd;
 }
 
+/* Over the limit of file sizes the kernel sends SIGXFSZ, which would end the process: it is taken back. */
+static int set_size(int fd, size_t size)
+{
+    sigset_t mask, before, pending;
+    int error = 0;
+
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGXFSZ);
+    pthread_sigmask(SIG_BLOCK, &mask, &before);
+    sigpending(&pending);
+    if (ftruncate(fd, (off_t)size) < 0)
+        error = -errno;
+    if (error == -EFBIG && !sigismember(&pending, SIGXFSZ))
+        (void)sigtimedwait(&mask, NULL, &(struct timespec){0});
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error;
+}
+
 int soon__mappable_new(int *ret_fd, void **ret_data, size_t size)
 {
     int fd = memory_new("soon-buffer"), error;
@@ -94,9 +113,11 @@ int soon__mappable_new(int *ret_fd, void **ret_data, size_t size)
 
     if (fd < 0)
         return fd;
-    if (ftruncate(fd, (off_t)size) < 0)
+    error = set_size(fd, size);
+    if (error < 0)
         goto fail;
     data = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    error = -errno;
     if (data == MAP_FAILED)
         goto fail;
     *ret_fd = fd;
@@ -104,17 +125,17 @@ int soon__mappable_new(int *ret_fd, void **ret_data, size_t size)
     return 0;
 
 fail:
-    error = errno;
     close(fd);
-    return -error;
+    return error;
 }
 
 int soon__mappable_resize(int fd, void **data, size_t old_size, size_t size)
 {
     void *moved;
+    int error = size > old_size ? set_size(fd, size) : 0;
 
-    if (size > old_size && ftruncate(fd, (off_t)size) < 0)
-        return -errno;
+    if (error < 0)
+        return error;
     moved = mremap(*data, old_size, size, MREMAP_MAYMOVE);
     if (moved == MAP_FAILED)
         return -errno;
@@ -190,12 +211,13 @@ int soon__shm_new(size_t size)
 
     if (fd < 0)
         return fd;
-    if (ftruncate(fd, (off_t)size) < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0) {
-        error = errno;
-        close(fd);
-        return -error;
-    }
-    return fd;
+    error = set_size(fd, size);
+    if (error == 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0)
+        error = -errno;
+    if (error == 0)
+        return fd;
+    close(fd);
+    return error;
 }
 
 static int map(void **ret, int fd, size_t size, int protection, int flags)

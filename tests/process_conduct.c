@@ -362,3 +362,87 @@ Test(process_conduct, may_stand_still_while_their_socket_fills_up)
     free_pool(pool);
     free(bytes);
 }
+
+/* What it was given and has not claimed goes to another one, which has nothing to do. */
+Test(process_conduct, may_stand_still_before_they_claim_a_task)
+{
+    soon_executor *pool = new_processes(.workers = 2);
+    int pids[2], doubled;
+    struct gate gate = gate_new();
+    soon_future *futures[2];
+
+    for (int i = 0; i < 2; i++)
+        futures[i] = own_pid_at_gate_submit(pool, &gate, NULL);
+    gate_await(gate, 2);
+    gate_open(gate, 2);
+    for (int i = 0; i < 2; i++)
+        cr_assert_eq(soon_take(futures[i], &pids[i]), 0);
+
+    for (int i = 0; i < 2; i++) {
+        kill(pids[i], SIGSTOP);
+        for (int k = 0; k < 3; k++) {
+            cr_assert_eq(soon_take(soon_submit(pool, twice, k), &doubled), 0);
+            cr_assert_eq(doubled, 2 * k);
+        }
+        kill(pids[i], SIGCONT);
+    }
+    free_pool(pool);
+    gate_free(gate);
+}
+
+/*
+ * Ends that are none
+ */
+
+SOON_TASK(leave_its_thread, soon_none, soon_none)
+{
+    pthread_exit(NULL);
+    return 0;
+}
+
+Test(process_conduct, may_end_their_thread)
+{
+    soon_executor *pool = new_processes(.workers = 1);
+    int doubled;
+
+    cr_assert_eq(outcome_of(soon_submit(pool, leave_its_thread)), SOON_EWORKERDIED);
+    cr_assert_eq(soon_take(soon_submit(pool, twice, 2), &doubled), 0);
+    free_pool(pool);
+}
+
+SOON_TASK(leave_a_stubborn_child, soon_none, soon_none)
+{
+    sigset_t term;
+    pid_t child;
+
+    sigemptyset(&term);
+    sigaddset(&term, SIGTERM);
+    sigprocmask(SIG_BLOCK, &term, NULL); /* before there is a moment in which it could be hit */
+    child = fork();
+    while (child == 0)
+        pause();
+    sigprocmask(SIG_UNBLOCK, &term, NULL);
+    soon_task_set_progress(task, (uint64_t)child, 0);
+    pause();
+    return 0;
+}
+
+/* When a worker is killed, what it has left in its group goes with it. */
+Test(process_conduct, may_leave_children_that_do_not_listen)
+{
+    soon_executor *pool = new_processes(.workers = 1);
+    soon_future *future;
+    pid_t child;
+    int status;
+
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    future = soon_submit(pool, leave_a_stubborn_child);
+    test_wait_until(soon_future_progress(future).done > 0);
+    child = (pid_t)soon_future_progress(future).done;
+    cr_assert_eq(soon_future_kill(future), 0);
+
+    cr_assert_eq(outcome_of(future), SOON_EKILLED);
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert_eq(WTERMSIG(status), SIGKILL);
+    free_pool(pool);
+}

@@ -334,7 +334,8 @@ Test(process_lifetime, breaks_the_pool_when_initializers_die_again_and_again)
 {
     for (enum death how = 0; how < DEATHS; how++) {
         soon_executor *pool =
-            new_processes(.workers = 2, .initializer = &die_to_begin_task, .initializer_arg = &how, .max_restarts = 2);
+            new_processes(.workers = 2, .initializer = &die_to_begin_task, .initializer_arg = &how, .max_restarts = 2,
+                          .start_timeout_ms = 300 /* signals may come from outside: these are given so much time */);
         soon_future *f = soon_submit(pool, nothing);
 
         cr_assert_eq(soon_future_wait(f, SOON_FOREVER), 0);
@@ -342,6 +343,42 @@ Test(process_lifetime, breaks_the_pool_when_initializers_die_again_and_again)
         cr_assert_eq(outcome_of(f), SOON_EBROKEN);
         free_pool(pool);
     }
+}
+
+SOON_TASK(be_killed_at_first, soon_none, soon_none)
+{
+    _Atomic int *times = soon_task_shared(task);
+
+    if ((*times)++ < 60)
+        raise(SIGKILL);
+    return 0;
+}
+
+/* Of a killer from outside, not of the program: with as many in a row as would break the pool ten times over. */
+Test(process_lifetime, goes_on_when_many_are_killed_before_they_are_ready)
+{
+    soon_shared *shared;
+    soon_executor *pool;
+    int doubled;
+
+    cr_assert_eq(soon_shared_new(&shared, sizeof(int)), 0);
+    pool = new_processes(.workers = 2, .initializer = &be_killed_at_first_task, .shared = shared);
+
+    cr_assert_eq(soon_take(soon_submit(pool, twice, 4), &doubled), 0);
+    cr_assert_eq(doubled, 8);
+    free_pool(pool);
+    soon_shared_unref(shared);
+}
+
+/* Fails (waits for ever) if a boot that was given up leaves its wish behind. */
+Test(process_lifetime, ends_when_there_is_nothing_to_do_after_a_boot_that_was_not_waited_for)
+{
+    soon_executor *pool = new_processes(.workers = 2, .idle_timeout_ms = 20);
+
+    cr_assert_eq(soon_executor_boot(pool, 0), -ETIMEDOUT);
+    test_wait_until(workers_of(pool) > 0);
+    test_wait_until(workers_of(pool) == 0);
+    free_pool(pool);
 }
 
 SOON_TASK(hang_to_begin, int, soon_none)

@@ -93,7 +93,8 @@ Test(worker_life, has_no_descriptor_but_what_it_was_given)
     struct soon__reply reply =
         done(&worker, post(&worker, &descriptors_task, &nothing, sizeof nothing, (struct asked){0}));
 
-    cr_assert_eq(*(const uint64_t *)result_of(&worker, &reply), 1 | 2 | 4 | 1 << SOON__FD_CONTROL | 1 << SOON__FD_BELL);
+    cr_assert_eq(*(const uint64_t *)result_of(&worker, &reply),
+                 1 | 2 | 4 | 1 << SOON__FD_CONTROL | 1 << SOON__FD_PARENT | 1 << SOON__FD_BELL);
     consume(&worker, &reply);
     cr_assert_eq(ask(&worker, &inherited_task), 0, "what a task executes inherits it");
     retire(&worker);

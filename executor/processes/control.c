@@ -2,8 +2,9 @@
  * control.c - the worker's end of the control socket.
  *
  * A thread of its own listens all the time, whatever the main thread is busy with: when the parent is gone it ends the
- * process, in the middle of a task too. (The kernel's own notice comes when the *thread* that started us ends, and not
- * at all in some containers; so it is only a belt.)
+ * process, in the middle of a task too. It sees that by the socket's end and by the parent's own: a copy of the parent's
+ * end of the socket may be in a child that the host has forked. (The kernel's own notice comes when the *thread* that
+ * started us ends, and not at all after a change of user or in some containers; so it is only a belt.)
  *
  * K1  A slot's descriptors are sent before its request is posted, so who has claimed it need only wait for them.
  * K2  Per slot the latest are kept, with their request's sequence number. Older ones were for a request that was taken
@@ -32,6 +33,7 @@ static struct {
         struct sent slots[SOON__SLOTS];
     } locked;
     _Atomic uint32_t held; /* slots with descriptors */
+    pid_t parent;
 } control = {.mutex = PTHREAD_MUTEX_INITIALIZER, .some = PTHREAD_COND_INITIALIZER};
 
 static void close_all(const int *descriptors, int count)
@@ -61,18 +63,39 @@ static void keep(uint32_t index, const struct sent *sent)
     pthread_mutex_unlock(&control.mutex);
 }
 
+static bool parent_is_gone(void)
+{
+    return getppid() != control.parent;
+}
+
+/* Until there is something to receive. A task may close what watches the parent, or put something else in its place: then
+ * that is no longer looked at. */
+static void await_message(bool *watches)
+{
+    struct pollfd what[] = {{.fd = SOON__FD_CONTROL, .events = POLLIN},
+                            {.fd = *watches ? SOON__FD_PARENT : -1, .events = POLLIN}};
+
+    while (poll(what, 2, -1) < 0 && errno == EINTR)
+        ;
+    if (!what[1].revents)
+        return;
+    if (parent_is_gone())
+        _exit(0);
+    *watches = false;
+}
+
 static void *listen_to_parent(void *unused)
 {
     struct soon__message message;
+    bool watches = true;
     int rc;
 
     for (;;) {
         struct sent sent = {.count = 0};
 
         message = (struct soon__message){0};
+        await_message(&watches);
         rc = soon__socket_receive(SOON__FD_CONTROL, &message, sizeof message, sent.descriptors, &sent.count);
-        if (rc == -EAGAIN) /* a task has made it so */
-            (void)poll(&(struct pollfd){.fd = SOON__FD_CONTROL, .events = POLLIN}, 1, -1);
         if (rc == -EAGAIN || rc == -EINTR)
             continue;
         if (rc == -EMFILE) {
@@ -80,7 +103,7 @@ static void *listen_to_parent(void *unused)
             sent.count = 0;
             sent.error = rc;
         } else if (rc != (int)sizeof message) {
-            _exit(0); /* the parent is gone */
+            _exit(parent_is_gone() ? 0 : SOON__EXIT_NO_DESK); /* a task has closed it, or the parent is gone */
         }
         assert(message.kind == SOON__MESSAGE_DESCRIPTORS && message.slot < SOON__SLOTS);
         sent.sequence = message.sequence;
@@ -89,12 +112,13 @@ static void *listen_to_parent(void *unused)
     return unused;
 }
 
-int soon__control_start(void)
+int soon__control_start(pid_t parent)
 {
     sigset_t all, before;
     pthread_t thread;
     int rc;
 
+    control.parent = parent;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     rc = pthread_create(&thread, NULL, listen_to_parent, NULL);

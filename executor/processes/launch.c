@@ -136,7 +136,10 @@ static int check_depth(struct soon__launch *launch)
 {
     const char *depth = getenv(SOON__DEPTH_VARIABLE);
 
-    launch->depth = (depth ? atoi(depth) : 0) + 1;
+    launch->depth = depth ? atoi(depth) : 0;
+    if (launch->depth < 0 || launch->depth > SOON__DEPTH_MAX)
+        launch->depth = SOON__DEPTH_MAX;
+    launch->depth++;
     if (getenv(SOON__WORKER_VARIABLE))
         return SOON_ENOINIT;
     return launch->depth < 1 || launch->depth > SOON__DEPTH_MAX ? SOON_EDEPTH : 0;

@@ -14,9 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Starts that failed are counted in sixteenths: a SIGKILL from outside says little about the program, and who sends
- * many of them is not helped by a pool that starts workers ever more slowly for him to kill. */
-enum { START_FAILED = 16, START_WAS_KILLED = 1 };
 #define BACK_OFF_FIRST_NS INT64_C(10000000)
 #define BACK_OFF_MAX_NS INT64_C(1000000000)
 #define LEAVE_NS INT64_C(3000000000) /* for one that was asked to end by itself */
@@ -137,27 +134,44 @@ void soon__process_retire_locked(struct soon__process *process)
  * Starts
  */
 
-static int64_t back_off(int failed)
+static int64_t back_off_locked(const struct soon__process_pool *pool)
 {
-    int times = failed / START_FAILED;
+    int times = pool->locked.failed_starts;
 
-    if (times <= 1)
-        return 0;
-    return times > 7 ? BACK_OFF_MAX_NS : BACK_OFF_FIRST_NS << (times - 2);
+    if (times > 1)
+        return times > 7 ? BACK_OFF_MAX_NS : BACK_OFF_FIRST_NS << (times - 2);
+    return pool->locked.killed_starts > 1 ? BACK_OFF_FIRST_NS : 0;
 }
 
-/* One did not get ready, for `why`. */
-static void start_failed(struct soon__process_pool *pool, int weight, int code, const char *why)
+/* A signal from outside says nothing about the program: that is given up only when no worker has become ready for as
+ * long as the allowed number of them may take. */
+static bool gives_up_locked(const struct soon__process_pool *pool, int64_t now)
+{
+    int64_t span = pool->start_timeout_ns / 1000000 * pool->max_restarts;
+
+    if (pool->max_restarts < 0 || pool->locked.ready)
+        return false;
+    return pool->locked.failed_starts >= pool->max_restarts ||
+           (pool->locked.killed_starts >= pool->max_restarts &&
+            (now - pool->locked.failing_since_ns) / 1000000 >= span);
+}
+
+/* One did not get ready, for `why`. `killed`: by somebody else. */
+static void start_failed(struct soon__process_pool *pool, bool killed, int code, const char *why)
 {
     soon_error fields = {.code = SOON_EBROKEN};
+    int64_t now = soon__clock_ns();
     bool give_up;
     int times;
 
     pthread_mutex_lock(&pool->mutex);
-    pool->locked.failed_starts += weight;
-    times = pool->locked.failed_starts / START_FAILED;
-    pool->locked.start_again_at = soon__later(soon__clock_ns(), back_off(pool->locked.failed_starts));
-    give_up = pool->max_restarts >= 0 && times >= pool->max_restarts && !pool->locked.ready;
+    if (!pool->locked.failed_starts && !pool->locked.killed_starts)
+        pool->locked.failing_since_ns = now;
+    pool->locked.failed_starts += !killed;
+    pool->locked.killed_starts += killed;
+    times = pool->locked.failed_starts + pool->locked.killed_starts;
+    pool->locked.start_again_at = soon__later(now, back_off_locked(pool));
+    give_up = gives_up_locked(pool, now);
     if (code && (pool->locked.at_least || give_up))
         pool->locked.start_error = code;
     pthread_cond_broadcast(&pool->ready);
@@ -230,7 +244,7 @@ void soon__process_begin(struct soon__process_pool *pool)
     pool->locked.present--;
     pthread_mutex_unlock(&pool->mutex);
     snprintf(why, sizeof why, "could not be started: %s", soon_strerror(rc));
-    start_failed(pool, START_FAILED, rc, why);
+    start_failed(pool, false, rc, why);
 }
 
 static void initializer_failed(struct soon__process *process)
@@ -288,8 +302,10 @@ void soon__process_is_ready(struct soon__process *process)
         process->served = true;
         process->idle_since = soon__clock_ns();
         pool->locked.ready++;
-        pool->locked.failed_starts = 0;
+        pool->locked.failed_starts = pool->locked.killed_starts = 0;
         pool->locked.start_again_at = 0;
+        if (pool->locked.ready >= pool->max)
+            pool->locked.at_least = 0; /* they may retire again, whoever waits for the boot */
         pthread_cond_broadcast(&pool->ready);
         return_unclaimed_locked(pool);
         soon__process_pool_dispatch_locked(pool);
@@ -504,7 +520,8 @@ static void break_for_death(struct soon__process_pool *pool, const char *how)
 
 static void count_failed_start(struct soon__process *process, const struct soon__exit *exit)
 {
-    bool killed = exit->known && exit->killed && exit->number == SIGKILL && !process->signal_sent;
+    bool killed =
+        exit->known && exit->killed && (exit->number == SIGKILL || exit->number == SIGTERM) && !process->signal_sent;
     char why[SOON__CRASH_TEXT];
 
     if (process->timed_out)
@@ -513,7 +530,7 @@ static void count_failed_start(struct soon__process *process, const struct soon_
         snprintf(why, sizeof why, "said what no worker says");
     else
         soon__crash_describe(why, sizeof why, exit);
-    start_failed(process->pool, killed ? START_WAS_KILLED : START_FAILED, 0, why);
+    start_failed(process->pool, killed, 0, why);
 }
 
 static void died(struct soon__process *process)
@@ -530,6 +547,8 @@ static void died(struct soon__process *process)
     /* What it could still tell counts (P4). */
     (void)receive(process);
     (void)soon__process_drain_last(process);
+    if (process->signal_sent) /* what it has left in its group goes with it; its number is its own until it is reaped */
+        (void)soon__process_signal(process->watch, process->pid, SIGKILL);
     if (process->watch >= 0) /* else its number may be another's by now */
         soon__process_reap(process->watch, process->pid, &exit);
     soon__crash_describe(how, sizeof how, &exit);

@@ -285,7 +285,7 @@ static int boot(void *self, int64_t deadline)
             over = pthread_cond_timedwait(&pool->ready, &pool->mutex, &until) == ETIMEDOUT;
     }
     if (rc <= 0)
-        pool->locked.at_least = 0; /* they may retire again */
+        pool->locked.at_least = 0;
     pthread_mutex_unlock(&pool->mutex);
     return rc > 0 ? -ETIMEDOUT : rc;
 }

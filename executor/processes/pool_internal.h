@@ -96,6 +96,7 @@ struct soon__process {
     uint64_t doom_sequence;
     uint64_t doom_item; /* of a chunk, with ETIMELIMIT: whose time was over */
     bool lingered;      /* a thread lingers */
+    bool stalled;       /* it did not claim what it was given, until its next answer */
 
     /* P7. Taking in replies, and messages. */
     pthread_mutex_t reading;
@@ -157,7 +158,9 @@ struct soon__process_pool {
         bool look_posted, close_posted;
         int stop; /* 0, SIGTERM or SIGKILL: what all processes get */
         int start_error;
-        int failed_starts;      /* in a row, weighed: see START_FAILED */
+        int failed_starts; /* in a row */
+        int killed_starts; /* among them, by somebody else; not counted in these */
+        int64_t failing_since_ns;
         int64_t start_again_at; /* a back-off */
         int64_t alarm;          /* when the loop is to look next; SOON__NEVER: not at all */
         int64_t inspect_at;     /* P8; SOON__NEVER: nothing was posted lately */

@@ -41,8 +41,10 @@ void soon__process_release_locked(struct soon__process *process, uint32_t slot)
     soon__desk_release(&process->view, slot);
     if (assignment->in_area)
         soon__area_give(&process->area, assignment->region);
-    if (assignment->running) /* what was taken back says nothing about the one that runs */
+    if (assignment->running) { /* what was taken back says nothing about the one that runs */
         process->moved_on_ns = now;
+        process->stalled = false;
+    }
     process->assigned--;
     pool->locked.assigned -= !assignment->is_initializer;
     *assignment = (struct soon__assignment){.stage = SOON__SLOT_EMPTY};
@@ -351,13 +353,18 @@ static bool takes_more_locked(const struct soon__process *process, int64_t now)
            !(most && process->given >= most) && !is_held_up_locked(process, now);
 }
 
+static bool comes_before(const struct soon__process *a, const struct soon__process *b)
+{
+    return a->stalled != b->stalled ? b->stalled : a->assigned < b->assigned;
+}
+
 /* With the fewest, those that came earlier first: so tasks one after the other need one process. */
 static struct soon__process *choose_locked(struct soon__process_pool *pool, int64_t now)
 {
     struct soon__process *best = NULL;
 
     for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
-        if (takes_more_locked(process, now) && (!best || process->assigned < best->assigned))
+        if (takes_more_locked(process, now) && (!best || comes_before(process, best)))
             best = process;
     }
     return best;
@@ -394,9 +401,11 @@ static bool displace_locked(struct soon__process_pool *pool)
 static void relieve_locked(struct soon__process_pool *pool, int64_t now)
 {
     for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
-        if (process->assigned > 1 && process->stage == SOON__READY && is_held_up_locked(process, now) &&
-            choose_locked(pool, now))
-            soon__process_return_unclaimed_locked(process);
+        if (process->stage != SOON__READY || !is_held_up_locked(process, now) ||
+            find_unclaimed_locked(process, true) == NOTHING || !choose_locked(pool, now))
+            continue;
+        soon__process_return_unclaimed_locked(process);
+        process->stalled |= !process->assigned; /* it stands still: it would get the same again */
     }
 }
 

@@ -185,9 +185,18 @@ static int make_space(struct serving *serving)
     return 0;
 }
 
+/* pthread_exit() in a task: without this thread the process would stay, and answer nobody. */
+static void leave(void *unused)
+{
+    (void)unused;
+    _exit(0);
+}
+
 static void run(struct serving *serving)
 {
+    pthread_cleanup_push(leave, NULL);
     soon__task_run(&serving->task);
+    pthread_cleanup_pop(0);
     if (soon__generation() != serving->worker->generation)
         _exit(0); /* S2 */
 }

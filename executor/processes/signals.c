@@ -38,6 +38,7 @@ static void in_child(void)
     static const int changed[] = {SIGINT, SIGTTOU, SIGTERM};
 
     close(SOON__FD_CONTROL);
+    close(SOON__FD_PARENT);
     close(SOON__FD_BELL);
     for (size_t i = 0; i < sizeof changed / sizeof *changed; i++) {
         if (is_ours(changed[i]))

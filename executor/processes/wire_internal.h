@@ -15,6 +15,7 @@
 enum {
     SOON__FD_CONTROL = 3,
     SOON__FD_DESK = 4,
+    SOON__FD_PARENT = SOON__FD_DESK, /* once that is mapped: the parent itself, to hear of its end */
     SOON__FD_ORDERS = 5,
     SOON__FD_REPLIES = 6,
     SOON__FD_BELL = 7,

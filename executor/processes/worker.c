@@ -97,13 +97,20 @@ static void map_all(void)
     close(SOON__FD_SHARED);
 }
 
-/* From here on it dies with its parent, which may have died before. */
+/* From here on it dies with its parent, which may have died before: then the number is a stranger's. */
 static void bind_to_parent(void)
 {
+    int watch;
+
     self.parent = self.view.desk->parent_pid;
     (void)soon__die_with_parent();
+    watch = soon__process_watch(self.parent);
     if (getppid() != self.parent)
         give_up(SOON__EXIT_NO_DESK);
+    if (watch >= 0 && watch != SOON__FD_PARENT) {
+        (void)dup3(watch, SOON__FD_PARENT, O_CLOEXEC);
+        close(watch);
+    }
 }
 
 static void say_hello(void)
@@ -128,7 +135,7 @@ static void begin(void)
     pthread_setname_np(pthread_self(), self.view.desk->name);
     self.generation = soon__generation();
     soon__replies_init(&self.view);
-    if (soon__worker_signals(self.parent) < 0 || soon__control_start() < 0)
+    if (soon__worker_signals(self.parent) < 0 || soon__control_start(self.parent) < 0)
         give_up(SOON__EXIT_NO_MEMORY);
     soon__process_point(SOON__POINT_BEFORE_HELLO);
     say_hello();

@@ -44,7 +44,7 @@ void soon__worker_serve(struct soon__worker *worker, uint32_t slot, uint64_t seq
  */
 
 /* Starts the thread that listens. 0 or a negative errno. */
-int soon__control_start(void);
+int soon__control_start(pid_t parent);
 /* The descriptors that were sent for a claimed request, which are `count`: waits for them. They are the caller's. 0; a
  * negative errno: they have not all arrived, and there are none. */
 int soon__control_take(uint32_t slot, uint64_t sequence, int count, int *ret_descriptors);
