@@ -176,7 +176,7 @@ def processes(quick):
 def payload(quick):
     sizes = (KIB, 64 * KIB, MIB, 16 * MIB) if quick else (KIB, 16 * KIB, 256 * KIB, MIB, 4 * MIB, 32 * MIB, 256 * MIB)
     for size in sizes:
-        params = dict(size=size, workers=1, rounds=max(2, min(200, 32 * MIB // size)), passes=1 if size > 64 * MIB else 3)
+        params = dict(size=size, workers=1, rounds=max(1, min(200, 32 * MIB // size)), passes=1 if size > 64 * MIB else 3)
         systems = [
             ours("processes", "payload", **{"as": "bytes"}),
             ours("processes", "payload", name="libsoon processes, soon_buffer", **{"as": "buffer"}),
@@ -184,10 +184,10 @@ def payload(quick):
             python("pool", "payload"),
             limit("exchange, same copies", "exchange", copies=2, **SPIN_NS["processes"]),
             limit("exchange, one copy each way", "exchange", copies=1, **SPIN_NS["processes"]),
+            limit("fresh memory for both", "fresh"),
             limit("memcpy", "memcpy"),
         ]
-        yield Group("payload both ways", params, ["ns_per_exchange"], systems, rounds=2 if size > MIB else None,
-                    grows="size")
+        yield Group("payload both ways", params, ["ns_per_exchange"], systems, grows="size")
 
 
 def startup(quick):
@@ -246,7 +246,7 @@ def growth(quick):
                     rounds=1, grows="n")
         yield Group("memory per pending future", dict(size=32, tasks=(200000 if quick else 10000000) // part),
                     ["bytes_per_future"], [ours("threads", "memory"), ours("processes", "memory")], rounds=1, grows="tasks")
-        yield Group("priority under a flood", dict(workers=2, flood=(200000 if quick else 1000000) // part, rounds=10),
+        yield Group("priority under a flood", dict(workers=2, flood=(500000 if quick else 1000000) // part, rounds=10),
                     ["p99_ns"], [ours("threads", "priority")], rounds=1, grows="flood")
 
 

@@ -4,6 +4,7 @@
  *     limits pingpong between=threads|processes spin_there_ns= spin_here_ns= rounds= pause_us= passes=
  *     limits ring between=threads|processes items= passes=
  *     limits exchange size= copies=1|2 spin_there_ns= spin_here_ns= rounds= passes=
+ *     limits fresh size= rounds= passes=
  *     limits memcpy size= rounds= passes=
  */
 #include "bench.h"
@@ -279,6 +280,41 @@ static int exchange(void)
     return bench_finish();
 }
 
+/*
+ * Memory that another process could map, made, written and given back, twice: what it takes where an argument and a result
+ * each have memory of their own, before anything is handed over.
+ */
+
+static void make_fresh(size_t size, uint64_t seed)
+{
+    int fd = memfd_create("bench", MFD_CLOEXEC);
+    void *memory;
+
+    bench_check(fd >= 0 && ftruncate(fd, (off_t)size) == 0, "memfd_create");
+    memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    bench_check(memory != MAP_FAILED, "mmap");
+    touch_fill(memory, size, seed);
+    bench_check(touch_sum(memory, size) == touch_sum_of(size, seed), "the bytes");
+    munmap(memory, size);
+    close(fd);
+}
+
+static int fresh(void)
+{
+    size_t size = (size_t)bench_number("size", 1 << 20);
+    int64_t rounds = bench_number("rounds", 20);
+
+    for (int64_t pass = bench_number("passes", 3); pass > 0; pass--) {
+        int64_t started_ns = bench_now_ns();
+        for (int64_t i = 0; i < rounds; i++) {
+            make_fresh(size, (uint64_t)i);
+            make_fresh(size, (uint64_t)i + 1);
+        }
+        bench_metric("ns_per_exchange", (double)(bench_now_ns() - started_ns) / (double)rounds);
+    }
+    return bench_finish();
+}
+
 static int copy(void)
 {
     size_t size = (size_t)bench_number("size", 1 << 20);
@@ -313,6 +349,8 @@ int main(int argc, char **argv)
         return ring_case();
     if (strcmp(which, "exchange") == 0)
         return exchange();
+    if (strcmp(which, "fresh") == 0)
+        return fresh();
     bench_check(strcmp(which, "memcpy") == 0, "which limit");
     return copy();
 }

@@ -21,6 +21,8 @@ import figures
 import table
 
 NOT_HERE = 77
+# A group that has taken so long gets no further turns: somewhere fresh memory, or 10,000,000 futures, take minutes.
+BUDGET_S, QUICK_BUDGET_S = 25, 8
 PEER = pathlib.Path(__file__).parent / "peers" / "peer.py"
 
 
@@ -112,10 +114,13 @@ class Runner:
         return said[0] if done.returncode == NOT_HERE else "FAILED: " + said[0]
 
 
-def measure(runner, group, rounds, not_run):
+def measure(runner, group, rounds, budget_s, not_run):
     """The values of each system's metrics, by the systems' order in the group."""
     values = {system: {} for system in group.systems}
+    started = time.monotonic()
     for turn in range(group.rounds or rounds):
+        if turn > 0 and time.monotonic() - started > budget_s:
+            break
         for system in group.systems:
             if system not in values:
                 continue
@@ -175,12 +180,12 @@ def main():
     runner = Runner(arguments.build, python, cpus, 2 if arguments.quick else 3)
     rounds = arguments.rounds or (2 if arguments.quick else 3)
     results = {"machine": machine(python_version, len(cpus)), "quick": arguments.quick, "rows": [], "not_run": []}
-    started = time.monotonic()
+    budget_s, started = QUICK_BUDGET_S if arguments.quick else BUDGET_S, time.monotonic()
     for name in arguments.case or cases.CASES:
         for group in cases.CASES[name](arguments.quick):
             print(f"  {time.monotonic() - started:5.0f} s  {name}: {group.case}, {table.words(group.params)}", file=sys.stderr,
                   flush=True)
-            rows = rows_of(group, measure(runner, group, rounds, results["not_run"]))
+            rows = rows_of(group, measure(runner, group, rounds, budget_s, results["not_run"]))
             for row in rows:
                 row["of"] = name
             results["rows"] += rows
