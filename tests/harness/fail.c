@@ -86,6 +86,21 @@ WRAP(void *, realloc, (void *pointer, size_t size), (pointer, size), ENOMEM, NUL
 WRAP(void *, aligned_alloc, (size_t alignment, size_t size), (alignment, size), ENOMEM, NULL)
 WRAP(char *, strdup, (const char *string), (string), ENOMEM, NULL)
 
+/* One failure, whatever it takes. */
+void *__real_soon__block_new(size_t size);
+void *__wrap_soon__block_new(size_t size);
+void *__wrap_soon__block_new(size_t size)
+{
+    void *block;
+
+    if (fails())
+        return NULL;
+    fail_pause();
+    block = __real_soon__block_new(size);
+    fail_resume();
+    return block;
+}
+
 /* With large files, which Meson asks for, the linker sees these names. */
 WRAP(FILE *, fopen64, (const char *path, const char *mode), (path, mode), EMFILE, NULL)
 WRAP(int, ftruncate64, (int fd, off_t size), (fd, size), ENOSPC, -1)
