@@ -30,11 +30,30 @@
 #define READER (UINT64_C(1) << 32)
 #define LIBRARY UINT64_C(1)
 
-static _Atomic size_t alive;
+/* Those made less those destroyed, for tests: in parts, each in a cache line that few threads write. */
+enum { PARTS = 16 };
+static struct {
+    _Alignas(64) _Atomic size_t count; /* wraps: who destroys need not be who made */
+} alive[PARTS];
+static _Atomic unsigned next_part;
+static _Thread_local _Atomic size_t *alive_here;
 
+/* Exact when no thread makes or destroys any meanwhile. */
 size_t soon__futures_alive(void)
 {
-    return atomic_load_explicit(&alive, memory_order_acquire);
+    size_t sum = 0;
+
+    /* Acquire: pairs with the release in soon__future_fini(). */
+    for (int i = 0; i < PARTS; i++)
+        sum += atomic_load_explicit(&alive[i].count, memory_order_acquire);
+    return sum;
+}
+
+static _Atomic size_t *count_here(void)
+{
+    if (!alive_here) /* relaxed: any part will do */
+        alive_here = &alive[atomic_fetch_add_explicit(&next_part, 1, memory_order_relaxed) % PARTS].count;
+    return alive_here;
 }
 
 void soon__future_init(soon_future *future, const struct soon__class *class, uint32_t readers, uint32_t library)
@@ -42,7 +61,7 @@ void soon__future_init(soon_future *future, const struct soon__class *class, uin
     *future = (soon_future){.class = class, .generation = soon__generation()};
     atomic_init(&future->refs, readers * READER + library * LIBRARY);
     /* Relaxed: a count for tests. */
-    atomic_fetch_add_explicit(&alive, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(count_here(), 1, memory_order_relaxed);
 }
 
 void soon__future_fini(soon_future *future)
@@ -58,7 +77,7 @@ void soon__future_fini(soon_future *future)
     if (word & SOON__FAILED)
         soon__error_unref(future->failure);
     soon_buffer_unref(future->payload);
-    atomic_fetch_sub_explicit(&alive, 1, memory_order_release);
+    atomic_fetch_sub_explicit(count_here(), 1, memory_order_release);
 }
 
 /*
