@@ -13,7 +13,9 @@
  * S2  In its class's list are the slabs with room, no others. One that gets room is the fullest there, and goes first;
  *     so the others get empty.
  * S3  The first use of a page faults, which takes long: that happens outside the mutex, as all system calls do.
- * S4  In a forked child all of it begins anew: the mutex, and any list, may be in the middle of something. What the
+ * S4  Blocks in the lists of a thread hold their slabs, up to as many slabs as blocks. So when many slabs have room,
+ *     the last blocks of one go past those lists, and take along what is in them.
+ * S5  In a forked child all of it begins anew: the mutex, and any list, may be in the middle of something. What the
  *     parent's slabs hold is never put on a list there.
  */
 #include "slab_internal.h"
@@ -38,7 +40,7 @@ void soon__block_free(void *block, size_t size)
 
 #else
 
-enum { STEP = 16, SIZE_LIMIT = 1024, CLASSES = SIZE_LIMIT / STEP, BATCH = 32, KEPT_MAX = 16, HEAD = 64 };
+enum { STEP = 16, SIZE_LIMIT = 1024, CLASSES = SIZE_LIMIT / STEP, BATCH = 32, KEPT_MAX = 16, ROOMY_MAX = 8, HEAD = 64 };
 #define SLAB_SIZE ((size_t)2 << 20)
 
 struct block {
@@ -49,10 +51,10 @@ struct block {
 struct slab {
     struct slab *next, *previous; /* in the list that it is in */
     struct block *free;
-    uint32_t size;  /* of a block */
-    uint32_t fresh; /* where those begin that were never used */
-    uint32_t out;
-    uint32_t generation; /* of the process that made it */
+    uint32_t size;        /* of a block */
+    uint32_t fresh;       /* where those begin that were never used */
+    _Atomic uint32_t out; /* written under the mutex */
+    uint32_t generation;  /* of the process that made it */
 };
 _Static_assert(sizeof(struct slab) <= HEAD, "the first block follows");
 
@@ -63,10 +65,11 @@ struct list {
 
 static struct {
     pthread_mutex_t mutex;
-    struct {
+    _Alignas(64) struct {
         struct {
             struct slab *roomy;
-            size_t count; /* slabs, full ones too */
+            _Atomic uint32_t roomy_count; /* read without the mutex, too */
+            uint32_t count;               /* slabs, full ones too */
         } classes[CLASSES];
         struct slab *kept;
         size_t kept_count;
@@ -110,10 +113,25 @@ static bool has_room(const struct slab *slab)
     return slab->free || slab->fresh + slab->size <= SLAB_SIZE;
 }
 
+/* Relaxed, here and in the next: under the mutex; who reads without it looks for a hint. */
+static void count_out_locked(struct slab *slab, uint32_t more)
+{
+    atomic_store_explicit(&slab->out, atomic_load_explicit(&slab->out, memory_order_relaxed) + more,
+                          memory_order_relaxed);
+}
+
+static void count_roomy_locked(const struct slab *slab, uint32_t more)
+{
+    _Atomic uint32_t *count = &central.locked.classes[class_of(slab->size)].roomy_count;
+
+    atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + more, memory_order_relaxed);
+}
+
 static void link_locked(struct slab *slab)
 {
     struct slab **roomy = &central.locked.classes[class_of(slab->size)].roomy;
 
+    count_roomy_locked(slab, 1);
     slab->previous = NULL;
     slab->next = *roomy;
     if (slab->next)
@@ -123,6 +141,7 @@ static void link_locked(struct slab *slab)
 
 static void unlink_locked(struct slab *slab)
 {
+    count_roomy_locked(slab, (uint32_t)-1);
     if (slab->next)
         slab->next->previous = slab->previous;
     if (slab->previous)
@@ -171,12 +190,15 @@ static void take_used_locked(size_t class, size_t max, struct list *list)
     struct slab *slab;
 
     while (list->count < max && (slab = central.locked.classes[class].roomy) && slab->free) {
-        for (; list->count < max && slab->free; slab->out++) {
+        size_t before = list->count;
+
+        while (list->count < max && slab->free) {
             struct block *block = slab->free;
 
             slab->free = block->next;
             push(list, block);
         }
+        count_out_locked(slab, (uint32_t)(list->count - before));
         if (!has_room(slab))
             unlink_locked(slab);
     }
@@ -190,7 +212,7 @@ static char *take_fresh_locked(struct slab *slab, size_t max, size_t *ret_count)
 
     *ret_count = left < max ? left : max;
     slab->fresh += (uint32_t)*ret_count * slab->size;
-    slab->out += (uint32_t)*ret_count;
+    count_out_locked(slab, (uint32_t)*ret_count);
     if (!has_room(slab))
         unlink_locked(slab);
     return fresh;
@@ -206,7 +228,7 @@ static bool add_slab(size_t class)
     /* A huge page takes one fault instead of 512, and is wasted on a few blocks. */
     slab = soon__pages_new(SLAB_SIZE, !first);
     if (slab)
-        slab->out = 0; /* faults now (S3) */
+        slab->fresh = HEAD; /* faults now (S3) */
     pthread_mutex_lock(&central.mutex);
     if (slab)
         add_locked(slab, class);
@@ -242,7 +264,8 @@ static void give_locked(struct block *block, struct slab **surplus)
     slab->free = block;
     if (!had_room)
         link_locked(slab);
-    if (--slab->out == 0)
+    count_out_locked(slab, (uint32_t)-1);
+    if (atomic_load_explicit(&slab->out, memory_order_relaxed) == 0) /* under the mutex */
         remove_locked(slab, surplus);
 }
 
@@ -269,16 +292,25 @@ static void give(struct block *blocks)
  * Threads. What one has when it ends goes back; other destructors may free more, and then it is watched again.
  */
 
+static void forget(size_t class)
+{
+    self.classes[class].loaded = (struct list){NULL, 0};
+    self.classes[class].spare = NULL;
+}
+
+static void give_class(size_t class)
+{
+    give(self.classes[class].loaded.first);
+    give(self.classes[class].spare);
+    forget(class);
+}
+
 static void give_all(void *data)
 {
     (void)data;
     self.watched = false;
-    for (size_t i = 0; i < CLASSES; i++) {
-        give(self.classes[i].loaded.first);
-        give(self.classes[i].spare);
-        self.classes[i].loaded = (struct list){NULL, 0};
-        self.classes[i].spare = NULL;
-    }
+    for (size_t i = 0; i < CLASSES; i++)
+        give_class(i);
 }
 
 /* False: this thread must not hold blocks that are free, nobody would give them back. */
@@ -289,15 +321,13 @@ static bool watch(void)
     return self.watched;
 }
 
-/* S4. The thread that forked had what is the parent's, too. */
+/* S5. The thread that forked had what is the parent's, too. */
 static void forget_in_child(void)
 {
     central.locked = (__typeof__(central.locked)){0};
     pthread_mutex_init(&central.mutex, NULL);
-    for (size_t i = 0; i < CLASSES; i++) {
-        self.classes[i].loaded = (struct list){NULL, 0};
-        self.classes[i].spare = NULL;
-    }
+    for (size_t i = 0; i < CLASSES; i++)
+        forget(i);
 }
 
 __attribute__((constructor)) static void begin(void)
@@ -347,6 +377,13 @@ static bool is_of_parent(const void *block)
     return soon__generation() && slab_of(block)->generation != soon__generation();
 }
 
+/* S4. Relaxed: hints. Its slab cannot go meanwhile, since the block holds it. */
+static bool holds_back(const void *block, size_t class)
+{
+    return atomic_load_explicit(&central.locked.classes[class].roomy_count, memory_order_relaxed) > ROOMY_MAX &&
+           atomic_load_explicit(&slab_of(block)->out, memory_order_relaxed) < 2 * BATCH;
+}
+
 void soon__block_free(void *block, size_t size)
 {
     size_t class = class_of(size);
@@ -360,8 +397,8 @@ void soon__block_free(void *block, size_t size)
     if (self.classes[class].loaded.count == BATCH)
         unload(class);
     push(&self.classes[class].loaded, block);
-    if (!watch())
-        give_all(NULL);
+    if (!watch() || holds_back(block, class))
+        give_class(class);
 }
 
 #endif

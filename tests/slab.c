@@ -181,7 +181,7 @@ Test(slab, without_a_key_nothing_stays_with_a_thread)
  * Whole slabs
  */
 
-enum { SLABS = KEPT_MAX + 4, LARGE = 1024, PER_SLAB = (SLAB_SIZE - HEAD) / LARGE };
+enum { SLABS = KEPT_MAX + 3 * ROOMY_MAX, LARGE = 1024, PER_SLAB = (SLAB_SIZE - HEAD) / LARGE };
 
 static char *slabs[SLABS];
 
@@ -226,6 +226,15 @@ Test(slab, some_slabs_that_are_free_are_kept_and_more_go_back_to_the_system)
     cr_assert_eq(mapped_slabs(), KEPT_MAX);
 }
 
+/* In any order, and with lists of its own. */
+Test(slab, a_thread_that_goes_on_holds_few)
+{
+    fill_slabs(NULL);
+
+    cr_assert_leq(central.locked.classes[class_of(LARGE)].count, ROOMY_MAX);
+    cr_assert_leq(mapped_slabs(), KEPT_MAX + ROOMY_MAX);
+}
+
 Test(slab, one_that_is_kept_serves_any_size)
 {
     size_t size = 16;
@@ -258,9 +267,13 @@ Test(slab, no_new_one_is_made_while_there_is_room)
 
 Test(slab, without_memory_there_is_no_block_and_later_there_is)
 {
+    void *volatile block; /* else clang takes it that malloc() cannot fail */
+
     fail_from(1);
-    cr_assert_null(soon__block_new(80));
-    cr_assert_null(soon__block_new(SIZE_LIMIT + 1));
+    block = soon__block_new(80);
+    cr_assert_null(block);
+    block = soon__block_new(SIZE_LIMIT + 1);
+    cr_assert_null(block);
     fail_stop();
 
     soon__block_free(taken(80), 80);

@@ -117,6 +117,7 @@ WRAP(int, pipe2, (int fds[2], int flags), (fds, flags), EMFILE, -1)
 
 WRAP(int, pthread_create, (pthread_t * ret, const pthread_attr_t *attributes, void *(*body)(void *), void *argument),
      (ret, attributes, body, argument), 0, EAGAIN)
+WRAP(int, pthread_key_create, (pthread_key_t * ret, void (*destructor)(void *)), (ret, destructor), 0, EAGAIN)
 WRAP(int, pthread_atfork, (void (*prepare)(void), void (*parent)(void), void (*child)(void)), (prepare, parent, child),
      0, ENOMEM)
 WRAP(int, posix_spawn,
