@@ -92,7 +92,7 @@ static void done(soon_future *call, void *data)
     struct apply *apply = data;
 
     apply->told = true;
-    call_back(apply, &apply->future, call->error, (soon_bytes){call->result, call->result_size});
+    call_back(apply, &apply->future, soon__future_error(call), (soon_bytes){call->result, call->result_size});
     soon__future_adopt(&apply->future, call);
     if (apply->error_callback)
         soon__future_failure(&apply->future); /* it has been looked at */

@@ -1,8 +1,8 @@
 /*
  * call.c - the block of a submission: its making, its future's class, its end.
  *
- *     [ soon_call | argument, if small | result, if small and of fixed size ]   and `extra` beside it, if an option
- *     is set
+ *     [ soon_call | argument, if small, or where it is | result, if small and of fixed size ]   and `extra` beside it, if
+ *     an option is set
  *
  * I1  One holder at a time ends a call, once: soon__call_end(). It releases what was given with it (argument,
  *     payload, the future of a then) when the task has ended or will never start, not when the last reader lets go
@@ -11,6 +11,7 @@
  */
 #include "call_internal.h"
 
+#include "../futures/slab_internal.h"
 #include "../futures/value_internal.h"
 #include "executor_internal.h"
 
@@ -18,7 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { INLINE_MAX = 256, ALIGNMENT = 16 };
+/* With 32 bytes of argument and 8 of result it takes 176. */
+_Static_assert(sizeof(soon_call) == 128, "two cache lines");
 
 static soon_call *of_future(const soon_future *future)
 {
@@ -27,18 +29,41 @@ static soon_call *of_future(const soon_future *future)
 
 static size_t round_up(size_t size)
 {
-    return (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+    return (size + SOON__CALL_ALIGNMENT - 1) & ~(size_t)(SOON__CALL_ALIGNMENT - 1);
+}
+
+static size_t arg_place(const soon_call *call)
+{
+    return call->arg_is_far ? sizeof(soon_bytes) : call->arg_size;
+}
+
+void *soon__call_space(soon_call *call)
+{
+    return call->has_space ? (char *)call + SOON__CALL_ARG_AT + round_up(arg_place(call)) : NULL;
+}
+
+static size_t block_size(size_t arg_place, size_t result)
+{
+    return SOON__CALL_ARG_AT + (result ? round_up(arg_place) + result : arg_place);
+}
+
+static void free_block(soon_call *call)
+{
+    size_t size = block_size(arg_place(call), call->has_space ? call->function->result_size : 0);
+
+    free(call->extra);
+    soon__block_free(call, size);
 }
 
 static void destroy(soon_future *future)
 {
     soon_call *call = of_future(future);
 
-    if (call->function->free_result && !future->error && future->result && !(soon__future_word(future) & SOON__TAKEN))
+    if (call->function->free_result && !soon__future_error(future) && future->result &&
+        !(soon__future_word(future) & SOON__TAKEN))
         call->function->free_result((void *)future->result);
     soon__future_fini(future);
-    free(call->extra);
-    free(call);
+    free_block(call);
 }
 
 static void *pin(soon_future *future)
@@ -276,59 +301,73 @@ static int set_large_arg(soon_call *call, const struct soon__call_params *params
     if (params->data)
         memcpy(soon_buffer_data(buffer), params->data, size);
     rc = soon__buffer_freeze(buffer);
-    call->arg = soon_buffer_data(buffer);
+    *soon__call_far_arg(call) = (soon_bytes){soon_buffer_data(buffer), size};
     return rc < 0 ? rc : 0;
 }
 
-static int set_arg(soon_call *call, const struct soon__call_params *params, void *small)
+static void copy_arg(void *copy, const struct soon__call_params *params, size_t size)
 {
-    size_t size = params->data ? params->size : params->function->arg_size;
-    void *copy = small;
-
-    call->arg_size = size;
-    if (params->deferred || params->items) {
-        call->arg_is_lent = true;
-        call->arg = params->items ? params->items->args : NULL;
-        return 0;
-    }
-    if (is_large(params))
-        return set_large_arg(call, params, size);
-    if (size > INLINE_MAX) {
-        copy = malloc(size);
-        if (!copy)
-            return -ENOMEM;
-        call->arg_on_heap = true;
-    }
-    call->arg = copy;
     if (params->data)
         memcpy(copy, params->data, size);
     else
         memset(copy, 0, size);
+}
+
+/* One that is not in the block. */
+static int set_far_arg(soon_call *call, const struct soon__call_params *params, size_t size)
+{
+    void *copy;
+
+    if (call->arg_is_lent) {
+        *soon__call_far_arg(call) = (soon_bytes){params->items ? params->items->args : NULL, size};
+        return 0;
+    }
+    if (is_large(params))
+        return set_large_arg(call, params, size);
+    copy = malloc(size);
+    if (!copy)
+        return -ENOMEM;
+    call->arg_on_heap = true;
+    copy_arg(copy, params, size);
+    *soon__call_far_arg(call) = (soon_bytes){copy, size};
     return 0;
+}
+
+/* With its future and where things go, no more. NULL: no memory. */
+static soon_call *block_new(const struct soon__call_params *params, size_t size)
+{
+    bool lent = params->deferred || params->items, far = lent || size > SOON__CALL_SMALL_MAX || is_large(params);
+    size_t result = params->function->result_size;
+    bool has_space = result && result <= SOON__CALL_SMALL_MAX && !params->items;
+    soon_call *call = soon__block_new(block_size(far ? sizeof(soon_bytes) : size, has_space ? result : 0));
+
+    if (!call)
+        return NULL;
+    *call = (soon_call){.function = params->function,
+                        .executor = params->executor,
+                        .lingers = params->executor->extra && params->executor->extra->linger,
+                        .arg_is_far = far,
+                        .arg_is_lent = lent,
+                        .has_space = has_space,
+                        .arg_size = far ? 0 : (uint16_t)size};
+    soon__future_init(soon__call_future(call), &call_class, 1, 1);
+    return call;
 }
 
 int soon__call_new(soon_call **ret, const struct soon__call_params *params)
 {
-    bool lent = params->deferred || params->items;
     size_t size = params->data ? params->size : params->function->arg_size;
-    size_t arg_space = lent || size > INLINE_MAX ? 0 : round_up(size);
-    size_t result_size = params->items ? 0 : params->function->result_size;
-    char *block = malloc(round_up(sizeof(soon_call)) + arg_space + (result_size <= INLINE_MAX ? result_size : 0));
-    soon_call *call = (soon_call *)block;
+    soon_call *call = block_new(params, size);
     int rc = 0;
 
-    if (!block)
+    if (!call)
         return -ENOMEM;
-    *call = (soon_call){.function = params->function,
-                        .executor = params->executor,
-                        .lingers = params->executor->extra && params->executor->extra->linger};
-    soon__future_init(soon__call_future(call), &call_class, 1, 1);
-    if (result_size && result_size <= INLINE_MAX)
-        call->space = block + round_up(sizeof(soon_call)) + arg_space;
     if (needs_extra(params))
         rc = extra_new(&call->extra, params);
-    if (rc == 0)
-        rc = set_arg(call, params, block + round_up(sizeof(soon_call)));
+    if (rc == 0 && call->arg_is_far)
+        rc = set_far_arg(call, params, size);
+    else if (rc == 0)
+        copy_arg((char *)call + SOON__CALL_ARG_AT, params, size);
     if (rc == 0 && call->extra)
         rc = set_on_done(call);
     if (rc < 0) {
@@ -344,12 +383,11 @@ void soon__call_discard(soon_call *call)
     if (call->extra && call->extra->has_on_done && call->extra->options.on_done_loop)
         soon__delivery_drop(&call->extra->on_done);
     if (call->arg_on_heap)
-        free((void *)call->arg);
+        free((void *)soon__call_arg(call).data);
     if (call->extra)
         soon_buffer_unref(call->extra->arg_buffer);
     soon__future_fini(soon__call_future(call));
-    free(call->extra);
-    free(call);
+    free_block(call);
 }
 
 /*
@@ -361,9 +399,9 @@ static void end(soon_call *call)
     soon_future *first = call->extra ? call->extra->first : NULL;
 
     if (call->function->free_arg && !call->arg_is_lent)
-        call->function->free_arg((void *)call->arg);
+        call->function->free_arg((void *)soon__call_arg(call).data);
     if (call->arg_on_heap)
-        free((void *)call->arg);
+        free((void *)soon__call_arg(call).data);
     if (call->extra)
         soon_buffer_unref(call->extra->options.payload);
     if (call->extra)

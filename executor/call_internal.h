@@ -84,20 +84,46 @@ struct soon_call {
             int refusal; /* the code that it is to fail with */
         };
     };
-    uint64_t number; /* its age, for the queue that has, or had, it */
-    const void *arg;
-    size_t arg_size;
     struct soon__call_extra *extra; /* NULL: all defaults */
-    void *space;                    /* in the block, for a small result of fixed size; NULL: none */
     _Atomic uint8_t deferred;       /* enum soon__deferred */
     _Atomic uint8_t holds;          /* 0: one; see soon__call_hold() */
     bool queued;                    /* under the mutex of the pool that has it, as is the next */
     bool posted;                    /* it is in a slot of a worker process */
     bool exempt;                    /* the queue's bound does not apply */
-    bool lingers;                   /* its executor has a `linger` */
-    bool arg_on_heap;               /* malloc'ed */
-    bool arg_is_lent;               /* somebody else's: not released */
+    /* Never changed: in one byte. */
+    bool lingers : 1;     /* its executor has a `linger` */
+    bool arg_is_far : 1;  /* not in the block */
+    bool arg_on_heap : 1; /* malloc'ed */
+    bool arg_is_lent : 1; /* somebody else's: not released */
+    bool has_space : 1;   /* for its result, in the block */
+    uint16_t arg_size;    /* of one in the block */
 };
+
+/* What follows in the block: the argument, or where it is; the result, if it is small and of fixed size. */
+enum {
+    SOON__CALL_ALIGNMENT = 16,
+    SOON__CALL_SMALL_MAX = 256, /* of an argument or result that lies in the block */
+    SOON__CALL_ARG_AT = (sizeof(soon_call) + SOON__CALL_ALIGNMENT - 1) & ~(SOON__CALL_ALIGNMENT - 1),
+};
+
+/* Where an argument is that is not in the block. */
+static inline soon_bytes *soon__call_far_arg(soon_call *call)
+{
+    return (soon_bytes *)((char *)call + SOON__CALL_ARG_AT);
+}
+static inline soon_bytes soon__call_arg(const soon_call *call)
+{
+    const char *place = (const char *)call + SOON__CALL_ARG_AT;
+
+    return call->arg_is_far ? *(const soon_bytes *)place : (soon_bytes){place, call->arg_size};
+}
+/* For a small result of fixed size, in the block; NULL: none. */
+void *soon__call_space(soon_call *call);
+/* Its age, for the queue that has, or had, it. */
+static inline uint64_t soon__call_number(const soon_call *call)
+{
+    return call->promise.future.number;
+}
 
 static inline soon_future *soon__call_future(soon_call *call)
 {

@@ -23,7 +23,7 @@ soon_bytes soon_call_arg(const soon_call *call)
 {
     if (!soon__check(call, "soon_call_arg: NULL"))
         return (soon_bytes){NULL, 0};
-    return (soon_bytes){call->arg, call->arg_size};
+    return soon__call_arg(call);
 }
 
 soon_buffer *soon_call_payload(const soon_call *call)

@@ -32,7 +32,7 @@ static void tell_down(soon_executor *executor)
     soon_future *source = &executor->down->future, *down = soon__future_ref(executor->down_future);
 
     if (soon__future_claim(down)) {
-        down->error = soon__error_ref(soon__future_failure(source));
+        soon__future_set_error(down, soon__error_ref(soon__future_failure(source)));
         soon__future_publish(down, soon__future_word(source) & SOON__STATE);
     }
     soon__future_unref(down);

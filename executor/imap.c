@@ -231,7 +231,7 @@ static int next_in_turn(soon_imap *imap, soon_future **ret, uint64_t *ret_index)
     if (ret_index)
         *ret_index = item->index;
     *ret = leave_flight(imap, item);
-    if (imap->stop_at_error && (*ret)->error && !imap->stopped)
+    if (imap->stop_at_error && soon__future_error(*ret) && !imap->stopped)
         stop(imap);
     return 0;
 }

@@ -43,7 +43,7 @@ static void destroy(soon_future *future)
     struct soon__imap_chunk *chunk = of_future(future)->chunk;
     void (*free_result)(void *) = chunk->function->free_result;
 
-    if (free_result && !future->error && future->result && !(soon__future_word(future) & SOON__TAKEN))
+    if (free_result && !soon__future_error(future) && future->result && !(soon__future_word(future) & SOON__TAKEN))
         free_result((void *)future->result);
     soon__future_fini(future);
     chunk_unref(chunk);
@@ -172,7 +172,7 @@ static void done(struct soon__items *items, size_t index, struct soon__outcome *
     release_arg(chunk, index);
     chunk->ran = index + 1;
     soon__future_claim(future); /* nobody else resolves it: it is handed out only when it is done */
-    future->error = outcome->error;
+    soon__future_set_error(future, outcome->error);
     future->payload = outcome->payload;
     if (outcome->error)
         soon__future_publish(future, outcome->cancelled ? SOON__CANCELLED : SOON__FINISHED);

@@ -215,7 +215,7 @@ static bool take_bytes(struct soon__chunk *chunk, soon_future *future)
 {
     size_t size = chunk->map->function->result_size;
 
-    if (chunk->items.count != 1 || future->error || future->result_size != size)
+    if (chunk->items.count != 1 || soon__future_error(future) || future->result_size != size)
         return false;
     memcpy(chunk->items.results, future->result, size);
     /* What the bytes point to is the map's now. */

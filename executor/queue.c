@@ -24,16 +24,17 @@ static bool enter(struct soon__queue *queue, soon_call *call)
     if (extra)
         extra->call = call;
     if (extra && extra->queue_deadline != SOON__NEVER)
-        soon__heap_push(&queue->queue_limits, &extra->by_deadline, extra->queue_deadline, call->number);
+        soon__heap_push(&queue->queue_limits, &extra->by_deadline, extra->queue_deadline, soon__call_number(call));
     if (!is_prioritised(call))
         return true;
-    soon__heap_push(&queue->prioritised, &extra->by_priority, -(int64_t)extra->options.priority, call->number);
+    soon__heap_push(&queue->prioritised, &extra->by_priority, -(int64_t)extra->options.priority,
+                    soon__call_number(call));
     return false;
 }
 
 void soon__queue_push(struct soon__queue *queue, soon_call *call)
 {
-    call->number = queue->sequence++;
+    soon__call_future(call)->number = queue->sequence++;
     if (!enter(queue, call))
         return;
     call->next = NULL;
@@ -51,7 +52,7 @@ void soon__queue_return(struct soon__queue *queue, soon_call *call)
 
     if (!enter(queue, call))
         return;
-    while (next && next->number < call->number) /* only others that came back are older */
+    while (next && soon__call_number(next) < soon__call_number(call)) /* only others that came back are older */
         next = next->next;
     call->next = next;
     call->previous = next ? next->previous : queue->tail;

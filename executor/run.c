@@ -35,15 +35,17 @@ static const struct soon__task_host on_thread = {
 
 static soon_task task_of(soon_call *call, struct soon__local *local)
 {
+    soon_bytes arg = soon__call_arg(call);
+
     return (soon_task){.executor = call->executor,
                        .function = call->function,
                        .host = &on_thread,
                        .future = soon__call_future(call),
                        .label = call->extra ? call->extra->options.label : NULL,
                        .payload = call->extra ? call->extra->options.payload : NULL,
-                       .arg = call->arg,
-                       .arg_size = call->arg_size,
-                       .space = call->space,
+                       .arg = arg.data,
+                       .arg_size = arg.size,
+                       .space = soon__call_space(call),
                        .local = local,
                        .shared = shared_of(call->executor),
                        .deadline = SOON__NEVER};
@@ -72,7 +74,7 @@ void soon__call_finish(soon_call *call, struct soon__outcome *outcome, const str
     if (!soon__future_claim(future)) { /* a promise that was resolved by other means */
         soon__outcome_drop(outcome);
     } else {
-        future->error = outcome->error;
+        soon__future_set_error(future, outcome->error);
         future->payload = outcome->payload;
         if (outcome->error)
             soon__future_publish(future, outcome->cancelled ? SOON__CANCELLED : SOON__FINISHED);
@@ -102,7 +104,7 @@ static bool start(soon_call *call, const struct soon__run_hooks *hooks)
 static void run_one(soon_call *call, struct soon__local *local, const struct soon__run_hooks *hooks)
 {
     soon_task task = task_of(call, local);
-    bool on_heap = call->function->result_size && !call->space;
+    bool on_heap = call->function->result_size && !task.space;
 
     if (on_heap) {
         task.space = calloc(1, call->function->result_size);

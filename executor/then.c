@@ -98,8 +98,7 @@ static int lend_argument(soon_call *call, const soon_future *first)
 {
     if (call->function->arg_size && call->function->arg_size != first->result_size)
         return SOON_ETYPE;
-    call->arg = first->result;
-    call->arg_size = first->result_size;
+    *soon__call_far_arg(call) = (soon_bytes){first->result, first->result_size};
     return soon__executor_take(call->executor, call, false);
 }
 

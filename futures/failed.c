@@ -30,7 +30,8 @@ static void *failed_data(const soon_future *future)
 
 static const struct soon__class failed_class = {.destroy = failed_destroy, .label = failed_label, .data = failed_data};
 static const struct soon__class nomem_class = {.immortal = true};
-static soon_future nomem = {.word = SOON__FINISHED | SOON__LOOKED, .class = &nomem_class, .error = &soon__error_nomem};
+static soon_future nomem = {
+    .word = SOON__FINISHED | SOON__FAILED | SOON__LOOKED, .class = &nomem_class, .failure = &soon__error_nomem};
 
 soon_future *soon__future_nomem(void)
 {

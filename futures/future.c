@@ -30,11 +30,30 @@
 #define READER (UINT64_C(1) << 32)
 #define LIBRARY UINT64_C(1)
 
-static _Atomic size_t alive;
+/* Those made less those destroyed, for tests: in parts, each in a cache line that few threads write. */
+enum { PARTS = 16 };
+static struct {
+    _Alignas(64) _Atomic size_t count; /* wraps: who destroys need not be who made */
+} alive[PARTS];
+static _Atomic unsigned next_part;
+static _Thread_local _Atomic size_t *alive_here;
 
+/* Exact when no thread makes or destroys any meanwhile. */
 size_t soon__futures_alive(void)
 {
-    return atomic_load_explicit(&alive, memory_order_acquire);
+    size_t sum = 0;
+
+    /* Acquire: pairs with the release in soon__future_fini(). */
+    for (int i = 0; i < PARTS; i++)
+        sum += atomic_load_explicit(&alive[i].count, memory_order_acquire);
+    return sum;
+}
+
+static _Atomic size_t *count_here(void)
+{
+    if (!alive_here) /* relaxed: any part will do */
+        alive_here = &alive[atomic_fetch_add_explicit(&next_part, 1, memory_order_relaxed) % PARTS].count;
+    return alive_here;
 }
 
 void soon__future_init(soon_future *future, const struct soon__class *class, uint32_t readers, uint32_t library)
@@ -42,22 +61,23 @@ void soon__future_init(soon_future *future, const struct soon__class *class, uin
     *future = (soon_future){.class = class, .generation = soon__generation()};
     atomic_init(&future->refs, readers * READER + library * LIBRARY);
     /* Relaxed: a count for tests. */
-    atomic_fetch_add_explicit(&alive, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(count_here(), 1, memory_order_relaxed);
 }
 
 void soon__future_fini(soon_future *future)
 {
     uint32_t word = soon__future_word(future);
 
-    if (future->error && (word & (SOON__LOOKED | SOON__STATE)) == SOON__FINISHED)
-        soon__error_unhandled(future->error);
+    if ((word & SOON__FAILED) && (word & (SOON__LOOKED | SOON__STATE)) == SOON__FINISHED)
+        soon__error_unhandled(future->failure);
     if (word & SOON__RESULT_ON_HEAP)
         free((void *)future->result);
     else if (word & SOON__RESULT_MAPPED)
         soon__shm_unmap(future->result, future->result_size);
-    soon__error_unref(future->error);
+    if (word & SOON__FAILED)
+        soon__error_unref(future->failure);
     soon_buffer_unref(future->payload);
-    atomic_fetch_sub_explicit(&alive, 1, memory_order_release);
+    atomic_fetch_sub_explicit(count_here(), 1, memory_order_release);
 }
 
 /*
@@ -290,13 +310,21 @@ void soon__future_publish_bytes(soon_future *future, const void *data, size_t si
     soon__future_publish(future, SOON__FINISHED);
 }
 
+void soon__future_set_error(soon_future *future, struct soon__error *error)
+{
+    if (!error)
+        return;
+    future->failure = error;
+    soon__future_set_bits(future, SOON__FAILED); /* published with the state */
+}
+
 bool soon__future_fail(soon_future *future, struct soon__error *error)
 {
     if (!soon__future_claim(future)) {
         soon__error_unref(error);
         return false;
     }
-    future->error = error;
+    soon__future_set_error(future, error);
     soon__future_publish(future, SOON__FINISHED);
     return true;
 }
@@ -307,7 +335,7 @@ bool soon__future_finish_cancelled(soon_future *future, struct soon__error *erro
         soon__error_unref(error);
         return false;
     }
-    future->error = error;
+    soon__future_set_error(future, error);
     soon__future_publish(future, SOON__CANCELLED);
     return true;
 }
@@ -319,9 +347,9 @@ bool soon__future_adopt(soon_future *future, soon_future *source)
     if (!soon__future_claim(future))
         return false;
     soon__future_set_bits(source, SOON__LOOKED);
-    future->error = soon__error_ref(source->error);
     future->result = source->result;
     future->result_size = source->result_size;
+    soon__future_set_error(future, soon__error_ref(soon__future_error(source)));
     future->payload = source->payload ? soon_buffer_ref(source->payload) : NULL;
     soon__future_publish(future, word & SOON__STATE);
     return true;
@@ -329,9 +357,11 @@ bool soon__future_adopt(soon_future *future, soon_future *source)
 
 struct soon__error *soon__future_failure(soon_future *future)
 {
-    if (future->error)
+    struct soon__error *error = soon__future_error(future);
+
+    if (error)
         soon__future_set_bits(future, SOON__LOOKED);
-    return future->error;
+    return error;
 }
 
 /*
@@ -426,7 +456,7 @@ static bool cancel_one(soon_future *future, struct more *more)
     /* Without an owner to ask it is the word that tells whether it has begun meanwhile. */
     won = taken ? soon__future_claim(future) : pending && !class->take_back && claim_pending(future);
     if (won) {
-        future->error = &soon__error_cancelled;
+        soon__future_set_error(future, &soon__error_cancelled);
         callbacks = soon__future_publish_quietly(future, SOON__CANCELLED);
     } else {
         soon__future_set_bits(future, SOON__CANCEL_REQUESTED);

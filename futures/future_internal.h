@@ -30,6 +30,7 @@ enum {
     SOON__TAKEN = 512u,           /* soon_future_take gave away what the result points to */
     SOON__RESULT_ON_HEAP = 2048u, /* the result's bytes are malloc'ed and go with the future */
     SOON__RESULT_MAPPED = 4096u,  /* they are a mapping of their own, as from soon__shm_map() */
+    SOON__FAILED = 8192u,         /* its outcome is an error */
     SOON__SUNK = 1024u,           /* its callbacks were handed to the library's callback thread */
 };
 
@@ -127,9 +128,14 @@ struct soon_future {
      * last. */
     struct soon__callback *callbacks;
     /* The outcome: written by who won COMPLETING, read after a final state. */
-    struct soon__error *error; /* NULL: succeeded */
-    const void *result;
-    size_t result_size;
+    union {
+        struct soon__error *failure; /* FAILED; see soon__future_error() */
+        const void *result;
+    };
+    union {
+        size_t result_size;
+        uint64_t number; /* until it is claimed: what its owner likes */
+    };
     soon_buffer *payload;
     struct soon_progress progress; /* under LOCK */
 };
@@ -150,6 +156,12 @@ static inline uint32_t soon__future_word(const soon_future *future)
 static inline bool soon__word_final(uint32_t word)
 {
     return (word & SOON__STATE) >= SOON__FINISHED;
+}
+
+/* Of one that is done: its error, NULL if it succeeded. */
+static inline struct soon__error *soon__future_error(const soon_future *future)
+{
+    return soon__future_word(future) & SOON__FAILED ? future->failure : NULL;
 }
 
 /* A future of the process before a fork: the threads that could finish it are not here. */
@@ -187,9 +199,10 @@ void soon__callbacks_order_locked(soon_future *future); /* internal continuation
 
 bool soon__future_start(soon_future *future); /* PENDING -> RUNNING; false: it is over already */
 
-/* The right to write the outcome. False: somebody else has, or had, it. The winner fills error, or result,
- * result_size and payload, then publishes. */
+/* The right to write the outcome. False: somebody else has, or had, it. The winner sets the error, or
+ * fills result and result_size, and payload, then publishes. */
 bool soon__future_claim(soon_future *future);
+void soon__future_set_error(soon_future *future, struct soon__error *error); /* takes the reference; NULL: none */
 /* Its word when nobody is between claim and publish: who has lost waits for that, so that what it says can be seen.
  * Short, since no user code runs in between. */
 uint32_t soon__future_settled(soon_future *future);

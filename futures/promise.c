@@ -6,6 +6,8 @@
  */
 #include "promise_internal.h"
 
+#include "slab_internal.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +26,7 @@ static struct promise *of_future(const soon_future *future)
 static void destroy(soon_future *future)
 {
     soon__future_fini(future);
-    free(future);
+    soon__block_free(future, sizeof(struct promise));
 }
 
 static void *pin(soon_future *future)
@@ -81,7 +83,7 @@ int soon_promise_new(soon_promise **ret, const soon_promise_hooks *hooks)
 
     if (!ret)
         return -EINVAL;
-    promise = malloc(sizeof *promise);
+    promise = soon__block_new(sizeof *promise);
     if (!promise)
         return -ENOMEM;
     soon__future_init(&promise->base.future, &promise_class, 0, 1);

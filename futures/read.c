@@ -263,7 +263,7 @@ bool soon_future_cancelled(const soon_future *future)
 bool soon_future_succeeded(const soon_future *future)
 {
     return soon__check(future, "soon_future_succeeded: NULL") && soon__word_final(soon__future_word(future)) &&
-           !future->error;
+           !soon__future_error(future);
 }
 
 void soon__future_set_progress(soon_future *future, uint64_t done, uint64_t total)

@@ -1,5 +1,5 @@
 /*
- * system_internal.h - what futures/ asks of the operating system: parking on a word, the clock, mappable memory.
+ * system_internal.h - what futures/ asks of the operating system: parking on a word, the clock, pages, mappable memory.
  * A port replaces system_linux.c and nothing else of this layer.
  */
 #ifndef SOON_FUTURES_SYSTEM_INTERNAL_H
@@ -28,6 +28,11 @@ void soon__unpark_all(_Atomic uint32_t *word);
 int soon__mappable_new(int *ret_fd, void **ret_data, size_t size);
 int soon__mappable_resize(int fd, void **data, size_t old_size, size_t size);
 void soon__mappable_free(int fd, void *data, size_t size);
+
+/* Memory of `size`, a power of two and at least a page, at a multiple of that; zeroed. `huge`: in as few pages as the
+ * system can. NULL: none. */
+void *soon__pages_new(size_t size, bool huge);
+void soon__pages_free(void *pages, size_t size);
 
 /* How many forks lie between the first process and this one. Cheap. Objects remember it (DESIGN: fork). */
 uint32_t soon__generation(void);

@@ -1,5 +1,5 @@
 /*
- * system_linux.c - parking on a futex, the monotonic clock, memory behind a memfd, and the count of forks.
+ * system_linux.c - parking on a futex, the monotonic clock, pages, memory behind a memfd, and the count of forks.
  *
  * Memory for other processes is a memfd with seals: its size is sealed when it is made, so that no reader of a mapping can
  * be hit by a file that shrinks; against writers it is closed when it is handed over.
@@ -73,6 +73,51 @@ void soon__unpark_one(_Atomic uint32_t *word)
 void soon__unpark_all(_Atomic uint32_t *word)
 {
     wake(word, INT32_MAX);
+}
+
+static void *pages(size_t size)
+{
+    void *data = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    return data == MAP_FAILED ? NULL : data;
+}
+
+/* The part of a larger one that lies right. */
+static void *aligned_pages(size_t size)
+{
+    char *data = pages(2 * size);
+    size_t before = data ? -(uintptr_t)data & (size - 1) : 0;
+
+    if (!data)
+        return NULL;
+    if (before)
+        munmap(data, before);
+    munmap(data + before + size, size - before);
+    return data + before;
+}
+
+void *soon__pages_new(size_t size, bool huge)
+{
+    void *data = pages(size);
+
+    /* It does lie right where the one before it did, since the system puts the next one beside it. */
+    if (data && ((uintptr_t)data & (size - 1))) {
+        munmap(data, size);
+        data = aligned_pages(size);
+    }
+    if (data && huge)
+        madvise(data, size, MADV_HUGEPAGE);
+    return data;
+}
+
+void soon__pages_free(void *pages, size_t size)
+{
+    int saved = errno;
+
+    /* There is a limit to the number of mappings, and this may make one more: then it lends no memory, at least. */
+    if (munmap(pages, size) < 0)
+        madvise(pages, size, MADV_DONTNEED);
+    errno = saved;
 }
 
 #ifndef MFD_NOEXEC_SEAL

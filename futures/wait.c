@@ -32,7 +32,7 @@ struct group {
 static bool has_failed(const soon_future *future)
 {
     /* FIRST_EXCEPTION does not count a cancellation. */
-    return (soon__future_word(future) & SOON__STATE) == SOON__FINISHED && future->error;
+    return (soon__future_word(future) & SOON__STATE) == SOON__FINISHED && soon__future_error(future);
 }
 
 static void notify(struct soon__waiter *waiter, soon_future *future)

@@ -332,7 +332,7 @@ static bool task_done(struct soon__process *process, struct soon__assignment *as
     soon_call *call = assignment->call;
     struct soon__outcome outcome;
 
-    if (!read_outcome(process, reply, call, call->space, &outcome))
+    if (!read_outcome(process, reply, call, soon__call_space(call), &outcome))
         return false;
     release(process, reply->slot, &outcome);
     soon__call_finish(call, &outcome, NULL);

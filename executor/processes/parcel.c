@@ -41,8 +41,9 @@ static void set_items(struct soon__parcel *parcel, const struct soon__items *ite
 void soon__parcel_pack(struct soon__parcel *parcel, soon_call *call, uint32_t function)
 {
     struct soon__call_extra *extra = call->extra;
+    soon_bytes arg = soon__call_arg(call);
 
-    *parcel = (struct soon__parcel){.call = call, .function = function, .arg = call->arg, .arg_size = call->arg_size};
+    *parcel = (struct soon__parcel){.call = call, .function = function, .arg = arg.data, .arg_size = arg.size};
     if (extra && extra->options.label) {
         size_t size = strlen(extra->options.label) + 1;
 

@@ -198,7 +198,7 @@ static uint64_t order_of(const soon_call *call)
     if (priority < -most)
         priority = -most;
     return ((uint64_t)(most - priority) << (64 - PRIORITY_BITS)) |
-           ((call ? call->number : 0) & (UINT64_MAX >> PRIORITY_BITS));
+           ((call ? soon__call_number(call) : 0) & (UINT64_MAX >> PRIORITY_BITS));
 }
 
 static void refuse_locked(struct soon__process_pool *pool, soon_call *call, int code)

@@ -86,6 +86,21 @@ WRAP(void *, realloc, (void *pointer, size_t size), (pointer, size), ENOMEM, NUL
 WRAP(void *, aligned_alloc, (size_t alignment, size_t size), (alignment, size), ENOMEM, NULL)
 WRAP(char *, strdup, (const char *string), (string), ENOMEM, NULL)
 
+/* One failure, whatever it takes. */
+void *__real_soon__block_new(size_t size);
+void *__wrap_soon__block_new(size_t size);
+void *__wrap_soon__block_new(size_t size)
+{
+    void *block;
+
+    if (fails())
+        return NULL;
+    fail_pause();
+    block = __real_soon__block_new(size);
+    fail_resume();
+    return block;
+}
+
 /* With large files, which Meson asks for, the linker sees these names. */
 WRAP(FILE *, fopen64, (const char *path, const char *mode), (path, mode), EMFILE, NULL)
 WRAP(int, ftruncate64, (int fd, off_t size), (fd, size), ENOSPC, -1)
@@ -102,6 +117,7 @@ WRAP(int, pipe2, (int fds[2], int flags), (fds, flags), EMFILE, -1)
 
 WRAP(int, pthread_create, (pthread_t * ret, const pthread_attr_t *attributes, void *(*body)(void *), void *argument),
      (ret, attributes, body, argument), 0, EAGAIN)
+WRAP(int, pthread_key_create, (pthread_key_t * ret, void (*destructor)(void *)), (ret, destructor), 0, EAGAIN)
 WRAP(int, pthread_atfork, (void (*prepare)(void), void (*parent)(void), void (*child)(void)), (prepare, parent, child),
      0, ENOMEM)
 WRAP(int, posix_spawn,
