@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The layers: demos and tests -> executor -> futures -> libc. Nothing points back, private headers stay inside, and no source is
+# The layers: demos, tests and bench -> executor -> futures -> libc. Nothing points back, private headers stay inside, and no source is
 # forgotten by the build.
 . "$(dirname "$0")/harness/checks.sh"
 cd "$SOURCE" || exit 1
@@ -44,15 +44,20 @@ demos_reach_inside() {
     system_includes demos | grep -E '<(futures|executor)'
 }
 
+benchmarks_reach_inside() {
+    includes bench | grep -vE ':bench/'
+    system_includes bench | grep -E '<(futures|executor)'
+}
+
 missing_files() {
-    includes soon.h futures executor demos tests | while IFS=: read -r file line name; do
+    includes soon.h futures executor demos tests bench | while IFS=: read -r file line name; do
         [ -e "$name" ] || echo "$file:$line: there is no $name"
     done
 }
 
 # Sources that no meson.build names: a list there has the file's name, a dictionary of programs the name alone.
 unlisted_files() {
-    find futures executor tests demos \( -name '*.c' -o -name '*.cc' \) ! -path 'tests/installed/*' | while read -r file; do
+    find futures executor tests demos bench \( -name '*.c' -o -name '*.cc' \) ! -path 'tests/installed/*' | while read -r file; do
         folder=${file%/*} name=${file##*/}
         cat "$folder/meson.build" "${folder%/*}/meson.build" 2>/dev/null |
             grep -qE "'([a-z_]+/)*$name'|^ +'${name%.c*}': \{" || echo "$file"
@@ -64,6 +69,7 @@ check 'futures do not know libuv' nothing futures_know_libuv
 check 'executor includes nothing but futures, executor and libraries' nothing executor_points_outside
 check 'public headers include no private one and no uv.h' nothing public_headers_show_more
 check 'demos include nothing of ours but <soon.h>' nothing demos_reach_inside
+check 'benchmarks include nothing of ours but <soon.h>' nothing benchmarks_reach_inside
 check 'every include is a file' nothing missing_files
 check 'every source is in a meson.build' nothing unlisted_files
 finish

@@ -1,0 +1,48 @@
+/*
+ * roundtrip.c - submit one task and read its result, again and again: without a pause (hot), or with the pool asleep
+ * before each (idle).
+ *
+ *     pool= workers= rounds= pause_us= passes=
+ */
+#include "pool.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+SOON_TASK(add_one, uint64_t, uint64_t)
+{
+    *result = *arg + 1;
+    return 0;
+}
+
+static void measure(soon_executor *pool, int64_t *times_ns, size_t rounds, useconds_t pause_us)
+{
+    uint64_t result;
+
+    for (size_t i = 0; i < rounds; i++) {
+        if (pause_us)
+            usleep(pause_us);
+        int64_t started_ns = bench_now_ns();
+        bench_check(soon_take(soon_submit(pool, add_one, i), &result) == 0, "a task failed");
+        times_ns[i] = bench_now_ns() - started_ns;
+        bench_check(result == i + 1, "a result");
+    }
+}
+
+int main(int argc, char **argv)
+{
+    bench_start_ours(argc, argv);
+    size_t rounds = (size_t)bench_number("rounds", 20000);
+    useconds_t pause_us = (useconds_t)bench_number("pause_us", 0);
+    int64_t *times_ns = bench_alloc(rounds, sizeof *times_ns);
+    soon_executor *pool = bench_pool();
+
+    measure(pool, times_ns, rounds / 10 + 1, 0);
+    for (int64_t i = bench_number("passes", 3); i > 0; i--) {
+        measure(pool, times_ns, rounds, pause_us);
+        bench_percentiles(times_ns, rounds);
+    }
+    free(times_ns);
+    soon_executor_free(pool);
+    return bench_finish();
+}
