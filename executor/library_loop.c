@@ -238,15 +238,16 @@ static int init_uv(struct library *self)
  * has closed these, their places are taken while it makes its own. */
 static int start_uv(struct library *self)
 {
-    int places[3], count = 0, rc = probe_descriptors();
+    int places[4], count = 0, rc;
 
-    if (rc < 0)
-        return rc;
-    while (count < 3 && (places[count] = open("/dev/null", O_RDWR | O_CLOEXEC)) >= 0 && places[count] < 3)
-        count++;
-    if (count < 3 && places[count] >= 0)
-        close(places[count]);
-    rc = init_uv(self);
+    do {
+        places[count] = open("/dev/null", O_RDWR | O_CLOEXEC);
+        rc = places[count] < 0 ? -errno : 0;
+    } while (rc == 0 && places[count++] < 3);
+    if (rc == 0)
+        rc = probe_descriptors();
+    if (rc == 0)
+        rc = init_uv(self);
     while (count > 0)
         close(places[--count]);
     return rc;

@@ -333,7 +333,7 @@ static void *submit_and_check(void *data)
     struct one *window = calloc(WINDOW, sizeof *window);
     uint64_t count = 0;
 
-    while (storm_goes_on(count, tasks_each)) {
+    while (storm_goes_on(count, tasks_each) || !seen[1]) { /* where the blows are few, until one has told */
         struct one *one = &window[count % WINDOW];
 
         if (count >= WINDOW)
@@ -348,14 +348,14 @@ static void *submit_and_check(void *data)
     return (void *)(uintptr_t)count;
 }
 
-static void weather(const struct storm *storm, uint64_t count_each)
+static void weather(const struct storm *storm, uint64_t count_each, int max_restarts)
 {
     pthread_t threads[SUBMITTERS];
     size_t mappings = storm_count_mappings(), tasks = 0;
     void *count;
 
     tasks_each = count_each;
-    pool = new_processes(.workers = 4, .max_restarts = -1, .grace_ms = 50);
+    pool = new_processes(.workers = 4, .max_restarts = max_restarts, .grace_ms = 50);
     storm_begin(storm);
     for (size_t i = 0; i < SUBMITTERS; i++)
         cr_assert_eq(pthread_create(&threads[i], NULL, submit_and_check, (void *)i), 0);
@@ -380,11 +380,17 @@ static void weather(const struct storm *storm, uint64_t count_each)
 
 Test(kill_storm, of_sigkill_loses_nothing_but_what_ran)
 {
-    weather(&(struct storm){.pause_us = 4000}, TASKS / SUBMITTERS);
+    weather(&(struct storm){.pause_us = 4000}, TASKS / SUBMITTERS, -1);
 }
 
 /* A worker that stands still answers late, cannot end by SIGTERM, and has its socket fill up. */
 Test(kill_storm, of_workers_that_stand_still_loses_nothing_either)
 {
-    weather(&(struct storm){.pause_us = 4000, .stop_us = 3000}, TASKS / SUBMITTERS / 4);
+    weather(&(struct storm){.pause_us = 4000, .stop_us = 3000}, TASKS / SUBMITTERS / 4, -1);
+}
+
+/* Who kills workers from outside, before they are ready too, breaks no pool. */
+Test(kill_storm, of_sigkill_breaks_no_pool_of_default_limits)
+{
+    weather(&(struct storm){.pause_us = 4000}, TASKS / SUBMITTERS / 4, 0);
 }

@@ -68,9 +68,9 @@ static void *use(void *count)
     return count;
 }
 
-static void run(int workers, int users)
+static void run(int workers, int users, int tasks)
 {
-    size_t each = TASKS_IN_ALL / (size_t)users / (storm__factor() > 1 ? 4 : 1);
+    size_t each = (size_t)(tasks / users) / (storm__factor() > 1 ? 4 : 1);
     pthread_t threads[USERS];
 
     called = 0;
@@ -89,7 +89,7 @@ Test(race_linger, of_threads_that_wait_beside_the_loop_loses_no_reply)
 {
     for (int workers = 1; workers <= 3; workers++) {
         for (int users = 1; users <= USERS; users++)
-            run(workers, users);
+            run(workers, users, TASKS_IN_ALL);
     }
 }
 
@@ -97,6 +97,6 @@ Test(race_linger, with_workers_that_die_ends_each_task_once)
 {
     storm_begin(&(struct storm){.pause_us = 3000, .stop_us = 1000});
     for (int workers = 1; workers <= 3; workers++)
-        run(workers, USERS);
+        run(workers, USERS, TASKS_IN_ALL / 4);
     storm_end();
 }

@@ -1,5 +1,8 @@
 # Sourced by tests/run, demos/run and .ci/run: the packages that a step needs, and the build folders.
 
+# Without standard input there is an empty one: libuv, in the programs of the tests, aborts where the number 0 is free.
+[ -e /dev/fd/0 ] || exec </dev/null
+
 # missing_packages PACKAGE=CHECK...: prints each package whose check fails. A check is a command's name, pc:NAME for pkg-config, or
 # a file's path.
 missing_packages() {

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { KILLED_AT_ONCE = 16 }; /* starts that others ended are made up for at once, so many in a row */
 #define BACK_OFF_FIRST_NS INT64_C(10000000)
 #define BACK_OFF_MAX_NS INT64_C(1000000000)
 #define LEAVE_NS INT64_C(3000000000) /* for one that was asked to end by itself */
@@ -140,7 +141,7 @@ static int64_t back_off_locked(const struct soon__process_pool *pool)
 
     if (times > 1)
         return times > 7 ? BACK_OFF_MAX_NS : BACK_OFF_FIRST_NS << (times - 2);
-    return pool->locked.killed_starts > 1 ? BACK_OFF_FIRST_NS : 0;
+    return pool->locked.killed_starts > KILLED_AT_ONCE ? BACK_OFF_FIRST_NS : 0;
 }
 
 /* A signal from outside says nothing about the program: that is given up only when no worker has become ready for as

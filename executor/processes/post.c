@@ -355,7 +355,7 @@ static bool takes_more_locked(const struct soon__process *process, int64_t now)
 
 static bool comes_before(const struct soon__process *a, const struct soon__process *b)
 {
-    return a->stalled != b->stalled ? b->stalled : a->assigned < b->assigned;
+    return a->assigned != b->assigned ? a->assigned < b->assigned : b->stalled && !a->stalled;
 }
 
 /* With the fewest, those that came earlier first: so tasks one after the other need one process. */
