@@ -40,7 +40,7 @@ void soon__block_free(void *block, size_t size)
 
 #else
 
-enum { STEP = 16, SIZE_LIMIT = 1024, CLASSES = SIZE_LIMIT / STEP, BATCH = 32, KEPT_MAX = 16, ROOMY_MAX = 8, HEAD = 64 };
+enum { STEP = 16, SIZE_LIMIT = 1024, CLASSES = SIZE_LIMIT / STEP, BATCH = 32, KEPT_MAX = 16, ROOMY_MAX = 4, HEAD = 64 };
 #define SLAB_SIZE ((size_t)2 << 20)
 
 struct block {
