@@ -1,0 +1,914 @@
+/*
+ * processes.pml - the process pool: claim, take back, reply, death, kill, and who reads replies.
+ *
+ * Modelled: a submitter, the library's loop, and worker processes with SLOTS slots each, one after the other (two at once
+ * when one is doomed). Beside them, as asked for:
+ *
+ *     -DLINGER    a thread that waits for a task takes in the replies itself for a while
+ *     -DCANCEL    a thread cancels a task
+ *     -DKILL      a thread kills a task that runs
+ *     -DCRASH     a worker dies, at any of its steps
+ *     -DSHUFFLE   what is not claimed yet is taken back once, and handed out again
+ *     -DBOUND     the queue has a bound of 1, and the submitter waits for a place in it
+ *
+ *     here                        in executor/processes/
+ *     worker: find, claim         desk.c: find_first(), claim_word()
+ *     worker: reply               desk.c: soon__desk_reply(), soon__desk_await_consumed(); D5: the ring holds RING replies
+ *     worker: sleep               desk.c: soon__desk_await_request()
+ *     take_out()                  desk.c: soon__desk_take_back(); post.c: take_out_locked()
+ *     dispatch()                  post.c: soon__process_pool_dispatch_locked(); desk.c: soon__desk_post(), wake_worker()
+ *     drain()                     drain.c: drain(), take_replies(), release(); desk.c: soon__desk_consumed(),
+ *                                 soon__desk_want_bell()
+ *     waiter                      linger.c: soon__process_pool_linger(); read.c: soon__future_await()
+ *     doom(), execute()           life.c: soon__process_doom_locked(), soon__process_execute(), reprieve_locked()
+ *     died()                      life.c: died(), bury_locked(); drain.c: soon__process_lost_call()
+ *     look()                      supervisor.c: look()
+ *     canceller, killer           pool.c: take_back(), kill_call()
+ *
+ * Each access of a word that is shared with a worker is a step, and so is each wake-up; what is private to the parent and
+ * under a mutex goes with the next of these. `post_bell` and `room_bell` are counters that one side compares with what
+ * they were: here a bit says that they have changed since.
+ *
+ * Checked: no deadlock; whenever nothing moves any more every task has ended, so no bell, no wake-up and no look of the
+ * loop was lost; each task is claimed once and ends once; one that was cancelled was not claimed; a reply that was
+ * published counts, also after a death; every reply is of what is posted there; after a death nothing is left with the
+ * dead, and only what it had claimed was lost; a signal for a task loses no other.
+ *
+ * Left out: starting and retiring, shutdown, retries, limits of time, chunks, bodies and descriptors, slots that are
+ * filled outside the mutex (P3), mad workers (D4), spinning, priorities; the future, which is future.pml; weak memory: all
+ * is sequentially consistent, a variant without a fence has its two steps the other way round.
+ *
+ * Broken variants: -DLOOK_BEFORE_PUBLISH, -DLOOK_BEFORE_WANT, -DLOOK_BEFORE_POST, -DLOOK_BEFORE_SLEEP,
+ * -DLOOK_BEFORE_CONSUMED: without the fences of D3. -DNO_LAST_DRAIN: of one that lingers. -DNO_DRAIN_AT_DEATH, -DNO_LOOK_BEFORE_KILL, -DKEEP_POSTED (when
+ * doomed), -DCLAIM_BY_STORE, -DDEATH_FREES_NO_PLACE.
+ */
+#ifndef TASKS
+#define TASKS 2
+#endif
+#ifndef SLOTS
+#define SLOTS 2
+#endif
+#ifndef RING
+#define RING 2
+#endif
+#ifndef PROCESSES
+#define PROCESSES 2 /* that may ever be */
+#endif
+#define NONE 99
+#define ALL_SLOTS (PROCESSES * SLOTS)
+#define AT(p, s) ((p) * SLOTS + (s))
+
+/* A desk: its slots, */
+#define FREE 0
+#define POSTED 1
+#define CLAIMED 2
+byte state[ALL_SLOTS], number[ALL_SLOTS], request[ALL_SLOTS]; /* number: the sequence; request: the task, from 1 */
+/* what each side sleeps on, and whether it does, */
+bool post_bell[PROCESSES], asleep[PROCESSES], sleeps[PROCESSES];
+bool room_bell[PROCESSES], starved[PROCESSES], starves[PROCESSES];
+/* and replies: the place of a slot, and the number. */
+byte tail[PROCESSES], consumed[PROCESSES], reply_slot[PROCESSES * RING], reply_number[PROCESSES * RING];
+bool bell_wanted[PROCESSES], rung[PROCESSES];
+
+/* The parent's, under its mutex. */
+bool mutex;
+bool queued[TASKS], posted[TASKS];
+byte at_process[TASKS], at_slot[TASKS];
+#define ABSENT 0
+#define READY 1
+#define DOOMED 2
+#define DEAD 3
+byte stage[PROCESSES], sequence[PROCESSES], doom_slot[PROCESSES], doom_number[PROCESSES];
+byte assigned[ALL_SLOTS], assigned_number[ALL_SLOTS]; /* the task, from 1; 0: the slot is empty */
+bool seen_running[ALL_SLOTS];
+bool lingered[PROCESSES];
+byte alive, wanted, started;
+bool look_posted, waits_for_place;
+
+/* Under `reading`. */
+bool reading[PROCESSES], book_closed[PROCESSES];
+byte head[PROCESSES];
+
+/* The loop's. */
+bool again[PROCESSES], signalled[PROCESSES], execute_it[PROCESSES];
+
+/* The system's. */
+bool lives[PROCESSES], struck[PROCESSES], dead[PROCESSES];
+
+/* What is known to us alone. */
+bool claimed[TASKS], answered[TASKS], ended[TASKS], by_signal[PROCESSES];
+
+inline lock()
+{
+    atomic {
+        !mutex -> mutex = true
+    }
+}
+
+#define HOW_DONE 1
+#define HOW_LOST 2
+#define HOW_CANCELLED 3
+
+inline end_task(t, how)
+{
+    d_step {
+        assert(!ended[t]);
+        assert(answered[t] == (how == HOW_DONE));
+        assert(how != HOW_CANCELLED || !claimed[t]);
+        ended[t] = true
+    }
+}
+
+/*
+ * Under the mutex
+ */
+
+#define PARENT byte dt, dp, ds
+
+inline release(p, s)
+{
+    state[AT(p, s)] = FREE;
+    number[AT(p, s)] = 0;
+    request[AT(p, s)] = 0;
+    posted[assigned[AT(p, s)] - 1] = false;
+    at_process[assigned[AT(p, s)] - 1] = 0;
+    at_slot[assigned[AT(p, s)] - 1] = 0;
+    assigned[AT(p, s)] = 0;
+    assigned_number[AT(p, s)] = 0;
+    seen_running[AT(p, s)] = false
+}
+
+#define IS_POSTED(p, s) (state[AT(p, s)] == POSTED && number[AT(p, s)] == assigned_number[AT(p, s)])
+#define IS_RUNNING(p, s) (assigned[AT(p, s)] && (seen_running[AT(p, s)] || !IS_POSTED(p, s)))
+
+/* `dt`: the task that was taken out, from 1; 0: it was claimed. */
+inline take_out(p, s)
+{
+    d_step {
+        dt = 0;
+        if
+        :: assigned[AT(p, s)] && !seen_running[AT(p, s)] && IS_POSTED(p, s) ->
+            dt = assigned[AT(p, s)];
+            release(p, s)
+        :: assigned[AT(p, s)] && !seen_running[AT(p, s)] && !IS_POSTED(p, s) -> seen_running[AT(p, s)] = true
+        :: else
+        fi
+    }
+}
+
+inline return_unclaimed(p)
+{
+    ds = 0;
+    do
+    :: ds < SLOTS ->
+        atomic {
+            take_out(p, ds);
+            if
+            :: dt -> queued[dt - 1] = true; dt = 0
+            :: else
+            fi;
+            ds++
+        }
+    :: else -> break
+    od;
+    ds = 0
+}
+
+/* The first that is queued, and where it goes; dt == TASKS or dp == PROCESSES: nothing, or nowhere. */
+inline choose()
+{
+    d_step {
+        dt = 0;
+        dp = 0;
+        ds = 0;
+        do
+        :: dt < TASKS && !queued[dt] -> dt++
+        :: else -> break
+        od;
+        do
+        :: dp < PROCESSES && stage[dp] == READY && !assigned[AT(dp, ds)] -> break
+        :: dp < PROCESSES && (stage[dp] != READY || assigned[AT(dp, ds)]) ->
+            ds++;
+            if
+            :: ds == SLOTS || stage[dp] != READY -> ds = 0; dp++
+            :: else
+            fi
+        :: dp == PROCESSES -> break
+        od
+    }
+}
+
+/* Leaves the mutex if `leave`. */
+inline grow(leave)
+{
+    d_step {
+        if
+        :: dt < TASKS && !alive -> alive++; wanted++; look_posted = true
+        :: else
+        fi;
+        dt = 0;
+        dp = 0;
+        ds = 0;
+        mutex = mutex && !(leave)
+    }
+}
+
+inline post()
+{
+    d_step {
+        queued[dt] = false;
+        posted[dt] = true;
+        at_process[dt] = dp;
+        at_slot[dt] = ds;
+        sequence[dp]++;
+        assigned[AT(dp, ds)] = dt + 1;
+        assigned_number[AT(dp, ds)] = sequence[dp];
+        request[AT(dp, ds)] = dt + 1;
+        number[AT(dp, ds)] = sequence[dp];
+        state[AT(dp, ds)] = POSTED
+    }
+    post_bell[dp] = true
+}
+
+inline dispatch(leave)
+{
+    choose();
+    do
+    :: dt < TASKS && dp < PROCESSES ->
+#ifdef LOOK_BEFORE_POST
+        if
+        :: asleep[dp] -> post(); sleeps[dp] = false
+        :: else -> post()
+        fi;
+#else
+        post();
+        if
+        :: asleep[dp] -> sleeps[dp] = false
+        :: else
+        fi;
+#endif
+        choose()
+    :: else -> break
+    od;
+    grow(leave)
+}
+
+inline leave_service(p, to)
+{
+    if
+    :: stage[p] == READY -> alive--
+    :: else
+    fi;
+    stage[p] = to
+}
+
+/* Because of the task in slot `s`. */
+inline doom(p, s)
+{
+    d_step {
+        leave_service(p, DOOMED);
+        doom_slot[p] = s;
+        doom_number[p] = assigned_number[AT(p, s)]
+    }
+#ifndef KEEP_POSTED
+    return_unclaimed(p);
+#endif
+    look_posted = true
+}
+
+/*
+ * Replies
+ */
+
+#define READER byte h, rs, rn, rt; bool came, more
+
+/* `more`: there is one behind those that were taken in. */
+inline drain(p, last)
+{
+    atomic {
+        !reading[p] -> reading[p] = true;
+        h = head[p];
+        came = false;
+        more = false
+    }
+    if
+    :: book_closed[p]
+    :: else ->
+        do
+        :: atomic {
+            tail[p] != h ->
+            rs = reply_slot[p * RING + h % RING];
+            rn = reply_number[p * RING + h % RING];
+            reply_slot[p * RING + h % RING] = 0;
+            reply_number[p * RING + h % RING] = 0;
+            h++;
+            came = true
+        }
+            atomic { /* find_assignment() */
+                lock();
+                rt = assigned[AT(p, rs)];
+                assert(rt && assigned_number[AT(p, rs)] == rn && IS_RUNNING(p, rs));
+                seen_running[AT(p, rs)] = true;
+                mutex = false
+            }
+            atomic { /* release() */
+                lock();
+                release(p, rs);
+                waits_for_place = false;
+                mutex = false
+            }
+            atomic {
+                end_task(rt - 1, HOW_DONE);
+                rt = 0;
+                rs = 0;
+                rn = 0
+            }
+        :: atomic {
+            tail[p] == h -> head[p] = h; break
+        }
+        od;
+        if
+        :: came ->
+#ifdef LOOK_BEFORE_CONSUMED
+            if
+            :: starved[p] -> consumed[p] = h; room_bell[p] = true; starves[p] = false
+            :: else -> consumed[p] = h; room_bell[p] = true
+            fi
+#else
+            consumed[p] = h;
+            room_bell[p] = true;
+            if
+            :: starved[p] -> starves[p] = false
+            :: else
+            fi
+#endif
+        :: else
+        fi;
+#ifdef LOOK_BEFORE_WANT
+        more = tail[p] != h;
+        bell_wanted[p] = true;
+#else
+        bell_wanted[p] = true;
+        more = tail[p] != h;
+#endif
+    fi;
+    atomic {
+        book_closed[p] = book_closed[p] || last;
+        h = 0;
+        reading[p] = false
+    }
+    if
+    :: came ->
+        atomic {
+            lock();
+            came = false
+        }
+        dispatch(true)
+    :: else
+    fi
+}
+
+/*
+ * The loop
+ */
+
+inline serve(p)
+{
+    bell_wanted[p] = false;
+    drain(p, false);
+    atomic {
+        again[p] = again[p] || more;
+        more = false
+    }
+}
+
+inline died(p)
+{
+#ifndef NO_DRAIN_AT_DEATH
+    drain(p, true);
+    more = false;
+#endif
+    lock();
+    return_unclaimed(p);
+    d_step {
+        leave_service(p, DEAD);
+        do
+        :: ds < SLOTS && assigned[AT(p, ds)] ->
+            assert(!lost); /* it runs one at a time */
+            assert(!by_signal[p] || (ds == doom_slot[p] && assigned_number[AT(p, ds)] == doom_number[p]));
+            lost = assigned[AT(p, ds)];
+            release(p, ds);
+            ds++
+        :: ds < SLOTS && !assigned[AT(p, ds)] -> ds++
+        :: ds == SLOTS -> break
+        od;
+        ds = 0;
+        /* What nobody asks for any more is forgotten: that makes fewer states. */
+        sequence[p] = 0;
+        doom_slot[p] = 0;
+        doom_number[p] = 0;
+        by_signal[p] = false;
+        signalled[p] = false;
+        post_bell[p] = false;
+        asleep[p] = false;
+        sleeps[p] = false;
+        room_bell[p] = false;
+        starved[p] = false;
+        starves[p] = false;
+        again[p] = false
+    }
+    mutex = false;
+    if
+    :: lost -> end_task(lost - 1, HOW_LOST); lost = 0
+    :: else
+    fi;
+    atomic {
+        lock();
+#ifndef DEATH_FREES_NO_PLACE
+        waits_for_place = false
+#endif
+    }
+    dispatch(true)
+}
+
+/* Signals it, unless the task has ended meanwhile. */
+inline execute(p)
+{
+#ifndef NO_LOOK_BEFORE_KILL
+    drain(p, false);
+    again[p] = again[p] || more;
+    more = false;
+#endif
+    lock();
+    if
+#ifndef NO_LOOK_BEFORE_KILL
+    :: assigned_number[AT(p, doom_slot[p])] != doom_number[p] -> /* reprieve_locked() */
+        d_step {
+            stage[p] = READY;
+            alive++;
+            doom_slot[p] = 0;
+            doom_number[p] = 0
+        }
+        dispatch(true)
+#endif
+    :: else ->
+        mutex = false;
+        atomic {
+            signalled[p] = true;
+            by_signal[p] = !struck[p];
+            struck[p] = true
+        }
+    fi
+}
+
+inline begin()
+{
+    atomic {
+        assert(started < PROCESSES);
+        lives[started] = true;
+        bell_wanted[started] = true /* adopt() */
+    }
+    /* soon__process_is_ready() */
+    atomic {
+        lock();
+        stage[started] = READY;
+        started++
+    }
+    ps = 0;
+    do
+    :: ps < started && stage[ps] == READY -> return_unclaimed(ps); ps++
+    :: ps < started && stage[ps] != READY -> ps++
+    :: ps == started -> break
+    od;
+    ps = 0;
+    dispatch(true)
+}
+
+inline look()
+{
+    atomic {
+        lock();
+        look_posted = false;
+        ps = 0;
+        do
+        :: ps < PROCESSES -> execute_it[ps] = stage[ps] == DOOMED && !signalled[ps]; ps++
+        :: else -> break
+        od;
+        ps = 0
+    }
+    dispatch(false);
+    atomic {
+        starts = wanted;
+        wanted = 0;
+        mutex = false
+    }
+    do
+    :: starts -> begin(); starts--
+    :: else -> break
+    od
+}
+
+/* `p`: the process that `what` is true of. */
+#if PROCESSES > 2
+#define PICK(what) if :: what(0) -> p = 0 :: what(1) -> p = 1 :: what(2) -> p = 2 fi
+#else
+#define PICK(what) if :: what(0) -> p = 0 :: what(1) -> p = 1 fi
+#endif
+#define HAS_RUNG(p) (rung[p] && stage[p] != DEAD)
+#define IS_AGAIN(p) (again[p] && stage[p] != DEAD)
+#define HAS_DIED(p) (dead[p] && stage[p] != DEAD && !execute_it[p])
+#define IS_TO_BE_EXECUTED(p) execute_it[p]
+
+proctype loop()
+{
+    PARENT;
+    READER;
+    byte p, lost, ps, starts;
+
+end_idle:
+    do
+    :: atomic {
+        PICK(HAS_RUNG);
+        rung[p] = false
+    }
+        serve(p);
+#ifdef BOUND
+        atomic {
+            lock();
+            waits_for_place = false; /* a claim may have made a place */
+            mutex = false
+        }
+#endif
+        p = 0
+    :: atomic {
+        PICK(IS_AGAIN);
+        again[p] = false
+    }
+        serve(p);
+        p = 0
+    :: PICK(HAS_DIED);
+        died(p);
+        p = 0
+    :: atomic {
+        PICK(IS_TO_BE_EXECUTED);
+        execute_it[p] = false
+    }
+        execute(p);
+        p = 0
+    :: look_posted && !execute_it[0] && !execute_it[1] && !execute_it[PROCESSES - 1] -> look()
+    od
+}
+
+/*
+ * Other threads of the parent
+ */
+
+/* Is it in the queue, or posted and not claimed? */
+#define PENDING(t) (queued[t] || posted[t] && !IS_RUNNING(at_process[t], at_slot[t]))
+
+#ifdef BOUND
+inline wait_for_place()
+{
+    do
+    :: atomic {
+        lock();
+        if
+        :: !(PENDING(0) || PENDING(1) || PENDING(TASKS - 1)) -> break
+        :: else
+        fi;
+        waits_for_place = true;
+        mutex = false
+    }
+end_waits:
+        !waits_for_place
+    od
+}
+#endif
+
+proctype submitter()
+{
+    PARENT;
+    byte task;
+
+    do
+    :: task < TASKS ->
+#ifdef BOUND
+        wait_for_place();
+#else
+        lock();
+#endif
+        queued[task] = true;
+        dispatch(true);
+        task++
+    :: else -> break
+    od
+}
+
+#ifdef CANCEL
+proctype canceller(byte task)
+{
+    PARENT;
+    byte p, s;
+    bool taken;
+
+    atomic {
+        lock();
+        p = at_process[task];
+        s = at_slot[task];
+        if
+        :: queued[task] -> queued[task] = false; taken = true
+        :: posted[task] -> take_out(p, s); taken = dt > 0; dt = 0
+        :: else
+        fi
+    }
+    if
+    :: taken ->
+        waits_for_place = false;
+        dispatch(true);
+        end_task(task, HOW_CANCELLED)
+    :: else -> mutex = false
+    fi
+}
+#endif
+
+/* So that there are PROCESSES at most. */
+#ifdef CRASH
+#define MAY_DIE(p) (p == 0)
+#else
+#define MAY_DIE(p) true
+#endif
+
+#ifdef KILL
+proctype killer(byte task)
+{
+    PARENT;
+    byte p, s;
+
+    atomic {
+        lock();
+        p = at_process[task];
+        s = at_slot[task]
+    }
+    if
+    :: posted[task] && stage[p] == READY && IS_RUNNING(p, s) && MAY_DIE(p) ->
+        seen_running[AT(p, s)] = true;
+        doom(p, s)
+    :: else
+    fi;
+    mutex = false
+}
+#endif
+
+#ifdef SHUFFLE
+proctype shuffler()
+{
+    PARENT;
+
+    lock();
+    if
+    :: stage[0] == READY -> return_unclaimed(0)
+    :: else
+    fi;
+    dispatch(true)
+}
+#endif
+
+#ifdef LINGER
+proctype waiter(byte task)
+{
+    PARENT;
+    READER;
+    byte p;
+    bool seen;
+
+    atomic {
+        lock();
+        p = NONE;
+        if
+        :: posted[task] && stage[at_process[task]] == READY && !lingered[at_process[task]] ->
+            p = at_process[task];
+            lingered[p] = true
+        :: else
+        fi;
+        mutex = false
+    }
+    if
+    :: p == NONE -> goto over
+    :: else
+    fi;
+    do
+    :: true ->
+        bell_wanted[p] = false;
+        if
+        :: tail[p] != head[p] -> seen = true
+        :: ended[task] -> seen = false
+        :: true -> seen = false /* time is over */
+        fi;
+#ifdef NO_LAST_DRAIN
+        if
+        :: !seen -> break
+        :: else
+        fi;
+#endif
+        drain(p, false);
+        if
+        :: !seen || more || ended[task] -> break
+        :: seen && !more -> break /* time is over */
+        :: seen && !more && !ended[task]
+        fi
+    od;
+    if
+    :: more -> rung[p] = true; more = false
+    :: else
+    fi;
+    atomic {
+        lock();
+        lingered[p] = false;
+        mutex = false;
+        seen = false;
+        p = 0
+    }
+over:
+    p = 0
+}
+#endif
+
+/*
+ * A worker process
+ */
+
+#ifdef CRASH
+proctype crash(byte p)
+{
+    if
+    :: lives[p] && !struck[p] -> struck[p] = true
+    :: true
+    fi
+}
+#endif
+
+proctype worker(byte p)
+{
+    byte s, n;
+    bool wanted_bell;
+
+end_unborn:
+    lives[p];
+    {
+        n = 0;
+find:
+        do
+        :: atomic {
+            s < SLOTS && state[AT(p, s)] == POSTED -> n = number[AT(p, s)]; break
+        }
+        :: atomic {
+            s < SLOTS && state[AT(p, s)] != POSTED ->
+            s++;
+            if
+            :: s == SLOTS -> s = 0; goto sleep
+            :: else
+            fi
+        }
+        od;
+        atomic {
+#ifdef CLAIM_BY_STORE
+            if
+            :: state[AT(p, s)] == POSTED && number[AT(p, s)] == n -> goto claim
+            :: else -> s = 0; goto find
+            fi
+        }
+claim:
+        atomic {
+#else
+            if
+            :: state[AT(p, s)] == POSTED && number[AT(p, s)] == n
+            :: else -> s = 0; goto find
+            fi;
+#endif
+            state[AT(p, s)] = CLAIMED;
+            assert(request[AT(p, s)] && !claimed[request[AT(p, s)] - 1]);
+            claimed[request[AT(p, s)] - 1] = true
+        }
+#ifdef BOUND
+        rung[p] = true; /* tell_claims */
+#endif
+        /* It runs. */
+        do /* is there a place in the ring? */
+        :: atomic {
+            tail[p] - consumed[p] < RING -> break
+        }
+        :: atomic {
+            tail[p] - consumed[p] >= RING -> room_bell[p] = false
+        }
+            if
+            :: tail[p] - consumed[p] < RING -> break
+            :: else
+            fi;
+            starved[p] = true;
+            starves[p] = !room_bell[p];
+            !starves[p];
+            starved[p] = false
+        od;
+#ifdef LOOK_BEFORE_PUBLISH
+        wanted_bell = bell_wanted[p];
+#endif
+        atomic {
+            reply_slot[p * RING + tail[p] % RING] = s;
+            reply_number[p * RING + tail[p] % RING] = n;
+            answered[request[AT(p, s)] - 1] = true;
+            tail[p]++;
+            n = 0;
+            s = 0
+        }
+#ifndef LOOK_BEFORE_PUBLISH
+        wanted_bell = bell_wanted[p];
+#endif
+        if
+        :: wanted_bell -> atomic { rung[p] = true; wanted_bell = false }
+        :: else
+        fi;
+        goto find;
+
+sleep:
+        post_bell[p] = false; /* what it is now */
+        do
+        :: atomic {
+            state[AT(p, s)] == POSTED -> s = 0; goto find
+        }
+        :: atomic {
+            state[AT(p, s)] != POSTED ->
+            s++;
+            if
+            :: s == SLOTS -> s = 0; break
+            :: else
+            fi
+        }
+        od;
+#ifdef LOOK_BEFORE_SLEEP
+        if
+        :: post_bell[p] -> goto find
+        :: else
+        fi;
+        asleep[p] = true;
+        sleeps[p] = true;
+#else
+        asleep[p] = true;
+        sleeps[p] = !post_bell[p];
+#endif
+end_asleep:
+        !sleeps[p];
+        asleep[p] = false;
+        goto find
+    } unless {
+        struck[p]
+    }
+    atomic {
+        s = 0;
+        n = 0;
+        wanted_bell = false;
+        dead[p] = true
+    }
+}
+
+proctype at_rest()
+{
+    byte t;
+
+    timeout;
+    atomic {
+        do
+        :: t < TASKS -> assert(ended[t] && !queued[t] && !posted[t]); t++
+        :: else -> break
+        od
+    }
+}
+
+init
+{
+    byte i;
+
+    atomic {
+        do
+        :: i < PROCESSES -> run worker(i); i++
+        :: else -> break
+        od;
+        run loop();
+        run submitter();
+#ifdef LINGER
+        run waiter(0);
+#endif
+#ifdef CANCEL
+        run canceller(TASKS - 1);
+#endif
+#ifdef KILL
+        run killer(0);
+#endif
+#ifdef SHUFFLE
+        run shuffler();
+#endif
+#ifdef CRASH
+        run crash(0);
+#endif
+        run at_rest()
+    }
+}
