@@ -349,7 +349,7 @@ static soon_call *block_new(const struct soon__call_params *params, size_t size)
                         .arg_is_far = far,
                         .arg_is_lent = lent,
                         .has_space = has_space,
-                        .arg_size = far ? 0 : (uint16_t)size};
+                        .arg_size = far ? 0 : size & 2047};
     soon__future_init(soon__call_future(call), &call_class, 1, 1);
     return call;
 }

@@ -90,13 +90,14 @@ struct soon_call {
     bool queued;                    /* under the mutex of the pool that has it, as is the next */
     bool posted;                    /* it is in a slot of a worker process */
     bool exempt;                    /* the queue's bound does not apply */
-    /* Never changed: in one byte. */
-    bool lingers : 1;     /* its executor has a `linger` */
-    bool arg_is_far : 1;  /* not in the block */
-    bool arg_on_heap : 1; /* malloc'ed */
-    bool arg_is_lent : 1; /* somebody else's: not released */
-    bool has_space : 1;   /* for its result, in the block */
-    uint16_t arg_size;    /* of one in the block */
+    _Atomic uint8_t deque;          /* of a thread pool: the number of the deque that it is in; 0: in none */
+    /* Never changed. */
+    uint16_t lingers : 1;     /* its executor has a `linger` */
+    uint16_t arg_is_far : 1;  /* not in the block */
+    uint16_t arg_on_heap : 1; /* malloc'ed */
+    uint16_t arg_is_lent : 1; /* somebody else's: not released */
+    uint16_t has_space : 1;   /* for its result, in the block */
+    uint16_t arg_size : 11;   /* of one in the block */
 };
 
 /* What follows in the block: the argument, or where it is; the result, if it is small and of fixed size. */

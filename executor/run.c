@@ -71,7 +71,8 @@ void soon__call_finish(soon_call *call, struct soon__outcome *outcome, const str
     soon_future *future = soon__call_future(call);
 
     count(hooks, outcome);
-    if (!soon__future_claim(future)) { /* a promise that was resolved by other means */
+    /* A call of a pool's own is nobody else's to finish; others have a promise, which may be resolved by other means. */
+    if (!hooks && !soon__future_claim(future)) {
         soon__outcome_drop(outcome);
     } else {
         soon__future_set_error(future, outcome->error);

@@ -30,38 +30,69 @@
 #define READER (UINT64_C(1) << 32)
 #define LIBRARY UINT64_C(1)
 
-/* Those made less those destroyed, for tests: in parts, each in a cache line that few threads write. */
-enum { PARTS = 16 };
+/* Those made less those destroyed, for tests: in parts. A part is one thread's own until that ends, so that it needs no
+ * read-modify-write; the last is everybody's for whom there is none. */
+enum { PARTS = 64, SHARED = PARTS - 1 };
 static struct {
     _Alignas(64) _Atomic size_t count; /* wraps: who destroys need not be who made */
 } alive[PARTS];
-static _Atomic unsigned next_part;
-static _Thread_local _Atomic size_t *alive_here;
+static _Atomic uint64_t parts_taken = UINT64_C(1) << SHARED;
+static _Thread_local _Atomic size_t *alive_here __attribute__((tls_model("initial-exec")));
 
 /* Exact when no thread makes or destroys any meanwhile. */
 size_t soon__futures_alive(void)
 {
     size_t sum = 0;
 
-    /* Acquire: pairs with the release in soon__future_fini(). */
+    /* Acquire: pairs with the release in count_alive(). */
     for (int i = 0; i < PARTS; i++)
         sum += atomic_load_explicit(&alive[i].count, memory_order_acquire);
     return sum;
 }
 
-static _Atomic size_t *count_here(void)
+static unsigned take_part(void)
 {
-    if (!alive_here) /* relaxed: any part will do */
-        alive_here = &alive[atomic_fetch_add_explicit(&next_part, 1, memory_order_relaxed) % PARTS].count;
-    return alive_here;
+    uint64_t taken = atomic_load_explicit(&parts_taken, memory_order_relaxed);
+
+    if (!soon__thread_watch_end())
+        return SHARED;
+    while (~taken) {
+        unsigned part = (unsigned)__builtin_ctzll(~taken);
+
+        /* Acquire: what its last thread has counted; pairs with the release below. */
+        if (atomic_compare_exchange_weak_explicit(&parts_taken, &taken, taken | UINT64_C(1) << part,
+                                                  memory_order_acquire, memory_order_relaxed))
+            return part;
+    }
+    return SHARED;
+}
+
+void soon__future_thread_ends(void)
+{
+    size_t part = alive_here ? (size_t)((__typeof__(&alive[0]))alive_here - alive) : SHARED;
+
+    alive_here = NULL;
+    if (part != SHARED)
+        atomic_fetch_and_explicit(&parts_taken, ~(UINT64_C(1) << part), memory_order_release);
+}
+
+static void count_alive(size_t more)
+{
+    if (!alive_here)
+        alive_here = &alive[take_part()].count;
+    /* Release: who reads the sum sees what it is of. */
+    if (alive_here == &alive[SHARED].count)
+        atomic_fetch_add_explicit(alive_here, more, memory_order_release);
+    else
+        atomic_store_explicit(alive_here, atomic_load_explicit(alive_here, memory_order_relaxed) + more,
+                              memory_order_release);
 }
 
 void soon__future_init(soon_future *future, const struct soon__class *class, uint32_t readers, uint32_t library)
 {
     *future = (soon_future){.class = class, .generation = soon__generation()};
     atomic_init(&future->refs, readers * READER + library * LIBRARY);
-    /* Relaxed: a count for tests. */
-    atomic_fetch_add_explicit(count_here(), 1, memory_order_relaxed);
+    count_alive(1);
 }
 
 void soon__future_fini(soon_future *future)
@@ -77,7 +108,7 @@ void soon__future_fini(soon_future *future)
     if (word & SOON__FAILED)
         soon__error_unref(future->failure);
     soon_buffer_unref(future->payload);
-    atomic_fetch_sub_explicit(count_here(), 1, memory_order_release);
+    count_alive((size_t)-1);
 }
 
 /*
@@ -132,8 +163,11 @@ void soon_future_unref(soon_future *future)
 
     if (!future || future->class->immortal)
         return;
-    refs = atomic_load_explicit(&future->refs, memory_order_relaxed);
+    /* Acquire: if it is the last one, what the others have done; pairs with the release below. */
+    refs = atomic_load_explicit(&future->refs, memory_order_acquire);
     do {
+        if (refs == READER)
+            break; /* nobody else can have it any more */
         if (!soon__check(refs >= READER, "soon_future_unref: one unref too many"))
             return;
         /* As in soon__future_unref(). */
@@ -185,6 +219,17 @@ void soon__future_set_bits(soon_future *future, uint32_t bits)
 {
     if (~atomic_load_explicit(&future->word, memory_order_relaxed) & bits)
         atomic_fetch_or_explicit(&future->word, bits, memory_order_relaxed);
+}
+
+void soon__future_mark_taken(soon_future *future)
+{
+    uint32_t word = atomic_load_explicit(&future->word, memory_order_relaxed);
+
+    /* Acquire: nobody else can have it any more, what they did is done. */
+    if (atomic_load_explicit(&future->refs, memory_order_acquire) == READER)
+        atomic_store_explicit(&future->word, word | SOON__TAKEN, memory_order_relaxed);
+    else
+        soon__future_set_bits(future, SOON__TAKEN);
 }
 
 /* Its LOCK may be held by a thread that is not here. */

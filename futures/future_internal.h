@@ -195,6 +195,7 @@ void soon__future_lock(soon_future *future);
 void soon__future_unlock(soon_future *future);
 bool soon__future_lock_unfinished(soon_future *future); /* false, and not locked: it is final, or foreign */
 void soon__future_set_bits(soon_future *future, uint32_t bits);
+void soon__future_mark_taken(soon_future *future);      /* by a reader: soon_future_take gave away what is in it */
 void soon__callbacks_order_locked(soon_future *future); /* internal continuations: into the order of registration */
 
 bool soon__future_start(soon_future *future); /* PENDING -> RUNNING; false: it is over already */
@@ -262,6 +263,8 @@ static inline bool soon__future_is_immortal(const soon_future *future)
 soon_future *soon__future_source(soon_future *future);
 
 const void *soon__future_function(const soon_future *future); /* see soon__class.function */
+
+void soon__future_thread_ends(void); /* on that thread: see soon__thread_watch_end() */
 
 /* For tests: how many blocks are alive. */
 size_t soon__futures_alive(void);

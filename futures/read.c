@@ -72,9 +72,13 @@ static int help_or_park(soon_future *future, int64_t deadline)
 
 int soon__future_await(soon_future *future, int64_t deadline)
 {
+    struct soon__thread *self = soon__thread_self();
+
     while (!soon__word_final(soon__future_word(future))) {
         int rc = 0;
 
+        if (self->parking && deadline == SOON__NEVER && self->parking->run_own(self->worker, future))
+            continue;
         if (soon__future_is_foreign(future))
             return SOON_EFORKED;
         /* A poll is no wait: it is never refused. */
@@ -158,7 +162,7 @@ int soon_future_take(soon_future *future, void *ret, size_t size)
     int rc = soon_future_read(future, SOON_FOREVER, ret, size);
 
     if (rc == 0)
-        soon__future_set_bits(lender_of(future), SOON__TAKEN);
+        soon__future_mark_taken(lender_of(future));
     soon_future_unref(future);
     return rc;
 }

@@ -21,6 +21,7 @@
 #include "slab_internal.h"
 
 #include "system_internal.h"
+#include "thread_internal.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -36,6 +37,10 @@ void soon__block_free(void *block, size_t size)
 {
     (void)size;
     free(block);
+}
+
+void soon__slab_thread_ends(void)
+{
 }
 
 #else
@@ -76,16 +81,15 @@ static struct {
     } locked;
 } central = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
-static _Thread_local struct {
-    bool watched; /* its end gives back what it has */
+struct magazines {
     struct {
         struct list loaded;
         struct block *spare; /* a list of BATCH, or NULL */
     } classes[CLASSES];
-} self;
+};
 
-static pthread_key_t thread_end;
-static bool has_thread_end;
+/* NULL: it has none yet. Its end gives back what is in them. */
+static _Thread_local struct magazines *self __attribute__((tls_model("initial-exec")));
 
 static struct slab *slab_of(const void *block)
 {
@@ -292,33 +296,30 @@ static void give(struct block *blocks)
  * Threads. What one has when it ends goes back; other destructors may free more, and then it is watched again.
  */
 
-static void forget(size_t class)
-{
-    self.classes[class].loaded = (struct list){NULL, 0};
-    self.classes[class].spare = NULL;
-}
-
 static void give_class(size_t class)
 {
-    give(self.classes[class].loaded.first);
-    give(self.classes[class].spare);
-    forget(class);
+    give(self->classes[class].loaded.first);
+    give(self->classes[class].spare);
+    self->classes[class].loaded = (struct list){NULL, 0};
+    self->classes[class].spare = NULL;
 }
 
-static void give_all(void *data)
+void soon__slab_thread_ends(void)
 {
-    (void)data;
-    self.watched = false;
+    if (!self)
+        return;
     for (size_t i = 0; i < CLASSES; i++)
         give_class(i);
+    free(self);
+    self = NULL;
 }
 
 /* False: this thread must not hold blocks that are free, nobody would give them back. */
-static bool watch(void)
+static bool has_magazines(void)
 {
-    if (!self.watched)
-        self.watched = has_thread_end && pthread_setspecific(thread_end, &self) == 0;
-    return self.watched;
+    if (!self && soon__thread_watch_end())
+        self = calloc(1, sizeof *self);
+    return self;
 }
 
 /* S5. The thread that forked had what is the parent's, too. */
@@ -326,44 +327,44 @@ static void forget_in_child(void)
 {
     central.locked = (__typeof__(central.locked)){0};
     pthread_mutex_init(&central.mutex, NULL);
-    for (size_t i = 0; i < CLASSES; i++)
-        forget(i);
+    if (self)
+        *self = (struct magazines){0};
 }
 
 __attribute__((constructor)) static void begin(void)
 {
-    has_thread_end = pthread_key_create(&thread_end, give_all) == 0;
     (void)soon__at_fork_child(forget_in_child); /* one of the first: there is room */
 }
 
 static bool load(size_t class)
 {
-    struct list *loaded = &self.classes[class].loaded;
+    struct list *loaded = &self->classes[class].loaded;
 
-    if (!self.classes[class].spare)
-        return take(class, watch() ? BATCH : 1, loaded);
-    *loaded = (struct list){self.classes[class].spare, BATCH};
-    self.classes[class].spare = NULL;
+    if (!self->classes[class].spare)
+        return take(class, BATCH, loaded);
+    *loaded = (struct list){self->classes[class].spare, BATCH};
+    self->classes[class].spare = NULL;
     return true;
 }
 
 static void unload(size_t class)
 {
-    give(self.classes[class].spare);
-    self.classes[class].spare = self.classes[class].loaded.first;
-    self.classes[class].loaded = (struct list){NULL, 0};
+    give(self->classes[class].spare);
+    self->classes[class].spare = self->classes[class].loaded.first;
+    self->classes[class].loaded = (struct list){NULL, 0};
 }
 
 void *soon__block_new(size_t size)
 {
+    struct list one = {NULL, 0}, *loaded = &one;
     size_t class = class_of(size);
-    struct list *loaded;
     struct block *block;
 
     if (size > SIZE_LIMIT)
         return malloc(size);
-    loaded = &self.classes[class].loaded;
-    if (!loaded->first && !load(class))
+    if (has_magazines())
+        loaded = &self->classes[class].loaded;
+    if (!loaded->first && !(self ? load(class) : take(class, 1, loaded)))
         return NULL;
     block = loaded->first;
     loaded->first = block->next;
@@ -394,10 +395,15 @@ void soon__block_free(void *block, size_t size)
     }
     if (!block || is_of_parent(block))
         return;
-    if (self.classes[class].loaded.count == BATCH)
+    if (!has_magazines()) {
+        ((struct block *)block)->next = NULL;
+        give(block);
+        return;
+    }
+    if (self->classes[class].loaded.count == BATCH)
         unload(class);
-    push(&self.classes[class].loaded, block);
-    if (!watch() || holds_back(block, class))
+    push(&self->classes[class].loaded, block);
+    if (holds_back(block, class))
         give_class(class);
 }
 

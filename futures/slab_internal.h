@@ -12,5 +12,6 @@
 void *soon__block_new(size_t size);
 /* `size` as it was asked for. In a forked child a block of the parent's is lost and not used again. NULL allowed. */
 void soon__block_free(void *block, size_t size);
+void soon__slab_thread_ends(void); /* on that thread: see soon__thread_watch_end() */
 
 #endif

@@ -4,13 +4,11 @@
 #include "thread_internal.h"
 
 #include "future_internal.h"
+#include "slab_internal.h"
 
-static _Thread_local struct soon__thread self;
+#include <pthread.h>
 
-struct soon__thread *soon__thread_self(void)
-{
-    return &self;
-}
+_Thread_local struct soon__thread soon__this_thread;
 
 static bool is_in_list(const struct soon__future_list *list, const soon_future *future)
 {
@@ -24,11 +22,12 @@ static bool is_in_list(const struct soon__future_list *list, const soon_future *
 /* A done future whose callbacks, one of which completes another, wait for their turn on this thread. */
 static bool has_callbacks_here(const soon_future *done)
 {
-    if (self.of_library && (soon__future_word(done) & SOON__SUNK))
+    if (soon__this_thread.of_library && (soon__future_word(done) & SOON__SUNK))
         return true;
-    if (done == self.settling || is_in_list(&self.callbacks, done) || is_in_list(&self.internals, done))
+    if (done == soon__this_thread.settling || is_in_list(&soon__this_thread.callbacks, done) ||
+        is_in_list(&soon__this_thread.internals, done))
         return true;
-    for (const struct soon__thread_saved *saved = self.saved; saved; saved = saved->below) {
+    for (const struct soon__thread_saved *saved = soon__this_thread.saved; saved; saved = saved->below) {
         if (done == saved->settling || is_in_list(&saved->callbacks, done) || is_in_list(&saved->internals, done))
             return true;
     }
@@ -37,7 +36,7 @@ static bool has_callbacks_here(const soon_future *done)
 
 static bool is_on_stack(const soon_future *future)
 {
-    for (struct soon__frame *frame = self.frames; frame; frame = frame->below) {
+    for (struct soon__frame *frame = soon__this_thread.frames; frame; frame = frame->below) {
         if (frame->future == future)
             return true;
     }
@@ -49,7 +48,7 @@ bool soon__thread_is_inside(const soon_future *future)
     soon_future *at, *source;
     bool inside = false;
 
-    if (!self.frames && !self.of_library)
+    if (!soon__this_thread.frames && !soon__this_thread.of_library)
         return false;
     for (at = soon__future_ref((soon_future *)future); at; at = source) {
         source = NULL;
@@ -66,7 +65,7 @@ bool soon__thread_is_inside(const soon_future *future)
 
 bool soon__thread_in_executor(const void *executor)
 {
-    for (struct soon__frame *frame = self.frames; frame; frame = frame->below) {
+    for (struct soon__frame *frame = soon__this_thread.frames; frame; frame = frame->below) {
         if (frame->executor == executor)
             return true;
     }
@@ -75,7 +74,7 @@ bool soon__thread_in_executor(const void *executor)
 
 bool soon__thread_in_callback(void)
 {
-    for (struct soon__frame *frame = self.frames; frame; frame = frame->below) {
+    for (struct soon__frame *frame = soon__this_thread.frames; frame; frame = frame->below) {
         if (!frame->executor)
             return true;
     }
@@ -84,47 +83,47 @@ bool soon__thread_in_callback(void)
 
 void soon__thread_set_aside(struct soon__thread_saved *ret_saved)
 {
-    *ret_saved = (struct soon__thread_saved){.in_internals = self.in_internals,
-                                             .in_callbacks = self.in_callbacks,
-                                             .internals = self.internals,
-                                             .callbacks = self.callbacks,
-                                             .settling = self.settling,
-                                             .below = self.saved};
-    self.saved = ret_saved;
-    self.in_internals = self.in_callbacks = false;
-    self.internals = self.callbacks = (struct soon__future_list){NULL, NULL};
-    self.settling = NULL;
+    *ret_saved = (struct soon__thread_saved){.in_internals = soon__this_thread.in_internals,
+                                             .in_callbacks = soon__this_thread.in_callbacks,
+                                             .internals = soon__this_thread.internals,
+                                             .callbacks = soon__this_thread.callbacks,
+                                             .settling = soon__this_thread.settling,
+                                             .below = soon__this_thread.saved};
+    soon__this_thread.saved = ret_saved;
+    soon__this_thread.in_internals = soon__this_thread.in_callbacks = false;
+    soon__this_thread.internals = soon__this_thread.callbacks = (struct soon__future_list){NULL, NULL};
+    soon__this_thread.settling = NULL;
 }
 
 void soon__thread_take_up(const struct soon__thread_saved *saved)
 {
-    self.in_internals = saved->in_internals;
-    self.in_callbacks = saved->in_callbacks;
-    self.internals = saved->internals;
-    self.callbacks = saved->callbacks;
-    self.settling = saved->settling;
-    self.saved = saved->below;
+    soon__this_thread.in_internals = saved->in_internals;
+    soon__this_thread.in_callbacks = saved->in_callbacks;
+    soon__this_thread.internals = saved->internals;
+    soon__this_thread.callbacks = saved->callbacks;
+    soon__this_thread.settling = saved->settling;
+    soon__this_thread.saved = saved->below;
 }
 
 void soon__thread_enter(struct soon__frame *frame, struct soon__thread_saved *ret_saved)
 {
     soon__thread_set_aside(ret_saved);
-    frame->below = self.frames;
-    self.frames = frame;
+    frame->below = soon__this_thread.frames;
+    soon__this_thread.frames = frame;
 }
 
 void soon__thread_leave(struct soon__frame *frame, const struct soon__thread_saved *saved)
 {
-    self.frames = frame->below;
+    soon__this_thread.frames = frame->below;
     soon__thread_take_up(saved);
 }
 
 int soon__thread_before_park(void)
 {
-    if (!self.parking)
+    if (!soon__this_thread.parking)
         return 0;
     for (;;) {
-        int rc = self.parking->help(self.worker, NULL);
+        int rc = soon__this_thread.parking->help(soon__this_thread.worker, NULL);
 
         if (rc <= 0)
             return rc;
@@ -133,20 +132,39 @@ int soon__thread_before_park(void)
 
 void soon__thread_after_park(void)
 {
-    if (self.parking)
-        self.parking->unparked(self.worker);
+    if (soon__this_thread.parking)
+        soon__this_thread.parking->unparked(soon__this_thread.worker);
 }
 
 /* The one thread of a forked child is no worker and no thread of the library's: those are the parent's. */
 static void forget_worker(void)
 {
-    self.parking = NULL;
-    self.worker = NULL;
-    self.of_library = false;
-    self.sink = NULL;
+    soon__this_thread.parking = NULL;
+    soon__this_thread.worker = NULL;
+    soon__this_thread.of_library = false;
+    soon__this_thread.sink = NULL;
 }
 
-__attribute__((constructor)) static void watch_forks(void)
+static pthread_key_t end_key;
+static bool has_end_key;
+
+static void end(void *data)
 {
+    (void)data;
+    soon__this_thread.end_is_watched = false;
+    soon__future_thread_ends();
+    soon__slab_thread_ends();
+}
+
+bool soon__thread_watch_end(void)
+{
+    if (!soon__this_thread.end_is_watched)
+        soon__this_thread.end_is_watched = has_end_key && pthread_setspecific(end_key, &soon__this_thread) == 0;
+    return soon__this_thread.end_is_watched;
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+    has_end_key = pthread_key_create(&end_key, end) == 0;
     (void)soon__at_fork_child(forget_worker); /* one of the first: there is room */
 }

@@ -24,6 +24,8 @@ struct soon__future_list {
 
 /* What an executor's worker thread does when it must wait. All run on that thread. */
 struct soon__parking {
+    /* Has it a task of this thread's, not begun, that ends `awaited`, and has run it here? Then: look again. */
+    bool (*run_own)(void *worker, soon_future *awaited);
     /* Something to do instead of parking until `awaited` is done (NULL: something else than one future)? 1: did
      * some, look again; 0: nothing, park (then `parked` follows); SOON_EDEADLK: parking could never end. */
     int (*help)(void *worker, soon_future *awaited);
@@ -34,7 +36,8 @@ struct soon__parking {
 struct soon__thread {
     struct soon__frame *frames; /* innermost first */
     const struct soon__parking *parking;
-    void *worker;      /* for `parking` */
+    void *worker; /* for `parking` */
+    bool end_is_watched;
     bool of_library;   /* the loop's or the callback thread: nothing may be joined here */
     bool in_internals; /* this thread is draining `internals` further down its stack */
     bool in_callbacks;
@@ -49,7 +52,17 @@ struct soon__thread {
     void (*sink)(soon_future *future);
 };
 
-struct soon__thread *soon__thread_self(void);
+/* Small, so that it fits where the threads of a program have room for what is loaded later, and is found without a call. */
+extern _Thread_local struct soon__thread soon__this_thread __attribute__((tls_model("initial-exec")));
+
+static inline struct soon__thread *soon__thread_self(void)
+{
+    return &soon__this_thread;
+}
+
+/* The calling thread has something that is to be given back when it ends; then again, if there is more after that. False:
+ * that cannot be arranged. */
+bool soon__thread_watch_end(void);
 
 /* Whether `future`, unfinished, can only be finished by what this thread's stack is in the middle of. */
 bool soon__thread_is_inside(const soon_future *future);

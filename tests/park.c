@@ -24,7 +24,14 @@ static void count_return(void *worker)
     returns++;
 }
 
-static const struct soon__parking parking = {.help = end_it, .unparked = count_return};
+static bool run_nothing(void *worker, soon_future *awaited)
+{
+    (void)worker;
+    (void)awaited;
+    return false;
+}
+
+static const struct soon__parking parking = {.run_own = run_nothing, .help = end_it, .unparked = count_return};
 
 static void play_worker(void)
 {
@@ -98,7 +105,8 @@ static int end_it_when_the_time_is_over(void *worker, soon_future *awaited)
     return end_it(worker, awaited);
 }
 
-static const struct soon__parking late = {.help = end_it_when_the_time_is_over, .unparked = count_return};
+static const struct soon__parking late = {
+    .run_own = run_nothing, .help = end_it_when_the_time_is_over, .unparked = count_return};
 
 static void play_late_worker(void)
 {

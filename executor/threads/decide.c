@@ -144,6 +144,9 @@ void soon__pool_close_intake_locked(struct soon__pool *pool)
 {
     /* Acquire: the calls; pairs with the release in soon__pool_push(). */
     take_in_locked(pool, atomic_exchange_explicit(&pool->intake, SOON__INTAKE_CLOSED, memory_order_acquire));
+    /* Pairs with the fence in soon__deque_push(): it sees that the intake is closed, or we see what is in its deque. */
+    atomic_thread_fence(memory_order_seq_cst);
+    soon__deques_empty_locked(pool);
 }
 
 void soon__pool_lock(struct soon__pool *pool)
@@ -155,6 +158,7 @@ void soon__pool_lock(struct soon__pool *pool)
     /* It is closed and opened under the mutex alone. Acquire: as above. */
     if (latest && latest != SOON__INTAKE_CLOSED)
         take_in_locked(pool, atomic_exchange_explicit(&pool->intake, NULL, memory_order_acquire));
+    soon__deques_empty_locked(pool);
 }
 
 /* I9: nobody has to be told of one more. */
@@ -210,7 +214,8 @@ bool soon__pool_has_news(const struct soon__pool *pool, const struct soon__worke
     soon_call *latest = atomic_load_explicit(&pool->intake, memory_order_relaxed); /* a hint */
 
     /* Relaxed: who sees it takes the mutex, which orders the rest. */
-    return (latest && latest != SOON__INTAKE_CLOSED) || atomic_load_explicit(&worker->bell, memory_order_relaxed);
+    return (latest && latest != SOON__INTAKE_CLOSED) || atomic_load_explicit(&pool->nested, memory_order_relaxed) ||
+           atomic_load_explicit(&worker->bell, memory_order_relaxed);
 }
 
 /*

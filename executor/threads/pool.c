@@ -77,7 +77,7 @@ static int submit(void *self, soon_call *call, bool may_block)
     bool bounded, pinned = false;
     int rc;
 
-    if (soon__pool_push(pool, call))
+    if (soon__worker_push(pool, call) || soon__pool_push(pool, call))
         return 0;
     bounded = pool->queue_max && !call->exempt && !soon__worker_is_of(pool) && !soon__thread_in_executor(executor);
     for (;;) {
@@ -244,6 +244,7 @@ static void stats(void *self, soon_stats *ret)
         ret->failed += atomic_load_explicit(&worker->failed, memory_order_relaxed);
         ret->cancelled += atomic_load_explicit(&worker->cancelled, memory_order_relaxed);
         ret->running += atomic_load_explicit(&worker->running, memory_order_relaxed);
+        ret->submitted += atomic_load_explicit(&worker->submitted, memory_order_relaxed);
     }
     soon__pool_unlock(pool);
 }
@@ -368,6 +369,7 @@ void soon__pool_free(struct soon__pool *pool)
     pthread_cond_destroy(&pool->place);
     pthread_mutex_destroy(&pool->mutex);
     soon__error_unref(pool->locked.broken);
+    free(pool->deques);
     free(pool->initializer_arg);
     free(pool);
 }
@@ -387,7 +389,9 @@ static int pool_new(struct soon__pool **ret, const soon_thread_pool_options *o)
     pool->linger_ns = soon__cpu_count() > 1 ? LINGER_NS : 0;
     pool->idle_timeout_ns = o->idle_timeout_ms > INT64_MAX / 4000000 ? INT64_MAX / 4 : o->idle_timeout_ms * 1000000;
     soon__pool_name(pool->name, sizeof pool->name, o->name);
-    rc = copy_initializer(pool, o);
+    rc = soon__deques_new(pool);
+    if (rc == 0)
+        rc = copy_initializer(pool, o);
     if (rc == 0 && o->stack_size)
         rc = -pthread_attr_setstacksize(&pool->attributes, o->stack_size);
     if (rc < 0) {

@@ -32,7 +32,8 @@
  *     the mutex has emptied that into the queue; who gives it back in a state in which somebody would have to be woken
  *     closes it first (SOON__INTAKE_CLOSED), in one exchange with taking what has come meanwhile. So no task is
  *     left there that nobody is about to look for. A pool that is shut down, broken or bounded leaves it closed.
- * I10 At most one worker lingers: it looks at `intake` and its bell for a short time before it sleeps, and counts as active.
+ *     What a task of the pool submits while it is open goes to a deque of its worker, in the same way: see deque.c.
+ * I10 At most one worker lingers: it looks at `intake`, `nested` and its bell for a short time before it sleeps, and counts as active.
  */
 #ifndef SOON_EXECUTOR_THREADS_POOL_INTERNAL_H
 #define SOON_EXECUTOR_THREADS_POOL_INTERNAL_H
@@ -47,7 +48,17 @@
 #define SOON__INTAKE_CLOSED ((soon_call *)1)
 enum { SOON__SPARES_MAX = 256, SOON__NAME_SIZE = 16 /* what the system takes, with the NUL */ };
 
+enum { SOON__DEQUES_MAX = 64 }; /* workers beyond that submit as everybody does */
+
 struct soon__pool;
+
+/* See deque.c. */
+struct soon__deque {
+    _Alignas(64) _Atomic uint32_t lock;
+    uint8_t number;
+    bool owned;              /* by a worker; under the pool's mutex */
+    soon_call *first, *last; /* the oldest first; under the lock */
+};
 
 struct soon__worker {
     struct soon__pool *pool;
@@ -58,10 +69,11 @@ struct soon__worker {
     int64_t idle_since;
     _Atomic uint32_t bell; /* idle workers sleep on it, one that lingers looks at it: 1 when rung */
     unsigned number;
-    struct soon__local local; /* its own thread only */
-    uintptr_t stack_end;      /* the lowest address at which another task may start on its stack */
+    struct soon__local local;  /* its own thread only, as the next */
+    struct soon__deque *deque; /* NULL: it has none */
+    uintptr_t stack_end;       /* the lowest address at which another task may start on its stack */
     /* Written by the worker alone, before what they count can be seen; read by stats. */
-    _Atomic uint64_t succeeded, failed, cancelled;
+    _Atomic uint64_t succeeded, failed, cancelled, submitted; /* the last: those that came from its deque to itself */
     _Atomic uint32_t running;
     bool between; /* counted in the pool's: its task has ended, and it is about to look for work. Its own thread only,
                      as the next */
@@ -81,10 +93,13 @@ struct soon__pool {
     size_t queue_max;        /* 0: unbounded */
     int64_t idle_timeout_ns; /* 0: none */
     pthread_attr_t attributes;
+    struct soon__deque *deques;
+    size_t deques_count;
     int64_t linger_ns; /* how long a worker, and who waits for a task, looks before it sleeps; 0: not at all */
 
     char apart[64];              /* what submitters write is on cache lines of its own */
     _Atomic(soon_call *) intake; /* I9: the latest first, by `next` */
+    _Atomic bool nested;         /* there may be something in a deque */
     char apart_too[64];
     _Atomic uint32_t between;    /* workers; changed without the mutex upwards, under it downwards */
     _Atomic bool waiter_lingers; /* one at a time */
@@ -148,10 +163,26 @@ void soon__pool_free(struct soon__pool *pool);
 /* Is there something to do for one that lingers? */
 bool soon__pool_has_news(const struct soon__pool *pool, const struct soon__worker *worker);
 
+/*
+ * deque.c
+ */
+
+int soon__deques_new(struct soon__pool *pool);
+void soon__deque_enter_locked(struct soon__worker *worker);
+void soon__deque_leave_locked(struct soon__worker *worker); /* of one that submits nothing any more */
+/* By the worker's own thread, which holds a reference. False: it is to go to the queue. */
+bool soon__deque_push(struct soon__worker *worker, soon_call *call);
+/* By the worker's own thread. True: it was there, and is the caller's. */
+bool soon__deque_take(struct soon__worker *worker, soon_call *call);
+/* Into the queue. */
+void soon__deques_empty_locked(struct soon__pool *pool);
+
 /* worker.c */
 int soon__worker_start(struct soon__pool *pool); /* counted already. 0 or a negative errno: then it counts no more */
 int soon__worker_help(void *worker, soon_future *awaited);
 bool soon__worker_is_of(const struct soon__pool *pool); /* the calling thread */
+/* One that a task of the pool submits, without the mutex. False: it needs it, or is from elsewhere. */
+bool soon__worker_push(struct soon__pool *pool, soon_call *call);
 void soon__worker_ring(struct soon__worker *worker);
 
 /* watch.c: what the library's loop does for a pool. */

@@ -21,6 +21,11 @@ bool soon__worker_is_of(const struct soon__pool *pool)
     return self->parking == &parking && ((struct soon__worker *)self->worker)->pool == pool;
 }
 
+bool soon__worker_push(struct soon__pool *pool, soon_call *call)
+{
+    return soon__worker_is_of(pool) && soon__deque_push(soon__thread_self()->worker, call);
+}
+
 void soon__worker_ring(struct soon__worker *worker)
 {
     /* Release: pairs with the acquire in sleep_locked(); the mutex orders the rest. */
@@ -81,8 +86,17 @@ static void run(struct soon__worker *worker, soon_call *call)
 
     atomic_store_explicit(&worker->running, atomic_load_explicit(&worker->running, memory_order_relaxed) + 1,
                           memory_order_relaxed);
-    worker->quick = is_quick(call);
     soon__call_run(call, &worker->local, &hooks);
+}
+
+/* On top of a task that waits for it: that one goes on then, so this worker is not about to look for work. */
+static void run_on_top(struct soon__worker *worker, soon_call *call)
+{
+    bool quick = worker->quick;
+
+    worker->quick = false;
+    run(worker, call);
+    worker->quick = quick;
 }
 
 /* User code is about to run that is not a task: a callback. It may take its time. */
@@ -118,11 +132,21 @@ static bool run_if_queued(struct soon__worker *worker, soon_call *call)
         soon__pool_freed_locked(pool);
     }
     soon__pool_unlock(pool);
-    if (queued) {
-        run(worker, call);
-        held_up(worker); /* by the task further down */
-    }
+    if (queued)
+        run_on_top(worker, call);
     return queued;
+}
+
+/* Before it is asked whether this could end: what is in our deque has not begun. */
+static bool run_own(void *data, soon_future *awaited)
+{
+    struct soon__worker *worker = data;
+    soon_call *call = soon__call_of(awaited);
+
+    if (!call || call->executor != worker->pool->executor || !has_stack(worker) || !soon__deque_take(worker, call))
+        return false;
+    run_on_top(worker, call);
+    return true;
 }
 
 int soon__worker_help(void *data, soon_future *awaited)
@@ -153,7 +177,8 @@ static void unparked(void *data)
     soon__pool_unlock(pool);
 }
 
-static const struct soon__parking parking = {.help = soon__worker_help, .unparked = unparked, .held_up = held_up};
+static const struct soon__parking parking = {
+    .run_own = run_own, .help = soon__worker_help, .unparked = unparked, .held_up = held_up};
 
 /*
  * Looking for work
@@ -253,6 +278,7 @@ static void work(struct soon__worker *worker)
         call = take_locked(pool);
         if (call) {
             soon__pool_unlock(pool); /* I2: passes the baton on */
+            worker->quick = is_quick(call);
             run(worker, call);
             soon__pool_lock(pool);
             no_longer_between_locked(worker);
@@ -327,6 +353,7 @@ static void leave_locked(struct soon__worker *worker)
         worker->previous->next = worker->next;
     else
         pool->locked.workers = worker->next;
+    soon__deque_leave_locked(worker);
     pool->locked.threads--;
     pool->locked.retiring -= worker->retired;
     pool->locked.succeeded += atomic_load_explicit(&worker->succeeded, memory_order_relaxed);
@@ -365,6 +392,7 @@ static void enter_locked(struct soon__worker *worker)
     struct soon__pool *pool = worker->pool;
 
     worker->number = pool->locked.numbers++;
+    soon__deque_enter_locked(worker);
     worker->next = pool->locked.workers;
     if (worker->next)
         worker->next->previous = worker;

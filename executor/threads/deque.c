@@ -1,0 +1,170 @@
+/*
+ * deque.c - what the tasks of a pool submit to it. Nobody needs to be told of such a task while all workers are busy, and
+ * mostly the one that submitted it waits for it next: then it never meets the mutex.
+ *
+ *     submit by a task --intake open--> deque of its worker --awaited by that worker--> taken, run on top
+ *                                          |
+ *                                          +--whoever takes the mutex--> queue, the oldest first
+ *
+ * Q1  A deque is pushed to by its worker alone, under its lock. So is what is taken out: by its worker one of them, by who
+ *     holds the pool's mutex all. A call says by its `deque` in which it is.
+ * Q2  Who takes the mutex finds all that was pushed before: `nested` says that there may be some. It is cleared before the
+ *     deques are emptied; who pushes looks at it after that, under the same locks. So it is seen, or set again.
+ * Q3  Nobody is asleep while there is something: who decides that one more task would need somebody closes the intake,
+ *     then looks at `nested`; who pushes sets `nested`, then looks at the intake, with a full fence between the two on both
+ *     sides. Closed: the call is taken out again, and goes the way of all others, unless it was found already.
+ */
+#include "../cpu_internal.h"
+#include "pool_internal.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+
+enum { SPINS = 64 };
+
+/* For a few stores. Its holder may have lost its CPU. */
+static void lock(struct soon__deque *deque)
+{
+    /* Acquire: what the last holder has written; pairs with the release below. */
+    for (int spins = 0; atomic_exchange_explicit(&deque->lock, 1, memory_order_acquire); spins++) {
+        if (spins < SPINS)
+            soon__cpu_relax();
+        else
+            sched_yield();
+    }
+}
+
+static void unlock(struct soon__deque *deque)
+{
+    atomic_store_explicit(&deque->lock, 0, memory_order_release);
+}
+
+int soon__deques_new(struct soon__pool *pool)
+{
+    pool->deques_count = pool->max < SOON__DEQUES_MAX ? pool->max : SOON__DEQUES_MAX;
+    pool->deques = aligned_alloc(_Alignof(struct soon__deque), pool->deques_count * sizeof *pool->deques);
+    if (!pool->deques)
+        return -ENOMEM;
+    for (size_t i = 0; i < pool->deques_count; i++)
+        pool->deques[i] = (struct soon__deque){.number = (uint8_t)(i + 1)};
+    return 0;
+}
+
+void soon__deque_enter_locked(struct soon__worker *worker)
+{
+    struct soon__pool *pool = worker->pool;
+
+    for (size_t i = 0; i < pool->deques_count && !worker->deque; i++) {
+        if (pool->deques[i].owned)
+            continue;
+        pool->deques[i].owned = true;
+        worker->deque = &pool->deques[i];
+    }
+}
+
+void soon__deque_leave_locked(struct soon__worker *worker)
+{
+    if (!worker->deque)
+        return;
+    worker->pool->locked.submitted += atomic_load_explicit(&worker->submitted, memory_order_relaxed);
+    worker->deque->owned = false;
+    worker->deque = NULL;
+}
+
+/* False: it was taken out meanwhile. Whose deque it is not is told by the first look; else it is asked under the lock. */
+static bool take_out(struct soon__deque *deque, soon_call *call)
+{
+    bool found;
+
+    /* Relaxed, all: written under the lock alone, by the owner to its number. */
+    if (atomic_load_explicit(&call->deque, memory_order_relaxed) != deque->number)
+        return false;
+    lock(deque);
+    found = atomic_load_explicit(&call->deque, memory_order_relaxed) == deque->number;
+    if (found) {
+        atomic_store_explicit(&call->deque, 0, memory_order_relaxed);
+        if (call->next)
+            call->next->previous = call->previous;
+        else
+            deque->last = call->previous;
+        if (call->previous)
+            call->previous->next = call->next;
+        else
+            deque->first = call->next;
+    }
+    unlock(deque);
+    return found;
+}
+
+static bool is_closed(const struct soon__pool *pool)
+{
+    /* Relaxed: the fence orders it, or it is a hint. */
+    return atomic_load_explicit(&pool->intake, memory_order_relaxed) == SOON__INTAKE_CLOSED;
+}
+
+bool soon__deque_push(struct soon__worker *worker, soon_call *call)
+{
+    struct soon__pool *pool = worker->pool;
+    struct soon__deque *deque = worker->deque;
+
+    if (!deque || is_closed(pool) ||
+        (call->extra && (call->extra->options.priority || call->extra->queue_deadline != SOON__NEVER)))
+        return false;
+    lock(deque);
+    call->next = NULL;
+    call->previous = deque->last;
+    if (deque->last)
+        deque->last->next = call;
+    else
+        deque->first = call;
+    deque->last = call;
+    atomic_store_explicit(&call->deque, deque->number, memory_order_relaxed);
+    unlock(deque);
+    /* Q2. Relaxed: the locks order it. */
+    if (!atomic_load_explicit(&pool->nested, memory_order_relaxed))
+        atomic_store_explicit(&pool->nested, true, memory_order_relaxed);
+    /* Q3: pairs with the fence in soon__pool_close_intake_locked(). */
+    atomic_thread_fence(memory_order_seq_cst);
+    return !is_closed(pool) || !take_out(deque, call);
+}
+
+bool soon__deque_take(struct soon__worker *worker, soon_call *call)
+{
+    if (!worker->deque || !take_out(worker->deque, call))
+        return false;
+    /* Relaxed, and no read-modify-write: this thread alone writes. */
+    atomic_store_explicit(&worker->submitted, atomic_load_explicit(&worker->submitted, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+    return true;
+}
+
+/* All of it, as a list by `next`. */
+static soon_call *take_all(struct soon__deque *deque)
+{
+    soon_call *calls;
+
+    lock(deque);
+    calls = deque->first;
+    for (soon_call *call = calls; call; call = call->next)
+        atomic_store_explicit(&call->deque, 0, memory_order_relaxed);
+    deque->first = deque->last = NULL;
+    unlock(deque);
+    return calls;
+}
+
+void soon__deques_empty_locked(struct soon__pool *pool)
+{
+    soon_call *call, *next;
+
+    if (!atomic_load_explicit(&pool->nested, memory_order_relaxed)) /* Q2, Q3 */
+        return;
+    atomic_store_explicit(&pool->nested, false, memory_order_relaxed);
+    for (size_t i = 0; i < pool->deques_count; i++) {
+        for (call = take_all(&pool->deques[i]); call; call = next) {
+            next = call->next;
+            soon__queue_push(&pool->locked.queue, call);
+            pool->locked.submitted++;
+        }
+    }
+}
