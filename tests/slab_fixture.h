@@ -10,9 +10,31 @@
 #define SOON__SLAB 1
 #define soon__block_new tested_block_new
 #define soon__block_free tested_block_free
+#define soon__slab_thread_ends tested_slab_thread_ends
+#define soon__thread_watch_end tested_thread_watch_end
 #include "../futures/slab.c"
 
 #include <string.h>
+
+/* As thread.c does it, for this copy. */
+static pthread_key_t thread_end;
+static bool has_thread_end;
+
+static void thread_ends(void *data)
+{
+    (void)data;
+    tested_slab_thread_ends();
+}
+
+bool tested_thread_watch_end(void)
+{
+    return has_thread_end && pthread_setspecific(thread_end, &thread_end) == 0;
+}
+
+__attribute__((constructor)) static void make_key(void)
+{
+    has_thread_end = pthread_key_create(&thread_end, thread_ends) == 0;
+}
 
 /* All that there is of blocks of `size` has come back. */
 static inline void assert_all_back(size_t size)
