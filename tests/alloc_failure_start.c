@@ -107,7 +107,7 @@ static size_t child(void (*fail)(size_t nth), size_t nth)
 {
     size_t *calls = mmap(NULL, sizeof *calls, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0), counted;
     int status;
-    pid_t pid = fork();
+    pid_t pid = test_fork();
 
     if (pid == 0) {
         fail(nth);

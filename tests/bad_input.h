@@ -66,7 +66,7 @@ static inline SOON_UNUSED bool in_child(void)
     int ends[2];
 
     cr_assert_eq(pipe(ends), 0);
-    child = fork();
+    child = test_fork();
     if (child == 0) {
         dup2(ends[1], STDERR_FILENO);
         signal(SIGABRT, SIG_DFL);

@@ -18,7 +18,7 @@ static _Noreturn void leave(const char *condition, int line)
 
 static void in_child(void (*body)(void))
 {
-    pid_t child = fork();
+    pid_t child = test_fork();
     int status;
 
     cr_assert_geq(child, 0);

@@ -18,7 +18,7 @@ static _Noreturn void leave(const char *condition, int line)
 /* Its exit status; -1: it was killed. */
 static int status_of_child(void (*body)(void))
 {
-    pid_t child = fork();
+    pid_t child = test_fork();
     int status;
 
     if (child == 0) {
@@ -35,24 +35,6 @@ static void in_child(void (*body)(void))
 {
     cr_assert_eq(status_of_child(body), 0);
 }
-
-#if defined(__SANITIZE_THREAD__)
-#define UNDER_TSAN true
-#elif defined(__SANITIZE_ADDRESS__)
-#define UNDER_ASAN true
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define UNDER_TSAN true
-#elif __has_feature(address_sanitizer)
-#define UNDER_ASAN true
-#endif
-#endif
-#ifndef UNDER_TSAN
-#define UNDER_TSAN false
-#endif
-#ifndef UNDER_ASAN
-#define UNDER_ASAN false
-#endif
 
 /* The parent's: one worker at a gate, one task pending, one that is done. */
 static soon_executor *pool;

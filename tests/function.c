@@ -134,7 +134,7 @@ Test(function, can_be_found_and_registered_in_a_forked_child)
     cr_assert_eq(soon_function_register(&red), 0);
     pthread_create(&thread, NULL, keep_the_registry_busy, NULL);
     for (int i = 0; i < 100; i++) {
-        pid_t child = fork();
+        pid_t child = test_fork();
         int status;
 
         if (child == 0)

@@ -70,7 +70,7 @@ static int use_it_anew(size_t inherited_descriptors)
 
 static int in_child(int (*body)(size_t), size_t argument)
 {
-    pid_t child = fork();
+    pid_t child = test_fork();
     int status;
 
     if (child == 0)

@@ -366,7 +366,7 @@ Test(loop_attach, is_the_parents_in_a_forked_child_which_may_attach_its_own)
     pending = make();
     cr_assert_eq(soon_loop_post(on, say, "mine"), 0);
     cr_assert_eq(soon_future_add_done_callback_on(pending.future, on, say_done, "pending"), 0);
-    child = fork();
+    child = test_fork();
     if (child == 0)
         _exit(use_loops_in_child(done, pending));
     cr_assert_eq(waitpid(child, &status, 0), child);
@@ -381,7 +381,7 @@ Test(loop_attach, is_the_parents_in_a_forked_child_which_may_attach_its_own)
 
 static void fork_here(void *data)
 {
-    pid_t child = fork();
+    pid_t child = test_fork();
 
     if (child == 0) {
         uv_stop(&uv);

@@ -9,14 +9,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define UNDER_SANITIZER 1
-#elif defined(__has_feature)
-#define UNDER_SANITIZER (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
-#else
-#define UNDER_SANITIZER 0
-#endif
-
 TestSuite(process_conduct);
 
 /* Each either succeeds or is the end of its worker, or closes what its result lies in; after it the pool works. */
@@ -160,7 +152,7 @@ SOON_TASK(leave_child, bool, int)
 {
     bool away = *arg; /* the argument is no child's: it goes with the task */
 
-    *result = fork();
+    *result = test_fork();
     if (*result == 0) {
         if (away)
             setsid();
@@ -292,14 +284,18 @@ Test(process_conduct, may_change_all_that_a_process_has)
     free_pool(pool);
 }
 
-/* Without one of its own, the library is where memory is wanted next. AddressSanitizer's own memory is beyond any. */
+/* Without one of its own, the library is where memory is wanted next. */
 Test(process_conduct, may_use_up_their_memory)
 {
-#if !UNDER_SANITIZER
-    soon_executor *pool = new_processes(.workers = 1);
-    soon_future *large, *used = soon_submit(pool, allocate_without_end);
-    char *bytes = calloc(1, LARGE);
+    soon_executor *pool;
+    soon_future *large, *used;
+    char *bytes;
 
+    if (UNDER_ASAN || UNDER_TSAN)
+        cr_skip_test("the sanitizer's own memory is beyond any limit");
+    bytes = calloc(1, LARGE);
+    pool = new_processes(.workers = 1);
+    used = soon_submit(pool, allocate_without_end);
     assert_goes_on(pool, used, true, "memory");
     large = size_of_arg_submit(pool, bytes, LARGE, NULL);
     cr_assert_eq(soon_future_wait(large, SOON_FOREVER), 0);
@@ -308,7 +304,6 @@ Test(process_conduct, may_use_up_their_memory)
     soon_future_unref(large);
     free_pool(pool);
     free(bytes);
-#endif
 }
 
 /* A pool of its own: made, used, and freed or forgotten. */
@@ -418,7 +413,7 @@ SOON_TASK(leave_a_stubborn_child, soon_none, soon_none)
     sigemptyset(&term);
     sigaddset(&term, SIGTERM);
     sigprocmask(SIG_BLOCK, &term, NULL); /* before there is a moment in which it could be hit */
-    child = fork();
+    child = test_fork();
     while (child == 0)
         pause();
     sigprocmask(SIG_UNBLOCK, &term, NULL);

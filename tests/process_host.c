@@ -145,9 +145,10 @@ static int status_of(pid_t child)
 Test(process_host, may_have_neither_input_nor_output)
 {
     for (int missing = 1; missing < 8; missing++) {
-        pid_t child = fork();
+        pid_t child = test_fork();
 
         if (child == 0) {
+            alarm(60); /* a hang must not outlive the test */
             for (int fd = 0; fd < 3; fd++) {
                 if (missing >> fd & 1)
                     close(fd);
@@ -237,7 +238,7 @@ Test(process_host, gives_workers_no_descriptor_of_its_own_and_its_children_none_
 static pid_t start_stranger(const int *pids)
 {
     static const int signals[] = {SIGTERM, SIGINT, SIGTTOU};
-    pid_t stranger = fork();
+    pid_t stranger = test_fork();
 
     if (stranger)
         return stranger;
@@ -316,7 +317,7 @@ static void die_with_a_pool(int fd, bool stopped)
         cr_assert_eq(read(ends[0], &told.pids[i], sizeof(int)), (ssize_t)sizeof(int));
     if (stopped)
         kill(told.pids[0], SIGSTOP);
-    told.child = fork();
+    told.child = test_fork();
     while (told.child == 0)
         pause();
     cr_assert_eq(write(fd, &told, sizeof told), (ssize_t)sizeof told);
@@ -332,7 +333,7 @@ Test(process_host, takes_its_workers_along_whatever_they_do_and_whoever_has_copi
         pid_t child;
 
         cr_assert_eq(pipe(ends), 0);
-        child = fork();
+        child = test_fork();
         if (child == 0)
             die_with_a_pool(ends[1], stopped);
         cr_assert_gt(child, 0);

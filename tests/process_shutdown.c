@@ -285,7 +285,7 @@ Test(process_shutdown, comes_with_the_end_of_its_process_however_that_ends)
 
         cr_assert_eq(pipe(ends), 0);
         prctl(PR_SET_CHILD_SUBREAPER, 1); /* orphans come to us, so that their numbers stay theirs */
-        child = fork();
+        child = test_fork();
         if (child == 0)
             end_with_a_pool(ends[1], by_exit);
         cr_assert_eq(read(ends[0], &told, sizeof told), (ssize_t)sizeof told);
@@ -308,7 +308,7 @@ Test(process_shutdown, is_not_done_by_strangers)
     pid_t child;
 
     gate_await(gate, 1);
-    child = fork();
+    child = test_fork();
     if (child == 0) {
         for (int i = 0; i < 3; i++)
             kill(pid, signals[i]);
@@ -329,7 +329,7 @@ Test(process_shutdown, is_not_for_a_forked_child)
 {
     soon_executor *pool = new_processes(.workers = 1);
     int pid = pid_of_one(pool), status;
-    pid_t child = fork();
+    pid_t child = test_fork();
 
     if (child == 0) {
         soon_executor *own;

@@ -154,13 +154,13 @@ Test(race_map, what_was_not_done_in_time_has_no_result)
     soon_executor *executor = make_threads(2);
     int in_time = 0;
 
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < 200 || !in_time; i++) { /* on a slow machine it needs more time */
         int rc;
 
         for (int j = 0; j < MANY; j++)
             args[j] = 300 + i;
-        rc = soon_map_with(executor, (.chunk = 100 + (size_t)i * 50, .timeout_ms = 1), take_a_moment, args, MANY,
-                           results, errors);
+        rc = soon_map_with(executor, (.chunk = 100 + (size_t)(i % 200) * 50, .timeout_ms = 1 + i / 200), take_a_moment,
+                           args, MANY, results, errors);
         cr_assert(rc == 0 || rc == -ETIMEDOUT);
         for (int j = 0; j < MANY; j++) {
             cr_assert(errors[j] == 0 || errors[j] == -ETIMEDOUT);
@@ -168,7 +168,6 @@ Test(race_map, what_was_not_done_in_time_has_no_result)
             in_time += errors[j] == 0;
         }
     }
-    cr_assert_gt(in_time, 0);
     soon_executor_free(executor);
 }
 

@@ -6,18 +6,6 @@
 
 #include <sys/wait.h>
 
-/* The thread sanitizer takes an unlock of another's lock for an error, which to us it is not. */
-#if defined(__SANITIZE_THREAD__)
-#define UNDER_TSAN true
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define UNDER_TSAN true
-#endif
-#endif
-#ifndef UNDER_TSAN
-#define UNDER_TSAN false
-#endif
-
 TestSuite(shared);
 TestSuite(lock);
 
@@ -85,7 +73,7 @@ Misuse(shared, data_of_null)
 /* In the child no assertion of the runner works: it leaves with a status that is not 0. */
 static pid_t child_of(int (*body)(struct counted *), struct counted *counted)
 {
-    pid_t child = fork();
+    pid_t child = test_fork();
 
     cr_assert_geq(child, 0);
     if (child == 0) {
@@ -189,6 +177,7 @@ static void *meddle(void *data)
     return busy && soon_lock_trylock(lock) == -EBUSY ? data : NULL;
 }
 
+/* The thread sanitizer takes an unlock of another's lock for an error, which to us it is not. */
 Test(lock, of_another_is_busy_and_cannot_be_unlocked, .disabled = UNDER_TSAN)
 {
     soon_lock lock;

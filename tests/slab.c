@@ -327,7 +327,7 @@ Test(slab, a_child_begins_anew_whatever_threads_of_the_parent_were_doing)
         blocks[i] = taken(160);
     soon__block_free(taken(160), 160); /* one that this thread has, and the child's must not */
     for (int round = 0; round < 100; round++) {
-        pid_t child = fork();
+        pid_t child = test_fork();
 
         if (child == 0)
             use_in_child(blocks, COUNT(blocks));

@@ -55,7 +55,7 @@ static bool run_after_steps(const struct stepped *what, int steps)
     pid_t child;
 
     what->before();
-    child = fork();
+    child = test_fork();
     if (child == 0)
         run_traced(what->body);
     cr_assert_eq(waitpid(child, NULL, 0), child);

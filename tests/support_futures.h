@@ -14,17 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__SANITIZE_THREAD__)
-#define UNDER_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define UNDER_TSAN 1
-#endif
-#endif
-#ifndef UNDER_TSAN
-#define UNDER_TSAN 0
-#endif
-
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 /* A test of a misuse that is asserted: with asserts it must abort; without, what follows the misuse must hold. */

@@ -13,7 +13,7 @@ __attribute__((constructor)) static void become_a_child(void)
 
     if (!getenv("SYSTEM_CHILD"))
         return;
-    other = fork();
+    other = test_fork();
     if (other == 0)
         pause();
     setpgid(other, other);

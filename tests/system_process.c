@@ -121,7 +121,7 @@ static void start_with_low_numbers(void)
 Test(process, has_its_descriptors_whatever_their_numbers_are_here)
 {
     int status;
-    pid_t child = fork();
+    pid_t child = test_fork();
 
     if (child == 0) {
         start_with_low_numbers();

@@ -197,7 +197,7 @@ Test(memory, has_words_to_sleep_on)
 {
     int fd = new_memory(), status;
     unsigned char *first = map_memory(fd, true), *second = map_memory(fd, true);
-    pid_t child = fork();
+    pid_t child = test_fork();
 
     if (child == 0) {
         take_turns(word_in(second), 1);

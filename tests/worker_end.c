@@ -32,7 +32,7 @@ static int status_of(pid_t child)
 
 SOON_TASK(return_twice, soon_none, int)
 {
-    pid_t child = fork();
+    pid_t child = test_fork();
 
     soon_task_set_progress(task, 1, 1);
     if (child == 0) {
@@ -46,7 +46,7 @@ SOON_TASK(return_twice, soon_none, int)
 
 SOON_TASK(fork_and_look, soon_none, int)
 {
-    pid_t child = fork();
+    pid_t child = test_fork();
 
     if (child == 0)
         _exit(10 * (fcntl(SOON__FD_CONTROL, F_GETFD) >= 0) + (fcntl(SOON__FD_BELL, F_GETFD) >= 0));
@@ -57,7 +57,7 @@ SOON_TASK(fork_and_look, soon_none, int)
 /* None outlives the worker: not even where the test fails. */
 static pid_t fork_bound(void)
 {
-    pid_t child = fork();
+    pid_t child = test_fork();
 
     if (child == 0)
         prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -89,7 +89,7 @@ SOON_TASK(fork_and_kill, int, int)
 
 SOON_TASK(leave_a_child, soon_none, int)
 {
-    *result = fork();
+    *result = test_fork();
     if (*result == 0) {
         alarm(60);
         for (;;)
@@ -133,7 +133,7 @@ Test(worker_end, may_leave_children)
 
 static void kill_as_a_stranger(pid_t pid, int signal)
 {
-    pid_t stranger = fork();
+    pid_t stranger = test_fork();
 
     if (stranger == 0)
         _exit(kill(pid, signal) < 0);
@@ -252,9 +252,8 @@ Test(worker_end, asks_to_be_replaced_when_it_has_grown)
 
     cr_assert_eq(ask_int(&worker, &grow_task, &little, sizeof little), 1);
     soon__bell_quiet(worker.view.bell);
-#ifndef __SANITIZE_ADDRESS__
-    cr_assert_eq(atomic_load(&worker.view.desk->over_limit), 0);
-#endif
+    if (!UNDER_ASAN)
+        cr_assert_eq(atomic_load(&worker.view.desk->over_limit), 0);
     while (!atomic_load(&worker.view.desk->over_limit)) /* it looks every 10 ms */
         cr_assert_eq(ask_int(&worker, &grow_task, &much, sizeof much), 1);
     retire(&worker);

@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static struct test_suite *suites;
@@ -23,6 +24,13 @@ void test__register_suite(struct test_suite *suite)
 {
     suite->next = suites;
     suites = suite;
+}
+
+pid_t test_fork(void)
+{
+    if (UNDER_ASAN)
+        nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+    return fork();
 }
 
 const struct test_suite *test__suite(const char *name)

@@ -13,9 +13,12 @@
 #ifndef SOON_TESTS_HARNESS_TEST_H
 #define SOON_TESTS_HARNESS_TEST_H
 
+#include "sanitized.h"
+
 #include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #ifdef SOON_TEST_INPROCESS
 #include "inprocess.h"
@@ -50,6 +53,10 @@ void assert_no_leaks(void);
 
 /* From here on what is open now counts as no leak. */
 void test_accept_open_descriptors(void);
+
+/* fork(). AddressSanitizer's allocator has locks that the child gets as they are: threads that have just started, and the
+ * runner's, get time to give them back. */
+pid_t test_fork(void);
 
 /* For a test that leaks on purpose, such as one that ends in a forked child. */
 void test_skip_leak_check(void);
