@@ -66,6 +66,11 @@ static void destroy(soon_future *future)
     free_block(call);
 }
 
+static bool is_plain(const soon_future *future)
+{
+    return !of_future(future)->function->free_result && !future->payload && !(soon__future_word(future) & SOON__FAILED);
+}
+
 static void *pin(soon_future *future)
 {
     soon__executor_pin(of_future(future)->executor);
@@ -190,6 +195,7 @@ static const void *function(const soon_future *future)
 
 static const struct soon__class call_class = {
     .destroy = destroy,
+    .is_plain = is_plain,
     .pin = pin,
     .unpin = unpin,
     .take_back = take_back,

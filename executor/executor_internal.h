@@ -84,6 +84,8 @@ void soon__thens_cancel(soon_executor *executor);
 /* Submits a chunk; as soon_submit_bytes(), the queue's bound as in `each`. `each` checked, may be NULL. */
 soon_future *soon__submit_items(soon_executor *executor, const soon_function *function, struct soon__items *items,
                                 const soon_submit_options *each);
+/* One that is held for a few instructions: who finds it taken looks again for a moment before it sleeps. */
+void soon__pool_mutex_init(pthread_mutex_t *mutex);
 /* The name of a pool: cut to `size`; NULL: soon-1, soon-2 ... */
 void soon__pool_name(char *to, size_t size, const char *name);
 /* How many workers it has or may have: for choosing chunks. At least 1. */

@@ -120,7 +120,7 @@ void soon__future_destroy(soon_future *future)
 {
     struct soon__thread *self = soon__thread_self();
 
-    if (self->sink) {
+    if (self->sink && !(future->class->is_plain && future->class->is_plain(future))) {
         self->sink(future);
         return;
     }

@@ -45,6 +45,8 @@ struct soon__members {
 struct soon__class {
     /* Frees the block; the base's part is released by soon__future_fini() in it. */
     void (*destroy)(soon_future *future);
+    /* Does that run no user code? NULL: it may. */
+    bool (*is_plain)(const soon_future *future);
 
     /* Any of these may be NULL. Those of a cancel and a kill run between pin and unpin: pin is called under LOCK
      * while the future is unfinished, so the owner still lives then, and keeps living until unpin. */

@@ -125,7 +125,7 @@ Test(desk, a_claim_begins_with_a_status_of_its_own)
     cr_assert(soon__desk_progress(&parent, 0, &done, &total));
     cr_assert(done == 0 && total == 0);
     cr_assert(status->items_first == 0 && status->items_finished == 0 && status->items_offset == 0);
-    cr_assert_eq(status->cancel_requested, 0);
+    cr_assert_eq(worker.orders->cancel_requested[0], 0);
 }
 
 Test(desk, a_cancel_request_reaches_the_task)
@@ -134,8 +134,8 @@ Test(desk, a_cancel_request_reaches_the_task)
     claim(0, 1);
     soon__desk_request_cancel(&parent, 0);
 
-    cr_assert_eq(worker.desk->status[0].cancel_requested, 1);
-    cr_assert_eq(worker.desk->status[1].cancel_requested, 0);
+    cr_assert_eq(worker.orders->cancel_requested[0], 1);
+    cr_assert_eq(worker.orders->cancel_requested[1], 0);
 }
 
 Test(desk, progress_is_what_was_set_last)

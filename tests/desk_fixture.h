@@ -70,7 +70,7 @@ static inline void fill_request(uint32_t slot, uint64_t sequence, uint64_t order
 {
     struct soon__request *request = &parent.orders->requests[slot];
 
-    __atomic_store_n(&request->order, order, __ATOMIC_RELAXED); /* as its comment asks for */
+    atomic_store_explicit(&parent.orders->order[slot], order, memory_order_relaxed);
     request->arg_size = sequence;
     request->function = (uint32_t)sequence * 3;
     memset(request->bytes, (int)(sequence & 0xff), sizeof request->bytes);

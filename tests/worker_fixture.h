@@ -215,8 +215,8 @@ static inline uint64_t post(struct worker *worker, const soon_function *function
     unsigned char *body = request->bytes;
     uint64_t sequence = ++worker->sequence;
 
+    atomic_store_explicit(&worker->view.orders->order[asked.slot], sequence, memory_order_relaxed);
     *request = (struct soon__request){
-        .order = sequence,
         .arg_size = size,
         .payload_size = asked.payload_size,
         .items = asked.items,

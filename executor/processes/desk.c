@@ -36,8 +36,7 @@ static uint64_t word_of(uint64_t sequence, uint64_t state)
  * The parent's side: requests.
  */
 
-/* Tells the worker of something that was published just before. */
-static void wake_worker(const struct soon__desk_view *view)
+void soon__desk_wake(const struct soon__desk_view *view)
 {
     /* Release: who sees the bell changed sees why; pairs with the acquire in soon__desk_await_request(). */
     atomic_fetch_add_explicit(&view->orders->post_bell, 1, memory_order_release);
@@ -48,16 +47,21 @@ static void wake_worker(const struct soon__desk_view *view)
         soon__shared_unpark(&view->orders->post_bell);
 }
 
-void soon__desk_post(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence)
+void soon__desk_publish(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence)
 {
     struct soon__desk *desk = view->desk;
 
     assert(slot < SOON__SLOTS);
     /* Relaxed: the next store publishes it. */
-    atomic_store_explicit(&desk->status[slot].cancel_requested, 0, memory_order_relaxed);
+    atomic_store_explicit(&view->orders->cancel_requested[slot], 0, memory_order_relaxed);
     /* Release publishes the request, its body in the area too; pairs with the acquire in find_first(). */
     atomic_store_explicit(&desk->slots[slot], word_of(sequence, SOON__SLOT_POSTED), memory_order_release);
-    wake_worker(view);
+}
+
+void soon__desk_post(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence)
+{
+    soon__desk_publish(view, slot, sequence);
+    soon__desk_wake(view);
 }
 
 bool soon__desk_take_back(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence)
@@ -104,7 +108,7 @@ void soon__desk_request_cancel(const struct soon__desk_view *view, uint32_t slot
 {
     assert(slot < SOON__SLOTS);
     /* Relaxed: the flag is all there is to tell. */
-    atomic_store_explicit(&view->desk->status[slot].cancel_requested, 1, memory_order_relaxed);
+    atomic_store_explicit(&view->orders->cancel_requested[slot], 1, memory_order_relaxed);
 }
 
 void soon__desk_hold(const struct soon__desk_view *view, uint32_t slot, uint64_t *ret_item, int64_t *ret_started)
@@ -114,8 +118,8 @@ void soon__desk_hold(const struct soon__desk_view *view, uint32_t slot, uint64_t
 
     assert(slot < SOON__SLOTS);
     /* Relaxed, all: the fence orders them. A cancel request stays: it stops the rest too. */
-    atomic_compare_exchange_strong_explicit(&status->cancel_requested, &none, SOON__HOLD, memory_order_relaxed,
-                                            memory_order_relaxed);
+    atomic_compare_exchange_strong_explicit(&view->orders->cancel_requested[slot], &none, SOON__HOLD,
+                                            memory_order_relaxed, memory_order_relaxed);
     /* Pairs with the fence of the worker before each item: it sees the request, or we see that item. */
     atomic_thread_fence(memory_order_seq_cst);
     *ret_item = atomic_load_explicit(&status->item, memory_order_relaxed);
@@ -128,7 +132,7 @@ void soon__desk_let_go(const struct soon__desk_view *view, uint32_t slot)
 
     assert(slot < SOON__SLOTS);
     /* Relaxed, both: the flag is all there is to tell. */
-    atomic_compare_exchange_strong_explicit(&view->desk->status[slot].cancel_requested, &held, 0, memory_order_relaxed,
+    atomic_compare_exchange_strong_explicit(&view->orders->cancel_requested[slot], &held, 0, memory_order_relaxed,
                                             memory_order_relaxed);
 }
 
@@ -159,7 +163,7 @@ void soon__desk_retire(const struct soon__desk_view *view)
 {
     /* Relaxed: the bell's release publishes it. */
     atomic_store_explicit(&view->orders->retire, 1, memory_order_relaxed);
-    wake_worker(view);
+    soon__desk_wake(view);
 }
 
 /*
@@ -286,8 +290,10 @@ bool soon__desk_has_reply(const struct soon__desk_view *view, uint64_t head)
 
 bool soon__desk_want_bell(const struct soon__desk_view *view, uint64_t head)
 {
+    if (++view->orders->wants == 0)
+        view->orders->wants = 1;
     /* Relaxed: the fence orders it. */
-    atomic_store_explicit(&view->orders->bell_wanted, 1, memory_order_relaxed);
+    atomic_store_explicit(&view->orders->bell_wanted, view->orders->wants, memory_order_relaxed);
     /* D3: pairs with the fence in soon__desk_reply(): we see the reply, or it sees that the bell is wanted. */
     atomic_thread_fence(memory_order_seq_cst);
     return soon__desk_has_reply(view, head);
@@ -314,8 +320,8 @@ static uint32_t find_first(const struct soon__desk_view *view, uint64_t *ret_wor
         word = atomic_load_explicit(&view->desk->slots[slot], memory_order_acquire);
         if ((word & SOON__SLOT_STATE) != SOON__SLOT_POSTED)
             continue;
-        /* Atomic, relaxed: if it was taken back, the next request may be written already. The claim fails then. */
-        order = __atomic_load_n(&view->orders->requests[slot].order, __ATOMIC_RELAXED);
+        /* Relaxed: if it was taken back, the next one's may be written already. The claim fails then. */
+        order = atomic_load_explicit(&view->orders->order[slot], memory_order_relaxed);
         if (found < SOON__SLOTS && order >= lowest)
             continue;
         found = slot;
@@ -372,7 +378,7 @@ bool soon__desk_is_retired(const struct soon__desk_view *view)
     return atomic_load_explicit(&view->orders->retire, memory_order_relaxed);
 }
 
-/* Acquire: who sees it changed sees why; pairs with the release in wake_worker(). */
+/* Acquire: who sees it changed sees why; pairs with the release in soon__desk_wake(). */
 static uint32_t post_bell(const struct soon__desk_view *view)
 {
     return atomic_load_explicit(&view->orders->post_bell, memory_order_acquire);
@@ -413,7 +419,7 @@ void soon__desk_await_request(const struct soon__desk_view *view)
         return;
     /* Relaxed: the fence orders it. */
     atomic_store_explicit(&desk->asleep, 1, memory_order_relaxed);
-    /* D3: pairs with the fence in wake_worker(): we see the bell, or it sees us asleep. */
+    /* D3: pairs with the fence in soon__desk_wake(): we see the bell, or it sees us asleep. */
     atomic_thread_fence(memory_order_seq_cst);
     if (post_bell(view) == bell)
         soon__shared_park(&view->orders->post_bell, bell, SOON__NEVER);
@@ -457,6 +463,29 @@ bool soon__desk_has_room(const struct soon__desk_view *view)
     return published_count(view->desk) - soon__desk_consumed_count(view) < SOON__REPLIES - SOON__SLOTS; /* D5 */
 }
 
+/* Relaxed: a fence orders it, or it is a hint. */
+static uint32_t wanted(const struct soon__desk_view *view)
+{
+    uint32_t number = atomic_load_explicit(&view->orders->bell_wanted, memory_order_relaxed);
+
+    return number == view->desk->rung ? 0 : number;
+}
+
+bool soon__desk_will_ring(const struct soon__desk_view *view)
+{
+    return wanted(view);
+}
+
+static int ring_if_wanted(const struct soon__desk_view *view)
+{
+    uint32_t number = wanted(view);
+
+    if (!number)
+        return 0;
+    view->desk->rung = number;
+    return soon__bell_ring(view->bell);
+}
+
 int soon__desk_reply(const struct soon__desk_view *view, const struct soon__reply *reply)
 {
     struct soon__desk *desk = view->desk;
@@ -470,8 +499,7 @@ int soon__desk_reply(const struct soon__desk_view *view, const struct soon__repl
     soon__process_point(SOON__POINT_REPLY_PUBLISHED);
     /* D3: pairs with the fence in soon__desk_want_bell(): we see that it is wanted, or it sees the reply. */
     atomic_thread_fence(memory_order_seq_cst);
-    /* Relaxed: the fence orders it. */
-    return atomic_load_explicit(&view->orders->bell_wanted, memory_order_relaxed) ? soon__bell_ring(view->bell) : 0;
+    return ring_if_wanted(view);
 }
 
 uint64_t soon__desk_await_consumed(const struct soon__desk_view *view, uint64_t head)

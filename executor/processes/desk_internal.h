@@ -9,8 +9,7 @@
  *                                    +--parent: take back--> TAKEN --parent: release--> FREE
  *
  * D1  Only POSTED has two writers, and both leave it by compare-exchange: so a request is either claimed or taken back.
- * D2  Everything else has one writer: the parent writes `struct soon__orders`, which the worker cannot (and in the desk the
- *     cancel requests); the worker writes claims, replies, `replies_tail`, `asleep`, `starved`, status and `over_limit`.
+ * D2  Everything else has one writer: the parent writes `struct soon__orders`, which the worker cannot; the worker writes claims, replies, `replies_tail`, `asleep`, `starved`, status and `over_limit`.
  * D3  No wake-up is lost: who may sleep says so, then a full fence, then looks again; who has news publishes it, then a
  *     full fence, then looks whether somebody sleeps. `asleep` pairs with `post_bell`, `starved` with `room_bell`,
  *     `bell_wanted` with the bell.
@@ -26,15 +25,15 @@
 #include "../system_internal.h"
 
 enum {
-    SOON__SLOTS = 16,
+    SOON__SLOTS = 64,    /* the parent has sets of them in one word */
     SOON__REPLIES = 256, /* a power of two */
-    SOON__REQUEST_INLINE = 160,
+    SOON__REQUEST_INLINE = 176,
     SOON__REPLY_INLINE = 48,
     SOON__LABEL_MAX = 256,      /* with its NUL; longer ones are cut in transit */
     SOON__BODY_MAX = (1 << 20), /* an argument, a payload or a result above this has a descriptor of its own */
     SOON__REQUEST_AREA = 4 << 20,
     SOON__REPLY_AREA = 4 << 20,
-    SOON__DESK_VERSION = 2,
+    SOON__DESK_VERSION = 3,
 };
 #define SOON__DESK_MAGIC UINT64_C(0x31304b5345444e53) /* "SNDESK01" */
 
@@ -54,7 +53,6 @@ enum soon__request_flags {
  * what was sent as a descriptor. Items: the arguments of `items` of them lie one behind the other.
  */
 struct soon__request {
-    uint64_t order; /* the lowest first. The worker may look at it at any time, so it is written by one atomic store */
     uint64_t arg_size, payload_size;
     uint64_t offset;
     uint64_t items;         /* a chunk of a map: how many; 0: a single task */
@@ -64,18 +62,18 @@ struct soon__request {
     uint32_t function;      /* its index in the table that the worker has sent */
     uint32_t flags;
     uint32_t label_size; /* with its NUL; 0: none */
-    uint32_t reserved;
+    uint32_t reserved[3];
     unsigned char bytes[SOON__REQUEST_INLINE];
 };
-_Static_assert(sizeof(struct soon__request) == 240, "the same in every build");
+_Static_assert(sizeof(struct soon__request) == 256, "four cache lines");
 
 /* As a cancel request: this item's time is over, and no other is to start; the rest is given back (-EAGAIN). */
 enum { SOON__HOLD = 2 };
 
 /* What the worker tells of a claimed request while it runs. */
 struct soon__status {
-    _Atomic int64_t started_ns;         /* of soon__clock_ns(): the claim, or the start of the item under way */
-    _Atomic uint32_t cancel_requested;  /* the parent's: 0, 1, or SOON__HOLD */
+    _Atomic int64_t started_ns; /* of soon__clock_ns(): the claim, or the start of the item under way */
+    uint32_t reserved;
     _Atomic uint32_t progress_sequence; /* odd while the next two are written */
     _Atomic uint64_t progress_done, progress_total;
     /* Of a chunk. Results of the items [items_first, items_finished) lie one behind the other in the reply area from
@@ -99,7 +97,8 @@ enum soon__reply_flags {
     SOON__REPLY_RESULT_SENT = 8,   /* the result is the first descriptor that was sent for it */
     SOON__REPLY_PAYLOAD_SENT = 16, /* the payload is the next one */
     SOON__REPLY_IN_AREA = 32,      /* its body lies in the reply area at `offset`; else in `bytes` */
-    SOON__REPLY_FLAGS = 63,
+    SOON__REPLY_HAS_PROGRESS = 64, /* the status tells it */
+    SOON__REPLY_FLAGS = 127,
 };
 
 /*
@@ -130,7 +129,11 @@ struct soon__orders {
     _Atomic uint32_t spin_ns;                /* how long it may look for work before it sleeps */
     _Atomic uint32_t room_bell;              /* changes when replies were consumed; a starved worker sleeps on it */
     _Atomic uint64_t replies_head;           /* so many were consumed */
-    _Atomic uint32_t bell_wanted;            /* who publishes a reply rings the bell */
+    _Atomic uint32_t bell_wanted; /* 0: no; else who publishes a reply rings the bell, once for each number */
+    uint32_t wants;               /* the last of these numbers */
+    /* Whose turn it is: the lowest first. The worker may look at any time, also at those that are not posted. */
+    _Alignas(64) _Atomic uint64_t order[SOON__SLOTS];
+    _Alignas(64) _Atomic uint32_t cancel_requested[SOON__SLOTS]; /* 0, 1, or SOON__HOLD */
     _Alignas(64) struct soon__request requests[SOON__SLOTS];
     _Alignas(64) unsigned char area[SOON__REQUEST_AREA];
 };
@@ -149,7 +152,8 @@ struct soon__desk {
     char name[16]; /* for the process and its threads */
     /* The worker's. */
     _Alignas(64) _Atomic uint64_t replies_tail; /* so many were published */
-    _Atomic uint32_t asleep;
+    uint32_t rung;                              /* for which number the bell was rung last */
+    _Alignas(64) _Atomic uint32_t asleep;       /* looked at with each post, seldom written: in a line of its own */
     _Atomic uint32_t starved;
     _Atomic uint32_t over_limit; /* it uses more than `memory_limit`, and would like to retire */
     _Alignas(64) _Atomic uint64_t slots[SOON__SLOTS];
@@ -188,7 +192,11 @@ static inline uint64_t soon__body_round(uint64_t size)
  * The parent's side.
  */
 
-/* Publishes the request that was written to `requests[slot]`, and wakes the worker. */
+/* Publishes the request that was written to `requests[slot]`; soon__desk_wake() is to follow. */
+void soon__desk_publish(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence);
+/* Wakes the worker for what was published. */
+void soon__desk_wake(const struct soon__desk_view *view);
+/* Both. */
 void soon__desk_post(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence);
 /* True: nobody has claimed it, and nobody will. */
 bool soon__desk_take_back(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence);
@@ -237,6 +245,8 @@ bool soon__desk_claim(const struct soon__desk_view *view, uint32_t *ret_slot, ui
 void soon__desk_await_request(const struct soon__desk_view *view);
 bool soon__desk_is_retired(const struct soon__desk_view *view);
 void soon__desk_set_progress(const struct soon__desk_view *view, uint32_t slot, uint64_t done, uint64_t total);
+/* Is the bell to be rung for the next reply? A hint. */
+bool soon__desk_will_ring(const struct soon__desk_view *view);
 /* May a reply that is not a slot's last one be published now? (D5) */
 bool soon__desk_has_room(const struct soon__desk_view *view);
 /* Copies the reply into the ring and rings the bell if that is wanted. There is room. 0; -EBADF: there is no bell. */

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 enum {
+    BATCH = 16,
     CONSUME_EVERY = 32,
     MESSAGES_MAX = 8, /* at once; a worker sends the next when the reply that the last belongs to was consumed */
 };
@@ -236,23 +237,33 @@ static bool take_item(struct soon__process *process, struct soon__assignment *as
  * The end of a request
  */
 
-static void release(struct soon__process *process, uint32_t slot, const struct soon__outcome *outcome)
+/* The request has; with an `outcome` the call, too. */
+static void end_locked(struct soon__process *process, uint32_t slot, const struct soon__outcome *outcome)
 {
     struct soon__process_pool *pool = process->pool;
-    soon_call *call = process->slots[slot].call;
-    uint64_t done = 0, total = 0;
 
-    pthread_mutex_lock(&pool->mutex);
-    if (!soon__desk_progress(&process->view, slot, &done, &total))
-        done = total = 0;
-    call->posted = false;
+    process->slots[slot].call->posted = false;
     soon__process_release_locked(process, slot);
     if (outcome) {
         pool->locked.succeeded += !outcome->error;
         pool->locked.failed += outcome->error && !outcome->cancelled;
         pool->locked.cancelled += outcome->error && outcome->cancelled;
     }
-    pthread_cond_signal(&pool->place);
+    if (pool->locked.waiting)
+        pthread_cond_signal(&pool->place);
+}
+
+static void release(struct soon__process *process, const struct soon__reply *reply, const struct soon__outcome *outcome)
+{
+    struct soon__process_pool *pool = process->pool;
+    soon_call *call = process->slots[reply->slot].call;
+    uint64_t done = 0, total = 0;
+
+    /* Under `reading` nobody else releases the slot. */
+    if (reply->flags & SOON__REPLY_HAS_PROGRESS && !soon__desk_progress(&process->view, reply->slot, &done, &total))
+        done = total = 0;
+    pthread_mutex_lock(&pool->mutex);
+    end_locked(process, reply->slot, outcome);
     pthread_mutex_unlock(&pool->mutex);
     if (done || total)
         soon__future_set_progress(soon__call_future(call), done, total);
@@ -317,11 +328,11 @@ static bool chunk_done(struct soon__process *process, struct soon__assignment *a
         return false;
     }
     if ((!reply->code || given_back) && call->extra->items_ended < call->extra->items->count) {
-        release(process, reply->slot, NULL);
+        release(process, reply, NULL);
         soon__process_pool_take_again(process->pool, call);
         return true;
     }
-    release(process, reply->slot, &outcome);
+    release(process, reply, &outcome);
     soon__call_finish(call, &outcome, NULL);
     return true;
 }
@@ -334,7 +345,7 @@ static bool task_done(struct soon__process *process, struct soon__assignment *as
 
     if (!read_outcome(process, reply, call, soon__call_space(call), &outcome))
         return false;
-    release(process, reply->slot, &outcome);
+    release(process, reply, &outcome);
     soon__call_finish(call, &outcome, NULL);
     return true;
 }
@@ -372,6 +383,53 @@ static struct soon__assignment *find_assignment(struct soon__process *process, c
     return found ? assignment : NULL;
 }
 
+/* The call that this reply ends, if that is one that most replies are: a task of its own has succeeded, and all there is
+ * is a small result. */
+static soon_call *find_plain_locked(struct soon__process *process, const struct soon__reply *reply)
+{
+    const struct soon__assignment *assignment = &process->slots[reply->slot];
+    soon_call *call = assignment->call;
+
+    if (reply->kind != SOON__REPLY_DONE || reply->code || reply->flags || !call || assignment->items ||
+        assignment->stage != SOON__SLOT_IN_USE || assignment->sequence != reply->sequence ||
+        call->function->result_size != reply->result_size || (reply->result_size && !soon__call_space(call)) ||
+        !soon__process_is_running_locked(process, reply->slot))
+        return NULL;
+    return call;
+}
+
+/*
+ * Plain replies, up to the first that is another: that one goes to `*ret_other`. What they end, and who comes next, is one
+ * step under the mutex. Returns what the last soon__desk_next_reply() has: 0: there were no more.
+ */
+static int take_plain_replies(struct soon__process *process, uint64_t *head, struct soon__reply *ret_other)
+{
+    struct soon__process_pool *pool = process->pool;
+    soon_call *calls[BATCH], *call = NULL;
+    int rc = 0, count = 0;
+
+    pthread_mutex_lock(&pool->mutex);
+    while (count < BATCH && (rc = soon__desk_next_reply(&process->view, head, ret_other)) > 0 &&
+           (call = find_plain_locked(process, ret_other))) {
+        struct soon__outcome outcome = {.result = soon__call_space(call)};
+
+        if (ret_other->result_size)
+            memcpy(outcome.result, ret_other->bytes, ret_other->result_size);
+        end_locked(process, ret_other->slot, &outcome);
+        calls[count++] = call;
+    }
+    if (count)
+        soon__process_pool_dispatch_locked(pool);
+    pthread_mutex_unlock(&pool->mutex);
+    for (int i = 0; i < count; i++) {
+        struct soon__outcome outcome = {.result = soon__call_space(calls[i]),
+                                        .result_size = calls[i]->function->result_size};
+
+        soon__call_finish(calls[i], &outcome, NULL);
+    }
+    return count == BATCH ? 2 : rc;
+}
+
 static bool take_reply(struct soon__process *process, const struct soon__reply *reply)
 {
     struct soon__assignment *assignment = find_assignment(process, reply);
@@ -392,34 +450,49 @@ static bool take_reply(struct soon__process *process, const struct soon__reply *
     }
 }
 
+/* How far we are is told now and then: its lines of memory are the worker's too. */
+static void tell_consumed(struct soon__process *process, uint64_t head)
+{
+    if (process->told == head)
+        return;
+    process->told = head;
+    soon__desk_consumed(&process->view, head);
+}
+
 /* How many there were. What cannot be understood makes it mad. */
 static uint64_t take_replies(struct soon__process *process)
 {
     struct soon__reply reply;
     /* Relaxed, here and below: only who holds `reading` counts it up. */
     uint64_t before = atomic_load_explicit(&process->head, memory_order_relaxed), head = before;
-    int rc = 0;
+    bool in_area = false;
+    int rc = 1;
 
     /* Not for ever, however fast it answers: others wait for this thread. */
-    while (head - before < SOON__REPLIES && (rc = soon__desk_next_reply(&process->view, &head, &reply)) > 0) {
-        if (!take_reply(process, &reply)) {
+    while (head - before < SOON__REPLIES && rc > 0) {
+        rc = take_plain_replies(process, &head, &reply);
+        if (rc == 1 && !take_reply(process, &reply))
             rc = -EPROTO;
-            break;
-        }
-        if (head % CONSUME_EVERY == 0)
-            soon__desk_consumed(&process->view, head);
+        in_area |= rc == 1 && reply.flags & SOON__REPLY_IN_AREA;
+        if (in_area || head - process->told >= CONSUME_EVERY)
+            tell_consumed(process, head);
     }
     if (rc < 0)
         process->mad = true;
-    if (head != before)
-        soon__desk_consumed(&process->view, head);
     atomic_store_explicit(&process->head, head, memory_order_relaxed);
     return head - before;
 }
 
+/* Places have become free. */
+static void dispatch(struct soon__process_pool *pool)
+{
+    pthread_mutex_lock(&pool->mutex);
+    soon__process_pool_dispatch_locked(pool);
+    pthread_mutex_unlock(&pool->mutex);
+}
+
 static int drain(struct soon__process *process, bool last)
 {
-    struct soon__process_pool *pool = process->pool;
     bool more = false, mad;
     uint64_t came = 0;
 
@@ -427,17 +500,29 @@ static int drain(struct soon__process *process, bool last)
     pthread_mutex_lock(&process->reading);
     if (!process->book_closed && !process->mad) {
         came = take_replies(process);
+        tell_consumed(process, process->head);
         more = soon__desk_want_bell(&process->view, process->head);
     }
     mad = process->mad;
     process->book_closed |= last;
     pthread_mutex_unlock(&process->reading);
-    if (came) {
-        pthread_mutex_lock(&pool->mutex);
-        soon__process_pool_dispatch_locked(pool);
-        pthread_mutex_unlock(&pool->mutex);
-    }
+    if (came)
+        dispatch(process->pool);
     return mad ? -EPROTO : more;
+}
+
+uint64_t soon__process_take_in(struct soon__process *process)
+{
+    uint64_t came = 0;
+
+    assert(soon__library_is_quiet());
+    pthread_mutex_lock(&process->reading);
+    if (!process->book_closed && !process->mad)
+        came = take_replies(process);
+    pthread_mutex_unlock(&process->reading);
+    if (came)
+        dispatch(process->pool);
+    return came;
 }
 
 int soon__process_drain(struct soon__process *process)

@@ -334,7 +334,7 @@ static void drop_mad(struct soon__process *process)
     soon__process_kill(process, SIGKILL);
 }
 
-static void serve(struct soon__process *process)
+void soon__process_serve(struct soon__process *process)
 {
     int rc;
 
@@ -348,7 +348,7 @@ static void serve(struct soon__process *process)
 
 static void on_turn(uv_timer_t *timer)
 {
-    serve(timer->data);
+    soon__process_serve(timer->data);
 }
 
 static void on_bell(uv_poll_t *poll, int status, int events)
@@ -359,7 +359,8 @@ static void on_bell(uv_poll_t *poll, int status, int events)
     (void)status;
     (void)events;
     soon__bell_quiet(process->view.bell);
-    serve(process);
+    soon__process_serve(process);
+    soon__process_pool_stay(pool);
     /* A claim may have made room in a bounded queue; or the worker is over its memory limit. */
     pthread_mutex_lock(&pool->mutex);
     if (pool->locked.waiting)
@@ -436,7 +437,7 @@ void soon__process_inspect(struct soon__process *process)
     size_t left;
 
     read_claims(process, &claims);
-    serve(process);
+    soon__process_serve(process);
     left = count_unanswered(process, &claims);
     if (claims.garbage || left > (claims.asleep ? 0 : 1))
         drop_mad(process);

@@ -100,10 +100,8 @@ static void set_limits(struct soon__request *request, const soon_call *call)
         request->items_deadline = extra->items->deadline;
 }
 
-static void write_request(struct soon__request *request, const struct soon__parcel *parcel, uint64_t order)
+static void write_request(struct soon__request *request, const struct soon__parcel *parcel)
 {
-    /* Atomic, relaxed: a worker that looks for the first one may read it before it is posted; its claim fails then. */
-    __atomic_store_n(&request->order, order, __ATOMIC_RELAXED);
     request->arg_size = parcel->arg_size;
     request->payload_size = parcel->payload ? soon_buffer_size(parcel->payload) : 0;
     request->offset = parcel->offset;
@@ -183,7 +181,9 @@ int soon__parcel_fill(const struct soon__parcel *parcel, struct soon__process *p
 {
     struct soon__request *request = &process->view.orders->requests[slot];
 
-    write_request(request, parcel, order);
+    /* Relaxed: a worker that looks for the first one may read it before it is posted; its claim fails then. */
+    atomic_store_explicit(&process->view.orders->order[slot], order, memory_order_relaxed);
+    write_request(request, parcel);
     copy_body(parcel, parcel->in_area ? process->view.orders->area + parcel->offset : request->bytes);
     if (!parcel->arg_sent && !parcel->payload_sent)
         return 0;

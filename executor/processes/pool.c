@@ -424,7 +424,7 @@ static void init_locks(struct soon__process_pool *pool)
 
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_mutex_init(&pool->mutex, NULL);
+    soon__pool_mutex_init(&pool->mutex);
     pthread_cond_init(&pool->place, &monotonic);
     pthread_cond_init(&pool->ready, &monotonic);
     pthread_condattr_destroy(&monotonic);

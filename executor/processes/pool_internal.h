@@ -83,6 +83,7 @@ struct soon__process {
     /* Under the pool's mutex. */
     enum { SOON__STARTING, SOON__READY, SOON__RETIRING, SOON__DOOMED, SOON__DEAD } stage;
     struct soon__assignment slots[SOON__SLOTS];
+    uint64_t full; /* which of them are not EMPTY */
     size_t assigned;
     size_t given;     /* calls since its start */
     bool no_room;     /* the next one in the queue does not fit now: until a slot is released, or */
@@ -96,11 +97,13 @@ struct soon__process {
     uint64_t doom_sequence;
     uint64_t doom_item; /* of a chunk, with ETIMELIMIT: whose time was over */
     bool lingered;      /* a thread lingers */
+    bool to_wake;       /* something was published to it; while the mutex is held */
     bool stalled;       /* it did not claim what it was given, until its next answer */
 
     /* P7. Taking in replies, and messages. */
     pthread_mutex_t reading;
     _Atomic uint64_t head; /* replies consumed; without `reading` a hint */
+    uint64_t told;         /* of these, so many the worker knows of */
     struct soon__sent sent[SOON__SLOTS];
     _Atomic bool mad; /* it has written nonsense: nothing more of it is read. Without `reading` a hint */
     bool book_closed;
@@ -136,7 +139,7 @@ struct soon__process_pool {
     void *initializer_arg;
     struct soon__launch launch;
 
-    struct soon__luck luck; /* of threads that wait: see linger.c */
+    struct soon__luck luck, loops_luck; /* of threads that wait, and of the loop: see linger.c */
     pthread_mutex_t mutex;
     pthread_cond_t place; /* submitters: the queue has room, or the pool is closed or broken */
     pthread_cond_t ready; /* boot: a process is ready, or never will be */
@@ -209,6 +212,8 @@ void soon__process_unref(struct soon__process *process);
 /* Takes in what the process has answered, and asks for its bell: 0; 1: there is more already; -EPROTO: it has written
  * nonsense, and is to be killed. */
 int soon__process_drain(struct soon__process *process);
+/* The same, and the bell stays as it is, as may what the worker knows of it: how many there were. A drain is to follow. */
+uint64_t soon__process_take_in(struct soon__process *process);
 /* The same for the last time: it is dead. */
 int soon__process_drain_last(struct soon__process *process);
 /* A task whose worker is gone fails, or is tried again if it may be; a chunk goes on behind the item that was under way.
@@ -219,10 +224,13 @@ void soon__process_lost_call(struct soon__process *process, const struct soon__a
 void soon__process_pool_take_again(struct soon__process_pool *pool, soon_call *call);
 
 /*
- * linger.c: a thread that waits for a call. As soon__executor_extra.linger.
+ * linger.c: who looks at replies for a short time, without bells.
  */
 
+/* A thread that waits for a call. As soon__executor_extra.linger. */
 void soon__process_pool_linger(void *self, soon_call *call, int64_t deadline);
+/* The loop, which has just taken in some. */
+void soon__process_pool_stay(struct soon__process_pool *pool);
 
 /*
  * receive.c: messages. Under `reading`.
@@ -244,6 +252,8 @@ void soon__process_is_ready(struct soon__process *process);
 /* It gets no more work, what it has not claimed goes back, and then it is to go: because of the task in `slot`, which
  * fails with `code`, or with all that it has: SOON__SLOTS. Any thread. */
 void soon__process_doom_locked(struct soon__process *process, int code, uint32_t slot);
+/* Takes in what there is, with the bell wanted after that, and drops it if it is mad. */
+void soon__process_serve(struct soon__process *process);
 /* P8 */
 void soon__process_inspect(struct soon__process *process);
 /* Carries that out, unless the task has ended meanwhile. */

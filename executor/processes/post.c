@@ -23,13 +23,11 @@ enum { PRIORITY_BITS = 24, NOTHING = SOON__SLOTS };
  * Slots
  */
 
+_Static_assert(SOON__SLOTS <= 64, "sets of slots are words");
+
 static uint32_t find_empty_locked(const struct soon__process *process)
 {
-    for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
-        if (process->slots[slot].stage == SOON__SLOT_EMPTY)
-            return slot;
-    }
-    return NOTHING;
+    return ~process->full ? (uint32_t)__builtin_ctzll(~process->full) : NOTHING;
 }
 
 void soon__process_release_locked(struct soon__process *process, uint32_t slot)
@@ -48,6 +46,7 @@ void soon__process_release_locked(struct soon__process *process, uint32_t slot)
     process->assigned--;
     pool->locked.assigned -= !assignment->is_initializer;
     *assignment = (struct soon__assignment){.stage = SOON__SLOT_EMPTY};
+    process->full &= ~(UINT64_C(1) << slot);
     process->no_room = false;
     if (process->assigned)
         return;
@@ -174,6 +173,7 @@ static bool reserve_locked(struct soon__process *process, struct soon__parcel *p
                                             .in_area = parcel->in_area,
                                             .region = region,
                                             .items = parcel->items};
+    process->full |= UINT64_C(1) << slot;
     if (!process->assigned++) {
         process->moved_on_ns = soon__clock_ns();
         process->pool->locked.busy++;
@@ -247,7 +247,8 @@ static void publish_locked(struct soon__process *process, uint32_t slot, soon_ca
     if (wanted && rc == 0 && (process->stage == SOON__READY || !call)) {
         assignment->stage = SOON__SLOT_IN_USE;
         assignment->posted_ns = soon__clock_ns();
-        soon__desk_post(&process->view, slot, assignment->sequence);
+        soon__desk_publish(&process->view, slot, assignment->sequence);
+        process->to_wake = true;
         let_spin_locked(process);
         if (call)
             watch_limits_locked(process, slot);
@@ -270,6 +271,20 @@ static void publish_locked(struct soon__process *process, uint32_t slot, soon_ca
     soon__process_pool_alarm_locked(pool, process->retry_at);
 }
 
+static void wake_locked(struct soon__process *process)
+{
+    if (process->to_wake)
+        soon__desk_wake(&process->view);
+    process->to_wake = false;
+}
+
+/* One wake for all that was published to it: before the mutex is given back. */
+static void wake_all_locked(struct soon__process_pool *pool)
+{
+    for (struct soon__process *process = pool->locked.processes; process; process = process->next)
+        wake_locked(process);
+}
+
 static void fill_and_publish_locked(struct soon__process *process, uint32_t slot, const struct soon__parcel *parcel)
 {
     struct soon__process_pool *pool = process->pool;
@@ -285,10 +300,12 @@ static void fill_and_publish_locked(struct soon__process *process, uint32_t slot
     if (parcel->call)
         soon__call_hold(parcel->call);
     atomic_fetch_add_explicit(&process->refs, 1, memory_order_relaxed); /* the mutex orders it */
+    wake_all_locked(pool);
     pthread_mutex_unlock(&pool->mutex);
     rc = soon__parcel_fill(parcel, process, slot, sequence, order);
     pthread_mutex_lock(&pool->mutex);
     publish_locked(process, slot, parcel->call, rc);
+    wake_locked(process);
     if (process->stage == SOON__DEAD)
         soon__process_pool_look_soon_locked(pool); /* which waits for us to leave it */
     pthread_mutex_unlock(&pool->mutex);
@@ -332,6 +349,7 @@ bool soon__process_post_initializer_locked(struct soon__process *process)
                                   (uint32_t)soon__directory_find(&process->directory, initializer));
     if (reserve_locked(process, &parcel, 0)) /* it is the first in an empty area */
         fill_and_publish_locked(process, 0, &parcel);
+    wake_locked(process);
     return process->slots[0].stage == SOON__SLOT_IN_USE;
 }
 
@@ -482,6 +500,7 @@ void soon__process_pool_dispatch_locked(struct soon__process_pool *pool)
                 break;
         }
     } while (share_locked(pool, now));
+    wake_all_locked(pool);
     grow_locked(pool);
 }
 

@@ -29,6 +29,7 @@ struct serving {
     struct soon__worker *worker;
     const struct soon__request *request;
     struct soon__status *status;
+    _Atomic uint32_t *cancel_requested;
     uint32_t slot;
     uint64_t sequence;
     const unsigned char *arg; /* of all items */
@@ -53,7 +54,7 @@ static bool cancel_requested(const soon_task *task)
     const struct serving *serving = (const struct serving *)task;
 
     /* Relaxed: a flag, nothing is read through it. Not SOON__HOLD: its deadline says that. */
-    return atomic_load_explicit(&serving->status->cancel_requested, memory_order_relaxed) == 1;
+    return atomic_load_explicit(serving->cancel_requested, memory_order_relaxed) == 1;
 }
 
 static void set_progress(soon_task *task, uint64_t done, uint64_t total)
@@ -80,7 +81,15 @@ static const struct soon__task_host in_process = {
 
 static struct soon__reply reply_of(const struct serving *serving, enum soon__reply_kind kind)
 {
-    return (struct soon__reply){.sequence = serving->sequence, .slot = serving->slot, .kind = kind};
+    const struct soon__status *status = serving->status;
+    /* Relaxed: one that is set meanwhile, by a thread that the task has left, is nobody's. */
+    bool progress = atomic_load_explicit(&status->progress_done, memory_order_relaxed) ||
+                    atomic_load_explicit(&status->progress_total, memory_order_relaxed);
+
+    return (struct soon__reply){.sequence = serving->sequence,
+                                .slot = serving->slot,
+                                .kind = kind,
+                                .flags = progress ? SOON__REPLY_HAS_PROGRESS : 0};
 }
 
 static int take_payload(struct serving *serving, const unsigned char *body, int fd)
@@ -208,7 +217,7 @@ static void refuse(struct serving *serving, uint64_t ended, int code, uint32_t f
 
     reply.first = ended;
     reply.code = code;
-    reply.flags = flags;
+    reply.flags |= flags;
     soon__reply_publish(&reply, NULL);
 }
 
@@ -247,7 +256,7 @@ static void flush(struct serving *serving, struct window *window)
         soon__replies_give(&window->place);
         return;
     }
-    reply.flags = SOON__REPLY_IN_AREA;
+    reply.flags |= SOON__REPLY_IN_AREA;
     reply.offset = window->place.offset;
     reply.first = window->first;
     reply.count = window->next - window->first;
@@ -332,7 +341,7 @@ static void run_item(struct serving *serving, struct window *window, uint64_t in
 static int stop_reason(const struct serving *serving, int64_t now)
 {
     /* Relaxed: the fence orders it. */
-    uint32_t requested = atomic_load_explicit(&serving->status->cancel_requested, memory_order_relaxed);
+    uint32_t requested = atomic_load_explicit(serving->cancel_requested, memory_order_relaxed);
 
     if (requested)
         return requested == SOON__HOLD ? -EAGAIN : -ECANCELED;
@@ -389,6 +398,7 @@ void soon__worker_serve(struct soon__worker *worker, uint32_t slot, uint64_t seq
         .worker = worker,
         .request = &worker->view.orders->requests[slot],
         .status = &worker->view.desk->status[slot],
+        .cancel_requested = &worker->view.orders->cancel_requested[slot],
         .slot = slot,
         .sequence = sequence,
     };

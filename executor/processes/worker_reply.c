@@ -78,8 +78,7 @@ void soon__reply_publish(const struct soon__reply *reply, const struct soon__pla
     replies.regions[replies.published++ % SOON__REPLIES] = place ? place->region : SOON__NO_REGION;
     if (reply->flags & (SOON__REPLY_RESULT_SENT | SOON__REPLY_PAYLOAD_SENT))
         replies.sent = replies.published;
-    /* Relaxed: a hint, which spares most replies the look. */
-    if (atomic_load_explicit(&replies.view->orders->bell_wanted, memory_order_relaxed))
+    if (soon__desk_will_ring(replies.view)) /* most replies are spared the look */
         soon__worker_check_bell();
     /* A task has closed it: nobody would ever hear of this reply, but of our death. */
     if (soon__desk_reply(replies.view, reply) < 0)
@@ -204,7 +203,7 @@ static void describe_failure(struct soon__reply *reply, struct body *body, const
 
     reply->code = error->code;
     reply->raised = error->raised;
-    reply->flags = outcome->cancelled ? SOON__REPLY_CANCELLED : 0;
+    reply->flags |= outcome->cancelled ? SOON__REPLY_CANCELLED : 0;
     if (!error->started && !outcome->cancelled)
         reply->flags |= SOON__REPLY_NOT_STARTED;
     reply->message_size = (uint32_t)size;

@@ -344,15 +344,11 @@ static int copy_initializer(struct soon__pool *pool, const soon_thread_pool_opti
 static void init_locks(struct soon__pool *pool)
 {
     pthread_condattr_t monotonic;
-    pthread_mutexattr_t adaptive;
     sigset_t mask;
 
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_mutexattr_init(&adaptive);
-    pthread_mutexattr_settype(&adaptive, PTHREAD_MUTEX_ADAPTIVE_NP); /* it is held for a few instructions */
-    pthread_mutex_init(&pool->mutex, &adaptive);
-    pthread_mutexattr_destroy(&adaptive);
+    soon__pool_mutex_init(&pool->mutex);
     pthread_cond_init(&pool->place, &monotonic);
     pthread_cond_init(&pool->ready, &monotonic);
     pthread_condattr_destroy(&monotonic);
