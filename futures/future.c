@@ -304,6 +304,30 @@ static uint32_t store_final(soon_future *future, uint32_t state, uint32_t unless
     return word;
 }
 
+static void wake_sleepers(soon_future *future)
+{
+    struct soon__wakes *wakes = soon__thread_self()->wakes;
+
+    if (wakes && wakes->count < sizeof wakes->words / sizeof *wakes->words)
+        wakes->words[wakes->count++] = &future->word;
+    else
+        soon__unpark_all(&future->word);
+}
+
+void soon__wakes_hold(struct soon__wakes *wakes)
+{
+    wakes->count = 0;
+    soon__thread_self()->wakes = wakes;
+}
+
+void soon__wakes_release(struct soon__wakes *wakes)
+{
+    soon__thread_self()->wakes = NULL;
+    /* What is not there any more nobody sleeps on; another word at its place is looked at again by who does. */
+    for (unsigned i = 0; i < wakes->count; i++)
+        soon__unpark_all(wakes->words[i]);
+}
+
 static void notify_waiters_locked(soon_future *future)
 {
     struct soon__waiter *waiter, *next;
@@ -323,7 +347,7 @@ bool soon__future_publish_quietly(soon_future *future, uint32_t state)
 
     if (!(word & (SOON__LOCK | SOON__LISTS))) {
         if (word & SOON__PARKED)
-            soon__unpark_all(&future->word);
+            wake_sleepers(future);
         return false;
     }
     soon__future_lock(future);
@@ -336,7 +360,7 @@ bool soon__future_publish_quietly(soon_future *future, uint32_t state)
     }
     soon__future_unlock(future);
     if (word & SOON__PARKED)
-        soon__unpark_all(&future->word);
+        wake_sleepers(future);
     return callbacks;
 }
 

@@ -219,6 +219,11 @@ void soon__future_publish_bytes(soon_future *future, const void *data, size_t si
 bool soon__future_publish_quietly(soon_future *future, uint32_t state);
 void soon__future_run_callbacks(soon_future *future);
 
+/* In between, those that sleep for what this thread completes sleep on: for many that are completed in one go. Does not
+ * nest, and runs no user code in between. */
+void soon__wakes_hold(struct soon__wakes *wakes);
+void soon__wakes_release(struct soon__wakes *wakes);
+
 /* In between, users' callbacks of what this thread completes wait: it holds what they might wait for. Nests. */
 bool soon__callbacks_hold(void);
 void soon__callbacks_release(bool held);

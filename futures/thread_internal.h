@@ -33,7 +33,14 @@ struct soon__parking {
     void (*held_up)(void *worker);  /* user code is about to run that is no task */
 };
 
+/* See soon__wakes_hold(). */
+struct soon__wakes {
+    unsigned count;
+    _Atomic uint32_t *words[32];
+};
+
 struct soon__thread {
+    struct soon__wakes *wakes;  /* NULL: who sleeps for what this thread completes is woken at once */
     struct soon__frame *frames; /* innermost first */
     const struct soon__parking *parking;
     void *worker; /* for `parking` */

@@ -282,10 +282,15 @@ void soon__desk_consumed(const struct soon__desk_view *view, uint64_t head)
         soon__shared_unpark(&orders->room_bell);
 }
 
-bool soon__desk_has_reply(const struct soon__desk_view *view, uint64_t head)
+uint64_t soon__desk_count_replies(const struct soon__desk_view *view, uint64_t head)
 {
     /* Relaxed: who reads the reply looks again, with acquire. */
-    return atomic_load_explicit(&view->desk->replies_tail, memory_order_relaxed) != head;
+    return atomic_load_explicit(&view->desk->replies_tail, memory_order_relaxed) - head;
+}
+
+bool soon__desk_has_reply(const struct soon__desk_view *view, uint64_t head)
+{
+    return soon__desk_count_replies(view, head) != 0;
 }
 
 bool soon__desk_want_bell(const struct soon__desk_view *view, uint64_t head)

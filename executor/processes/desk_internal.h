@@ -229,8 +229,9 @@ int soon__desk_next_reply(const struct soon__desk_view *view, uint64_t *head, st
 const unsigned char *soon__desk_reply_body(const struct soon__desk_view *view, const struct soon__reply *reply);
 /* The bodies of the first `head` replies were copied out. */
 void soon__desk_consumed(const struct soon__desk_view *view, uint64_t head);
-/* Is there one behind the first `head`? */
+/* Is there one behind the first `head`? How many? Hints. */
 bool soon__desk_has_reply(const struct soon__desk_view *view, uint64_t head);
+uint64_t soon__desk_count_replies(const struct soon__desk_view *view, uint64_t head);
 /* Asks for the bell, then: is there a reply already? Else the bell will ring for the next one. */
 bool soon__desk_want_bell(const struct soon__desk_view *view, uint64_t head);
 void soon__desk_want_no_bell(const struct soon__desk_view *view);

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 enum {
-    BATCH = 16,
+    BATCH = 32,
     CONSUME_EVERY = 32,
     MESSAGES_MAX = 8, /* at once; a worker sends the next when the reply that the last belongs to was consumed */
 };
@@ -406,6 +406,7 @@ static int take_plain_replies(struct soon__process *process, uint64_t *head, str
 {
     struct soon__process_pool *pool = process->pool;
     soon_call *calls[BATCH], *call = NULL;
+    struct soon__wakes wakes;
     int rc = 0, count = 0;
 
     pthread_mutex_lock(&pool->mutex);
@@ -421,12 +422,14 @@ static int take_plain_replies(struct soon__process *process, uint64_t *head, str
     if (count)
         soon__process_pool_dispatch_locked(pool);
     pthread_mutex_unlock(&pool->mutex);
+    soon__wakes_hold(&wakes); /* a thread that reads one after the other finds them all then */
     for (int i = 0; i < count; i++) {
         struct soon__outcome outcome = {.result = soon__call_space(calls[i]),
                                         .result_size = calls[i]->function->result_size};
 
         soon__call_finish(calls[i], &outcome, NULL);
     }
+    soon__wakes_release(&wakes);
     return count == BATCH ? 2 : rc;
 }
 

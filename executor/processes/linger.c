@@ -12,8 +12,8 @@
  *     with a drain, which turns it on, and then looks again. What it leaves there then it rings the bell for.
  * N2  One thread lingers per process, and no more than there are CPUs without a busy worker: else it would take the CPU
  *     from the one that it waits for.
- * N3  The loop lingers too, on all processes of a pool: while short tasks come one after the other it goes on from one
- *     reply to the next without a system call, and so do their workers, whose bells are off. It gives its CPU to whoever
+ * N3  In a flood nobody lingers but the loop, on all processes of a pool: it goes on from one reply to the next without a
+ *     system call, and so do their workers, whose bells are off. It gives its CPU to whoever
  *     wants it, and comes back to what else there is to do after STAY_MAX_NS.
  * N4  The process stays by a reference, the pool by the pin of the caller. Either may end meanwhile: `book_closed`.
  */
@@ -23,21 +23,16 @@
 
 #include <sched.h>
 
-enum { LOOKS = 32, FLOOD = 8, STAY_IDLE_MAX = 16, STAY_PROCESSES_MAX = 64, STAY_MAX_NS = 500000 };
-
-/* There is much to do: that is the loop's (N3), which takes in one reply after the other. */
-static bool is_flooded_locked(const struct soon__process_pool *pool)
-{
-    return pool->locked.assigned >= FLOOD;
-}
+enum { LOOKS = 64, STAY_BATCH = 32, STAY_IDLE_MAX = 16, STAY_PROCESSES_MAX = 64, STAY_MAX_NS = 500000 };
 
 /* The process to look at: a reference; NULL: it is not worth it. */
 static struct soon__process *begin_locked(struct soon__process_pool *pool, const soon_call *call)
 {
     struct soon__process *process = call->posted ? call->process : NULL;
 
-    if (!process || process->stage != SOON__READY || process->lingered || !pool->spin_ns || is_flooded_locked(pool) ||
-        pool->locked.busy + pool->locked.lingering >= pool->cpus || !soon__luck_try(&pool->luck))
+    if (!process || process->stage != SOON__READY || process->lingered || !pool->spin_ns ||
+        soon__process_pool_is_flooded_locked(pool) || pool->locked.busy + pool->locked.lingering >= pool->cpus ||
+        !soon__luck_try(&pool->luck))
         return NULL;
     process->lingered = true;
     pool->locked.lingering++;
@@ -112,7 +107,7 @@ static size_t list_busy(struct soon__process_pool *pool, struct soon__process **
     size_t count = 0;
 
     pthread_mutex_lock(&pool->mutex);
-    for (struct soon__process *process = pool->locked.processes; process && is_flooded_locked(pool);
+    for (struct soon__process *process = pool->locked.processes; process && soon__process_pool_is_flooded_locked(pool);
          process = process->next) {
         if (process->stage == SOON__READY && process->assigned && count < STAY_PROCESSES_MAX)
             ret[count++] = process;
@@ -121,13 +116,16 @@ static size_t list_busy(struct soon__process_pool *pool, struct soon__process **
     return count;
 }
 
-static uint64_t take_in_all(struct soon__process *const *processes, size_t count)
+/* Of those that have at least so many. */
+static uint64_t take_in_all(struct soon__process *const *processes, size_t count, uint64_t at_least)
 {
     uint64_t came = 0;
 
     for (size_t i = 0; i < count; i++) {
         /* Relaxed: a hint, taking it in looks again. */
-        if (soon__desk_has_reply(&processes[i]->view, atomic_load_explicit(&processes[i]->head, memory_order_relaxed)))
+        uint64_t head = atomic_load_explicit(&processes[i]->head, memory_order_relaxed);
+
+        if (soon__desk_count_replies(&processes[i]->view, head) >= at_least)
             came += soon__process_take_in(processes[i]);
     }
     return came;
@@ -152,16 +150,13 @@ void soon__process_pool_stay(struct soon__process_pool *pool)
     do {
         bool came = false;
 
+        /* Many at once cost less than one after the other; but none waits for long. */
         for (int i = 0; i < LOOKS && !came; i++, soon__cpu_relax())
-            came = take_in_all(processes, count) > 0;
+            came = take_in_all(processes, count, i < LOOKS - 1 ? STAY_BATCH : 1) > 0;
         came_once |= came;
         idle = came ? 0 : idle + 1;
-        /* Time in which others have our CPU does not count. */
         if (!came)
-            sched_yield();
-        /* A few at once cost less than one after the other. */
-        for (int i = 0; i < LOOKS / 2 && came; i++)
-            soon__cpu_relax();
+            sched_yield(); /* time in which others have our CPU does not count */
     } while (idle < STAY_IDLE_MAX && soon__clock_ns() < end);
     soon__luck_note(&pool->loops_luck, came_once);
     for (size_t i = 0; i < count; i++)

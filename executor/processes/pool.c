@@ -61,6 +61,7 @@ static int push_locked(struct soon__process_pool *pool, soon_call *call, bool bo
         return SOON_EBROKEN;
     if (bounded && is_full_locked(pool))
         return SOON_EFULL;
+    soon__process_pool_take_in_locked(pool); /* it came before this one */
     soon__queue_push(&pool->locked.queue, call);
     pool->locked.submitted++;
     if (call->extra)
@@ -78,6 +79,8 @@ static int submit(void *self, soon_call *call, bool may_block)
 
     if (call->function->flags & SOON_FUNCTION_LOCAL)
         return SOON_ELOCAL;
+    if (!call->extra && soon__intake_push(&pool->intake, call))
+        return 0;
     soon__executor_pin(executor); /* the mutex is left in between: the end waits until we are out of here */
     do {
         pthread_mutex_lock(&pool->mutex);
@@ -97,6 +100,7 @@ static bool take_back(void *self, soon_call *call)
     bool taken = false;
 
     pthread_mutex_lock(&pool->mutex);
+    soon__process_pool_take_in_locked(pool);
     if (call->queued) {
         soon__queue_remove(&pool->locked.queue, call);
         taken = true;
@@ -174,6 +178,12 @@ static void cancel_all(soon_call *calls)
     }
 }
 
+/* The pool takes no more. */
+static void close_intake_locked(struct soon__process_pool *pool)
+{
+    pool->locked.submitted += soon__intake_close_locked(&pool->intake, &pool->locked.queue);
+}
+
 /* Everything that has not started, as a list by `next`. */
 static soon_call *take_pending_locked(struct soon__process_pool *pool)
 {
@@ -207,6 +217,7 @@ static int begin_shutdown(void *self, soon_shutdown mode, soon_promise *down)
 
     pthread_mutex_lock(&pool->mutex);
     pool->locked.closed = true;
+    close_intake_locked(pool);
     if (!pool->down)
         pool->down = down;
     if (pool->locked.stop != SIGKILL && stop)
@@ -231,6 +242,7 @@ void soon__process_pool_break(struct soon__process_pool *pool, struct soon__erro
     pthread_mutex_lock(&pool->mutex);
     if (!pool->locked.broken)
         pool->locked.broken = soon__error_ref(why);
+    close_intake_locked(pool);
     pending = take_pending_locked(pool);
     pool->locked.failed += length_of(pending);
     pthread_cond_broadcast(&pool->place);
@@ -295,6 +307,7 @@ static void stats(void *self, soon_stats *ret)
     struct soon__process_pool *pool = self;
 
     pthread_mutex_lock(&pool->mutex);
+    soon__process_pool_take_in_locked(pool);
     *ret = (soon_stats){.workers = pool->locked.present,
                         .pending = pool->locked.queue.count,
                         .submitted = pool->locked.submitted,
@@ -449,6 +462,7 @@ static int pool_new(struct soon__process_pool **ret, const soon_process_pool_opt
     if (!pool)
         return -ENOMEM;
     init_locks(pool);
+    soon__intake_init(&pool->intake);
     pool->locked.alarm = pool->locked.inspect_at = SOON__NEVER;
     copy_options(pool, o);
     soon__pool_name(pool->name, sizeof pool->name, o->name);

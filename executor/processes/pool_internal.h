@@ -28,14 +28,16 @@
  *     only if the process is not READY yet, and then nobody lingers.
  * P8  While there are tasks in slots the loop looks at each process ten times a second, rung for or not, and whether what
  *     it sees can be: else one that has written over the desk would keep its tasks for ever (soon__process_inspect()).
+ * P9  In a flood in which no process can take more, submits leave what they have in `intake`, without the mutex: there is an
+ *     answer to come, or a death, and then who takes that in hands out what has come until then.
  */
 #ifndef SOON_EXECUTOR_PROCESSES_POOL_INTERNAL_H
 #define SOON_EXECUTOR_PROCESSES_POOL_INTERNAL_H
 
 #include "../executor_internal.h"
+#include "../intake_internal.h"
 #include "../library_loop_internal.h"
 #include "../luck_internal.h"
-#include "../queue_internal.h"
 #include "area_internal.h"
 #include "crash_internal.h"
 #include "desk_internal.h"
@@ -46,6 +48,7 @@
 #include <pthread.h>
 
 #define SOON__INSPECT_NS INT64_C(100000000)
+enum { SOON__FLOOD = 8 }; /* so many calls in slots */
 
 struct soon__process_pool;
 
@@ -97,6 +100,7 @@ struct soon__process {
     uint64_t doom_sequence;
     uint64_t doom_item; /* of a chunk, with ETIMELIMIT: whose time was over */
     bool lingered;      /* a thread lingers */
+    bool spins;         /* it may look for work before it sleeps */
     bool to_wake;       /* something was published to it; while the mutex is held */
     bool stalled;       /* it did not claim what it was given, until its next answer */
 
@@ -140,6 +144,9 @@ struct soon__process_pool {
     struct soon__launch launch;
 
     struct soon__luck luck, loops_luck; /* of threads that wait, and of the loop: see linger.c */
+    char apart[64];                     /* what submitters write is on a cache line of its own */
+    struct soon__intake intake;         /* P9 */
+    char apart_too[64];
     pthread_mutex_t mutex;
     pthread_cond_t place; /* submitters: the queue has room, or the pool is closed or broken */
     pthread_cond_t ready; /* boot: a process is ready, or never will be */
@@ -200,6 +207,13 @@ void soon__process_release_locked(struct soon__process *process, uint32_t slot);
 bool soon__process_is_running_locked(struct soon__process *process, uint32_t slot);
 /* False: it could not. */
 bool soon__process_post_initializer_locked(struct soon__process *process);
+/* There is much to do. */
+static inline bool soon__process_pool_is_flooded_locked(const struct soon__process_pool *pool)
+{
+    return pool->locked.assigned >= SOON__FLOOD;
+}
+/* What came in without the mutex goes to the queue. */
+void soon__process_pool_take_in_locked(struct soon__process_pool *pool);
 size_t soon__process_pool_pending_locked(struct soon__process_pool *pool);
 /* How many more processes would have something to do. */
 size_t soon__process_pool_missing_locked(struct soon__process_pool *pool);

@@ -223,17 +223,21 @@ static void watch_limits_locked(struct soon__process *process, uint32_t slot)
 }
 
 /* One worker at a time may look for work before it sleeps, the one that got some last: all of them together would take
- * the CPUs from who submits. */
+ * the CPUs from who submits. In a flood each may: more is on its way. */
 static void let_spin_locked(struct soon__process *process)
 {
     struct soon__process_pool *pool = process->pool;
+    struct soon__process *before = pool->locked.spinner;
 
-    if (pool->locked.spinner == process || !pool->spin_ns)
+    if (!pool->spin_ns || (before == process && process->spins))
         return;
-    /* Relaxed, both: a hint. */
-    if (pool->locked.spinner)
-        atomic_store_explicit(&pool->locked.spinner->view.orders->spin_ns, 0, memory_order_relaxed);
+    if (before && before != process && !soon__process_pool_is_flooded_locked(pool)) {
+        /* Relaxed, both: a hint. */
+        atomic_store_explicit(&before->view.orders->spin_ns, 0, memory_order_relaxed);
+        before->spins = false;
+    }
     atomic_store_explicit(&process->view.orders->spin_ns, pool->spin_ns, memory_order_relaxed);
+    process->spins = true;
     pool->locked.spinner = process;
 }
 
@@ -485,11 +489,32 @@ static void grow_locked(struct soon__process_pool *pool)
     soon__process_pool_look_soon_locked(pool);
 }
 
+void soon__process_pool_take_in_locked(struct soon__process_pool *pool)
+{
+    pool->locked.submitted += soon__intake_empty_locked(&pool->intake, &pool->locked.queue);
+}
+
+/* P9. False: something has come meanwhile that is to be handed out. */
+static bool settle_intake_locked(struct soon__process_pool *pool, int64_t now)
+{
+    size_t came;
+
+    if (!pool->queue_max && !pool->locked.closed && !pool->locked.broken &&
+        soon__process_pool_is_flooded_locked(pool) && !choose_locked(pool, now)) {
+        soon__intake_open_locked(&pool->intake);
+        return true;
+    }
+    came = soon__intake_close_locked(&pool->intake, &pool->locked.queue);
+    pool->locked.submitted += came;
+    return !came;
+}
+
 void soon__process_pool_dispatch_locked(struct soon__process_pool *pool)
 {
     struct soon__process *process;
     int64_t now = soon__clock_ns();
 
+    soon__process_pool_take_in_locked(pool);
     relieve_locked(pool, now);
     do {
         while (pool->locked.queue.count) {
@@ -499,7 +524,7 @@ void soon__process_pool_dispatch_locked(struct soon__process_pool *pool)
             else if (!displace_locked(pool))
                 break;
         }
-    } while (share_locked(pool, now));
+    } while (share_locked(pool, now) || !settle_intake_locked(pool, now));
     wake_all_locked(pool);
     grow_locked(pool);
 }

@@ -108,42 +108,12 @@ static void carry_out(struct soon__pool *pool, const struct wake *wake)
 /* I9. A call with a queue limit goes another way: the loop has to know of it. */
 bool soon__pool_push(struct soon__pool *pool, soon_call *call)
 {
-    soon_call *first = atomic_load_explicit(&pool->intake, memory_order_relaxed);
-
-    if (call->extra && call->extra->queue_deadline != SOON__NEVER)
-        return false;
-    do {
-        if (first == SOON__INTAKE_CLOSED)
-            return false;
-        call->next = first;
-        /* Release: the call; pairs with the acquire of the exchanges below. */
-    } while (!atomic_compare_exchange_weak_explicit(&pool->intake, &first, call, memory_order_release,
-                                                    memory_order_relaxed));
-    return true;
-}
-
-static void take_in_locked(struct soon__pool *pool, soon_call *latest)
-{
-    soon_call *oldest = NULL, *next;
-
-    if (latest == SOON__INTAKE_CLOSED)
-        return;
-    for (; latest; latest = next) {
-        next = latest->next;
-        latest->next = oldest;
-        oldest = latest;
-    }
-    for (; oldest; oldest = next) {
-        next = oldest->next;
-        soon__queue_push(&pool->locked.queue, oldest);
-        pool->locked.submitted++;
-    }
+    return !(call->extra && call->extra->queue_deadline != SOON__NEVER) && soon__intake_push(&pool->intake, call);
 }
 
 void soon__pool_close_intake_locked(struct soon__pool *pool)
 {
-    /* Acquire: the calls; pairs with the release in soon__pool_push(). */
-    take_in_locked(pool, atomic_exchange_explicit(&pool->intake, SOON__INTAKE_CLOSED, memory_order_acquire));
+    pool->locked.submitted += soon__intake_close_locked(&pool->intake, &pool->locked.queue);
     /* Pairs with the fence in soon__deque_push(): it sees that the intake is closed, or we see what is in its deque. */
     atomic_thread_fence(memory_order_seq_cst);
     soon__deques_empty_locked(pool);
@@ -151,13 +121,8 @@ void soon__pool_close_intake_locked(struct soon__pool *pool)
 
 void soon__pool_lock(struct soon__pool *pool)
 {
-    soon_call *latest;
-
     pthread_mutex_lock(&pool->mutex);
-    latest = atomic_load_explicit(&pool->intake, memory_order_relaxed);
-    /* It is closed and opened under the mutex alone. Acquire: as above. */
-    if (latest && latest != SOON__INTAKE_CLOSED)
-        take_in_locked(pool, atomic_exchange_explicit(&pool->intake, NULL, memory_order_acquire));
+    pool->locked.submitted += soon__intake_empty_locked(&pool->intake, &pool->locked.queue);
     soon__deques_empty_locked(pool);
 }
 
@@ -180,9 +145,7 @@ static void settle_locked(struct soon__pool *pool, struct wake *wake)
         if (!is_open_locked(pool))
             return;
     }
-    /* Relaxed: there is nothing to read. */
-    if (atomic_load_explicit(&pool->intake, memory_order_relaxed) == SOON__INTAKE_CLOSED)
-        atomic_store_explicit(&pool->intake, NULL, memory_order_relaxed);
+    soon__intake_open_locked(&pool->intake);
 }
 
 void soon__pool_unlock(struct soon__pool *pool)
@@ -211,10 +174,8 @@ void soon__pool_settle_locked(struct soon__pool *pool)
 
 bool soon__pool_has_news(const struct soon__pool *pool, const struct soon__worker *worker)
 {
-    soon_call *latest = atomic_load_explicit(&pool->intake, memory_order_relaxed); /* a hint */
-
     /* Relaxed: who sees it takes the mutex, which orders the rest. */
-    return (latest && latest != SOON__INTAKE_CLOSED) || atomic_load_explicit(&pool->nested, memory_order_relaxed) ||
+    return soon__intake_has_some(&pool->intake) || atomic_load_explicit(&pool->nested, memory_order_relaxed) ||
            atomic_load_explicit(&worker->bell, memory_order_relaxed);
 }
 

@@ -97,18 +97,12 @@ static bool take_out(struct soon__deque *deque, soon_call *call)
     return found;
 }
 
-static bool is_closed(const struct soon__pool *pool)
-{
-    /* Relaxed: the fence orders it, or it is a hint. */
-    return atomic_load_explicit(&pool->intake, memory_order_relaxed) == SOON__INTAKE_CLOSED;
-}
-
 bool soon__deque_push(struct soon__worker *worker, soon_call *call)
 {
     struct soon__pool *pool = worker->pool;
     struct soon__deque *deque = worker->deque;
 
-    if (!deque || is_closed(pool) ||
+    if (!deque || soon__intake_is_closed(&pool->intake) ||
         (call->extra && (call->extra->options.priority || call->extra->queue_deadline != SOON__NEVER)))
         return false;
     lock(deque);
@@ -126,7 +120,7 @@ bool soon__deque_push(struct soon__worker *worker, soon_call *call)
         atomic_store_explicit(&pool->nested, true, memory_order_relaxed);
     /* Q3: pairs with the fence in soon__pool_close_intake_locked(). */
     atomic_thread_fence(memory_order_seq_cst);
-    return !is_closed(pool) || !take_out(deque, call);
+    return !soon__intake_is_closed(&pool->intake) || !take_out(deque, call);
 }
 
 bool soon__deque_take(struct soon__worker *worker, soon_call *call)

@@ -381,7 +381,7 @@ static int pool_new(struct soon__pool **ret, const soon_thread_pool_options *o)
     pool->max = o->workers ? (size_t)o->workers : (size_t)soon__cpu_count();
     pool->queue_max = o->queue_max;
     pool->locked.alarm = SOON__NEVER;
-    atomic_init(&pool->intake, SOON__INTAKE_CLOSED);
+    soon__intake_init(&pool->intake);
     pool->linger_ns = soon__cpu_count() > 1 ? LINGER_NS : 0;
     pool->idle_timeout_ns = o->idle_timeout_ms > INT64_MAX / 4000000 ? INT64_MAX / 4 : o->idle_timeout_ms * 1000000;
     soon__pool_name(pool->name, sizeof pool->name, o->name);

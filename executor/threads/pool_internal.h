@@ -30,7 +30,7 @@
  *     release) does not count as between.
  * I9  While nobody needs to be woken or started for one more task, submits leave it in `intake`, without the mutex. Who has
  *     the mutex has emptied that into the queue; who gives it back in a state in which somebody would have to be woken
- *     closes it first (SOON__INTAKE_CLOSED), in one exchange with taking what has come meanwhile. So no task is
+ *     closes it first, in one exchange with taking what has come meanwhile. So no task is
  *     left there that nobody is about to look for. A pool that is shut down, broken or bounded leaves it closed.
  *     What a task of the pool submits while it is open goes to a deque of its worker, in the same way: see deque.c.
  * I10 At most one worker lingers: it looks at `intake`, `nested` and its bell for a short time before it sleeps, and counts as active.
@@ -39,13 +39,12 @@
 #define SOON_EXECUTOR_THREADS_POOL_INTERNAL_H
 
 #include "../executor_internal.h"
+#include "../intake_internal.h"
 #include "../library_loop_internal.h"
 #include "../luck_internal.h"
-#include "../queue_internal.h"
 
 #include <pthread.h>
 
-#define SOON__INTAKE_CLOSED ((soon_call *)1)
 enum { SOON__SPARES_MAX = 256, SOON__NAME_SIZE = 16 /* what the system takes, with the NUL */ };
 
 enum { SOON__DEQUES_MAX = 64 }; /* workers beyond that submit as everybody does */
@@ -97,9 +96,9 @@ struct soon__pool {
     size_t deques_count;
     int64_t linger_ns; /* how long a worker, and who waits for a task, looks before it sleeps; 0: not at all */
 
-    char apart[64];              /* what submitters write is on cache lines of its own */
-    _Atomic(soon_call *) intake; /* I9: the latest first, by `next` */
-    _Atomic bool nested;         /* there may be something in a deque */
+    char apart[64];             /* what submitters write is on cache lines of its own */
+    struct soon__intake intake; /* I9 */
+    _Atomic bool nested;        /* there may be something in a deque */
     char apart_too[64];
     _Atomic uint32_t between;    /* workers; changed without the mutex upwards, under it downwards */
     _Atomic bool waiter_lingers; /* one at a time */
