@@ -166,13 +166,15 @@ void soon_future_unref(soon_future *future)
     /* Acquire: if it is the last one, what the others have done; pairs with the release below. */
     refs = atomic_load_explicit(&future->refs, memory_order_acquire);
     do {
-        if (refs == READER)
-            break; /* nobody else can have it any more */
+        if (refs == READER) { /* nobody else can have it any more */
+            atomic_store_explicit(&future->refs, 0, memory_order_relaxed);
+            break;
+        }
         if (!soon__check(refs >= READER, "soon_future_unref: one unref too many"))
             return;
         /* As in soon__future_unref(). */
     } while (!atomic_compare_exchange_weak_explicit(&future->refs, &refs, refs - READER, memory_order_acq_rel,
-                                                    memory_order_relaxed));
+                                                    memory_order_acquire));
     if (refs == READER)
         soon__future_destroy(future);
 }
