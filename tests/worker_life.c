@@ -193,13 +193,13 @@ Test(worker_life, tells_a_task_that_it_is_cancelled_or_late)
     soon__desk_request_cancel(&worker.view, 0);
     reply = done(&worker, sequence);
     cr_assert_eq(reply.code, -ECANCELED);
-    cr_assert_eq(reply.flags, SOON__REPLY_CANCELLED);
+    cr_assert_eq(reply.flags, SOON__REPLY_CANCELLED | SOON__REPLY_HAS_PROGRESS);
     consume(&worker, &reply);
 
     reply =
         done(&worker, post(&worker, &obey_task, &nothing, sizeof nothing, (struct asked){.time_limit_ns = 1000000}));
     cr_assert_eq(reply.code, SOON_ETIMELIMIT);
-    cr_assert_eq(reply.flags, 0);
+    cr_assert_eq(reply.flags, SOON__REPLY_HAS_PROGRESS);
     consume(&worker, &reply);
     retire(&worker);
     soon__shm_unmap(shared, sizeof *shared);
