@@ -10,7 +10,8 @@
  *     start(), claim()        future.c: move()
  *     lock(), unlock()        future.c: soon__future_lock(), soon__future_unlock(); looking again first is left out
  *     publish()               future.c: soon__future_publish_quietly(), store_final(), notify_waiters_locked()
- *     canceller               future.c: cancel_one(); with -DOWNER an owner is asked first, class->take_back()
+ *     canceller               future.c: cancel_one(); with -DOWNER a pool's own call: who has taken it out of its queue
+ *                             finishes it (class->take_back(), run.c: soon__call_finish() with hooks)
  *     park_on()               read.c: park_on(); settled(): soon__future_settled()
  *     reader                  read.c: soon__future_await()
  *     waiter                  future.c: soon__future_add_waiter(), soon__future_remove_waiter()
@@ -290,10 +291,12 @@ proctype worker()
     :: won -> start()
     :: else
     fi;
+#ifndef OWNER /* else nobody but who has taken it out finishes it: without a claim */
     if
     :: won -> claim()
     :: else
     fi;
+#endif
     if
     :: won -> complete(FINISHED)
     :: else
@@ -305,10 +308,24 @@ proctype death()
     byte me = DEATH, w, before;
     bool won;
 
+#ifdef OWNER
+    if
+    :: d_step { /* a limit of time, the end of the pool: it too takes it out */
+        won = queued;
+        queued = false
+    }
+    :: true /* it does not come */
+    fi;
+    if
+    :: won -> claim()
+    :: else
+    fi;
+#else
     if
     :: claim()
     :: true /* it does not come */
     fi;
+#endif
     if
     :: won -> complete(FINISHED)
     :: else
