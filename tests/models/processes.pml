@@ -10,13 +10,15 @@
  *     -DCRASH     a worker dies, at any of its steps
  *     -DSHUFFLE   what is not claimed yet is taken back once, and handed out again
  *     -DBOUND     the queue has a bound of 1, and the submitter waits for a place in it
+ *     -DFLOOD=n   from n tasks in slots on, and while none is free, submits go to the intake, without the mutex (P9)
  *
  *     here                        in executor/processes/
  *     worker: find, claim         desk.c: find_first(), claim_word()
  *     worker: reply               desk.c: soon__desk_reply(), soon__desk_await_consumed(); D5: the ring holds RING replies
  *     worker: sleep               desk.c: soon__desk_await_request()
  *     take_out()                  desk.c: soon__desk_take_back(); post.c: take_out_locked()
- *     dispatch()                  post.c: soon__process_pool_dispatch_locked(); desk.c: soon__desk_post(), wake_worker()
+ *     dispatch()                  post.c: soon__process_pool_dispatch_locked(), settle_intake_locked(), wake_all_locked();
+ *                                 desk.c: soon__desk_publish(), soon__desk_wake()
  *     drain()                     drain.c: drain(), take_replies(), release(); desk.c: soon__desk_consumed(),
  *                                 soon__desk_want_bell()
  *     waiter                      linger.c: soon__process_pool_linger(); read.c: soon__future_await()
@@ -27,20 +29,23 @@
  *
  * Each access of a word that is shared with a worker is a step, and so is each wake-up; what is private to the parent and
  * under a mutex goes with the next of these. `post_bell` and `room_bell` are counters that one side compares with what
- * they were: here a bit says that they have changed since.
+ * they were: here a bit says that they have changed since. `bell_wanted` is a number, for which the worker rings once: here
+ * `told` says that it has.
  *
  * Checked: no deadlock; whenever nothing moves any more every task has ended, so no bell, no wake-up and no look of the
  * loop was lost; each task is claimed once and ends once; one that was cancelled was not claimed; a reply that was
  * published counts, also after a death; every reply is of what is posted there; after a death nothing is left with the
  * dead, and only what it had claimed was lost; a signal for a task loses no other.
  *
- * Left out: starting and retiring, shutdown, retries, limits of time, chunks, bodies and descriptors, slots that are
+ * Left out: starting and retiring, a second process beside the first that is not doomed, the loop's stay and its inspections
+ * (P8), shutdown, retries, limits of time, chunks, bodies and descriptors, slots that are
  * filled outside the mutex (P3), mad workers (D4), spinning, priorities; the future, which is future.pml; weak memory: all
  * is sequentially consistent, a variant without a fence has its two steps the other way round.
  *
  * Broken variants: -DLOOK_BEFORE_PUBLISH, -DLOOK_BEFORE_WANT, -DLOOK_BEFORE_POST, -DLOOK_BEFORE_SLEEP,
- * -DLOOK_BEFORE_CONSUMED: without the fences of D3. -DNO_LAST_DRAIN: of one that lingers. -DNO_DRAIN_AT_DEATH, -DNO_LOOK_BEFORE_KILL, -DKEEP_POSTED (when
- * doomed), -DCLAIM_BY_STORE, -DDEATH_FREES_NO_PLACE.
+ * -DLOOK_BEFORE_CONSUMED: without the fences of D3. -DNO_LAST_DRAIN: of one that lingers. -DNO_DRAIN_AT_DEATH,
+ * -DNO_LOOK_BEFORE_KILL, -DKEEP_POSTED (when doomed), -DCLAIM_BY_STORE, -DDEATH_FREES_NO_PLACE, -DCLOSE_AND_GO: what came
+ * until the intake was closed is not handed out; -DKEEP_OPEN.
  */
 #ifndef TASKS
 #define TASKS 2
@@ -68,7 +73,7 @@ bool post_bell[PROCESSES], asleep[PROCESSES], sleeps[PROCESSES];
 bool room_bell[PROCESSES], starved[PROCESSES], starves[PROCESSES];
 /* and replies: the place of a slot, and the number. */
 byte tail[PROCESSES], consumed[PROCESSES], reply_slot[PROCESSES * RING], reply_number[PROCESSES * RING];
-bool bell_wanted[PROCESSES], rung[PROCESSES];
+bool bell_wanted[PROCESSES], told[PROCESSES], rung[PROCESSES]; /* told: the worker has rung for this wish */
 
 /* The parent's, under its mutex. */
 bool mutex;
@@ -80,7 +85,11 @@ byte at_process[TASKS], at_slot[TASKS];
 #define DEAD 3
 byte stage[PROCESSES], sequence[PROCESSES], doom_slot[PROCESSES], doom_number[PROCESSES];
 byte assigned[ALL_SLOTS], assigned_number[ALL_SLOTS]; /* the task, from 1; 0: the slot is empty */
-bool seen_running[ALL_SLOTS];
+bool seen_running[ALL_SLOTS], to_wake[PROCESSES];
+#ifdef FLOOD
+chan intake = [TASKS] of { byte };
+bool is_open;
+#endif
 bool lingered[PROCESSES];
 byte alive, wanted, started;
 bool look_posted, waits_for_place;
@@ -123,7 +132,11 @@ inline end_task(t, how)
  * Under the mutex
  */
 
+#ifdef FLOOD
+#define PARENT byte dt, dp, ds; bool came_in
+#else
 #define PARENT byte dt, dp, ds
+#endif
 
 inline release(p, s)
 {
@@ -155,6 +168,17 @@ inline take_out(p, s)
         fi
     }
 }
+
+#ifdef FLOOD
+/* Of two processes with two slots each. */
+#define IN_SLOTS ((assigned[0] > 0) + (assigned[1] > 0) + (assigned[2] > 0) + (assigned[3] > 0))
+/* Behind choose(). */
+#ifdef KEEP_OPEN
+#define MAY_OPEN (is_open || (IN_SLOTS >= FLOOD && dp == PROCESSES))
+#else
+#define MAY_OPEN (IN_SLOTS >= FLOOD && dp == PROCESSES)
+#endif
+#endif
 
 inline return_unclaimed(p)
 {
@@ -225,31 +249,90 @@ inline post()
         assigned_number[AT(dp, ds)] = sequence[dp];
         request[AT(dp, ds)] = dt + 1;
         number[AT(dp, ds)] = sequence[dp];
-        state[AT(dp, ds)] = POSTED
+        state[AT(dp, ds)] = POSTED;
+        to_wake[dp] = true
     }
-    post_bell[dp] = true
 }
 
-inline dispatch(leave)
+/* Before the mutex is given back. */
+inline wake_all()
 {
-    choose();
+    dp = 0;
     do
-    :: dt < TASKS && dp < PROCESSES ->
+    :: dp < PROCESSES && to_wake[dp] ->
 #ifdef LOOK_BEFORE_POST
         if
-        :: asleep[dp] -> post(); sleeps[dp] = false
-        :: else -> post()
+        :: asleep[dp] -> post_bell[dp] = true; sleeps[dp] = false
+        :: else -> post_bell[dp] = true
         fi;
 #else
-        post();
+        post_bell[dp] = true;
         if
         :: asleep[dp] -> sleeps[dp] = false
         :: else
         fi;
 #endif
-        choose()
-    :: else -> break
+        atomic {
+            to_wake[dp] = false;
+            dp++
+        }
+    :: atomic {
+        dp < PROCESSES && !to_wake[dp] -> dp++
+    }
+    :: atomic {
+        dp == PROCESSES -> break
+    }
+    od
+}
+
+inline take_in()
+{
+#ifdef FLOOD
+    do
+    :: intake?dt -> queued[dt] = true
+    :: empty(intake) -> break
     od;
+    dt = 0
+#else
+    skip
+#endif
+}
+
+inline dispatch(leave)
+{
+    d_step {
+        take_in()
+    }
+    choose();
+    do
+    :: dt < TASKS && dp < PROCESSES -> post(); choose()
+#ifdef FLOOD
+    :: atomic { /* settle_intake_locked() */
+        (dt == TASKS || dp == PROCESSES) && MAY_OPEN -> is_open = true; break
+    }
+    :: atomic {
+        (dt == TASKS || dp == PROCESSES) && !MAY_OPEN ->
+        is_open = false;
+        came_in = nempty(intake);
+        take_in()
+    }
+#ifdef CLOSE_AND_GO
+        break
+#else
+        choose();
+        if
+        :: came_in -> came_in = false
+        :: !came_in -> break
+        fi
+#endif
+#else
+    :: else -> break
+#endif
+    od;
+    wake_all();
+    d_step {
+        choose()
+    }
     grow(leave)
 }
 
@@ -281,6 +364,14 @@ inline doom(p, s)
  */
 
 #define READER byte h, rs, rn, rt; bool came, more
+
+inline want_bell(p)
+{
+    d_step {
+        bell_wanted[p] = true;
+        told[p] = false
+    }
+}
 
 /* `more`: there is one behind those that were taken in. */
 inline drain(p, last)
@@ -346,9 +437,9 @@ inline drain(p, last)
         fi;
 #ifdef LOOK_BEFORE_WANT
         more = tail[p] != h;
-        bell_wanted[p] = true;
+        want_bell(p);
 #else
-        bell_wanted[p] = true;
+        want_bell(p);
         more = tail[p] != h;
 #endif
     fi;
@@ -466,7 +557,8 @@ inline begin()
     atomic {
         assert(started < PROCESSES);
         lives[started] = true;
-        bell_wanted[started] = true /* adopt() */
+        bell_wanted[started] = true; /* adopt() */
+        told[started] = false
     }
     /* soon__process_is_ready() */
     atomic {
@@ -592,6 +684,14 @@ proctype submitter()
 
     do
     :: task < TASKS ->
+#ifdef FLOOD
+        if
+        :: atomic {
+            is_open -> intake!task
+        }
+        :: !is_open -> lock(); queued[task] = true; dispatch(true)
+        fi;
+#else
 #ifdef BOUND
         wait_for_place();
 #else
@@ -599,6 +699,7 @@ proctype submitter()
 #endif
         queued[task] = true;
         dispatch(true);
+#endif
         task++
     :: else -> break
     od
@@ -613,6 +714,7 @@ proctype canceller(byte task)
 
     atomic {
         lock();
+        take_in();
         p = at_process[task];
         s = at_slot[task];
         if
@@ -810,7 +912,10 @@ claim:
             starved[p] = false
         od;
 #ifdef LOOK_BEFORE_PUBLISH
-        wanted_bell = bell_wanted[p];
+        atomic {
+            wanted_bell = bell_wanted[p] && !told[p];
+            told[p] = told[p] || wanted_bell
+        }
 #endif
         atomic {
             reply_slot[p * RING + tail[p] % RING] = s;
@@ -821,7 +926,10 @@ claim:
             s = 0
         }
 #ifndef LOOK_BEFORE_PUBLISH
-        wanted_bell = bell_wanted[p];
+        atomic {
+            wanted_bell = bell_wanted[p] && !told[p];
+            told[p] = told[p] || wanted_bell
+        }
 #endif
         if
         :: wanted_bell -> atomic { rung[p] = true; wanted_bell = false }
