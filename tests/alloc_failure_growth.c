@@ -181,6 +181,38 @@ Test(alloc_failure_growth, with_all_workers_waiting_is_tried_with_each_task)
     soon_promise_free(promise);
 }
 
+SOON_TASK(pass_and_wait_for_the_promise, soon_none, int)
+{
+    soon_future *f = soon_promise_future(promise);
+
+    gate_pass(gate, NULL);
+    *result = soon_future_wait(f, SOON_FOREVER);
+    soon_future_unref(f);
+    return 0;
+}
+
+/* What is pending since a start failed is left alone by the worker that could have run it. Caught: a failed start that
+ * counts also when nobody else is left. */
+Test(alloc_failure_growth, is_tried_again_when_the_last_worker_parks, .init = make_pool, .fini = drop_pool)
+{
+    soon_future *waits, *keeps;
+    int rc;
+
+    cr_assert_eq(soon_promise_new(&promise, NULL), 0);
+    waits = soon_submit(pool, pass_and_wait_for_the_promise);
+    gate_await(gate, 1);
+    fail_from(2);
+    keeps = soon_submit(pool, keep_the_promise);
+    cr_assert_geq(fail_stop(), 2);
+    cr_assert_eq(workers_of(pool), 1);
+    gate_open(gate, 1);
+
+    cr_assert_eq(outcome_of(keeps), 0);
+    cr_assert_eq(soon_take(waits, &rc), 0);
+    cr_assert_eq(rc, 0);
+    soon_promise_free(promise);
+}
+
 /* Shut down while nothing can be started: nothing is left unresolved. */
 Test(alloc_failure_growth, leaves_nothing_unresolved_in_a_shutdown)
 {

@@ -194,3 +194,21 @@ Test(boot, leaves_the_workers_to_tasks_that_wait)
     free_pool(pool);
     gate_free(gate);
 }
+
+/* Caught: a worker whose initializer runs taken for one that will look for the next task in a moment. */
+Test(boot, of_one_worker_does_not_hold_up_another_that_is_idle, .init = make_gate, .fini = drop_gate)
+{
+    soon_executor *pool = new_pool(.workers = 2, .initializer = &stand_at_the_gate_task);
+    soon_future *futures[2] = {soon_submit(pool, nothing), soon_submit(pool, nothing)};
+
+    gate_await(gate, 2);
+    gate_open(gate, 1);
+    for (int i = 0; i < 2; i++)
+        cr_assert_eq(outcome_of(futures[i]), 0);
+    for (int i = 0; i < 20; i++) {
+        nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL); /* now it sleeps, most likely */
+        cr_assert_eq(outcome_of(soon_submit(pool, nothing)), 0);
+    }
+    gate_open(gate, 1);
+    free_pool(pool);
+}

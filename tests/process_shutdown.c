@@ -59,6 +59,31 @@ Test(process_shutdown, while_workers_start_leaves_no_future_unresolved)
     }
 }
 
+/* Caught: an intake that stays open. */
+Test(process_shutdown, refuses_what_comes_after_it_in_a_flood)
+{
+    for (size_t m = 0; m < 4; m++) {
+        struct gate gate = gate_new();
+        soon_executor *pool = new_processes(.workers = 1, .grace_ms = 50);
+        soon_future *running, *pending[200];
+
+        running = submit_pass(pool, gate);
+        gate_await(gate, 1);
+        for (int i = 0; i < 200; i++)
+            pending[i] = soon_submit(pool, nothing);
+        cr_assert_eq(soon_executor_shutdown(pool, modes[m], 0), -ETIMEDOUT);
+        cr_assert_eq(outcome_of(soon_submit(pool, nothing)), SOON_ESHUTDOWN);
+        gate_open(gate, 1);
+        cr_assert_eq(soon_executor_shutdown(pool, modes[m], SOON_FOREVER), 0);
+        for (int i = 0; i < 200; i++)
+            cr_assert_eq(outcome_of(pending[i]), m == 0 ? 0 : -ECANCELED);
+        soon_future_unref(running);
+        cr_assert_eq(stats_of(pool).submitted, 201);
+        free_pool(pool);
+        gate_free(gate);
+    }
+}
+
 /* CPython: test_force_shutdown_workers (terminate_workers, kill_workers), test_force_shutdown_workers_stops_pool; loky:
  * test_shutdown_kill, test_shutdown_and_kill_workers */
 Test(process_shutdown, by_force_ends_what_does_not_listen)

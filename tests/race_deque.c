@@ -97,7 +97,7 @@ static void check_counts(soon_executor *pool)
     cr_assert_eq(stats.running, 0);
 }
 
-/* Q1, Q2. Caught: a deque that is emptied without its lock; `nested` cleared after the deques were emptied. */
+/* Q1, Q2. Caught: a deque that is emptied without its lock. */
 Test(race_deque, each_task_runs_once_or_is_cancelled)
 {
     for (size_t w = 0; w < 4; w++) {
@@ -150,7 +150,7 @@ SOON_TASK(last_a_moment, soon_none, soon_none)
 }
 
 /* Q3: the other worker is on its way to sleep, or lingers, or sleeps, when the child comes. Without an end: it hangs.
- * Caught: an intake that is closed without a look at the deques after that; a push that does not look at it again. */
+ * Caught: an intake that is closed without a look at the deques after that; at times, a push that does not look at it again. */
 Test(race_deque, child_finds_another_worker)
 {
     for (size_t w = 1; w < 4; w++) {

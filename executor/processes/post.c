@@ -499,7 +499,7 @@ static bool settle_intake_locked(struct soon__process_pool *pool, int64_t now)
 {
     size_t came;
 
-    if (!pool->queue_max && !pool->locked.closed && !pool->locked.broken &&
+    if (!pool->queue_max && !pool->locked.closed && !pool->locked.broken && pool->locked.alive >= pool->max &&
         soon__process_pool_is_flooded_locked(pool) && !choose_locked(pool, now)) {
         soon__intake_open_locked(&pool->intake);
         return true;

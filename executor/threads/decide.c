@@ -51,12 +51,14 @@ struct wake {
     size_t starts;               /* start so many: they are counted already */
 };
 
-/* Those that will look for work in a moment, and pass the baton on. */
+/* Those that will look for work, and pass the baton on: in a moment, or, where nobody is idle, when their start is over. */
 static size_t coming_locked(const struct soon__pool *pool)
 {
     /* Relaxed: who has seen an outcome sees its worker between, which was noted before it was published. */
-    return pool->locked.starting + pool->locked.waking + (pool->locked.lingering != NULL) +
-           atomic_load_explicit(&pool->between, memory_order_relaxed);
+    size_t soon = pool->locked.waking + (pool->locked.lingering != NULL) +
+                  atomic_load_explicit(&pool->between, memory_order_relaxed);
+
+    return pool->locked.idle ? soon : soon + pool->locked.starting; /* an initializer may take its time */
 }
 
 static size_t may_start_locked(const struct soon__pool *pool)
@@ -64,7 +66,7 @@ static size_t may_start_locked(const struct soon__pool *pool)
     size_t threads = pool->locked.threads, active = soon__pool_active_locked(pool);
     size_t threads_max = pool->max + SOON__SPARES_MAX;
 
-    if (threads >= threads_max || active >= pool->max || pool->locked.cannot_start)
+    if (threads >= threads_max || active >= pool->max || (pool->locked.cannot_start && active > 0))
         return 0;
     return pool->max - active < threads_max - threads ? pool->max - active : threads_max - threads;
 }

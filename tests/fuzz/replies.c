@@ -84,6 +84,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (!view.desk) { /* on the heap, where what lies behind is poisoned */
         view.desk = aligned_alloc(64, sizeof *view.desk);
+        view.orders = aligned_alloc(64, sizeof *view.orders);
+        memset((void *)view.orders, 0, sizeof *view.orders);
         view.replies = malloc(SOON__REPLY_AREA);
         memset(view.replies, 1, SOON__REPLY_AREA);
     }

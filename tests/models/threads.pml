@@ -33,26 +33,28 @@
  *     -DHELD     1 has a callback, which stays until 0 has begun
  *     -DNESTED   0 submits a child, the task TASKS, and then may wait for it
  *     -DBESIDE   it does not wait, but needs that the child has begun
+ *     -DINIT     the initializer of the second worker that is started stays until 2 has begun
  *
  * Ending 3 runs user code: its worker does not count as between two tasks.
  *
  * -DCANCEL, -DCLOSE, -DRETIRE, -DSTART_FAILS: a task may be cancelled, the pool be shut down, a worker retire, a thread
- * fail to start, at any moment, or never; the last two up to n times with =n. -DLINGER: a worker may linger before it sleeps. -DWORKERS=n, -DTASKS=n.
+ * fail to start, at any moment, or never; the last two up to n times with =n. -DLINGER: a worker may linger before it
+ * sleeps. -DWORKERS=n, -DTASKS=n.
  *
  * Checked: no deadlock; whenever nothing moves any more every task has ended, and after a shutdown the pool is down;
  * each task ends exactly once.
  *
- * Found: once a start has failed, what is pending stays if the last worker that could have run it parks inside its task
- * or retires: nobody is started any more, and nobody fails it. -DALONE_STARTS has it mended: where nobody is active
- * `cannot_start` does not count.
+ * Found by it, and mended since: what was pending stayed when a start had failed and the last worker that could have run it
+ * parked inside its task or retired (-DNEVER_AGAIN: nobody was started any more, and nobody failed it); a task waited for the
+ * initializer of another worker although one was idle (-DIDLE_AWAITS_START).
  *
- * Left out: priorities, limits of time, the bound of the queue and its condition variable, initializers, boot, stats; that
- * a starter takes the mutex to enter the worker in a list; that there are fewer deques than workers; the future, which is
+ * Left out: priorities, limits of time, the bound of the queue and its condition variable, initializers that fail, boot, stats;
+ * that a starter takes the mutex to enter the worker in a list; that there are fewer deques than workers; the future, which is
  * future.pml; weak memory: all is sequentially consistent.
  *
  * Broken variants: -DNO_BATON, -DLOOK_BEFORE_LOCK, -DNO_LAST_DECIDE, -DNO_HELD_UP, -DSEPARATE_WORDS, -DKEEP_WAKING,
- * -DSTART_FAILS -DIDLE_STAYS_IDLE, -DLEAVE_OPEN, -DCLOSE_UNTAKEN, -DLINGER -DSLEEP_UNLOOKED, and with -DNESTED
- * -DPUSH_UNLOOKED, -DCLOSE_WITHOUT_DEQUES, -DDEQUES_BEFORE_CLOSE.
+ * -DSTART_FAILS -DIDLE_STAYS_IDLE, -DSTART_FAILS -DNEVER_AGAIN, -DINIT -DIDLE_AWAITS_START, -DLEAVE_OPEN,
+ * -DCLOSE_UNTAKEN, -DLINGER -DSLEEP_UNLOOKED, and with -DNESTED -DPUSH_UNLOOKED, -DCLOSE_WITHOUT_DEQUES, -DDEQUES_BEFORE_CLOSE.
  */
 #ifndef WORKERS
 #define WORKERS 2
@@ -97,15 +99,22 @@ byte failures = START_FAILS; /* so many may happen */
 #ifdef RETIRE
 byte retirements = RETIRE;
 #endif
+#ifdef INIT
+byte starts_in_all;
+#endif
 
 hidden byte i, n; /* within one step: no part of the state */
 
 #define ACTIVE (threads - idle - parked)
+#ifdef IDLE_AWAITS_START
 #define COMING (starting + waking + (lingering != NONE) + between)
-#ifdef ALONE_STARTS
-#define MAY_START (threads < WORKERS + SPARES && ACTIVE < WORKERS && !(cannot_start && ACTIVE))
 #else
+#define COMING ((idle -> 0 : starting) + waking + (lingering != NONE) + between)
+#endif
+#ifdef NEVER_AGAIN
 #define MAY_START (threads < WORKERS + SPARES && ACTIVE < WORKERS && !cannot_start)
+#else
+#define MAY_START (threads < WORKERS + SPARES && ACTIVE < WORKERS && !(cannot_start && ACTIVE))
 #endif
 #define MUST_END (retired[me] || (closed && (!len(queue) || ACTIVE > WORKERS)))
 #ifdef LEAVE_OPEN
@@ -484,12 +493,22 @@ inline lie_down()
 proctype worker(byte me)
 {
     byte task, wake = NONE, id, starts;
-    bool parks, on_top, is_between, came;
+    bool parks, on_top, is_between, came, slow;
 
 end_unborn:
     atomic {
-        born[me] -> born[me] = false
+        born[me] -> born[me] = false;
+#ifdef INIT
+        starts_in_all++;
+        slow = starts_in_all == 2
+#endif
     }
+#ifdef INIT
+    if
+    :: slow -> begun[2] || ended[2]
+    :: else
+    fi;
+#endif
     atomic { /* initialize() */
         lock();
         starting--;
