@@ -232,6 +232,67 @@ Test(process_host, gives_workers_no_descriptor_of_its_own_and_its_children_none_
 }
 
 /*
+ * Programs that are large
+ */
+
+static uint64_t resident(void)
+{
+    unsigned long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+
+    cr_assert_not_null(file);
+    cr_assert_eq(fscanf(file, "%*u %lu", &pages), 1);
+    fclose(file);
+    return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+SOON_TASK(own_size, soon_none, uint64_t)
+{
+    *result = resident();
+    return 0;
+}
+
+static uint64_t available_memory(void)
+{
+    unsigned long kib = 0;
+    char line[128];
+    FILE *file = fopen("/proc/meminfo", "re");
+
+    cr_assert_not_null(file);
+    while (fgets(line, sizeof line, file) && sscanf(line, "MemAvailable: %lu kB", &kib) != 1)
+        continue;
+    fclose(file);
+    return (uint64_t)kib * 1024;
+}
+
+/* Its workers have nothing of that, to begin with and after a death. In pages of the usual size, so that its tables are as
+ * large as they get. */
+Test(process_host, may_be_6_GiB_large)
+{
+    const uint64_t size = UINT64_C(6) << 30;
+    soon_executor *pool;
+    uint64_t workers_size;
+    void *memory;
+
+    if (available_memory() < size + size / 4)
+        cr_skip_test("the machine has less memory to spare");
+    memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    cr_assert_neq(memory, MAP_FAILED);
+    madvise(memory, size, MADV_NOHUGEPAGE);
+    cr_assert_eq(madvise(memory, size, MADV_POPULATE_WRITE), 0);
+    cr_assert_gt(resident(), size);
+
+    pool = new_processes(.workers = 2);
+    for (int i = 0; i < 3; i++) {
+        cr_assert_eq(soon_take(soon_submit(pool, own_size), &workers_size), 0);
+        cr_assert_lt(workers_size, size / 8);
+        assert_worker_died(soon_submit(pool, die_by, BY_SIGKILL));
+    }
+    free_pool(pool);
+    munmap(memory, size);
+}
+
+/*
  * Signals from strangers
  */
 
