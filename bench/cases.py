@@ -7,10 +7,9 @@ are ours, which peers and which limits, their names tell: see ours(), peer() and
 # How long the library looks for work before it sleeps: there = the worker, here = the thread that waits for a result. The
 # limits "same spinning" do as much. Change these with the library's own constants.
 SPIN_NS = {
-    "threads": {"spin_there_ns": 0, "spin_here_ns": 0},
-    "processes": {"spin_there_ns": 20000, "spin_here_ns": 0},  # SPIN_NS in executor/processes/pool.c
+    "threads": {"spin_there_ns": 20000, "spin_here_ns": 20000},  # LINGER_NS in executor/threads/pool.c
+    "processes": {"spin_there_ns": 20000, "spin_here_ns": 20000},  # SPIN_NS in executor/processes/pool.c
 }
-BOTH_SPIN = {"spin_there_ns": 20000, "spin_here_ns": 20000}
 NO_SPIN = {"spin_there_ns": 0, "spin_here_ns": 0}
 
 OURS = {"threads": "libsoon threads", "processes": "libsoon processes"}
@@ -80,7 +79,6 @@ def submit(quick):
 def roundtrip_systems(pool, pause_us):
     limits = [
         limit("ping-pong, same spinning", "pingpong", between=pool, **SPIN_NS[pool]),
-        limit("ping-pong, both spin 20 us", "pingpong", between=pool, **BOTH_SPIN),
         limit("ping-pong, no spinning", "pingpong", between=pool, **NO_SPIN),
     ]
     scale = 1 if pause_us else 10

@@ -58,9 +58,17 @@ void soon__executor_refuse(soon_executor *executor, soon_call *call, int code)
 
 struct request {
     struct soon__call_params params;
-    soon_submit_options options;
+    soon_submit_options options; /* a copy, where params.options says so */
     bool try;
 };
+
+/* Those that were not given are zero. */
+static const soon_submit_options *options_of(const struct request *request)
+{
+    static const soon_submit_options defaults;
+
+    return request->params.options ? request->params.options : &defaults;
+}
 
 static int check_arg(const struct request *request)
 {
@@ -75,22 +83,25 @@ static int check_arg(const struct request *request)
 
 static int read_request(struct request *request, const soon_submit_options *options, size_t options_size)
 {
-    int rc = soon__options_read(&request->options, sizeof request->options, options, options_size);
+    int rc = 0;
 
+    if (options) {
+        rc = soon__options_read(&request->options, sizeof request->options, options, options_size);
+        request->params.options = &request->options;
+    }
     if (rc == 0)
         rc = soon__executor_check(request->params.executor);
     if (rc == 0)
         rc = check_arg(request);
     if (rc == 0)
-        rc = soon__submit_options_check(&request->options);
-    request->params.options = options ? &request->options : NULL;
+        rc = soon__submit_options_check(request->params.options);
     return rc;
 }
 
 static int submit(struct request *request, soon_call *call)
 {
     soon_executor *executor = request->params.executor;
-    soon_full policy = request->options.when_full ? request->options.when_full : executor->when_full;
+    soon_full asked = options_of(request)->when_full, policy = asked ? asked : executor->when_full;
     struct soon__run_hooks hooks = {NULL, NULL};
     int rc;
 
@@ -113,13 +124,13 @@ static void release_given(const struct request *request)
 
     if (soon__function_is_valid(p->function) && p->function->free_arg && p->data && p->size == p->function->arg_size)
         p->function->free_arg((void *)p->data);
-    soon_buffer_unref(request->options.payload);
+    soon_buffer_unref(options_of(request)->payload);
 }
 
 /* Before there was a call: what it would have done. */
 static soon_future *refuse(const struct request *request, int code)
 {
-    const soon_submit_options *o = &request->options;
+    const soon_submit_options *o = options_of(request);
     const soon_function *function = request->params.function;
     soon_future *future = soon__future_new_failed(code, function ? function->name : NULL, o->label, o->data);
     int told = 0;
@@ -154,8 +165,13 @@ static soon_future *submit_always(struct request *request)
 soon_future *soon_submit_bytes_sized(soon_executor *executor, const soon_function *function, const void *data,
                                      size_t size, const soon_submit_options *options, size_t options_size)
 {
-    struct request request = {.params = {.executor = executor, .function = function, .data = data, .size = size}};
-    int rc = read_request(&request, options, options_size);
+    struct request request;
+    int rc;
+
+    /* The options stay as they are: most submits have none. */
+    request.params = (struct soon__call_params){.executor = executor, .function = function, .data = data, .size = size};
+    request.try = false;
+    rc = read_request(&request, options, options_size);
 
     return rc < 0 ? refuse(&request, rc) : submit_always(&request);
 }
@@ -163,11 +179,14 @@ soon_future *soon_submit_bytes_sized(soon_executor *executor, const soon_functio
 int soon_try_submit_bytes_sized(soon_future **ret, soon_executor *executor, const soon_function *function,
                                 const void *data, size_t size, const soon_submit_options *options, size_t options_size)
 {
-    struct request request = {.params = {.executor = executor, .function = function, .data = data, .size = size},
-                              .try = true};
+    struct request request;
     soon_future *future;
     soon_call *call;
-    int rc = ret ? read_request(&request, options, options_size) : -EINVAL;
+    int rc;
+
+    request.params = (struct soon__call_params){.executor = executor, .function = function, .data = data, .size = size};
+    request.try = true;
+    rc = ret ? read_request(&request, options, options_size) : -EINVAL;
 
     if (rc == 0)
         rc = soon__call_new(&call, &request.params);
@@ -185,10 +204,10 @@ int soon_try_submit_bytes_sized(soon_future **ret, soon_executor *executor, cons
 soon_future *soon__submit_items(soon_executor *executor, const soon_function *function, struct soon__items *items,
                                 const soon_submit_options *each)
 {
-    struct request request = {.params = {.executor = executor, .function = function, .items = items}};
+    struct request request;
 
-    if (each)
-        request.options = *each;
-    request.params.options = each ? &request.options : NULL;
+    request.params =
+        (struct soon__call_params){.executor = executor, .function = function, .options = each, .items = items};
+    request.try = false;
     return submit_always(&request);
 }

@@ -125,12 +125,14 @@ void soon__future_destroy(soon_future *future)
         return;
     }
     /* One that held another, and that another: one after the other, not one inside the other. */
-    soon__future_list_push(&self->doomed, future);
-    if (self->in_destroy)
+    if (self->in_destroy) {
+        soon__future_list_push(&self->doomed, future);
         return;
+    }
     self->in_destroy = true;
-    while ((future = soon__future_list_pop(&self->doomed)))
+    do
         future->class->destroy(future);
+    while ((future = soon__future_list_pop(&self->doomed)));
     self->in_destroy = false;
 }
 
