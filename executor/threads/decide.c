@@ -125,7 +125,6 @@ void soon__pool_lock(struct soon__pool *pool)
 {
     pthread_mutex_lock(&pool->mutex);
     pool->locked.submitted += soon__intake_empty_locked(&pool->intake, &pool->locked.queue);
-    soon__deques_empty_locked(pool);
 }
 
 /* I9: nobody has to be told of one more. */

@@ -4,12 +4,16 @@
  *
  *     submit by a task --intake open--> deque of its worker --awaited by that worker--> taken, run on top
  *                                          |
- *                                          +--whoever takes the mutex--> queue, the oldest first
+ *                                          +--a worker looks for work--> queue, the oldest of each deque
+ *                                          +--the task ends, or somebody asks for what is there--> queue, all
  *
- * Q1  A deque is pushed to by its worker alone, under its lock. So is what is taken out: by its worker one of them, by who
- *     holds the pool's mutex all. A call says by its `deque` in which it is.
- * Q2  Who takes the mutex finds all that was pushed before: `nested` says that there may be some. It is cleared before the
- *     deques are emptied; who pushes looks at it after that, under the same locks. So it is seen, or set again.
+ * A worker that looks for work takes one from each deque, whether the queue has something or not: so none waits for ever
+ * behind what comes from elsewhere, and the worker that submitted the rest can still run it without the mutex.
+ *
+ * Q1  A deque is pushed to by its worker alone, under its lock. So is what is taken out, by its worker or by who holds the
+ *     pool's mutex. A call says by its `deque` in which it is.
+ * Q2  Who looks with the mutex finds what was pushed before: `nested` says that there may be some. It is cleared before that
+ *     and set again if some is left; who pushes looks at it after that, under the same locks. So it is seen, or set again.
  * Q3  Nobody is asleep while there is something: who decides that one more task would need somebody closes the intake,
  *     then looks at `nested`; who pushes sets `nested`, then looks at the intake, with a full fence between the two on both
  *     sides. Closed: the call is taken out again, and goes the way of all others, unless it was found already.
@@ -21,7 +25,7 @@
 #include <sched.h>
 #include <stdlib.h>
 
-enum { SPINS = 64 };
+enum { SPINS = 64, SPARES = 32 };
 
 /* For a few stores. Its holder may have lost its CPU. */
 static void lock(struct soon__deque *deque)
@@ -42,7 +46,8 @@ static void unlock(struct soon__deque *deque)
 
 int soon__deques_new(struct soon__pool *pool)
 {
-    pool->deques_count = pool->max < SOON__DEQUES_MAX ? pool->max : SOON__DEQUES_MAX;
+    /* Those that stand in for parked ones have one, too. */
+    pool->deques_count = pool->max < SOON__DEQUES_MAX - SPARES ? pool->max + SPARES : SOON__DEQUES_MAX;
     pool->deques = aligned_alloc(_Alignof(struct soon__deque), pool->deques_count * sizeof *pool->deques);
     if (!pool->deques)
         return -ENOMEM;
@@ -60,6 +65,8 @@ void soon__deque_enter_locked(struct soon__worker *worker)
             continue;
         pool->deques[i].owned = true;
         worker->deque = &pool->deques[i];
+        if (i >= pool->locked.deques_used)
+            pool->locked.deques_used = i + 1;
     }
 }
 
@@ -67,6 +74,7 @@ void soon__deque_leave_locked(struct soon__worker *worker)
 {
     if (!worker->deque)
         return;
+    soon__deque_empty_locked(worker); /* what its local value's release has submitted */
     worker->pool->locked.submitted += atomic_load_explicit(&worker->submitted, memory_order_relaxed);
     worker->deque->owned = false;
     worker->deque = NULL;
@@ -133,32 +141,68 @@ bool soon__deque_take(struct soon__worker *worker, soon_call *call)
     return true;
 }
 
-/* All of it, as a list by `next`. */
-static soon_call *take_all(struct soon__deque *deque)
+/* The oldest go to the queue, up to `most`. True: some are left. */
+static bool move_locked(struct soon__pool *pool, struct soon__deque *deque, size_t most)
 {
-    soon_call *calls;
+    soon_call *call = NULL, *next, *moved;
+    bool left;
 
     lock(deque);
-    calls = deque->first;
-    for (soon_call *call = calls; call; call = call->next)
-        atomic_store_explicit(&call->deque, 0, memory_order_relaxed);
-    deque->first = deque->last = NULL;
+    moved = deque->first;
+    for (next = moved; next && most > 0; next = next->next, most--) {
+        atomic_store_explicit(&next->deque, 0, memory_order_relaxed);
+        call = next;
+    }
+    left = next != NULL;
+    deque->first = next;
+    if (left)
+        next->previous = NULL;
+    else
+        deque->last = NULL;
     unlock(deque);
-    return calls;
+    if (call)
+        call->next = NULL;
+    for (call = call ? moved : NULL; call; call = next) {
+        next = call->next;
+        soon__queue_push(&pool->locked.queue, call);
+        pool->locked.submitted++;
+    }
+    return left;
 }
 
-void soon__deques_empty_locked(struct soon__pool *pool)
+static void move_all_locked(struct soon__pool *pool, size_t most)
 {
-    soon_call *call, *next;
+    bool left = false;
 
     if (!atomic_load_explicit(&pool->nested, memory_order_relaxed)) /* Q2, Q3 */
         return;
     atomic_store_explicit(&pool->nested, false, memory_order_relaxed);
-    for (size_t i = 0; i < pool->deques_count; i++) {
-        for (call = take_all(&pool->deques[i]); call; call = next) {
-            next = call->next;
-            soon__queue_push(&pool->locked.queue, call);
-            pool->locked.submitted++;
-        }
-    }
+    for (size_t i = 0; i < pool->locked.deques_used; i++)
+        left |= move_locked(pool, &pool->deques[i], most);
+    if (left)
+        atomic_store_explicit(&pool->nested, true, memory_order_relaxed);
+}
+
+void soon__deques_look_locked(struct soon__pool *pool)
+{
+    move_all_locked(pool, 1);
+}
+
+void soon__deques_empty_locked(struct soon__pool *pool)
+{
+    move_all_locked(pool, SIZE_MAX);
+}
+
+void soon__deque_empty_locked(struct soon__worker *worker)
+{
+    if (worker->deque && worker->deque->first) /* Q1: nobody else changes it now */
+        (void)move_locked(worker->pool, worker->deque, SIZE_MAX);
+}
+
+bool soon__deque_find_locked(struct soon__pool *pool, const soon_call *call)
+{
+    /* Relaxed: who asks has got the call after it was pushed. It is in the queue by now, or in no place at all. */
+    if (!call->queued && atomic_load_explicit(&call->deque, memory_order_relaxed))
+        soon__deques_empty_locked(pool);
+    return call->queued;
 }

@@ -105,7 +105,7 @@ static bool take_back(void *self, soon_call *call)
     bool queued;
 
     soon__pool_lock(pool);
-    queued = call->queued;
+    queued = soon__deque_find_locked(pool, call);
     if (queued) {
         soon__queue_remove(&pool->locked.queue, call);
         pool->locked.cancelled++;
@@ -230,6 +230,7 @@ static void stats(void *self, soon_stats *ret)
     struct soon__pool *pool = self;
 
     soon__pool_lock(pool);
+    soon__deques_empty_locked(pool);
     *ret = (soon_stats){.workers = pool->locked.threads,
                         .idle = pool->locked.idle,
                         .pending = pool->locked.queue.count,

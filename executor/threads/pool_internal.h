@@ -30,8 +30,8 @@
  *     release) does not count as between.
  * I9  While nobody needs to be woken or started for one more task, submits leave it in `intake`, without the mutex. Who has
  *     the mutex has emptied that into the queue; who gives it back in a state in which somebody would have to be woken
- *     closes it first, in one exchange with taking what has come meanwhile. So no task is
- *     left there that nobody is about to look for. A pool that is shut down, broken or bounded leaves it closed.
+ *     closes it first, in one exchange with taking what has come meanwhile. So no task is left there that nobody is about
+ *     to look for. A pool that is shut down, broken or bounded leaves it closed.
  *     What a task of the pool submits while it is open goes to a deque of its worker, in the same way: see deque.c.
  * I10 At most one worker lingers: it looks at `intake`, `nested` and its bell for a short time before it sleeps, and counts as active.
  */
@@ -47,7 +47,7 @@
 
 enum { SOON__SPARES_MAX = 256, SOON__NAME_SIZE = 16 /* what the system takes, with the NUL */ };
 
-enum { SOON__DEQUES_MAX = 64 }; /* workers beyond that submit as everybody does */
+enum { SOON__DEQUES_MAX = UINT8_MAX }; /* workers beyond that submit as everybody does */
 
 struct soon__pool;
 
@@ -118,6 +118,7 @@ struct soon__pool {
         size_t unjoined; /* threads, and those that have ended but are not joined */
         size_t waiting;  /* submitters that wait for `place` */
         unsigned numbers;
+        size_t deques_used;             /* those behind never had an owner */
         struct soon__worker *lingering; /* NULL: nobody */
         struct soon__luck luck;
         bool waking;
@@ -168,13 +169,17 @@ bool soon__pool_has_news(const struct soon__pool *pool, const struct soon__worke
 
 int soon__deques_new(struct soon__pool *pool);
 void soon__deque_enter_locked(struct soon__worker *worker);
-void soon__deque_leave_locked(struct soon__worker *worker); /* of one that submits nothing any more */
+void soon__deque_leave_locked(struct soon__worker *worker); /* it submits nothing any more */
 /* By the worker's own thread, which holds a reference. False: it is to go to the queue. */
 bool soon__deque_push(struct soon__worker *worker, soon_call *call);
 /* By the worker's own thread. True: it was there, and is the caller's. */
 bool soon__deque_take(struct soon__worker *worker, soon_call *call);
-/* Into the queue. */
+/* Into the queue: the oldest of each; all; all of the calling thread's own. */
+void soon__deques_look_locked(struct soon__pool *pool);
 void soon__deques_empty_locked(struct soon__pool *pool);
+void soon__deque_empty_locked(struct soon__worker *worker);
+/* Whether a call is in the queue; it is if it was in a deque. */
+bool soon__deque_find_locked(struct soon__pool *pool, const soon_call *call);
 
 /* worker.c */
 int soon__worker_start(struct soon__pool *pool); /* counted already. 0 or a negative errno: then it counts no more */

@@ -126,7 +126,7 @@ static bool run_if_queued(struct soon__worker *worker, soon_call *call)
     if (!has_stack(worker))
         return false;
     soon__pool_lock(pool);
-    queued = call->queued;
+    queued = soon__deque_find_locked(pool, call);
     if (queued) {
         soon__queue_remove(&pool->locked.queue, call);
         soon__pool_freed_locked(pool);
@@ -195,6 +195,7 @@ static soon_call *take_locked(struct soon__pool *pool)
 
     if (is_surplus_locked(pool))
         return NULL;
+    soon__deques_look_locked(pool);
     call = soon__queue_pop(&pool->locked.queue);
     if (call) {
         soon__pool_freed_locked(pool);
@@ -282,6 +283,7 @@ static void work(struct soon__worker *worker)
             run(worker, call);
             soon__pool_lock(pool);
             no_longer_between_locked(worker);
+            soon__deque_empty_locked(worker);
         } else if (!linger_locked(worker)) {
             sleep_locked(worker);
         }

@@ -12,7 +12,8 @@
  *     NEWS                    decide.c: soon__pool_has_news()
  *     submit()                pool.c: submit(), push_locked(); ../intake_internal.h: soon__intake_push()
  *     submit_child()          deque.c: soon__deque_push(), take_out()
- *     take_deques()           deque.c: soon__deques_empty_locked()
+ *     take_deques()           deque.c: soon__deques_look_locked(), soon__deques_empty_locked(): here a deque holds at most one
+ *     find()                  deque.c: soon__deque_find_locked()
  *     ring()                  worker.c: soon__worker_ring(), its two steps
  *     start_failed()          worker.c: start_failed()
  *     worker                  worker.c: worker_main(), work(), linger_locked(), sleep_locked(), run(), held_up()
@@ -173,14 +174,33 @@ inline take_deques()
 #endif
 }
 
+/* Into the queue if it is in a deque. */
+inline find(t)
+{
+#ifdef NESTED
+    i = 0;
+    do
+    :: i < IDS && deque[i] == t -> break
+    :: i < IDS && deque[i] != t -> i++
+    :: i == IDS -> break
+    od;
+    if
+    :: i < IDS -> take_deques()
+    :: else
+    fi;
+    i = 0
+#else
+    skip
+#endif
+}
+
 /* The first statement of a step. */
 inline lock()
 {
     !held;
     held = true;
     d_step {
-        take_intake();
-        take_deques()
+        take_intake()
     }
 }
 
@@ -461,6 +481,9 @@ inline await(t)
         :: else ->
             atomic {
                 lock();
+                d_step {
+                    find(t)
+                }
                 if
                 :: queue??[eval(t)] -> queue??eval(t); on_top = true
                 :: else
@@ -523,11 +546,20 @@ look:
         lock();
         between = between - is_between;
         is_between = false;
+        d_step {
+            take_deques()
+        }
 again:
         if
         :: MUST_END -> goto leave
         :: else
         fi;
+        d_step {
+            if
+            :: ACTIVE <= WORKERS -> take_deques()
+            :: else
+            fi
+        }
         if
         :: ACTIVE <= WORKERS && len(queue) ->
             queue?task;
@@ -729,6 +761,9 @@ proctype canceller()
     :: true
     :: atomic {
         lock();
+        d_step {
+            find(CANCELLED)
+        }
         if
         :: queue??[eval(CANCELLED)] -> queue??eval(CANCELLED); end_task(CANCELLED); close_if_empty()
         :: else
