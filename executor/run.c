@@ -88,16 +88,17 @@ void soon__call_finish(soon_call *call, struct soon__outcome *outcome, const str
 /* False, and the call has ended: it was cancelled, waited for too long, or was finished by somebody else. */
 static bool start(soon_call *call, const struct soon__run_hooks *hooks)
 {
-    struct soon__outcome cancelled = {.error = &soon__error_cancelled, .cancelled = true}, expired = {0};
+    struct soon__outcome outcome;
 
     if (call->extra && soon__deadline_check(call->extra->queue_deadline) < 0) {
-        expired.error = soon__call_error(call, SOON_EEXPIRED, NULL);
-        soon__call_finish(call, &expired, hooks);
+        outcome = (struct soon__outcome){.error = soon__call_error(call, SOON_EEXPIRED, NULL)};
+        soon__call_finish(call, &outcome, hooks);
         return false;
     }
     if (soon_promise_set_running(&call->promise) == 0)
         return true;
-    count(hooks, &cancelled);
+    outcome = (struct soon__outcome){.error = &soon__error_cancelled, .cancelled = true};
+    count(hooks, &outcome);
     soon__call_end(call);
     return false;
 }
