@@ -381,3 +381,42 @@ Test(nested, worker_too_many_takes_no_new_task, .init = make_promise, .fini = dr
     gate_free(gates[1]);
     gate_free(never);
 }
+
+/*
+ * Cancelling
+ */
+
+static atomic_int children_run;
+
+SOON_TASK(count_child, soon_none, soon_none)
+{
+    children_run++;
+    return 0;
+}
+
+/* How many of its children it could cancel. */
+SOON_TASK(cancel_children, soon_none, int)
+{
+    soon_future *children[4];
+
+    for (int i = 0; i < 4; i++)
+        children[i] = soon_submit(soon_task_executor(task), count_child);
+    for (int i = 3; i >= 0; i--)
+        *result += soon_future_cancel(children[i]) && soon_future_state(children[i]) == SOON_CANCELLED;
+    soon_futures_unref(children, 4);
+    return 0;
+}
+
+/* The only worker is busy with their parent, so none has begun. Caught: a child that is looked for in the queue alone. */
+Test(nested, children_that_have_not_begun_can_be_cancelled)
+{
+    soon_executor *pool = new_pool(.workers = 1);
+    int count;
+
+    for (int i = 0; i < 100; i++) {
+        cr_assert_eq(soon_take(soon_submit(pool, cancel_children), &count), 0);
+        cr_assert_eq(count, 4);
+    }
+    free_pool(pool);
+    cr_assert_eq(children_run, 0);
+}

@@ -166,6 +166,31 @@ Test(stats, count_tasks_that_wait_and_spare_workers)
     gate_free(gate);
 }
 
+SOON_TASK(submit_three_and_look, soon_none, soon_stats)
+{
+    soon_executor *pool = soon_task_executor(task);
+    soon_future *children[3];
+
+    for (int i = 0; i < 3; i++)
+        children[i] = soon_submit(pool, nothing);
+    soon_executor_stats(pool, result);
+    soon_futures_unref(children, 3);
+    return 0;
+}
+
+/* Caught: a count that does not know of what a worker keeps for itself. */
+Test(stats, count_what_a_task_has_submitted)
+{
+    soon_executor *pool = new_pool(.workers = 1);
+    soon_stats stats;
+
+    cr_assert_eq(soon_take(soon_submit(pool, submit_three_and_look), &stats), 0);
+    cr_assert_eq(stats.submitted, 4);
+    cr_assert_eq(stats.pending, 3);
+    cr_assert_eq(stats.running, 1);
+    free_pool(pool);
+}
+
 Test(stats, count_the_wakings_of_sleepers)
 {
     soon_executor *pool = new_pool(.workers = 1);

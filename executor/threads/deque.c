@@ -5,7 +5,7 @@
  *     submit by a task --intake open--> deque of its worker --awaited by that worker--> taken, run on top
  *                                          |
  *                                          +--a worker looks for work--> queue, the oldest of each deque
- *                                          +--the task ends, or somebody asks for what is there--> queue, all
+ *                                          +--somebody asks for one, or for how many there are--> queue, all
  *
  * A worker that looks for work takes one from each deque, whether the queue has something or not: so none waits for ever
  * behind what comes from elsewhere, and the worker that submitted the rest can still run it without the mutex.
@@ -74,7 +74,6 @@ void soon__deque_leave_locked(struct soon__worker *worker)
 {
     if (!worker->deque)
         return;
-    soon__deque_empty_locked(worker); /* what its local value's release has submitted */
     worker->pool->locked.submitted += atomic_load_explicit(&worker->submitted, memory_order_relaxed);
     worker->deque->owned = false;
     worker->deque = NULL;
@@ -191,12 +190,6 @@ void soon__deques_look_locked(struct soon__pool *pool)
 void soon__deques_empty_locked(struct soon__pool *pool)
 {
     move_all_locked(pool, SIZE_MAX);
-}
-
-void soon__deque_empty_locked(struct soon__worker *worker)
-{
-    if (worker->deque && worker->deque->first) /* Q1: nobody else changes it now */
-        (void)move_locked(worker->pool, worker->deque, SIZE_MAX);
 }
 
 bool soon__deque_find_locked(struct soon__pool *pool, const soon_call *call)

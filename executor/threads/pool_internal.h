@@ -169,15 +169,14 @@ bool soon__pool_has_news(const struct soon__pool *pool, const struct soon__worke
 
 int soon__deques_new(struct soon__pool *pool);
 void soon__deque_enter_locked(struct soon__worker *worker);
-void soon__deque_leave_locked(struct soon__worker *worker); /* it submits nothing any more */
+void soon__deque_leave_locked(struct soon__worker *worker); /* what is in it stays, to be looked for */
 /* By the worker's own thread, which holds a reference. False: it is to go to the queue. */
 bool soon__deque_push(struct soon__worker *worker, soon_call *call);
 /* By the worker's own thread. True: it was there, and is the caller's. */
 bool soon__deque_take(struct soon__worker *worker, soon_call *call);
-/* Into the queue: the oldest of each; all; all of the calling thread's own. */
+/* Into the queue: the oldest of each; all. */
 void soon__deques_look_locked(struct soon__pool *pool);
 void soon__deques_empty_locked(struct soon__pool *pool);
-void soon__deque_empty_locked(struct soon__worker *worker);
 /* Whether a call is in the queue; it is if it was in a deque. */
 bool soon__deque_find_locked(struct soon__pool *pool, const soon_call *call);
 

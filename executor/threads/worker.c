@@ -283,7 +283,6 @@ static void work(struct soon__worker *worker)
             run(worker, call);
             soon__pool_lock(pool);
             no_longer_between_locked(worker);
-            soon__deque_empty_locked(worker);
         } else if (!linger_locked(worker)) {
             sleep_locked(worker);
         }
