@@ -190,7 +190,8 @@ def payload(quick):
 
 def startup(quick):
     for resident in (0, (1 if quick else 6) * GIB):
-        systems = [ours("processes", "startup"), python("ppe", "startup"), python("pool", "startup")]
+        systems = [ours("processes", "startup"), python("ppe", "startup"), python("pool", "startup"),
+                   limit("a program that does nothing", "start")]
         yield Group("start-up to first result", dict(workers=2, resident=resident, passes=5), ["first_result_ns"],
                     systems, rounds=2 if resident else None)
 

@@ -24,7 +24,7 @@ int main(int argc, char **argv)
 
     for (uint64_t i = 0; i < 10000; i++)
         bench_check(soon_take(soon_submit(pool, add_one, i), &result) == 0 && result == i + 1, "a task failed");
-    usleep(100000); /* what lingers by design has ended */
+    usleep(300000); /* what lingers by design has ended, the look at the workers that comes ten times a second too */
     before = bench_used();
     sleep((unsigned)seconds);
     after = bench_used();

@@ -6,12 +6,14 @@
  *     limits exchange size= copies=1|2 spin_there_ns= spin_here_ns= rounds= passes=
  *     limits fresh size= rounds= passes=
  *     limits memcpy size= rounds= passes=
+ *     limits start resident= passes=
  */
 #include "bench.h"
 #include "touch.h"
 
 #include <linux/futex.h>
 #include <pthread.h>
+#include <spawn.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -338,6 +340,23 @@ static int copy(void)
     return bench_finish();
 }
 
+/* A program that does nothing: from its start to its end. */
+static int start_program(void)
+{
+    char *words[] = {(char *)"true", NULL}, *none[] = {NULL};
+
+    bench_grow(bench_number("resident", 0));
+    for (int64_t pass = bench_number("passes", 3); pass > 0; pass--) {
+        int64_t started_ns = bench_now_ns();
+        int status;
+        pid_t pid;
+        bench_check(posix_spawn(&pid, "/bin/true", NULL, NULL, words, none) == 0, "a program could not be started");
+        bench_check(waitpid(pid, &status, 0) == pid && status == 0, "it failed");
+        bench_metric("first_result_ns", (double)(bench_now_ns() - started_ns));
+    }
+    return bench_finish();
+}
+
 int main(int argc, char **argv)
 {
     const char *which = argc > 1 ? argv[1] : "";
@@ -351,6 +370,8 @@ int main(int argc, char **argv)
         return exchange();
     if (strcmp(which, "fresh") == 0)
         return fresh();
+    if (strcmp(which, "start") == 0)
+        return start_program();
     bench_check(strcmp(which, "memcpy") == 0, "which limit");
     return copy();
 }

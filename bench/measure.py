@@ -67,7 +67,7 @@ def machine(python_version, cpus):
         "date": datetime.date.today().isoformat(),
         "cpu": cpu_model(),
         "cpus": cpus,
-        "kernel": platform.release(),
+        "kernel": version("uname", "-r"),
         "compiler": "gcc " + (version("gcc", "--version") or "?"),
         "libc": " ".join(platform.libc_ver()),
         "load_at_start": os.getloadavg()[0],
