@@ -70,16 +70,26 @@ static inline void fill_request(uint32_t slot, uint64_t sequence, uint64_t order
 {
     struct soon__request *request = &parent.orders->requests[slot];
 
-    atomic_store_explicit(&parent.orders->order[slot], order, memory_order_relaxed);
+    atomic_store_explicit(&request->order, order, memory_order_relaxed);
     request->arg_size = sequence;
     request->function = (uint32_t)sequence * 3;
     memset(request->bytes, (int)(sequence & 0xff), sizeof request->bytes);
 }
 
+/* Of a request that was filled. */
+static inline void publish_and_wake(uint32_t slot, uint64_t sequence)
+{
+    static uint64_t filled;
+
+    filled |= UINT64_C(1) << slot;
+    soon__desk_publish(&parent, slot, sequence);
+    soon__desk_wake(&parent, filled);
+}
+
 static inline void post(uint32_t slot, uint64_t sequence, uint64_t order)
 {
     fill_request(slot, sequence, order);
-    soon__desk_post(&parent, slot, sequence);
+    publish_and_wake(slot, sequence);
 }
 
 /* The worker has claimed it and sees all of it. */
@@ -100,6 +110,12 @@ static inline bool bell_rings(int timeout_ms)
     return poll(&wanted, 1, timeout_ms) == 1;
 }
 
+static inline void publish_reply(const struct soon__reply *reply)
+{
+    if (soon__desk_reply(&worker, reply))
+        cr_assert_eq(soon__bell_ring(worker.bell), 0);
+}
+
 /* Publishes a final reply with its sequence as result. */
 static inline void reply_done(uint32_t slot, uint64_t sequence)
 {
@@ -107,7 +123,7 @@ static inline void reply_done(uint32_t slot, uint64_t sequence)
         .sequence = sequence, .slot = slot, .kind = SOON__REPLY_DONE, .result_size = sizeof sequence};
 
     memcpy(reply.bytes, &sequence, sizeof sequence);
-    soon__desk_reply(&worker, &reply);
+    publish_reply(&reply);
 }
 
 static inline uint64_t number_in(const struct soon__reply *reply)

@@ -25,7 +25,7 @@ static const struct {
     {"no kind", -EPROTO, {.kind = 0}},
     {"a kind too far", -EPROTO, {.kind = SOON__REPLY_KINDS}},
     {"no kind at all", -EPROTO, {.kind = UINT32_MAX}},
-    {"an unknown flag", -EPROTO, {DONE, .flags = SOON__REPLY_FLAGS + 1}},
+    {"an unknown flag", -EPROTO, {DONE, .flags = SOON__REPLY_IS_SHORT << 1}},
     {"all flags", -EPROTO, {DONE, .flags = UINT32_MAX}},
 
     {"inline, full", 1, {DONE, .result_size = SOON__REPLY_INLINE}},
@@ -68,14 +68,14 @@ static const struct {
      {DONE, .payload_size = UINT64_MAX, .flags = SOON__REPLY_HAS_PAYLOAD | SOON__REPLY_PAYLOAD_SENT}},
     {"a payload that is none was sent", -EPROTO, {DONE, .payload_size = 1, .flags = SOON__REPLY_PAYLOAD_SENT}},
     {"a payload of nothing was sent", -EPROTO, {DONE, .flags = SOON__REPLY_HAS_PAYLOAD | SOON__REPLY_PAYLOAD_SENT}},
-    {"a payload that is none has a size", -EPROTO, {DONE, .payload_size = 1}},
+    {"a payload that is none has a size", -EPROTO, {DONE, .result_size = 17, .payload_size = 1}},
     {"an empty payload", 1, {DONE, .flags = SOON__REPLY_HAS_PAYLOAD}},
 
     {"a code", 1, {DONE, .code = SOON_ERAISED, .raised = 7}},
     {"a code of the wrong sign", -EPROTO, {DONE, .code = 5}},
     {"a code and a result", -EPROTO, {DONE, .code = SOON_ERAISED, .result_size = 1}},
     {"a code and a payload", -EPROTO, {DONE, .code = SOON_ERAISED, .flags = SOON__REPLY_HAS_PAYLOAD}},
-    {"a message without a code", -EPROTO, {DONE, .message_size = 1}},
+    {"a message without a code", -EPROTO, {DONE, .result_size = 17, .message_size = 1}},
     {"not started, with a code", 1, {DONE, .code = SOON_EEXPIRED, .flags = SOON__REPLY_NOT_STARTED}},
     {"not started, and no code", -EPROTO, {DONE, .flags = SOON__REPLY_NOT_STARTED}},
     {"cancelled, with a code", 1, {DONE, .code = -ECANCELED, .flags = SOON__REPLY_CANCELLED}},
@@ -96,29 +96,47 @@ Test(nonsense, is_told_from_replies)
         uint64_t before = head = worker.desk->replies_tail;
 
         soon__desk_consumed(&parent, head);
-        soon__desk_reply(&worker, &letters[i].reply);
+        publish_reply(&letters[i].reply);
         cr_assert_eq(soon__desk_next_reply(&parent, &head, &reply), letters[i].expected, "%s", letters[i].name);
         cr_assert_eq(head - before, letters[i].expected == 1, "%s", letters[i].name);
     }
 }
 
-Test(nonsense, there_are_never_more_replies_than_fit)
+/* The next reply has the next number, or its place the number of the one that was there before. */
+Test(nonsense, replies_have_their_numbers)
 {
-    static const uint64_t tails[] = {SOON__REPLIES + 1, UINT64_MAX, UINT64_MAX - 5, 1000000};
+    static const uint64_t heads[] = {0, 1, SOON__REPLIES - 1, SOON__REPLIES, SOON__REPLIES + 9, 1000000};
 
-    for (size_t i = 0; i < COUNT(tails); i++) {
-        head = 0;
-        atomic_store(&worker.desk->replies_tail, tails[i]);
-        cr_assert_eq(soon__desk_next_reply(&parent, &head, &reply), -EPROTO);
-        cr_assert_eq(head, 0);
+    for (size_t i = 0; i < COUNT(heads); i++) {
+        struct soon__reply *place = &worker.desk->replies[heads[i] % SOON__REPLIES];
+        uint64_t next = heads[i] + 1, before = next > SOON__REPLIES ? next - SOON__REPLIES : 0;
+        const uint64_t numbers[] = {0, 1, 2, before - 1, before, before + 1, next - 1, next, next + 1, UINT64_MAX};
+
+        place->kind = SOON__REPLY_DONE;
+        for (size_t k = 0; k < COUNT(numbers); k++) {
+            int expected = numbers[k] == before ? 0 : numbers[k] == next ? 1 : -EPROTO;
+
+            head = heads[i];
+            atomic_store(&place->number, numbers[k]);
+            cr_assert_eq(soon__desk_has_replies(&parent, head, 1), expected != 0, "%zu, %zu", i, k);
+            cr_assert_eq(soon__desk_next_reply(&parent, &head, &reply), expected, "%zu, %zu", i, k);
+            cr_assert_eq(head, heads[i] + (expected == 1), "%zu, %zu", i, k);
+        }
     }
 }
 
-Test(nonsense, there_are_never_fewer_replies_than_were_read)
+Test(nonsense, a_short_reply_has_a_short_result)
 {
-    head = 10;
-    atomic_store(&worker.desk->replies_tail, 9);
-    cr_assert_eq(soon__desk_next_reply(&parent, &head, &reply), -EPROTO);
+    struct soon__reply *place = worker.desk->replies;
+
+    place->kind = SOON__REPLY_DONE;
+    place->flags = SOON__REPLY_IS_SHORT;
+    atomic_store(&place->number, 1);
+    for (uint64_t size = SOON__REPLY_SHORT_MAX; size <= SOON__REPLY_SHORT_MAX + 1; size++) {
+        place->result_size = size;
+        head = 0;
+        cr_assert_eq(soon__desk_next_reply(&parent, &head, &reply), size > SOON__REPLY_SHORT_MAX ? -EPROTO : 1);
+    }
 }
 
 /* What is checked is what is used: the words change all the time, and no reply that was let through is wrong. */
@@ -131,10 +149,10 @@ static void *scribble(void *data)
     while (atomic_load(&scribbling)) {
         volatile uint64_t *words = (volatile uint64_t *)worker.desk->replies;
 
-        words[1] = dice(&seed, 2) ? 0 : UINT64_MAX;                           /* offset */
         words[2] = dice(&seed, 2) ? 8 : UINT64_C(0x7fffffffffffff);           /* result_size */
-        words[6] = dice(&seed, 2) ? UINT64_C(1) << 32 : UINT64_C(0x100000ff); /* slot and kind */
-        words[8] = dice(&seed, 2) ? SOON__REPLY_IN_AREA : 0;                  /* flags */
+        words[4] = dice(&seed, 2) ? UINT64_C(1) << 32 : UINT64_C(0x100000ff); /* slot and kind */
+        words[5] = dice(&seed, 2) ? SOON__REPLY_IN_AREA : 0;                  /* flags and code */
+        words[12] = dice(&seed, 2) ? 0 : UINT64_MAX;                          /* offset */
     }
     return data;
 }
@@ -144,10 +162,10 @@ Test(nonsense, a_reply_that_changes_while_it_is_read_is_checked_as_it_was_copied
     pthread_t thread;
     int good = 0;
 
-    worker.desk->replies[0].result_size = 8; /* until the first word is scribbled */
+    worker.desk->replies[0].result_size = 8; /* until that is scribbled */
     atomic_store(&scribbling, true);
     start_thread(&thread, scribble, NULL);
-    atomic_store(&worker.desk->replies_tail, 1);
+    atomic_store(&worker.desk->replies[0].number, 1);
     for (int i = 0; i < 1000000 || good == 0; i++) {
         head = 0;
         if (soon__desk_next_reply(&parent, &head, &reply) != 1)

@@ -10,6 +10,7 @@
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static struct soon__desk *desk;
+static const struct soon__orders *orders; /* it cannot write them */
 static unsigned char *area;
 static uint32_t own_slot;
 static uint64_t own_sequence;
@@ -47,9 +48,14 @@ static inline void find_desk(void)
     area = find_mapping(SOON__REPLY_AREA);
     if (!desk || !area || desk->magic != SOON__DESK_MAGIC)
         _exit(99);
-    for (own_slot = 0; (desk->slots[own_slot] & SOON__SLOT_STATE) != SOON__SLOT_CLAIMED; own_slot++)
-        continue;
-    own_sequence = desk->slots[own_slot] >> 2;
+    orders = find_readonly_mapping(sizeof *orders);
+    /* The last that was claimed: these tests have no priorities. */
+    for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
+        if ((desk->slots[slot] & SOON__SLOT_STATE) == SOON__SLOT_CLAIMED && desk->slots[slot] >> 2 > own_sequence) {
+            own_slot = slot;
+            own_sequence = desk->slots[slot] >> 2;
+        }
+    }
 }
 
 static inline void ring(void)
@@ -57,10 +63,19 @@ static inline void ring(void)
     soon__bell_ring(SOON__FD_BELL);
 }
 
+/* Not rung for yet. */
+static inline void add_reply(struct soon__reply reply)
+{
+    struct soon__reply *place = &desk->replies[desk->replies_tail % SOON__REPLIES];
+
+    reply.number = place->number;
+    *place = reply;
+    place->number = ++desk->replies_tail;
+}
+
 static inline void publish(struct soon__reply reply)
 {
-    desk->replies[desk->replies_tail % SOON__REPLIES] = reply;
-    desk->replies_tail++;
+    add_reply(reply);
     ring();
 }
 

@@ -138,13 +138,13 @@ static void flood(void)
 
 static void run_ahead(void)
 {
-    desk->replies_tail += SOON__REPLIES + 1;
+    desk->replies[desk->replies_tail % SOON__REPLIES].number = desk->replies_tail + 2;
     ring();
 }
 
 static void run_back(void)
 {
-    desk->replies_tail--;
+    desk->replies[desk->replies_tail % SOON__REPLIES].number = desk->replies_tail;
     ring();
 }
 
@@ -152,7 +152,7 @@ static void answer_what_nobody_asked(void)
 {
     struct soon__reply reply = {.kind = SOON__REPLY_DONE, .code = -EIO, .slot = (own_slot + 1) % SOON__SLOTS};
 
-    reply.sequence = desk->slots[reply.slot] >> 2;
+    reply.sequence = orders->requests[reply.slot].sequence;
     publish(reply);
 }
 

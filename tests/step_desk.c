@@ -163,7 +163,7 @@ static void next_request(void)
 
 static void post_it(void)
 {
-    soon__desk_post(&parent, 0, sequence);
+    publish_and_wake(0, sequence);
 }
 
 static void let_worker_sleep(void)
@@ -171,7 +171,7 @@ static void let_worker_sleep(void)
     begin_sleep(serve, &parent.desk->asleep);
 }
 
-/* Guards that soon__desk_post() publishes the request before it wakes the worker: else this hangs. */
+/* Guards that soon__desk_wake() changes the bell before it looks whether the worker sleeps: else this hangs. */
 Test(step_desk, a_worker_may_fall_asleep_while_a_request_is_posted)
 {
     run_stepped(&(struct stepped){next_request, post_it, let_worker_sleep, end_sleep});

@@ -69,7 +69,7 @@ Test(worker, runs_what_was_posted_in_its_order)
 
         cr_assert_eq(reply.slot, slot);
         cr_assert_eq(*(const int *)result_of(&worker, &reply), (int)slot + 1);
-        consume(&worker, &reply);
+        consume(&worker);
     }
     retire(&worker);
 }
@@ -117,7 +117,7 @@ Test(worker, tells_what_a_task_has_raised)
         cr_assert_eq(reply.flags & ~(uint32_t)SOON__REPLY_IN_AREA, 0);
         cr_assert_eq(reply.message_size, told + 1);
         cr_assert_eq(strlen(message_of(&worker, &reply)), told);
-        consume(&worker, &reply);
+        consume(&worker);
     }
     retire(&worker);
 }
@@ -132,7 +132,7 @@ Test(worker, tells_what_a_task_has_returned)
     cr_assert_eq(reply.raised, -EIO);
     cr_assert_eq(reply.result_size, 0);
     cr_assert_str_eq(message_of(&worker, &reply), soon_strerror(-EIO));
-    consume(&worker, &reply);
+    consume(&worker);
     retire(&worker);
 }
 
@@ -144,7 +144,7 @@ Test(worker, does_not_start_what_has_waited_too_long)
 
     cr_assert_eq(reply.code, SOON_EEXPIRED);
     cr_assert_eq(reply.flags, SOON__REPLY_NOT_STARTED);
-    consume(&worker, &reply);
+    consume(&worker);
     retire(&worker);
 }
 
@@ -194,7 +194,7 @@ static void send_and_reverse(struct worker *worker, size_t size)
     } else {
         assert_reversed(result_of(worker, &reply), data, size);
     }
-    consume(worker, &reply);
+    consume(worker);
     soon_buffer_unref(bytes);
     worker->area_used = 0;
 }
@@ -254,7 +254,7 @@ Test(worker, gives_large_results_of_fixed_size)
 
         cr_assert_eq(reply.code, asked < 0 ? SOON_ERAISED : 0);
         cr_assert(asked < 0 || all_are(result_of(&worker, &reply), sizeof(block), i));
-        consume(&worker, &reply);
+        consume(&worker);
     }
     for (int i = 1; i < 10; i++) {
         int asked = i == 5 ? -i : i;
@@ -267,7 +267,7 @@ Test(worker, gives_large_results_of_fixed_size)
             cr_assert(all_are(soon_buffer_data(result), sizeof(large_block), i));
             soon_buffer_unref(result);
         }
-        consume(&worker, &reply);
+        consume(&worker);
     }
     retire(&worker);
 }
@@ -287,9 +287,7 @@ Test(worker, waits_until_its_results_were_read)
         struct soon__reply reply = next_reply(&worker);
         cr_assert(all_are(result_of(&worker, &reply), sizeof(block), i));
         if (i % 50 == 0 || reply.slot == (uint32_t)(posted + 1) % SOON__SLOTS)
-            consume(&worker, &reply);
-        else
-            soon__desk_release(&worker.view, reply.slot);
+            consume(&worker);
     }
     soon__desk_consumed(&worker.view, worker.head);
     retire(&worker);
@@ -375,7 +373,7 @@ static void send_payload(struct worker *worker, enum back back, size_t size, boo
     } else {
         cr_assert_arr_eq((const char *)result_of(worker, &reply) + 16, soon_buffer_data(bytes), size);
     }
-    consume(worker, &reply);
+    consume(worker);
     soon_buffer_unref(bytes);
     worker->area_used = 0;
 }
@@ -427,7 +425,7 @@ Test(worker, tells_no_payload_from_an_empty_one)
     reply = done(&worker,
                  post(&worker, &has_payload_task, &(char){0}, 1, (struct asked){.flags = SOON__REQUEST_HAS_PAYLOAD}));
     cr_assert_eq(*(const int *)result_of(&worker, &reply), 0);
-    consume(&worker, &reply);
+    consume(&worker);
     retire(&worker);
 }
 
@@ -461,6 +459,6 @@ Test(worker, takes_and_gives_two_descriptors_at_once)
         soon_buffer_unref(back[i]);
         soon_buffer_unref(bytes[i]);
     }
-    consume(&worker, &reply);
+    consume(&worker);
     retire(&worker);
 }

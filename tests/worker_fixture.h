@@ -215,8 +215,9 @@ static inline uint64_t post(struct worker *worker, const soon_function *function
     unsigned char *body = request->bytes;
     uint64_t sequence = ++worker->sequence;
 
-    atomic_store_explicit(&worker->view.orders->order[asked.slot], sequence, memory_order_relaxed);
     *request = (struct soon__request){
+        .sequence = atomic_load_explicit(&request->sequence, memory_order_relaxed),
+        .order = sequence,
         .arg_size = size,
         .payload_size = asked.payload_size,
         .items = asked.items,
@@ -224,7 +225,7 @@ static inline uint64_t post(struct worker *worker, const soon_function *function
         .queue_deadline = asked.queue_deadline ? asked.queue_deadline : INT64_MAX,
         .items_deadline = asked.items_deadline ? asked.items_deadline : INT64_MAX,
         .function = index_of(worker, function),
-        .flags = asked.flags,
+        .flags = asked.flags | SOON__REQUEST_HAS_LIMITS,
         .label_size = (uint32_t)label_size,
     };
     if (asked.items)
@@ -242,7 +243,8 @@ static inline uint64_t post(struct worker *worker, const soon_function *function
     body = append(body, arg, arg_here);
     body = append(body, asked.payload, payload_here);
     append(body, asked.label, label_size);
-    soon__desk_post(&worker->view, asked.slot, sequence);
+    soon__desk_publish(&worker->view, asked.slot, sequence);
+    soon__desk_wake(&worker->view, UINT64_MAX);
     return sequence;
 }
 
@@ -271,10 +273,8 @@ static inline struct soon__reply next_reply(struct worker *worker)
     return reply;
 }
 
-static inline void consume(struct worker *worker, const struct soon__reply *reply)
+static inline void consume(struct worker *worker)
 {
-    if (reply->kind == SOON__REPLY_DONE)
-        soon__desk_release(&worker->view, reply->slot);
     soon__desk_consumed(&worker->view, worker->head);
 }
 
@@ -346,7 +346,7 @@ static inline int ask_int(struct worker *worker, const soon_function *function, 
     cr_assert_eq(reply.code, 0, "%s", soon_strerror(reply.code));
     cr_assert_eq(reply.result_size, sizeof result);
     memcpy(&result, result_of(worker, &reply), sizeof result);
-    consume(worker, &reply);
+    consume(worker);
     return result;
 }
 

@@ -33,7 +33,7 @@ static void see(struct worker *worker, struct seen *seen, uint64_t sequence)
         seen->codes[seen->ended] = reply.code;
         seen->ended++;
     }
-    consume(worker, &reply);
+    consume(worker);
 }
 
 static struct seen see_all(struct worker *worker, uint64_t sequence)
@@ -300,11 +300,11 @@ Test(worker_items, may_have_large_results)
             cr_assert_eq(*((unsigned char *)soon_buffer_data(result) + sizeof(large) - 1), i);
             soon_buffer_unref(result);
         }
-        consume(&worker, &reply);
+        consume(&worker);
     }
     struct soon__reply reply = done(&worker, sequence);
     cr_assert_eq(reply.first, 9);
-    consume(&worker, &reply);
+    consume(&worker);
     retire(&worker);
 }
 
@@ -333,10 +333,10 @@ Test(worker_items, may_have_payloads)
         cr_assert_eq(*(const int *)result_of(&worker, &reply), 3 * i);
         if (i % 2 == 0)
             cr_assert_eq(((const unsigned char *)result_of(&worker, &reply))[16 + 199], i);
-        consume(&worker, &reply);
+        consume(&worker);
     }
-    struct soon__reply reply = done(&worker, sequence);
-    consume(&worker, &reply);
+    done(&worker, sequence);
+    consume(&worker);
     retire(&worker);
 }
 
@@ -368,9 +368,9 @@ Test(worker_items, may_have_results_of_any_size)
         cr_assert_eq(reply.kind, SOON__REPLY_ITEM);
         cr_assert_eq(reply.result_size, i < 10 ? 1u : 2u);
         cr_assert_eq(((const char *)result_of(&worker, &reply))[0], '0' + (i < 10 ? i : 1));
-        consume(&worker, &reply);
+        consume(&worker);
     }
-    struct soon__reply reply = done(&worker, sequence);
-    consume(&worker, &reply);
+    done(&worker, sequence);
+    consume(&worker);
     retire(&worker);
 }

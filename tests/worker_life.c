@@ -95,7 +95,7 @@ Test(worker_life, has_no_descriptor_but_what_it_was_given)
 
     cr_assert_eq(*(const uint64_t *)result_of(&worker, &reply),
                  1 | 2 | 4 | 1 << SOON__FD_CONTROL | 1 << SOON__FD_PARENT | 1 << SOON__FD_BELL);
-    consume(&worker, &reply);
+    consume(&worker);
     cr_assert_eq(ask(&worker, &inherited_task), 0, "what a task executes inherits it");
     retire(&worker);
     close(mine);
@@ -134,7 +134,7 @@ static struct view look(struct worker *worker, struct asked asked)
     struct view view;
 
     memcpy(&view, result_of(worker, &reply), sizeof view);
-    consume(worker, &reply);
+    consume(worker);
     return view;
 }
 
@@ -178,7 +178,7 @@ Test(worker_life, tells_how_far_a_task_is)
     atomic_store(&shared->may_end, 1);
     struct soon__reply reply = done(&worker, sequence);
     cr_assert_eq(*(const int *)result_of(&worker, &reply), 42);
-    consume(&worker, &reply);
+    consume(&worker);
     retire(&worker);
     soon__shm_unmap(shared, sizeof *shared);
 }
@@ -194,13 +194,13 @@ Test(worker_life, tells_a_task_that_it_is_cancelled_or_late)
     reply = done(&worker, sequence);
     cr_assert_eq(reply.code, -ECANCELED);
     cr_assert_eq(reply.flags, SOON__REPLY_CANCELLED | SOON__REPLY_HAS_PROGRESS);
-    consume(&worker, &reply);
+    consume(&worker);
 
     reply =
         done(&worker, post(&worker, &obey_task, &nothing, sizeof nothing, (struct asked){.time_limit_ns = 1000000}));
     cr_assert_eq(reply.code, SOON_ETIMELIMIT);
     cr_assert_eq(reply.flags, SOON__REPLY_HAS_PROGRESS);
-    consume(&worker, &reply);
+    consume(&worker);
     retire(&worker);
     soon__shm_unmap(shared, sizeof *shared);
 }
@@ -238,7 +238,7 @@ static struct soon__reply run_initializer(struct worker *worker, int arg)
     struct soon__reply reply = done(worker, post(worker, &initialize_task, &arg, sizeof arg,
                                                  (struct asked){.flags = SOON__REQUEST_IS_INITIALIZER}));
 
-    consume(worker, &reply);
+    consume(worker);
     return reply;
 }
 

@@ -2,9 +2,9 @@
  * desk.c - posting, claiming and taking back requests; the ring of replies; sleeping and waking across processes. The
  * states and the invariants D1 to D5 are in desk_internal.h.
  *
- *     post            slot: release ----------> claim             slot: acquire (the request)
+ *     post            sequence: release ------> claim             sequence: acquire (the request)
  *     claim           slot: release ----------> look              slot: acquire (the status)
- *     reply           replies_tail: release --> next_reply        replies_tail: acquire (the reply, its body)
+ *     reply           number: release --------> next_reply        number: acquire (the reply, its body)
  *     consumed        replies_head: release --> has_room, reply,  replies_head: acquire (the place may be written)
  *                                               await_consumed
  *
@@ -36,8 +36,10 @@ static uint64_t word_of(uint64_t sequence, uint64_t state)
  * The parent's side: requests.
  */
 
-void soon__desk_wake(const struct soon__desk_view *view)
+void soon__desk_wake(const struct soon__desk_view *view, uint64_t filled)
 {
+    /* Relaxed: the bell's release publishes it. */
+    atomic_store_explicit(&view->orders->filled, filled, memory_order_relaxed);
     /* Release: who sees the bell changed sees why; pairs with the acquire in soon__desk_await_request(). */
     atomic_fetch_add_explicit(&view->orders->post_bell, 1, memory_order_release);
     /* D3: pairs with the fence in sleep_unless(): it sees the bell, or we see it asleep. */
@@ -49,30 +51,42 @@ void soon__desk_wake(const struct soon__desk_view *view)
 
 void soon__desk_publish(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence)
 {
-    struct soon__desk *desk = view->desk;
+    struct soon__orders *orders = view->orders;
+    uint64_t last;
 
     assert(slot < SOON__SLOTS);
+    /* Relaxed: ours. */
+    last = atomic_load_explicit(&orders->requests[slot].sequence, memory_order_relaxed);
+    assert(sequence > last);
+    if (orders->before[slot] >> 2 != last) /* it was not taken back */
+        orders->before[slot] = word_of(last, SOON__SLOT_CLAIMED);
     /* Relaxed: the next store publishes it. */
-    atomic_store_explicit(&view->orders->cancel_requested[slot], 0, memory_order_relaxed);
+    atomic_store_explicit(&orders->cancel_requested[slot], 0, memory_order_relaxed);
     /* Release publishes the request, its body in the area too; pairs with the acquire in find_first(). */
-    atomic_store_explicit(&desk->slots[slot], word_of(sequence, SOON__SLOT_POSTED), memory_order_release);
+    atomic_store_explicit(&orders->requests[slot].sequence, sequence, memory_order_release);
 }
 
-void soon__desk_post(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence)
+/* Of what was posted there, is it the last? */
+static bool is_last(const struct soon__orders *orders, uint32_t slot, uint64_t sequence)
 {
-    soon__desk_publish(view, slot, sequence);
-    soon__desk_wake(view);
+    /* Relaxed: ours. */
+    return atomic_load_explicit(&orders->requests[slot].sequence, memory_order_relaxed) == sequence;
 }
 
 bool soon__desk_take_back(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence)
 {
-    uint64_t posted = word_of(sequence, SOON__SLOT_POSTED);
+    struct soon__orders *orders = view->orders;
+    uint64_t taken = word_of(sequence, SOON__SLOT_TAKEN), before;
 
     assert(slot < SOON__SLOTS);
+    before = orders->before[slot];
     /* D1. Acquire: nothing that fills the slot again moves above it. On failure nothing is read: relaxed. */
-    return atomic_compare_exchange_strong_explicit(&view->desk->slots[slot], &posted,
-                                                   word_of(sequence, SOON__SLOT_TAKEN), memory_order_acquire,
-                                                   memory_order_relaxed);
+    if (!is_last(orders, slot, sequence) || before == taken ||
+        !atomic_compare_exchange_strong_explicit(&view->desk->slots[slot], &before, taken, memory_order_acquire,
+                                                 memory_order_relaxed))
+        return false;
+    orders->before[slot] = taken;
+    return true;
 }
 
 enum soon__look soon__desk_look(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence)
@@ -82,7 +96,9 @@ enum soon__look soon__desk_look(const struct soon__desk_view *view, uint32_t slo
     assert(slot < SOON__SLOTS);
     /* Acquire: the status of this claim, and none of an older one; pairs with the release in claim_word(). */
     word = atomic_load_explicit(&view->desk->slots[slot], memory_order_acquire);
-    if (word == word_of(sequence, SOON__SLOT_POSTED))
+    if (!is_last(view->orders, slot, sequence))
+        return SOON__LOOK_GARBAGE;
+    if (word == view->orders->before[slot])
         return SOON__LOOK_UNCLAIMED;
     return word == word_of(sequence, SOON__SLOT_CLAIMED) ? SOON__LOOK_CLAIMED : SOON__LOOK_GARBAGE;
 }
@@ -95,13 +111,6 @@ bool soon__desk_is_asleep(const struct soon__desk_view *view)
     /* Its replies were published before it slept: pairs with the fence in soon__desk_reply(). */
     atomic_thread_fence(memory_order_acquire);
     return asleep;
-}
-
-void soon__desk_release(const struct soon__desk_view *view, uint32_t slot)
-{
-    assert(slot < SOON__SLOTS);
-    /* Relaxed: FREE means nothing to the worker, and the next post publishes what was filled in. */
-    atomic_store_explicit(&view->desk->slots[slot], SOON__SLOT_FREE, memory_order_relaxed);
 }
 
 void soon__desk_request_cancel(const struct soon__desk_view *view, uint32_t slot)
@@ -163,22 +172,28 @@ void soon__desk_retire(const struct soon__desk_view *view)
 {
     /* Relaxed: the bell's release publishes it. */
     atomic_store_explicit(&view->orders->retire, 1, memory_order_relaxed);
-    soon__desk_wake(view);
+    /* Relaxed: ours. */
+    soon__desk_wake(view, atomic_load_explicit(&view->orders->filled, memory_order_relaxed));
 }
 
 /*
  * The parent's side: replies. D4 is the law here.
  */
 
-/* Reads every word once, whoever changes them meanwhile. */
+typedef uint64_t __attribute__((may_alias)) word;
+enum { WORDS = sizeof(struct soon__reply) / sizeof(word), SHORT_WORDS = 64 / sizeof(word) };
+
+/* Reads every word once, whoever changes them meanwhile; not the number. */
 static void copy_reply(struct soon__reply *to, const struct soon__reply *from)
 {
-    typedef uint64_t __attribute__((may_alias)) word;
     const volatile word *source = (const volatile word *)from;
     word *target = (word *)to;
 
-    for (size_t i = 0; i < sizeof *to / sizeof(word); i++)
+    target[0] = 0;
+    for (size_t i = 1; i < SHORT_WORDS; i++)
         target[i] = source[i];
+    for (size_t i = SHORT_WORDS; i < WORDS; i++)
+        target[i] = to->flags & SOON__REPLY_IS_SHORT ? 0 : source[i];
 }
 
 /* The sizes of what lies in its body: result, payload, message. */
@@ -243,18 +258,27 @@ static bool reply_makes_sense(const struct soon__reply *reply)
            outcome_makes_sense(reply) && body_is_within(reply);
 }
 
+/* The number that a place of the ring has until the reply after `head` others is there. */
+static uint64_t number_before(uint64_t head)
+{
+    return head < SOON__REPLIES ? 0 : head + 1 - SOON__REPLIES;
+}
+
 int soon__desk_next_reply(const struct soon__desk_view *view, uint64_t *head, struct soon__reply *ret)
 {
-    struct soon__desk *desk = view->desk;
+    const struct soon__reply *next = &view->desk->replies[*head % SOON__REPLIES];
     struct soon__reply reply;
     /* Acquire: the reply and its body; pairs with the release in soon__desk_reply(). */
-    uint64_t tail = atomic_load_explicit(&desk->replies_tail, memory_order_acquire);
+    uint64_t number = atomic_load_explicit(&next->number, memory_order_acquire);
 
-    if (tail == *head)
+    if (number == number_before(*head))
         return 0;
-    if (tail - *head > SOON__REPLIES) /* or below it, which wraps to more */
+    if (number != *head + 1)
         return -EPROTO;
-    copy_reply(&reply, &desk->replies[*head % SOON__REPLIES]);
+    copy_reply(&reply, next);
+    if (reply.flags & SOON__REPLY_IS_SHORT && reply.result_size > SOON__REPLY_SHORT_MAX)
+        return -EPROTO;
+    reply.flags &= ~(uint32_t)SOON__REPLY_IS_SHORT;
     if (!reply_makes_sense(&reply))
         return -EPROTO;
     *ret = reply;
@@ -282,26 +306,28 @@ void soon__desk_consumed(const struct soon__desk_view *view, uint64_t head)
         soon__shared_unpark(&orders->room_bell);
 }
 
-uint64_t soon__desk_count_replies(const struct soon__desk_view *view, uint64_t head)
+bool soon__desk_has_replies(const struct soon__desk_view *view, uint64_t head, uint64_t count)
 {
+    const struct soon__reply *last = &view->desk->replies[(head + count - 1) % SOON__REPLIES];
+
     /* Relaxed: who reads the reply looks again, with acquire. */
-    return atomic_load_explicit(&view->desk->replies_tail, memory_order_relaxed) - head;
+    return atomic_load_explicit(&last->number, memory_order_relaxed) != number_before(head + count - 1);
 }
 
-bool soon__desk_has_reply(const struct soon__desk_view *view, uint64_t head)
+void soon__desk_turn_bell_on(const struct soon__desk_view *view)
 {
-    return soon__desk_count_replies(view, head) != 0;
+    if (++view->orders->wants == 0)
+        view->orders->wants = 1;
+    /* Relaxed: what is published next publishes it, or a fence orders it. */
+    atomic_store_explicit(&view->orders->bell_wanted, view->orders->wants, memory_order_relaxed);
 }
 
 bool soon__desk_want_bell(const struct soon__desk_view *view, uint64_t head)
 {
-    if (++view->orders->wants == 0)
-        view->orders->wants = 1;
-    /* Relaxed: the fence orders it. */
-    atomic_store_explicit(&view->orders->bell_wanted, view->orders->wants, memory_order_relaxed);
+    soon__desk_turn_bell_on(view);
     /* D3: pairs with the fence in soon__desk_reply(): we see the reply, or it sees that the bell is wanted. */
     atomic_thread_fence(memory_order_seq_cst);
-    return soon__desk_has_reply(view, head);
+    return soon__desk_has_replies(view, head, 1);
 }
 
 void soon__desk_want_no_bell(const struct soon__desk_view *view)
@@ -314,24 +340,36 @@ void soon__desk_want_no_bell(const struct soon__desk_view *view)
  * The worker's side: requests.
  */
 
-/* The posted request with the lowest order: its slot, and its word; SOON__SLOTS: there is none. */
-static uint32_t find_first(const struct soon__desk_view *view, uint64_t *ret_word)
-{
-    uint64_t word, order, lowest = 0;
-    uint32_t found = SOON__SLOTS;
+/* A posted request that was found: it is there as long as its slot's word is this one. */
+struct found {
+    uint32_t slot; /* SOON__SLOTS: there is none */
+    uint64_t sequence, word;
+};
 
-    for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
-        /* Acquire: the request; pairs with the release in soon__desk_post(). */
-        word = atomic_load_explicit(&view->desk->slots[slot], memory_order_acquire);
-        if ((word & SOON__SLOT_STATE) != SOON__SLOT_POSTED)
+/* The one with the lowest order. */
+static struct found find_first(const struct soon__desk_view *view)
+{
+    struct found found = {.slot = SOON__SLOTS};
+    uint64_t sequence, word, order, lowest = 0;
+    /* Relaxed: if there is more, the bell has changed, or will. */
+    uint64_t filled = atomic_load_explicit(&view->orders->filled, memory_order_relaxed);
+
+    for (; filled; filled &= filled - 1) {
+        uint32_t slot = (uint32_t)__builtin_ctzll(filled);
+        const struct soon__request *request = &view->orders->requests[slot];
+
+        /* Acquire: the request; pairs with the release in soon__desk_publish(). */
+        sequence = atomic_load_explicit(&request->sequence, memory_order_acquire);
+        /* Relaxed: the claim looks again. */
+        word = atomic_load_explicit(&view->desk->slots[slot], memory_order_relaxed);
+        if (sequence <= word >> 2) /* below it: meanwhile another was posted, and taken back */
             continue;
         /* Relaxed: if it was taken back, the next one's may be written already. The claim fails then. */
-        order = atomic_load_explicit(&view->orders->order[slot], memory_order_relaxed);
-        if (found < SOON__SLOTS && order >= lowest)
+        order = atomic_load_explicit(&request->order, memory_order_relaxed);
+        if (found.slot < SOON__SLOTS && order >= lowest)
             continue;
-        found = slot;
+        found = (struct found){.slot = slot, .sequence = sequence, .word = word};
         lowest = order;
-        *ret_word = word;
     }
     return found;
 }
@@ -347,33 +385,32 @@ static void reset_status(const struct soon__desk_view *view, uint32_t slot)
     atomic_store_explicit(&status->items_offset, 0, memory_order_relaxed);
     atomic_store_explicit(&status->item, 0, memory_order_relaxed);
     soon__desk_set_progress(view, slot, 0, 0);
-    atomic_store_explicit(&status->started_ns, soon__clock_ns(), memory_order_relaxed);
+    atomic_store_explicit(&status->started_ns, INT64_MAX, memory_order_relaxed);
 }
 
-static bool claim_word(struct soon__desk *desk, uint32_t slot, uint64_t word)
+static bool claim(struct soon__desk *desk, struct found found)
 {
     /* D1. Release: the status; pairs with the acquire in soon__desk_look(). The request was acquired when it was
-     * found, and `word` names it. On failure nothing is read: relaxed. */
-    return atomic_compare_exchange_strong_explicit(&desk->slots[slot], &word,
-                                                   (word & ~(uint64_t)SOON__SLOT_STATE) | SOON__SLOT_CLAIMED,
-                                                   memory_order_release, memory_order_relaxed);
+     * found. On failure nothing is read: relaxed. */
+    return atomic_compare_exchange_strong_explicit(&desk->slots[found.slot], &found.word,
+                                                   word_of(found.sequence, SOON__SLOT_CLAIMED), memory_order_release,
+                                                   memory_order_relaxed);
 }
 
 bool soon__desk_claim(const struct soon__desk_view *view, uint32_t *ret_slot, uint64_t *ret_sequence)
 {
-    uint64_t word = 0;
-    uint32_t slot;
+    struct found found;
 
     do {
-        slot = find_first(view, &word);
-        if (slot == SOON__SLOTS)
+        found = find_first(view);
+        if (found.slot == SOON__SLOTS)
             return false;
-        reset_status(view, slot);
-    } while (!claim_word(view->desk, slot, word));
+        reset_status(view, found.slot);
+    } while (!claim(view->desk, found));
     if (view->desk->tell_claims)
         soon__bell_ring(view->bell);
-    *ret_slot = slot;
-    *ret_sequence = word >> 2;
+    *ret_slot = found.slot;
+    *ret_sequence = found.sequence;
     return true;
 }
 
@@ -391,9 +428,7 @@ static uint32_t post_bell(const struct soon__desk_view *view)
 
 static bool has_news(const struct soon__desk_view *view)
 {
-    uint64_t word;
-
-    return soon__desk_is_retired(view) || find_first(view, &word) < SOON__SLOTS;
+    return soon__desk_is_retired(view) || find_first(view).slot < SOON__SLOTS;
 }
 
 /* Whether the bell has changed within `spin_ns`. */
@@ -468,43 +503,48 @@ bool soon__desk_has_room(const struct soon__desk_view *view)
     return published_count(view->desk) - soon__desk_consumed_count(view) < SOON__REPLIES - SOON__SLOTS; /* D5 */
 }
 
-/* Relaxed: a fence orders it, or it is a hint. */
-static uint32_t wanted(const struct soon__desk_view *view)
+static bool is_short(const struct soon__reply *reply)
 {
-    uint32_t number = atomic_load_explicit(&view->orders->bell_wanted, memory_order_relaxed);
-
-    return number == view->desk->rung ? 0 : number;
+    return reply->kind == SOON__REPLY_DONE && reply->code == 0 && reply->flags == 0 &&
+           reply->result_size <= SOON__REPLY_SHORT_MAX;
 }
 
-bool soon__desk_will_ring(const struct soon__desk_view *view)
+/* All but the number. */
+static void write_reply(struct soon__reply *to, const struct soon__reply *reply)
 {
-    return wanted(view);
+    const word *source = (const word *)reply;
+    word *target = (word *)to;
+
+    for (size_t i = 1; i < (is_short(reply) ? SHORT_WORDS : WORDS); i++)
+        target[i] = source[i];
+    if (is_short(reply))
+        to->flags = SOON__REPLY_IS_SHORT;
 }
 
-static int ring_if_wanted(const struct soon__desk_view *view)
-{
-    uint32_t number = wanted(view);
-
-    if (!number)
-        return 0;
-    view->desk->rung = number;
-    return soon__bell_ring(view->bell);
-}
-
-int soon__desk_reply(const struct soon__desk_view *view, const struct soon__reply *reply)
+bool soon__desk_reply(const struct soon__desk_view *view, const struct soon__reply *reply)
 {
     struct soon__desk *desk = view->desk;
     uint64_t tail = published_count(desk);
+    struct soon__reply *place = &desk->replies[tail % SOON__REPLIES];
+    uint32_t wanted;
 
-    if (tail - soon__desk_consumed_count(view) >= SOON__REPLIES) /* D5 */
-        soon__desk_await_consumed(view, tail - SOON__REPLIES);
-    desk->replies[tail % SOON__REPLIES] = *reply;
+    /* Its line is the parent's: looked at when the ring may be full. */
+    if (tail - desk->consumed_seen >= SOON__REPLIES)
+        desk->consumed_seen = soon__desk_await_consumed(view, tail - SOON__REPLIES); /* D5 */
+    write_reply(place, reply);
     /* Release: the reply and its body; pairs with the acquire in soon__desk_next_reply(). */
-    atomic_store_explicit(&desk->replies_tail, tail + 1, memory_order_release);
+    atomic_store_explicit(&place->number, tail + 1, memory_order_release);
+    /* Relaxed: ours. */
+    atomic_store_explicit(&desk->replies_tail, tail + 1, memory_order_relaxed);
     soon__process_point(SOON__POINT_REPLY_PUBLISHED);
     /* D3: pairs with the fence in soon__desk_want_bell(): we see that it is wanted, or it sees the reply. */
     atomic_thread_fence(memory_order_seq_cst);
-    return ring_if_wanted(view);
+    /* Relaxed: the fence orders it. */
+    wanted = atomic_load_explicit(&view->orders->bell_wanted, memory_order_relaxed);
+    if (!wanted || wanted == desk->rung)
+        return false;
+    desk->rung = wanted;
+    return true;
 }
 
 uint64_t soon__desk_await_consumed(const struct soon__desk_view *view, uint64_t head)

@@ -2,14 +2,20 @@
  * desk_internal.h - what the parent and one worker process share: slots for requests, a ring of replies, words to sleep
  * on, and two areas for bytes. One desk per incarnation of a worker; it is never used again after a death.
  *
- * A slot's state, with the sequence number of its request in the upper bits:
+ * A request is posted with its sequence number, which goes up from one to the next. The slot's word in the desk tells the
+ * number of the last one there that is not to be had any more, and what became of that:
  *
- *     FREE --parent: fill, post--> POSTED --worker: claim--> CLAIMED --worker: last reply; parent: release--> FREE
- *                                    |
- *                                    +--parent: take back--> TAKEN --parent: release--> FREE
+ *     the word has the last number --parent: fill, post--> the request has a higher one --worker: claim--> CLAIMED, with it
+ *                                                            |
+ *                                                            +--parent: take back--> TAKEN, with it
  *
- * D1  Only POSTED has two writers, and both leave it by compare-exchange: so a request is either claimed or taken back.
- * D2  Everything else has one writer: the parent writes `struct soon__orders`, which the worker cannot; the worker writes claims, replies, `replies_tail`, `asleep`, `starved`, status and `over_limit`.
+ * A reply has its number in it, too. So most tasks cost each side one line of memory that the other has written, beside the
+ * bell: the first of the request, the first of the reply. What is only counted is looked at now and then.
+ *
+ * D1  The word has two writers, and both change it by compare-exchange from what it was before the request was posted: so
+ *     that is either claimed or taken back. The parent knows from its own notes what it was.
+ * D2  Everything else has one writer: the parent writes `struct soon__orders`, which the worker cannot; the worker writes
+ *     the rest of `struct soon__desk`.
  * D3  No wake-up is lost: who may sleep says so, then a full fence, then looks again; who has news publishes it, then a
  *     full fence, then looks whether somebody sleeps. `asleep` pairs with `post_bell`, `starved` with `room_bell`,
  *     `bell_wanted` with the bell.
@@ -24,21 +30,23 @@
 
 #include "../system_internal.h"
 
+#include <stddef.h>
+
 enum {
     SOON__SLOTS = 64,    /* the parent has sets of them in one word */
     SOON__REPLIES = 256, /* a power of two */
-    SOON__REQUEST_INLINE = 176,
+    SOON__REQUEST_INLINE = 168,
     SOON__REPLY_INLINE = 48,
     SOON__LABEL_MAX = 256,      /* with its NUL; longer ones are cut in transit */
     SOON__BODY_MAX = (1 << 20), /* an argument, a payload or a result above this has a descriptor of its own */
     SOON__REQUEST_AREA = 4 << 20,
     SOON__REPLY_AREA = 4 << 20,
-    SOON__DESK_VERSION = 3,
+    SOON__DESK_VERSION = 4,
 };
 #define SOON__DESK_MAGIC UINT64_C(0x31304b5345444e53) /* "SNDESK01" */
 
 /* Bits 0 and 1 of a slot's word. */
-enum { SOON__SLOT_FREE = 0, SOON__SLOT_POSTED = 1, SOON__SLOT_CLAIMED = 2, SOON__SLOT_TAKEN = 3, SOON__SLOT_STATE = 3 };
+enum { SOON__SLOT_CLAIMED = 2, SOON__SLOT_TAKEN = 3, SOON__SLOT_STATE = 3 };
 
 enum soon__request_flags {
     SOON__REQUEST_IS_INITIALIZER = 1, /* what it leaves as its local value stays for the worker's life */
@@ -46,6 +54,7 @@ enum soon__request_flags {
     SOON__REQUEST_ARG_SENT = 4,     /* the argument is the first descriptor that was sent for it */
     SOON__REQUEST_PAYLOAD_SENT = 8, /* the payload is the next one */
     SOON__REQUEST_IN_AREA = 16,     /* its body lies in the request area at `offset`; else in `bytes` */
+    SOON__REQUEST_HAS_LIMITS = 32,  /* of time; else there are none, whatever the fields say */
 };
 
 /*
@@ -53,26 +62,32 @@ enum soon__request_flags {
  * what was sent as a descriptor. Items: the arguments of `items` of them lie one behind the other.
  */
 struct soon__request {
-    uint64_t arg_size, payload_size;
+    _Atomic uint64_t sequence; /* its number: stored when all else is there */
+    _Atomic uint64_t order;    /* whose turn it is: the lowest first. Read at any time, as the number */
+    uint64_t arg_size;
+    uint64_t items;    /* a chunk of a map: how many; 0: a single task */
+    uint32_t function; /* its index in the table that the worker has sent */
+    uint32_t flags;
+    uint32_t label_size; /* with its NUL; 0: none */
+    uint32_t reserved;
+    unsigned char bytes[SOON__REQUEST_INLINE];
+    /* What a flag tells of; else not written. */
+    uint64_t payload_size;
     uint64_t offset;
-    uint64_t items;         /* a chunk of a map: how many; 0: a single task */
     int64_t time_limit_ns;  /* from its start (an item's: from the start of that); 0: none */
     int64_t queue_deadline; /* of soon__clock_ns(): not to be started after it; INT64_MAX: none */
     int64_t items_deadline; /* no item is to start after it; INT64_MAX: none */
-    uint32_t function;      /* its index in the table that the worker has sent */
-    uint32_t flags;
-    uint32_t label_size; /* with its NUL; 0: none */
-    uint32_t reserved[3];
-    unsigned char bytes[SOON__REQUEST_INLINE];
 };
 _Static_assert(sizeof(struct soon__request) == 256, "four cache lines");
+_Static_assert(offsetof(struct soon__request, bytes) == 48, "aligned, and 16 of them in the first line");
 
 /* As a cancel request: this item's time is over, and no other is to start; the rest is given back (-EAGAIN). */
 enum { SOON__HOLD = 2 };
 
 /* What the worker tells of a claimed request while it runs. */
 struct soon__status {
-    _Atomic int64_t started_ns; /* of soon__clock_ns(): the claim, or the start of the item under way */
+    /* Of soon__clock_ns(): the start of the item under way, or of a task with limits. INT64_MAX: of another, or not yet. */
+    _Atomic int64_t started_ns;
     uint32_t reserved;
     _Atomic uint32_t progress_sequence; /* odd while the next two are written */
     _Atomic uint64_t progress_done, progress_total;
@@ -99,6 +114,7 @@ enum soon__reply_flags {
     SOON__REPLY_IN_AREA = 32,      /* its body lies in the reply area at `offset`; else in `bytes` */
     SOON__REPLY_HAS_PROGRESS = 64, /* the status tells it */
     SOON__REPLY_FLAGS = 127,
+    SOON__REPLY_IS_SHORT = 128, /* in the ring: its first line is all of it, and the rest is 0 */
 };
 
 /*
@@ -107,19 +123,22 @@ enum soon__reply_flags {
  * have ended in all; fewer than were asked: `code` and flags say why the rest did not start.
  */
 struct soon__reply {
-    uint64_t sequence; /* of the request */
-    uint64_t offset;
-    uint64_t result_size, payload_size;
-    uint64_t first, count;
+    _Atomic uint64_t number; /* of all replies, from 1: stored when all else is there. In the ring only */
+    uint64_t sequence;       /* of the request */
+    uint64_t result_size;
+    uint64_t first;
     uint32_t slot;
     uint32_t kind; /* enum soon__reply_kind */
-    int32_t code, raised;
     uint32_t flags;
-    uint32_t message_size; /* with its NUL; 0: none */
-    unsigned char padding[8];
+    int32_t code;
     unsigned char bytes[SOON__REPLY_INLINE];
+    uint64_t offset, payload_size, count;
+    int32_t raised;
+    uint32_t message_size; /* with its NUL; 0: none */
 };
 _Static_assert(sizeof(struct soon__reply) == 128, "two cache lines");
+_Static_assert(offsetof(struct soon__reply, bytes) == 48, "aligned, and 16 of them in the first line");
+enum { SOON__REPLY_SHORT_MAX = 16 };
 
 /* What the parent alone writes: the worker has it read-only, so that a task that writes where it should not cannot
  * change what is asked of the next one, or who hears of its answers. */
@@ -127,12 +146,14 @@ struct soon__orders {
     _Alignas(64) _Atomic uint32_t post_bell; /* changes with every post; the worker sleeps on it */
     _Atomic uint32_t retire;                 /* end when there is nothing left to claim */
     _Atomic uint32_t spin_ns;                /* how long it may look for work before it sleeps */
-    _Atomic uint32_t room_bell;              /* changes when replies were consumed; a starved worker sleeps on it */
-    _Atomic uint64_t replies_head;           /* so many were consumed */
+    _Atomic uint64_t filled;                 /* a set: in no other slot is something posted */
+    /* About replies, in a line of its own: it changes while the worker looks for requests. */
+    _Alignas(64) _Atomic uint64_t replies_head; /* so many were consumed */
+    _Atomic uint32_t room_bell;                 /* changes when replies were consumed; a starved worker sleeps on it */
     _Atomic uint32_t bell_wanted; /* 0: no; else who publishes a reply rings the bell, once for each number */
     uint32_t wants;               /* the last of these numbers */
-    /* Whose turn it is: the lowest first. The worker may look at any time, also at those that are not posted. */
-    _Alignas(64) _Atomic uint64_t order[SOON__SLOTS];
+    /* The parent's notes: what a slot's word is until the request there is claimed. */
+    _Alignas(64) uint64_t before[SOON__SLOTS];
     _Alignas(64) _Atomic uint32_t cancel_requested[SOON__SLOTS]; /* 0, 1, or SOON__HOLD */
     _Alignas(64) struct soon__request requests[SOON__SLOTS];
     _Alignas(64) unsigned char area[SOON__REQUEST_AREA];
@@ -151,7 +172,8 @@ struct soon__desk {
     uint32_t reserved;
     char name[16]; /* for the process and its threads */
     /* The worker's. */
-    _Alignas(64) _Atomic uint64_t replies_tail; /* so many were published */
+    _Alignas(64) _Atomic uint64_t replies_tail; /* so many were published: its own count, the numbers tell the parent */
+    uint64_t consumed_seen;                     /* `replies_head`, when it was looked at last */
     uint32_t rung;                              /* for which number the bell was rung last */
     _Alignas(64) _Atomic uint32_t asleep;       /* looked at with each post, seldom written: in a line of its own */
     _Atomic uint32_t starved;
@@ -194,10 +216,8 @@ static inline uint64_t soon__body_round(uint64_t size)
 
 /* Publishes the request that was written to `requests[slot]`; soon__desk_wake() is to follow. */
 void soon__desk_publish(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence);
-/* Wakes the worker for what was published. */
-void soon__desk_wake(const struct soon__desk_view *view);
-/* Both. */
-void soon__desk_post(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence);
+/* Wakes the worker for what was published. `filled`: the slots in which there is something. */
+void soon__desk_wake(const struct soon__desk_view *view, uint64_t filled);
 /* True: nobody has claimed it, and nobody will. */
 bool soon__desk_take_back(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence);
 enum soon__look { SOON__LOOK_UNCLAIMED, SOON__LOOK_CLAIMED, SOON__LOOK_GARBAGE };
@@ -205,8 +225,6 @@ enum soon__look { SOON__LOOK_UNCLAIMED, SOON__LOOK_CLAIMED, SOON__LOOK_GARBAGE }
 enum soon__look soon__desk_look(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence);
 /* After a look: had it gone to sleep, with all that it had claimed answered? */
 bool soon__desk_is_asleep(const struct soon__desk_view *view);
-/* After the final reply, or taken back: the slot may be filled again. */
-void soon__desk_release(const struct soon__desk_view *view, uint32_t slot);
 /* Of a chunk: after it no item starts but `*ret_item`, which has started at `*ret_started`. */
 void soon__desk_hold(const struct soon__desk_view *view, uint32_t slot, uint64_t *ret_item, int64_t *ret_started);
 void soon__desk_let_go(const struct soon__desk_view *view, uint32_t slot);
@@ -218,7 +236,7 @@ void soon__desk_retire(const struct soon__desk_view *view);
 /*
  * The next reply, after `*head` of them were consumed, copied out and checked: 1 and advances `*head`; 0: none; -EPROTO:
  * no worker in its right mind has written this. What was checked: slot, kind and flags are known; sizes and the place
- * of the body lie within the area or the inline bytes; there are no more replies than fit. Whose reply it is, and whether
+ * of the body lie within the area or the inline bytes; its number is the next one. Whose reply it is, and whether
  * the sizes are what was asked for, only the caller knows.
  */
 int soon__desk_next_reply(const struct soon__desk_view *view, uint64_t *head, struct soon__reply *ret);
@@ -229,10 +247,11 @@ int soon__desk_next_reply(const struct soon__desk_view *view, uint64_t *head, st
 const unsigned char *soon__desk_reply_body(const struct soon__desk_view *view, const struct soon__reply *reply);
 /* The bodies of the first `head` replies were copied out. */
 void soon__desk_consumed(const struct soon__desk_view *view, uint64_t head);
-/* Is there one behind the first `head`? How many? Hints. */
-bool soon__desk_has_reply(const struct soon__desk_view *view, uint64_t head);
-uint64_t soon__desk_count_replies(const struct soon__desk_view *view, uint64_t head);
-/* Asks for the bell, then: is there a reply already? Else the bell will ring for the next one. */
+/* Are there so many, or nonsense, behind the first `head`? A hint. */
+bool soon__desk_has_replies(const struct soon__desk_view *view, uint64_t head, uint64_t count);
+/* Asks for the bell at the next reply to what is published after this. Not two at once. */
+void soon__desk_turn_bell_on(const struct soon__desk_view *view);
+/* The same, then: is there a reply already? Else the bell will ring for the next one. */
 bool soon__desk_want_bell(const struct soon__desk_view *view, uint64_t head);
 void soon__desk_want_no_bell(const struct soon__desk_view *view);
 
@@ -246,12 +265,10 @@ bool soon__desk_claim(const struct soon__desk_view *view, uint32_t *ret_slot, ui
 void soon__desk_await_request(const struct soon__desk_view *view);
 bool soon__desk_is_retired(const struct soon__desk_view *view);
 void soon__desk_set_progress(const struct soon__desk_view *view, uint32_t slot, uint64_t done, uint64_t total);
-/* Is the bell to be rung for the next reply? A hint. */
-bool soon__desk_will_ring(const struct soon__desk_view *view);
 /* May a reply that is not a slot's last one be published now? (D5) */
 bool soon__desk_has_room(const struct soon__desk_view *view);
-/* Copies the reply into the ring and rings the bell if that is wanted. There is room. 0; -EBADF: there is no bell. */
-int soon__desk_reply(const struct soon__desk_view *view, const struct soon__reply *reply);
+/* Copies the reply into the ring. There is room. True: the bell is to be rung. */
+bool soon__desk_reply(const struct soon__desk_view *view, const struct soon__reply *reply);
 /* Sleeps until more than `head` replies were consumed: returns how many were. */
 uint64_t soon__desk_await_consumed(const struct soon__desk_view *view, uint64_t head);
 uint64_t soon__desk_consumed_count(const struct soon__desk_view *view);

@@ -238,12 +238,12 @@ static bool take_item(struct soon__process *process, struct soon__assignment *as
  */
 
 /* The request has; with an `outcome` the call, too. */
-static void end_locked(struct soon__process *process, uint32_t slot, const struct soon__outcome *outcome)
+static void end_locked(struct soon__process *process, uint32_t slot, const struct soon__outcome *outcome, int64_t now)
 {
     struct soon__process_pool *pool = process->pool;
 
     process->slots[slot].call->posted = false;
-    soon__process_release_locked(process, slot);
+    soon__process_release_locked(process, slot, now);
     if (outcome) {
         pool->locked.succeeded += !outcome->error;
         pool->locked.failed += outcome->error && !outcome->cancelled;
@@ -263,7 +263,7 @@ static void release(struct soon__process *process, const struct soon__reply *rep
     if (reply->flags & SOON__REPLY_HAS_PROGRESS && !soon__desk_progress(&process->view, reply->slot, &done, &total))
         done = total = 0;
     pthread_mutex_lock(&pool->mutex);
-    end_locked(process, reply->slot, outcome);
+    end_locked(process, reply->slot, outcome, soon__clock_ns());
     pthread_mutex_unlock(&pool->mutex);
     if (done || total)
         soon__future_set_progress(soon__call_future(call), done, total);
@@ -364,7 +364,7 @@ static bool initializer_done(struct soon__process *process, const struct soon__r
                              reply->message_size ? (int)reply->message_size : (int)strlen(soon_strerror(reply->code)),
                              reply->message_size ? (const char *)body : soon_strerror(reply->code));
     pthread_mutex_lock(&pool->mutex);
-    soon__process_release_locked(process, reply->slot);
+    soon__process_release_locked(process, reply->slot, soon__clock_ns());
     pthread_mutex_unlock(&pool->mutex);
     soon__process_is_ready(process);
     return true;
@@ -387,14 +387,16 @@ static struct soon__assignment *find_assignment(struct soon__process *process, c
  * is a small result. */
 static soon_call *find_plain_locked(struct soon__process *process, const struct soon__reply *reply)
 {
-    const struct soon__assignment *assignment = &process->slots[reply->slot];
+    struct soon__assignment *assignment = &process->slots[reply->slot];
     soon_call *call = assignment->call;
 
     if (reply->kind != SOON__REPLY_DONE || reply->code || reply->flags || !call || assignment->items ||
         assignment->stage != SOON__SLOT_IN_USE || assignment->sequence != reply->sequence ||
-        call->function->result_size != reply->result_size || (reply->result_size && !soon__call_space(call)) ||
-        !soon__process_is_running_locked(process, reply->slot))
+        call->function->result_size != reply->result_size || (reply->result_size && !soon__call_space(call)))
         return NULL;
+    /* The desk is not asked whether it was claimed: its line there is the worker's. Who has not taken it back has to believe
+     * who answers it. */
+    assignment->running = true;
     return call;
 }
 
@@ -408,19 +410,21 @@ static int take_plain_replies(struct soon__process *process, uint64_t *head, str
     soon_call *calls[BATCH], *call = NULL;
     struct soon__wakes wakes;
     int rc = 0, count = 0;
+    int64_t now;
 
     pthread_mutex_lock(&pool->mutex);
+    now = soon__clock_ns();
     while (count < BATCH && (rc = soon__desk_next_reply(&process->view, head, ret_other)) > 0 &&
            (call = find_plain_locked(process, ret_other))) {
         struct soon__outcome outcome = {.result = soon__call_space(call)};
 
         if (ret_other->result_size)
             memcpy(outcome.result, ret_other->bytes, ret_other->result_size);
-        end_locked(process, ret_other->slot, &outcome);
+        end_locked(process, ret_other->slot, &outcome, now);
         calls[count++] = call;
     }
     if (count)
-        soon__process_pool_dispatch_locked(pool);
+        soon__process_pool_dispatch_locked(pool, now);
     pthread_mutex_unlock(&pool->mutex);
     soon__wakes_hold(&wakes); /* a thread that reads one after the other finds them all then */
     for (int i = 0; i < count; i++) {
@@ -453,7 +457,7 @@ static bool take_reply(struct soon__process *process, const struct soon__reply *
     }
 }
 
-/* How far we are is told now and then: its lines of memory are the worker's too. */
+/* The worker may want the room of one that is not plain; of the others it is told now and then: it reads that line. */
 static void tell_consumed(struct soon__process *process, uint64_t head)
 {
     if (process->told == head)
@@ -462,13 +466,21 @@ static void tell_consumed(struct soon__process *process, uint64_t head)
     soon__desk_consumed(&process->view, head);
 }
 
+/* Places have become free. */
+static void dispatch(struct soon__process_pool *pool)
+{
+    pthread_mutex_lock(&pool->mutex);
+    soon__process_pool_dispatch_locked(pool, soon__clock_ns());
+    pthread_mutex_unlock(&pool->mutex);
+}
+
 /* How many there were. What cannot be understood makes it mad. */
 static uint64_t take_replies(struct soon__process *process)
 {
     struct soon__reply reply;
     /* Relaxed, here and below: only who holds `reading` counts it up. */
     uint64_t before = atomic_load_explicit(&process->head, memory_order_relaxed), head = before;
-    bool in_area = false;
+    bool others = false;
     int rc = 1;
 
     /* Not for ever, however fast it answers: others wait for this thread. */
@@ -476,41 +488,44 @@ static uint64_t take_replies(struct soon__process *process)
         rc = take_plain_replies(process, &head, &reply);
         if (rc == 1 && !take_reply(process, &reply))
             rc = -EPROTO;
-        in_area |= rc == 1 && reply.flags & SOON__REPLY_IN_AREA;
-        if (in_area || head - process->told >= CONSUME_EVERY)
+        others |= rc == 1;
+        if (others || head - process->told >= CONSUME_EVERY)
             tell_consumed(process, head);
     }
+    if (others)
+        dispatch(process->pool);
     if (rc < 0)
         process->mad = true;
     atomic_store_explicit(&process->head, head, memory_order_relaxed);
     return head - before;
 }
 
-/* Places have become free. */
-static void dispatch(struct soon__process_pool *pool)
+/* True: there are more replies. */
+static bool settle_bell(struct soon__process *process)
 {
-    pthread_mutex_lock(&pool->mutex);
-    soon__process_pool_dispatch_locked(pool);
-    pthread_mutex_unlock(&pool->mutex);
+    bool more = false;
+
+    pthread_mutex_lock(&process->pool->mutex);
+    process->bell_is_off = !process->assigned; /* P10 */
+    if (process->assigned)
+        more = soon__desk_want_bell(&process->view, process->head);
+    pthread_mutex_unlock(&process->pool->mutex);
+    return more;
 }
 
 static int drain(struct soon__process *process, bool last)
 {
     bool more = false, mad;
-    uint64_t came = 0;
 
     assert(soon__library_is_quiet());
     pthread_mutex_lock(&process->reading);
     if (!process->book_closed && !process->mad) {
-        came = take_replies(process);
-        tell_consumed(process, process->head);
-        more = soon__desk_want_bell(&process->view, process->head);
+        take_replies(process);
+        more = settle_bell(process);
     }
     mad = process->mad;
     process->book_closed |= last;
     pthread_mutex_unlock(&process->reading);
-    if (came)
-        dispatch(process->pool);
     return mad ? -EPROTO : more;
 }
 
@@ -523,8 +538,6 @@ uint64_t soon__process_take_in(struct soon__process *process)
     if (!process->book_closed && !process->mad)
         came = take_replies(process);
     pthread_mutex_unlock(&process->reading);
-    if (came)
-        dispatch(process->pool);
     return came;
 }
 

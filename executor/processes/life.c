@@ -104,7 +104,7 @@ static bool reprieve_locked(struct soon__process *process)
     process->doom = 0;
     process->pool->locked.alive++;
     process->pool->locked.ready++;
-    soon__process_pool_dispatch_locked(process->pool);
+    soon__process_pool_dispatch_locked(process->pool, soon__clock_ns());
     return true;
 }
 
@@ -309,7 +309,7 @@ void soon__process_is_ready(struct soon__process *process)
             pool->locked.at_least = 0; /* they may retire again, whoever waits for the boot */
         pthread_cond_broadcast(&pool->ready);
         return_unclaimed_locked(pool);
-        soon__process_pool_dispatch_locked(pool);
+        soon__process_pool_dispatch_locked(pool, soon__clock_ns());
         soon__process_pool_look_soon_locked(pool); /* its idle timeout begins */
     }
     pthread_mutex_unlock(&pool->mutex);
@@ -497,7 +497,7 @@ static size_t bury_locked(struct soon__process *process, struct soon__assignment
             lost[count] = process->slots[slot];
             lost_slots[count++] = slot;
         }
-        soon__process_release_locked(process, slot);
+        soon__process_release_locked(process, slot, soon__clock_ns());
     }
     if (process->next)
         process->next->previous = process->previous;
@@ -567,7 +567,7 @@ static void died(struct soon__process *process)
         count_failed_start(process, &exit);
     close_handles(process);
     pthread_mutex_lock(&pool->mutex);
-    soon__process_pool_dispatch_locked(pool);
+    soon__process_pool_dispatch_locked(pool, soon__clock_ns());
     soon__process_pool_look_soon_locked(pool);
     pthread_mutex_unlock(&pool->mutex);
 }

@@ -8,8 +8,9 @@
  *       |                                                                  +----------------+ another's
  *       +--sleep on the future <--time is over, after a last drain---------+
  *
- * N1  No reply is left unseen: the bell is off only while somebody lingers, or the loop drains, and each of them ends
- *     with a drain, which turns it on, and then looks again. What it leaves there then it rings the bell for.
+ * N1  No reply is left unseen: the bell is off only while somebody lingers, or the loop drains, or there is nothing to
+ *     answer (P10). Each of them ends with a drain, which else turns it on, and then looks again. What it leaves there
+ *     then it rings the bell for.
  * N2  One thread lingers per process, and no more than there are CPUs without a busy worker: else it would take the CPU
  *     from the one that it waits for.
  * N3  In a flood nobody lingers but the loop, on all processes of a pool: it goes on from one reply to the next without a
@@ -57,7 +58,7 @@ static bool await_reply(const struct soon__process *process, const soon_future *
     do {
         for (int i = 0; i < LOOKS; i++, soon__cpu_relax()) {
             /* Relaxed: a hint, the drain looks again. */
-            if (soon__desk_has_reply(&process->view, atomic_load_explicit(&process->head, memory_order_relaxed)))
+            if (soon__desk_has_replies(&process->view, atomic_load_explicit(&process->head, memory_order_relaxed), 1))
                 return true;
             if (is_done(future))
                 return false;
@@ -125,7 +126,7 @@ static uint64_t take_in_all(struct soon__process *const *processes, size_t count
         /* Relaxed: a hint, taking it in looks again. */
         uint64_t head = atomic_load_explicit(&processes[i]->head, memory_order_relaxed);
 
-        if (soon__desk_count_replies(&processes[i]->view, head) >= at_least)
+        if (soon__desk_has_replies(&processes[i]->view, head, at_least))
             came += soon__process_take_in(processes[i]);
     }
     return came;

@@ -84,35 +84,33 @@ static void copy_body(const struct soon__parcel *parcel, unsigned char *to)
     }
 }
 
-static void set_limits(struct soon__request *request, const soon_call *call)
+static void set_limits(struct soon__request *request, const struct soon__call_extra *extra)
 {
-    const struct soon__call_extra *extra = call ? call->extra : NULL;
+    int64_t limit_ms = extra->options.time_limit_ms;
 
-    request->time_limit_ns = 0;
-    request->queue_deadline = request->items_deadline = SOON__NEVER;
-    if (!extra)
-        return;
-    if (extra->options.time_limit_ms)
-        request->time_limit_ns =
-            extra->options.time_limit_ms > INT64_MAX / 1000000 ? INT64_MAX : extra->options.time_limit_ms * 1000000;
+    request->time_limit_ns = limit_ms > INT64_MAX / 1000000 ? INT64_MAX : limit_ms * 1000000;
     request->queue_deadline = extra->queue_deadline;
-    if (extra->items)
-        request->items_deadline = extra->items->deadline;
+    request->items_deadline = extra->items ? extra->items->deadline : SOON__NEVER;
 }
 
 static void write_request(struct soon__request *request, const struct soon__parcel *parcel)
 {
+    const struct soon__call_extra *extra = parcel->call ? parcel->call->extra : NULL;
+
     request->arg_size = parcel->arg_size;
-    request->payload_size = parcel->payload ? soon_buffer_size(parcel->payload) : 0;
-    request->offset = parcel->offset;
     request->items = parcel->items;
     request->function = parcel->function;
     request->label_size = parcel->label_size;
     request->flags =
         (parcel->call ? 0 : SOON__REQUEST_IS_INITIALIZER) | (parcel->payload ? SOON__REQUEST_HAS_PAYLOAD : 0) |
         (parcel->arg_sent ? SOON__REQUEST_ARG_SENT : 0) | (parcel->payload_sent ? SOON__REQUEST_PAYLOAD_SENT : 0) |
-        (parcel->in_area ? SOON__REQUEST_IN_AREA : 0);
-    set_limits(request, parcel->call);
+        (parcel->in_area ? SOON__REQUEST_IN_AREA : 0) | (extra ? SOON__REQUEST_HAS_LIMITS : 0);
+    if (parcel->payload)
+        request->payload_size = soon_buffer_size(parcel->payload);
+    if (parcel->in_area)
+        request->offset = parcel->offset;
+    if (extra)
+        set_limits(request, extra);
 }
 
 /* A copy in memory that another process can map. */
@@ -182,7 +180,7 @@ int soon__parcel_fill(const struct soon__parcel *parcel, struct soon__process *p
     struct soon__request *request = &process->view.orders->requests[slot];
 
     /* Relaxed: a worker that looks for the first one may read it before it is posted; its claim fails then. */
-    atomic_store_explicit(&process->view.orders->order[slot], order, memory_order_relaxed);
+    atomic_store_explicit(&request->order, order, memory_order_relaxed);
     write_request(request, parcel);
     copy_body(parcel, parcel->in_area ? process->view.orders->area + parcel->offset : request->bytes);
     if (!parcel->arg_sent && !parcel->payload_sent)

@@ -66,7 +66,7 @@ static int push_locked(struct soon__process_pool *pool, soon_call *call, bool bo
     pool->locked.submitted++;
     if (call->extra)
         soon__process_pool_alarm_locked(pool, call->extra->queue_deadline);
-    soon__process_pool_dispatch_locked(pool);
+    soon__process_pool_dispatch_locked(pool, soon__clock_ns());
     return 0;
 }
 
@@ -110,7 +110,7 @@ static bool take_back(void *self, soon_call *call)
     if (taken) {
         pool->locked.cancelled++;
         pthread_cond_signal(&pool->place);
-        soon__process_pool_dispatch_locked(pool); /* its slot is free */
+        soon__process_pool_dispatch_locked(pool, soon__clock_ns()); /* its slot is free */
         if (pool->locked.closed)
             soon__process_pool_look_soon_locked(pool); /* it may have been the last */
     }

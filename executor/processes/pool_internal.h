@@ -30,6 +30,8 @@
  *     it sees can be: else one that has written over the desk would keep its tasks for ever (soon__process_inspect()).
  * P9  In a flood in which no process can take more, submits leave what they have in `intake`, without the mutex: there is an
  *     answer to come, or a death, and then who takes that in hands out what has come until then.
+ * P10 A process that has nothing in its slots has nothing to answer: then who has drained it leaves its bell as it is, and who
+ *     publishes the next one turns it on first. So tasks one after the other cost no look at it.
  */
 #ifndef SOON_EXECUTOR_PROCESSES_POOL_INTERNAL_H
 #define SOON_EXECUTOR_PROCESSES_POOL_INTERNAL_H
@@ -102,6 +104,7 @@ struct soon__process {
     bool lingered;      /* a thread lingers */
     bool spins;         /* it may look for work before it sleeps */
     bool to_wake;       /* something was published to it; while the mutex is held */
+    bool bell_is_off;   /* P10 */
     bool stalled;       /* it did not claim what it was given, until its next answer */
 
     /* P7. Taking in replies, and messages. */
@@ -191,7 +194,7 @@ struct soon__process_pool {
 
 /* Hands out what is queued to those that are ready; may leave the mutex while it copies. Then what the loop is needed
  * for is posted. */
-void soon__process_pool_dispatch_locked(struct soon__process_pool *pool);
+void soon__process_pool_dispatch_locked(struct soon__process_pool *pool, int64_t now);
 /* The loop is to look at the pool: now, or `when` comes at the latest. */
 void soon__process_pool_alarm_locked(struct soon__process_pool *pool, int64_t when);
 void soon__process_pool_look_soon_locked(struct soon__process_pool *pool);
@@ -202,7 +205,7 @@ void soon__process_return_unclaimed_locked(struct soon__process *process);
 /* All that it has not claimed, as a list by `next`, not queued. */
 soon_call *soon__process_take_unclaimed_locked(struct soon__process *process);
 /* The slot is free again: what was in it has ended, or was taken out. */
-void soon__process_release_locked(struct soon__process *process, uint32_t slot);
+void soon__process_release_locked(struct soon__process *process, uint32_t slot, int64_t now);
 /* Has it been claimed? Notes it. */
 bool soon__process_is_running_locked(struct soon__process *process, uint32_t slot);
 /* False: it could not. */

@@ -30,13 +30,11 @@ static uint32_t find_empty_locked(const struct soon__process *process)
     return ~process->full ? (uint32_t)__builtin_ctzll(~process->full) : NOTHING;
 }
 
-void soon__process_release_locked(struct soon__process *process, uint32_t slot)
+void soon__process_release_locked(struct soon__process *process, uint32_t slot, int64_t now)
 {
     struct soon__process_pool *pool = process->pool;
     struct soon__assignment *assignment = &process->slots[slot];
-    int64_t now = soon__clock_ns();
 
-    soon__desk_release(&process->view, slot);
     if (assignment->in_area)
         soon__area_give(&process->area, assignment->region);
     if (assignment->running) { /* what was taken back says nothing about the one that runs */
@@ -80,7 +78,7 @@ static soon_call *take_out_locked(struct soon__process *process, uint32_t slot)
     if (assignment->stage == SOON__SLOT_FILLING) {
         assignment->call = NULL; /* P3: who fills it sees that */
     } else if (soon__desk_take_back(&process->view, slot, assignment->sequence)) {
-        soon__process_release_locked(process, slot);
+        soon__process_release_locked(process, slot, soon__clock_ns());
     } else {
         assignment->running = true;
         return NULL;
@@ -156,7 +154,7 @@ size_t soon__process_pool_pending_locked(struct soon__process_pool *pool)
  * Posting
  */
 
-static bool reserve_locked(struct soon__process *process, struct soon__parcel *parcel, uint32_t slot)
+static bool reserve_locked(struct soon__process *process, struct soon__parcel *parcel, uint32_t slot, int64_t now)
 {
     struct soon__assignment *assignment = &process->slots[slot];
     uint32_t region = 0;
@@ -175,13 +173,13 @@ static bool reserve_locked(struct soon__process *process, struct soon__parcel *p
                                             .items = parcel->items};
     process->full |= UINT64_C(1) << slot;
     if (!process->assigned++) {
-        process->moved_on_ns = soon__clock_ns();
+        process->moved_on_ns = now;
         process->pool->locked.busy++;
     }
     process->pool->locked.assigned += parcel->call != NULL;
     process->pool->locked.posted_lately = true;
     if (process->pool->locked.inspect_at == SOON__NEVER) {
-        process->pool->locked.inspect_at = soon__clock_ns() + SOON__INSPECT_NS;
+        process->pool->locked.inspect_at = now + SOON__INSPECT_NS;
         soon__process_pool_alarm_locked(process->pool, process->pool->locked.inspect_at);
     }
     return true;
@@ -242,7 +240,7 @@ static void let_spin_locked(struct soon__process *process)
 }
 
 /* The slot is filled, or could not be: `rc`. */
-static void publish_locked(struct soon__process *process, uint32_t slot, soon_call *call, int rc)
+static void publish_locked(struct soon__process *process, uint32_t slot, soon_call *call, int rc, int64_t now)
 {
     struct soon__process_pool *pool = process->pool;
     struct soon__assignment *assignment = &process->slots[slot];
@@ -250,7 +248,10 @@ static void publish_locked(struct soon__process *process, uint32_t slot, soon_ca
 
     if (wanted && rc == 0 && (process->stage == SOON__READY || !call)) {
         assignment->stage = SOON__SLOT_IN_USE;
-        assignment->posted_ns = soon__clock_ns();
+        assignment->posted_ns = now;
+        if (process->bell_is_off)
+            soon__desk_turn_bell_on(&process->view);
+        process->bell_is_off = false;
         soon__desk_publish(&process->view, slot, assignment->sequence);
         process->to_wake = true;
         let_spin_locked(process);
@@ -258,7 +259,7 @@ static void publish_locked(struct soon__process *process, uint32_t slot, soon_ca
             watch_limits_locked(process, slot);
         return;
     }
-    soon__process_release_locked(process, slot);
+    soon__process_release_locked(process, slot, now);
     if (!wanted || !call)
         return;
     process->given--;
@@ -271,14 +272,14 @@ static void publish_locked(struct soon__process *process, uint32_t slot, soon_ca
         return;
     /* Its socket is full, or it has closed it and its death is on its way to us: not at once again. */
     process->no_room = true;
-    process->retry_at = soon__clock_ns() + RETRY_NS;
+    process->retry_at = now + RETRY_NS;
     soon__process_pool_alarm_locked(pool, process->retry_at);
 }
 
 static void wake_locked(struct soon__process *process)
 {
     if (process->to_wake)
-        soon__desk_wake(&process->view);
+        soon__desk_wake(&process->view, process->full);
     process->to_wake = false;
 }
 
@@ -289,7 +290,8 @@ static void wake_all_locked(struct soon__process_pool *pool)
         wake_locked(process);
 }
 
-static void fill_and_publish_locked(struct soon__process *process, uint32_t slot, const struct soon__parcel *parcel)
+static void fill_and_publish_locked(struct soon__process *process, uint32_t slot, const struct soon__parcel *parcel,
+                                    int64_t now)
 {
     struct soon__process_pool *pool = process->pool;
     struct soon__assignment *assignment = &process->slots[slot];
@@ -298,7 +300,7 @@ static void fill_and_publish_locked(struct soon__process *process, uint32_t slot
 
     assignment->order = order;
     if (!soon__parcel_is_long(parcel)) {
-        publish_locked(process, slot, parcel->call, soon__parcel_fill(parcel, process, slot, sequence, order));
+        publish_locked(process, slot, parcel->call, soon__parcel_fill(parcel, process, slot, sequence, order), now);
         return;
     }
     if (parcel->call)
@@ -308,7 +310,7 @@ static void fill_and_publish_locked(struct soon__process *process, uint32_t slot
     pthread_mutex_unlock(&pool->mutex);
     rc = soon__parcel_fill(parcel, process, slot, sequence, order);
     pthread_mutex_lock(&pool->mutex);
-    publish_locked(process, slot, parcel->call, rc);
+    publish_locked(process, slot, parcel->call, rc, soon__clock_ns());
     wake_locked(process);
     if (process->stage == SOON__DEAD)
         soon__process_pool_look_soon_locked(pool); /* which waits for us to leave it */
@@ -320,7 +322,7 @@ static void fill_and_publish_locked(struct soon__process *process, uint32_t slot
 }
 
 /* The first of the queue; false: it does not fit there now. */
-static bool post_first_locked(struct soon__process *process)
+static bool post_first_locked(struct soon__process *process, int64_t now)
 {
     struct soon__process_pool *pool = process->pool;
     soon_call *call = soon__queue_first(&pool->locked.queue);
@@ -333,26 +335,27 @@ static bool post_first_locked(struct soon__process *process)
         return true;
     }
     soon__parcel_pack(&parcel, call, (uint32_t)function);
-    if (!reserve_locked(process, &parcel, slot))
+    if (!reserve_locked(process, &parcel, slot, now))
         return false;
     soon__queue_remove(&pool->locked.queue, call);
     call->posted = true;
     call->process = process;
     call->slot = slot;
     process->given++;
-    fill_and_publish_locked(process, slot, &parcel);
+    fill_and_publish_locked(process, slot, &parcel, now);
     return true;
 }
 
 bool soon__process_post_initializer_locked(struct soon__process *process)
 {
     const soon_function *initializer = process->pool->initializer;
+    int64_t now = soon__clock_ns();
     struct soon__parcel parcel;
 
     soon__parcel_pack_initializer(&parcel, process->pool,
                                   (uint32_t)soon__directory_find(&process->directory, initializer));
-    if (reserve_locked(process, &parcel, 0)) /* it is the first in an empty area */
-        fill_and_publish_locked(process, 0, &parcel);
+    if (reserve_locked(process, &parcel, 0, now)) /* it is the first in an empty area */
+        fill_and_publish_locked(process, 0, &parcel, now);
     wake_locked(process);
     return process->slots[0].stage == SOON__SLOT_IN_USE;
 }
@@ -509,10 +512,9 @@ static bool settle_intake_locked(struct soon__process_pool *pool, int64_t now)
     return !came;
 }
 
-void soon__process_pool_dispatch_locked(struct soon__process_pool *pool)
+void soon__process_pool_dispatch_locked(struct soon__process_pool *pool, int64_t now)
 {
     struct soon__process *process;
-    int64_t now = soon__clock_ns();
 
     soon__process_pool_take_in_locked(pool);
     relieve_locked(pool, now);
@@ -520,7 +522,7 @@ void soon__process_pool_dispatch_locked(struct soon__process_pool *pool)
         while (pool->locked.queue.count) {
             process = choose_locked(pool, now);
             if (process)
-                (void)post_first_locked(process);
+                (void)post_first_locked(process, now);
             else if (!displace_locked(pool))
                 break;
         }

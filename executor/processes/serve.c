@@ -32,6 +32,7 @@ struct serving {
     _Atomic uint32_t *cancel_requested;
     uint32_t slot;
     uint64_t sequence;
+    int64_t time_limit_ns, queue_deadline, items_deadline;
     const unsigned char *arg; /* of all items */
     size_t mapped_size;       /* `arg` is a mapping of so many bytes; 0: it is none */
     struct soon__place result;
@@ -345,7 +346,7 @@ static int stop_reason(const struct serving *serving, int64_t now)
 
     if (requested)
         return requested == SOON__HOLD ? -EAGAIN : -ECANCELED;
-    return now > serving->request->items_deadline ? -ETIMEDOUT : 0;
+    return now > serving->items_deadline ? -ETIMEDOUT : 0;
 }
 
 static uint32_t stop_flags(int reason)
@@ -356,10 +357,8 @@ static uint32_t stop_flags(int reason)
 }
 
 /* Of a task that starts now. */
-static int64_t deadline_of(const struct soon__request *request, int64_t now)
+static int64_t deadline_of(int64_t limit, int64_t now)
 {
-    int64_t limit = request->time_limit_ns;
-
     return limit == 0 || limit > SOON__NEVER - now ? SOON__NEVER : now + limit;
 }
 
@@ -379,7 +378,7 @@ static void run_items(struct serving *serving, int64_t now)
         reason = stop_reason(serving, now);
         if (reason < 0)
             break;
-        serving->task.deadline = deadline_of(serving->request, now);
+        serving->task.deadline = deadline_of(serving->time_limit_ns, now);
         run_item(serving, &window, ended);
         now = soon__clock_ns();
         if (now - window.flushed_ns > FLUSH_NS) {
@@ -389,6 +388,15 @@ static void run_items(struct serving *serving, int64_t now)
     }
     flush(serving, &window);
     refuse(serving, ended, reason, stop_flags(reason));
+}
+
+static void take_limits(struct serving *serving, int64_t now)
+{
+    /* Relaxed: a number that means nothing else. */
+    atomic_store_explicit(&serving->status->started_ns, now, memory_order_relaxed);
+    serving->time_limit_ns = serving->request->time_limit_ns;
+    serving->queue_deadline = serving->request->queue_deadline;
+    serving->items_deadline = serving->request->items_deadline;
 }
 
 void soon__worker_serve(struct soon__worker *worker, uint32_t slot, uint64_t sequence)
@@ -401,10 +409,12 @@ void soon__worker_serve(struct soon__worker *worker, uint32_t slot, uint64_t seq
         .cancel_requested = &worker->view.orders->cancel_requested[slot],
         .slot = slot,
         .sequence = sequence,
+        .queue_deadline = SOON__NEVER,
+        .items_deadline = SOON__NEVER,
     };
     const struct soon__request *request = serving.request;
-    /* Relaxed: this thread has stored it with the claim. */
-    int64_t now = atomic_load_explicit(&serving.status->started_ns, memory_order_relaxed);
+    bool limited = request->flags & SOON__REQUEST_HAS_LIMITS;
+    int64_t now = limited || request->items ? soon__clock_ns() : 0; /* who has no limits is spared the look */
     int rc = arrive(&serving);
 
     if (request->function >= worker->function_count)
@@ -413,10 +423,12 @@ void soon__worker_serve(struct soon__worker *worker, uint32_t slot, uint64_t seq
     serving.task.is_initializer = request->flags & SOON__REQUEST_IS_INITIALIZER;
     serving.task.arg = serving.arg;
     serving.task.arg_size = request->arg_size;
-    serving.task.deadline = deadline_of(request, now);
+    if (limited)
+        take_limits(&serving, now);
+    serving.task.deadline = deadline_of(serving.time_limit_ns, now);
     if (rc < 0)
         refuse(&serving, 0, rc, SOON__REPLY_NOT_STARTED);
-    else if (now > request->queue_deadline)
+    else if (now > serving.queue_deadline)
         refuse(&serving, 0, SOON_EEXPIRED, SOON__REPLY_NOT_STARTED);
     else if (request->items)
         run_items(&serving, now);

@@ -15,7 +15,6 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* A task's time is over, or when it may be. */
 /* True: the item that it was about is still the last that has started, and remains that. */
 static bool hold_item_locked(struct soon__process *process, uint32_t slot, int64_t now, int64_t limit)
 {
@@ -29,6 +28,7 @@ static bool hold_item_locked(struct soon__process *process, uint32_t slot, int64
     return false;
 }
 
+/* A task's time is over, or when it may be. */
 static int64_t check_time_limit_locked(struct soon__process *process, uint32_t slot, int64_t now)
 {
     struct soon__assignment *assignment = &process->slots[slot];
@@ -203,7 +203,7 @@ static void look_locked(struct soon__process_pool *pool, int64_t now, struct fin
         pthread_cond_broadcast(&pool->place);
     mark_for_inspection_locked(pool, now, &ret->next);
     pool->locked.alarm = ret->next; /* what is posted now may want an earlier one */
-    soon__process_pool_dispatch_locked(pool);
+    soon__process_pool_dispatch_locked(pool, now);
     ret->next = pool->locked.alarm;
     ret->starts = take_wanted_locked(pool, now, &ret->next);
     pool->locked.alarm = ret->next;

@@ -18,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MESSAGE_MAX = 64 << 10 };
+enum { MESSAGE_MAX = 64 << 10, GIVE_BACK_EVERY = SOON__REPLIES / 2 };
 
 static struct {
     const struct soon__desk_view *view;
@@ -45,6 +45,19 @@ static void give_back(uint64_t consumed)
     }
 }
 
+/* There is a place for the next reply's region. The count is in a line of the parent's: it is looked at now and then. */
+static void keep_regions(void)
+{
+    uint64_t consumed;
+
+    if (replies.published - replies.given_back < GIVE_BACK_EVERY)
+        return;
+    consumed = soon__desk_consumed_count(replies.view);
+    if (replies.published - consumed >= SOON__REPLIES) /* D5 */
+        consumed = soon__desk_await_consumed(replies.view, replies.published - SOON__REPLIES);
+    give_back(consumed);
+}
+
 struct soon__place soon__replies_take(uint64_t size)
 {
     uint64_t consumed = soon__desk_consumed_count(replies.view);
@@ -69,19 +82,18 @@ void soon__replies_give(struct soon__place *place)
 
 void soon__reply_publish(const struct soon__reply *reply, const struct soon__place *place)
 {
-    uint64_t consumed = soon__desk_consumed_count(replies.view);
-
     soon__process_point(SOON__POINT_BEFORE_REPLY);
     while (reply->kind != SOON__REPLY_DONE && !soon__desk_has_room(replies.view))
-        consumed = soon__desk_await_consumed(replies.view, consumed);
-    give_back(consumed);
+        soon__desk_await_consumed(replies.view, soon__desk_consumed_count(replies.view));
+    keep_regions();
     replies.regions[replies.published++ % SOON__REPLIES] = place ? place->region : SOON__NO_REGION;
     if (reply->flags & (SOON__REPLY_RESULT_SENT | SOON__REPLY_PAYLOAD_SENT))
         replies.sent = replies.published;
-    if (soon__desk_will_ring(replies.view)) /* most replies are spared the look */
-        soon__worker_check_bell();
+    if (!soon__desk_reply(replies.view, reply))
+        return;
+    soon__worker_check_bell();
     /* A task has closed it: nobody would ever hear of this reply, but of our death. */
-    if (soon__desk_reply(replies.view, reply) < 0)
+    if (soon__bell_ring(replies.view->bell) < 0)
         _exit(SOON__EXIT_NO_DESK);
 }
 

@@ -2,7 +2,7 @@
  * replies.c - a fuzz target: the parent's side of a desk whose other side is written by the input. Whatever that is, every
  * reply that is let through has its body within its memory. tests/fuzz/run builds and runs it with libFuzzer.
  *
- *     [replies_tail, 8 bytes][replies, up to 256 of them, repeated until the ring is full] ... the same as a table of functions
+ *     [how many have their right number, 8 bytes][replies, repeated until the ring is full] ... the same as a table of functions
  */
 #include "../../executor/processes/wire_internal.h"
 
@@ -40,18 +40,19 @@ static void read_body(const struct soon__desk_view *view, const struct soon__rep
 
 static void write_worker_part(struct soon__desk *desk, const uint8_t *data, size_t size)
 {
-    uint64_t tail = 0;
+    uint64_t right = 0;
     size_t written = 0;
 
-    memcpy(&tail, data, size < sizeof tail ? size : sizeof tail);
-    atomic_store_explicit(&desk->replies_tail, tail, memory_order_relaxed);
-    size -= size < sizeof tail ? size : sizeof tail;
+    memcpy(&right, data, size < sizeof right ? size : sizeof right);
+    size -= size < sizeof right ? size : sizeof right;
     while (size > 0 && written < sizeof desk->replies) {
         size_t part = size < sizeof desk->replies - written ? size : sizeof desk->replies - written;
 
-        memcpy((unsigned char *)desk->replies + written, data + sizeof tail, part);
+        memcpy((unsigned char *)desk->replies + written, data + sizeof right, part);
         written += part;
     }
+    for (uint64_t i = 0; i < right && i < SOON__REPLIES; i++) /* the rest has what is written there */
+        atomic_store_explicit(&desk->replies[i].number, i + 1, memory_order_relaxed);
 }
 
 static void read_replies(const struct soon__desk_view *view)

@@ -13,14 +13,14 @@
  *     -DFLOOD=n   from n tasks in slots on, and while none is free, submits go to the intake, without the mutex (P9)
  *
  *     here                        in executor/processes/
- *     worker: find, claim         desk.c: find_first(), claim_word()
+ *     worker: find, claim         desk.c: find_first(), claim()
  *     worker: reply               desk.c: soon__desk_reply(), soon__desk_await_consumed(); D5: the ring holds RING replies
  *     worker: sleep               desk.c: soon__desk_await_request()
  *     take_out()                  desk.c: soon__desk_take_back(); post.c: take_out_locked()
  *     dispatch()                  post.c: soon__process_pool_dispatch_locked(), settle_intake_locked(), wake_all_locked();
  *                                 desk.c: soon__desk_publish(), soon__desk_wake()
- *     drain()                     drain.c: drain(), take_replies(), release(); desk.c: soon__desk_consumed(),
- *                                 soon__desk_want_bell()
+ *     drain()                     drain.c: drain(), take_replies(), tell_consumed(), settle_bell(); desk.c:
+ *                                 soon__desk_consumed(), soon__desk_want_bell()
  *     waiter                      linger.c: soon__process_pool_linger(); read.c: soon__future_await()
  *     doom(), execute()           life.c: soon__process_doom_locked(), soon__process_execute(), reprieve_locked()
  *     died()                      life.c: died(), bury_locked(); drain.c: soon__process_lost_call()
@@ -28,7 +28,8 @@
  *     canceller, killer           pool.c: take_back(), kill_call()
  *
  * Each access of a word that is shared with a worker is a step, and so is each wake-up; what is private to the parent and
- * under a mutex goes with the next of these. `post_bell` and `room_bell` are counters that one side compares with what
+ * under a mutex goes with the next of these. `tail` stands for the numbers of the replies, `word` for the number in a slot's
+ * word: by whom it was claimed or taken back is told by nothing else. `post_bell` and `room_bell` are counters that one side compares with what
  * they were: here a bit says that they have changed since. `bell_wanted` is a number, for which the worker rings once: here
  * `told` says that it has.
  *
@@ -43,7 +44,8 @@
  * is sequentially consistent, a variant without a fence has its two steps the other way round.
  *
  * Broken variants: -DLOOK_BEFORE_PUBLISH, -DLOOK_BEFORE_WANT, -DLOOK_BEFORE_POST, -DLOOK_BEFORE_SLEEP,
- * -DLOOK_BEFORE_CONSUMED: without the fences of D3. -DNO_LAST_DRAIN: of one that lingers. -DNO_DRAIN_AT_DEATH,
+ * -DLOOK_BEFORE_CONSUMED: without the fences of D3. -DBELL_STAYS_OFF, -DNO_BELL_FOR_THE_REST: P10. -DCONSUME_EVERY, above
+ * RING. -DNUMBERS_DIFFER: that is enough to be claimed. -DFILLED_AFTER_BELL. -DNO_LAST_DRAIN: of one that lingers. -DNO_DRAIN_AT_DEATH,
  * -DNO_LOOK_BEFORE_KILL, -DKEEP_POSTED (when doomed), -DCLAIM_BY_STORE, -DDEATH_FREES_NO_PLACE, -DCLOSE_AND_GO: what came
  * until the intake was closed is not handed out; -DKEEP_OPEN.
  */
@@ -56,6 +58,9 @@
 #ifndef RING
 #define RING 2
 #endif
+#ifndef CONSUME_EVERY
+#define CONSUME_EVERY 1 /* replies; RING at most */
+#endif
 #ifndef PROCESSES
 #define PROCESSES 2 /* that may ever be */
 #endif
@@ -63,17 +68,16 @@
 #define ALL_SLOTS (PROCESSES * SLOTS)
 #define AT(p, s) ((p) * SLOTS + (s))
 
-/* A desk: its slots, */
-#define FREE 0
-#define POSTED 1
-#define CLAIMED 2
-byte state[ALL_SLOTS], number[ALL_SLOTS], request[ALL_SLOTS]; /* number: the sequence; request: the task, from 1 */
+/* A desk: its slots; number: the sequence of what is posted; request: the task, from 1; word: the last one that is settled; */
+byte number[ALL_SLOTS], request[ALL_SLOTS], word[ALL_SLOTS];
+byte filled[PROCESSES]; /* a set of slots */
 /* what each side sleeps on, and whether it does, */
 bool post_bell[PROCESSES], asleep[PROCESSES], sleeps[PROCESSES];
 bool room_bell[PROCESSES], starved[PROCESSES], starves[PROCESSES];
 /* and replies: the place of a slot, and the number. */
 byte tail[PROCESSES], consumed[PROCESSES], reply_slot[PROCESSES * RING], reply_number[PROCESSES * RING];
 bool bell_wanted[PROCESSES], told[PROCESSES], rung[PROCESSES]; /* told: the worker has rung for this wish */
+bool bell_is_off[PROCESSES]; /* P10 */
 
 /* The parent's, under its mutex. */
 bool mutex;
@@ -140,8 +144,6 @@ inline end_task(t, how)
 
 inline release(p, s)
 {
-    state[AT(p, s)] = FREE;
-    number[AT(p, s)] = 0;
     request[AT(p, s)] = 0;
     posted[assigned[AT(p, s)] - 1] = false;
     at_process[assigned[AT(p, s)] - 1] = 0;
@@ -151,7 +153,7 @@ inline release(p, s)
     seen_running[AT(p, s)] = false
 }
 
-#define IS_POSTED(p, s) (state[AT(p, s)] == POSTED && number[AT(p, s)] == assigned_number[AT(p, s)])
+#define IS_POSTED(p, s) (word[AT(p, s)] != assigned_number[AT(p, s)])
 #define IS_RUNNING(p, s) (assigned[AT(p, s)] && (seen_running[AT(p, s)] || !IS_POSTED(p, s)))
 
 /* `dt`: the task that was taken out, from 1; 0: it was claimed. */
@@ -162,6 +164,7 @@ inline take_out(p, s)
         if
         :: assigned[AT(p, s)] && !seen_running[AT(p, s)] && IS_POSTED(p, s) ->
             dt = assigned[AT(p, s)];
+            word[AT(p, s)] = number[AT(p, s)];
             release(p, s)
         :: assigned[AT(p, s)] && !seen_running[AT(p, s)] && !IS_POSTED(p, s) -> seen_running[AT(p, s)] = true
         :: else
@@ -248,11 +251,21 @@ inline post()
         assigned[AT(dp, ds)] = dt + 1;
         assigned_number[AT(dp, ds)] = sequence[dp];
         request[AT(dp, ds)] = dt + 1;
+#ifndef BELL_STAYS_OFF
+        bell_wanted[dp] = bell_wanted[dp] || bell_is_off[dp];
+        told[dp] = told[dp] && !bell_is_off[dp];
+#endif
+        bell_is_off[dp] = false;
         number[AT(dp, ds)] = sequence[dp];
-        state[AT(dp, ds)] = POSTED;
         to_wake[dp] = true
     }
 }
+
+#if SLOTS == 1
+#define FILLED(p) (assigned[AT(p, 0)] > 0)
+#elif SLOTS == 2
+#define FILLED(p) ((assigned[AT(p, 0)] > 0) + 2 * (assigned[AT(p, 1)] > 0))
+#endif
 
 /* Before the mutex is given back. */
 inline wake_all()
@@ -260,6 +273,9 @@ inline wake_all()
     dp = 0;
     do
     :: dp < PROCESSES && to_wake[dp] ->
+#ifndef FILLED_AFTER_BELL
+        filled[dp] = FILLED(dp);
+#endif
 #ifdef LOOK_BEFORE_POST
         if
         :: asleep[dp] -> post_bell[dp] = true; sleeps[dp] = false
@@ -271,6 +287,9 @@ inline wake_all()
         :: asleep[dp] -> sleeps[dp] = false
         :: else
         fi;
+#endif
+#ifdef FILLED_AFTER_BELL
+        filled[dp] = FILLED(dp);
 #endif
         atomic {
             to_wake[dp] = false;
@@ -420,6 +439,15 @@ inline drain(p, last)
         od;
         if
         :: came ->
+            atomic {
+                lock();
+                came = false
+            }
+            dispatch(true)
+        :: else
+        fi;
+        if
+        :: h - consumed[p] >= CONSUME_EVERY ->
 #ifdef LOOK_BEFORE_CONSUMED
             if
             :: starved[p] -> consumed[p] = h; room_bell[p] = true; starves[p] = false
@@ -435,28 +463,32 @@ inline drain(p, last)
 #endif
         :: else
         fi;
-#ifdef LOOK_BEFORE_WANT
-        more = tail[p] != h;
-        want_bell(p);
+        atomic { /* settle_bell() */
+            lock();
+#ifdef NO_BELL_FOR_THE_REST
+            bell_is_off[p] = true
 #else
-        want_bell(p);
-        more = tail[p] != h;
+            bell_is_off[p] = FILLED(p) == 0
 #endif
+        }
+        if
+        :: bell_is_off[p]
+        :: else ->
+#ifdef LOOK_BEFORE_WANT
+            more = tail[p] != h;
+            want_bell(p)
+#else
+            want_bell(p);
+            more = tail[p] != h
+#endif
+        fi;
+        mutex = false
     fi;
     atomic {
         book_closed[p] = book_closed[p] || last;
         h = 0;
         reading[p] = false
     }
-    if
-    :: came ->
-        atomic {
-            lock();
-            came = false
-        }
-        dispatch(true)
-    :: else
-    fi
 }
 
 /*
@@ -849,33 +881,53 @@ proctype crash(byte p)
 }
 #endif
 
+#ifdef NUMBERS_DIFFER
+#define IS_NEWER(n, w) (n != w)
+#else
+#define IS_NEWER(n, w) (n > w)
+#endif
+
+/* For what is posted in one of the slots `f`: `s`, `n` and `w` then; or goes to `none`. */
+#define LOOK(none) \
+        do \
+        :: atomic { \
+            s < SLOTS && f & (1 << s) -> n = number[AT(p, s)] \
+        } \
+            atomic { \
+                w = word[AT(p, s)]; \
+                if \
+                :: IS_NEWER(n, w) -> break \
+                :: else -> s++; n = 0; w = 0 \
+                fi \
+            } \
+        :: atomic { \
+            s < SLOTS && !(f & (1 << s)) -> s++ \
+        } \
+        :: atomic { \
+            s == SLOTS -> s = 0; f = 0; goto none \
+        } \
+        od
+
 proctype worker(byte p)
 {
-    byte s, n;
+    byte s, n, w, f; /* the slot; the request's number, and the word's; where to look */
     bool wanted_bell;
 
 end_unborn:
     lives[p];
     {
-        n = 0;
+        s = 0;
 find:
-        do
-        :: atomic {
-            s < SLOTS && state[AT(p, s)] == POSTED -> n = number[AT(p, s)]; break
+        atomic {
+            n = 0;
+            w = 0;
+            f = filled[p]
         }
-        :: atomic {
-            s < SLOTS && state[AT(p, s)] != POSTED ->
-            s++;
-            if
-            :: s == SLOTS -> s = 0; goto sleep
-            :: else
-            fi
-        }
-        od;
+        LOOK(sleep);
         atomic {
 #ifdef CLAIM_BY_STORE
             if
-            :: state[AT(p, s)] == POSTED && number[AT(p, s)] == n -> goto claim
+            :: word[AT(p, s)] == w -> goto claim
             :: else -> s = 0; goto find
             fi
         }
@@ -883,13 +935,15 @@ claim:
         atomic {
 #else
             if
-            :: state[AT(p, s)] == POSTED && number[AT(p, s)] == n
+            :: word[AT(p, s)] == w
             :: else -> s = 0; goto find
             fi;
 #endif
-            state[AT(p, s)] = CLAIMED;
-            assert(request[AT(p, s)] && !claimed[request[AT(p, s)] - 1]);
-            claimed[request[AT(p, s)] - 1] = true
+            word[AT(p, s)] = n;
+            assert(request[AT(p, s)] && number[AT(p, s)] == n && !claimed[request[AT(p, s)] - 1]);
+            claimed[request[AT(p, s)] - 1] = true;
+            w = 0;
+            f = 0
         }
 #ifdef BOUND
         rung[p] = true; /* tell_claims */
@@ -939,19 +993,11 @@ claim:
 
 sleep:
         post_bell[p] = false; /* what it is now */
-        do
-        :: atomic {
-            state[AT(p, s)] == POSTED -> s = 0; goto find
-        }
-        :: atomic {
-            state[AT(p, s)] != POSTED ->
-            s++;
-            if
-            :: s == SLOTS -> s = 0; break
-            :: else
-            fi
-        }
-        od;
+        f = filled[p];
+        LOOK(nothing);
+        s = 0;
+        goto find;
+nothing:
 #ifdef LOOK_BEFORE_SLEEP
         if
         :: post_bell[p] -> goto find
@@ -973,6 +1019,8 @@ end_asleep:
     atomic {
         s = 0;
         n = 0;
+        w = 0;
+        f = 0;
         wanted_bell = false;
         dead[p] = true
     }
