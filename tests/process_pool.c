@@ -86,6 +86,71 @@ Test(process_pool, never_has_more_workers_than_it_may)
     gate_free(gate);
 }
 
+/* Each the number, all over. */
+SOON_TASK_BYTES(make_large)
+{
+    int number = *(const int *)arg.data, size = ((const int *)arg.data)[1];
+    unsigned char *bytes = soon_task_return_space(task, (size_t)size);
+
+    if (!bytes)
+        return -ENOMEM;
+    memset(bytes, number, (size_t)size);
+    return 0;
+}
+
+static soon_future *submit_large(soon_executor *pool, int number, int size)
+{
+    return make_large_submit(pool, (int[]){number, size}, 2 * sizeof(int), NULL);
+}
+
+static void assert_large(soon_future *future, int number, int size)
+{
+    soon_bytes result;
+
+    cr_assert_eq(soon_future_result(future, SOON_FOREVER, &result), 0);
+    cr_assert_eq(result.size, (size_t)size);
+    for (int i = 0; i < size; i += 4096)
+        cr_assert_eq(((const unsigned char *)result.data)[i], number);
+    soon_future_unref(future);
+}
+
+/* Of those that lie in the worker's area, and of those that travel as descriptors: each next one needs the room of one
+ * before it. */
+Test(process_pool, goes_on_with_large_results)
+{
+    static const int sizes[] = {256 << 10, 1 << 20, (1 << 20) + 1};
+    soon_executor *pool = new_processes(.workers = 1);
+
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        soon_future *futures[25];
+
+        for (int k = 0; k < 25; k++)
+            futures[k] = submit_large(pool, k, sizes[i]);
+        for (int k = 0; k < 25; k++)
+            assert_large(futures[k], k, sizes[i]);
+    }
+    free_pool(pool);
+}
+
+/* Their places among the replies come round again while their bytes have long been given back. */
+Test(process_pool, goes_on_with_large_results_among_small_ones)
+{
+    enum { LARGE_ONES = 60, SMALL_ONES = 300, SIZE = 256 << 10 };
+    soon_executor *pool = new_processes(.workers = 1);
+
+    for (int i = 0; i < LARGE_ONES; i++) {
+        soon_future *small[SMALL_ONES], *large = submit_large(pool, i, SIZE);
+        int pid;
+
+        for (int k = 0; k < SMALL_ONES; k++)
+            small[k] = soon_submit(pool, own_pid);
+        assert_large(large, i, SIZE);
+        for (int k = 0; k < SMALL_ONES; k++)
+            cr_assert_eq(soon_take(small[k], &pid), 0);
+    }
+    free_pool(pool);
+}
+
 /* CPython: test_idle_process_reuse_one */
 Test(process_pool, uses_an_idle_worker_before_it_starts_another)
 {

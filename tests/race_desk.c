@@ -100,7 +100,7 @@ static void the_last_was_claimed(void)
     numbers = last_number;
 }
 
-/* Guards that find_first() claims nothing but what is newer than the word: else an old one is claimed in place of
+/* Guards that claim() expects the word that was found: with the one that is there now, an old request is claimed in place of
  * the new one. */
 Test(race_desk, a_claim_is_of_the_request_that_was_found)
 {

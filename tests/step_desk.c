@@ -206,6 +206,47 @@ Test(step_desk, a_worker_may_starve_while_replies_are_consumed)
 }
 
 /*
+ * Claims
+ */
+
+static bool both_taken;
+
+static void claim_it(void)
+{
+    uint64_t claimed;
+    uint32_t slot;
+
+    (void)soon__desk_claim(&worker, &slot, &claimed);
+}
+
+static void take_back_twice(void)
+{
+    both_taken = soon__desk_take_back(&parent, 0, sequence);
+    if (!both_taken)
+        return;
+    next_request();
+    post_it();
+    both_taken = soon__desk_take_back(&parent, 0, sequence);
+}
+
+static void is_not_claimed(void)
+{
+    cr_assert(!both_taken || soon__desk_look(&parent, 0, sequence) == SOON__LOOK_UNCLAIMED);
+}
+
+static void post_next(void)
+{
+    next_request();
+    post_it();
+}
+
+/* Guards that find_first() passes over numbers below that of the word: else the first of the two is claimed. */
+Test(step_desk, what_is_claimed_may_be_taken_back_with_its_successor)
+{
+    run_stepped(&(struct stepped){post_next, claim_it, take_back_twice, is_not_claimed});
+}
+
+/*
  * The bell
  */
 
