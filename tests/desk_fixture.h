@@ -48,6 +48,11 @@ static inline void make_desk(void)
     parent.replies = second;
     parent.bell = worker.bell = soon__bell_new();
     cr_assert_geq(parent.bell, 0);
+    make_memory(sizeof *worker.notes, &first, &second, true); /* where a child that is traced is the worker */
+    worker.notes = first;
+    if (second != first)
+        soon__shm_unmap(second, sizeof *worker.notes);
+    soon__desk_init(&parent, 0);
 }
 
 static inline void unmap_view(const struct soon__desk_view *view)
@@ -62,6 +67,7 @@ static inline void free_desk(void)
     unmap_view(&parent);
     if (!UNDER_TSAN)
         unmap_view(&worker);
+    soon__shm_unmap(worker.notes, sizeof *worker.notes);
     close(parent.bell);
 }
 

@@ -93,7 +93,7 @@ static const struct {
 Test(nonsense, is_told_from_replies)
 {
     for (size_t i = 0; i < COUNT(letters); i++) {
-        uint64_t before = head = worker.desk->replies_tail;
+        uint64_t before = head = soon__desk_published_count(&worker);
 
         soon__desk_consumed(&parent, head);
         publish_reply(&letters[i].reply);

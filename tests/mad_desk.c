@@ -32,7 +32,7 @@ SOON_TASK(scribble, uint32_t, int)
 
         ((uint32_t *)desk)[at] = random_word(&seed) >> (random_word(&seed) % 32);
         if (i % 50 == 0)
-            desk->replies[desk->replies_tail % SOON__REPLIES].number += random_word(&seed) % 3;
+            desk->replies[published() % SOON__REPLIES].number += random_word(&seed) % 3;
         if (i % 50 == 0)
             ring();
     }
@@ -264,6 +264,27 @@ Test(mad_desk, that_greets_with_nonsense_does_not_start)
 
 enum lie { NO_SLOTS, ALL_ZERO, OTHERS_CLAIMED, OWN_FREE, ANSWER_HIDDEN, LIES };
 
+/* Takes every number away again; it is left behind by its task. */
+static void *hide_answers(void *data)
+{
+    uint64_t last = published();
+
+    for (;;) {
+        for (uint64_t i = 0; i < SOON__REPLIES; i++)
+            if (desk->replies[i].number > last)
+                desk->replies[i].number = 0;
+    }
+    return data;
+}
+
+static void start_hiding(void)
+{
+    pthread_t thread;
+
+    pthread_create(&thread, NULL, hide_answers, NULL);
+    usleep(10000);
+}
+
 /* It goes on to answer, and to look for work. */
 SOON_TASK(lie, int, int)
 {
@@ -286,7 +307,7 @@ SOON_TASK(lie, int, int)
         desk->slots[own_slot] = 0;
         break;
     default:
-        desk->replies_tail--; /* where its own will be looked for is one that was taken in already */
+        start_hiding();
         break;
     }
     return 0;
@@ -317,6 +338,128 @@ Test(mad_desk, that_hides_what_it_was_given_is_found_out, .timeout = 120)
         soon_futures_unref(others, 5);
         free_pool(pool);
     }
+}
+
+/*
+ * Words of slots that were never used before: what was claimed there does not come back.
+ */
+
+static void forget_all(void)
+{
+    find_desk();
+    memset((void *)desk->slots, 0, sizeof desk->slots);
+}
+
+SOON_TASK(forget_and_end, struct gate, int)
+{
+    gate_knock(*arg);
+    forget_all();
+    *result = 3;
+    return 0;
+}
+
+Test(mad_desk, that_forgets_its_claims_runs_no_task_twice)
+{
+    soon_executor *pool = new_processes(.workers = 1, .grace_ms = -1);
+    struct gate gate = gate_new();
+    soon_future *mad = forget_and_end_submit(pool, &gate, NULL);
+    int result = 0, rc;
+
+    rc = soon_take(mad, &result);
+    cr_assert(rc == SOON_EWORKERDIED || (rc == 0 && result == 3), "%s", soon_strerror(rc));
+    /* What is posted there next cannot be told from what it runs. */
+    rc = soon_take(soon_submit(pool, twice, 4), &result);
+    cr_assert(rc == SOON_EWORKERDIED || (rc == 0 && result == 8), "%s", soon_strerror(rc));
+    cr_assert_eq(soon_take(soon_submit(pool, twice, 5), &result), 0);
+    cr_assert_eq(gate_arrived(gate), 1);
+    free_pool(pool);
+    gate_free(gate);
+}
+
+SOON_TASK(forget_and_stay, struct gate, int)
+{
+    gate_knock(*arg);
+    forget_all();
+    for (;;)
+        pause();
+    return *result = 0;
+}
+
+Test(mad_desk, that_forgets_what_it_runs_fails_with_it, .timeout = 60)
+{
+    soon_executor *pool = new_processes(.workers = 2, .grace_ms = -1);
+    struct gate gate = gate_new();
+    soon_future *mad = forget_and_stay_submit(pool, &gate, NULL);
+
+    cr_assert_eq(soon_future_wait(mad, SOON_FOREVER), 0);
+    cr_assert_eq(soon_future_error(mad)->code, SOON_EWORKERDIED);
+    cr_assert_eq(gate_arrived(gate), 1);
+    soon_future_unref(mad);
+    free_pool(pool);
+    gate_free(gate);
+}
+
+/* When all is at rest: as any worker it rings if that is wanted. */
+static void *answer_nobody(void *data)
+{
+    usleep(20000);
+    add_reply((struct soon__reply){.kind = SOON__REPLY_DONE, .slot = own_slot, .sequence = own_sequence});
+    if (orders->bell_wanted)
+        ring();
+    return data;
+}
+
+SOON_TASK(answer_once_more, soon_none, int)
+{
+    pthread_t thread;
+
+    find_desk();
+    *result = getpid();
+    return pthread_create(&thread, NULL, answer_nobody, NULL) ? -EAGAIN : 0;
+}
+
+Test(mad_desk, that_answers_nobody_is_heard, .timeout = 60)
+{
+    soon_executor *pool = new_processes(.workers = 1);
+    int pid;
+
+    for (int i = 0; i < 5; i++) {
+        cr_assert_eq(soon_take(soon_submit(pool, answer_once_more), &pid), 0);
+        test_wait_until(!is_alive(pid));
+    }
+    cr_assert_neq(pid_of_one(pool), pid);
+    free_pool(pool);
+}
+
+/* It says that it does not sleep while it does, and so is not woken: but for the looks of the loop. */
+static void *stay_awake(void *data)
+{
+    for (;;)
+        atomic_store(&desk->asleep, 0);
+    return data;
+}
+
+SOON_TASK(claim_to_be_awake, soon_none, int)
+{
+    pthread_t thread;
+
+    find_desk();
+    *result = 3;
+    return pthread_create(&thread, NULL, stay_awake, NULL) ? -EAGAIN : 0;
+}
+
+Test(mad_desk, that_hides_its_sleep_is_woken, .timeout = 60)
+{
+    soon_executor *pool = new_processes(.workers = 1);
+    int result;
+
+    cr_assert_eq(soon_take(soon_submit(pool, claim_to_be_awake), &result), 0);
+    for (int i = 0; i < 5; i++) {
+        usleep(2000); /* it sleeps, in all likelihood */
+        cr_assert_eq(soon_take(soon_submit(pool, twice, i), &result), 0);
+        cr_assert_eq(result, 2 * i);
+    }
+    free_pool(pool);
 }
 
 /* The memory of what is asked of it: it dies of the attempt, and the next one gets what was meant. */

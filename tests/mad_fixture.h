@@ -63,14 +63,25 @@ static inline void ring(void)
     soon__bell_ring(SOON__FD_BELL);
 }
 
+/* How many replies there were. */
+static inline uint64_t published(void)
+{
+    uint64_t count = 0;
+
+    for (size_t i = 0; i < SOON__REPLIES; i++)
+        count = desk->replies[i].number > count ? desk->replies[i].number : count;
+    return count;
+}
+
 /* Not rung for yet. */
 static inline void add_reply(struct soon__reply reply)
 {
-    struct soon__reply *place = &desk->replies[desk->replies_tail % SOON__REPLIES];
+    uint64_t count = published();
+    struct soon__reply *place = &desk->replies[count % SOON__REPLIES];
 
     reply.number = place->number;
     *place = reply;
-    place->number = ++desk->replies_tail;
+    place->number = count + 1;
 }
 
 static inline void publish(struct soon__reply reply)

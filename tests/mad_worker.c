@@ -138,13 +138,13 @@ static void flood(void)
 
 static void run_ahead(void)
 {
-    desk->replies[desk->replies_tail % SOON__REPLIES].number = desk->replies_tail + 2;
+    desk->replies[published() % SOON__REPLIES].number = published() + 2;
     ring();
 }
 
 static void run_back(void)
 {
-    desk->replies[desk->replies_tail % SOON__REPLIES].number = desk->replies_tail;
+    desk->replies[published() % SOON__REPLIES].number = published();
     ring();
 }
 

@@ -1,7 +1,7 @@
 /*
  * race_desk.c - parent and worker at one desk, at the same time. Each test names what it guards; each was seen to fail
  * with that broken. Windows of a few instructions, in which two threads do not meet, are in step_desk.c.
- * That wake_worker() and soon__desk_consumed() ring before they look for sleepers is shown by D3 alone.
+ * That soon__desk_wake() and soon__desk_consumed() ring before they look for sleepers is shown by D3 alone.
  */
 #include "desk_fixture.h"
 
@@ -225,7 +225,7 @@ static void listen_or_reply(unsigned thread, unsigned *seed)
         if (thread == 0)
             receive_one();
         else
-            reply_done(0, worker.desk->replies_tail + 1);
+            reply_done(0, soon__desk_published_count(&worker) + 1);
     }
 }
 

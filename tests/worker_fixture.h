@@ -86,6 +86,7 @@ static inline struct worker start_worker(struct how how)
     desk->version = SOON__DESK_VERSION;
     desk->size = sizeof *desk;
     desk->orders_size = sizeof(struct soon__orders);
+    soon__desk_init(&worker.view, 0);
     desk->replies_size = SOON__REPLY_AREA;
     desk->shared_size = how.shared_size;
     desk->parent_pid = getpid();

@@ -118,7 +118,7 @@ Test(worker_items, wait_for_room_in_the_ring)
     uint64_t sequence = post_items(&worker, &twice_or_fail_task, (int[ITEMS]){0}, ITEMS, (struct asked){0});
     struct seen seen;
 
-    test_wait_until(atomic_load(&worker.view.desk->replies_tail) == SOON__REPLIES - SOON__SLOTS);
+    test_wait_until(atomic_load(&worker.view.desk->replies[SOON__REPLIES - SOON__SLOTS - 1].number));
     seen = see_all(&worker, sequence);
     cr_assert_eq(seen.ended, ITEMS);
     cr_assert_eq(seen.replies, ITEMS + 1);

@@ -36,17 +36,35 @@ static uint64_t word_of(uint64_t sequence, uint64_t state)
  * The parent's side: requests.
  */
 
+void soon__desk_init(const struct soon__desk_view *view, uint64_t last)
+{
+    struct soon__orders *orders = view->orders;
+
+    /* Relaxed, both: there is no worker yet. */
+    for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
+        orders->before[slot] = word_of(last, SOON__SLOT_TAKEN);
+        atomic_store_explicit(&orders->requests[slot].sequence, last, memory_order_relaxed);
+        atomic_store_explicit(&view->desk->slots[slot], word_of(last, SOON__SLOT_TAKEN), memory_order_relaxed);
+    }
+}
+
 void soon__desk_wake(const struct soon__desk_view *view, uint64_t filled)
 {
     /* Relaxed: the bell's release publishes it. */
     atomic_store_explicit(&view->orders->filled, filled, memory_order_relaxed);
     /* Release: who sees the bell changed sees why; pairs with the acquire in soon__desk_await_request(). */
     atomic_fetch_add_explicit(&view->orders->post_bell, 1, memory_order_release);
-    /* D3: pairs with the fence in sleep_unless(): it sees the bell, or we see it asleep. */
+    /* D3: pairs with the fence in soon__desk_await_request(): it sees the bell, or we see it asleep. */
     atomic_thread_fence(memory_order_seq_cst);
     /* Relaxed: the fence orders it. */
     if (atomic_load_explicit(&view->desk->asleep, memory_order_relaxed))
         soon__shared_unpark(&view->orders->post_bell);
+}
+
+void soon__desk_wake_anyway(const struct soon__desk_view *view)
+{
+    soon__shared_unpark(&view->orders->post_bell);
+    soon__shared_unpark(&view->orders->room_bell);
 }
 
 void soon__desk_publish(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence)
@@ -80,10 +98,10 @@ bool soon__desk_take_back(const struct soon__desk_view *view, uint32_t slot, uin
 
     assert(slot < SOON__SLOTS);
     before = orders->before[slot];
-    /* D1. Acquire: nothing that fills the slot again moves above it. On failure nothing is read: relaxed. */
+    /* D1. Acquire: nothing that fills the slot again moves above it; and on failure, as in soon__desk_look(). */
     if (!is_last(orders, slot, sequence) || before == taken ||
         !atomic_compare_exchange_strong_explicit(&view->desk->slots[slot], &before, taken, memory_order_acquire,
-                                                 memory_order_relaxed))
+                                                 memory_order_acquire))
         return false;
     orders->before[slot] = taken;
     return true;
@@ -94,7 +112,7 @@ enum soon__look soon__desk_look(const struct soon__desk_view *view, uint32_t slo
     uint64_t word;
 
     assert(slot < SOON__SLOTS);
-    /* Acquire: the status of this claim, and none of an older one; pairs with the release in claim_word(). */
+    /* Acquire: the status of this claim, and none of an older one; pairs with the release in claim(). */
     word = atomic_load_explicit(&view->desk->slots[slot], memory_order_acquire);
     if (!is_last(view->orders, slot, sequence))
         return SOON__LOOK_GARBAGE;
@@ -364,6 +382,8 @@ static struct found find_first(const struct soon__desk_view *view)
         word = atomic_load_explicit(&view->desk->slots[slot], memory_order_relaxed);
         if (sequence <= word >> 2) /* below it: meanwhile another was posted, and taken back */
             continue;
+        if (sequence <= view->notes->claimed[slot] || !(word & SOON__SLOT_CLAIMED)) /* a task has written over it */
+            continue;
         /* Relaxed: if it was taken back, the next one's may be written already. The claim fails then. */
         order = atomic_load_explicit(&request->order, memory_order_relaxed);
         if (found.slot < SOON__SLOTS && order >= lowest)
@@ -409,9 +429,16 @@ bool soon__desk_claim(const struct soon__desk_view *view, uint32_t *ret_slot, ui
     } while (!claim(view->desk, found));
     if (view->desk->tell_claims)
         soon__bell_ring(view->bell);
+    view->notes->claimed[found.slot] = found.sequence;
     *ret_slot = found.slot;
     *ret_sequence = found.sequence;
     return true;
+}
+
+void soon__desk_restore_claim(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence)
+{
+    /* Relaxed: it is what it was, and the reply that follows publishes it. */
+    atomic_store_explicit(&view->desk->slots[slot], word_of(sequence, SOON__SLOT_CLAIMED), memory_order_relaxed);
 }
 
 bool soon__desk_is_retired(const struct soon__desk_view *view)
@@ -492,15 +519,28 @@ uint64_t soon__desk_consumed_count(const struct soon__desk_view *view)
     return atomic_load_explicit(&view->orders->replies_head, memory_order_acquire);
 }
 
-static uint64_t published_count(const struct soon__desk *desk)
+uint64_t soon__desk_published_count(const struct soon__desk_view *view)
 {
-    /* Relaxed: ours. */
-    return atomic_load_explicit(&desk->replies_tail, memory_order_relaxed);
+    return view->notes->published;
+}
+
+/* D5 */
+static bool is_room(const struct soon__desk_view *view, uint64_t consumed)
+{
+    return view->notes->published - consumed < SOON__REPLIES - SOON__SLOTS;
 }
 
 bool soon__desk_has_room(const struct soon__desk_view *view)
 {
-    return published_count(view->desk) - soon__desk_consumed_count(view) < SOON__REPLIES - SOON__SLOTS; /* D5 */
+    return is_room(view, soon__desk_consumed_count(view));
+}
+
+void soon__desk_await_room(const struct soon__desk_view *view)
+{
+    uint64_t consumed = soon__desk_consumed_count(view);
+
+    while (!is_room(view, consumed)) /* of this count, and not of another: what is consumed meanwhile ends the wait */
+        consumed = soon__desk_await_consumed(view, consumed);
 }
 
 static bool is_short(const struct soon__reply *reply)
@@ -523,27 +563,24 @@ static void write_reply(struct soon__reply *to, const struct soon__reply *reply)
 
 bool soon__desk_reply(const struct soon__desk_view *view, const struct soon__reply *reply)
 {
-    struct soon__desk *desk = view->desk;
-    uint64_t tail = published_count(desk);
-    struct soon__reply *place = &desk->replies[tail % SOON__REPLIES];
+    struct soon__desk_notes *notes = view->notes;
+    struct soon__reply *place = &view->desk->replies[notes->published % SOON__REPLIES];
     uint32_t wanted;
 
     /* Its line is the parent's: looked at when the ring may be full. */
-    if (tail - desk->consumed_seen >= SOON__REPLIES)
-        desk->consumed_seen = soon__desk_await_consumed(view, tail - SOON__REPLIES); /* D5 */
+    if (notes->published - notes->consumed >= SOON__REPLIES)
+        notes->consumed = soon__desk_await_consumed(view, notes->published - SOON__REPLIES); /* D5 */
     write_reply(place, reply);
     /* Release: the reply and its body; pairs with the acquire in soon__desk_next_reply(). */
-    atomic_store_explicit(&place->number, tail + 1, memory_order_release);
-    /* Relaxed: ours. */
-    atomic_store_explicit(&desk->replies_tail, tail + 1, memory_order_relaxed);
+    atomic_store_explicit(&place->number, ++notes->published, memory_order_release);
     soon__process_point(SOON__POINT_REPLY_PUBLISHED);
     /* D3: pairs with the fence in soon__desk_want_bell(): we see that it is wanted, or it sees the reply. */
     atomic_thread_fence(memory_order_seq_cst);
     /* Relaxed: the fence orders it. */
     wanted = atomic_load_explicit(&view->orders->bell_wanted, memory_order_relaxed);
-    if (!wanted || wanted == desk->rung)
+    if (!wanted || wanted == notes->rung)
         return false;
-    desk->rung = wanted;
+    notes->rung = wanted;
     return true;
 }
 

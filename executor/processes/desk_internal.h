@@ -13,7 +13,8 @@
  * bell: the first of the request, the first of the reply. What is only counted is looked at now and then.
  *
  * D1  The word has two writers, and both change it by compare-exchange from what it was before the request was posted: so
- *     that is either claimed or taken back. The parent knows from its own notes what it was.
+ *     that is either claimed or taken back. The parent knows from its own notes what it was, and the worker from its own
+ *     what it has claimed already: none of that comes back when a task writes over the desk.
  * D2  Everything else has one writer: the parent writes `struct soon__orders`, which the worker cannot; the worker writes
  *     the rest of `struct soon__desk`.
  * D3  No wake-up is lost: who may sleep says so, then a full fence, then looks again; who has news publishes it, then a
@@ -86,7 +87,8 @@ enum { SOON__HOLD = 2 };
 
 /* What the worker tells of a claimed request while it runs. */
 struct soon__status {
-    /* Of soon__clock_ns(): the start of the item under way, or of a task with limits. INT64_MAX: of another, or not yet. */
+    /* Of soon__clock_ns(): the start of a task with limits, or of the item under way. INT64_MAX: it has not started, or it is a
+     * task without. */
     _Atomic int64_t started_ns;
     uint32_t reserved;
     _Atomic uint32_t progress_sequence; /* odd while the next two are written */
@@ -172,10 +174,7 @@ struct soon__desk {
     uint32_t reserved;
     char name[16]; /* for the process and its threads */
     /* The worker's. */
-    _Alignas(64) _Atomic uint64_t replies_tail; /* so many were published: its own count, the numbers tell the parent */
-    uint64_t consumed_seen;                     /* `replies_head`, when it was looked at last */
-    uint32_t rung;                              /* for which number the bell was rung last */
-    _Alignas(64) _Atomic uint32_t asleep;       /* looked at with each post, seldom written: in a line of its own */
+    _Alignas(64) _Atomic uint32_t asleep; /* looked at with each post, seldom written: in a line of its own */
     _Atomic uint32_t starved;
     _Atomic uint32_t over_limit; /* it uses more than `memory_limit`, and would like to retire */
     _Alignas(64) _Atomic uint64_t slots[SOON__SLOTS];
@@ -183,12 +182,21 @@ struct soon__desk {
     _Alignas(64) struct soon__reply replies[SOON__REPLIES];
 };
 
+/* What the worker keeps to itself: a task that writes over the desk does not change it. */
+struct soon__desk_notes {
+    uint64_t claimed[SOON__SLOTS]; /* the last number of each slot */
+    uint64_t published;            /* replies */
+    uint64_t consumed;             /* `replies_head`, when it was looked at last */
+    uint32_t rung;                 /* for which number the bell was rung last */
+};
+
 /* One side's view. */
 struct soon__desk_view {
     struct soon__desk *desk;
-    struct soon__orders *orders; /* the parent writes, the worker reads */
-    unsigned char *replies;      /* the worker writes, the parent reads */
-    int bell;                    /* the worker rings, the parent's loop listens */
+    struct soon__orders *orders;    /* the parent writes, the worker reads */
+    unsigned char *replies;         /* the worker writes, the parent reads */
+    int bell;                       /* the worker rings, the parent's loop listens */
+    struct soon__desk_notes *notes; /* the worker's; NULL on the parent's side */
 };
 
 /* Moments at which a death is most delicate. Tests stop a process there: they have a soon__process_point() of their own,
@@ -214,10 +222,15 @@ static inline uint64_t soon__body_round(uint64_t size)
  * The parent's side.
  */
 
+/* Of memory that is all 0. The first request's number is to be above `last`, which is no small one: then what a task writes over a
+ * word by chance is none that means anything. */
+void soon__desk_init(const struct soon__desk_view *view, uint64_t last);
 /* Publishes the request that was written to `requests[slot]`; soon__desk_wake() is to follow. */
 void soon__desk_publish(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence);
 /* Wakes the worker for what was published. `filled`: the slots in which there is something. */
 void soon__desk_wake(const struct soon__desk_view *view, uint64_t filled);
+/* Also if it says that it does not sleep. */
+void soon__desk_wake_anyway(const struct soon__desk_view *view);
 /* True: nobody has claimed it, and nobody will. */
 bool soon__desk_take_back(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence);
 enum soon__look { SOON__LOOK_UNCLAIMED, SOON__LOOK_CLAIMED, SOON__LOOK_GARBAGE };
@@ -261,16 +274,21 @@ void soon__desk_want_no_bell(const struct soon__desk_view *view);
 
 /* Claims the posted request that comes first: its slot and sequence; false: there is none. */
 bool soon__desk_claim(const struct soon__desk_view *view, uint32_t *ret_slot, uint64_t *ret_sequence);
+/* Before its last reply: a task may have written over the word. Until that is consumed nobody else changes it. */
+void soon__desk_restore_claim(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence);
 /* Looks for work for `spin_ns`, then sleeps until there may be some. Returns at once if it is to retire. */
 void soon__desk_await_request(const struct soon__desk_view *view);
 bool soon__desk_is_retired(const struct soon__desk_view *view);
 void soon__desk_set_progress(const struct soon__desk_view *view, uint32_t slot, uint64_t done, uint64_t total);
 /* May a reply that is not a slot's last one be published now? (D5) */
 bool soon__desk_has_room(const struct soon__desk_view *view);
+/* Sleeps until one may. */
+void soon__desk_await_room(const struct soon__desk_view *view);
 /* Copies the reply into the ring. There is room. True: the bell is to be rung. */
 bool soon__desk_reply(const struct soon__desk_view *view, const struct soon__reply *reply);
 /* Sleeps until more than `head` replies were consumed: returns how many were. */
 uint64_t soon__desk_await_consumed(const struct soon__desk_view *view, uint64_t head);
 uint64_t soon__desk_consumed_count(const struct soon__desk_view *view);
+uint64_t soon__desk_published_count(const struct soon__desk_view *view);
 
 #endif

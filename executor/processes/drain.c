@@ -18,7 +18,6 @@
 enum {
     BATCH = 32,
     CONSUME_EVERY = 32,
-    MESSAGES_MAX = 8, /* at once; a worker sends the next when the reply that the last belongs to was consumed */
 };
 
 /*
@@ -474,8 +473,8 @@ static void dispatch(struct soon__process_pool *pool)
     pthread_mutex_unlock(&pool->mutex);
 }
 
-/* How many there were. What cannot be understood makes it mad. */
-static uint64_t take_replies(struct soon__process *process)
+/* How many there were; `*ret_dispatch`: with places that nobody has filled yet. What cannot be understood makes it mad. */
+static uint64_t take_replies(struct soon__process *process, bool *ret_dispatch)
 {
     struct soon__reply reply;
     /* Relaxed, here and below: only who holds `reading` counts it up. */
@@ -492,8 +491,7 @@ static uint64_t take_replies(struct soon__process *process)
         if (others || head - process->told >= CONSUME_EVERY)
             tell_consumed(process, head);
     }
-    if (others)
-        dispatch(process->pool);
+    *ret_dispatch = others;
     if (rc < 0)
         process->mad = true;
     atomic_store_explicit(&process->head, head, memory_order_relaxed);
@@ -501,54 +499,64 @@ static uint64_t take_replies(struct soon__process *process)
 }
 
 /* True: there are more replies. */
-static bool settle_bell(struct soon__process *process)
+static bool settle_bell(struct soon__process *process, bool may_stay_off)
 {
     bool more = false;
 
     pthread_mutex_lock(&process->pool->mutex);
-    process->bell_is_off = !process->assigned; /* P10 */
-    if (process->assigned)
+    process->bell_is_off = may_stay_off && !process->assigned; /* P10 */
+    if (!process->bell_is_off)
         more = soon__desk_want_bell(&process->view, process->head);
     pthread_mutex_unlock(&process->pool->mutex);
     return more;
 }
 
-static int drain(struct soon__process *process, bool last)
+static int drain(struct soon__process *process, bool may_stay_off, bool last)
 {
-    bool more = false, mad;
+    bool more = false, places = false, mad;
 
     assert(soon__library_is_quiet());
     pthread_mutex_lock(&process->reading);
     if (!process->book_closed && !process->mad) {
-        take_replies(process);
-        more = settle_bell(process);
+        take_replies(process, &places);
+        more = settle_bell(process, may_stay_off);
     }
     mad = process->mad;
     process->book_closed |= last;
     pthread_mutex_unlock(&process->reading);
+    if (places)
+        dispatch(process->pool);
     return mad ? -EPROTO : more;
 }
 
 uint64_t soon__process_take_in(struct soon__process *process)
 {
+    bool places = false;
     uint64_t came = 0;
 
     assert(soon__library_is_quiet());
     pthread_mutex_lock(&process->reading);
     if (!process->book_closed && !process->mad)
-        came = take_replies(process);
+        came = take_replies(process, &places);
     pthread_mutex_unlock(&process->reading);
+    if (places)
+        dispatch(process->pool);
     return came;
 }
 
 int soon__process_drain(struct soon__process *process)
 {
-    return drain(process, false);
+    return drain(process, false, false);
+}
+
+int soon__process_drain_lingering(struct soon__process *process)
+{
+    return drain(process, true, false);
 }
 
 int soon__process_drain_last(struct soon__process *process)
 {
-    return drain(process, true);
+    return drain(process, false, true);
 }
 
 /*

@@ -112,11 +112,14 @@ void soon__process_execute(struct soon__process *process)
 {
     struct soon__process_pool *pool = process->pool;
     bool reprieved;
+    int rc = soon__process_drain(process);
 
-    if (soon__process_drain(process) < 0) {
+    if (rc < 0) {
         drop_mad(process);
         return;
     }
+    if (rc > 0)
+        uv_timer_start(&process->again, on_turn, 0, 0);
     pthread_mutex_lock(&pool->mutex);
     reprieved = reprieve_locked(process);
     pthread_mutex_unlock(&pool->mutex);
@@ -436,6 +439,7 @@ void soon__process_inspect(struct soon__process *process)
     struct claims claims;
     size_t left;
 
+    soon__desk_wake_anyway(&process->view); /* whatever it says of its sleep */
     read_claims(process, &claims);
     soon__process_serve(process);
     left = count_unanswered(process, &claims);

@@ -87,7 +87,7 @@ void soon__process_pool_linger(void *self, soon_call *call, int64_t deadline)
     do {
         soon__desk_want_no_bell(&process->view);
         came = await_reply(process, future, until);
-        rc = soon__process_drain(process);
+        rc = soon__process_drain_lingering(process);
     } while (came && rc == 0 && !is_done(future) && soon__clock_ns() < until);
     if (rc)
         soon__bell_ring(process->view.bell); /* for the loop: there is more, or it is to go */

@@ -30,8 +30,9 @@
  *     it sees can be: else one that has written over the desk would keep its tasks for ever (soon__process_inspect()).
  * P9  In a flood in which no process can take more, submits leave what they have in `intake`, without the mutex: there is an
  *     answer to come, or a death, and then who takes that in hands out what has come until then.
- * P10 A process that has nothing in its slots has nothing to answer: then who has drained it leaves its bell as it is, and who
- *     publishes the next one turns it on first. So tasks one after the other cost no look at it.
+ * P10 A process that has nothing in its slots has nothing to answer: then a thread that has lingered leaves its bell off, and who
+ *     publishes the next one turns it on first. So tasks one after the other cost nothing for it. The next inspection turns
+ *     it on, too: what a mad worker answers to nobody is heard.
  */
 #ifndef SOON_EXECUTOR_PROCESSES_POOL_INTERNAL_H
 #define SOON_EXECUTOR_PROCESSES_POOL_INTERNAL_H
@@ -67,7 +68,8 @@ struct soon__assignment {
     size_t ended;    /* of these: so many are known to have ended; under `reading` */
     bool running;    /* seen to be claimed */
     bool held;       /* of a chunk: no further item was to start, for a time at least */
-    int64_t seen_ns; /* with a time limit: when that was seen; 0: not yet. Of a chunk: the last time */
+    int64_t seen_ns; /* with a time limit: when that was seen; 0: not yet. Of a chunk: when its item was */
+    uint64_t seen_item;
 };
 
 /* Descriptors that came for a slot's reply. */
@@ -229,6 +231,8 @@ void soon__process_unref(struct soon__process *process);
 /* Takes in what the process has answered, and asks for its bell: 0; 1: there is more already; -EPROTO: it has written
  * nonsense, and is to be killed. */
 int soon__process_drain(struct soon__process *process);
+/* The same; the bell may stay off (P10). */
+int soon__process_drain_lingering(struct soon__process *process);
 /* The same, and the bell stays as it is, as may what the worker knows of it: how many there were. A drain is to follow. */
 uint64_t soon__process_take_in(struct soon__process *process);
 /* The same for the last time: it is dead. */

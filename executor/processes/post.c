@@ -291,7 +291,7 @@ static void wake_all_locked(struct soon__process_pool *pool)
 }
 
 static void fill_and_publish_locked(struct soon__process *process, uint32_t slot, const struct soon__parcel *parcel,
-                                    int64_t now)
+                                    int64_t *now)
 {
     struct soon__process_pool *pool = process->pool;
     struct soon__assignment *assignment = &process->slots[slot];
@@ -300,7 +300,7 @@ static void fill_and_publish_locked(struct soon__process *process, uint32_t slot
 
     assignment->order = order;
     if (!soon__parcel_is_long(parcel)) {
-        publish_locked(process, slot, parcel->call, soon__parcel_fill(parcel, process, slot, sequence, order), now);
+        publish_locked(process, slot, parcel->call, soon__parcel_fill(parcel, process, slot, sequence, order), *now);
         return;
     }
     if (parcel->call)
@@ -310,7 +310,8 @@ static void fill_and_publish_locked(struct soon__process *process, uint32_t slot
     pthread_mutex_unlock(&pool->mutex);
     rc = soon__parcel_fill(parcel, process, slot, sequence, order);
     pthread_mutex_lock(&pool->mutex);
-    publish_locked(process, slot, parcel->call, rc, soon__clock_ns());
+    *now = soon__clock_ns();
+    publish_locked(process, slot, parcel->call, rc, *now);
     wake_locked(process);
     if (process->stage == SOON__DEAD)
         soon__process_pool_look_soon_locked(pool); /* which waits for us to leave it */
@@ -321,8 +322,8 @@ static void fill_and_publish_locked(struct soon__process *process, uint32_t slot
     pthread_mutex_lock(&pool->mutex);
 }
 
-/* The first of the queue; false: it does not fit there now. */
-static bool post_first_locked(struct soon__process *process, int64_t now)
+/* The first of the queue; false: it does not fit there now. Takes time if that is long to copy: `*now` goes with it. */
+static bool post_first_locked(struct soon__process *process, int64_t *now)
 {
     struct soon__process_pool *pool = process->pool;
     soon_call *call = soon__queue_first(&pool->locked.queue);
@@ -335,7 +336,7 @@ static bool post_first_locked(struct soon__process *process, int64_t now)
         return true;
     }
     soon__parcel_pack(&parcel, call, (uint32_t)function);
-    if (!reserve_locked(process, &parcel, slot, now))
+    if (!reserve_locked(process, &parcel, slot, *now))
         return false;
     soon__queue_remove(&pool->locked.queue, call);
     call->posted = true;
@@ -355,7 +356,7 @@ bool soon__process_post_initializer_locked(struct soon__process *process)
     soon__parcel_pack_initializer(&parcel, process->pool,
                                   (uint32_t)soon__directory_find(&process->directory, initializer));
     if (reserve_locked(process, &parcel, 0, now)) /* it is the first in an empty area */
-        fill_and_publish_locked(process, 0, &parcel, now);
+        fill_and_publish_locked(process, 0, &parcel, &now);
     wake_locked(process);
     return process->slots[0].stage == SOON__SLOT_IN_USE;
 }
@@ -522,7 +523,7 @@ void soon__process_pool_dispatch_locked(struct soon__process_pool *pool, int64_t
         while (pool->locked.queue.count) {
             process = choose_locked(pool, now);
             if (process)
-                (void)post_first_locked(process, now);
+                (void)post_first_locked(process, &now);
             else if (!displace_locked(pool))
                 break;
         }

@@ -78,6 +78,8 @@ static void fill_desk(struct soon__process *process)
     snprintf(number, sizeof number, "_%u", process->number);
     snprintf(desk->name, sizeof desk->name, "%.*s%s", (int)(sizeof desk->name - 1 - strlen(number)), pool->name,
              number);
+    process->sequence = (uint64_t)soon__clock_ns();
+    soon__desk_init(&process->view, process->sequence);
 }
 
 static int start(struct soon__process *process, const struct descriptors *d)

@@ -18,11 +18,14 @@ static int64_t earlier(int64_t a, int64_t b)
 /* True: the item that it was about is still the last that has started, and remains that. */
 static bool hold_item_locked(struct soon__process *process, uint32_t slot, int64_t now, int64_t limit)
 {
+    struct soon__assignment *assignment = &process->slots[slot];
     int64_t started;
 
-    process->slots[slot].held = true;
+    assignment->held = true;
     soon__desk_hold(&process->view, slot, &process->doom_item, &started);
-    if (started < process->slots[slot].posted_ns || soon__later(started, limit) <= now)
+    if (process->doom_item <= assignment->seen_item && started > assignment->seen_ns)
+        started = assignment->seen_ns;
+    if (started < assignment->posted_ns || soon__later(started, limit) <= now)
         return true;
     soon__desk_let_go(&process->view, slot);
     return false;
@@ -34,6 +37,7 @@ static int64_t check_time_limit_locked(struct soon__process *process, uint32_t s
     struct soon__assignment *assignment = &process->slots[slot];
     struct soon__call_extra *extra = assignment->call ? assignment->call->extra : NULL;
     int64_t limit, started;
+    uint64_t item;
 
     if (!extra || !extra->options.time_limit_ms || assignment->stage != SOON__SLOT_IN_USE)
         return SOON__NEVER;
@@ -44,8 +48,11 @@ static int64_t check_time_limit_locked(struct soon__process *process, uint32_t s
     started = atomic_load_explicit(&process->view.desk->status[slot].started_ns, memory_order_relaxed);
     if (started < assignment->posted_ns)
         started = assignment->posted_ns;
-    if (!assignment->seen_ns || assignment->items)
+    item = atomic_load_explicit(&process->view.desk->status[slot].item, memory_order_relaxed);
+    if (!assignment->seen_ns || (item > assignment->seen_item && item < assignment->items)) {
         assignment->seen_ns = now;
+        assignment->seen_item = item < assignment->items ? item : 0;
+    }
     if (started > assignment->seen_ns)
         started = assignment->seen_ns;
     if (soon__later(started, limit) > now)
@@ -139,7 +146,7 @@ static void mark_for_inspection_locked(struct soon__process_pool *pool, int64_t 
 {
     if (pool->locked.inspect_at <= now) {
         for (struct soon__process *process = pool->locked.processes; process; process = process->next)
-            process->inspect = process->stage == SOON__READY && process->assigned;
+            process->inspect = process->stage == SOON__READY && (process->assigned || process->bell_is_off);
         pool->locked.inspect_at =
             pool->locked.assigned || pool->locked.posted_lately ? now + SOON__INSPECT_NS : SOON__NEVER;
         pool->locked.posted_lately = false;

@@ -83,12 +83,14 @@ static void *map(int fd, uint64_t size, bool writable)
 
 static void map_all(void)
 {
+    static struct soon__desk_notes notes;
     struct soon__desk *desk = map(SOON__FD_DESK, sizeof *desk, true);
 
     self.view.desk = desk;
     self.view.orders = map(SOON__FD_ORDERS, desk->orders_size, false);
     self.view.replies = map(SOON__FD_REPLIES, desk->replies_size, true);
     self.view.bell = SOON__FD_BELL;
+    self.view.notes = &notes;
     if (desk->shared_size)
         self.shared = map(SOON__FD_SHARED, desk->shared_size, true);
     close(SOON__FD_DESK);
@@ -184,7 +186,7 @@ static bool serve_next(void)
 static void serve_until_retired(void)
 {
     for (;;) {
-        /* Asked first: what was posted before that is still to be done. */
+        /* Asked first. The parent asks who has nothing in its slots, so there is nothing to miss. */
         bool retired = soon__desk_is_retired(&self.view);
 
         if (serve_next())

@@ -23,7 +23,7 @@ enum { MESSAGE_MAX = 64 << 10, GIVE_BACK_EVERY = SOON__REPLIES / 2 };
 static struct {
     const struct soon__desk_view *view;
     struct soon__area area;
-    uint64_t published, given_back;
+    uint64_t given_back;
     uint32_t regions[SOON__REPLIES]; /* of those published, not given back */
     uint64_t sent;                   /* so many were published with the last that had descriptors; 0: none */
 } replies;
@@ -48,13 +48,13 @@ static void give_back(uint64_t consumed)
 /* There is a place for the next reply's region. The count is in a line of the parent's: it is looked at now and then. */
 static void keep_regions(void)
 {
-    uint64_t consumed;
+    uint64_t published = soon__desk_published_count(replies.view), consumed;
 
-    if (replies.published - replies.given_back < GIVE_BACK_EVERY)
+    if (published - replies.given_back < GIVE_BACK_EVERY)
         return;
     consumed = soon__desk_consumed_count(replies.view);
-    if (replies.published - consumed >= SOON__REPLIES) /* D5 */
-        consumed = soon__desk_await_consumed(replies.view, replies.published - SOON__REPLIES);
+    if (published - consumed >= SOON__REPLIES) /* D5 */
+        consumed = soon__desk_await_consumed(replies.view, published - SOON__REPLIES);
     give_back(consumed);
 }
 
@@ -65,7 +65,7 @@ struct soon__place soon__replies_take(uint64_t size)
 
     give_back(consumed);
     while (!soon__area_take(&replies.area, size, &place.offset, &place.region)) {
-        assert(consumed < replies.published); /* R2 */
+        assert(consumed < soon__desk_published_count(replies.view)); /* R2 */
         consumed = soon__desk_await_consumed(replies.view, consumed);
         give_back(consumed);
     }
@@ -83,12 +83,14 @@ void soon__replies_give(struct soon__place *place)
 void soon__reply_publish(const struct soon__reply *reply, const struct soon__place *place)
 {
     soon__process_point(SOON__POINT_BEFORE_REPLY);
-    while (reply->kind != SOON__REPLY_DONE && !soon__desk_has_room(replies.view))
-        soon__desk_await_consumed(replies.view, soon__desk_consumed_count(replies.view));
+    if (reply->kind == SOON__REPLY_DONE)
+        soon__desk_restore_claim(replies.view, reply->slot, reply->sequence);
+    else
+        soon__desk_await_room(replies.view);
     keep_regions();
-    replies.regions[replies.published++ % SOON__REPLIES] = place ? place->region : SOON__NO_REGION;
+    replies.regions[soon__desk_published_count(replies.view) % SOON__REPLIES] = place ? place->region : SOON__NO_REGION;
     if (reply->flags & (SOON__REPLY_RESULT_SENT | SOON__REPLY_PAYLOAD_SENT))
-        replies.sent = replies.published;
+        replies.sent = soon__desk_published_count(replies.view) + 1;
     if (!soon__desk_reply(replies.view, reply))
         return;
     soon__worker_check_bell();

@@ -393,7 +393,7 @@ inline want_bell(p)
 }
 
 /* `more`: there is one behind those that were taken in. */
-inline drain(p, last)
+inline drain(p, lingers, last)
 {
     atomic {
         !reading[p] -> reading[p] = true;
@@ -466,9 +466,9 @@ inline drain(p, last)
         atomic { /* settle_bell() */
             lock();
 #ifdef NO_BELL_FOR_THE_REST
-            bell_is_off[p] = true
+            bell_is_off[p] = lingers
 #else
-            bell_is_off[p] = FILLED(p) == 0
+            bell_is_off[p] = lingers && FILLED(p) == 0
 #endif
         }
         if
@@ -498,7 +498,7 @@ inline drain(p, last)
 inline serve(p)
 {
     bell_wanted[p] = false;
-    drain(p, false);
+    drain(p, false, false);
     atomic {
         again[p] = again[p] || more;
         more = false
@@ -508,7 +508,7 @@ inline serve(p)
 inline died(p)
 {
 #ifndef NO_DRAIN_AT_DEATH
-    drain(p, true);
+    drain(p, false, true);
     more = false;
 #endif
     lock();
@@ -558,7 +558,7 @@ inline died(p)
 inline execute(p)
 {
 #ifndef NO_LOOK_BEFORE_KILL
-    drain(p, false);
+    drain(p, false, false);
     again[p] = again[p] || more;
     more = false;
 #endif
@@ -844,7 +844,7 @@ proctype waiter(byte task)
         :: else
         fi;
 #endif
-        drain(p, false);
+        drain(p, true, false);
         if
         :: !seen || more || ended[task] -> break
         :: seen && !more -> break /* time is over */
