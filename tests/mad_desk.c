@@ -376,6 +376,80 @@ Test(mad_desk, that_forgets_its_claims_runs_no_task_twice)
     gate_free(gate);
 }
 
+/* After the task, too. */
+static void *forget_for_ever(void *data)
+{
+    for (;;)
+        desk->slots[own_slot] = orders->before[own_slot];
+    return data;
+}
+
+SOON_TASK(begin_to_forget, struct gate, int)
+{
+    pthread_t thread;
+
+    gate_knock(*arg);
+    find_desk();
+    if (pthread_create(&thread, NULL, forget_for_ever, NULL))
+        return -EAGAIN;
+    usleep(1000); /* it has begun */
+    *result = 3;
+    return 0;
+}
+
+Test(mad_desk, that_goes_on_to_forget_runs_no_task_twice)
+{
+    soon_executor *pool = new_processes(.workers = 1, .grace_ms = -1);
+    struct gate gate = gate_new();
+    int result = 0;
+
+    cr_assert_eq(soon_take(begin_to_forget_submit(pool, &gate, NULL), &result), 0);
+    for (int i = 0; i < 10; i++)
+        (void)soon_take(soon_submit(pool, twice, i), &result);
+    cr_assert_eq(gate_arrived(gate), 1);
+    free_pool(pool);
+    gate_free(gate);
+}
+
+struct two_gates {
+    struct gate before, ran;
+};
+
+SOON_TASK(forget_when_let, struct two_gates, int)
+{
+    (void)gate_pass(arg->before, NULL);
+    forget_all();
+    *result = 3;
+    return 0;
+}
+
+SOON_TASK(knock, struct two_gates, int)
+{
+    gate_knock(arg->ran);
+    *result = 4;
+    return 0;
+}
+
+Test(mad_desk, that_forgets_what_was_taken_back_does_not_run_it)
+{
+    soon_executor *pool = new_processes(.workers = 1, .grace_ms = -1);
+    struct two_gates gates = {gate_new(), gate_new()};
+    soon_future *mad = forget_when_let_submit(pool, &gates, NULL), *taken = knock_submit(pool, &gates, NULL);
+    int result = 0;
+
+    gate_await(gates.before, 1);
+    cr_assert(soon_future_cancel(taken));
+    gate_open(gates.before, 1);
+    (void)soon_take(mad, &result);
+    (void)soon_take(soon_submit(pool, twice, 4), &result);
+    cr_assert_eq(soon_take(soon_submit(pool, twice, 5), &result), 0);
+    cr_assert_eq(gate_arrived(gates.ran), 0);
+    soon_future_unref(taken);
+    free_pool(pool);
+    gate_free(gates.before);
+    gate_free(gates.ran);
+}
+
 SOON_TASK(forget_and_stay, struct gate, int)
 {
     gate_knock(*arg);
@@ -424,7 +498,11 @@ Test(mad_desk, that_answers_nobody_is_heard, .timeout = 60)
     int pid;
 
     for (int i = 0; i < 5; i++) {
+        int doubled;
+
         cr_assert_eq(soon_take(soon_submit(pool, answer_once_more), &pid), 0);
+        for (int k = 0; k < 50; k++) /* so short that their replies are waited for without a bell */
+            cr_assert_eq(soon_take(soon_submit(pool, twice, k), &doubled), 0);
         test_wait_until(!is_alive(pid));
     }
     cr_assert_neq(pid_of_one(pool), pid);
