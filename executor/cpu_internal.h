@@ -27,4 +27,14 @@ static inline void soon__cpu_relax(void)
 #endif
 }
 
+/* Asks for a line of memory that is to be written soon: another CPU has it. */
+static inline void soon__cpu_expect_write(const void *line)
+{
+#if defined(__x86_64__)
+    __asm__ volatile("prefetchw %0" : : "m"(*(const char *)line)); /* the builtin asks for it to be read */
+#else
+    __builtin_prefetch(line, 1);
+#endif
+}
+
 #endif

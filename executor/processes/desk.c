@@ -369,8 +369,8 @@ static struct found find_first(const struct soon__desk_view *view)
 {
     struct found found = {.slot = SOON__SLOTS};
     uint64_t sequence, word, order, lowest = 0;
-    /* Relaxed: if there is more, the bell has changed, or will. */
-    uint64_t filled = atomic_load_explicit(&view->orders->filled, memory_order_relaxed);
+    /* Relaxed: if there is more, the bell has changed, or will. Slot 0 is what spin() looks at. */
+    uint64_t filled = atomic_load_explicit(&view->orders->filled, memory_order_relaxed) | 1;
 
     for (; filled; filled &= filled - 1) {
         uint32_t slot = (uint32_t)__builtin_ctzll(filled);
@@ -458,9 +458,13 @@ static bool has_news(const struct soon__desk_view *view)
     return soon__desk_is_retired(view) || find_first(view).slot < SOON__SLOTS;
 }
 
-/* Whether the bell has changed within `spin_ns`. */
+/* Whether the bell has changed within `spin_ns`, or what is posted in slot 0: who has nothing to do gets it there, and the
+ * number comes with the request, before the bell. */
 static bool spin(const struct soon__desk_view *view, uint32_t bell)
 {
+    const _Atomic uint64_t *first = &view->orders->requests[0].sequence;
+    /* Relaxed, here and below: the claim looks again. */
+    uint64_t sequence = atomic_load_explicit(first, memory_order_relaxed);
     /* Relaxed: a number that means nothing else. */
     int64_t until = atomic_load_explicit(&view->orders->spin_ns, memory_order_relaxed);
 
@@ -469,7 +473,7 @@ static bool spin(const struct soon__desk_view *view, uint32_t bell)
     until += soon__clock_ns();
     do {
         for (int i = 0; i < 16; i++, soon__cpu_relax()) {
-            if (post_bell(view) != bell)
+            if (atomic_load_explicit(first, memory_order_relaxed) != sequence || post_bell(view) != bell)
                 return true;
         }
     } while (soon__clock_ns() < until);

@@ -11,6 +11,8 @@
  */
 #include "parcel_internal.h"
 
+#include "../cpu_internal.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,6 +166,10 @@ static bool reserve_locked(struct soon__process *process, struct soon__parcel *p
         process->retry_at = SOON__NEVER;
         return false;
     }
+    /* What the worker has read last: on its way to us while the rest is made up. */
+    soon__cpu_expect_write(&process->view.orders->requests[slot]);
+    soon__cpu_expect_write((const void *)&process->view.orders->bell_wanted);
+    soon__cpu_expect_write((const void *)&process->view.orders->post_bell);
     *assignment = (struct soon__assignment){.stage = SOON__SLOT_FILLING,
                                             .call = parcel->call,
                                             .sequence = ++process->sequence,

@@ -70,7 +70,7 @@
 
 /* A desk: its slots; number: the sequence of what is posted; request: the task, from 1; word: the last one that is settled; */
 byte number[ALL_SLOTS], request[ALL_SLOTS], word[ALL_SLOTS];
-byte filled[PROCESSES]; /* a set of slots */
+byte filled[PROCESSES]; /* a set of slots; the first is always looked at */
 /* what each side sleeps on, and whether it does, */
 bool post_bell[PROCESSES], asleep[PROCESSES], sleeps[PROCESSES];
 bool room_bell[PROCESSES], starved[PROCESSES], starves[PROCESSES];
@@ -921,7 +921,7 @@ find:
         atomic {
             n = 0;
             w = 0;
-            f = filled[p]
+            f = filled[p] | 1
         }
         LOOK(sleep);
         atomic {
@@ -993,7 +993,7 @@ claim:
 
 sleep:
         post_bell[p] = false; /* what it is now */
-        f = filled[p];
+        f = filled[p] | 1;
         LOOK(nothing);
         s = 0;
         goto find;
