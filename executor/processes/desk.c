@@ -38,12 +38,9 @@ static uint64_t word_of(uint64_t sequence, uint64_t state)
 
 void soon__desk_init(const struct soon__desk_view *view, uint64_t last)
 {
-    struct soon__orders *orders = view->orders;
-
-    /* Relaxed, both: there is no worker yet. */
     for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
-        orders->before[slot] = word_of(last, SOON__SLOT_TAKEN);
-        atomic_store_explicit(&orders->requests[slot].sequence, last, memory_order_relaxed);
+        view->orders->before[slot] = word_of(last, SOON__SLOT_TAKEN);
+        /* Relaxed: there is no worker yet. */
         atomic_store_explicit(&view->desk->slots[slot], word_of(last, SOON__SLOT_TAKEN), memory_order_relaxed);
     }
 }
@@ -76,7 +73,7 @@ void soon__desk_publish(const struct soon__desk_view *view, uint32_t slot, uint6
     /* Relaxed: ours. */
     last = atomic_load_explicit(&orders->requests[slot].sequence, memory_order_relaxed);
     assert(sequence > last);
-    if (orders->before[slot] >> 2 != last) /* it was not taken back */
+    if (last && orders->before[slot] >> 2 != last) /* there was one, and it was not taken back */
         orders->before[slot] = word_of(last, SOON__SLOT_CLAIMED);
     /* Relaxed: the next store publishes it. */
     atomic_store_explicit(&orders->cancel_requested[slot], 0, memory_order_relaxed);
