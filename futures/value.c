@@ -129,6 +129,11 @@ int soon__buffer_of_descriptor(soon_buffer **ret, int fd, size_t size)
     return 0;
 }
 
+bool soon__buffer_is_mappable(const soon_buffer *buffer)
+{
+    return buffer->source == MAPPABLE || buffer->source == READABLE;
+}
+
 int soon__buffer_share(soon_buffer *buffer)
 {
     int rc;

@@ -11,6 +11,7 @@ int soon__buffer_new_mappable(soon_buffer **ret, size_t size);
 /* The descriptor of a buffer in mappable memory, lent; from now on nobody else can map it to write, or resize it.
  * -ENOTSUP: it lies elsewhere. */
 int soon__buffer_share(soon_buffer *buffer);
+bool soon__buffer_is_mappable(const soon_buffer *buffer);
 /* The same, but nobody at all can write it any more, its owner neither: its data may move. For its only owner: else -EBUSY.
  * On other failures too, unless that is -ENOTSUP, its owner may only read it from now on. */
 int soon__buffer_freeze(soon_buffer *buffer);

@@ -6,7 +6,7 @@
  */
 #include "storm_fixture.h"
 
-enum { TASKS = 100000, SUBMITTERS = 2, WINDOW = 256, ITEMS = 40, LARGE = 1 << 20 };
+enum { TASKS = 100000, SUBMITTERS = 2, WINDOW = 256, ITEMS = 40, LARGE = 2 << 20 };
 
 TestSuite(kill_storm, .timeout = 3000);
 

@@ -29,7 +29,7 @@ static void assert_goes_on(soon_executor *pool, soon_future *future, bool may_di
  * Descriptors
  */
 
-enum { FIRST_OF_OURS = 3, LARGE = 3 << 20 };
+enum { FIRST_OF_OURS = 3, LARGE = 5 << 20 };
 
 struct closing {
     int first, last;

@@ -9,7 +9,7 @@
 
 #include <sys/resource.h>
 
-enum { MEDIUM = 3000, LARGE = 2 << 20, TASKS = 6 };
+enum { MEDIUM = 3000, LARGE = 5 << 20, TASKS = 6 };
 
 static size_t nth; /* for messages */
 

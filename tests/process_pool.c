@@ -1,6 +1,7 @@
 /*
  * process_pool.c - the process pool as such: who its workers are, how many, and what they see.
  */
+#include "../executor/processes/desk_internal.h"
 #include "process_fixture.h"
 
 TestSuite(process_pool);
@@ -118,7 +119,7 @@ static void assert_large(soon_future *future, int number, int size)
  * before it. */
 Test(process_pool, goes_on_with_large_results)
 {
-    static const int sizes[] = {256 << 10, 1 << 20, (1 << 20) + 1};
+    static const int sizes[] = {256 << 10, SOON__BODY_MAX, SOON__BODY_MAX + 1};
     soon_executor *pool = new_processes(.workers = 1);
 
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {

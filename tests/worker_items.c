@@ -274,7 +274,7 @@ Test(worker_items, have_a_time_limit_each)
 }
 
 typedef struct {
-    unsigned char bytes[(1 << 20) + 64];
+    unsigned char bytes[SOON__BODY_MAX + 64];
 } large;
 
 SOON_TASK(make_large, int, large)

@@ -39,9 +39,9 @@ enum {
     SOON__REQUEST_INLINE = 168,
     SOON__REPLY_INLINE = 48,
     SOON__LABEL_MAX = 256,      /* with its NUL; longer ones are cut in transit */
-    SOON__BODY_MAX = (1 << 20), /* an argument, a payload or a result above this has a descriptor of its own */
-    SOON__REQUEST_AREA = 4 << 20,
-    SOON__REPLY_AREA = 4 << 20,
+    SOON__BODY_MAX = (4 << 20), /* an argument, a payload or a result above this has a descriptor of its own */
+    SOON__REQUEST_AREA = 16 << 20,
+    SOON__REPLY_AREA = 16 << 20,
     SOON__DESK_VERSION = 4,
 };
 #define SOON__DESK_MAGIC UINT64_C(0x31304b5345444e53) /* "SNDESK01" */

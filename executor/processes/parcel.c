@@ -20,8 +20,9 @@ static void measure(struct soon__parcel *parcel)
     uint64_t payload_size = parcel->payload ? soon_buffer_size(parcel->payload) : 0;
 
     parcel->arg_sent = parcel->arg_size > SOON__BODY_MAX;
+    /* What lies in memory that can be mapped is not copied. */
     parcel->payload_sent =
-        payload_size >= SOON__BODY_MAX && (payload_size > SOON__BODY_MAX || soon__buffer_share(parcel->payload) >= 0);
+        payload_size > SOON__BODY_MAX || (parcel->payload && soon__buffer_share(parcel->payload) >= 0);
     parcel->body_size = part(parcel->arg_size, parcel->arg_sent) + part(payload_size, parcel->payload_sent) +
                         soon__body_round(parcel->label_size);
     parcel->in_area = parcel->body_size > SOON__REQUEST_INLINE;

@@ -237,7 +237,7 @@ static void describe_success(struct soon__reply *reply, struct body *body, const
     reply->flags |= SOON__REPLY_HAS_PAYLOAD;
     body->data[1] = soon_buffer_data(outcome->payload);
     body->size[1] = reply->payload_size = soon_buffer_size(outcome->payload);
-    if (size_of(body) > SOON__BODY_MAX) { /* R3 */
+    if (soon__buffer_is_mappable(outcome->payload) || size_of(body) > SOON__BODY_MAX) { /* R3 */
         reply->flags |= SOON__REPLY_PAYLOAD_SENT;
         body->data[1] = NULL;
     }
