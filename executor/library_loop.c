@@ -335,11 +335,13 @@ static int start_locked(void)
 
 int soon__library_start(void)
 {
-    int rc;
+    int cancel_state, rc;
 
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
     pthread_mutex_lock(&start.mutex);
     rc = start_locked();
     pthread_mutex_unlock(&start.mutex);
+    pthread_setcancelstate(cancel_state, NULL);
     return rc;
 }
 

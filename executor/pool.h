@@ -127,8 +127,9 @@ typedef enum soon_shutdown {
  * Starts all workers and waits until they are ready. Not needed: they start on demand.
  *
  * Threads: any thread but a worker of it. Blocks up to `timeout_ms`.
- * Returns: 0; -ETIMEDOUT (they go on starting); SOON_EBROKEN; SOON_ESHUTDOWN; SOON_EDEADLK in one of its tasks;
- * -EAGAIN or -ENOMEM if not all could start; -EINVAL; SOON_EFORKED. 0 at once for an executor of the user's own.
+ * Returns: 0; -ETIMEDOUT (they go on starting); SOON_EBROKEN; SOON_ESHUTDOWN; SOON_EDEADLK in one of its tasks, or in the
+ * task of another pool whose last thread that would be; -EAGAIN or -ENOMEM if not all could start; -EINVAL;
+ * SOON_EFORKED. 0 at once for an executor of the user's own.
  */
 SOON_API int soon_executor_boot(soon_executor *executor, int64_t timeout_ms);
 

@@ -95,7 +95,13 @@ static bool start(soon_call *call, const struct soon__run_hooks *hooks)
         soon__call_finish(call, &outcome, hooks);
         return false;
     }
-    if (soon_promise_set_running(&call->promise) == 0)
+    /* Asked to end before it began. What the pool counts comes before anybody hears of it. */
+    if (hooks && soon__future_word(soon__call_future(call)) & SOON__CANCEL_REQUESTED) {
+        outcome = (struct soon__outcome){.error = &soon__error_cancelled, .cancelled = true};
+        soon__call_finish(call, &outcome, hooks);
+        return false;
+    }
+    if (hooks ? soon__future_start(soon__call_future(call)) : soon_promise_set_running(&call->promise) == 0)
         return true;
     outcome = (struct soon__outcome){.error = &soon__error_cancelled, .cancelled = true};
     count(hooks, &outcome);

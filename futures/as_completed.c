@@ -6,7 +6,8 @@
  * I1  A node is in `members` from add until it is given, and holds a reference of its future all that time; next()
  *     passes that on, so the set keeps nothing of what it has given.
  * I2  Order of locks: a future's LOCK, then the set's mutex (notify runs under the former). So no future's LOCK is
- *     taken under the mutex.
+ *     taken under the mutex, and no future is released there. `members` is the iterating thread's own, which may look at it
+ *     without.
  * I3  notify touches nothing of the set after it has left the mutex, and nothing of the node once that is in
  *     `ready`: the iterating thread may free both then.
  */
@@ -164,8 +165,9 @@ static struct node *take_ready_locked(soon_as_completed *set)
     return node;
 }
 
-/* Only where the thread is inside of something: every future left could be finished by this stack alone. */
-static bool could_never_end_locked(const soon_as_completed *set)
+/* Only where the thread is inside of something: every future left could be finished by this stack alone. Not under the mutex:
+ * it follows futures to what they wait for. */
+static bool could_never_end(const soon_as_completed *set)
 {
     if (!soon__thread_self()->frames)
         return false;
@@ -184,8 +186,12 @@ static int sleep_locked(soon_as_completed *set)
     uint32_t bell = atomic_load_explicit(&set->bell, memory_order_relaxed);
     int rc = SOON_EDEADLK;
 
-    if (set->deadline == SOON__POLL || !could_never_end_locked(set))
+    pthread_mutex_unlock(&set->mutex);
+    if (set->deadline == SOON__POLL || !could_never_end(set))
         rc = soon__deadline_check(set->deadline);
+    pthread_mutex_lock(&set->mutex);
+    if (set->locked.ready)
+        return 0;
     if (rc < 0)
         return rc;
     set->locked.asleep = true;

@@ -116,11 +116,16 @@ void soon__future_fini(soon_future *future)
  * told while the library still holds the block.
  */
 
+static bool is_plain(const soon_future *future)
+{
+    return future->class->is_plain && future->class->is_plain(future);
+}
+
 void soon__future_destroy(soon_future *future)
 {
     struct soon__thread *self = soon__thread_self();
 
-    if (self->sink && !(future->class->is_plain && future->class->is_plain(future))) {
+    if (self->sink && !is_plain(future)) {
         self->sink(future);
         return;
     }
@@ -130,9 +135,11 @@ void soon__future_destroy(soon_future *future)
         return;
     }
     self->in_destroy = true;
-    do
+    do {
+        if (self->parking && !is_plain(future))
+            self->parking->held_up(self->worker);
         future->class->destroy(future);
-    while ((future = soon__future_list_pop(&self->doomed)));
+    } while ((future = soon__future_list_pop(&self->doomed)));
     self->in_destroy = false;
 }
 
@@ -227,11 +234,11 @@ void soon__future_set_bits(soon_future *future, uint32_t bits)
 
 void soon__future_mark_taken(soon_future *future)
 {
-    uint32_t word = atomic_load_explicit(&future->word, memory_order_relaxed);
-
-    /* Acquire: nobody else can have it any more, what they did is done. */
+    /* Acquire: nobody else can have it any more, what they did is done, to the word too. */
     if (atomic_load_explicit(&future->refs, memory_order_acquire) == READER)
-        atomic_store_explicit(&future->word, word | SOON__TAKEN, memory_order_relaxed);
+        atomic_store_explicit(&future->word,
+                              atomic_load_explicit(&future->word, memory_order_relaxed) | SOON__TAKEN,
+                              memory_order_relaxed);
     else
         soon__future_set_bits(future, SOON__TAKEN);
 }

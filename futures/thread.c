@@ -136,6 +136,21 @@ void soon__thread_after_park(void)
         soon__this_thread.parking->unparked(soon__this_thread.worker);
 }
 
+int soon__long_wait_begin(struct soon__long_wait *ret)
+{
+    int rc = soon__thread_before_park();
+
+    if (rc == 0)
+        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &ret->cancel_state);
+    return rc;
+}
+
+void soon__long_wait_end(const struct soon__long_wait *wait)
+{
+    pthread_setcancelstate(wait->cancel_state, NULL);
+    soon__thread_after_park();
+}
+
 /* The one thread of a forked child is no worker and no thread of the library's: those are the parent's. */
 static void forget_worker(void)
 {

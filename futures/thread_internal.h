@@ -93,5 +93,12 @@ void soon__thread_leave(struct soon__frame *frame, const struct soon__thread_sav
 /* Around any sleep that is not for one future: may start a spare worker. SOON_EDEADLK: do not sleep. */
 int soon__thread_before_park(void);
 void soon__thread_after_park(void);
+/* The same around a wait for a condition, under a mutex that is taken in between: which a thread that is cancelled there would
+ * keep for ever. */
+struct soon__long_wait {
+    int cancel_state;
+};
+int soon__long_wait_begin(struct soon__long_wait *ret);
+void soon__long_wait_end(const struct soon__long_wait *wait);
 
 #endif

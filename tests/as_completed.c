@@ -389,3 +389,51 @@ Test(as_completed, its_time_begins_with_the_making)
     soon_as_completed_free(set);
     release(both);
 }
+
+/*
+ * In a task
+ */
+
+SOON_TASK(same, int, int)
+{
+    *result = *arg;
+    return 0;
+}
+
+/* Sets of what another pool completes at the same time. */
+SOON_TASK_LOCAL(collect, soon_executor *, int, NULL, NULL)
+{
+    enum { SETS = 3000, EACH = 8 };
+
+    for (int i = 0; i < SETS; i++) {
+        soon_future *futures[EACH], *next;
+        soon_as_completed *set;
+        int value;
+
+        for (int k = 0; k < EACH; k++)
+            futures[k] = soon_submit(*arg, same, k);
+        set = set_of(futures, EACH, SOON_FOREVER);
+        soon_futures_unref(futures, EACH);
+        while (soon_as_completed_next(set, &next) == 0) {
+            cr_assert_eq(soon_take(next, &value), 0);
+            *result += value;
+        }
+        soon_as_completed_free(set);
+    }
+    *result /= SETS;
+    return 0;
+}
+
+/* It asks whether what it waits for could end at all, while that ends: neither may wait for the other. */
+Test(as_completed, may_be_waited_for_in_a_task, .timeout = 120)
+{
+    soon_executor *pool, *other;
+    int sum = 0;
+
+    cr_assert_eq(soon_thread_pool_new(&pool, &(soon_thread_pool_options){.workers = 1}), 0);
+    cr_assert_eq(soon_thread_pool_new(&other, &(soon_thread_pool_options){.workers = 2}), 0);
+    cr_assert_eq(soon_take(collect_submit(pool, &other, NULL), &sum), 0);
+    cr_assert_eq(sum, 28);
+    cr_assert_eq(soon_executor_free(pool), 0);
+    cr_assert_eq(soon_executor_free(other), 0);
+}

@@ -212,3 +212,33 @@ Test(boot, of_one_worker_does_not_hold_up_another_that_is_idle, .init = make_gat
     gate_open(gate, 1);
     free_pool(pool);
 }
+
+/*
+ * In a task of another pool
+ */
+
+static soon_executor *host;
+
+SOON_TASK(ask_the_host, soon_none, soon_none)
+{
+    return outcome_of(soon_submit(host, nothing));
+}
+
+SOON_TASK_LOCAL(boot_the_other, soon_executor *, int, NULL, NULL)
+{
+    *result = soon_executor_boot(*arg, SOON_FOREVER);
+    return 0;
+}
+
+/* What the initializer waits for is run by another thread: the one that boots gives its place to it. */
+Test(boot, in_a_task_leaves_its_place_to_others, .timeout = 60)
+{
+    soon_executor *booted = new_pool(.workers = 1, .initializer = &ask_the_host_task);
+    int rc = 1;
+
+    host = new_pool(.workers = 1);
+    cr_assert_eq(soon_take(boot_the_other_submit(host, &booted, NULL), &rc), 0);
+    cr_assert_eq(rc, 0);
+    free_pool(booted);
+    free_pool(host);
+}

@@ -39,7 +39,8 @@ static int sleep_for_place_locked(struct soon__process_pool *pool, int64_t deadl
 static int wait_for_place(struct soon__process_pool *pool, const soon_call *call)
 {
     int64_t deadline = call->extra ? call->extra->queue_deadline : SOON__NEVER;
-    int rc = soon__thread_before_park();
+    struct soon__long_wait wait;
+    int rc = soon__long_wait_begin(&wait);
 
     if (rc < 0)
         return rc;
@@ -49,7 +50,7 @@ static int wait_for_place(struct soon__process_pool *pool, const soon_call *call
         rc = sleep_for_place_locked(pool, deadline);
     pool->locked.waiting--;
     pthread_mutex_unlock(&pool->mutex);
-    soon__thread_after_park();
+    soon__long_wait_end(&wait);
     return rc;
 }
 
@@ -283,9 +284,12 @@ static int boot(void *self, int64_t deadline)
 {
     struct soon__process_pool *pool = self;
     struct timespec until = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
+    struct soon__long_wait wait;
     bool over = false;
-    int rc;
+    int rc = soon__long_wait_begin(&wait);
 
+    if (rc < 0)
+        return rc;
     pthread_mutex_lock(&pool->mutex);
     pool->locked.start_error = 0;
     pool->locked.at_least = pool->max;
@@ -299,6 +303,7 @@ static int boot(void *self, int64_t deadline)
     if (rc <= 0)
         pool->locked.at_least = 0;
     pthread_mutex_unlock(&pool->mutex);
+    soon__long_wait_end(&wait);
     return rc > 0 ? -ETIMEDOUT : rc;
 }
 

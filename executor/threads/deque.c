@@ -25,17 +25,19 @@
 #include <sched.h>
 #include <stdlib.h>
 
-enum { SPINS = 64, SPARES = 32 };
+enum { SPINS = 64, YIELDS = 256, NAP_NS = 50000, SPARES = 32 };
 
-/* For a few stores. Its holder may have lost its CPU. */
+/* For a few stores. Its holder may have lost its CPU; to us, if we have a higher priority: then only sleep gives it back. */
 static void lock(struct soon__deque *deque)
 {
     /* Acquire: what the last holder has written; pairs with the release below. */
     for (int spins = 0; atomic_exchange_explicit(&deque->lock, 1, memory_order_acquire); spins++) {
         if (spins < SPINS)
             soon__cpu_relax();
-        else
+        else if (spins < YIELDS)
             sched_yield();
+        else
+            soon__park(&deque->lock, 1, soon__clock_ns() + NAP_NS); /* nobody wakes us */
     }
 }
 

@@ -40,7 +40,8 @@ static int sleep_for_place_locked(struct soon__pool *pool, int64_t deadline)
 static int wait_for_place(struct soon__pool *pool, const soon_call *call)
 {
     int64_t deadline = call->extra ? call->extra->queue_deadline : SOON__NEVER;
-    int rc = soon__thread_before_park();
+    struct soon__long_wait wait;
+    int rc = soon__long_wait_begin(&wait);
 
     if (rc < 0)
         return rc;
@@ -50,7 +51,7 @@ static int wait_for_place(struct soon__pool *pool, const soon_call *call)
         rc = sleep_for_place_locked(pool, deadline);
     pool->locked.waiting--;
     soon__pool_unlock(pool);
-    soon__thread_after_park();
+    soon__long_wait_end(&wait);
     return rc;
 }
 
@@ -207,9 +208,12 @@ static int boot_wait_locked(struct soon__pool *pool, int64_t deadline)
 static int boot(void *self, int64_t deadline)
 {
     struct soon__pool *pool = self;
+    struct soon__long_wait wait;
     size_t missing = 0;
-    int rc;
+    int rc = soon__long_wait_begin(&wait);
 
+    if (rc < 0)
+        return rc;
     soon__pool_lock(pool);
     pool->locked.start_error = 0;
     if (!pool->locked.closed && !pool->locked.broken && pool->locked.threads < pool->max) {
@@ -222,6 +226,7 @@ static int boot(void *self, int64_t deadline)
     soon__pool_lock(pool);
     rc = boot_wait_locked(pool, deadline);
     soon__pool_unlock(pool);
+    soon__long_wait_end(&wait);
     return rc;
 }
 

@@ -67,7 +67,7 @@ static void counted(void *data, const struct soon__outcome *outcome)
     atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + 1, memory_order_relaxed);
     atomic_store_explicit(&worker->running, atomic_load_explicit(&worker->running, memory_order_relaxed) - 1,
                           memory_order_relaxed);
-    if (worker->quick && !outcome->error)
+    if (worker->quick && !outcome->error && !outcome->payload)
         now_between(worker);
 }
 
@@ -99,7 +99,7 @@ static void run_on_top(struct soon__worker *worker, soon_call *call)
     worker->quick = quick;
 }
 
-/* User code is about to run that is not a task: a callback. It may take its time. */
+/* User code is about to run that is not a task, or may be: a callback, a release. It may take its time. */
 static void held_up(void *data)
 {
     struct soon__worker *worker = data;
@@ -145,6 +145,7 @@ static bool run_own(void *data, soon_future *awaited)
 
     if (!call || call->executor != worker->pool->executor || !has_stack(worker) || !soon__deque_take(worker, call))
         return false;
+    held_up(worker); /* a callback or a release waits */
     run_on_top(worker, call);
     return true;
 }
@@ -155,7 +156,7 @@ int soon__worker_help(void *data, soon_future *awaited)
     struct soon__pool *pool = worker->pool;
     soon_call *call = awaited ? soon__call_of(awaited) : NULL;
 
-    held_up(worker); /* a callback waits */
+    held_up(worker);
     if (call && call->executor == pool->executor && run_if_queued(worker, call))
         return 1;
     soon__pool_lock(pool);
@@ -344,6 +345,16 @@ static bool initialize(struct soon__worker *worker)
     return !error;
 }
 
+/* It takes no more work. */
+static void stop_working_locked(struct soon__worker *worker)
+{
+    struct soon__pool *pool = worker->pool;
+
+    soon__deque_leave_locked(worker);
+    pool->locked.threads--;
+    pool->locked.retiring -= worker->retired;
+}
+
 static void leave_locked(struct soon__worker *worker)
 {
     struct soon__pool *pool = worker->pool;
@@ -354,9 +365,6 @@ static void leave_locked(struct soon__worker *worker)
         worker->previous->next = worker->next;
     else
         pool->locked.workers = worker->next;
-    soon__deque_leave_locked(worker);
-    pool->locked.threads--;
-    pool->locked.retiring -= worker->retired;
     pool->locked.succeeded += atomic_load_explicit(&worker->succeeded, memory_order_relaxed);
     pool->locked.failed += atomic_load_explicit(&worker->failed, memory_order_relaxed);
     pool->locked.cancelled += atomic_load_explicit(&worker->cancelled, memory_order_relaxed);
@@ -377,12 +385,15 @@ static void *worker_main(void *data)
     self->frames = &frame;
     if (initialize(worker))
         work(worker);
-    if (worker->local.release)
-        worker->local.release(worker->local.value);
     self->parking = NULL;
     soon__pool_lock(pool);
-    leave_locked(worker);
+    stop_working_locked(worker);
     soon__pool_unlock(pool); /* one that retires may be the one that was to take what has just come */
+    if (worker->local.release) /* which may take its time, or wait for a task: others are there for that */
+        worker->local.release(worker->local.value);
+    soon__pool_lock(pool);
+    leave_locked(worker);
+    soon__pool_unlock(pool);
     self->frames = NULL;
     soon__library_loop_post(&worker->end); /* the last touch */
     return NULL;
@@ -409,10 +420,12 @@ static void start_failed(struct soon__pool *pool, struct soon__worker *worker, i
     size_t left;
 
     soon__pool_lock(pool);
-    if (worker)
+    if (worker) {
+        stop_working_locked(worker);
         leave_locked(worker);
-    else
+    } else {
         pool->locked.threads--;
+    }
     pool->locked.start_error = rc;
     pool->locked.cannot_start = true;
     started_locked(pool);
