@@ -236,8 +236,7 @@ void soon__future_mark_taken(soon_future *future)
 {
     /* Acquire: nobody else can have it any more, what they did is done, to the word too. */
     if (atomic_load_explicit(&future->refs, memory_order_acquire) == READER)
-        atomic_store_explicit(&future->word,
-                              atomic_load_explicit(&future->word, memory_order_relaxed) | SOON__TAKEN,
+        atomic_store_explicit(&future->word, atomic_load_explicit(&future->word, memory_order_relaxed) | SOON__TAKEN,
                               memory_order_relaxed);
     else
         soon__future_set_bits(future, SOON__TAKEN);

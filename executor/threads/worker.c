@@ -388,7 +388,7 @@ static void *worker_main(void *data)
     self->parking = NULL;
     soon__pool_lock(pool);
     stop_working_locked(worker);
-    soon__pool_unlock(pool); /* one that retires may be the one that was to take what has just come */
+    soon__pool_unlock(pool);   /* one that retires may be the one that was to take what has just come */
     if (worker->local.release) /* which may take its time, or wait for a task: others are there for that */
         worker->local.release(worker->local.value);
     soon__pool_lock(pool);
