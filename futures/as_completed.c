@@ -6,8 +6,7 @@
  * I1  A node is in `members` from add until it is given, and holds a reference of its future all that time; next()
  *     passes that on, so the set keeps nothing of what it has given.
  * I2  Order of locks: a future's LOCK, then the set's mutex (notify runs under the former). So no future's LOCK is
- *     taken under the mutex, and no future is released there. `members` is the iterating thread's own, which may look at it
- *     without.
+ *     taken under the mutex, and no future is released there.
  * I3  notify touches nothing of the set after it has left the mutex, and nothing of the node once that is in
  *     `ready`: the iterating thread may free both then.
  */
@@ -165,19 +164,44 @@ static struct node *take_ready_locked(soon_as_completed *set)
     return node;
 }
 
+/* The first member from slot `*at` on, which moves behind it: a reference; NULL: there is none. Others may add more: `*ret_total`
+ * tells. */
+static soon_future *find_member(soon_as_completed *set, size_t *at, size_t *ret_total)
+{
+    soon_future *found = NULL;
+
+    pthread_mutex_lock(&set->mutex);
+    while (!found && *at < set->locked.members.size)
+        found = (soon_future *)set->locked.members.slots[(*at)++].future;
+    if (found)
+        soon__future_ref(found);
+    *ret_total = set->locked.total;
+    pthread_mutex_unlock(&set->mutex);
+    return found;
+}
+
 /* Only where the thread is inside of something: every future left could be finished by this stack alone. Not under the mutex:
  * it follows futures to what they wait for. */
-static bool could_never_end(const soon_as_completed *set)
+static bool could_never_end(soon_as_completed *set)
 {
-    if (!soon__thread_self()->frames)
-        return false;
-    for (size_t i = 0; i < set->locked.members.size; i++) {
-        const soon_future *future = set->locked.members.slots[i].future;
+    size_t at = 0, total, total_before = 0;
+    soon_future *future;
+    bool inside = soon__thread_self()->frames;
 
-        if (future && !soon__thread_is_inside(future))
-            return false;
+    while (inside) {
+        future = find_member(set, &at, &total);
+        if (total != total_before) { /* the first look; or they lie elsewhere now: once more */
+            total_before = total;
+            at = 0;
+        } else if (!future) {
+            return true;
+        } else {
+            inside = soon__thread_is_inside(future);
+        }
+        if (future)
+            soon__future_unref(future);
     }
-    return true;
+    return false;
 }
 
 /* Under the mutex, and out of it while asleep. 0: look again. */

@@ -440,3 +440,58 @@ Test(as_completed, may_be_waited_for_in_a_task, .timeout = 120)
     cr_assert_eq(soon_executor_free(pool), 0);
     cr_assert_eq(soon_executor_free(other), 0);
 }
+
+/* Others may add to it meanwhile. */
+struct growing {
+    soon_as_completed *set;
+    soon_executor *other;
+    _Atomic bool begun;
+};
+
+static void *add_some(void *data)
+{
+    struct growing *growing = data;
+
+    test_wait_until(atomic_load(&growing->begun));
+    for (int i = 0; i < 2000; i++)
+        cr_assert_eq(soon_as_completed_give(growing->set, soon_submit(growing->other, same, i % 7)), 0);
+    return NULL;
+}
+
+SOON_TASK_LOCAL(collect_all, struct growing *, int, NULL, NULL)
+{
+    soon_future *next;
+    int value;
+
+    atomic_store(&(*arg)->begun, true);
+    for (int i = 0; i < 2001; i++) {
+        while (soon_as_completed_left((*arg)->set, NULL) == 0)
+            sched_yield();
+        cr_assert_eq(soon_as_completed_next((*arg)->set, &next), 0);
+        cr_assert_eq(soon_take(next, &value), 0);
+        ++*result;
+    }
+    return 0;
+}
+
+Test(as_completed, may_grow_while_it_is_waited_for_in_a_task, .timeout = 120)
+{
+    struct growing growing = {.begun = false}, *arg = &growing;
+    soon_executor *pool;
+    soon_future *first;
+    pthread_t thread;
+    int count = 0;
+
+    cr_assert_eq(soon_thread_pool_new(&pool, &(soon_thread_pool_options){.workers = 1}), 0);
+    cr_assert_eq(soon_thread_pool_new(&growing.other, &(soon_thread_pool_options){.workers = 2}), 0);
+    first = soon_submit(growing.other, same, 1);
+    growing.set = set_of(&first, 1, SOON_FOREVER);
+    soon_future_unref(first);
+    start_thread(&thread, add_some, &growing);
+    cr_assert_eq(soon_take(collect_all_submit(pool, &arg, NULL), &count), 0);
+    cr_assert_eq(count, 2001);
+    pthread_join(thread, NULL);
+    soon_as_completed_free(growing.set);
+    cr_assert_eq(soon_executor_free(pool), 0);
+    cr_assert_eq(soon_executor_free(growing.other), 0);
+}
