@@ -246,6 +246,29 @@ Test(step_desk, what_is_claimed_may_be_taken_back_with_its_successor)
     run_stepped(&(struct stepped){post_next, claim_it, take_back_twice, is_not_claimed});
 }
 
+static void post_two(void)
+{
+    next_request();
+    fill_request(3, sequence, 2 * sequence);
+    publish_and_wake(3, sequence);
+    fill_request(5, sequence, 2 * sequence + 1);
+    publish_and_wake(5, sequence);
+}
+
+static void the_first_is_claimed_first(void)
+{
+    cr_assert(soon__desk_look(&parent, 5, sequence) == SOON__LOOK_UNCLAIMED ||
+              soon__desk_look(&parent, 3, sequence) == SOON__LOOK_CLAIMED);
+    claim_it();
+    claim_it();
+}
+
+/* Guards the second look in find_first(): else what was posted behind it is claimed before the one that it has missed. */
+Test(step_desk, two_may_be_posted_while_one_is_looked_for)
+{
+    run_stepped(&(struct stepped){nothing, claim_it, post_two, the_first_is_claimed_first});
+}
+
 /*
  * The bell
  */

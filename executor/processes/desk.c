@@ -358,36 +358,50 @@ void soon__desk_want_no_bell(const struct soon__desk_view *view)
 /* A posted request that was found: it is there as long as its slot's word is this one. */
 struct found {
     uint32_t slot; /* SOON__SLOTS: there is none */
-    uint64_t sequence, word;
+    uint64_t sequence, word, order;
 };
 
-/* The one with the lowest order. */
-static struct found find_first(const struct soon__desk_view *view)
+/* The one with the lowest order in these slots, if that is below what was found. Returns those in which there was none. */
+static uint64_t look_in(const struct soon__desk_view *view, uint64_t slots, struct found *found)
 {
-    struct found found = {.slot = SOON__SLOTS};
-    uint64_t sequence, word, order, lowest = 0;
-    /* Relaxed: if there is more, the bell has changed, or will. Slot 0 is what spin() looks at. */
-    uint64_t filled = atomic_load_explicit(&view->orders->filled, memory_order_relaxed) | 1;
+    uint64_t sequence, word, order, none = 0;
 
-    for (; filled; filled &= filled - 1) {
-        uint32_t slot = (uint32_t)__builtin_ctzll(filled);
+    for (; slots; slots &= slots - 1) {
+        uint32_t slot = (uint32_t)__builtin_ctzll(slots);
         const struct soon__request *request = &view->orders->requests[slot];
 
         /* Acquire: the request; pairs with the release in soon__desk_publish(). */
         sequence = atomic_load_explicit(&request->sequence, memory_order_acquire);
         /* Relaxed: the claim looks again. */
         word = atomic_load_explicit(&view->desk->slots[slot], memory_order_relaxed);
-        if (sequence <= word >> 2) /* below it: meanwhile another was posted, and taken back */
+        /* At or below the word's: it is settled. Claimed by us, or no word at all: a task has written over it. */
+        if (sequence <= word >> 2 || sequence <= view->notes->claimed[slot] || !(word & SOON__SLOT_CLAIMED)) {
+            none |= UINT64_C(1) << slot;
             continue;
-        if (sequence <= view->notes->claimed[slot] || !(word & SOON__SLOT_CLAIMED)) /* a task has written over it */
-            continue;
+        }
         /* Relaxed: if it was taken back, the next one's may be written already. The claim fails then. */
         order = atomic_load_explicit(&request->order, memory_order_relaxed);
-        if (found.slot < SOON__SLOTS && order >= lowest)
-            continue;
-        found = (struct found){.slot = slot, .sequence = sequence, .word = word};
-        lowest = order;
+        if (found->slot == SOON__SLOTS || order < found->order)
+            *found = (struct found){.slot = slot, .sequence = sequence, .word = word, .order = order};
     }
+    return none;
+}
+
+/* Where there may be something. Relaxed: if there is more, the bell has changed, or will. Slot 0 is what spin() looks at. */
+static uint64_t filled_slots(const struct soon__desk_view *view)
+{
+    return atomic_load_explicit(&view->orders->filled, memory_order_relaxed) | 1;
+}
+
+/* The one with the lowest order. Requests come while we look: what was posted before the one that was found is seen by a second
+ * look, where the first has seen none. So they are claimed in their order. */
+static struct found find_first(const struct soon__desk_view *view)
+{
+    struct found found = {.slot = SOON__SLOTS};
+    uint64_t filled = filled_slots(view), none = look_in(view, filled, &found);
+
+    if (found.slot < SOON__SLOTS)
+        look_in(view, none | (filled_slots(view) & ~filled), &found);
     return found;
 }
 
