@@ -196,6 +196,20 @@ Test(mad_desk, that_misstates_its_time_is_killed_all_the_same)
     free_pool(pool);
 }
 
+/* Each item of a chunk has a time of its own, which is not made longer by what it says of it. */
+Test(mad_desk, that_misstates_the_time_of_items_is_killed_all_the_same, .timeout = 60)
+{
+    static const int64_t times[] = {INT64_MAX, -1, INT64_MAX};
+    const soon_submit_options each = {.time_limit_ms = 30};
+    soon_executor *pool = new_processes(.workers = 1, .grace_ms = -1);
+    int errors[COUNT(times)];
+
+    (void)soon_map_with(pool, (.chunk = COUNT(times), .each = &each), misstate_time, times, COUNT(times), NULL, errors);
+    for (size_t i = 0; i < COUNT(times); i++)
+        cr_assert_eq(errors[i], SOON_ETIMELIMIT, "%zu: %s", i, soon_strerror(errors[i]));
+    free_pool(pool);
+}
+
 /*
  * Nonsense at the start
  */
