@@ -515,8 +515,8 @@ Test(mad_desk, that_answers_nobody_is_heard, .timeout = 60)
         int doubled;
 
         cr_assert_eq(soon_take(soon_submit(pool, answer_once_more), &pid), 0);
-        for (int k = 0, rc = 0; k < 50 && rc == 0;
-             k++) { /* so short that their replies are waited for without a bell */
+        /* So short that their replies are waited for without a bell. */
+        for (int k = 0, rc = 0; k < 50 && rc == 0; k++) {
             rc = soon_take(soon_submit(pool, twice, k), &doubled);
             cr_assert(rc == 0 || rc == SOON_EWORKERDIED, "%s", soon_strerror(rc)); /* it came early */
         }
