@@ -97,6 +97,11 @@ Test(between, the_last_of_a_group_releases_the_others_while_tasks_come)
     gate_free(gate);
 }
 
+SOON_TASK(submit_one, soon_none, soon_none)
+{
+    return outcome_of(soon_submit(soon_task_executor(task), nothing));
+}
+
 SOON_TASK(have_a_local, soon_none, soon_none)
 {
     soon_task_set_local(task, &inside, release_when_let);
@@ -107,8 +112,9 @@ Test(between, a_worker_that_retires_releases_its_local_while_tasks_come)
 {
     soon_executor *pool = new_pool(.workers = 1, .idle_timeout_ms = 1, .initializer = &have_a_local_task);
 
-    cr_assert_eq(outcome_of(soon_submit(pool, nothing)), 0);
+    cr_assert_eq(outcome_of(soon_submit(pool, submit_one)), 0);
     sem_wait(&inside);
+    cr_assert_eq(stats_of(pool).submitted, 2, "what it has counted is counted once");
     cr_assert_eq(outcome_of(soon_submit(pool, let_it_go)), 0);
     sem_post(&may_go); /* for the second worker's */
     free_pool(pool);

@@ -77,7 +77,7 @@ void soon__desk_publish(const struct soon__desk_view *view, uint32_t slot, uint6
         orders->before[slot] = word_of(last, SOON__SLOT_CLAIMED);
     /* Relaxed: the next store publishes it. */
     atomic_store_explicit(&orders->cancel_requested[slot], 0, memory_order_relaxed);
-    /* Release publishes the request, its body in the area too; pairs with the acquire in find_first(). */
+    /* Release publishes the request, its body in the area too; pairs with the acquire in look_in(). */
     atomic_store_explicit(&orders->requests[slot].sequence, sequence, memory_order_release);
 }
 

@@ -345,12 +345,11 @@ static bool initialize(struct soon__worker *worker)
     return !error;
 }
 
-/* It takes no more work. */
+/* It takes no more work. What it has counted stays its own until it leaves: who adds up does so once. */
 static void stop_working_locked(struct soon__worker *worker)
 {
     struct soon__pool *pool = worker->pool;
 
-    soon__deque_leave_locked(worker);
     pool->locked.threads--;
     pool->locked.retiring -= worker->retired;
 }
@@ -365,6 +364,7 @@ static void leave_locked(struct soon__worker *worker)
         worker->previous->next = worker->next;
     else
         pool->locked.workers = worker->next;
+    soon__deque_leave_locked(worker);
     pool->locked.succeeded += atomic_load_explicit(&worker->succeeded, memory_order_relaxed);
     pool->locked.failed += atomic_load_explicit(&worker->failed, memory_order_relaxed);
     pool->locked.cancelled += atomic_load_explicit(&worker->cancelled, memory_order_relaxed);
