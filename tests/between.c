@@ -149,7 +149,7 @@ static void cancel_a_submitter(soon_executor *pool)
     pthread_create(&thread, NULL, submit_until_cancelled, &self);
     gate_await(self.gate, 1);
     test_wait_until(self.submitted == 2); /* one runs, one waits for it, the next one for a place */
-    usleep(20000); /* most likely it does */
+    usleep(20000);                        /* most likely it does */
     pthread_cancel(thread);
     usleep(20000); /* and has been told: else this shows less */
     cr_assert_leq(stats_of(pool).pending, 1);
