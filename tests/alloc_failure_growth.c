@@ -33,7 +33,7 @@ Test(alloc_failure_growth, of_the_first_worker_fails_the_task_and_no_other, .ini
         soon_future *f;
         int rc;
 
-        fail_nth(n);
+        fail_nth_here(n);
         f = soon_submit(one, nothing);
         if (fail_stop() < n) {
             cr_assert_eq(outcome_of(f), 0);
@@ -101,7 +101,7 @@ Test(alloc_failure_growth, is_told_by_boot_which_may_be_repeated)
         soon_executor *four = new_pool(.workers = 4);
         int rc;
 
-        fail_nth(n);
+        fail_nth_here(n);
         rc = soon_executor_boot(four, SOON_FOREVER);
         if (fail_stop() < n) {
             cr_assert_eq(rc, 0);

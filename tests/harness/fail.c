@@ -22,6 +22,7 @@
 #include <uv.h>
 
 static atomic_size_t calls, first, last; /* fails: first <= calls <= last */
+static atomic_int only; /* the thread that they are counted of; 0: all */
 static _Thread_local unsigned paused;
 
 static void start(size_t from, size_t to)
@@ -37,6 +38,12 @@ void fail_nth(size_t nth)
     start(nth, nth);
 }
 
+void fail_nth_here(size_t nth)
+{
+    atomic_store(&only, gettid());
+    start(nth, nth);
+}
+
 void fail_from(size_t nth)
 {
     start(nth, SIZE_MAX);
@@ -45,6 +52,7 @@ void fail_from(size_t nth)
 size_t fail_stop(void)
 {
     atomic_store(&first, SIZE_MAX);
+    atomic_store(&only, 0);
     return atomic_load(&calls);
 }
 
@@ -60,7 +68,9 @@ void fail_resume(void)
 
 static bool fails(void)
 {
-    if (paused || atomic_load(&first) == 0)
+    int counted = atomic_load(&only);
+
+    if (paused || atomic_load(&first) == 0 || (counted && counted != gettid()))
         return false;
     size_t number = atomic_fetch_add(&calls, 1) + 1;
     return number >= atomic_load(&first) && number <= atomic_load(&last);
