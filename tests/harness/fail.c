@@ -22,7 +22,7 @@
 #include <uv.h>
 
 static atomic_size_t calls, first, last; /* fails: first <= calls <= last */
-static atomic_int only; /* the thread that they are counted of; 0: all */
+static atomic_int only;                  /* the thread that they are counted of; 0: all */
 static _Thread_local unsigned paused;
 
 static void start(size_t from, size_t to)
