@@ -142,9 +142,10 @@ static void run_ahead(void)
     ring();
 }
 
+/* Zero would be none yet, where it is the first. */
 static void run_back(void)
 {
-    desk->replies[published() % SOON__REPLIES].number = published();
+    desk->replies[published() % SOON__REPLIES].number = published() ? published() : UINT64_MAX;
     ring();
 }
 
