@@ -61,7 +61,7 @@ static inline int soon_thread_pool_new(soon_executor **ret, const soon_thread_po
 /** What the death of a worker process means for its pool. */
 typedef enum soon_on_death {
     SOON_REPLACE, /**< only the task that it was running fails; the worker is replaced */
-    SOON_BREAK    /**< as in Python: every task fails, and the pool is broken */
+    SOON_BREAK    /**< as in Python: every task fails, and the pool is broken; also if it dies while it starts */
 } soon_on_death;
 
 /** Every field: 0 is the default. Negative where it makes no sense: -EINVAL. */
@@ -86,7 +86,8 @@ typedef struct soon_process_pool_options {
                                            none */
     int max_restarts SOON__ZERO;      /**< so many workers in a row that died before they were ready break the pool;
                                               0: 5; -1: never give up */
-    int64_t start_timeout_ms SOON__ZERO;      /**< a worker must be ready after it; 0: 10 s */
+    int64_t start_timeout_ms SOON__ZERO;      /**< a worker must be ready after it, not counting what it had to wait for
+                                                   a CPU; 0: 10 s */
     int64_t grace_ms SOON__ZERO;              /**< between SIGTERM and SIGKILL; 0: 3 s; -1: SIGKILL at once */
     soon_on_death on_worker_death SOON__ZERO; /**< REPLACE */
 } soon_process_pool_options;

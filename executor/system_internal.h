@@ -73,6 +73,8 @@ int soon__socket_receive(int socket, void *data, size_t size, int *ret_descripto
 int soon__own_program(void);
 /* Bytes of memory that this process alone uses: what a memory limit is about. 0: not known. */
 uint64_t soon__own_memory(void);
+/* Nanoseconds that a child which was not reaped has waited for a CPU; its first thread. 0: not known. */
+int64_t soon__process_starved_ns(pid_t pid);
 /* The calling process is to be killed when the thread that started it has ended. A belt: see processes/control.c. */
 int soon__die_with_parent(void);
 /* -ENOSYS and the like if the kernel lacks, or a container forbids, any of the above. */

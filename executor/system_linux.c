@@ -366,24 +366,43 @@ int soon__own_program(void)
     return fd < 0 ? -errno : fd;
 }
 
+/* The beginning of a file of /proc, as text. False: it cannot be read. */
+static bool read_text(const char *path, char text[128])
+{
+    ssize_t length;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return false;
+    length = read(fd, text, 127);
+    close(fd);
+    if (length <= 0)
+        return false;
+    text[length] = '\0';
+    return true;
+}
+
 /* What is resident and not of a file or of shared memory, which every worker would count. */
 uint64_t soon__own_memory(void)
 {
     unsigned long long resident, shared;
     char text[128];
-    ssize_t length;
-    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
 
-    if (fd < 0)
-        return 0;
-    length = read(fd, text, sizeof text - 1);
-    close(fd);
-    if (length <= 0)
-        return 0;
-    text[length] = '\0';
-    if (sscanf(text, "%*u %llu %llu", &resident, &shared) != 2 || shared > resident)
+    if (!read_text("/proc/self/statm", text) || sscanf(text, "%*u %llu %llu", &resident, &shared) != 2 ||
+        shared > resident)
         return 0;
     return (resident - shared) * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+int64_t soon__process_starved_ns(pid_t pid)
+{
+    char path[64], text[128];
+    long long starved_ns;
+
+    snprintf(path, sizeof path, "/proc/%d/schedstat", (int)pid);
+    if (!read_text(path, text) || sscanf(text, "%*u %lld", &starved_ns) != 1 || starved_ns < 0)
+        return 0;
+    return starved_ns;
 }
 
 int soon__die_with_parent(void)

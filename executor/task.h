@@ -15,7 +15,8 @@ extern "C" {
 /**
  * Fails the task: `return soon_raise(task, EDOM, "x must not be negative, got %d", x);` The future then has
  * SOON_ERAISED, `raised` is `code`, and the message is the formatted text in one line (NULL: the code's own text). A
- * later call replaces an earlier one; a task that then returns 0 has succeeded all the same.
+ * later call replaces an earlier one; a task that then returns 0 has succeeded all the same. From a worker process at
+ * most 65535 bytes of text arrive.
  *
  * Threads: worker only, inside the task. Returns: SOON_ERAISED, always.
  */

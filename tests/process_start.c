@@ -4,6 +4,8 @@
 #include "../executor/processes/wire_internal.h"
 #include "process_fixture.h"
 
+#include <time.h>
+
 TestSuite(process_start);
 
 /* What a task's future says when no worker can be had. */
@@ -150,6 +152,55 @@ Test(process_start, of_all_is_what_boot_waits_for)
     cr_assert_eq(soon_executor_shutdown(pool, SOON_DRAIN, SOON_FOREVER), 0);
     cr_assert_eq(soon_executor_boot(pool, SOON_FOREVER), SOON_ESHUTDOWN);
     free_pool(pool);
+}
+
+/* What a worker does before it says hello: it works so long, by its CPU's clock, or ends. */
+void soon__process_point(enum soon__point point)
+{
+    const char *work = getenv("SOON_TEST_WORK_MS"), *end = getenv("SOON_TEST_END");
+
+    if (point != SOON__POINT_BEFORE_HELLO)
+        return;
+    while (work && clock() < atoi(work) * (CLOCKS_PER_SEC / 1000))
+        continue;
+    if (end && strcmp(end, "killed") == 0)
+        raise(SIGKILL);
+    else if (end)
+        _exit(3);
+}
+
+/* Twelve that have to wait for each other on one CPU: each has less than it may take, and more than that has passed. */
+Test(process_start, of_many_at_once_is_not_cut_short_by_the_others)
+{
+    static const char *const environment[] = {"SOON_TEST_WORK_MS=300", NULL};
+    soon_executor *pool;
+
+    test_stay_on_one_cpu();
+    pool = new_processes(.workers = 12, .environment = environment, .start_timeout_ms = 2000, .max_restarts = 1);
+
+    cr_assert_eq(soon_executor_boot(pool, SOON_FOREVER), 0);
+    cr_assert_eq(stats_of(pool).worker_deaths, 0);
+    free_pool(pool);
+}
+
+/* CPython: test_killed_child, which kills one that has just been started */
+Test(process_start, that_is_ended_breaks_the_pool_if_that_was_asked_for)
+{
+    static const char *const killed[] = {"SOON_TEST_END=killed", NULL}, *const exits[] = {"SOON_TEST_END=exit", NULL};
+
+    for (int i = 0; i < 2; i++) {
+        soon_executor *pool = new_processes(.workers = 1, .environment = i ? killed : exits,
+                                            .on_worker_death = SOON_BREAK, .max_restarts = -1);
+        soon_future *future = soon_submit(pool, nothing);
+
+        cr_assert_eq(soon_future_wait(future, SOON_FOREVER), 0);
+        cr_assert_not_null(
+            strstr(soon_future_error(future)->message, i ? "killed by signal 9" : "exited with status 3"), "%s",
+            soon_future_error(future)->message);
+        cr_assert_eq(outcome_of(future), SOON_EBROKEN);
+        cr_assert_eq(stats_of(pool).worker_deaths, 1);
+        free_pool(pool);
+    }
 }
 
 Test(process_start, is_not_waited_for_longer_than_asked)

@@ -315,6 +315,21 @@ Test(process, knows_its_own_memory, .disabled = UNDER_TSAN)
     close(fd);
 }
 
+Test(process, knows_how_long_a_child_has_waited_for_a_cpu)
+{
+    pid_t child;
+
+    cr_assert_eq(soon__process_starved_ns(-1), 0);
+    test_stay_on_one_cpu();
+    child = test_fork();
+    while (child == 0)
+        continue;
+
+    test_wait_until(soon__process_starved_ns(child) > 10000000); /* we are on its CPU */
+    kill(child, SIGKILL);
+    cr_assert_eq(waitpid(child, NULL, 0), child);
+}
+
 Test(process, may_end_with_its_parent)
 {
     cr_assert_eq(soon__die_with_parent(), 0);

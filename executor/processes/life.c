@@ -17,6 +17,7 @@
 enum { KILLED_AT_ONCE = 16 }; /* starts that others ended are made up for at once, so many in a row */
 #define BACK_OFF_FIRST_NS INT64_C(10000000)
 #define BACK_OFF_MAX_NS INT64_C(1000000000)
+#define ONE_TURN_NS INT64_C(1000000) /* a timer that is set on the loop and not over at once: it polls before that */
 #define LEAVE_NS INT64_C(3000000000) /* for one that was asked to end by itself */
 
 static void died(struct soon__process *process);
@@ -47,6 +48,20 @@ static void stop(struct soon__process *process)
     soon__process_kill(process, process->pool->grace_ns ? SIGTERM : SIGKILL);
 }
 
+/* What a starting process has waited for a CPU is not its own time: many start at once, or others take the machine. Nor
+ * is what this thread has waited for one: what the process has sent meanwhile is read before it is given up. */
+static bool has_more_time(struct soon__process *process)
+{
+    int64_t now = soon__clock_ns();
+    int64_t until = soon__later(process->ready_by, soon__process_starved_ns(process->pid));
+
+    if (until <= now && process->late)
+        return false;
+    process->late = until <= now;
+    soon__loop_timer(&process->timer, on_overdue, soon__later(process->late ? now : until, ONE_TURN_NS));
+    return true;
+}
+
 /* It was to be ready, or gone, by now. */
 static void on_overdue(uv_timer_t *timer)
 {
@@ -56,6 +71,8 @@ static void on_overdue(uv_timer_t *timer)
     pthread_mutex_lock(&process->pool->mutex);
     starting = process->stage == SOON__STARTING;
     pthread_mutex_unlock(&process->pool->mutex);
+    if (starting && !process->signal_sent && has_more_time(process))
+        return;
     if (starting) {
         process->timed_out = true;
         soon__process_kill(process, SIGKILL);
@@ -563,7 +580,7 @@ static void died(struct soon__process *process)
     pool->locked.deaths += died_by_itself(process, stage);
     count = bury_locked(process, lost, slots);
     pthread_mutex_unlock(&pool->mutex);
-    if (pool->break_on_death && stage == SOON__READY)
+    if (pool->break_on_death && (stage == SOON__READY || (stage == SOON__STARTING && !process->signal_sent)))
         break_for_death(pool, how);
     for (size_t i = 0; i < count; i++)
         soon__process_lost_call(process, &lost[i], slots[i], &exit);

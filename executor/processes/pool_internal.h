@@ -121,7 +121,8 @@ struct soon__process {
     int watch, control;
     struct soon__error *initializer_error;
     int64_t ready_by;
-    bool greeted, initialised, served, unwanted, dying, timed_out;
+    bool greeted, initialised, served, unwanted, dying;
+    bool late, timed_out; /* it is not ready by now: it is looked at once more, and given up */
     int signal_sent;
     enum { SOON__LET_BE, SOON__EXECUTE, SOON__KILL_IT } todo; /* found under the mutex, done outside of it */
     bool inspect;                                             /* as that */

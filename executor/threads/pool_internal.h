@@ -26,8 +26,8 @@
  *     `down`, its last touch of the pool.
  * I7  No future's LOCK is taken, and no user code called, under `mutex`.
  * I8  No worker is started for work that has a taker: as many are starting, or are between two tasks and will look in a
- *     moment. So tasks one after the other need one thread. A worker that runs user code before it looks (a callback, a
- *     release) does not count as between.
+ *     moment. So tasks one after the other need one thread. A worker that may run user code before it looks (a callback, a
+ *     release, the hook for an error that nobody has read) does not count as between.
  * I9  While nobody needs to be woken or started for one more task, submits leave it in `intake`, without the mutex. Who has
  *     the mutex has emptied that into the queue; who gives it back in a state in which somebody would have to be woken
  *     closes it first, in one exchange with taking what has come meanwhile. So no task is left there that nobody is about

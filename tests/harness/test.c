@@ -26,6 +26,21 @@ void test__register_suite(struct test_suite *suite)
     suites = suite;
 }
 
+void test_stay_on_one_cpu(void)
+{
+    cpu_set_t all, one;
+    int cpu = 0;
+
+    if (sched_getaffinity(0, sizeof all, &all) < 0)
+        abort();
+    while (!CPU_ISSET(cpu, &all))
+        cpu++;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    if (sched_setaffinity(0, sizeof one, &one) < 0)
+        abort();
+}
+
 pid_t test_fork(void)
 {
     if (UNDER_ASAN)

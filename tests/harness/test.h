@@ -58,6 +58,9 @@ void test_accept_open_descriptors(void);
  * runner's, get time to give them back. */
 pid_t test_fork(void);
 
+/* From now on this thread, and those and the processes that it starts, run on one CPU. */
+void test_stay_on_one_cpu(void);
+
 /* For a test that leaks on purpose, such as one that ends in a forked child. */
 void test_skip_leak_check(void);
 
