@@ -95,8 +95,9 @@ static bool start(soon_call *call, const struct soon__run_hooks *hooks)
         soon__call_finish(call, &outcome, hooks);
         return false;
     }
-    /* Asked to end before it began. What the pool counts comes before anybody hears of it. */
-    if (hooks && soon__future_word(soon__call_future(call)) & SOON__CANCEL_REQUESTED) {
+    /* Asked to end before it began, or its pool is. What the pool counts comes before anybody hears of it. Relaxed: a flag. */
+    if (hooks && (soon__future_word(soon__call_future(call)) & SOON__CANCEL_REQUESTED ||
+                  atomic_load_explicit(&call->executor->terminating, memory_order_relaxed))) {
         outcome = (struct soon__outcome){.error = &soon__error_cancelled, .cancelled = true};
         soon__call_finish(call, &outcome, hooks);
         return false;

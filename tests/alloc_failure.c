@@ -487,7 +487,7 @@ static void each_allocation_fails(void (*fail)(size_t nth))
     cr_assert_gt(nth, 150);
 }
 
-TestSuite(alloc_failure, .timeout = 120);
+TestSuite(alloc_failure);
 
 Test(alloc_failure, of_one_is_told_and_nothing_is_lost)
 {

@@ -63,7 +63,7 @@ static soon_future *submit_without_growth(void)
 {
     soon_future *f;
 
-    fail_from(2);
+    fail_from_here(2);
     f = soon_submit(pool, twice, 4);
     cr_assert_geq(fail_stop(), 2);
     return f;
@@ -119,7 +119,7 @@ SOON_TASK(wait_for_a_child, soon_none, int)
 {
     soon_future *child = soon_submit(soon_task_executor(task), twice, 1);
 
-    fail_from(1); /* no spare */
+    fail_from_here(1); /* no spare */
     *result = soon_result_within(child, 1000000, &(int){0});
     fail_stop();
     soon_future_unref(child);
@@ -167,7 +167,7 @@ Test(alloc_failure_growth, with_all_workers_waiting_is_tried_with_each_task)
     waits = soon_submit(one, wait_for_the_promise);
     test_wait_until(soon_future_running(waits));
     for (int i = 0; i < 5; i++) {
-        fail_from(2);
+        fail_from_here(2);
         f = soon_submit(one, twice, 1);
         fail_stop();
         rc = outcome_of(f);
@@ -201,7 +201,7 @@ Test(alloc_failure_growth, is_tried_again_when_the_last_worker_parks, .init = ma
     cr_assert_eq(soon_promise_new(&promise, NULL), 0);
     waits = soon_submit(pool, pass_and_wait_for_the_promise);
     gate_await(gate, 1);
-    fail_from(2);
+    fail_from_here(2);
     keeps = soon_submit(pool, keep_the_promise);
     cr_assert_geq(fail_stop(), 2);
     cr_assert_eq(workers_of(pool), 1);
@@ -220,10 +220,10 @@ Test(alloc_failure_growth, leaves_nothing_unresolved_in_a_shutdown)
         soon_executor *two = new_pool(.workers = 2);
         soon_future *futures[10];
 
-        fail_from(2);
+        fail_from_here(2);
         for (int i = 0; i < 10; i++) {
             futures[i] = soon_submit(two, nothing);
-            fail_from(2);
+            fail_from_here(2);
         }
         cr_assert_eq(soon_executor_shutdown(two, (soon_shutdown)mode, SOON_FOREVER), 0);
         fail_stop();
@@ -248,7 +248,7 @@ Test(alloc_failure_growth, has_callbacks_that_may_try_again)
     soon_executor *one = new_pool(.workers = 1);
     soon_future *f;
 
-    fail_from(3);
+    fail_from_here(3);
     f = nothing_submit(one, NULL, &(soon_submit_options){.on_done = submit_again, .on_done_data = one});
     fail_stop();
     cr_assert_eq(outcome_of(f), SOON_EBROKEN);

@@ -8,14 +8,14 @@
 
 #include <errno.h>
 
-TestSuite(alloc_failure_loop, .timeout = 120);
+TestSuite(alloc_failure_loop);
 
 Test(alloc_failure_loop, start_of_the_librarys_loop_is_undone_and_can_be_repeated, .bare = true)
 {
     for (size_t n = 1;; n++) {
         int rc;
 
-        fail_nth(n);
+        fail_nth_here(n);
         rc = soon__library_start();
         if (fail_stop() < n) {
             cr_assert_eq(rc, 0);

@@ -133,7 +133,7 @@ static void each_failure_is_told(void (*fail)(size_t nth))
     cr_assert_gt(nth, 20);
 }
 
-TestSuite(alloc_failure_start, .bare = true, .timeout = 120);
+TestSuite(alloc_failure_start, .bare = true);
 
 Test(alloc_failure_start, one_failure_is_told_and_may_be_tried_again)
 {

@@ -428,7 +428,7 @@ SOON_TASK_LOCAL(collect, soon_executor *, int, NULL, NULL)
 }
 
 /* It asks whether what it waits for could end at all, while that ends: neither may wait for the other. */
-Test(as_completed, may_be_waited_for_in_a_task, .timeout = 120)
+Test(as_completed, may_be_waited_for_in_a_task)
 {
     soon_executor *pool, *other;
     int sum = 0;
@@ -474,7 +474,7 @@ SOON_TASK_LOCAL(collect_all, struct growing *, int, NULL, NULL)
     return 0;
 }
 
-Test(as_completed, may_grow_while_it_is_waited_for_in_a_task, .timeout = 120)
+Test(as_completed, may_grow_while_it_is_waited_for_in_a_task)
 {
     struct growing growing = {.begun = false}, *arg = &growing;
     soon_executor *pool;

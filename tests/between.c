@@ -15,7 +15,7 @@ static void begin(void)
     sem_init(&may_go, 0, 0);
 }
 
-TestSuite(between, .init = begin, .timeout = 60);
+TestSuite(between, .init = begin);
 
 /* It holds its thread up until a task lets it go. */
 static void release_when_let(void *unused)

@@ -231,7 +231,7 @@ SOON_TASK_LOCAL(boot_the_other, soon_executor *, int, NULL, NULL)
 }
 
 /* What the initializer waits for is run by another thread: the one that boots gives its place to it. */
-Test(boot, in_a_task_leaves_its_place_to_others, .timeout = 60)
+Test(boot, in_a_task_leaves_its_place_to_others)
 {
     soon_executor *booted = new_pool(.workers = 1, .initializer = &ask_the_host_task);
     int rc = 1;

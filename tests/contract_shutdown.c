@@ -338,17 +338,33 @@ static void shut_down_here(soon_future *future, void *data)
     attempt->over = true;
 }
 
+static soon_future *pending_then(soon_executor *executor, soon_promise **ret_first)
+{
+    soon_future *first, *then;
+
+    cr_assert_eq(soon_promise_new(ret_first, NULL), 0);
+    first = soon_promise_future(*ret_first);
+    then = soon_then(first, executor, &mul_task);
+    soon_future_unref(first);
+    return then;
+}
+
 /* pebble: test_process_pool_stop_stopped_callback */
 Contract(contract_shutdown, in_a_callback_begins_and_is_not_waited_for)
 {
     struct attempt attempt = {.executor = executor};
     struct gate gate = gate_new();
-    soon_future *f = submit_pass(executor, gate), *late;
+    struct pair pair = {6, 7};
+    soon_promise *first;
+    soon_future *f = submit_pass(executor, gate), *late, *then = pending_then(executor, &first);
 
     gate_await(gate, 1);
     cr_assert_eq(soon_future_add_done_callback(f, shut_down_here, &attempt), 0);
     gate_open(gate, 1);
     test_wait_until(attempt.over);
+    cr_assert_eq(soon_promise_set_result(first, &pair, sizeof pair), 0); /* so long it was not over */
+    soon_promise_free(first);
+    soon_future_unref(then);
 
     cr_assert_eq(attempt.polled, -ETIMEDOUT);
     cr_assert_eq(attempt.waited, SOON_EDEADLK);
@@ -390,17 +406,6 @@ Contract(contract_shutdown, lets_a_callback_of_its_end_free_the_executor)
 /*
  * Thens
  */
-
-static soon_future *pending_then(soon_executor *executor, soon_promise **ret_first)
-{
-    soon_future *first, *then;
-
-    cr_assert_eq(soon_promise_new(ret_first, NULL), 0);
-    first = soon_promise_future(*ret_first);
-    then = soon_then(first, executor, &mul_task);
-    soon_future_unref(first);
-    return then;
-}
 
 Contract(contract_shutdown, by_drain_waits_for_thens)
 {

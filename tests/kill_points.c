@@ -231,13 +231,16 @@ static void shut_down_at(const struct row *row, soon_shutdown mode)
 {
     soon_executor *pool = pool_with_trap(row, 2);
     soon_future *futures[20];
+    int rc;
 
     for (int i = 0; i < 20; i++)
         futures[i] = submit_weigh(pool, row->arg_size, row->result_size, 0);
     await_caught();
     if (mode < SOON_TERMINATE) {
-        cr_assert_eq(soon_executor_shutdown(pool, mode, 0), -ETIMEDOUT);
-        kill(trap->caught, SIGKILL);
+        rc = soon_executor_shutdown(pool, mode, 0);
+        cr_assert(rc == -ETIMEDOUT || rc == 0); /* 0: the other has done all of it, and this one was not needed */
+        if (rc < 0)
+            kill(trap->caught, SIGKILL);
     }
     cr_assert_eq(soon_executor_shutdown(pool, mode, SOON_FOREVER), 0);
 

@@ -17,7 +17,7 @@ static void close_both(void)
     close_loop();
 }
 
-TestSuite(loop_pool, .init = open_both, .fini = close_both, .timeout = 120);
+TestSuite(loop_pool, .init = open_both, .fini = close_both);
 
 struct numbered {
     size_t number;

@@ -194,11 +194,18 @@ TestOnEach(map, each_item_has_its_own_time_limit)
 {
     soon_submit_options each = {.time_limit_ms = 20};
     int args[] = {1, 0, 1, 0, 0, 1}, errors[6];
+    bool in_time;
 
-    cr_assert_eq(soon_map_with(executor, (.chunk = 6, .each = &each), until_asked, args, 6, NULL, errors),
-                 SOON_ETIMELIMIT);
-    for (int i = 0; i < 6; i++)
-        cr_assert_eq(errors[i], args[i] ? SOON_ETIMELIMIT : 0);
+    do { /* those that do not wait end in time: on a busy machine that is more */
+        cr_assert_eq(soon_map_with(executor, (.chunk = 6, .each = &each), until_asked, args, 6, NULL, errors),
+                     SOON_ETIMELIMIT);
+        in_time = true;
+        for (int i = 0; i < 6; i++) {
+            cr_assert(errors[i] == SOON_ETIMELIMIT || (errors[i] == 0 && !args[i]));
+            in_time &= errors[i] == 0 || args[i];
+        }
+        each.time_limit_ms *= 2;
+    } while (!in_time);
 }
 
 /*

@@ -27,6 +27,14 @@ static inline void free_pool(soon_executor *pool)
     cr_assert_eq(soon_executor_free(pool), 0);
 }
 
+/* A shutdown of a pool that is busy begins, and is not waited for: by force it may be over, what runs gives in. */
+static inline bool begins_shutdown(soon_executor *pool, soon_shutdown mode)
+{
+    int rc = soon_executor_shutdown(pool, mode, 0);
+
+    return rc == -ETIMEDOUT || (rc == 0 && mode >= SOON_TERMINATE);
+}
+
 static inline soon_stats stats_of(soon_executor *pool)
 {
     soon_stats stats;

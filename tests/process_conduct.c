@@ -342,7 +342,7 @@ Test(process_conduct, may_stand_still_while_their_socket_fills_up)
     soon_future *future;
     size_t size;
 
-    kill(pid, SIGSTOP);
+    stop_process(pid);
     for (int i = 0; i < 600; i++) {
         future = size_of_arg_submit(pool, bytes, LARGE, NULL);
         cr_assert(soon_future_cancel(future));
@@ -374,7 +374,7 @@ Test(process_conduct, may_stand_still_before_they_claim_a_task)
         cr_assert_eq(soon_take(futures[i], &pids[i]), 0);
 
     for (int i = 0; i < 2; i++) {
-        kill(pids[i], SIGSTOP);
+        stop_process(pids[i]);
         for (int k = 0; k < 3; k++) {
             cr_assert_eq(soon_take(soon_submit(pool, twice, k), &doubled), 0);
             cr_assert_eq(doubled, 2 * k);

@@ -132,7 +132,7 @@ static void each_call_fails(void (*fail)(size_t nth), const soon_process_pool_op
     }
 }
 
-TestSuite(process_failure, .timeout = 200);
+TestSuite(process_failure);
 
 Test(process_failure, of_one_call_is_told_and_nothing_is_lost)
 {

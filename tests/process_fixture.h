@@ -142,6 +142,15 @@ SOON_TASK(hang, soon_none, soon_none)
     return 0;
 }
 
+/* A worker: it stands still on return. */
+static inline void stop_process(int pid)
+{
+    siginfo_t how;
+
+    cr_assert_eq(kill(pid, SIGSTOP), 0);
+    cr_assert_eq(waitid(P_PID, (id_t)pid, &how, WSTOPPED | WNOWAIT), 0);
+}
+
 static inline bool is_alive(int pid)
 {
     return kill(pid, 0) == 0;

@@ -73,12 +73,15 @@ Test(process_lifetime, of_one_task_that_fails_is_followed_by_others_while_the_po
 {
     for (int workers = 2; workers <= 4; workers += 2) {
         soon_executor *pool = new_processes(.workers = workers, .max_tasks_per_worker = 1);
-        soon_future *good = soon_submit(pool, twice, 1), *bad = soon_submit(pool, die_by, BY_EXIT_3);
+        struct gate gate = gate_new();
+        soon_future *good = submit_pass(pool, gate), *bad = soon_submit(pool, die_by, BY_EXIT_3);
 
         cr_assert_eq(soon_executor_shutdown(pool, SOON_DRAIN, 0), -ETIMEDOUT);
+        gate_open(gate, 1);
         cr_assert_eq(outcome_of(good), 0);
         cr_assert_eq(outcome_of(bad), SOON_EWORKERDIED);
         free_pool(pool);
+        gate_free(gate);
     }
 }
 
@@ -246,7 +249,7 @@ SOON_TASK(hang_later, soon_none, soon_none)
 }
 
 /* pebble: test_process_pool_join_workers; a worker that does not end is ended */
-Test(process_lifetime, that_does_not_end_is_ended, .timeout = 20)
+Test(process_lifetime, that_does_not_end_is_ended)
 {
     soon_executor *pool = new_processes(.workers = 1, .grace_ms = -1);
 
@@ -362,7 +365,8 @@ Test(process_lifetime, goes_on_when_many_are_killed_before_they_are_ready)
     int doubled;
 
     cr_assert_eq(soon_shared_new(&shared, sizeof(int)), 0);
-    pool = new_processes(.workers = 2, .initializer = &be_killed_at_first_task, .shared = shared);
+    pool = new_processes(.workers = 2, .initializer = &be_killed_at_first_task, .shared = shared,
+                         .start_timeout_ms = 1000000);
 
     cr_assert_eq(soon_take(soon_submit(pool, twice, 4), &doubled), 0);
     cr_assert_eq(doubled, 8);
@@ -373,12 +377,16 @@ Test(process_lifetime, goes_on_when_many_are_killed_before_they_are_ready)
 /* Fails (waits for ever) if a boot that was given up leaves its wish behind. */
 Test(process_lifetime, ends_when_there_is_nothing_to_do_after_a_boot_that_was_not_waited_for)
 {
-    soon_executor *pool = new_processes(.workers = 2, .idle_timeout_ms = 20);
+    struct gate gate = gate_new();
+    soon_executor *pool =
+        new_processes(.workers = 2, .idle_timeout_ms = 20, .initializer = &pass_task, .initializer_arg = &gate);
 
     cr_assert_eq(soon_executor_boot(pool, 0), -ETIMEDOUT);
-    test_wait_until(workers_of(pool) > 0);
+    gate_await(gate, 2);
+    gate_open(gate, 2);
     test_wait_until(workers_of(pool) == 0);
     free_pool(pool);
+    gate_free(gate);
 }
 
 SOON_TASK(hang_to_begin, int, soon_none)

@@ -8,7 +8,7 @@ TestSuite(process_limits);
 /* pebble: test_process_pool_timeout, test_process_pool_stop_timeout, test_process_pool_ignoring_sigterm */
 Test(process_limits, of_time_end_a_task_that_does_not_listen)
 {
-    soon_executor *pool = new_processes(.workers = 1);
+    soon_executor *pool = new_processes(.workers = 1, .grace_ms = 1000000);
     int pid = pid_of_one(pool);
     soon_future *f = soon_submit_with(pool, (.time_limit_ms = 20, .label = "too long"), hang);
 
@@ -38,12 +38,16 @@ Test(process_limits, of_time_end_a_task_that_cannot_be_terminated)
 {
     soon_executor *pool = new_processes(.workers = 1, .grace_ms = 20),
                   *hard = new_processes(.workers = 1, .grace_ms = -1);
-    soon_future *f = soon_submit_with(pool, (.time_limit_ms = 5), hang_without_signals),
-                *g = soon_submit_with(hard, (.time_limit_ms = 5), hang);
+    soon_future *f, *g = soon_submit_with(hard, (.time_limit_ms = 5), hang);
+    int signal = SIGTERM;
 
-    cr_assert_eq(soon_future_wait(f, SOON_FOREVER), 0);
-    cr_assert_eq(soon_future_error(f)->worker_signal, SIGKILL);
-    cr_assert_eq(outcome_of(f), SOON_ETIMELIMIT);
+    for (int limit_ms = 5; signal == SIGTERM; limit_ms *= 2) { /* it came before the task could hold it back */
+        f = soon_submit_with(pool, (.time_limit_ms = limit_ms), hang_without_signals);
+        cr_assert_eq(soon_future_wait(f, SOON_FOREVER), 0);
+        signal = soon_future_error(f)->worker_signal;
+        cr_assert_eq(outcome_of(f), SOON_ETIMELIMIT);
+    }
+    cr_assert_eq(signal, SIGKILL);
     cr_assert_eq(soon_future_wait(g, SOON_FOREVER), 0);
     cr_assert_eq(soon_future_error(g)->worker_signal, SIGKILL);
     cr_assert_eq(outcome_of(g), SOON_ETIMELIMIT);
@@ -84,20 +88,28 @@ SOON_TASK(hang_if_odd, int, int)
 Test(process_limits, of_time_are_each_items_own)
 {
     static const size_t chunks[] = {1, 4, 16};
-    const soon_submit_options each = {.time_limit_ms = 20};
+    soon_submit_options each = {.time_limit_ms = 20};
     soon_executor *pool = new_processes(.workers = 2, .grace_ms = 20);
     int args[16], results[16], errors[16];
+    bool in_time;
 
     for (int i = 0; i < 16; i++)
         args[i] = i % 5 == 3 ? 1 : 2 * i;
     for (size_t c = 0; c < 3; c++) {
-        memset(results, 0x55, sizeof results);
-        cr_assert_eq(soon_map_with(pool, (.chunk = chunks[c], .each = &each), hang_if_odd, args, 16, results, errors),
-                     SOON_ETIMELIMIT);
-        for (int i = 0; i < 16; i++) {
-            cr_assert_eq(errors[i], i % 5 == 3 ? SOON_ETIMELIMIT : 0, "%d of %zu: %d", i, chunks[c], errors[i]);
-            cr_assert_eq(results[i], i % 5 == 3 ? 0 : 2 * i, "%d of %zu: %d", i, chunks[c], results[i]);
-        }
+        do { /* those that do not hang end in time: on a busy machine that is more */
+            memset(results, 0x55, sizeof results);
+            cr_assert_eq(
+                soon_map_with(pool, (.chunk = chunks[c], .each = &each), hang_if_odd, args, 16, results, errors),
+                SOON_ETIMELIMIT);
+            in_time = true;
+            for (int i = 0; i < 16; i++) {
+                cr_assert(errors[i] == SOON_ETIMELIMIT || (errors[i] == 0 && i % 5 != 3), "%d of %zu: %d", i, chunks[c],
+                          errors[i]);
+                cr_assert_eq(results[i], errors[i] ? 0 : 2 * i, "%d of %zu: %d", i, chunks[c], results[i]);
+                in_time &= errors[i] == 0 || i % 5 == 3;
+            }
+            each.time_limit_ms *= 2;
+        } while (!in_time);
     }
     free_pool(pool);
 }
@@ -107,14 +119,15 @@ Test(process_limits, do_not_hinder_a_kill)
 {
     soon_executor *pool = new_processes(.workers = 1, .grace_ms = 50);
     struct gate gate = gate_new(), never = gate_new();
-    int pid = pid_of_one(pool);
+    int pid = pid_of_one(pool), rc;
     soon_future *f = stay_submit(pool, &gate, NULL), *pending = stay_submit(pool, &never, NULL);
 
     gate_await(gate, 1);
     cr_assert_eq(soon_future_kill(pending), 0);
     cr_assert_eq(soon_future_state(pending), SOON_CANCELLED);
     cr_assert_eq(soon_future_kill(f), 0);
-    cr_assert_eq(soon_future_kill(f) == 0 || soon_future_done(f), true);
+    rc = soon_future_kill(f);
+    cr_assert(rc == 0 || rc == SOON_EINVALIDSTATE, "%d", rc); /* it may be dead by now */
     cr_assert_eq(soon_future_wait(f, SOON_FOREVER), 0);
     cr_assert_eq(soon_future_error(f)->worker_pid, pid);
     cr_assert(soon_future_error(f)->started);

@@ -183,7 +183,7 @@ Test(process_pool, uses_idle_workers_before_it_starts_others)
 /* multiprocessing: MiscTestCase.test_large_pool */
 Test(process_pool, may_be_large)
 {
-    soon_executor *pool = new_processes(.workers = 60);
+    soon_executor *pool = new_processes(.workers = 60, .start_timeout_ms = 1000000);
 
     cr_assert_eq(soon_executor_boot(pool, SOON_FOREVER), 0);
     cr_assert_eq(workers_of(pool), 60);
@@ -212,6 +212,14 @@ Test(process_pool, gives_work_to_those_that_become_ready_later)
     gate_free(gate);
 }
 
+static atomic_int done_count;
+
+static void note_when_done(soon_future *future, void *data)
+{
+    (void)future;
+    *(int *)data = ++done_count;
+}
+
 /* What was given to a worker ahead of time does not wait for the long task there while others get later ones. */
 Test(process_pool, lets_no_task_wait_behind_a_long_one)
 {
@@ -219,22 +227,27 @@ Test(process_pool, lets_no_task_wait_behind_a_long_one)
     soon_executor *pool = new_processes(.workers = 2);
     struct gate gate = gate_new(), other = gate_new();
     soon_future *early[EARLY], *late[LATE], *running[2];
-    int us = 1000;
+    int us = 1000, early_at[EARLY], last_at;
 
     cr_assert_eq(soon_executor_boot(pool, SOON_FOREVER), 0);
     running[0] = submit_pass(pool, gate);
     running[1] = submit_pass(pool, other);
-    for (int i = 0; i < EARLY; i++)
+    for (int i = 0; i < EARLY; i++) {
         early[i] = soon_submit(pool, nothing);
+        cr_assert_eq(soon_future_add_done_callback(early[i], note_when_done, &early_at[i]), 0);
+    }
     for (int i = 0; i < LATE; i++)
         late[i] = pause_for_us_submit(pool, &us, NULL);
+    cr_assert_eq(soon_future_add_done_callback(late[LATE - 1], note_when_done, &last_at), 0);
     gate_open(other, 1);
 
     for (int i = 0; i < EARLY; i++)
         cr_assert_eq(outcome_of(early[i]), 0);
-    cr_assert_not(soon_future_done(late[LATE - 1]));
     for (int i = 0; i < LATE; i++)
         cr_assert_eq(outcome_of(late[i]), 0);
+    test_wait_until(done_count == EARLY + 1);
+    for (int i = 0; i < EARLY; i++)
+        cr_assert_lt(early_at[i], last_at);
     gate_open(gate, 1);
     cr_assert_eq(outcome_of(running[0]), 0);
     cr_assert_eq(outcome_of(running[1]), 0);

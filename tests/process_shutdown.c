@@ -71,7 +71,7 @@ Test(process_shutdown, refuses_what_comes_after_it_in_a_flood)
         gate_await(gate, 1);
         for (int i = 0; i < 200; i++)
             pending[i] = soon_submit(pool, nothing);
-        cr_assert_eq(soon_executor_shutdown(pool, modes[m], 0), -ETIMEDOUT);
+        cr_assert(begins_shutdown(pool, modes[m]));
         cr_assert_eq(outcome_of(soon_submit(pool, nothing)), SOON_ESHUTDOWN);
         gate_open(gate, 1);
         cr_assert_eq(soon_executor_shutdown(pool, modes[m], SOON_FOREVER), 0);
@@ -90,7 +90,7 @@ Test(process_shutdown, by_force_ends_what_does_not_listen)
 {
     for (size_t m = 2; m < 4; m++) {
         struct gate gate = gate_new();
-        soon_executor *pool = new_processes(.workers = 2, .grace_ms = 50);
+        soon_executor *pool = new_processes(.workers = 2, .grace_ms = 1000000);
         soon_future *running[2], *pending[20];
         int signal = modes[m] == SOON_KILL ? SIGKILL : SIGTERM;
 

@@ -5,7 +5,7 @@
 
 enum { CHILDREN = 6 };
 
-TestSuite(race_deque, .timeout = 120);
+TestSuite(race_deque);
 
 static const int widths[] = {1, 2, 3, 8};
 static _Atomic uint64_t bodies; /* of leaves that have run */

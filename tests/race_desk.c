@@ -16,7 +16,7 @@ static void dawdle(unsigned *seed, unsigned most)
 static uint32_t slot;
 static uint64_t sequence;
 
-TestSuite(race_desk, .init = make_desk, .fini = free_desk, .timeout = 120);
+TestSuite(race_desk, .init = make_desk, .fini = free_desk);
 
 /*
  * Claim against take back

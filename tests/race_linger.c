@@ -4,7 +4,7 @@
  */
 #include "storm_fixture.h"
 
-TestSuite(race_linger, .timeout = 120);
+TestSuite(race_linger);
 
 enum { USERS = 4, TASKS_IN_ALL = 24000, AHEAD = 4 };
 

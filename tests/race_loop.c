@@ -6,7 +6,7 @@
 #include <sched.h>
 #include <stdlib.h>
 
-TestSuite(race_loop, .init = open_loop, .fini = close_loop, .timeout = 120);
+TestSuite(race_loop, .init = open_loop, .fini = close_loop);
 
 enum { SUBMITTERS = 4, COMPLETIONS = 25000 };
 

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-TestSuite(race_map, .timeout = 120);
+TestSuite(race_map);
 
 enum { ROUNDS = 20000, ITEMS = 8 };
 

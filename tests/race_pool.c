@@ -4,7 +4,7 @@
  */
 #include "pools.h"
 
-TestSuite(race_pool, .timeout = 120);
+TestSuite(race_pool);
 
 static const int widths[] = {1, 2, 3, 8};
 

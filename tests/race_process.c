@@ -4,7 +4,7 @@
  */
 #include "storm_fixture.h"
 
-TestSuite(race_process, .timeout = 120);
+TestSuite(race_process);
 
 enum { USERS = 3, ROUNDS_IN_ALL = 80, LARGE = 1200000 };
 
@@ -143,14 +143,21 @@ Test(race_process, of_items_with_their_time_limit_leaves_the_next_item_alone)
     enum { ITEMS = 40 };
     soon_submit_options each = {.time_limit_ms = 50};
     int errors[ITEMS];
-    bool args[ITEMS];
+    bool args[ITEMS], in_time;
 
     pool = new_processes(.workers = 2);
     for (int i = 0; i < ITEMS; i++)
         args[i] = i % 2 == 0;
-    cr_assert_eq(soon_map_with(pool, (.chunk = 20, .each = &each), until_asked, args, ITEMS, NULL, errors),
-                 SOON_ETIMELIMIT);
-    for (int i = 0; i < ITEMS; i++)
-        cr_assert_eq(errors[i], args[i] ? SOON_ETIMELIMIT : 0, "item %d: %s", i, soon_strerror(errors[i]));
+    do { /* those that do not wait end in time: on a busy machine that is more */
+        cr_assert_eq(soon_map_with(pool, (.chunk = 20, .each = &each), until_asked, args, ITEMS, NULL, errors),
+                     SOON_ETIMELIMIT);
+        in_time = true;
+        for (int i = 0; i < ITEMS; i++) {
+            cr_assert(errors[i] == SOON_ETIMELIMIT || (errors[i] == 0 && !args[i]), "item %d: %s", i,
+                      soon_strerror(errors[i]));
+            in_time &= errors[i] == 0 || args[i];
+        }
+        each.time_limit_ms *= 2;
+    } while (!in_time);
     free_pool(pool);
 }

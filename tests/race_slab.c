@@ -8,7 +8,7 @@
 
 #include <stdatomic.h>
 
-TestSuite(race_slab, .timeout = 120);
+TestSuite(race_slab);
 
 enum { THREADS = 4, LIVES = 25, STEPS = 20000, PLACES = 4096 };
 

@@ -81,7 +81,7 @@ static void nothing(void)
 }
 
 /* With a sanitizer's instructions among them there are a hundred times as many places to stop at, and nothing else to see. */
-TestSuite(step_desk, .init = make_desk, .fini = free_desk, .timeout = 120, .disabled = UNDER_TSAN || UNDER_ASAN);
+TestSuite(step_desk, .init = make_desk, .fini = free_desk, .disabled = UNDER_TSAN || UNDER_ASAN);
 
 /*
  * Progress

@@ -100,14 +100,17 @@ static inline void storm_task_ended(void)
 
 static inline void *storm__main(void *unused)
 {
-    size_t count, ended = 0;
+    enum { IN_VAIN_MAX = 50 }; /* where starts take long nothing would ever end */
+    size_t count, ended = 0, in_vain = 0;
     int pids[64];
     unsigned seed = 4711;
 
     while (!storm__now.over) {
         storm__sleep(dice(&seed, 2 * storm__now.storm.pause_us));
-        if (storm__now.ended == ended && dice(&seed, 8))
+        if (storm__now.ended == ended && (dice(&seed, 8) || in_vain++ >= IN_VAIN_MAX))
             continue;
+        if (storm__now.ended != ended)
+            in_vain = 0;
         ended = storm__now.ended;
         count = storm__children(pids, COUNT(pids));
         if (count)

@@ -174,7 +174,7 @@ Test(task_local, argument_is_released_when_a_running_task_gives_in)
     soon_future *f = submit_shout(pool, &gate, NULL);
 
     gate_await(gate, 1);
-    cr_assert_not(soon_future_cancel(f));
+    cr_assert(test_is_asked_to_end(f));
     cr_assert_eq(outcome_of(f), -ECANCELED);
     free_pool(pool);
     gate_free(gate);
@@ -194,7 +194,7 @@ Test(task_local, argument_is_released_by_a_shutdown)
         make_busy_pool();
         for (int i = 0; i < 5; i++)
             soon_future_unref(submit_shout(busy.pool, NULL, NULL));
-        cr_assert_eq(soon_executor_shutdown(busy.pool, (soon_shutdown)mode, 0), -ETIMEDOUT);
+        cr_assert(begins_shutdown(busy.pool, (soon_shutdown)mode));
         cr_assert_eq(arguments, mode == SOON_DRAIN ? 5 : 0);
         drop_busy_pool();
     }

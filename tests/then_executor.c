@@ -70,7 +70,7 @@ static void run_chain(soon_executor *executor)
     release(first);
 }
 
-Test(then_executor, a_million_run_one_after_the_other, .timeout = 200)
+Test(then_executor, a_million_run_one_after_the_other)
 {
     each_maker(run_chain);
 }
@@ -90,7 +90,7 @@ static void fail_chain(soon_executor *executor)
     release(first);
 }
 
-Test(then_executor, an_error_goes_through_a_million, .timeout = 200)
+Test(then_executor, an_error_goes_through_a_million)
 {
     each_maker(fail_chain);
 }
@@ -108,7 +108,7 @@ static void cancel_chain(soon_executor *executor)
     release(first);
 }
 
-Test(then_executor, a_cancel_goes_back_through_a_million, .timeout = 200)
+Test(then_executor, a_cancel_goes_back_through_a_million)
 {
     each_maker(cancel_chain);
 }
@@ -124,7 +124,7 @@ static void abandon_chain(soon_executor *executor)
     release(first);
 }
 
-Test(then_executor, a_million_that_nobody_waits_for_run, .timeout = 200)
+Test(then_executor, a_million_that_nobody_waits_for_run)
 {
     each_maker(abandon_chain);
 }

@@ -79,7 +79,7 @@ check 'processes are what they run on' prints map_async --pause-ms 2
 # The sanitizers would take the crash for one of their own.
 export ASAN_OPTIONS=${ASAN_OPTIONS:-}:handle_segv=0 TSAN_OPTIONS=${TSAN_OPTIONS:-}:handle_segv=0:atexit_sleep_ms=0
 for workers in 1 2 5; do
-    check "crash, $workers workers" prints crash -j "$workers"
+    check "crash, $workers workers" prints crash -j "$workers" --limit-ms 2000
     check "shared_counter, $workers workers" prints shared_counter -j "$workers"
 done
 no_core_files() {

@@ -49,6 +49,12 @@ void fail_from(size_t nth)
     start(nth, SIZE_MAX);
 }
 
+void fail_from_here(size_t nth)
+{
+    atomic_store(&only, gettid());
+    start(nth, SIZE_MAX);
+}
+
 size_t fail_stop(void)
 {
     atomic_store(&first, SIZE_MAX);

@@ -18,9 +18,10 @@
 
 /* From now on, in all threads: only the nth call fails, or the nth and all that follow. The first is 1. Counts anew. */
 void fail_nth(size_t nth);
+void fail_from(size_t nth);
 /* Only calls of this thread count: the library's own may need memory at any time, and do without. */
 void fail_nth_here(size_t nth);
-void fail_from(size_t nth);
+void fail_from_here(size_t nth);
 
 /* Nothing fails any more. Returns how many calls there were since fail_nth() or fail_from(). */
 size_t fail_stop(void);

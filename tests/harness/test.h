@@ -42,7 +42,7 @@ struct test_options {
     int sentinel;
 };
 
-#define TEST_TIMEOUT 60.0
+#define TEST_TIMEOUT 300.0
 
 /*
  * Waits until no future is alive, no descriptor is open that was not open when the test began, and no child process is
@@ -71,6 +71,9 @@ bool test_has_processes(void);
 #define test_wait_until(...)                                                                                           \
     while (!(__VA_ARGS__))                                                                                             \
     sched_yield()
+
+/* Of the future of a running task that listens: it was asked to end, or had done so before the caller was told. */
+#define test_is_asked_to_end(future) (!soon_future_cancel(future) || soon_future_done(future))
 
 /* What the macros below make. */
 struct test_case {
