@@ -114,7 +114,7 @@ static void live_often(unsigned rounds)
 {
     unsigned seed = 5;
 
-    for (unsigned i = 0; i < rounds / (storm__factor() > 1 ? 5 : 1); i++)
+    for (unsigned i = 0; i < rounds / (test_slowness() > 1 ? 5 : 1); i++)
         live_shortly(&seed);
 }
 

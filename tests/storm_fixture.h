@@ -119,21 +119,13 @@ static inline void *storm__main(void *unused)
     return unused;
 }
 
-/* How much slower everything is, as told by who runs the test under a sanitizer. */
-static inline unsigned storm__factor(void)
-{
-    const char *factor = getenv("TEST_TIMEOUT_FACTOR");
-
-    return factor && atoi(factor) > 1 ? (unsigned)atoi(factor) : 1;
-}
-
 /* Where everything is slower the blows come less often, else no worker would ever get anywhere. */
 static inline void storm_begin(const struct storm *storm)
 {
     const char *seconds = getenv("SOON_STORM_SECONDS");
 
     storm__now.storm = *storm;
-    storm__now.storm.pause_us *= storm__factor();
+    storm__now.storm.pause_us *= test_slowness();
     storm__now.until = seconds ? storm__clock_ns() + atoll(seconds) * 1000000000 : 0;
     storm__now.over = false;
     storm__now.blows = storm__now.ended = 0;
@@ -149,7 +141,7 @@ static inline void storm_end(void)
 /* `done` of `tasks` are. */
 static inline bool storm_goes_on(uint64_t done, uint64_t tasks)
 {
-    return storm__now.until ? storm__clock_ns() < storm__now.until : done < (storm__factor() > 1 ? tasks / 10 : tasks);
+    return storm__now.until ? storm__clock_ns() < storm__now.until : done < (test_slowness() > 1 ? tasks / 10 : tasks);
 }
 
 /* Of memory that other processes can map. */

@@ -25,7 +25,10 @@ SOON_TASK(at_gate, int, int)
  * Chains: neither the run, nor the end, nor a cancel, nor the releasing may need stack for each.
  */
 
-enum { LONG = UNDER_TSAN ? 20000 : 1000000 };
+static int how_long(void)
+{
+    return test_slowness() > 1 ? 20000 : 1000000;
+}
 
 static soon_executor *make_two_threads(void)
 {
@@ -61,10 +64,10 @@ static void each_maker(void (*body)(soon_executor *executor))
 static void run_chain(soon_executor *executor)
 {
     struct halves first = pending();
-    soon_future *last = chain_on(soon_future_ref(first.future), executor, LONG);
+    soon_future *last = chain_on(soon_future_ref(first.future), executor, how_long());
 
     set_int(first.promise, 0);
-    cr_assert_eq(int_of(last), LONG);
+    cr_assert_eq(int_of(last), how_long());
 
     soon_future_unref(last);
     release(first);
@@ -78,7 +81,7 @@ Test(then_executor, a_million_run_one_after_the_other)
 static void fail_chain(soon_executor *executor)
 {
     struct halves first = pending();
-    soon_future *last = chain_on(soon_future_ref(first.future), executor, LONG);
+    soon_future *last = chain_on(soon_future_ref(first.future), executor, how_long());
 
     runs = 0;
     cr_assert_eq(soon_promise_set_exception(first.promise, EDOM, "at the root"), 0);
@@ -98,7 +101,7 @@ Test(then_executor, an_error_goes_through_a_million)
 static void cancel_chain(soon_executor *executor)
 {
     struct halves first = pending();
-    soon_future *last = chain_on(soon_future_ref(first.future), executor, LONG);
+    soon_future *last = chain_on(soon_future_ref(first.future), executor, how_long());
 
     cr_assert(soon_future_cancel(last));
     cr_assert(soon_future_cancelled(last));
@@ -117,10 +120,10 @@ static void abandon_chain(soon_executor *executor)
 {
     struct halves first = pending();
 
-    soon_future_unref(chain_on(soon_future_ref(first.future), executor, LONG));
+    soon_future_unref(chain_on(soon_future_ref(first.future), executor, how_long()));
     runs = 0;
     set_int(first.promise, 0);
-    test_wait_until(runs == LONG);
+    test_wait_until(runs == how_long());
     release(first);
 }
 

@@ -57,11 +57,11 @@ const struct test_suite *test__suite(const char *name)
     return NULL;
 }
 
-/* Under valgrind and sanitizers all takes longer: TEST_TIMEOUT_FACTOR in the environment. */
-static double timeout_factor(void)
+unsigned test_slowness(void)
 {
     const char *factor = getenv("TEST_TIMEOUT_FACTOR");
-    return factor && atof(factor) > 0 ? atof(factor) : 1;
+
+    return factor && atoi(factor) > 1 ? (unsigned)atoi(factor) : 1;
 }
 
 void test__register(struct test_case *test)
@@ -73,7 +73,7 @@ void test__register(struct test_case *test)
 
     if (own->timeout == 0)
         own->timeout = shared->timeout > 0 ? shared->timeout : TEST_TIMEOUT;
-    own->timeout *= timeout_factor();
+    own->timeout *= test_slowness();
     own->signal = own->signal ? own->signal : shared->signal;
     own->exit_code = own->exit_code ? own->exit_code : shared->exit_code;
     own->disabled = own->disabled || shared->disabled;

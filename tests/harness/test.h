@@ -67,6 +67,9 @@ void test_skip_leak_check(void);
 /* Whether worker processes can be had: valgrind does not know how to watch one, so its setup says no. */
 bool test_has_processes(void);
 
+/* How many times as long all takes, under valgrind or a sanitizer: TEST_TIMEOUT_FACTOR in the environment, else 1. */
+unsigned test_slowness(void);
+
 /* Waits for ever, the test's timeout ends it. Not for what can be waited for by other means. */
 #define test_wait_until(...)                                                                                           \
     while (!(__VA_ARGS__))                                                                                             \
