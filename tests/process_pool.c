@@ -212,48 +212,50 @@ Test(process_pool, gives_work_to_those_that_become_ready_later)
     gate_free(gate);
 }
 
-static atomic_int done_count;
-
-static void note_when_done(soon_future *future, void *data)
+/* After so long: as which one it did so. */
+SOON_TASK(number_after_us, int, int)
 {
-    (void)future;
-    *(int *)data = ++done_count;
+    _Atomic int *count = soon_task_shared(task);
+
+    usleep((unsigned)*arg);
+    *result = ++*count;
+    return 0;
 }
 
 /* What was given to a worker ahead of time does not wait for the long task there while others get later ones. */
 Test(process_pool, lets_no_task_wait_behind_a_long_one)
 {
     enum { EARLY = 30, LATE = 300 };
-    soon_executor *pool = new_processes(.workers = 2);
     struct gate gate = gate_new(), other = gate_new();
     soon_future *early[EARLY], *late[LATE], *running[2];
-    int us = 1000, early_at[EARLY], last_at;
+    int early_at[EARLY], late_at;
+    soon_executor *pool;
+    soon_shared *shared;
 
+    cr_assert_eq(soon_shared_new(&shared, sizeof(int)), 0);
+    pool = new_processes(.workers = 2, .shared = shared);
     cr_assert_eq(soon_executor_boot(pool, SOON_FOREVER), 0);
     running[0] = submit_pass(pool, gate);
     running[1] = submit_pass(pool, other);
-    for (int i = 0; i < EARLY; i++) {
-        early[i] = soon_submit(pool, nothing);
-        cr_assert_eq(soon_future_add_done_callback(early[i], note_when_done, &early_at[i]), 0);
-    }
+    for (int i = 0; i < EARLY; i++)
+        early[i] = soon_submit(pool, number_after_us, 0);
     for (int i = 0; i < LATE; i++)
-        late[i] = pause_for_us_submit(pool, &us, NULL);
-    cr_assert_eq(soon_future_add_done_callback(late[LATE - 1], note_when_done, &last_at), 0);
+        late[i] = soon_submit(pool, number_after_us, 1000);
     gate_open(other, 1);
 
     for (int i = 0; i < EARLY; i++)
-        cr_assert_eq(outcome_of(early[i]), 0);
+        cr_assert_eq(soon_take(early[i], &early_at[i]), 0);
     for (int i = 0; i < LATE; i++)
-        cr_assert_eq(outcome_of(late[i]), 0);
-    test_wait_until(done_count == EARLY + 1);
+        cr_assert_eq(soon_take(late[i], &late_at), 0);
     for (int i = 0; i < EARLY; i++)
-        cr_assert_lt(early_at[i], last_at);
+        cr_assert_lt(early_at[i], late_at, "%d: %d", i, early_at[i]);
     gate_open(gate, 1);
     cr_assert_eq(outcome_of(running[0]), 0);
     cr_assert_eq(outcome_of(running[1]), 0);
     free_pool(pool);
     gate_free(gate);
     gate_free(other);
+    soon_shared_unref(shared);
 }
 
 /* The second worker is ready later than the first: it takes the oldest task that waits. */
