@@ -366,15 +366,17 @@ int soon__own_program(void)
     return fd < 0 ? -errno : fd;
 }
 
-/* The beginning of a file of /proc, as text. False: it cannot be read. */
-static bool read_text(const char *path, char text[128])
+enum { TEXT_SIZE = 128 };
+
+/* The beginning of a file of /proc. False: it cannot be read. */
+static bool read_text(const char *path, char text[TEXT_SIZE])
 {
     ssize_t length;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
 
     if (fd < 0)
         return false;
-    length = read(fd, text, 127);
+    length = read(fd, text, TEXT_SIZE - 1);
     close(fd);
     if (length <= 0)
         return false;
@@ -386,7 +388,7 @@ static bool read_text(const char *path, char text[128])
 uint64_t soon__own_memory(void)
 {
     unsigned long long resident, shared;
-    char text[128];
+    char text[TEXT_SIZE];
 
     if (!read_text("/proc/self/statm", text) || sscanf(text, "%*u %llu %llu", &resident, &shared) != 2 ||
         shared > resident)
@@ -396,7 +398,7 @@ uint64_t soon__own_memory(void)
 
 int64_t soon__process_starved_ns(pid_t pid)
 {
-    char path[64], text[128];
+    char path[64], text[TEXT_SIZE];
     long long starved_ns;
 
     snprintf(path, sizeof path, "/proc/%d/schedstat", (int)pid);

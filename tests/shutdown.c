@@ -2,6 +2,7 @@
  * shutdown.c - shutting down thread pools: on the threads of the library, in release functions, with a great deal to
  * do. What holds for every executor is in contract_shutdown.c.
  */
+#include "../executor/executor_internal.h"
 #include "pools.h"
 
 TestSuite(shutdown);
@@ -137,6 +138,24 @@ Test(shutdown, by_terminate_ends_any_number_of_tasks)
 
     for (int i = 0; i < MANY; i++)
         cr_assert_eq(outcome_of(futures[i]), -ECANCELED);
+    free_pool(pool);
+}
+
+/* The moment between the word that all are to end and the closing of the queue: what a worker takes then is not begun. */
+Test(shutdown, by_terminate_begins_nothing_from_its_first_step_on)
+{
+    soon_executor *pool = new_pool(.workers = 1);
+    soon_future *f;
+
+    atomic_store(&pool->terminating, 1);
+    f = soon_submit(pool, nothing);
+    cr_assert_eq(soon_future_wait(f, SOON_FOREVER), 0);
+    atomic_store(&pool->terminating, 0);
+
+    cr_assert_not(soon_future_error(f)->started);
+    cr_assert_eq(outcome_of(f), -ECANCELED);
+    cr_assert_eq(stats_of(pool).cancelled, 1);
+    cr_assert_eq(outcome_of(soon_submit(pool, nothing)), 0);
     free_pool(pool);
 }
 
