@@ -4,6 +4,8 @@
 #include "../executor/processes/wire_internal.h"
 #include "process_fixture.h"
 
+#include <sched.h>
+#include <stdio.h>
 #include <time.h>
 
 TestSuite(process_start);
@@ -154,19 +156,55 @@ Test(process_start, of_all_is_what_boot_waits_for)
     free_pool(pool);
 }
 
-/* What a worker does before it says hello: it works so long, by its CPU's clock, or ends. */
+static bool parent_stands_still(void)
+{
+    char path[32], state = 0;
+    FILE *file;
+
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)getppid());
+    file = fopen(path, "r");
+    if (!file)
+        _exit(4);
+    if (fscanf(file, "%*d %*s %c", &state) != 1)
+        state = 0;
+    fclose(file);
+    return state == 'T';
+}
+
+/* What a worker does when it starts: it works so long, by its CPU's clock, or ends; or says hello while its parent stands
+ * still, for so long. */
 void soon__process_point(enum soon__point point)
 {
-    const char *work = getenv("SOON_TEST_WORK_MS"), *end = getenv("SOON_TEST_END");
+    const char *work = getenv("SOON_TEST_WORK_MS"), *end = getenv("SOON_TEST_END"), *stop = getenv("SOON_TEST_STOP_MS");
 
+    if (point == SOON__POINT_AFTER_HELLO && stop) {
+        usleep((unsigned)atoi(stop) * 1000);
+        kill(getppid(), SIGCONT);
+    }
     if (point != SOON__POINT_BEFORE_HELLO)
         return;
     while (work && clock() < atoi(work) * (CLOCKS_PER_SEC / 1000))
         continue;
+    if (stop)
+        kill(getppid(), SIGSTOP);
+    while (stop && !parent_stands_still())
+        sched_yield();
     if (end && strcmp(end, "killed") == 0)
         raise(SIGKILL);
     else if (end)
         _exit(3);
+}
+
+/* It is ready in time; its parent, which had no CPU meanwhile, hears of it when the time is over. */
+Test(process_start, in_time_counts_also_where_the_parent_is_late)
+{
+    static const char *const environment[] = {"SOON_TEST_STOP_MS=2500", NULL};
+    soon_executor *pool =
+        new_processes(.workers = 1, .environment = environment, .start_timeout_ms = 1500, .max_restarts = 1);
+
+    cr_assert_eq(outcome_of(soon_submit(pool, nothing)), 0);
+    cr_assert_eq(stats_of(pool).worker_deaths, 0);
+    free_pool(pool);
 }
 
 /* Twelve that have to wait for each other on one CPU: each has less than it may take, and more than that has passed. */
