@@ -37,11 +37,11 @@ static int check(soon_executor *executor, const soon_function *function, const s
 static void set_bounds(soon_imap *imap, const soon_map_options *options)
 {
     const struct soon__executor_extra *extra = imap->executor->extra;
-    size_t per_call = soon__executor_width(imap->executor) * 4;
 
     imap->chunk = extra && extra->takes_items && options->chunk ? options->chunk : 1;
     imap->in_flight_max = options->in_flight_max;
-    if (imap->in_flight_max == 0 && __builtin_mul_overflow(per_call, imap->chunk, &imap->in_flight_max))
+    if (imap->in_flight_max == 0 &&
+        __builtin_mul_overflow(soon__map_calls(imap->executor), imap->chunk, &imap->in_flight_max))
         imap->in_flight_max = SIZE_MAX;
     if (imap->chunk > imap->in_flight_max)
         imap->chunk = imap->in_flight_max;
@@ -73,14 +73,16 @@ int soon_imap_new_sized(soon_imap **ret, soon_executor *executor, const soon_fun
                         .has_each = own.each != NULL,
                         .each = own.each ? *own.each : (soon_submit_options){0},
                         .staged_arg = malloc(function->arg_size)};
-    if (!imap->staged_arg) {
+    set_bounds(imap, &own);
+    rc = !imap->staged_arg ? -ENOMEM : soon__imap_chunk_fits(function, imap->chunk) ? 0 : -EINVAL;
+    if (rc < 0) {
+        free(imap->staged_arg);
         free(imap);
-        return -ENOMEM;
+        return rc;
     }
     strcpy(imap->label, label);
     if (imap->each.label)
         imap->each.label = imap->label;
-    set_bounds(imap, &own);
     imap->locked.ready_end = &imap->locked.ready;
     pthread_mutex_init(&imap->mutex, NULL);
     *ret = imap;

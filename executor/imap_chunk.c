@@ -85,12 +85,11 @@ static size_t round_up(size_t size)
     return (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
 }
 
-/* 0: it does not fit into a size_t. */
+/* 0: there can be no such block. */
 static size_t block_size(const soon_function *function, size_t room, size_t *ret_args, size_t *ret_results)
 {
-    size_t head, entries, args, results, size;
+    size_t head = sizeof(struct soon__imap_chunk), entries, args, results, size;
 
-    head = sizeof(struct soon__imap_chunk);
     if (__builtin_mul_overflow(room, sizeof(struct soon__imap_entry), &entries) ||
         __builtin_mul_overflow(room, function->arg_size, &args) ||
         __builtin_mul_overflow(room, function->result_size, &results))
@@ -99,7 +98,14 @@ static size_t block_size(const soon_function *function, size_t room, size_t *ret
     if (*ret_args < entries || __builtin_add_overflow(*ret_args, args, &size) || size > SIZE_MAX - ALIGNMENT)
         return 0;
     *ret_results = round_up(size);
-    return __builtin_add_overflow(*ret_results, results, &size) ? 0 : size;
+    return __builtin_add_overflow(*ret_results, results, &size) || size > PTRDIFF_MAX ? 0 : size;
+}
+
+bool soon__imap_chunk_fits(const soon_function *function, size_t room)
+{
+    size_t args, results;
+
+    return block_size(function, room, &args, &results) > 0;
 }
 
 static bool wanted(struct soon__items *items, size_t index);

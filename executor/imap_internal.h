@@ -90,6 +90,8 @@ void soon__imap_drop_staged(soon_imap *imap);
 
 /* imap_chunk.c */
 
+/* Whether there can be a block of memory for so many. */
+bool soon__imap_chunk_fits(const soon_function *function, size_t room);
 /* Room for `room` items, none in it. One reference. NULL: no memory. */
 struct soon__imap_chunk *soon__imap_chunk_new(const soon_function *function, size_t room);
 /* Where the argument of the next item goes, zeroed; and: there is one now, which chunk->entries[] has at the end. */

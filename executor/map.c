@@ -214,13 +214,16 @@ struct params {
     const void *args;
     size_t count;
     void *results;
+    int *errors;
     soon_map_options options;
     bool observed;
 };
 
-static bool product_fits(size_t count, size_t size)
+static bool arrays_fit(const struct params *params)
 {
-    return size == 0 || count <= SIZE_MAX / size;
+    return soon__array_fits(params->count, params->function->arg_size) &&
+           soon__array_fits(params->count, params->function->result_size) &&
+           (!params->errors || soon__array_fits(params->count, sizeof *params->errors));
 }
 
 int soon__map_check_each(const soon_submit_options *each)
@@ -241,11 +244,15 @@ static int check(const struct params *params)
         return rc;
     if (!soon__function_is_valid(function) || !function->arg_size || !function->result_size)
         return -EINVAL;
-    if (!product_fits(params->count, function->arg_size) || !product_fits(params->count, function->result_size))
-        return -EINVAL;
-    if (params->options.timeout_ms < 0)
+    if (!arrays_fit(params) || params->options.timeout_ms < 0)
         return -EINVAL;
     return soon__map_check_each(params->options.each);
+}
+
+/* How many chunks of `size` there are in `count`; not by a sum, which could overflow. */
+static size_t chunks_of(size_t count, size_t size)
+{
+    return count / size + (count % size != 0);
 }
 
 static size_t choose_chunk(const struct params *params)
@@ -256,8 +263,8 @@ static size_t choose_chunk(const struct params *params)
     if (!extra || !extra->takes_items || params->count == 0)
         return 1;
     if (chunk == 0) {
-        calls = soon__executor_width(params->executor) * 4;
-        chunk = params->count / calls + (params->count % calls != 0);
+        calls = soon__map_calls(params->executor);
+        chunk = chunks_of(params->count, calls);
     }
     return chunk < params->count ? chunk : params->count;
 }
@@ -286,12 +293,11 @@ static int own_memory(struct soon__map *map, const struct params *params)
 static int map_fill(struct soon__map *map, const struct params *params)
 {
     const char *args;
-    size_t chunk_count = (params->count + map->chunk_size - 1) / map->chunk_size;
     int rc = 0;
 
     if (params->count == 0)
         return 0;
-    map->chunks = calloc(chunk_count, sizeof *map->chunks);
+    map->chunks = calloc(chunks_of(params->count, map->chunk_size), sizeof *map->chunks);
     rc = map->chunks ? own_memory(map, params) : -ENOMEM;
     if (rc < 0)
         return rc;
@@ -447,7 +453,7 @@ int soon_map_bytes(soon_executor *executor, const soon_function *function, const
                    void *results, int *errors, const soon_map_options *options, size_t options_size)
 {
     struct params params = {
-        .executor = executor, .function = function, .args = args, .count = count, .results = results};
+        .executor = executor, .function = function, .args = args, .count = count, .results = results, .errors = errors};
     struct soon__error *error;
     struct soon__map *map;
     int rc = start(&map, &params, options, options_size);

@@ -21,7 +21,8 @@ extern "C" {
 
 /** Every field: 0 is the default. Negative where it makes no sense: -EINVAL. */
 typedef struct soon_map_options {
-    size_t chunk SOON__ZERO; /**< items per call. 0: as Pool.map chooses, 4 calls per worker; for imap 1 */
+    /** Items per call. 0: as Pool.map chooses, 4 calls per worker; for imap 1, and -EINVAL if no memory holds so many. */
+    size_t chunk SOON__ZERO;
     /** imap: items taken from the source and not yet handed out. 0: 4 times `chunk` per worker. */
     size_t in_flight_max SOON__ZERO;
     int64_t timeout_ms SOON__ZERO; /**< of the whole; 0: none (not "poll") */
@@ -49,7 +50,8 @@ typedef struct soon_map_options {
  * Returns: 0: all succeeded; else the code of the first item in input order that failed (SOON_ERAISED,
  * SOON_ESHUTDOWN, SOON_EBROKEN, SOON_EEXPIRED, -ENOMEM ...); -ETIMEDOUT; SOON_EDEADLK: in a task, where the wait
  * could never end; SOON_EFORKED. Then `results[i]` is zeroed for every item that failed, and `errors[i]`, if not
- * NULL, is 0 or its code. -EINVAL, SOON_EFORKED and an -ENOMEM before anything ran: both arrays are left alone.
+ * NULL, is 0 or its code. -EINVAL (also where there can be no array of `count`), SOON_EFORKED and an -ENOMEM
+ * before anything ran: both arrays are left alone.
  *
  * As map() and starmap() in Python's multiprocessing.Pool; but that is silent about other failures than the first.
  */

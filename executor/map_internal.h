@@ -68,6 +68,14 @@ struct soon__map *soon__map_of(const soon_future *future);
 /* `each` of the options of a map: 0 or -EINVAL. NULL allowed. */
 int soon__map_check_each(const soon_submit_options *each);
 
+/* Into how many calls a map is cut that does not say how: some for each worker, so that the last ones to end are short. */
+static inline size_t soon__map_calls(soon_executor *executor)
+{
+    size_t width = soon__executor_width(executor), calls;
+
+    return __builtin_mul_overflow(width, (size_t)4, &calls) ? SIZE_MAX : calls; /* a custom one's stats say anything */
+}
+
 /* For a worker that waits for `call` by way of another future: runs it here if it is pending. Whether it did. */
 bool soon__help_pending(soon_future *call);
 

@@ -72,7 +72,7 @@ int soon_as_completed_new(soon_as_completed **ret, soon_future *const *futures, 
     soon_as_completed *set;
     int rc = 0;
 
-    if (!ret || (!futures && count) || timeout_ms < SOON_FOREVER)
+    if (!ret || (!futures && count) || !soon__array_fits(count, sizeof *futures) || timeout_ms < SOON_FOREVER)
         return -EINVAL;
     set = calloc(1, sizeof *set);
     if (!set)

@@ -591,7 +591,8 @@ int soon_future_kill(soon_future *future)
 
 void soon_futures_unref(soon_future *const *futures, size_t count)
 {
-    if (!soon__check(futures || !count, "soon_futures_unref: NULL"))
+    if (!soon__check(futures || !count, "soon_futures_unref: NULL") ||
+        !soon__check(soon__array_fits(count, sizeof *futures), "soon_futures_unref: no array is so long"))
         return;
     for (size_t i = 0; i < count; i++)
         soon_future_unref(futures[i]);
@@ -601,7 +602,8 @@ size_t soon_futures_cancel(soon_future *const *futures, size_t count)
 {
     size_t cancelled = 0;
 
-    if (!soon__check(futures || !count, "soon_futures_cancel: NULL"))
+    if (!soon__check(futures || !count, "soon_futures_cancel: NULL") ||
+        !soon__check(soon__array_fits(count, sizeof *futures), "soon_futures_cancel: no array is so long"))
         return 0;
     for (size_t i = 0; i < count; i++)
         cancelled += futures[i] && soon_future_cancel(futures[i]);

@@ -117,6 +117,14 @@ struct soon__callback {
     void (*removed)(struct soon__callback *callback, soon_future *future);
 };
 
+/* Whether there can be an array of `count` elements of `size` bytes. A count that is a negative number in disguise, or the
+ * result of a sum that went wrong, is refused by this before anything is read or made of it; and what passes can be
+ * multiplied. */
+static inline bool soon__array_fits(size_t count, size_t size)
+{
+    return size == 0 || count <= PTRDIFF_MAX / size;
+}
+
 struct soon_future {
     _Atomic uint32_t word;
     uint32_t generation;   /* of the process that made it */

@@ -113,7 +113,7 @@ static soon_future *group_new(soon_future *const *futures, size_t count, bool an
 {
     struct group *group;
 
-    if ((!futures && count) || (any && !count))
+    if ((!futures && count) || !soon__array_fits(count, sizeof *futures) || (any && !count))
         return soon__future_new_failed(-EINVAL, NULL, NULL, NULL);
     for (size_t i = 0; i < count; i++) {
         if (!futures[i])

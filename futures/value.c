@@ -176,7 +176,7 @@ int soon_buffer_wrap(soon_buffer **ret, void *data, size_t size, soon_free_fn re
 {
     soon_buffer *buffer;
 
-    if (!ret || (!data && size))
+    if (!ret || (!data && size) || size > PTRDIFF_MAX)
         return -EINVAL;
     buffer = shell_new(WRAPPED, size);
     if (!buffer)

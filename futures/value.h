@@ -44,7 +44,8 @@ SOON_API int soon_buffer_new(soon_buffer **ret, size_t size);
  * Ownership: the buffer owns `data` and calls `release` on it with the last reference (NULL: it is static, or
  * outlives the buffer). On failure it stays the caller's.
  * Threads: any thread; `release` runs on the thread of the last unref.
- * Returns: 0 and sets `*ret`; -EINVAL, also for NULL with a size above 0; -ENOMEM; and leaves it alone.
+ * Returns: 0 and sets `*ret`; -EINVAL, also for NULL with a size above 0 and for more than PTRDIFF_MAX bytes; -ENOMEM;
+ * and leaves it alone.
  */
 SOON_API int soon_buffer_wrap(soon_buffer **ret, void *data, size_t size, soon_free_fn release);
 

@@ -159,7 +159,9 @@ int64_t soon_wait(soon_future *const *futures, size_t count, soon_when when, int
     int64_t deadline, rc;
     bool over;
 
-    if ((!futures && count) || when < SOON_ALL_COMPLETED || when > SOON_FIRST_EXCEPTION || timeout_ms < SOON_FOREVER)
+    if ((!futures && count) || !soon__array_fits(count, sizeof *futures))
+        return -EINVAL;
+    if (when < SOON_ALL_COMPLETED || when > SOON_FIRST_EXCEPTION || timeout_ms < SOON_FOREVER)
         return -EINVAL;
     for (size_t i = 0; i < count; i++) {
         if (!futures[i])

@@ -151,6 +151,7 @@ Test(bad_input, of_buffers)
     REFUSED(-ENOMEM, soon_buffer_new(&made, PTRDIFF_MAX));
     REFUSED(-EINVAL, soon_buffer_wrap(NULL, &byte, 1, NULL));
     REFUSED(-EINVAL, soon_buffer_wrap(&made, NULL, 1, free));
+    REFUSED(-EINVAL, soon_buffer_wrap(&made, &byte, SIZE_MAX, free));
     ASSERTED(NULL, soon_buffer_ref(NULL));
     IGNORED(soon_buffer_unref(NULL));
     ASSERTED(NULL, soon_buffer_data(NULL));
@@ -199,6 +200,25 @@ Test(bad_input, of_sets)
 
     cr_assert(made == set && !given && done[0] && done[1]);
     cr_assert_eq(soon_as_completed_left(set, NULL), 1);
+}
+
+/* Whose product with the size of an element is a small number: nothing is read, and nothing made of it. */
+Test(bad_input, of_counts_of_which_there_can_be_no_array)
+{
+    static const size_t counts[] = {SIZE_MAX, SIZE_MAX / sizeof(void *) + 2, PTRDIFF_MAX};
+    soon_as_completed *made = set;
+
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        REFUSED(-EINVAL, soon_wait(&finished, counts[i], SOON_FIRST_COMPLETED, 0, NULL));
+        REFUSED(-EINVAL, soon_as_completed_new(&made, &finished, counts[i], 0));
+        REFUSED_FUTURE(-EINVAL, soon_gather(&finished, counts[i]));
+        REFUSED_FUTURE(-EINVAL, soon_any(&finished, counts[i]));
+        ASSERTED(0, soon_futures_cancel(&pending, counts[i]));
+        ASSERTED_VOID(soon_futures_unref(&pending, counts[i]));
+    }
+
+    cr_assert_eq(made, set);
+    cr_assert_eq(soon_future_state(pending), SOON_PENDING);
 }
 
 Test(bad_input, of_codes)

@@ -248,6 +248,43 @@ Test(bad_input_executor, of_maps)
     soon_future_unref(map);
 }
 
+SOON_TASK(next_letter, char, char)
+{
+    *result = (char)(*arg + 1);
+    return 0;
+}
+
+/* The number of chunks, and the size of each array, are sums and products of what the caller says. */
+Test(bad_input_executor, of_maps_over_more_than_there_can_be)
+{
+    static const size_t counts[] = {SIZE_MAX, SIZE_MAX - 1, (size_t)PTRDIFF_MAX + 1, PTRDIFF_MAX / 2};
+    static const size_t chunks[] = {0, 1, 2, 1000, SIZE_MAX / 2, SIZE_MAX};
+    char letters[8] = "abcdefg", results[8] = "";
+    int errors[8] = {7};
+
+    for (size_t i = 0; i < sizeof counts / sizeof *counts * (sizeof chunks / sizeof *chunks); i++) {
+        soon_map_options options = {.chunk = chunks[i / (sizeof counts / sizeof *counts)]};
+        size_t count = counts[i % (sizeof counts / sizeof *counts)];
+
+        REFUSED(-EINVAL,
+                soon_map_bytes(pool, &next_letter_task, letters, count, results, errors, &options, sizeof options));
+        if (count > PTRDIFF_MAX) /* else it is only the errors of which there can be no array */
+            REFUSED_FUTURE(-EINVAL,
+                           soon_map_async_bytes(pool, &next_letter_task, letters, count, &options, sizeof options));
+    }
+    cr_assert_str_empty(results);
+    cr_assert_eq(errors[0], 7);
+}
+
+/* soon_map() of nothing, and what remains of it if there is no room, is as good as any. */
+Test(bad_input_executor, of_maps_that_no_memory_holds)
+{
+    for (size_t chunk = 0; chunk < 3; chunk++) {
+        REFUSED(-ENOMEM, soon_map_with(pool, (.chunk = chunk), next_letter, NULL, PTRDIFF_MAX, NULL, NULL));
+        REFUSED_FUTURE(-ENOMEM, soon_map_async_with(pool, (.chunk = chunk), next_letter, NULL, PTRDIFF_MAX));
+    }
+}
+
 static int source(void *arg, void *data)
 {
     (void)arg;
@@ -257,6 +294,7 @@ static int source(void *arg, void *data)
 
 Test(bad_input_executor, of_imaps)
 {
+    static const size_t huge[] = {SIZE_MAX, SIZE_MAX / 2, SIZE_MAX / sizeof(int) + 1, (size_t)1 << 60};
     soon_map_options negative = {.timeout_ms = -1}, each = {.each = &(soon_submit_options){.on_done = nothing}};
     soon_future *future = pending;
     soon_imap *made = NULL;
@@ -268,6 +306,11 @@ Test(bad_input_executor, of_imaps)
     REFUSED(-EINVAL, soon_imap_new(&made, pool, &add_one_task, NULL, NULL, NULL));
     REFUSED(-EINVAL, soon_imap_new(&made, pool, &add_one_task, &negative, source, NULL));
     REFUSED(-EINVAL, soon_imap_new(&made, pool, &add_one_task, &each, source, NULL));
+    for (size_t i = 0; i < sizeof huge / sizeof *huge; i++) {
+        soon_map_options chunks = {.chunk = huge[i]};
+
+        REFUSED(-EINVAL, soon_imap_new(&made, pool, &add_one_task, &chunks, source, NULL));
+    }
     cr_assert_null(made);
     REFUSED(-EINVAL, soon_imap_next(NULL, 0, &future, NULL));
     cr_assert_eq(soon_imap_new(&made, pool, &add_one_task, NULL, source, NULL), 0);

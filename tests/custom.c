@@ -75,6 +75,48 @@ Test(custom_class, may_have_no_more_than_it_must)
     cr_assert_eq(soon_executor_free(shelf.executor), 0);
 }
 
+static void count_without_end(void *self, soon_stats *ret)
+{
+    (void)self;
+    ret->workers = SIZE_MAX / 4 + 1; /* four times that is 0 */
+}
+
+static int run_at_once(void *self, soon_call *call, bool may_block)
+{
+    (void)self;
+    (void)may_block;
+    soon_call_run(call);
+    return 0;
+}
+
+static int three(void *arg, void *data)
+{
+    *(int *)arg = *(int *)data;
+    return (*(int *)data)++ < 3;
+}
+
+/* How many calls an imap has under way is a product with that. */
+Test(custom_class, may_count_more_workers_than_there_are)
+{
+    soon_executor_class klass = shelf_class;
+    soon_future *f;
+    soon_imap *imap;
+    int next = 0, result;
+
+    klass.stats = count_without_end;
+    klass.submit = run_at_once;
+    shelf_open(&shelf, &klass);
+    cr_assert_eq(soon_imap_new(&imap, shelf.executor, &twice_task, NULL, three, &next), 0);
+    for (int i = 0; i < 3; i++) {
+        cr_assert_eq(soon_imap_next(imap, SOON_FOREVER, &f, NULL), 0);
+        cr_assert_eq(soon_take(f, &result), 0);
+        cr_assert_eq(result, 2 * i);
+    }
+    cr_assert_eq(soon_imap_next(imap, SOON_FOREVER, &f, NULL), SOON_EEND);
+    soon_imap_free(imap);
+    shelf_close(&shelf);
+}
+
 /*
  * Submitting
  */
