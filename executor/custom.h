@@ -5,6 +5,9 @@
  * An executor takes calls and ends each one, whenever and wherever it likes: soon_call_run() does all of it; or it
  * resolves the call's promise itself and frees the call. A call has one holder: the executor from a `submit` that
  * returned 0 until soon_call_run(), soon_call_free(), or a `take_back` that returned true.
+ *
+ * @addtogroup soon_custom
+ * @{
  */
 #ifndef SOON_EXECUTOR_CUSTOM_H
 #define SOON_EXECUTOR_CUSTOM_H
@@ -103,4 +106,6 @@ SOON_API void soon_call_free(soon_call *call);
 #ifdef __cplusplus
 }
 #endif
+
+/** @} */
 #endif

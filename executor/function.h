@@ -1,6 +1,9 @@
 /**
  * @file function.h
  * A function: a body with a name, by which other processes find it.
+ *
+ * @addtogroup soon_functions
+ * @{
  */
 #ifndef SOON_EXECUTOR_FUNCTION_H
 #define SOON_EXECUTOR_FUNCTION_H
@@ -65,4 +68,6 @@ SOON_API int soon_future_read_as(soon_future *future, const soon_function *funct
 #ifdef __cplusplus
 }
 #endif
+
+/** @} */
 #endif

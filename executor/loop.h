@@ -8,6 +8,9 @@
  * Below, "the loop's thread" is the one that calls uv_run(). A loop may be attached before its thread starts to run it;
  * from the first turn on it belongs to that thread, and when that thread has ended, to the next that attaches or
  * detaches it.
+ *
+ * @addtogroup soon_loops
+ * @{
  */
 #ifndef SOON_EXECUTOR_LOOP_H
 #define SOON_EXECUTOR_LOOP_H
@@ -81,4 +84,6 @@ SOON_API int soon_loop_post(soon_loop *loop, soon_loop_fn fn, void *data);
 #ifdef __cplusplus
 }
 #endif
+
+/** @} */
 #endif

@@ -9,6 +9,9 @@
  *
  * The function has an argument of fixed size, and for soon_map() and soon_map_async() a result of fixed size; else
  * -EINVAL.
+ *
+ * @addtogroup soon_maps
+ * @{
  */
 #ifndef SOON_EXECUTOR_MAP_H
 #define SOON_EXECUTOR_MAP_H
@@ -250,4 +253,5 @@ static inline SOON_MUST_USE soon_future *soon__apply(soon_executor *e, const soo
 #define soon_apply_async(executor, callback, error_callback, data, ...)                                                \
     SOON__CAT(SOON__APPLY_, SOON__MORE(__VA_ARGS__))(executor, callback, error_callback, data, __VA_ARGS__)
 
+/** @} */
 #endif

@@ -1,6 +1,9 @@
 /**
  * @file pool.h
  * Executors: making, using, shutting down.
+ *
+ * @addtogroup soon_pools
+ * @{
  */
 #ifndef SOON_EXECUTOR_POOL_H
 #define SOON_EXECUTOR_POOL_H
@@ -203,4 +206,6 @@ static inline void soon__executor_free(soon_executor **e)
 #ifdef __cplusplus
 }
 #endif
+
+/** @} */
 #endif

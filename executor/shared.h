@@ -11,6 +11,9 @@
  *
  * Every process maps it at an address of its own: no pointers in it. A worker that goes wild can write nonsense into
  * it, as a thread could into any memory: what must survive that travels as argument and result.
+ *
+ * @addtogroup soon_shared_memory
+ * @{
  */
 #ifndef SOON_EXECUTOR_SHARED_H
 #define SOON_EXECUTOR_SHARED_H
@@ -99,4 +102,6 @@ SOON_API void soon_lock_unlock(soon_lock *lock);
 #ifdef __cplusplus
 }
 #endif
+
+/** @} */
 #endif

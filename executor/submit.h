@@ -1,6 +1,9 @@
 /**
  * @file submit.h
  * Handing a task to an executor: submit, try_submit, then.
+ *
+ * @addtogroup soon_submitting
+ * @{
  */
 #ifndef SOON_EXECUTOR_SUBMIT_H
 #define SOON_EXECUTOR_SUBMIT_H
@@ -137,4 +140,5 @@ static inline SOON_MUST_USE soon_future *soon__submit(soon_executor *e, const so
     SOON__CAT(SOON__SUBMIT_, SOON__MORE(__VA_ARGS__))                                                                  \
     (executor, (&(soon_submit_options)SOON__BRACES options), __VA_ARGS__)
 
+/** @} */
 #endif

@@ -1,6 +1,9 @@
 /**
  * @file task.h
  * What a running task may do, and the macros that make functions.
+ *
+ * @addtogroup soon_tasks
+ * @{
  */
 #ifndef SOON_EXECUTOR_TASK_H
 #define SOON_EXECUTOR_TASK_H
@@ -221,4 +224,5 @@ SOON_API int soon_task_return_payload(soon_task *task, soon_buffer *buffer);
     SOON_TASK_BYTES_DECLARE(name);                                                                                     \
     SOON_TASK_BYTES_DEFINE(name)
 
+/** @} */
 #endif

@@ -6,6 +6,9 @@
  * negative of an errno value, as libuv has them on Unix, or one of our own from -5001 down. A NULL object is -EINVAL
  * where a code or a future is returned. Elsewhere it is asserted; without asserts it is ignored and the answer is
  * false, 0, NULL or "". What the library cannot tell, such as a pointer to something freed, is undefined.
+ *
+ * @addtogroup soon_errors
+ * @{
  */
 #ifndef SOON_FUTURES_ERROR_H
 #define SOON_FUTURES_ERROR_H
@@ -111,4 +114,6 @@ SOON_API void soon_on_unhandled(soon_unhandled_fn fn, void *data);
 #ifdef __cplusplus
 }
 #endif
+
+/** @} */
 #endif

@@ -9,6 +9,9 @@
  * Every function here: any thread, many at once. Once a future is done, nothing about it changes any more. Where a
  * wait could never end it returns SOON_EDEADLK: for the task's own future inside that task, for any task further down
  * on this thread's stack, and for a future whose completion this very thread is in the middle of.
+ *
+ * @addtogroup soon_futures
+ * @{
  */
 #ifndef SOON_FUTURES_FUTURE_H
 #define SOON_FUTURES_FUTURE_H
@@ -217,4 +220,6 @@ static inline void soon__unref(soon_future **f)
 #ifdef __cplusplus
 }
 #endif
+
+/** @} */
 #endif

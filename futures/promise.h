@@ -5,6 +5,9 @@
  * The maker resolves it once: by a result, an error, or as cancelled. A reader may cancel the future first; then the
  * promise is resolved, and what the maker sets comes too late (SOON_EINVALIDSTATE). Each setter may be called by any
  * thread.
+ *
+ * @addtogroup soon_promises
+ * @{
  */
 #ifndef SOON_FUTURES_PROMISE_H
 #define SOON_FUTURES_PROMISE_H
@@ -126,4 +129,6 @@ SOON_API bool soon_promise_cancel_requested(const soon_promise *promise);
 #ifdef __cplusplus
 }
 #endif
+
+/** @} */
 #endif

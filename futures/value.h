@@ -1,6 +1,9 @@
 /**
  * @file value.h
  * Bytes (lent) and buffers (owned, counted, handed over without a copy).
+ *
+ * @addtogroup soon_values
+ * @{
  */
 #ifndef SOON_FUTURES_VALUE_H
 #define SOON_FUTURES_VALUE_H
@@ -74,4 +77,6 @@ SOON_API int soon_buffer_resize(soon_buffer *buffer, size_t size);
 #ifdef __cplusplus
 }
 #endif
+
+/** @} */
 #endif

@@ -1,6 +1,9 @@
 /**
  * @file wait.h
  * Many futures at once: wait, as_completed, gather, any. They work on futures of any kind and executor, mixed.
+ *
+ * @addtogroup soon_waiting
+ * @{
  */
 #ifndef SOON_FUTURES_WAIT_H
 #define SOON_FUTURES_WAIT_H
@@ -106,4 +109,6 @@ SOON_API SOON_MUST_USE soon_future *soon_any(soon_future *const *futures, size_t
 #ifdef __cplusplus
 }
 #endif
+
+/** @} */
 #endif
