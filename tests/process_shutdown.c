@@ -39,6 +39,24 @@ Test(process_shutdown, of_one_that_never_ran_anything_starts_nothing)
     }
 }
 
+/* A boot that nobody waited for: what it still wants ends with the pool's being open. */
+Test(process_shutdown, after_a_boot_that_was_not_waited_for_ends_in_any_mode)
+{
+    for (size_t m = 0; m < 8; m++) {
+        soon_executor *pool = new_processes(.workers = 3, .grace_ms = 50);
+        soon_future *future = NULL;
+
+        cr_assert_eq(soon_executor_boot(pool, 0), -ETIMEDOUT);
+        if (m >= 4)
+            future = soon_submit(pool, nothing);
+        cr_assert_eq(soon_executor_shutdown(pool, modes[m % 4], SOON_FOREVER), 0);
+        cr_assert_eq(soon_executor_boot(pool, 0), SOON_ESHUTDOWN);
+        cr_assert(!future || soon_future_done(future));
+        soon_future_unref(future);
+        free_pool(pool);
+    }
+}
+
 /* While workers are on their way: from at once to when all are there. */
 Test(process_shutdown, while_workers_start_leaves_no_future_unresolved)
 {

@@ -218,6 +218,7 @@ static int begin_shutdown(void *self, soon_shutdown mode, soon_promise *down)
 
     pthread_mutex_lock(&pool->mutex);
     pool->locked.closed = true;
+    pool->locked.at_least = 0; /* who waits for them is told of the end */
     close_intake_locked(pool);
     if (!pool->down)
         pool->down = down;
@@ -292,8 +293,10 @@ static int boot(void *self, int64_t deadline)
         return rc;
     pthread_mutex_lock(&pool->mutex);
     pool->locked.start_error = 0;
-    pool->locked.at_least = pool->max;
-    soon__process_pool_look_soon_locked(pool);
+    if (boot_state_locked(pool) > 0) { /* P11 */
+        pool->locked.at_least = pool->max;
+        soon__process_pool_look_soon_locked(pool);
+    }
     while ((rc = boot_state_locked(pool)) > 0 && !over) {
         if (deadline == SOON__NEVER)
             pthread_cond_wait(&pool->ready, &pool->mutex);

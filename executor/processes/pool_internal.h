@@ -33,6 +33,9 @@
  * P10 A process that has nothing in its slots has nothing to answer: then a thread that has lingered leaves its bell off, and who
  *     publishes the next one turns it on first. So tasks one after the other cost nothing for it. The next inspection turns
  *     it on, too: what a mad worker answers to nobody is heard.
+ * P11 A pool that is stopped or broken starts nothing, nor does a closed one in which nothing is pending: who wants one
+ *     more, and who takes that back, ask the same function (soon__process_pool_may_start_locked()). Else the one would
+ *     want again what the other has taken back, for ever. What a boot wants ends with the pool's being open.
  */
 #ifndef SOON_EXECUTOR_PROCESSES_POOL_INTERNAL_H
 #define SOON_EXECUTOR_PROCESSES_POOL_INTERNAL_H
@@ -221,6 +224,8 @@ static inline bool soon__process_pool_is_flooded_locked(const struct soon__proce
 /* What came in without the mutex goes to the queue. */
 void soon__process_pool_take_in_locked(struct soon__process_pool *pool);
 size_t soon__process_pool_pending_locked(struct soon__process_pool *pool);
+/* P11 */
+bool soon__process_pool_may_start_locked(struct soon__process_pool *pool);
 /* How many more processes would have something to do. */
 size_t soon__process_pool_missing_locked(struct soon__process_pool *pool);
 void soon__process_unref(struct soon__process *process);

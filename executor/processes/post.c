@@ -468,22 +468,27 @@ static bool share_locked(struct soon__process_pool *pool, int64_t now)
     return pool->locked.queue.count > 0;
 }
 
+bool soon__process_pool_may_start_locked(struct soon__process_pool *pool)
+{
+    if (pool->locked.broken || pool->locked.stop)
+        return false;
+    return !pool->locked.closed || soon__process_pool_pending_locked(pool);
+}
+
 size_t soon__process_pool_missing_locked(struct soon__process_pool *pool)
 {
     size_t useful = pool->locked.queue.count;
 
-    if (pool->locked.broken || pool->locked.stop)
-        return 0;
     /* What runs in one that is on its way out needs nobody else. */
     for (const struct soon__process *process = pool->locked.processes; process; process = process->next)
         useful += process->stage == SOON__READY ? process->assigned : 0;
-    if (pool->locked.closed && useful > pool->locked.alive && !soon__process_pool_pending_locked(pool))
-        return 0;
     if (useful > pool->max)
         useful = pool->max;
     if (useful < pool->locked.at_least)
         useful = pool->locked.at_least;
-    return useful > pool->locked.alive ? useful - pool->locked.alive : 0;
+    if (useful <= pool->locked.alive || !soon__process_pool_may_start_locked(pool))
+        return 0;
+    return useful - pool->locked.alive;
 }
 
 /* Counted here, started by the loop. In a back-off that has set its timer. */

@@ -160,8 +160,8 @@ static size_t take_wanted_locked(struct soon__process_pool *pool, int64_t now, i
     size_t count = pool->locked.wanted;
 
     pool->locked.wanted = 0;
-    if (pool->locked.stop || (pool->locked.closed && !pool->locked.queue.count && !pool->locked.assigned)) {
-        pool->locked.alive -= count; /* for nobody */
+    if (!soon__process_pool_may_start_locked(pool)) { /* P11 */
+        pool->locked.alive -= count;
         pool->locked.present -= count;
         return 0;
     }
