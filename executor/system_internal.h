@@ -43,8 +43,12 @@ struct soon__exit {
     bool killed; /* by a signal: `number`; else it has exited with status `number` */
     int number;
 };
-/* Of one that has died: takes its status off the system. `watch` may be -1. */
-void soon__process_reap(int watch, pid_t pid, struct soon__exit *ret);
+/*
+ * Takes the status of one that has died off the system. Never blocks. `watch` may be -1. False: it has not died; or
+ * somebody traces it (a debugger, a crash handler) and has not seen its end: then it is to be tried again, and `ret` is
+ * what can be known until then.
+ */
+bool soon__process_reap(int watch, pid_t pid, struct soon__exit *ret);
 /* To the process, and to the rest of its group; it was not reaped yet. -ESRCH: it is gone. `watch` may be -1. */
 int soon__process_signal(int watch, pid_t pid, int signal);
 

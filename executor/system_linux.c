@@ -15,10 +15,29 @@
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+enum { TEXT_SIZE = 128, STAT_SIZE = 1024, STATUS_BEHIND_NAME = 50 };
+
+/* The beginning of a file of /proc. False: it cannot be read. */
+static bool read_text(const char *path, char *text, size_t size)
+{
+    ssize_t length;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return false;
+    length = read(fd, text, size - 1);
+    close(fd);
+    if (length <= 0)
+        return false;
+    text[length] = '\0';
+    return true;
+}
 
 /*
  * Starting.
@@ -168,6 +187,7 @@ int soon__process_watch(pid_t pid)
     return fd < 0 ? -errno : (int)fd;
 }
 
+/* 0 and `si_pid` set: its status is taken. 0 and not set: not yet. */
 static int wait_for(int watch, pid_t pid, siginfo_t *ret)
 {
     idtype_t type = watch >= 0 ? P_PIDFD : P_PID;
@@ -175,19 +195,63 @@ static int wait_for(int watch, pid_t pid, siginfo_t *ret)
     int rc;
 
     do
-        rc = waitid(type, id, ret, WEXITED);
+        rc = waitid(type, id, ret, WEXITED | WNOHANG);
     while (rc < 0 && errno == EINTR);
+    if (rc < 0 && errno == EAGAIN) { /* since Linux 5.10 a watch that does not block says so */
+        ret->si_pid = 0;
+        return 0;
+    }
     return rc;
 }
 
-void soon__process_reap(int watch, pid_t pid, struct soon__exit *ret)
+/* From the text of /proc/PID/stat. False: it has not died. The name, in brackets, may hold anything. */
+static bool parse_status(const char *text, int *ret)
+{
+    const char *at = strrchr(text, ')');
+
+    if (!at || strncmp(at, ") Z ", 4) != 0)
+        return false;
+    for (int i = 0; at && i < STATUS_BEHIND_NAME; i++)
+        at = strchr(at + 1, ' ');
+    return at && sscanf(at, "%d", ret) == 1;
+}
+
+/* We are shown its status; else it reads as 0. The folder's owner is the process's user, whatever else is hidden. */
+static bool is_shown(pid_t pid)
+{
+    char path[32];
+    struct stat folder;
+
+    snprintf(path, sizeof path, "/proc/%d", (int)pid);
+    return geteuid() == 0 || (stat(path, &folder) == 0 && folder.st_uid == geteuid());
+}
+
+/* The status of one that has died and that nobody has reaped: as /proc has it, in the last field. */
+static void read_status(pid_t pid, struct soon__exit *ret)
+{
+    char path[32], text[STAT_SIZE];
+    int status;
+
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    if (!read_text(path, text, sizeof text) || !parse_status(text, &status) || (status == 0 && !is_shown(pid)))
+        return;
+    *ret = (struct soon__exit){.known = true,
+                               .killed = WIFSIGNALED(status),
+                               .number = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)};
+}
+
+bool soon__process_reap(int watch, pid_t pid, struct soon__exit *ret)
 {
     siginfo_t info = {.si_pid = 0};
 
     *ret = (struct soon__exit){.known = false};
-    if (wait_for(watch, pid, &info) < 0 || info.si_pid != pid)
-        return; /* ECHILD: another waitpid() was faster, or the host ignores SIGCHLD */
-    *ret = (struct soon__exit){.known = true, .killed = info.si_code != CLD_EXITED, .number = info.si_status};
+    if (wait_for(watch, pid, &info) < 0)
+        return true; /* ECHILD: another waitpid() was faster, or the host ignores SIGCHLD */
+    if (info.si_pid == pid)
+        *ret = (struct soon__exit){.known = true, .killed = info.si_code != CLD_EXITED, .number = info.si_status};
+    else
+        read_status(pid, ret);
+    return info.si_pid == pid;
 }
 
 static int send_by_watch(int watch, int signal)
@@ -366,31 +430,13 @@ int soon__own_program(void)
     return fd < 0 ? -errno : fd;
 }
 
-enum { TEXT_SIZE = 128 };
-
-/* The beginning of a file of /proc. False: it cannot be read. */
-static bool read_text(const char *path, char text[TEXT_SIZE])
-{
-    ssize_t length;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-    if (fd < 0)
-        return false;
-    length = read(fd, text, TEXT_SIZE - 1);
-    close(fd);
-    if (length <= 0)
-        return false;
-    text[length] = '\0';
-    return true;
-}
-
 /* What is resident and not of a file or of shared memory, which every worker would count. */
 uint64_t soon__own_memory(void)
 {
     unsigned long long resident, shared;
     char text[TEXT_SIZE];
 
-    if (!read_text("/proc/self/statm", text) || sscanf(text, "%*u %llu %llu", &resident, &shared) != 2 ||
+    if (!read_text("/proc/self/statm", text, sizeof text) || sscanf(text, "%*u %llu %llu", &resident, &shared) != 2 ||
         shared > resident)
         return 0;
     return (resident - shared) * (uint64_t)sysconf(_SC_PAGESIZE);
@@ -402,7 +448,7 @@ int64_t soon__process_starved_ns(pid_t pid)
     long long starved_ns;
 
     snprintf(path, sizeof path, "/proc/%d/schedstat", (int)pid);
-    if (!read_text(path, text) || sscanf(text, "%*u %lld", &starved_ns) != 1 || starved_ns < 0)
+    if (!read_text(path, text, sizeof text) || sscanf(text, "%*u %lld", &starved_ns) != 1 || starved_ns < 0)
         return 0;
     return starved_ns;
 }

@@ -59,7 +59,8 @@ missing_files() {
 unlisted_files() {
     find futures executor tests demos bench \( -name '*.c' -o -name '*.cc' \) ! -path 'tests/installed/*' | while read -r file; do
         folder=${file%/*} name=${file##*/}
-        cat "$folder/meson.build" "${folder%/*}/meson.build" 2>/dev/null |
+        above=${folder%/*}
+        cat "$folder/meson.build" "$above/meson.build" "${above%/*}/meson.build" 2>/dev/null |
             grep -qE "'([a-z_]+/)*$name'|^ +'${name%.c*}': \{" || echo "$file"
     done
 }

@@ -2,6 +2,7 @@
  * process_crash.c - workers that die: what becomes of their task, of the others, and of the pool.
  */
 #include "process_fixture.h"
+#include "tracer.h"
 
 TestSuite(process_crash);
 
@@ -55,6 +56,23 @@ Test(process_crash, fails_its_own_task_and_says_how)
     }
     cr_assert_eq(stats_of(pool).worker_deaths, DEATHS);
     free_pool(pool);
+}
+
+/* A debugger holds it; nobody else of the pool waits for that, and the corpse is reaped all the same (assert_no_leaks()). */
+Test(process_crash, of_a_worker_that_is_traced_is_told_at_once_and_holds_nothing_up)
+{
+    soon_executor *pool = new_processes(.workers = 1);
+    int pid = pid_of_one(pool);
+    struct tracer tracer = start_tracer(pid);
+    soon_future *f = soon_submit_with(pool, (.label = "the end"), die_by, BY_SIGKILL);
+
+    assert_died(f, BY_SIGKILL, pid);
+    soon_future_unref(f);
+    cr_assert_neq(pid_of_one(pool), pid);
+    free_pool(pool);
+    cr_assert(is_alive(pid)); /* still to be reaped */
+    end_tracer(&tracer);
+    test_wait_until(!is_alive(pid));
 }
 
 /* CPython: test_broken_process_pool_traceback (an error for each); here the others do not fail at all */

@@ -3,6 +3,7 @@
  * themselves.
  */
 #include "system_fixture.h"
+#include "tracer.h"
 
 TestSuite(death);
 
@@ -54,9 +55,58 @@ Test(death, tells_how_it_ended_without_a_watch)
     struct soon__exit how;
 
     start_shell("exit 3", NULL, 0);
+    await_death();
     close(watch);
-    soon__process_reap(-1, pid, &how);
+    cr_assert(soon__process_reap(-1, pid, &how));
     cr_assert(how.known && !how.killed && how.number == 3);
+}
+
+Test(death, that_has_not_come_is_not_waited_for)
+{
+    struct soon__exit how;
+
+    start_shell("kill -STOP $$", NULL, 0);
+    cr_assert_not(soon__process_reap(watch, pid, &how));
+    cr_assert(!how.known);
+    cr_assert_not(soon__process_reap(-1, pid, &how));
+    cr_assert(!how.known);
+    kill_and_reap();
+}
+
+Test(death, of_one_that_is_traced_is_told_and_it_is_reaped_when_the_tracer_has_let_go)
+{
+    static const struct {
+        char *script;
+        struct soon__exit exit;
+    } table[] = {
+        {"read go <&3; kill -KILL $$", {.known = true, .killed = true, .number = SIGKILL}},
+        {"read go <&3; exit 3", {.known = true, .number = 3}},
+        {"read go <&3; exit 0", {.known = true, .number = 0}},
+    };
+
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct soon__exit how;
+        struct tracer tracer;
+        int ends[2];
+
+        cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
+        start_shell(table[i].script, &ends[0], 1);
+        tracer = start_tracer(pid);
+        cr_assert_eq(write(ends[1], "\n", 1), 1);
+        await_death();
+        for (int watched = 0; watched < 2; watched++) {
+            cr_assert_not(soon__process_reap(watched ? watch : -1, pid, &how), "%s", table[i].script);
+            cr_assert_eq(how.known, table[i].exit.known);
+            cr_assert_eq(how.killed, table[i].exit.killed);
+            cr_assert_eq(how.number, table[i].exit.number, "%s", table[i].script);
+        }
+        end_tracer(&tracer);
+        cr_assert(soon__process_reap(watch, pid, &how));
+        cr_assert(how.known && how.killed == table[i].exit.killed && how.number == table[i].exit.number);
+        close(watch);
+        close(ends[0]);
+        close(ends[1]);
+    }
 }
 
 Test(death, that_somebody_else_has_reaped_tells_nothing)

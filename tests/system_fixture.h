@@ -60,7 +60,7 @@ static inline struct soon__exit reap(void)
     struct soon__exit how;
 
     await_death();
-    soon__process_reap(watch, pid, &how);
+    cr_assert(soon__process_reap(watch, pid, &how));
     close(watch);
     watch = -1;
     return how;

@@ -556,6 +556,18 @@ static void count_failed_start(struct soon__process *process, const struct soon_
     start_failed(process->pool, killed, 0, why);
 }
 
+/* How it ended. What cannot be reaped yet is kept, with its watch: nothing is to be signalled any more. */
+static void reap(struct soon__process *process, struct soon__exit *ret)
+{
+    if (process->watch < 0) /* its number may be another's by now */
+        return;
+    if (soon__process_reap(process->watch, process->pid, ret))
+        return;
+    soon__remains_keep(process->remains, process->watch, process->pid);
+    process->remains = NULL;
+    process->watch = -1;
+}
+
 static void died(struct soon__process *process)
 {
     struct soon__process_pool *pool = process->pool;
@@ -572,8 +584,7 @@ static void died(struct soon__process *process)
     (void)soon__process_drain_last(process);
     if (process->signal_sent) /* what it has left in its group goes with it; its number is its own until it is reaped */
         (void)soon__process_signal(process->watch, process->pid, SIGKILL);
-    if (process->watch >= 0) /* else its number may be another's by now */
-        soon__process_reap(process->watch, process->pid, &exit);
+    reap(process, &exit);
     soon__crash_describe(how, sizeof how, &exit);
     pthread_mutex_lock(&pool->mutex);
     stage = process->stage;

@@ -122,6 +122,7 @@ struct soon__process {
 
     /* Loop thread only. */
     int watch, control;
+    struct soon__remains *remains; /* NULL: not needed any more */
     struct soon__error *initializer_error;
     int64_t ready_by;
     bool greeted, initialised, served, unwanted, dying;
@@ -296,6 +297,15 @@ void soon__process_retire_locked(struct soon__process *process);
 void soon__process_pool_watch(struct soon__process_pool *pool);
 void soon__process_pool_break(struct soon__process_pool *pool, struct soon__error *why); /* takes the reference */
 void soon__process_pool_free(struct soon__process_pool *pool);
+
+/*
+ * parent/remains.c: those that have died and could not be reaped. Loop thread only.
+ */
+
+/* NULL: no memory. free() is enough for what is not kept. */
+struct soon__remains *soon__remains_new(void);
+/* Tries until it is reaped. Takes both, `watch` may be -1. */
+void soon__remains_keep(struct soon__remains *remains, int watch, pid_t pid);
 
 /* start.c: one process and what it shares with us. 0 or a negative errno. Loop thread only. */
 int soon__process_new(struct soon__process **ret, struct soon__process_pool *pool);

@@ -121,7 +121,8 @@ int soon__process_new(struct soon__process **ret, struct soon__process_pool *poo
     pthread_mutex_init(&process->reading, NULL);
     process->watch = process->control = -1;
     soon__area_init(&process->area, SOON__REQUEST_AREA);
-    rc = make_descriptors(&d);
+    process->remains = soon__remains_new();
+    rc = process->remains ? make_descriptors(&d) : -ENOMEM;
     if (rc == 0)
         rc = map_areas(process, &d);
     if (rc < 0)
@@ -134,7 +135,8 @@ int soon__process_new(struct soon__process **ret, struct soon__process_pool *poo
     if (process->watch < 0 && process->watch != -ESRCH) { /* -ESRCH: dead already, and reaped by somebody else */
         rc = process->watch;
         (void)soon__process_signal(-1, process->pid, SIGKILL);
-        soon__process_reap(-1, process->pid, &(struct soon__exit){0});
+        soon__remains_keep(process->remains, -1, process->pid);
+        process->remains = NULL;
         goto fail;
     }
     process->control = d.control[0];
@@ -147,6 +149,7 @@ int soon__process_new(struct soon__process **ret, struct soon__process_pool *poo
 fail:
     close_all(&d);
     unmap_areas(process);
+    free(process->remains);
     pthread_mutex_destroy(&process->reading);
     free(process);
     return rc;
@@ -175,6 +178,7 @@ void soon__process_close(struct soon__process *process)
     }
     if (process->watch >= 0)
         close(process->watch);
+    free(process->remains);
     soon__error_unref(process->initializer_error);
     soon__process_unref(process);
 }
