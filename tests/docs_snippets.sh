@@ -39,7 +39,7 @@ pieces() {
         }
         END {
             file = folder "/page.c"
-            print "#include <errno.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>" > file
+            print "#include <errno.h>\n#include <pthread.h>\n#include <signal.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>" > file
             print "#include <soon.h>\n" definitions "#include \"docs_snippets.h\"\n" bodies > file
         }' "$1"
 }
