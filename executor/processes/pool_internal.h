@@ -36,6 +36,9 @@
  * P11 A pool that is stopped or broken starts nothing, nor does a closed one in which nothing is pending: who wants one
  *     more, and who takes that back, ask the same function (soon__process_pool_may_start_locked()). Else the one would
  *     want again what the other has taken back, for ever. What a boot wants ends with the pool's being open.
+ * P12 There are never more processes than `max`, those counted that are on their way out, until they are gone: one that is
+ *     DOOMED may be let live, and what a worker holds (a lock, a port) its successor needs. So none is replaced before it is
+ *     reaped.
  */
 #ifndef SOON_EXECUTOR_PROCESSES_POOL_INTERNAL_H
 #define SOON_EXECUTOR_PROCESSES_POOL_INTERNAL_H
@@ -111,6 +114,7 @@ struct soon__process {
     bool to_wake;       /* something was published to it; while the mutex is held */
     bool bell_is_off;   /* P10 */
     bool stalled;       /* it did not claim what it was given, until its next answer */
+    bool outgrown;      /* it is above the memory limit, and gets nothing more */
 
     /* P7. Taking in replies, and messages. */
     pthread_mutex_t reading;
@@ -169,7 +173,7 @@ struct soon__process_pool {
         size_t lingering;              /* threads */
         size_t alive;                  /* STARTING and READY */
         size_t wanted;                 /* of these, not started yet */
-        size_t present;                /* all that are not gone */
+        size_t present;                /* all that are not gone (P12) */
         size_t ready;
         size_t at_least; /* boot: so many are to be alive */
         size_t waiting;  /* submitters that wait for `place` */

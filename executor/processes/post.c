@@ -382,7 +382,7 @@ static bool takes_more_locked(const struct soon__process *process, int64_t now)
     size_t most = process->pool->tasks_per_worker;
 
     return process->stage == SOON__READY && process->assigned < SOON__SLOTS && !process->no_room &&
-           !(most && process->given >= most) && !is_held_up_locked(process, now);
+           !process->outgrown && !(most && process->given >= most) && !is_held_up_locked(process, now);
 }
 
 static bool comes_before(const struct soon__process *a, const struct soon__process *b)
@@ -475,6 +475,11 @@ bool soon__process_pool_may_start_locked(struct soon__process_pool *pool)
     return !pool->locked.closed || soon__process_pool_pending_locked(pool);
 }
 
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
 size_t soon__process_pool_missing_locked(struct soon__process_pool *pool)
 {
     size_t useful = pool->locked.queue.count;
@@ -482,13 +487,11 @@ size_t soon__process_pool_missing_locked(struct soon__process_pool *pool)
     /* What runs in one that is on its way out needs nobody else. */
     for (const struct soon__process *process = pool->locked.processes; process; process = process->next)
         useful += process->stage == SOON__READY ? process->assigned : 0;
-    if (useful > pool->max)
-        useful = pool->max;
     if (useful < pool->locked.at_least)
         useful = pool->locked.at_least;
-    if (useful <= pool->locked.alive || !soon__process_pool_may_start_locked(pool))
+    if (useful <= pool->locked.alive || pool->locked.present >= pool->max || !soon__process_pool_may_start_locked(pool))
         return 0;
-    return useful - pool->locked.alive;
+    return smaller(useful - pool->locked.alive, pool->max - pool->locked.present); /* P12 */
 }
 
 /* Counted here, started by the loop. In a back-off that has set its timer. */
@@ -514,7 +517,7 @@ static bool settle_intake_locked(struct soon__process_pool *pool, int64_t now)
 {
     size_t came;
 
-    if (!pool->queue_max && !pool->locked.closed && !pool->locked.broken && pool->locked.alive >= pool->max &&
+    if (!pool->queue_max && !pool->locked.closed && !pool->locked.broken && pool->locked.present >= pool->max &&
         soon__process_pool_is_flooded_locked(pool) && !choose_locked(pool, now)) {
         soon__intake_open_locked(&pool->intake);
         return true;

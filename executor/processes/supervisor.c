@@ -120,8 +120,10 @@ static void look_at_locked(struct soon__process *process, int64_t now, int64_t *
         *next = earlier(*next, process->retry_at);
     if (process->stage != SOON__READY)
         return;
-    if (is_over_limit(process))
+    if (is_over_limit(process)) {
+        process->outgrown = true;
         soon__process_return_unclaimed_locked(process);
+    }
     if (should_retire_locked(process, now, next)) {
         soon__process_retire_locked(process);
         return;
