@@ -110,11 +110,16 @@ static void live_shortly(unsigned *seed)
     free_pool(pool);
 }
 
+static unsigned rounds_of(unsigned rounds)
+{
+    return rounds / (test_slowness() > 1 ? 5 : 1);
+}
+
 static void live_often(unsigned rounds)
 {
     unsigned seed = 5;
 
-    for (unsigned i = 0; i < rounds / (test_slowness() > 1 ? 5 : 1); i++)
+    for (unsigned i = 0; i < rounds_of(rounds); i++)
         live_shortly(&seed);
 }
 
@@ -128,6 +133,76 @@ Test(race_process, of_users_a_killer_and_a_shutdown_leaves_nothing_unresolved)
     storm_begin(&(struct storm){.pause_us = 3000, .stop_us = 1000});
     live_often(ROUNDS_IN_ALL);
     storm_end();
+}
+
+/* Short, and busy: so the parent hears of its end when the next one is under way. */
+SOON_TASK(spin_us, int, soon_none)
+{
+    int64_t until = storm__clock_ns() + *arg * 1000LL;
+
+    while (storm__clock_ns() < until)
+        ;
+    return 0;
+}
+
+static void await_begin(const soon_future *future)
+{
+    while (!soon_future_running(future) && !soon_future_done(future))
+        sched_yield();
+}
+
+/* The worker is condemned for one task, and then with all that it has. */
+Test(race_process, of_a_kill_and_a_shutdown_has_one_cause_for_each_task)
+{
+    enum { TASKS = 60 };
+    unsigned seed = 7;
+
+    for (unsigned round = 0; round < rounds_of(150); round++) {
+        soon_future *futures[TASKS];
+        size_t victim = dice(&seed, 50);
+
+        pool = new_processes(.workers = 1, .grace_ms = 100);
+        cr_assert_eq(soon_executor_boot(pool, SOON_FOREVER), 0);
+        for (int i = 0; i < TASKS; i++)
+            futures[i] = soon_submit(pool, spin_us, i < TASKS - 2 ? 30 : 20000);
+        await_begin(futures[victim]);
+        (void)soon_future_kill(futures[victim]);
+        cr_assert_eq(soon_executor_shutdown(pool, SOON_TERMINATE, SOON_FOREVER), 0);
+        for (int i = 0; i < TASKS; i++) {
+            int rc = outcome_of(futures[i]);
+
+            cr_assert(rc == 0 || rc == -ECANCELED || rc == SOON_EKILLED, "task %d (killed was %zu): %s", i, victim,
+                      soon_strerror(rc));
+        }
+        free_pool(pool);
+    }
+}
+
+/* The worker is condemned for one task, which ends by itself, and meanwhile for the next one, which does not. */
+Test(race_process, of_two_kills_ends_both)
+{
+    enum { TASKS = 40 };
+    unsigned seed = 7;
+
+    pool = new_processes(.workers = 1, .grace_ms = -1);
+    for (unsigned round = 0; round < rounds_of(150); round++) {
+        soon_future *futures[TASKS];
+        size_t victim = dice(&seed, TASKS - 1);
+
+        for (size_t i = 0; i < TASKS; i++)
+            futures[i] = i == victim + 1 ? soon_submit(pool, hang) : soon_submit(pool, spin_us, 30);
+        await_begin(futures[victim]);
+        (void)soon_future_kill(futures[victim]);
+        await_begin(futures[victim + 1]);
+        cr_assert_eq(soon_future_kill(futures[victim + 1]), 0);
+        for (size_t i = 0; i < TASKS; i++) {
+            int rc = outcome_of(futures[i]);
+
+            cr_assert(rc == 0 || (rc == SOON_EKILLED && i - victim < 2), "task %zu (killed was %zu): %s", i, victim,
+                      soon_strerror(rc));
+        }
+    }
+    free_pool(pool);
 }
 
 /* Ends by itself just when the parent finds that its time is over. */

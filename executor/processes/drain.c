@@ -581,29 +581,34 @@ static size_t recover_items(struct soon__process *process, const struct soon__as
     return finished;
 }
 
-static struct soon__error *loss(struct soon__process *process, const struct soon__assignment *lost, uint32_t slot,
+/* P13. What a task fails with that was lost: SOON_EWORKERDIED if it was not by us. */
+static int cause_of(const struct soon__process *process, const struct soon__assignment *lost)
+{
+    if (lost->sentence)
+        return lost->sentence;
+    return process->doom ? process->doom : SOON_EWORKERDIED;
+}
+
+static struct soon__error *loss(const struct soon__process *process, const struct soon__assignment *lost,
                                 const struct soon__exit *exit)
 {
-    bool meant = process->doom && (process->doom_slot == SOON__SLOTS ||
-                                   (process->doom_slot == slot && process->doom_sequence == lost->sequence));
-
-    return soon__crash_error(meant ? process->doom : SOON_EWORKERDIED, process->pid, exit, lost->call->function->name,
+    return soon__crash_error(cause_of(process, lost), process->pid, exit, lost->call->function->name,
                              soon_future_label(soon__call_future(lost->call)));
 }
 
 /* Of a chunk whose worker was held back at one item: the next one had not. */
-static bool had_begun(const struct soon__process *process, const struct soon__assignment *lost, uint32_t slot,
-                      size_t item)
+static bool had_begun(const struct soon__assignment *lost, size_t item)
 {
-    return process->doom != SOON_ETIMELIMIT || process->doom_slot != slot || process->doom_sequence != lost->sequence ||
-           item <= process->doom_item;
+    return lost->sentence != SOON_ETIMELIMIT || item <= lost->last_item;
 }
 
-static bool may_try_again(struct soon__process *process, soon_call *call)
+static bool may_try_again(const struct soon__process *process, const struct soon__assignment *lost)
 {
-    if (process->doom || !call->extra || call->extra->options.retries <= 0)
+    struct soon__call_extra *extra = lost->call->extra;
+
+    if (cause_of(process, lost) != SOON_EWORKERDIED || !extra || extra->options.retries <= 0)
         return false;
-    call->extra->options.retries--;
+    extra->options.retries--;
     return true;
 }
 
@@ -618,9 +623,9 @@ void soon__process_lost_call(struct soon__process *process, const struct soon__a
         size_t ended = recover_items(process, lost, slot);
 
         call->extra->items_ended += ended;
-        if (call->extra->items_ended < call->extra->items->count && had_begun(process, lost, slot, ended) &&
-            !may_try_again(process, call)) {
-            outcome.error = loss(process, lost, slot, exit);
+        if (call->extra->items_ended < call->extra->items->count && had_begun(lost, ended) &&
+            !may_try_again(process, lost)) {
+            outcome.error = loss(process, lost, exit);
             item_ended(call, call->extra->items_ended++, &outcome);
         }
         outcome.error = NULL;
@@ -628,11 +633,11 @@ void soon__process_lost_call(struct soon__process *process, const struct soon__a
             soon__process_pool_take_again(pool, call);
             return;
         }
-    } else if (may_try_again(process, call)) {
+    } else if (may_try_again(process, lost)) {
         soon__process_pool_take_again(pool, call);
         return;
     } else {
-        outcome.error = loss(process, lost, slot, exit);
+        outcome.error = loss(process, lost, exit);
     }
     pthread_mutex_lock(&pool->mutex);
     pool->locked.succeeded += !outcome.error;

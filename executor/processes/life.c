@@ -95,33 +95,46 @@ static void leave_service_locked(struct soon__process *process, int stage)
     process->stage = stage;
 }
 
+/* P13 */
+static void pass_sentence_locked(struct soon__process *process, int code, uint32_t slot)
+{
+    if (slot < SOON__SLOTS) {
+        if (!process->slots[slot].sentence)
+            process->slots[slot].sentence = code;
+    } else if (!process->condemned) {
+        process->condemned = true;
+        process->doom = code;
+    }
+}
+
 void soon__process_doom_locked(struct soon__process *process, int code, uint32_t slot)
 {
-    if (process->stage == SOON__DOOMED || process->stage == SOON__DEAD)
+    if (process->stage == SOON__DEAD)
+        return;
+    pass_sentence_locked(process, code, slot);
+    if (process->stage == SOON__DOOMED)
         return;
     leave_service_locked(process, SOON__DOOMED);
-    process->doom = code;
-    process->doom_slot = slot;
-    process->doom_sequence = slot < SOON__SLOTS ? process->slots[slot].sequence : 0;
     soon__process_return_unclaimed_locked(process);
     soon__process_pool_look_soon_locked(process->pool);
 }
 
-/* The task that it was doomed for has ended by itself. */
+/* The tasks that it was doomed for have ended by themselves. */
 static bool reprieve_locked(struct soon__process *process)
 {
-    const struct soon__assignment *assignment;
+    struct soon__process_pool *pool = process->pool;
 
-    if (process->doom_slot >= SOON__SLOTS || process->pool->locked.stop)
+    if (process->condemned)
         return false;
-    assignment = &process->slots[process->doom_slot];
-    if (assignment->stage == SOON__SLOT_IN_USE && assignment->sequence == process->doom_sequence)
-        return false;
+    for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
+        if (process->slots[slot].stage == SOON__SLOT_IN_USE && process->slots[slot].sentence)
+            return false;
+    }
     process->stage = SOON__READY;
-    process->doom = 0;
-    process->pool->locked.alive++;
-    process->pool->locked.ready++;
-    soon__process_pool_dispatch_locked(process->pool, soon__clock_ns());
+    pool->locked.alive++;
+    pool->locked.ready++;
+    soon__process_pool_dispatch_locked(pool, soon__clock_ns());
+    soon__process_pool_look_soon_locked(pool); /* the limits of what it has begun meanwhile */
     return true;
 }
 
@@ -348,8 +361,7 @@ static void drop_mad(struct soon__process *process)
     process->mad = true;
     pthread_mutex_unlock(&process->reading);
     pthread_mutex_lock(&pool->mutex);
-    if (process->stage != SOON__DEAD && process->stage != SOON__DOOMED)
-        soon__process_doom_locked(process, 0, SOON__SLOTS);
+    soon__process_doom_locked(process, 0, SOON__SLOTS);
     pthread_mutex_unlock(&pool->mutex);
     soon__process_kill(process, SIGKILL);
 }

@@ -135,7 +135,7 @@ static int kill_call(void *self, soon_call *call)
 
     pthread_mutex_lock(&pool->mutex);
     slot = running_slot_locked(call);
-    if (slot < SOON__SLOTS && call->process->stage == SOON__READY)
+    if (slot < SOON__SLOTS)
         soon__process_doom_locked(call->process, SOON_EKILLED, slot);
     pthread_mutex_unlock(&pool->mutex);
     return slot < SOON__SLOTS ? 0 : SOON_EINVALIDSTATE;

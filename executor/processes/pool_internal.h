@@ -39,6 +39,10 @@
  * P12 There are never more processes than `max`, those counted that are on their way out, until they are gone: one that is
  *     DOOMED may be let live, and what a worker holds (a lock, a port) its successor needs. So none is replaced before it is
  *     reaped.
+ * P13 A process is DOOMED because of a task in one of its slots, or of several, each with a sentence of its own; or as a
+ *     whole (`condemned`): the pool is stopped, or it is mad. The one may come after the other. Of each kind the first
+ *     counts: so each task that dies of it has one cause. It is let live if no task with a sentence is left, and it is
+ *     not condemned.
  */
 #ifndef SOON_EXECUTOR_PROCESSES_POOL_INTERNAL_H
 #define SOON_EXECUTOR_PROCESSES_POOL_INTERNAL_H
@@ -76,6 +80,8 @@ struct soon__assignment {
     bool held;       /* of a chunk: no further item was to start, for a time at least */
     int64_t seen_ns; /* with a time limit: when that was seen; 0: not yet. Of a chunk: when its item was */
     uint64_t seen_item;
+    int sentence;       /* P13: what its task fails with when that dies of us; 0: none */
+    uint64_t last_item; /* of a chunk, with ETIMELIMIT: whose time was over */
 };
 
 /* Descriptors that came for a slot's reply. */
@@ -105,16 +111,14 @@ struct soon__process {
     struct soon__area area;
     struct soon__directory directory;
     int64_t idle_since, moved_on_ns; /* nothing to do since; a task ended, or the first slot was filled */
-    int doom;                        /* DOOMED: what the task that it runs fails with; 0: of itself */
-    uint32_t doom_slot;              /* whose task is to be ended; SOON__SLOTS: all */
-    uint64_t doom_sequence;
-    uint64_t doom_item; /* of a chunk, with ETIMELIMIT: whose time was over */
-    bool lingered;      /* a thread lingers */
-    bool spins;         /* it may look for work before it sleeps */
-    bool to_wake;       /* something was published to it; while the mutex is held */
-    bool bell_is_off;   /* P10 */
-    bool stalled;       /* it did not claim what it was given, until its next answer */
-    bool outgrown;      /* it is above the memory limit, and gets nothing more */
+    bool condemned;                  /* P13: DOOMED, whatever becomes of its tasks */
+    int doom;                        /* then: what those without a sentence fail with; 0: of itself */
+    bool lingered;                   /* a thread lingers */
+    bool spins;                      /* it may look for work before it sleeps */
+    bool to_wake;                    /* something was published to it; while the mutex is held */
+    bool bell_is_off;                /* P10 */
+    bool stalled;                    /* it did not claim what it was given, until its next answer */
+    bool outgrown;                   /* it is above the memory limit, and gets nothing more */
 
     /* P7. Taking in replies, and messages. */
     pthread_mutex_t reading;
@@ -282,7 +286,7 @@ void soon__process_begin(struct soon__process_pool *pool);
 /* It has said HELLO, or its initializer has ended. */
 void soon__process_is_ready(struct soon__process *process);
 /* It gets no more work, what it has not claimed goes back, and then it is to go: because of the task in `slot`, which
- * fails with `code`, or with all that it has: SOON__SLOTS. Any thread. */
+ * fails with `code`, or with all that it has: SOON__SLOTS. Any number of times (P13). Any thread. */
 void soon__process_doom_locked(struct soon__process *process, int code, uint32_t slot);
 /* Takes in what there is, with the bell wanted after that, and drops it if it is mad. */
 void soon__process_serve(struct soon__process *process);

@@ -22,8 +22,8 @@ static bool hold_item_locked(struct soon__process *process, uint32_t slot, int64
     int64_t started;
 
     assignment->held = true;
-    soon__desk_hold(&process->view, slot, &process->doom_item, &started);
-    if (process->doom_item <= assignment->seen_item && started > assignment->seen_ns)
+    soon__desk_hold(&process->view, slot, &assignment->last_item, &started);
+    if (assignment->last_item <= assignment->seen_item && started > assignment->seen_ns)
         started = assignment->seen_ns;
     if (started < assignment->posted_ns || soon__later(started, limit) <= now)
         return true;
