@@ -192,6 +192,15 @@ int soon_executor_free(soon_executor *executor)
  * Shutting down
  */
 
+void soon__executor_break(soon_executor *executor)
+{
+    int open = 0;
+
+    /* Relaxed: who has seen it and asks for the reason takes the mutex under which this is called. */
+    atomic_compare_exchange_strong_explicit(&executor->refusal, &open, SOON_EBROKEN, memory_order_relaxed,
+                                            memory_order_relaxed);
+}
+
 int soon__executor_advance(soon_executor *executor)
 {
     int mode = -1, before, rc;
@@ -221,8 +230,8 @@ static int begin_shutdown(soon_executor *executor, soon_shutdown mode)
     if (!try_pin(executor))
         return 0;
     held = soon__callbacks_hold(); /* I3 */
-    /* Relaxed: the class decides under its own lock; this only spares it late submits. */
-    atomic_store_explicit(&executor->closing, 1, memory_order_relaxed);
+    /* Relaxed: the class decides under its own lock; this only spares it late submits, and an imap late items. */
+    atomic_store_explicit(&executor->refusal, SOON_ESHUTDOWN, memory_order_relaxed);
     if (mode >= SOON_TERMINATE)
         atomic_store_explicit(&executor->terminating, 1, memory_order_relaxed);
     pthread_mutex_lock(&executor->mutex);

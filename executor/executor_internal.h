@@ -36,7 +36,7 @@ struct soon_executor {
     soon_shared *shared;                      /* of its tasks: a reference; NULL: none */
     uint32_t generation;
     _Atomic uint32_t pins;        /* who is inside between pin and unpin; and the class, until it is down */
-    _Atomic uint32_t closing;     /* submits are refused */
+    _Atomic int refusal;          /* 0, or why it takes nothing any more: SOON_ESHUTDOWN, SOON_EBROKEN */
     _Atomic uint32_t terminating; /* every running task is asked to end */
     soon_promise *down;           /* the class resolves it */
     struct soon__callback on_down;
@@ -73,6 +73,10 @@ int soon__submit_options_check(const soon_submit_options *options);
 int soon__executor_advance(soon_executor *executor);
 /* Hands a call to the class. 0, or why it refuses: then the call is still the caller's. */
 int soon__executor_take(soon_executor *executor, soon_call *call, bool may_block);
+/* Submits are refused with SOON_EBROKEN from now on. Under the mutex with which the class has set its reason. */
+void soon__executor_break(soon_executor *executor);
+/* Why it was `code`: a reference, never NULL. */
+struct soon__error *soon__executor_reason(soon_executor *executor, int code);
 /* Ends a call that was refused with `code`: fails its future, with the executor's reason if it is broken. */
 void soon__executor_refuse(soon_executor *executor, soon_call *call, int code);
 
@@ -81,9 +85,20 @@ bool soon__then_take_back(soon_call *call);
 void soon__then_turn_is_over(soon_executor *executor);
 void soon__thens_cancel(soon_executor *executor);
 
+/* 0, or why it takes nothing any more: to be asked before there is anything to submit. What an executor of the user's own
+ * says is known when it is asked to take a call. */
+static inline int soon__executor_refusal(soon_executor *executor)
+{
+    /* Relaxed: see begin_shutdown() and soon__executor_break(). */
+    return atomic_load_explicit(&executor->refusal, memory_order_relaxed);
+}
+
 /* Submits a chunk; as soon_submit_bytes(), the queue's bound as in `each`. `each` checked, may be NULL. */
 soon_future *soon__submit_items(soon_executor *executor, const soon_function *function, struct soon__items *items,
                                 const soon_submit_options *each);
+/* The same, or with `items` NULL one argument of the function's size; but a refusal is returned, and takes nothing. `try`:
+ * as soon_try_submit_bytes(). All checked. */
+int soon__submit_or_refuse(soon_future **ret, const struct soon__call_params *params, bool try);
 /* One that is held for a few instructions: who finds it taken looks again for a moment before it sleeps. */
 void soon__pool_mutex_init(pthread_mutex_t *mutex);
 /* The name of a pool: cut to `size`; NULL: soon-1, soon-2 ... */

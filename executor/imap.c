@@ -3,13 +3,16 @@
  *
  *     source --take--> in flight --done--> handed out
  *       |                                   ... then, once nothing is in flight, the end: `end_code`, then SOON_EEND
- *       +-- 0, an error, the timeout, a stop: closed
+ *       +-- 0, an error, the timeout, a stop, an executor that takes nothing any more: closed
  *
  * I1  One thread at a time has the turn; all but `ready` and the bell belong to it.
  * I2  At most in_flight_max items are taken and not handed out. An argument that found the executor's queue full is
  *     staged: it waits in the imap, and counts among them.
  * I3  Nothing is taken from the source before there is memory to keep it.
- * I4  unordered: each item in flight has left a waiter with its future, which puts it on the ready list.
+ * I4  An executor that is shut down or broken is told from a call that failed: it closes the imap. It is asked before
+ *     the source is, so that nothing is taken for it; what it refuses all the same, because it has come to its end in
+ *     between, is dropped: nobody will run it, and its place is behind all that is in flight, where `end_code` comes.
+ * I5  unordered: each item in flight has left a waiter with its future, which puts it on the ready list.
  */
 #include "imap_internal.h"
 #include "map_internal.h"
@@ -112,9 +115,10 @@ static soon_future *leave_flight(soon_imap *imap, struct soon__imap_item *item)
     return future;
 }
 
+/* An item of a chunk that was never submitted is done. */
 static soon_future *call_of(const struct soon__imap_item *item)
 {
-    return item->chunk ? item->chunk->call : item->future;
+    return item->chunk && item->chunk->call ? item->chunk->call : item->future;
 }
 
 static void cancel_item(struct soon__imap_item *item)
@@ -258,11 +262,19 @@ int soon_imap_next(soon_imap *imap, int64_t timeout_ms, soon_future **ret, uint6
     return rc;
 }
 
+const soon_error *soon_imap_error(const soon_imap *imap)
+{
+    if (!soon__check(imap, "soon_imap_error: NULL"))
+        return &soon__error_static(-EINVAL)->public;
+    return imap->refused ? &imap->refused->public : &soon__error_none;
+}
+
 void soon_imap_free(soon_imap *imap)
 {
     if (!imap)
         return;
     abandon_flight(imap);
+    soon__error_unref(imap->refused);
     pthread_mutex_destroy(&imap->mutex);
     free(imap->staged_arg);
     free(imap);

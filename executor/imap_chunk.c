@@ -237,29 +237,28 @@ void soon__imap_chunk_drop(struct soon__imap_chunk *chunk)
         soon_future_unref(&chunk->entries[i].future);
 }
 
-bool soon__imap_chunk_submit(struct soon__imap_chunk *chunk, soon_executor *executor, const soon_submit_options *each,
-                             bool unless_full)
+void soon__imap_chunk_fail(struct soon__imap_chunk *chunk, int code, const char *label)
 {
-    soon_submit_options options = each ? *each : (soon_submit_options){0};
-    struct soon__error *error;
-    soon_future *call;
-    int rc;
+    soon_error fields = {.code = code, .function = chunk->function->name, .label = label};
+    struct soon__error *error = soon__error_newf(&fields, NULL);
 
-    if (unless_full)
-        options.when_full = SOON_FULL_FAIL;
-    call = soon__submit_items(executor, chunk->function, &chunk->items, each || unless_full ? &options : NULL);
-    if (unless_full && soon__word_final(soon__future_word(call))) {
-        error = soon__future_failure(call);
-        if (error && error->public.code == SOON_EFULL) {
-            soon_future_unref(call);
-            return false;
-        }
-    }
-    chunk->call = call;
-    rc = soon__future_add_callback(call, &chunk->ended);
+    end(chunk, SOON__FINISHED, error);
+    soon__error_unref(error);
+}
+
+int soon__imap_chunk_submit(struct soon__imap_chunk *chunk, soon_executor *executor, const soon_submit_options *each,
+                            bool try)
+{
+    struct soon__call_params params = {
+        .executor = executor, .function = chunk->function, .options = each, .items = &chunk->items};
+    int rc = soon__submit_or_refuse(&chunk->call, &params, try);
+
+    if (rc < 0)
+        return rc;
+    rc = soon__future_add_callback(chunk->call, &chunk->ended);
     if (rc < 0)
         end(chunk, SOON__FINISHED, soon__error_static(rc));
     else if (rc == 0)
-        ended(call, chunk);
-    return true;
+        ended(chunk->call, chunk);
+    return 0;
 }

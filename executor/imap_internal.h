@@ -54,11 +54,12 @@ struct soon_imap {
     struct soon__turn turn;
 
     /* Of who has the turn */
-    int64_t until;  /* how long he has time */
-    uint64_t taken; /* from the source */
-    bool filled;    /* up to the bound, for the first time */
-    int end_code;   /* 0: the source is open */
-    bool stopped;   /* by an error; what is in flight is cancelled */
+    int64_t until;               /* how long he has time */
+    uint64_t taken;              /* from the source */
+    bool filled;                 /* up to the bound, for the first time */
+    int end_code;                /* 0: the source is open */
+    struct soon__error *refused; /* NULL, or why the executor takes no more: a reference */
+    bool stopped;                /* by an error; what is in flight is cancelled */
     size_t in_flight;
     struct soon__imap_item *first, *last; /* in flight */
     struct soon__imap_chunk *staged;      /* taken, but the queue was full; with `chunk` above 1 */
@@ -85,6 +86,8 @@ static inline const soon_submit_options *soon__imap_each(const soon_imap *imap)
 int soon__imap_fill(soon_imap *imap);
 /* Nothing more is taken; `code` is what comes at the end. The first one stays. */
 void soon__imap_close(soon_imap *imap, int code);
+/* The same, since the executor takes nothing any more; what was taken and not submitted is dropped. */
+void soon__imap_refused(soon_imap *imap, int code);
 /* Drops what was taken and not submitted. */
 void soon__imap_drop_staged(soon_imap *imap);
 
@@ -97,9 +100,12 @@ struct soon__imap_chunk *soon__imap_chunk_new(const soon_function *function, siz
 /* Where the argument of the next item goes, zeroed; and: there is one now, which chunk->entries[] has at the end. */
 void *soon__imap_chunk_next_arg(struct soon__imap_chunk *chunk);
 void soon__imap_chunk_add(struct soon__imap_chunk *chunk);
-/* Submits it, and gives up the caller's reference. False: `unless_full` and the queue is; nothing was done. */
-bool soon__imap_chunk_submit(struct soon__imap_chunk *chunk, soon_executor *executor, const soon_submit_options *each,
-                             bool unless_full);
+/* Submits it, and gives up the caller's reference. Else a refusal, and nothing was done. `try`: as
+ * soon_try_submit_bytes(). */
+int soon__imap_chunk_submit(struct soon__imap_chunk *chunk, soon_executor *executor, const soon_submit_options *each,
+                            bool try);
+/* Instead of submitting: each of its futures has that error. Gives up the caller's reference. */
+void soon__imap_chunk_fail(struct soon__imap_chunk *chunk, int code, const char *label);
 /* Instead of submitting. Gives up the caller's reference, and those of its futures. */
 void soon__imap_chunk_drop(struct soon__imap_chunk *chunk);
 

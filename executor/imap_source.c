@@ -49,13 +49,33 @@ void soon__imap_close(soon_imap *imap, int code)
         imap->end_code = code;
 }
 
+/* No source is asked for what nobody would take. */
 static bool pull(soon_imap *imap, void *arg)
 {
-    int rc = imap->next(arg, imap->data);
+    int rc = soon__executor_refusal(imap->executor);
 
+    if (rc < 0) {
+        soon__imap_refused(imap, rc);
+        return false;
+    }
+    rc = imap->next(arg, imap->data);
     if (rc <= 0)
         soon__imap_close(imap, rc < 0 ? rc : SOON_EEND);
     return rc > 0;
+}
+
+/* What was taken comes before whatever the source would have said at its end, so this is what is said. */
+void soon__imap_refused(soon_imap *imap, int code)
+{
+    imap->end_code = code;
+    if (!imap->refused)
+        imap->refused = soon__executor_reason(imap->executor, code);
+    soon__imap_drop_staged(imap);
+}
+
+static bool is_for_good(int code)
+{
+    return code == SOON_ESHUTDOWN || code == SOON_EBROKEN;
 }
 
 /* A full queue must not block us for longer than the caller has time; and while others of ours are in flight, one of
@@ -67,19 +87,33 @@ static bool may_wait(const soon_imap *imap)
     return full == SOON_FULL_BLOCK && (imap->in_flight > 0 || imap->until != SOON__NEVER);
 }
 
-/* The staged argument; NULL: not now, the queue is full. */
+/* The future of an argument that was refused by itself; it is released, as a submit does. */
+static soon_future *fail_one(soon_imap *imap, int code)
+{
+    if (imap->function->free_arg)
+        imap->function->free_arg(imap->staged_arg);
+    return soon__future_new_failed(code, imap->function->name, imap->each.label, NULL);
+}
+
+/* The staged argument; NULL: not now, the queue is full; or never. */
 static soon_future *submit_one(soon_imap *imap)
 {
-    const soon_function *function = imap->function;
+    struct soon__call_params params = {.executor = imap->executor,
+                                       .function = imap->function,
+                                       .data = imap->staged_arg,
+                                       .size = imap->function->arg_size,
+                                       .options = soon__imap_each(imap)};
     soon_future *future;
-    int rc = soon_try_submit_bytes(&future, imap->executor, function, imap->staged_arg, function->arg_size,
-                                   soon__imap_each(imap));
+    bool try = may_wait(imap);
+    int rc = soon__submit_or_refuse(&future, &params, try);
 
     if (rc == 0)
         return future;
-    if (rc == SOON_EFULL && may_wait(imap))
-        return NULL;
-    return soon_submit_bytes(imap->executor, function, imap->staged_arg, function->arg_size, soon__imap_each(imap));
+    if (is_for_good(rc))
+        soon__imap_refused(imap, rc);
+    else if (rc != SOON_EFULL || !try)
+        return fail_one(imap, rc);
+    return NULL;
 }
 
 /* 1: look whether there is room for more; 0: there is nothing more to do now; -ENOMEM. */
@@ -117,6 +151,21 @@ static struct soon__imap_chunk *pull_chunk(soon_imap *imap, int *ret_rc)
     return NULL;
 }
 
+/* 1: its futures are in flight, or done; 0: it is staged still; or dropped. */
+static int submit_chunk(soon_imap *imap, struct soon__imap_chunk *chunk)
+{
+    bool try = may_wait(imap);
+    int rc = soon__imap_chunk_submit(chunk, imap->executor, soon__imap_each(imap), try);
+
+    if (is_for_good(rc))
+        soon__imap_refused(imap, rc);
+    if (is_for_good(rc) || (rc == SOON_EFULL && try))
+        return 0;
+    if (rc < 0)
+        soon__imap_chunk_fail(chunk, rc, imap->each.label);
+    return 1;
+}
+
 /* As take_one(). */
 static int take_chunk(soon_imap *imap)
 {
@@ -128,8 +177,9 @@ static int take_chunk(soon_imap *imap)
     if (!chunk)
         return rc;
     imap->staged = chunk;
-    if (!soon__imap_chunk_submit(chunk, imap->executor, soon__imap_each(imap), may_wait(imap)))
-        return 0;
+    rc = submit_chunk(imap, chunk);
+    if (rc <= 0)
+        return rc;
     imap->staged = NULL;
     for (size_t i = 0; i < chunk->items.count; i++)
         enter_flight(imap, &chunk->entries[i].item);

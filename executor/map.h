@@ -126,6 +126,10 @@ typedef struct soon_imap soon_imap;
  * out, then comes -ETIMEDOUT, once, and what is in flight is cancelled. With `stop_at_error` the first failure that is
  * handed out does the same to source and flight, but all that is in flight is handed out.
  *
+ * When the executor is shut down or breaks, the source is left alone from then on: what is in flight is handed out, then
+ * comes SOON_ESHUTDOWN or SOON_EBROKEN, once. Arguments that were taken just then, or that waited for a place in the
+ * queue, are released and not handed out. To have all of an input done, drain the executor after SOON_EEND.
+ *
  * Ownership: the caller owns the imap until soon_imap_free(). Options are copied. Executor, function and `data` are
  * lent until then.
  * Threads: any thread.
@@ -152,11 +156,19 @@ static inline int soon_imap_new(soon_imap **ret, soon_executor *executor, const 
  * Threads: any thread; of several at once each gets its turn. Blocks up to `timeout_ms` (0 polls, SOON_FOREVER never
  * gives up), and as long as the source takes, or a task that a full queue lets run here.
  * Returns: 0 and sets `*ret`; SOON_EEND: all were handed out, also ever after; -ETIMEDOUT: of this call, which may be
- * repeated, or of the whole, after which comes SOON_EEND; the source's error, once, then SOON_EEND; -ENOMEM: nothing
- * was taken from the source, may be repeated; SOON_EDEADLK: inside the source, or in a task where the wait could
+ * repeated, or of the whole, after which comes SOON_EEND; the source's error, once, then SOON_EEND; SOON_ESHUTDOWN or
+ * SOON_EBROKEN of the executor, once, then SOON_EEND: soon_imap_error() says more; -ENOMEM: nothing was taken from the source, may be repeated; SOON_EDEADLK: inside the source, or in a task where the wait could
  * never end; SOON_EFORKED; -EINVAL; and leaves it alone.
  */
 SOON_API int soon_imap_next(soon_imap *imap, int64_t timeout_ms, soon_future **ret, uint64_t *ret_index);
+
+/**
+ * Why the executor takes no more of it, once soon_imap_next() has returned SOON_ESHUTDOWN or SOON_EBROKEN: with what
+ * broke the pool. Never NULL; `code` is 0 for an imap that ends otherwise. Lent until soon_imap_free().
+ *
+ * Threads: any thread that knows of that return.
+ */
+SOON_API const soon_error *soon_imap_error(const soon_imap *imap);
 
 /**
  * Cancels what is in flight and frees the imap, without waiting for what runs. NULL is ignored.

@@ -122,7 +122,6 @@ int soon_map_item(soon_future *map, size_t index, int64_t timeout_ms, void *ret,
     return 0;
 }
 
-static const soon_error no_error = {.message = "success", .function = "", .label = ""};
 static const soon_error not_done = {.message = "not done yet", .function = "", .label = ""};
 
 const soon_error *soon_map_item_error(const soon_future *map, size_t index)
@@ -135,7 +134,7 @@ const soon_error *soon_map_item_error(const soon_future *map, size_t index)
     if (!look(chunk, index, &error))
         return &not_done;
     if (!error)
-        return &no_error;
+        return &soon__error_none;
     note_looked(chunk->map);
     return &error->public;
 }

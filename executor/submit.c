@@ -47,12 +47,25 @@ int soon__executor_take(soon_executor *executor, soon_call *call, bool may_block
     return executor->klass.submit(executor->self, call, may_block);
 }
 
+/* NULL: the code says it all. */
+static struct soon__error *reason_of(soon_executor *executor, int code)
+{
+    bool knows = code == SOON_EBROKEN && executor->extra && executor->extra->reason;
+
+    return knows ? executor->extra->reason(executor->self) : NULL;
+}
+
+struct soon__error *soon__executor_reason(soon_executor *executor, int code)
+{
+    struct soon__error *error = reason_of(executor, code);
+
+    return error ? error : soon__error_ref(soon__error_static(code));
+}
+
 void soon__executor_refuse(soon_executor *executor, soon_call *call, int code)
 {
-    struct soon__error *error = NULL;
+    struct soon__error *error = reason_of(executor, code);
 
-    if (code == SOON_EBROKEN && executor->extra && executor->extra->reason)
-        error = executor->extra->reason(executor->self);
     soon__call_fail(call, error ? error : soon__call_error(call, code, NULL));
 }
 
@@ -103,11 +116,10 @@ static int submit(struct request *request, soon_call *call)
     soon_executor *executor = request->params.executor;
     soon_full asked = options_of(request)->when_full, policy = asked ? asked : executor->when_full;
     struct soon__run_hooks hooks = {NULL, NULL};
-    int rc;
+    int rc = soon__executor_refusal(executor);
 
-    /* Relaxed: see begin_shutdown(). */
-    if (atomic_load_explicit(&executor->closing, memory_order_relaxed))
-        return SOON_ESHUTDOWN;
+    if (rc < 0)
+        return rc;
     rc = soon__executor_take(executor, call, !request->try && policy == SOON_FULL_BLOCK);
     if (rc != SOON_EFULL || policy != SOON_FULL_RUN_HERE || request->try)
         return rc;
@@ -176,29 +188,44 @@ soon_future *soon_submit_bytes_sized(soon_executor *executor, const soon_functio
     return rc < 0 ? refuse(&request, rc) : submit_always(&request);
 }
 
+/* A refusal takes nothing. */
+static int submit_or_refuse(soon_future **ret, struct request *request)
+{
+    soon_future *future;
+    soon_call *call;
+    int rc = soon__call_new(&call, &request->params);
+
+    if (rc < 0)
+        return rc;
+    future = soon__call_future(call);
+    rc = submit(request, call);
+    if (rc < 0)
+        soon__call_discard(call);
+    else
+        *ret = future;
+    return rc;
+}
+
 int soon_try_submit_bytes_sized(soon_future **ret, soon_executor *executor, const soon_function *function,
                                 const void *data, size_t size, const soon_submit_options *options, size_t options_size)
 {
     struct request request;
-    soon_future *future;
-    soon_call *call;
     int rc;
 
     request.params = (struct soon__call_params){.executor = executor, .function = function, .data = data, .size = size};
     request.try = true;
     rc = ret ? read_request(&request, options, options_size) : -EINVAL;
 
-    if (rc == 0)
-        rc = soon__call_new(&call, &request.params);
-    if (rc < 0)
-        return rc;
-    future = soon__call_future(call);
-    rc = submit(&request, call);
-    if (rc < 0)
-        soon__call_discard(call);
-    else
-        *ret = future;
-    return rc;
+    return rc < 0 ? rc : submit_or_refuse(ret, &request);
+}
+
+int soon__submit_or_refuse(soon_future **ret, const struct soon__call_params *params, bool try)
+{
+    struct request request;
+
+    request.params = *params;
+    request.try = try;
+    return submit_or_refuse(ret, &request);
 }
 
 soon_future *soon__submit_items(soon_executor *executor, const soon_function *function, struct soon__items *items,

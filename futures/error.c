@@ -38,6 +38,7 @@ static struct soon__error statics[] = {
     STATIC_ERROR(-ETIMEDOUT, false, "timed out"),
 };
 
+const soon_error soon__error_none = {.message = "success", .function = "", .label = ""};
 struct soon__error soon__error_cancelled = STATIC_ERROR(-ECANCELED, false, "cancelled");
 struct soon__error soon__error_cancelled_running = STATIC_ERROR(-ECANCELED, true, "cancelled while it ran");
 struct soon__error soon__error_nomem = STATIC_ERROR(-ENOMEM, false, "out of memory");

@@ -24,6 +24,7 @@ struct soon__error {
 #endif
 
 /* Statics: they need no memory, so they serve where it ran out and where nothing may be allocated. */
+extern const soon_error soon__error_none;                /* code 0 */
 extern struct soon__error soon__error_cancelled;         /* it never started */
 extern struct soon__error soon__error_cancelled_running; /* it gave in */
 extern struct soon__error soon__error_nomem;

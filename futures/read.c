@@ -184,7 +184,6 @@ int soon_future_exception(soon_future *future, int64_t timeout_ms, const soon_er
     return 0;
 }
 
-static const soon_error no_error = {.message = "success", .function = "", .label = ""};
 static const soon_error not_done = {.message = "not done yet", .function = "", .label = ""};
 
 const soon_error *soon_future_error(const soon_future *future)
@@ -194,7 +193,7 @@ const soon_error *soon_future_error(const soon_future *future)
     if (!soon__check(future, "soon_future_error: NULL") || !soon__word_final(soon__future_word(future)))
         return &not_done;
     error = soon__future_failure((soon_future *)future);
-    return error ? &error->public : &no_error;
+    return error ? &error->public : &soon__error_none;
 }
 
 soon_buffer *soon_future_payload(soon_future *future)

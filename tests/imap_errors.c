@@ -83,25 +83,6 @@ TestOnEach(imap_errors, that_stops_at_an_error_cancels_what_is_left)
     }
 }
 
-TestOnEach(imap_errors, of_an_executor_that_is_shut_down_hands_out_that_error)
-{
-    soon_executor_shutdown(executor, SOON_DRAIN, SOON_FOREVER);
-    for (size_t chunk = 1; chunk < 4; chunk += 2) {
-        struct counter counter = {.end = 5};
-        soon_imap *imap = start(executor, &square_task, &(soon_map_options){.chunk = chunk}, &counter);
-
-        for (int i = 0; i < 5; i++) {
-            soon_future *future;
-
-            cr_assert_eq(soon_imap_next(imap, SOON_FOREVER, &future, NULL), 0);
-            cr_assert_eq(soon_future_error(future)->code, SOON_ESHUTDOWN);
-            soon_future_unref(future);
-        }
-        assert_end(imap);
-        soon_imap_free(imap);
-    }
-}
-
 SOON_TASK_BYTES(variable)
 {
     return 0;

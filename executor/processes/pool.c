@@ -244,6 +244,7 @@ void soon__process_pool_break(struct soon__process_pool *pool, struct soon__erro
     pthread_mutex_lock(&pool->mutex);
     if (!pool->locked.broken)
         pool->locked.broken = soon__error_ref(why);
+    soon__executor_break(pool->executor);
     close_intake_locked(pool);
     pending = take_pending_locked(pool);
     pool->locked.failed += length_of(pending);

@@ -153,6 +153,7 @@ void soon__pool_break(struct soon__pool *pool, struct soon__error *why)
     soon__pool_lock(pool);
     if (!pool->locked.broken)
         pool->locked.broken = soon__error_ref(broken);
+    soon__executor_break(pool->executor);
     soon__pool_close_intake_locked(pool);
     pool->locked.failed += pool->locked.queue.count;
     pending = soon__queue_take_all(&pool->locked.queue);
