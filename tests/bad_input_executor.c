@@ -319,6 +319,7 @@ Test(bad_input_executor, of_imaps)
     REFUSED(SOON_EEND, soon_imap_next(made, 0, &future, NULL));
     cr_assert_eq(future, pending);
     soon_imap_free(made);
+    ASSERTED(-EINVAL, soon_imap_error(NULL)->code);
     IGNORED(soon_imap_free(NULL));
 }
 
