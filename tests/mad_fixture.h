@@ -108,6 +108,7 @@ static inline struct soon__message descriptors_message(void)
                                   .kind = SOON__MESSAGE_DESCRIPTORS,
                                   .version = SOON__DESK_VERSION,
                                   .slot = own_slot,
+                                  .parts = SOON__PART_BYTES,
                                   .sequence = own_sequence};
 }
 

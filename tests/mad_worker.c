@@ -4,6 +4,9 @@
  */
 #include "mad_fixture.h"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
 TestSuite(mad_worker);
 
 /*
@@ -83,6 +86,83 @@ static void send_for_an_older_request(void)
     message.sequence--;
     send(message, sizeof message, &fd, 1);
     answer(large);
+}
+
+static void send_for_an_item(void)
+{
+    struct soon__message message = descriptors_message();
+    int fd = frozen(LARGE);
+
+    message.item = 1;
+    send(message, sizeof message, &fd, 1);
+    answer(large);
+}
+
+static void send_parts(uint32_t parts, int count)
+{
+    struct soon__message message = descriptors_message();
+    int fds[2] = {frozen(LARGE), frozen(LARGE)};
+
+    message.parts = parts;
+    send(message, sizeof message, fds, count);
+    answer(large);
+}
+
+static void send_another_part(void)
+{
+    send_parts(SOON__PART_PAYLOAD, 1);
+}
+
+static void send_a_part_too_many(void)
+{
+    send_parts(SOON__PARTS, 2);
+}
+
+static void send_less_than_said(void)
+{
+    send_parts(SOON__PARTS, 1);
+}
+
+static void send_more_than_said(void)
+{
+    send_parts(SOON__PART_BYTES, 2);
+}
+
+static void send_no_part(void)
+{
+    send_parts(0, 0);
+}
+
+static void send_an_unknown_part(void)
+{
+    send_parts(SOON__PARTS + 1, 1);
+}
+
+/* Else the reply is taken first. */
+static void await_that_it_was_read(void)
+{
+    int unread;
+
+    do
+        cr_assert_eq(ioctl(SOON__FD_CONTROL, SIOCOUTQ, &unread), 0);
+    while (unread);
+}
+
+static void send_what_the_reply_has_not(void)
+{
+    int fd = frozen(LARGE);
+
+    send(descriptors_message(), sizeof(struct soon__message), &fd, 1);
+    await_that_it_was_read();
+    answer((struct soon__reply){.kind = SOON__REPLY_DONE, .code = -EIO});
+}
+
+static void send_twice(void)
+{
+    int fd = frozen(LARGE);
+
+    send(descriptors_message(), sizeof(struct soon__message), &fd, 1);
+    send_one(fd);
 }
 
 static void send_nothing(void)
@@ -230,6 +310,15 @@ static lie *const lies[] = {
     send_too_large,
     send_for_another_slot,
     send_for_an_older_request,
+    send_for_an_item,
+    send_another_part,
+    send_a_part_too_many,
+    send_less_than_said,
+    send_more_than_said,
+    send_no_part,
+    send_an_unknown_part,
+    send_what_the_reply_has_not,
+    send_twice,
 };
 
 static void tell(size_t number)

@@ -180,7 +180,7 @@ static void send_and_reverse(struct worker *worker, size_t size)
     const void *data = size ? soon_buffer_data(bytes) : NULL;
 
     if (large)
-        send_for_next(worker, 3, &fd, 1);
+        send_for_next(worker, 3, SOON__PART_BYTES, &fd, 1);
     uint64_t sequence =
         post(worker, &reverse_task, data, size, (struct asked){.slot = 3, .flags = large ? SOON__REQUEST_ARG_SENT : 0});
     struct soon__reply reply = done(worker, sequence);
@@ -357,7 +357,7 @@ static void send_payload(struct worker *worker, enum back back, size_t size, boo
     fd = fd_or_fail(shared ? soon__buffer_share(bytes) : soon__buffer_freeze(bytes));
     asked.payload = soon_buffer_data(bytes);
     if (large) {
-        send_for_next(worker, 1, &fd, 1);
+        send_for_next(worker, 1, SOON__PART_PAYLOAD, &fd, 1);
         asked.flags = SOON__REQUEST_PAYLOAD_SENT;
     }
     struct soon__reply reply = done(worker, post(worker, &return_payload_task, &how, sizeof how, asked));
@@ -447,7 +447,7 @@ Test(worker, takes_and_gives_two_descriptors_at_once)
     int fds[2] = {new_bytes(&bytes[0], sizes[0]), new_bytes(&bytes[1], sizes[1])};
     struct soon__reply reply;
 
-    send_for_next(&worker, 0, fds, 2);
+    send_for_next(&worker, 0, SOON__PARTS, fds, 2);
     reply = done(&worker, post(&worker, &all_at_once_task, soon_buffer_data(bytes[0]), sizes[0],
                                (struct asked){.flags = SOON__REQUEST_ARG_SENT | SOON__REQUEST_PAYLOAD_SENT,
                                               .payload = soon_buffer_data(bytes[1]),

@@ -309,12 +309,14 @@ static inline int new_bytes(soon_buffer **ret, size_t size)
     return fd_or_fail(soon__buffer_freeze(*ret));
 }
 
-static inline void send_for_next(struct worker *worker, uint32_t slot, const int *descriptors, int count)
+static inline void send_for_next(struct worker *worker, uint32_t slot, uint32_t parts, const int *descriptors,
+                                 int count)
 {
     struct soon__message message = {.magic = SOON__DESK_MAGIC,
                                     .kind = SOON__MESSAGE_DESCRIPTORS,
                                     .version = SOON__DESK_VERSION,
                                     .slot = slot,
+                                    .parts = parts,
                                     .sequence = worker->sequence + 1};
 
     cr_assert_eq(soon__socket_send(worker->control, &message, sizeof message, descriptors, count), 0);
@@ -332,6 +334,9 @@ static inline soon_buffer *buffer_of(struct worker *worker, const struct soon__r
         cr_assert_eq(receive(worker, &message, descriptors), wanted);
         cr_assert_eq(message.slot, reply->slot);
         cr_assert_eq(message.sequence, reply->sequence);
+        cr_assert_eq(message.item, reply->first);
+        cr_assert_eq(message.parts, (reply->flags & SOON__REPLY_RESULT_SENT ? SOON__PART_BYTES : 0u) |
+                                        (reply->flags & SOON__REPLY_PAYLOAD_SENT ? SOON__PART_PAYLOAD : 0u));
     }
     cr_assert_eq(soon__shm_check_frozen(descriptors[at], size), 0);
     cr_assert_eq(soon__buffer_of_descriptor(&buffer, descriptors[at], size), 0);

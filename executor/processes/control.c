@@ -22,6 +22,7 @@
 struct sent {
     uint64_t sequence; /* 0: none yet */
     int error;         /* they did not all arrive */
+    uint32_t parts;    /* enum soon__part */
     int count;
     int descriptors[SOON__SOCKET_DESCRIPTORS_MAX];
 };
@@ -107,6 +108,7 @@ static void *listen_to_parent(void *unused)
         }
         assert(message.kind == SOON__MESSAGE_DESCRIPTORS && message.slot < SOON__SLOTS);
         sent.sequence = message.sequence;
+        sent.parts = message.parts;
         keep(message.slot, &sent);
     }
     return unused;
@@ -130,7 +132,7 @@ int soon__control_start(pid_t parent)
     return 0;
 }
 
-int soon__control_take(uint32_t index, uint64_t sequence, int count, int *ret_descriptors)
+int soon__control_take(uint32_t index, uint64_t sequence, uint32_t parts, int *ret_descriptors)
 {
     struct sent *slot = &control.locked.slots[index], sent;
 
@@ -142,8 +144,8 @@ int soon__control_take(uint32_t index, uint64_t sequence, int count, int *ret_de
     pthread_mutex_unlock(&control.mutex);
     if (sent.error < 0)
         return sent.error;
-    assert(sent.count == count);
-    for (int i = 0; i < count; i++)
+    assert(sent.parts == parts && sent.count == __builtin_popcount(parts));
+    for (int i = 0; i < sent.count; i++)
         ret_descriptors[i] = sent.descriptors[i];
     return 0;
 }
@@ -177,16 +179,18 @@ static int send_message(const struct soon__message *message, const int *descript
     return rc;
 }
 
-int soon__control_send(uint32_t slot, uint64_t sequence, const int *descriptors, int count)
+int soon__control_send(const struct soon__reply *reply, uint32_t parts, const int *descriptors)
 {
     struct soon__message message = {.magic = SOON__DESK_MAGIC,
                                     .kind = SOON__MESSAGE_DESCRIPTORS,
                                     .version = SOON__DESK_VERSION,
                                     .pid = getpid(),
-                                    .slot = slot,
-                                    .sequence = sequence};
+                                    .slot = reply->slot,
+                                    .parts = parts,
+                                    .sequence = reply->sequence,
+                                    .item = reply->first};
 
-    return send_message(&message, descriptors, count);
+    return send_message(&message, descriptors, __builtin_popcount(parts));
 }
 
 int soon__control_send_hello(uint32_t function_count, uint64_t table_size)

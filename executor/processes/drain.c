@@ -27,7 +27,7 @@ enum {
 /* 0, or why there is none. */
 static int map_result(struct soon__process *process, const struct soon__reply *reply, struct soon__outcome *outcome)
 {
-    int fd = soon__process_take_descriptor(process, reply), rc;
+    int fd = soon__process_take_descriptor(process, SOON__PART_BYTES), rc;
     void *data;
 
     if (fd < 0)
@@ -82,7 +82,7 @@ static int take_payload(struct soon__process *process, const struct soon__reply 
             memcpy(soon_buffer_data(outcome->payload), body, reply->payload_size);
         return rc;
     }
-    fd = soon__process_take_descriptor(process, reply);
+    fd = soon__process_take_descriptor(process, SOON__PART_PAYLOAD);
     if (fd < 0)
         return fd;
     rc = soon__shm_check_frozen(fd, reply->payload_size);
@@ -436,12 +436,9 @@ static int take_plain_replies(struct soon__process *process, uint64_t *head, str
     return count == BATCH ? 2 : rc;
 }
 
-static bool take_reply(struct soon__process *process, const struct soon__reply *reply)
+static bool take_answer(struct soon__process *process, struct soon__assignment *assignment,
+                        const struct soon__reply *reply)
 {
-    struct soon__assignment *assignment = find_assignment(process, reply);
-
-    if (!assignment)
-        return false;
     if (!assignment->call)
         return initializer_done(process, reply);
     if (!assignment->items)
@@ -454,6 +451,17 @@ static bool take_reply(struct soon__process *process, const struct soon__reply *
     default:
         return chunk_done(process, assignment, reply);
     }
+}
+
+static bool take_reply(struct soon__process *process, const struct soon__reply *reply)
+{
+    struct soon__assignment *assignment = find_assignment(process, reply);
+    bool sane = assignment && soon__process_has_descriptors(process, reply) && take_answer(process, assignment, reply);
+
+    /* An outcome that failed half way leaves some. */
+    if (reply->flags & (SOON__REPLY_RESULT_SENT | SOON__REPLY_PAYLOAD_SENT))
+        soon__process_drop_descriptors(process);
+    return sane;
 }
 
 /* The worker may want the room of one that is not plain; of the others it is told now and then: it reads that line. */

@@ -151,6 +151,8 @@ static int send_descriptors(struct soon__process *process, const struct soon__pa
                                     .kind = SOON__MESSAGE_DESCRIPTORS,
                                     .version = SOON__DESK_VERSION,
                                     .slot = slot,
+                                    .parts = (parcel->arg_sent ? SOON__PART_BYTES : 0) |
+                                             (parcel->payload_sent ? SOON__PART_PAYLOAD : 0),
                                     .sequence = sequence};
     soon_buffer *copies[2] = {NULL, NULL}, *payload = parcel->payload;
     soon_buffer *arg = parcel->call && parcel->call->extra ? parcel->call->extra->arg_buffer : NULL;

@@ -84,10 +84,12 @@ struct soon__assignment {
     uint64_t last_item; /* of a chunk, with ETIMELIMIT: whose time was over */
 };
 
-/* Descriptors that came for a slot's reply. */
+/* Descriptors that came, for a reply that is to follow: of this request, this item, these parts. */
 struct soon__sent {
-    uint64_t sequence;
-    int count;
+    uint32_t slot;
+    uint32_t parts; /* enum soon__part; 0: none came */
+    uint64_t sequence, item;
+    bool lost; /* there was no room for them here */
     int descriptors[SOON__SOCKET_DESCRIPTORS_MAX];
 };
 
@@ -122,10 +124,10 @@ struct soon__process {
 
     /* P7. Taking in replies, and messages. */
     pthread_mutex_t reading;
-    _Atomic uint64_t head; /* replies consumed; without `reading` a hint */
-    uint64_t told;         /* of these, so many the worker knows of */
-    struct soon__sent sent[SOON__SLOTS];
-    _Atomic bool mad; /* it has written nonsense: nothing more of it is read. Without `reading` a hint */
+    _Atomic uint64_t head;  /* replies consumed; without `reading` a hint */
+    uint64_t told;          /* of these, so many the worker knows of */
+    struct soon__sent sent; /* a worker sends the next when the reply to these was consumed */
+    _Atomic bool mad;       /* it has written nonsense: nothing more of it is read. Without `reading` a hint */
     bool book_closed;
 
     /* Loop thread only. */
@@ -274,8 +276,13 @@ void soon__process_pool_stay(struct soon__process_pool *pool);
 
 /* Takes in all messages that there are: 1; 0: the worker has closed its end; -EPROTO: nonsense. */
 int soon__process_receive(struct soon__process *process);
-/* The next descriptor that came for this reply: the caller's; or a negative errno. */
-int soon__process_take_descriptor(struct soon__process *process, const struct soon__reply *reply);
+/* What the reply says to have a descriptor has one here, and nothing else of it has. False: no worker in its right mind
+ * has sent this. */
+bool soon__process_has_descriptors(struct soon__process *process, const struct soon__reply *reply);
+/* After that: the descriptor of one part, the caller's; or -EMFILE: there was no room for it. */
+int soon__process_take_descriptor(struct soon__process *process, enum soon__part part);
+/* Those that came and were not taken are closed. */
+void soon__process_drop_descriptors(struct soon__process *process);
 
 /*
  * life.c: one process. Loop thread only, but for doom.

@@ -110,24 +110,25 @@ static int take_payload(struct serving *serving, const unsigned char *body, int 
 static int take_descriptors(struct serving *serving, int *ret_payload)
 {
     const struct soon__request *request = serving->request;
-    int descriptors[2], count = 0, rc;
     bool arg_sent = request->flags & SOON__REQUEST_ARG_SENT, payload_sent = request->flags & SOON__REQUEST_PAYLOAD_SENT;
+    uint32_t parts = (arg_sent ? SOON__PART_BYTES : 0) | (payload_sent ? SOON__PART_PAYLOAD : 0);
+    int descriptors[2], rc;
     void *arg;
 
     *ret_payload = -1;
-    if (!arg_sent && !payload_sent) {
+    if (!parts) {
         soon__control_forget(serving->slot, serving->sequence);
         return 0;
     }
-    rc = soon__control_take(serving->slot, serving->sequence, arg_sent + payload_sent, descriptors);
+    rc = soon__control_take(serving->slot, serving->sequence, parts, descriptors);
     if (rc < 0)
         return rc;
     if (payload_sent)
         *ret_payload = descriptors[arg_sent];
     if (!arg_sent)
         return 0;
-    rc = soon__shm_map(&arg, descriptors[count], request->arg_size, false);
-    close(descriptors[count]);
+    rc = soon__shm_map(&arg, descriptors[0], request->arg_size, false);
+    close(descriptors[0]);
     if (rc < 0)
         return rc;
     serving->arg = arg;

@@ -172,10 +172,7 @@ void soon__process_unref(struct soon__process *process)
 void soon__process_close(struct soon__process *process)
 {
     assert(soon__library_on_loop());
-    for (size_t slot = 0; slot < SOON__SLOTS; slot++) {
-        while (process->sent[slot].count > 0)
-            close(process->sent[slot].descriptors[--process->sent[slot].count]);
-    }
+    soon__process_drop_descriptors(process);
     if (process->watch >= 0)
         close(process->watch);
     free(process->remains);

@@ -4,6 +4,9 @@
  *
  *     worker starts --> HELLO (its table lies at the start of the reply area) --> it serves its desk
  *     either side   --> DESCRIPTORS for a slot, before that is posted, or the reply is published
+ *
+ * A message with descriptors says all that it belongs to: the request by slot and sequence, the item of a chunk, and which
+ * parts of it travel there. Items of a chunk share their request; so by less the bytes of one could pass for another's.
  */
 #ifndef SOON_EXECUTOR_PROCESSES_WIRE_INTERNAL_H
 #define SOON_EXECUTOR_PROCESSES_WIRE_INTERNAL_H
@@ -44,6 +47,13 @@ enum {
 
 enum soon__message_kind { SOON__MESSAGE_HELLO = 1, SOON__MESSAGE_DESCRIPTORS = 2 };
 
+/* What has a descriptor of its own: a set, a descriptor for each, in this order. */
+enum soon__part {
+    SOON__PART_BYTES = 1, /* the argument, or the result */
+    SOON__PART_PAYLOAD = 2,
+    SOON__PARTS = SOON__PART_BYTES | SOON__PART_PAYLOAD,
+};
+
 struct soon__message {
     uint64_t magic; /* SOON__DESK_MAGIC */
     uint32_t kind;  /* enum soon__message_kind */
@@ -54,10 +64,11 @@ struct soon__message {
     uint64_t table_size;
     /* DESCRIPTORS */
     uint32_t slot;
-    uint32_t reserved;
+    uint32_t parts; /* enum soon__part */
     uint64_t sequence;
+    uint64_t item; /* of a chunk, what the reply has as `first`; else 0 */
 };
-_Static_assert(sizeof(struct soon__message) == 48, "the same in every build");
+_Static_assert(sizeof(struct soon__message) == 56, "the same in every build");
 
 /*
  * The table: per function its sizes, then its name and its types' names, each with its NUL.

@@ -45,13 +45,13 @@ void soon__worker_serve(struct soon__worker *worker, uint32_t slot, uint64_t seq
 
 /* Starts the thread that listens. 0 or a negative errno. */
 int soon__control_start(pid_t parent);
-/* The descriptors that were sent for a claimed request, which are `count`: waits for them. They are the caller's. 0; a
- * negative errno: they have not all arrived, and there are none. */
-int soon__control_take(uint32_t slot, uint64_t sequence, int count, int *ret_descriptors);
+/* The descriptors that were sent for a claimed request, of these parts (enum soon__part): waits for them. They are the
+ * caller's. 0; a negative errno: they have not all arrived, and there are none. */
+int soon__control_take(uint32_t slot, uint64_t sequence, uint32_t parts, int *ret_descriptors);
 /* A request without any was claimed: those of an older one, which was taken back, are closed. */
 void soon__control_forget(uint32_t slot, uint64_t sequence);
-/* Sends descriptors for a reply. 0 or a negative errno. */
-int soon__control_send(uint32_t slot, uint64_t sequence, const int *descriptors, int count);
+/* Sends descriptors for a reply, one for each of these parts. 0 or a negative errno. */
+int soon__control_send(const struct soon__reply *reply, uint32_t parts, const int *descriptors);
 int soon__control_send_hello(uint32_t function_count, uint64_t table_size);
 
 /*

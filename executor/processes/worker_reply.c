@@ -6,7 +6,7 @@
  * R2  At most two regions belong to no published reply, and one of these is the newest: so when the parent has consumed
  *     all there is room for a body of any size, and a wait for room ends.
  * R3  A body is never larger than SOON__BODY_MAX and a message; what would make it larger has a descriptor of its own.
- * R4  One message with descriptors per slot is under way: the next is sent when the reply it was for has been consumed.
+ * R4  One message with descriptors is under way: the next is sent when the reply it was for has been consumed.
  */
 #include "worker_internal.h"
 
@@ -135,11 +135,16 @@ static void await_previous(void)
 static int send_buffers(const struct soon__reply *reply, struct soon__outcome *outcome)
 {
     int descriptors[2], count = 0, rc;
+    uint32_t parts = 0;
 
-    if (reply->flags & SOON__REPLY_RESULT_SENT)
+    if (reply->flags & SOON__REPLY_RESULT_SENT) {
+        parts |= SOON__PART_BYTES;
         descriptors[count++] = freeze(&outcome->result_buffer);
-    if (reply->flags & SOON__REPLY_PAYLOAD_SENT)
+    }
+    if (reply->flags & SOON__REPLY_PAYLOAD_SENT) {
+        parts |= SOON__PART_PAYLOAD;
         descriptors[count++] = freeze(&outcome->payload);
+    }
     for (int i = 0; i < count; i++) {
         if (descriptors[i] < 0)
             return descriptors[i];
@@ -147,7 +152,7 @@ static int send_buffers(const struct soon__reply *reply, struct soon__outcome *o
     if (count == 0)
         return 0;
     await_previous();
-    rc = soon__control_send(reply->slot, reply->sequence, descriptors, count);
+    rc = soon__control_send(reply, parts, descriptors);
     soon__process_point(SOON__POINT_RESULT_SENT);
     return rc;
 }
@@ -249,6 +254,7 @@ static void turn_into_failure(struct soon__reply *reply, struct body *body, stru
     soon__outcome_drop(outcome);
     outcome->error = soon__error_newf(&(soon_error){.code = code, .started = true}, NULL);
     reply->result_size = reply->payload_size = 0;
+    reply->flags &= ~(uint32_t)(SOON__REPLY_HAS_PAYLOAD | SOON__REPLY_RESULT_SENT | SOON__REPLY_PAYLOAD_SENT);
     describe_failure(reply, body, outcome);
 }
 
