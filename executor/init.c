@@ -15,13 +15,10 @@ bool soon__is_initialised(void)
     return initialised;
 }
 
+/* What else is among the arguments may be a file's name, or a stranger's words. */
 static bool is_worker(int argc, char **argv)
 {
-    for (int i = 1; i < argc; i++) {
-        if (argv[i] && strcmp(argv[i], SOON__WORKER_MARKER) == 0)
-            return true;
-    }
-    return false;
+    return argc > 1 && argv[argc - 1] && strcmp(argv[argc - 1], SOON__WORKER_MARKER) == 0;
 }
 
 int soon_init(int argc, char **argv)

@@ -73,6 +73,19 @@ int soon__socket_send(int socket, const void *data, size_t size, const int *desc
  */
 int soon__socket_receive(int socket, void *data, size_t size, int *ret_descriptors, int *ret_count);
 
+/* Who made a pair of sockets, as the kernel has noted it then. `user` and `group` are the effective ones. */
+struct soon__peer {
+    pid_t pid; /* 0: it cannot be seen from here */
+    uid_t user;
+    gid_t group;
+};
+int soon__socket_peer(int socket, struct soon__peer *ret);
+/* Whether this program was started with rights that who started it may not have: set-user-ID, set-group-ID, with
+ * capabilities of its file. Stays so, whatever it gives up. */
+bool soon__is_privileged(void);
+/* Gives up all capabilities of the calling thread. */
+int soon__drop_capabilities(void);
+
 /* This process's own program: a descriptor for soon__process_start.executable. */
 int soon__own_program(void);
 /* Bytes of memory that this process alone uses: what a memory limit is about. 0: not known. */

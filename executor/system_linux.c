@@ -8,10 +8,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -419,9 +421,33 @@ int soon__socket_receive(int socket, void *data, size_t size, int *ret_descripto
     return message.msg_flags & MSG_TRUNC ? -EMSGSIZE : -EMFILE;
 }
 
+int soon__socket_peer(int socket, struct soon__peer *ret)
+{
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+
+    if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+        return -errno;
+    *ret = (struct soon__peer){.pid = peer.pid, .user = peer.uid, .group = peer.gid};
+    return 0;
+}
+
 /*
  * This process.
  */
+
+bool soon__is_privileged(void)
+{
+    return getauxval(AT_SECURE) != 0;
+}
+
+int soon__drop_capabilities(void)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
+
+    return syscall(SYS_capset, &header, none) < 0 ? -errno : 0;
+}
 
 int soon__own_program(void)
 {

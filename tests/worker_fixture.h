@@ -89,7 +89,6 @@ static inline struct worker start_worker(struct how how)
     soon__desk_init(&worker.view, 0);
     desk->replies_size = SOON__REPLY_AREA;
     desk->shared_size = how.shared_size;
-    desk->parent_pid = getpid();
     desk->depth = 1;
     strcpy(desk->name, "test_1");
     if (how.change)
@@ -122,6 +121,16 @@ static inline int receive(struct worker *worker, struct soon__message *ret, int 
     cr_assert_eq(soon__socket_receive(worker->control, ret, sizeof *ret, ret_descriptors, &count), (int)sizeof *ret);
     cr_assert_eq(ret->magic, SOON__DESK_MAGIC);
     return count;
+}
+
+/* It serves; else it is about to end. */
+static inline bool says_hello(struct worker *worker)
+{
+    struct soon__message message;
+    int none[SOON__SOCKET_DESCRIPTORS_MAX], count;
+
+    await_readable(worker->control);
+    return soon__socket_receive(worker->control, &message, sizeof message, none, &count) == (int)sizeof message;
 }
 
 static inline struct worker greeted_worker(struct how how)

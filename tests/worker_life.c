@@ -30,11 +30,6 @@ static void other_magic(struct soon__desk *desk)
     desk->magic++;
 }
 
-static void other_parent(struct soon__desk *desk)
-{
-    desk->parent_pid++;
-}
-
 Test(worker_life, does_not_begin_where_it_is_not_at_home)
 {
     static const struct {
@@ -45,7 +40,6 @@ Test(worker_life, does_not_begin_where_it_is_not_at_home)
         {"another version", {.change = other_version}, SOON__EXIT_VERSION},
         {"another layout", {.change = other_size}, SOON__EXIT_VERSION},
         {"no desk at all", {.change = other_magic}, SOON__EXIT_NO_DESK},
-        {"another parent", {.change = other_parent}, SOON__EXIT_NO_DESK},
         {"no descriptors", {.no_descriptors = true}, SOON__EXIT_NO_DESK},
     };
 
@@ -55,6 +49,36 @@ Test(worker_life, does_not_begin_where_it_is_not_at_home)
 
         cr_assert(!ended.killed && ended.number == cases[i].status, "%s: %d", cases[i].name, ended.number);
     }
+}
+
+static char *own_path(void)
+{
+    static char path[4096];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+
+    cr_assert_gt(length, 0);
+    path[length] = '\0';
+    return path;
+}
+
+/* Its signals, and its end, would be another's. */
+Test(worker_life, does_not_begin_in_a_child_of_who_was_started)
+{
+    char *arguments[] = {(char *)"/bin/sh",           (char *)"-c", (char *)"\"$0\" \"$@\"; exit $?", own_path(),
+                         (char *)SOON__WORKER_MARKER, NULL};
+    struct worker worker = start_worker((struct how){.arguments = arguments});
+
+    cr_assert_not(says_hello(&worker));
+    assert_exits_with(&worker, SOON__EXIT_NO_CHILD);
+}
+
+/* A file may be called so. */
+Test(worker_life, begins_for_the_marker_at_the_end_alone)
+{
+    char *arguments[] = {(char *)"program", (char *)SOON__WORKER_MARKER, (char *)"more", NULL};
+
+    cr_assert_eq(soon_init(3, arguments), 0);
+    cr_assert_eq(soon_init(1, &arguments[1]), 0, "nor as the program's name");
 }
 
 /*

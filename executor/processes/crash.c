@@ -33,6 +33,10 @@ static const char *meaning_of(int status)
         return "out of memory";
     case SOON__EXIT_LOAD:
         return "it could not load the object";
+    case SOON__EXIT_NO_CHILD:
+        return "it is no child of the pool's process: a wrapper must exec the program, not fork and wait for it";
+    case SOON__EXIT_RIGHTS:
+        return "its user or group is not that of the pool's process, as of a set-user-ID program that has given it up";
     case 127:
         return "the program or a library of it was not found";
     default:

@@ -169,10 +169,9 @@ struct soon__desk {
     uint64_t orders_size, replies_size; /* of the other two memories */
     uint64_t shared_size;               /* of what soon_task_shared() shows; 0: none */
     uint64_t memory_limit;              /* bytes; 0: none */
-    int32_t parent_pid, depth;
+    int32_t depth;
     uint32_t tell_claims; /* ring the bell at each claim: somebody waits for a place in the queue */
-    uint32_t reserved;
-    char name[16]; /* for the process and its threads */
+    char name[16];        /* for the process and its threads */
     /* The worker's. */
     _Alignas(64) _Atomic uint32_t asleep; /* looked at with each post, seldom written: in a line of its own */
     _Atomic uint32_t starved;

@@ -85,6 +85,19 @@ static char *format_depth(int depth)
     return strdup(text);
 }
 
+/* Whoever starts a program with more rights than he has chooses its environment. A worker may have those rights for good, and
+ * would heed what we did not. */
+static bool is_withheld(const char *variable)
+{
+    static const char *const names[] = {SOON__PROGRAM_VARIABLE "=", SOON__LOADER_VARIABLE "="};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names && soon__is_privileged(); i++) {
+        if (strncmp(variable, names[i], strlen(names[i])) == 0)
+            return true;
+    }
+    return false;
+}
+
 static char **new_environment(const char *const *added, int depth)
 {
     const char *const *ours = (const char *const *)environ;
@@ -92,8 +105,10 @@ static char **new_environment(const char *const *added, int depth)
     size_t used = 0;
     bool complete = environment != NULL;
 
-    for (size_t i = 0; complete && ours && ours[i]; i++)
-        complete = (environment[used++] = strdup(ours[i])) != NULL;
+    for (size_t i = 0; complete && ours && ours[i]; i++) {
+        if (!is_withheld(ours[i]))
+            complete = (environment[used++] = strdup(ours[i])) != NULL;
+    }
     for (size_t i = 0; complete && added && added[i]; i++)
         complete = set_variable(environment, &used, strdup(added[i]));
     if (complete)
@@ -114,7 +129,8 @@ static char *copy_path(const char *path, const char *directory)
 
 static int choose_program(struct soon__launch *launch, const soon_process_pool_options *o)
 {
-    const char *named = getenv(SOON__PROGRAM_VARIABLE), *loader = getenv(SOON__LOADER_VARIABLE), *path = NULL;
+    const char *named = secure_getenv(SOON__PROGRAM_VARIABLE), *loader = secure_getenv(SOON__LOADER_VARIABLE);
+    const char *path = NULL;
 
     if (o->load)
         path = loader && *loader ? loader : SOON__LOADER_PATH;

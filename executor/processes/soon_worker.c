@@ -23,7 +23,9 @@ static bool load(const char *object)
 
 int main(int argc, char **argv)
 {
-    for (int i = 1; i < argc && strcmp(argv[i], SOON__WORKER_MARKER) != 0; i++) {
+    bool is_worker = argc > 1 && strcmp(argv[argc - 1], SOON__WORKER_MARKER) == 0;
+
+    for (int i = 1; i < argc - 1 && is_worker; i++) {
         if (!load(argv[i]))
             return SOON__EXIT_LOAD;
     }

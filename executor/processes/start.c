@@ -71,7 +71,6 @@ static void fill_desk(struct soon__process *process)
     desk->replies_size = SOON__REPLY_AREA;
     desk->shared_size = pool->executor->shared ? soon__shared_size(pool->executor->shared) : 0;
     desk->memory_limit = pool->memory_limit;
-    desk->parent_pid = getpid();
     desk->depth = pool->launch.depth;
     desk->tell_claims = pool->queue_max > 0;
     /* The number is what tells them apart: the name gives way. */

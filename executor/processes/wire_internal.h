@@ -26,13 +26,14 @@ enum {
     SOON__FD_END = 9, /* without shared memory, 8 is there too but a copy of the desk's */
 };
 
-/* An argument of the worker's command line, exactly. */
+/* The last argument of the worker's command line, exactly. */
 #define SOON__WORKER_MARKER "--soon-worker-process"
 /* Set in the environment of a worker until soon_init() has taken over, so that no pool is made before that. */
 #define SOON__WORKER_VARIABLE "SOON_WORKER_PROCESS"
 /* How many pools are nested around this process: 1 in a worker of a program that is none. */
 #define SOON__DEPTH_VARIABLE "SOON_DEPTH"
-/* What to execute instead of this process's own program; and instead of the installed soon-worker. */
+/* What to execute instead of this process's own program; and instead of the installed soon-worker. A program with rights
+ * that its user may not have heeds neither, and hands neither on. */
 #define SOON__PROGRAM_VARIABLE "SOON_PROGRAM"
 #define SOON__LOADER_VARIABLE "SOON_WORKER"
 enum { SOON__DEPTH_MAX = 10 };
@@ -42,7 +43,9 @@ enum {
     SOON__EXIT_NO_DESK = 81, /* its descriptors are not what they should be */
     SOON__EXIT_VERSION = 82, /* parent and worker are of different versions of the library */
     SOON__EXIT_NO_MEMORY = 83,
-    SOON__EXIT_LOAD = 84, /* soon-worker could not load an object */
+    SOON__EXIT_LOAD = 84,     /* soon-worker could not load an object */
+    SOON__EXIT_NO_CHILD = 85, /* another process than the pool's has started it */
+    SOON__EXIT_RIGHTS = 86,   /* it has rights that the pool's process does not have */
 };
 
 enum soon__message_kind { SOON__MESSAGE_HELLO = 1, SOON__MESSAGE_DESCRIPTORS = 2 };

@@ -9,6 +9,10 @@
  *     where replies will lie.
  * W2  Its descriptors are close-on-exec from the start, and those that were mapped are closed: what its tasks execute
  *     inherits nothing of ours.
+ * W3  It serves its parent alone, and nobody who has fewer rights. Anybody can start a set-user-ID program with the marker
+ *     and descriptors of his own; what the kernel has noted of who made the control socket he cannot change. So that is its
+ *     parent, and root, or of our effective user and group. It does not tell of capabilities: those that came with the
+ *     program's file are given up, as its parent may not have them. Checked before anything that was given is believed.
  */
 #include "worker_internal.h"
 
@@ -99,16 +103,31 @@ static void map_all(void)
     close(SOON__FD_SHARED);
 }
 
+/* W3 */
+static void check_starter(void)
+{
+    struct soon__peer peer;
+
+    if (soon__socket_peer(SOON__FD_CONTROL, &peer) < 0)
+        give_up(SOON__EXIT_NO_DESK);
+    if (peer.pid <= 0 || peer.pid != getppid())
+        give_up(SOON__EXIT_NO_CHILD);
+    if (peer.user != 0 && (peer.user != geteuid() || peer.group != getegid()))
+        give_up(SOON__EXIT_RIGHTS);
+    if (peer.user != 0 && soon__is_privileged() && soon__drop_capabilities() < 0)
+        give_up(SOON__EXIT_RIGHTS);
+    self.parent = peer.pid;
+}
+
 /* From here on it dies with its parent, which may have died before: then the number is a stranger's. */
 static void bind_to_parent(void)
 {
     int watch;
 
-    self.parent = self.view.desk->parent_pid;
     (void)soon__die_with_parent();
     watch = soon__process_watch(self.parent);
     if (getppid() != self.parent)
-        give_up(SOON__EXIT_NO_DESK);
+        give_up(SOON__EXIT_NO_CHILD);
     if (watch >= 0 && watch != SOON__FD_PARENT) {
         (void)dup3(watch, SOON__FD_PARENT, O_CLOEXEC);
         close(watch);
@@ -127,6 +146,7 @@ static void say_hello(void)
 
 static void begin(void)
 {
+    check_starter();
     tidy_descriptors();
     if (fstat(SOON__FD_BELL, &bell) < 0)
         give_up(SOON__EXIT_NO_DESK);
