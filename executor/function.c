@@ -7,6 +7,8 @@
  */
 #include "function_internal.h"
 
+#include "../futures/system_internal.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -40,7 +42,7 @@ static void unlock(void)
 /* A child must not find the table locked, or half changed, by a thread that it does not have. */
 __attribute__((constructor)) static void watch_forks(void)
 {
-    pthread_atfork(lock, unlock, unlock);
+    (void)soon__hold_at_fork(&registry.mutex); /* one of the first: there is room */
 }
 
 /* FNV-1a. */

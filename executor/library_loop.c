@@ -162,13 +162,13 @@ static void *run_callbacks(void *data)
             next = future->link;
             soon__future_settle(future);
             if (self->generation != soon__generation())
-                return NULL; /* user code forked, and this is the child: the rest is the parent's */
+                soon__leave_child(); /* user code forked, and this is the child */
         }
         for (struct soon__job *job = jobs.head, *next; job; job = next) {
             next = job->next;
             job->run(job);
             if (self->generation != soon__generation())
-                return NULL;
+                soon__leave_child();
         }
     }
     return NULL;

@@ -69,15 +69,10 @@ static struct {
     soon_loop *first;
 } table = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
-/* The parent's loops stay in the list: never found, never freed. */
-static void reset_in_child(void)
-{
-    table.mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-}
-
+/* In a child the parent's loops stay in the list: never found, never freed. */
 __attribute__((constructor)) static void watch_forks(void)
 {
-    soon__at_fork_child(reset_in_child);
+    (void)soon__hold_at_fork(&table.mutex); /* one of the first: there is room */
 }
 
 /* Its mutex may be held by a thread that is not here. */

@@ -239,10 +239,13 @@ void soon__task_run(soon_task *task)
     struct soon__frame frame = {.future = task->future,
                                 .executor = task->executor ? (const void *)task->executor : task};
     struct soon__thread_saved saved;
+    uint32_t generation = soon__generation();
     int rc;
 
     soon__thread_enter(&frame, &saved);
     rc = task->function->body(task, task->arg, task->space);
+    if (soon__generation() != generation)
+        soon__leave_child(); /* it has forked, and this is the child */
     soon__thread_leave(&frame, &saved);
     settle(task, rc);
 }

@@ -112,11 +112,14 @@ int soon__future_add_callback(soon_future *future, struct soon__callback *callba
     return 1;
 }
 
-/* The next that has not begun: an internal one, or any. NULL: none. A posted one stays in the ring, delivered. */
+/* The next that has not begun: an internal one, or any. NULL: none; or one before it has forked, and this is the child:
+ * the rest is the parent's. A posted one stays in the ring, delivered. */
 static struct soon__callback *take_callback(soon_future *future, bool internal)
 {
     struct soon__callback *first = NULL;
 
+    if (soon__future_is_foreign(future))
+        return NULL;
     soon__future_lock(future);
     if (future->callbacks)
         first = future->callbacks->next;
@@ -183,6 +186,8 @@ static bool has_callbacks(soon_future *future)
 {
     bool some;
 
+    if (soon__future_is_foreign(future))
+        return false;
     soon__future_lock(future);
     some = future->callbacks && !future->callbacks->next->delivered;
     soon__future_unlock(future);

@@ -7,6 +7,8 @@
  */
 #include "error_internal.h"
 
+#include "system_internal.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -189,6 +191,12 @@ static struct {
         void *data;
     } locked;
 } unhandled = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+/* A child must not find it locked, or half changed, by a thread that it does not have. */
+__attribute__((constructor)) static void watch_forks(void)
+{
+    (void)soon__hold_at_fork(&unhandled.mutex); /* one of the first: there is room */
+}
 
 void soon_on_unhandled(soon_unhandled_fn fn, void *data)
 {

@@ -121,12 +121,24 @@ void soon_promise_free(soon_promise *promise)
     soon__future_unref(&promise->future);
 }
 
+/* 0, -EINVAL or SOON_EFORKED: an unfinished one is the parent's to resolve, and a thread that is not here may have its
+ * LOCK. */
+static int check_maker(const soon_promise *promise)
+{
+    if (!promise)
+        return -EINVAL;
+    return soon__future_is_foreign(&promise->future) && !soon__word_final(soon__future_word(&promise->future))
+               ? SOON_EFORKED
+               : 0;
+}
+
 int soon_promise_set_running(soon_promise *promise)
 {
     uint32_t word;
+    int rc = check_maker(promise);
 
-    if (!promise)
-        return -EINVAL;
+    if (rc < 0)
+        return rc;
     word = soon__future_word(&promise->future);
     /* Asked to end before it began, by a reader whose cancel could not take it back. */
     if ((word & SOON__STATE) == SOON__PENDING && (word & SOON__CANCEL_REQUESTED) &&
@@ -148,8 +160,11 @@ static int too_late(soon_promise *promise)
 int soon_promise_set_result(soon_promise *promise, const void *data, size_t size)
 {
     void *copy = NULL;
+    int rc = check_maker(promise);
 
-    if (!promise || (!data && size))
+    if (rc < 0)
+        return rc;
+    if (!data && size)
         return -EINVAL;
     if (soon__word_final(soon__future_word(&promise->future)))
         return SOON_EINVALIDSTATE;
@@ -169,14 +184,12 @@ int soon_promise_set_result(soon_promise *promise, const void *data, size_t size
 
 int soon_promise_set_payload(soon_promise *promise, soon_buffer *buffer)
 {
-    if (!promise || !buffer) {
-        soon_buffer_unref(buffer);
-        return -EINVAL;
-    }
-    if (soon__future_set_payload(&promise->future, buffer))
+    int rc = buffer ? check_maker(promise) : -EINVAL;
+
+    if (rc == 0 && soon__future_set_payload(&promise->future, buffer))
         return 0;
     soon_buffer_unref(buffer);
-    return SOON_EINVALIDSTATE;
+    return rc < 0 ? rc : SOON_EINVALIDSTATE;
 }
 
 static int fail(soon_promise *promise, struct soon__error *error)
@@ -202,9 +215,10 @@ int soon_promise_set_exception(soon_promise *promise, int code, const char *form
     soon_error fields = {.code = is_our_code(code) ? code : SOON_ERAISED, .raised = code};
     struct soon__error *error;
     va_list args;
+    int rc = code == 0 ? -EINVAL : check_maker(promise);
 
-    if (!promise || code == 0)
-        return -EINVAL;
+    if (rc < 0)
+        return rc;
     if (fields.code == code)
         fields.raised = 0;
     fields.started = has_started(promise);
@@ -216,15 +230,19 @@ int soon_promise_set_exception(soon_promise *promise, int code, const char *form
 
 int soon_promise_set_error(soon_promise *promise, const soon_error *error)
 {
-    if (!promise || !error || error->code >= 0)
-        return -EINVAL;
+    int rc = !error || error->code >= 0 ? -EINVAL : check_maker(promise);
+
+    if (rc < 0)
+        return rc;
     return fail(promise, soon__error_newf(error, error->message ? "%s" : NULL, error->message));
 }
 
 int soon_promise_set_cancelled(soon_promise *promise)
 {
-    if (!promise)
-        return -EINVAL;
+    int rc = check_maker(promise);
+
+    if (rc < 0)
+        return rc;
     return soon__future_finish_cancelled(&promise->future,
                                          has_started(promise) ? &soon__error_cancelled_running : &soon__error_cancelled)
                ? 0

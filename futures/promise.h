@@ -67,7 +67,8 @@ SOON_API void soon_promise_free(soon_promise *promise);
  * The work begins: from now on a cancel is only a request. Not needed: a pending one may be resolved too.
  *
  * Threads: any thread. Never blocks.
- * Returns: 0; -ECANCELED: a reader was first, do not begin; SOON_EINVALIDSTATE: it runs or has finished; -EINVAL.
+ * Returns: 0; -ECANCELED: a reader was first, do not begin; SOON_EINVALIDSTATE: it runs or has finished; -EINVAL;
+ * SOON_EFORKED.
  *
  * As Future.set_running_or_notify_cancel() in Python's concurrent.futures.
  */
@@ -77,7 +78,7 @@ SOON_API int soon_promise_set_running(soon_promise *promise);
  * Finishes it with a copy of these bytes; NULL with size 0: no bytes.
  *
  * Threads: any thread; waiters are woken and callbacks run here. Returns: 0; SOON_EINVALIDSTATE: it is done already;
- * -ENOMEM: it is not done; -EINVAL.
+ * -ENOMEM: it is not done; -EINVAL; SOON_EFORKED.
  *
  * As Future.set_result(result) in Python's concurrent.futures.
  */
@@ -88,7 +89,8 @@ SOON_API int soon_promise_set_result(soon_promise *promise, const void *data, si
  * it.
  *
  * Ownership: takes the buffer, always.
- * Threads: one at a time, before it is resolved. Returns: 0; SOON_EINVALIDSTATE: it is done already; -EINVAL.
+ * Threads: one at a time, before it is resolved. Returns: 0; SOON_EINVALIDSTATE: it is done already; -EINVAL;
+ * SOON_EFORKED.
  */
 SOON_API int soon_promise_set_payload(soon_promise *promise, soon_buffer *buffer);
 
@@ -98,7 +100,7 @@ SOON_API int soon_promise_set_payload(soon_promise *promise, soon_buffer *buffer
  * SOON_ERAISED with `code` as `raised`, as from soon_raise(). Without memory for the message the error is -ENOMEM.
  *
  * Threads: any thread; waiters are woken and callbacks run here.
- * Returns: 0; SOON_EINVALIDSTATE: it is done already; -EINVAL, also for code 0.
+ * Returns: 0; SOON_EINVALIDSTATE: it is done already; -EINVAL, also for code 0; SOON_EFORKED.
  *
  * As Future.set_exception(exception) in Python's concurrent.futures.
  */
@@ -108,7 +110,8 @@ SOON_API int soon_promise_set_exception(soon_promise *promise, int code, const c
  * Fails it with a copy of `error`, its code as it is. To pass on what another future failed with.
  *
  * Threads: any thread; waiters are woken and callbacks run here.
- * Returns: 0; SOON_EINVALIDSTATE: it is done already; -EINVAL: NULL, or a code that is not negative.
+ * Returns: 0; SOON_EINVALIDSTATE: it is done already; -EINVAL: NULL, or a code that is not negative;
+ * SOON_EFORKED.
  */
 SOON_API int soon_promise_set_error(soon_promise *promise, const soon_error *error);
 
@@ -116,7 +119,7 @@ SOON_API int soon_promise_set_error(soon_promise *promise, const soon_error *err
  * Ends it as CANCELLED: the running work gave in to a request.
  *
  * Threads: any thread; waiters are woken and callbacks run here.
- * Returns: 0; SOON_EINVALIDSTATE: it is done already; -EINVAL.
+ * Returns: 0; SOON_EINVALIDSTATE: it is done already; -EINVAL; SOON_EFORKED.
  */
 SOON_API int soon_promise_set_cancelled(soon_promise *promise);
 

@@ -5,6 +5,7 @@
 #ifndef SOON_FUTURES_SYSTEM_INTERNAL_H
 #define SOON_FUTURES_SYSTEM_INTERNAL_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,6 +39,12 @@ void soon__pages_free(void *pages, size_t size);
 uint32_t soon__generation(void);
 /* Runs in the child of a fork, in the order of registration. Any number, at load or first use. 0 or -ENOMEM. */
 int soon__at_fork_child(void (*fn)(void));
+/* Taken before each fork and given back after it, in parent and child, so that the child finds what it guards whole. For
+ * leaves only: see system_linux.c. 0 or -ENOMEM. */
+int soon__hold_at_fork(pthread_mutex_t *mutex);
+/* Ends a forked child that has returned to the library from user code, where all that follows is the parent's. Without exit
+ * handlers and flushes, which are the parent's too. */
+_Noreturn void soon__leave_child(void);
 
 /*
  * Memory behind a descriptor.

@@ -198,10 +198,29 @@ void soon__mappable_free(int fd, void *data, size_t size)
 
 /*
  * Forks are counted in the child's atfork handler: getpid() at every call would cost a system call.
+ *
+ * A child has one thread. A lock that another thread held at the fork stays locked there for ever, and what it guards may
+ * be half changed. So each lock of the library is of one of these kinds:
+ *
+ *     held    over the fork, by before_fork(): the table of handlers, the hook for unhandled errors (error.c), the registry of
+ *             functions (function.c), the table of attached loops (loop.c). They are leaves: whoever has one takes no other
+ *             that is held, calls no user code and does not fork. Nor does it call pthread_atfork(), for which another
+ *             thread's fork may wait.
+ *     anew    made in the child, with all that it guards: the slabs (slab.c), the start of the library's loop
+ *             (library_loop.c), which registers handlers and so cannot be held, and that loop's own two.
+ *     parent  in an object of the parent's, which the child does not lock: it compares generations first, and answers
+ *             SOON_EFORKED. Futures (LOCK), promises, executors and their processes, attached loops, iterators.
+ *     worker  of a worker process, whose forked children never come back to it (processes/serve.c).
+ *     shared  in memory of several processes: a child is one more of these.
+ *
+ * A child that returns to the library from user code, on a thread or in a frame that is the parent's, ends: see
+ * soon__leave_child().
  */
 static _Atomic uint32_t generation;
 static void (*at_fork_child[8])(void);
 static int at_fork_child_count;
+static pthread_mutex_t *held_at_fork[8];
+static int held_at_fork_count;
 static pthread_mutex_t at_fork_mutex = PTHREAD_MUTEX_INITIALIZER;
 
 uint32_t soon__generation(void)
@@ -213,16 +232,20 @@ uint32_t soon__generation(void)
 static void before_fork(void)
 {
     pthread_mutex_lock(&at_fork_mutex);
+    for (int i = 0; i < held_at_fork_count; i++)
+        pthread_mutex_lock(held_at_fork[i]);
 }
 
-static void after_fork_in_parent(void)
+static void let_go_after_fork(void)
 {
+    for (int i = held_at_fork_count; i > 0; i--)
+        pthread_mutex_unlock(held_at_fork[i - 1]);
     pthread_mutex_unlock(&at_fork_mutex);
 }
 
 static void after_fork_in_child(void)
 {
-    pthread_mutex_unlock(&at_fork_mutex);
+    let_go_after_fork();
     atomic_fetch_add_explicit(&generation, 1, memory_order_relaxed);
     for (int i = 0; i < at_fork_child_count; i++)
         at_fork_child[i]();
@@ -230,7 +253,7 @@ static void after_fork_in_child(void)
 
 __attribute__((constructor)) static void watch_forks(void)
 {
-    pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+    pthread_atfork(before_fork, let_go_after_fork, after_fork_in_child);
 }
 
 int soon__at_fork_child(void (*fn)(void))
@@ -244,6 +267,24 @@ int soon__at_fork_child(void (*fn)(void))
     }
     pthread_mutex_unlock(&at_fork_mutex);
     return rc;
+}
+
+int soon__hold_at_fork(pthread_mutex_t *mutex)
+{
+    int rc = -ENOMEM;
+
+    pthread_mutex_lock(&at_fork_mutex);
+    if (held_at_fork_count < (int)(sizeof held_at_fork / sizeof *held_at_fork)) {
+        held_at_fork[held_at_fork_count++] = mutex;
+        rc = 0;
+    }
+    pthread_mutex_unlock(&at_fork_mutex);
+    return rc;
+}
+
+void soon__leave_child(void)
+{
+    _exit(0);
 }
 
 /*

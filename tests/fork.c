@@ -218,6 +218,75 @@ Test(fork, the_child_may_free_what_it_inherits)
     pthread_join(thread, NULL);
 }
 
+static void resolves_nothing(void)
+{
+    soon_promise *promise = unfinished.promise;
+    soon_buffer *buffer;
+
+    CHECK(soon_promise_set_running(promise) == SOON_EFORKED);
+    CHECK(soon_promise_set_result(promise, &(int){1}, sizeof(int)) == SOON_EFORKED);
+    CHECK(soon_buffer_new(&buffer, 10) == 0);
+    CHECK(soon_promise_set_payload(promise, buffer) == SOON_EFORKED);
+    CHECK(soon_promise_set_exception(promise, EDOM, "none") == SOON_EFORKED);
+    CHECK(soon_promise_set_error(promise, &(soon_error){.code = SOON_EKILLED}) == SOON_EFORKED);
+    CHECK(soon_promise_set_cancelled(promise) == SOON_EFORKED);
+    soon_promise_set_progress(promise, 1, 2);
+    CHECK(soon_future_state(unfinished.future) == SOON_PENDING);
+    CHECK(soon_promise_set_result(done.promise, NULL, 0) == SOON_EINVALIDSTATE);
+}
+
+/* The LOCK was held at the fork, and nobody will give it back here. */
+Test(fork, a_promise_of_the_parent_says_so_and_takes_no_lock)
+{
+    soon__future_lock(unfinished.future);
+    in_child(resolves_nothing);
+    soon__future_unlock(unfinished.future);
+}
+
+static int first_calls, second_calls, status_of_forked = -1;
+
+static void fork_and_return(soon_future *future, void *data)
+{
+    pid_t child;
+
+    (void)future;
+    (void)data;
+    first_calls++;
+    child = test_fork();
+    if (child != 0)
+        (void)waitpid(child, &status_of_forked, 0);
+}
+
+static void count_second(soon_future *future, void *data)
+{
+    (void)future;
+    (void)data;
+    second_calls++;
+}
+
+/* In a child of the test, so that it alone has the copies. */
+static void completes_one_whose_callback_forks(void)
+{
+    struct halves both = {.promise = NULL};
+    pid_t parent = getpid();
+
+    CHECK(soon_promise_new(&both.promise, NULL) == 0);
+    both.future = soon_promise_future(both.promise);
+    CHECK(soon_future_add_done_callback(both.future, fork_and_return, NULL) == 0);
+    CHECK(soon_future_add_done_callback(both.future, count_second, NULL) == 0);
+    CHECK(soon_promise_set_result(both.promise, NULL, 0) == 0);
+    CHECK(first_calls == 1);
+    if (getpid() != parent)
+        _exit(second_calls == 0 ? 0 : 1); /* the rest of the callbacks were the parent's */
+    CHECK(second_calls == 1);
+    CHECK(WIFEXITED(status_of_forked) && WEXITSTATUS(status_of_forked) == 0);
+}
+
+Test(fork, a_child_of_a_callback_runs_none_of_the_parents)
+{
+    in_child(completes_one_whose_callback_forks);
+}
+
 /*
  * The child's own
  */

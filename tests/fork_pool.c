@@ -203,6 +203,54 @@ Test(fork_pool, lets_a_task_fork)
     free_pool(other);
 }
 
+/* In the parent: how the child has ended. The child returns into what is the parent's. */
+static int fork_and_return(void)
+{
+    int status = -1;
+    pid_t child = test_fork();
+
+    if (child == 0) {
+        alarm(60);
+        return 0;
+    }
+    return waitpid(child, &status, 0) == child ? status : -1;
+}
+
+SOON_TASK(fork_and_return_from_body, soon_none, int)
+{
+    *result = fork_and_return();
+    return 0;
+}
+
+Test(fork_pool, ends_the_child_of_a_task_that_returns_from_its_body)
+{
+    soon_executor *other = new_pool(.workers = 1);
+    int status;
+
+    cr_assert_eq(soon_take(soon_submit(other, fork_and_return_from_body), &status), 0);
+    cr_assert_eq(status, 0);
+    free_pool(other);
+}
+
+static _Atomic int status_of_callback;
+
+static void fork_and_return_from_callback(soon_future *future, void *data)
+{
+    (void)future;
+    (void)data;
+    status_of_callback = fork_and_return();
+}
+
+Test(fork_pool, ends_the_child_of_a_callback_that_returns_to_its_worker)
+{
+    status_of_callback = -1;
+    cr_assert_eq(soon_future_add_done_callback(pending, fork_and_return_from_callback, NULL), 0);
+    gate_open(gate, 1);
+
+    test_wait_until(status_of_callback != -1);
+    cr_assert_eq(status_of_callback, 0);
+}
+
 static void wait_in_child_of_task(void)
 {
     soon_executor *own;

@@ -208,8 +208,6 @@ static void run(struct serving *serving)
     pthread_cleanup_push(leave, NULL);
     soon__task_run(&serving->task);
     pthread_cleanup_pop(0);
-    if (soon__generation() != serving->worker->generation)
-        _exit(0); /* S2 */
 }
 
 /* The last reply of one that did not start, or whose rest did not: after `ended` items. */

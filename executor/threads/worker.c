@@ -87,6 +87,8 @@ static void run(struct soon__worker *worker, soon_call *call)
     atomic_store_explicit(&worker->running, atomic_load_explicit(&worker->running, memory_order_relaxed) + 1,
                           memory_order_relaxed);
     soon__call_run(call, &worker->local, &hooks);
+    if (soon__thread_self()->worker != worker)
+        soon__leave_child(); /* a callback has forked, and this is the child, which has no workers */
 }
 
 /* On top of a task that waits for it: that one goes on then, so this worker is not about to look for work. */
