@@ -299,16 +299,14 @@ static int set_on_done(soon_call *call)
 static int set_large_arg(soon_call *call, const struct soon__call_params *params, size_t size)
 {
     soon_buffer *buffer;
-    int rc = soon__buffer_new_mappable(&buffer, size);
+    int rc = soon__buffer_new_frozen(&buffer, params->data, size);
 
     if (rc < 0)
         return rc;
+    soon__buffer_spare_descriptor(buffer);
     call->extra->arg_buffer = buffer;
-    if (params->data)
-        memcpy(soon_buffer_data(buffer), params->data, size);
-    rc = soon__buffer_freeze(buffer);
     *soon__call_far_arg(call) = (soon_bytes){soon_buffer_data(buffer), size};
-    return rc < 0 ? rc : 0;
+    return 0;
 }
 
 static void copy_arg(void *copy, const struct soon__call_params *params, size_t size)

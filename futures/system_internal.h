@@ -27,8 +27,13 @@ void soon__unpark_all(_Atomic uint32_t *word);
 
 /* Memory that another process can map: zeroed pages behind a descriptor. 0 or a negative errno. */
 int soon__mappable_new(int *ret_fd, void **ret_data, size_t size);
+/* Such memory with `size` bytes of `data` (NULL: zeroes) that nobody can write, mapped to be read. There never is a mapping
+ * that could: a process that is forked meanwhile would keep it, and freezing fails as long as there is one. */
+int soon__frozen_new(int *ret_fd, void **ret_data, const void *data, size_t size);
 int soon__mappable_resize(int fd, void **data, size_t old_size, size_t size);
-void soon__mappable_free(int fd, void *data, size_t size);
+void soon__mappable_free(int fd, void *data, size_t size); /* `fd` -1: it is closed already */
+/* How many descriptors this process may have. */
+size_t soon__descriptors_max(void);
 
 /* Memory of `size`, a power of two and at least a page, at a multiple of that; zeroed. `huge`: in as few pages as the
  * system can. NULL: none. */

@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -193,7 +194,51 @@ int soon__mappable_resize(int fd, void **data, size_t old_size, size_t size)
 void soon__mappable_free(int fd, void *data, size_t size)
 {
     munmap(data, size);
-    close(fd);
+    if (fd >= 0)
+        close(fd);
+}
+
+static int write_all(int fd, const char *data, size_t size)
+{
+    for (size_t done = 0; done < size;) {
+        ssize_t written = pwrite(fd, data + done, size - done, (off_t)done);
+
+        if (written < 0 && errno != EINTR)
+            return -errno;
+        if (written > 0)
+            done += (size_t)written;
+    }
+    return 0;
+}
+
+int soon__frozen_new(int *ret_fd, void **ret_data, const void *data, size_t size)
+{
+    int fd = memory_new("soon-buffer"), rc;
+    void *mapped = NULL;
+
+    if (fd < 0)
+        return fd;
+    rc = set_size(fd, size);
+    if (rc == 0 && data)
+        rc = write_all(fd, data, size);
+    if (rc == 0)
+        rc = soon__shm_freeze(fd);
+    if (rc == 0)
+        rc = soon__shm_map_private(&mapped, fd, size);
+    if (rc < 0) {
+        close(fd);
+        return rc;
+    }
+    *ret_fd = fd;
+    *ret_data = mapped;
+    return 0;
+}
+
+size_t soon__descriptors_max(void)
+{
+    struct rlimit limit;
+
+    return getrlimit(RLIMIT_NOFILE, &limit) < 0 ? 0 : limit.rlim_cur;
 }
 
 /*

@@ -8,6 +8,11 @@
  *     WRAPPED   soon_buffer_wrap: the caller's memory and the caller's release function
  *
  * V1  What another process may have mapped is never resized in place: `shared` and READABLE are copied instead.
+ * V2  Descriptors are the program's: buffers that are kept must not use them up. New ones are HEAP while a quarter of them is
+ *     held by buffers. Memory that came from another process stays mapped without its descriptor while RECEIVED_MAX are held:
+ *     as many as are on their way from one process to the next one at a time. What has none is copied when it is sent.
+ * V3  A freeze fails while anybody can write: a child that was forked meanwhile has a copy of our mapping. Then what is there
+ *     is copied to memory that was never mapped so.
  */
 #include "value_internal.h"
 
@@ -18,14 +23,18 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { ALIGNMENT = 64, MAPPABLE_MIN = 1 << 20 };
+enum { ALIGNMENT = 64, MAPPABLE_MIN = 1 << 20, RECEIVED_MAX = 16 };
+
+/* Descriptors that buffers hold. Relaxed, always: a number that is to stay small. */
+static _Atomic size_t held;
 
 struct soon_buffer {
     _Atomic size_t refs;
     enum { HEAP, MAPPABLE, READABLE, WRAPPED } source;
     _Atomic bool shared; /* MAPPABLE, and its descriptor was given away */
-    int fd;              /* MAPPABLE, READABLE */
+    int fd;              /* MAPPABLE, READABLE; -1: closed (V2) */
     void *data;
     size_t size;
     soon_free_fn release; /* WRAPPED */
@@ -57,13 +66,55 @@ static soon_buffer *shell_new(int source, size_t size)
     return buffer;
 }
 
+static void hold_descriptor(soon_buffer *buffer, int fd)
+{
+    buffer->fd = fd;
+    atomic_fetch_add_explicit(&held, 1, memory_order_relaxed);
+}
+
+/* It is not open any more, or another's. */
+static void let_descriptor_go(soon_buffer *buffer)
+{
+    buffer->fd = -1;
+    atomic_fetch_sub_explicit(&held, 1, memory_order_relaxed);
+}
+
+/* V2 */
+static size_t held_max(void)
+{
+    return soon__descriptors_max() / 4;
+}
+
+static void spare_descriptor(soon_buffer *buffer, size_t max)
+{
+    if (buffer->source != READABLE || buffer->fd < 0 || atomic_load_explicit(&held, memory_order_relaxed) <= max)
+        return;
+    close(buffer->fd);
+    let_descriptor_go(buffer);
+}
+
+void soon__buffer_spare_descriptor(soon_buffer *buffer)
+{
+    spare_descriptor(buffer, held_max());
+}
+
+static int mappable_memory_new(soon_buffer *buffer, size_t size)
+{
+    int fd, rc = soon__mappable_new(&fd, &buffer->data, size);
+
+    if (rc < 0)
+        return rc;
+    buffer->source = MAPPABLE;
+    hold_descriptor(buffer, fd);
+    return 0;
+}
+
 /* Sets source, fd and data. */
 static int memory_new(soon_buffer *buffer, size_t size)
 {
-    if (size >= MAPPABLE_MIN && soon__mappable_new(&buffer->fd, &buffer->data, size) == 0) {
-        buffer->source = MAPPABLE;
+    if (size >= MAPPABLE_MIN && atomic_load_explicit(&held, memory_order_relaxed) < held_max() &&
+        mappable_memory_new(buffer, size) == 0)
         return 0;
-    }
     buffer->source = HEAP;
     buffer->data = heap_new(size);
     return buffer->data ? 0 : -ENOMEM;
@@ -100,11 +151,33 @@ int soon__buffer_new_mappable(soon_buffer **ret, size_t size)
     buffer = shell_new(MAPPABLE, size);
     if (!buffer)
         return -ENOMEM;
-    rc = soon__mappable_new(&buffer->fd, &buffer->data, size);
+    rc = mappable_memory_new(buffer, size);
     if (rc < 0) {
         free(buffer);
         return rc;
     }
+    *ret = buffer;
+    return 0;
+}
+
+int soon__buffer_new_frozen(soon_buffer **ret, const void *data, size_t size)
+{
+    soon_buffer *buffer;
+    int fd, rc;
+
+    if (size == 0)
+        return -EINVAL;
+    if (size > PTRDIFF_MAX)
+        return -ENOMEM;
+    buffer = shell_new(READABLE, size);
+    if (!buffer)
+        return -ENOMEM;
+    rc = soon__frozen_new(&fd, &buffer->data, data, size);
+    if (rc < 0) {
+        free(buffer);
+        return rc;
+    }
+    hold_descriptor(buffer, fd);
     *ret = buffer;
     return 0;
 }
@@ -124,24 +197,25 @@ int soon__buffer_of_descriptor(soon_buffer **ret, int fd, size_t size)
         free(buffer);
         return rc;
     }
-    buffer->fd = fd;
+    hold_descriptor(buffer, fd);
+    spare_descriptor(buffer, RECEIVED_MAX);
     *ret = buffer;
     return 0;
 }
 
 bool soon__buffer_is_mappable(const soon_buffer *buffer)
 {
-    return buffer->source == MAPPABLE || buffer->source == READABLE;
+    return buffer->fd >= 0;
 }
 
 int soon__buffer_share(soon_buffer *buffer)
 {
     int rc;
 
+    if (buffer->fd < 0)
+        return -ENOTSUP;
     if (buffer->source == READABLE)
         return buffer->fd;
-    if (buffer->source != MAPPABLE)
-        return -ENOTSUP;
     rc = soon__shm_close_to_writers(buffer->fd);
     if (rc < 0)
         return rc;
@@ -150,15 +224,29 @@ int soon__buffer_share(soon_buffer *buffer)
     return buffer->fd;
 }
 
+/* V3 */
+static int freeze_copy(soon_buffer *buffer)
+{
+    void *data;
+    int fd, rc = soon__frozen_new(&fd, &data, buffer->data, buffer->size);
+
+    if (rc < 0)
+        return rc;
+    soon__mappable_free(buffer->fd, buffer->data, buffer->size);
+    buffer->fd = fd;
+    buffer->data = data;
+    return 0;
+}
+
 int soon__buffer_freeze(soon_buffer *buffer)
 {
     void *data;
     int rc;
 
+    if (buffer->fd < 0)
+        return -ENOTSUP;
     if (buffer->source == READABLE)
         return buffer->fd;
-    if (buffer->source != MAPPABLE)
-        return -ENOTSUP;
     /* Acquire: pairs with the release of the unref that made us the only owner. */
     if (atomic_load_explicit(&buffer->refs, memory_order_acquire) != 1)
         return -EBUSY;
@@ -169,6 +257,8 @@ int soon__buffer_freeze(soon_buffer *buffer)
     buffer->data = data;
     buffer->source = READABLE;
     rc = soon__shm_freeze(buffer->fd);
+    if (rc == -EBUSY)
+        rc = freeze_copy(buffer);
     return rc < 0 ? rc : buffer->fd;
 }
 
@@ -203,6 +293,8 @@ static void release_data(soon_buffer *buffer)
     case MAPPABLE:
     case READABLE:
         soon__mappable_free(buffer->fd, buffer->data, buffer->size);
+        if (buffer->fd >= 0)
+            let_descriptor_go(buffer);
         break;
     case WRAPPED:
         if (buffer->release)

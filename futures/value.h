@@ -34,7 +34,8 @@ typedef void (*soon_free_fn)(void *pointer);
 
 /**
  * Makes a buffer of `size` bytes, zeroed and 64-byte aligned. From 1 MiB on it lies in mappable memory and holds a
- * file descriptor; smaller, or when the system has no descriptor left, on the heap.
+ * file descriptor; smaller, or when buffers hold a quarter of the descriptors that this process may have, or the system has
+ * none left, on the heap.
  *
  * Ownership: the caller owns one reference.
  * Threads: any thread. Returns: 0 and sets `*ret`; -EINVAL; -ENOMEM; and leaves it alone.

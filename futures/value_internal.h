@@ -8,8 +8,12 @@
 
 /* As soon_buffer_new(), always in mappable memory. 0 or a negative errno; -EINVAL: of no bytes. */
 int soon__buffer_new_mappable(soon_buffer **ret, size_t size);
+/* A copy of `data` (NULL: zeroes) in mappable memory that nobody can write any more. 0 or a negative errno. */
+int soon__buffer_new_frozen(soon_buffer **ret, const void *data, size_t size);
+/* It is going to wait for its turn: closes its descriptor if buffers hold many. Not once that was lent. */
+void soon__buffer_spare_descriptor(soon_buffer *buffer);
 /* The descriptor of a buffer in mappable memory, lent; from now on nobody else can map it to write, or resize it.
- * -ENOTSUP: it lies elsewhere. */
+ * -ENOTSUP: it lies elsewhere, or its descriptor was closed (V2). */
 int soon__buffer_share(soon_buffer *buffer);
 bool soon__buffer_is_mappable(const soon_buffer *buffer);
 /* The same, but nobody at all can write it any more, its owner neither: its data may move. For its only owner: else -EBUSY.

@@ -260,3 +260,43 @@ Test(process_descriptors, that_a_worker_has_no_room_for_cost_it_that_result)
     soon_future_unref(future);
     free_pool(pool);
 }
+
+SOON_TASK(first_of_payload, int, int)
+{
+    soon_buffer *payload = soon_task_payload(task);
+
+    *result = *(const int *)soon_buffer_data(payload);
+    return is_payload_of(payload, *arg) ? soon_task_return_payload(task, soon_buffer_ref(payload)) : -EILSEQ;
+}
+
+/* A hundred large ones, and the program may have sixty-four: it can go on opening files, and send them all on. */
+Test(process_descriptors, are_not_used_up_by_results_that_are_kept)
+{
+    enum { KEPT = 100, LIMIT = 64 };
+    soon_executor *pool = new_processes(.workers = 1);
+    soon_future *futures[KEPT], *again;
+    struct rlimit limit;
+    int number, pid = pid_of_one(pool), fd;
+
+    cr_assert_gt(pid, 0);
+    cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &(struct rlimit){LIMIT, limit.rlim_max}), 0);
+    for (int i = 0; i < KEPT; i++) {
+        futures[i] = soon_submit(pool, number_with_payload, 15 * i + 1);
+        cr_assert_eq(soon_result(futures[i], &number), 0, "%s", soon_future_error(futures[i])->message);
+    }
+    fd = open("/", O_PATH | O_CLOEXEC);
+    cr_assert_geq(fd, 0);
+    close(fd);
+    for (int i = 0; i < KEPT; i++) {
+        again = soon_submit_with(pool, (.payload = soon_buffer_ref(soon_future_payload(futures[i]))), first_of_payload,
+                                 15 * i + 1);
+        cr_assert_eq(soon_result(again, &number), 0, "%s", soon_future_error(again)->message);
+        cr_assert_eq(number, 15 * i + 1);
+        cr_assert(is_payload_of(soon_future_payload(again), number));
+        soon_future_unref(again);
+    }
+    soon_futures_unref(futures, KEPT);
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    free_pool(pool);
+}

@@ -326,26 +326,6 @@ Test(buffer, frozen_is_seen_and_is_written_by_nobody)
     soon_buffer_unref(shared);
 }
 
-/* Here, another mapping of this process. */
-Test(buffer, that_somebody_else_can_write_is_not_frozen_but_can_still_be_read)
-{
-    soon_buffer *buffer;
-    void *other;
-
-    if (!test_has_processes())
-        cr_skip_test("valgrind cannot map the same again");
-    buffer = new_mappable(MIB);
-    other = mremap(soon_buffer_data(buffer), 0, MIB, MREMAP_MAYMOVE); /* of nothing: makes a second one */
-    cr_assert_neq(other, MAP_FAILED);
-    cr_assert_eq(soon__buffer_freeze(buffer), -EBUSY);
-    cr_assert(is_filled(soon_buffer_data(buffer), 5, 0, MIB));
-    cr_assert_eq(soon_buffer_resize(buffer, 2 * MIB), 0);
-    cr_assert(is_filled(soon_buffer_data(buffer), 5, 0, MIB));
-
-    munmap(other, MIB);
-    soon_buffer_unref(buffer);
-}
-
 Test(buffer, in_other_memory_has_no_descriptor)
 {
     soon_buffer *all[] = {new_buffer(10), wrap(malloc(10), 10, free)};

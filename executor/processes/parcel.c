@@ -114,24 +114,6 @@ static void write_request(struct soon__request *request, const struct soon__parc
         set_limits(request, extra);
 }
 
-/* A copy in memory that another process can map. */
-static int new_copy(soon_buffer **ret, const void *data, size_t size)
-{
-    soon_buffer *copy;
-    int rc = soon__buffer_new_mappable(&copy, size);
-
-    if (rc < 0)
-        return rc;
-    memcpy(soon_buffer_data(copy), data, size);
-    rc = soon__buffer_freeze(copy);
-    if (rc < 0) {
-        soon_buffer_unref(copy);
-        return rc;
-    }
-    *ret = copy;
-    return 0;
-}
-
 /* The descriptor of bytes: of `buffer` if they lie in one that can be shared, else of a copy, which the caller owns. */
 static int descriptor_of(soon_buffer *buffer, const void *data, size_t size, soon_buffer **ret_copy)
 {
@@ -139,7 +121,7 @@ static int descriptor_of(soon_buffer *buffer, const void *data, size_t size, soo
 
     if (fd >= 0)
         return fd;
-    rc = new_copy(ret_copy, data, size);
+    rc = soon__buffer_new_frozen(ret_copy, data, size);
     return rc < 0 ? rc : soon__buffer_share(*ret_copy);
 }
 

@@ -112,10 +112,9 @@ static int freeze(soon_buffer **buffer)
 
     if (fd >= 0 && soon__shm_check_frozen(fd, size) == 0)
         return fd;
-    fd = soon__buffer_new_mappable(&copy, size);
+    fd = soon__buffer_new_frozen(&copy, soon_buffer_data(*buffer), size);
     if (fd < 0)
         return fd;
-    memcpy(soon_buffer_data(copy), soon_buffer_data(*buffer), size);
     soon_buffer_unref(*buffer);
     *buffer = copy;
     return soon__buffer_freeze(copy);
