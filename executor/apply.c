@@ -7,6 +7,9 @@
  * which is how a wait for that inside it is told. It is the inner one's on_done, registered before anybody can run the
  * call: a fast worker must not make it run on the submitting thread. A cancel of the outer one cancels the inner one,
  * and nothing else: the outcome comes back the same way.
+ *
+ * The executor is pinned until the outer future is done: the callbacks may run on another thread than the worker's, later
+ * than its end, and a shutdown waits for them too.
  */
 #include "map_internal.h"
 
@@ -16,6 +19,7 @@
 struct apply {
     soon_future future; /* first; the outer one */
     soon_future *inner; /* a reader's reference; set before anybody but the submitting thread knows the outer one */
+    soon_executor *executor; /* a pin; NULL: there was none to pin, so the call is refused */
     soon_value_fn callback;
     soon_error_fn error_callback;
     void *data;
@@ -72,24 +76,26 @@ static const struct soon__class apply_class = {.destroy = destroy,
                                                .source = inner,
                                                .lender = inner};
 
-/* As a callback of `outer`: a wait for it here would wait for itself. */
+/* As a callback of `outer`: a wait for it here would wait for itself, and one for the executor's end for its pin. */
 static void call_back(const struct apply *apply, const soon_future *outer, const struct soon__error *error,
                       soon_bytes result)
 {
     struct soon__thread *self = soon__thread_self();
-    struct soon__frame frame = {.below = self->frames, .future = outer};
+    struct soon__frame pin = {.below = self->frames, .holds = apply->executor};
+    struct soon__frame frame = {.below = &pin, .future = outer};
 
     self->frames = &frame;
     if (error && apply->error_callback)
         apply->error_callback(&error->public, apply->data);
     else if (!error && apply->callback)
         apply->callback(result, apply->data);
-    self->frames = frame.below;
+    self->frames = pin.below;
 }
 
 static void done(soon_future *call, void *data)
 {
     struct apply *apply = data;
+    soon_executor *executor = apply->executor;
 
     apply->told = true;
     call_back(apply, &apply->future, soon__future_error(call), (soon_bytes){call->result, call->result_size});
@@ -97,6 +103,11 @@ static void done(soon_future *call, void *data)
     if (apply->error_callback)
         soon__future_failure(&apply->future); /* it has been looked at */
     soon__future_unref(&apply->future);
+    if (executor) {
+        /* Relaxed: see is_held_up_here() of the future of its end. */
+        atomic_fetch_sub_explicit(&executor->applied, 1, memory_order_relaxed);
+        soon__executor_unpin(executor);
+    }
 }
 
 /* The argument is taken, and the caller told, although nothing will run. */
@@ -120,6 +131,10 @@ soon_future *soon_apply_async_bytes(soon_executor *executor, const soon_function
     if (!apply)
         return without_memory(function, arg, size, error_callback, data);
     *apply = (struct apply){.callback = callback, .error_callback = error_callback, .data = data};
+    if (soon__executor_check(executor) == 0 && soon__executor_try_pin(executor)) {
+        apply->executor = executor;
+        atomic_fetch_add_explicit(&executor->applied, 1, memory_order_relaxed);
+    }
     soon__future_init(&apply->future, &apply_class, 1, 1);
     apply->inner = soon_submit_bytes(executor, function, arg, size, &options);
     /* Where there was no call it was told here and now, or for lack of memory not at all. */

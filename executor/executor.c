@@ -7,10 +7,13 @@
  *
  * I1  `requested` only grows. Each mode above `begun` is given to the class once nothing that was accepted could be
  *     refused by it: thens that wait are counted, and a stronger mode than a drain cancels them first.
- * I2  A pin keeps the executor from being down while a thread is inside on behalf of a future of it. Who takes a pin
- *     has proof that the executor lives: an unfinished future's LOCK, or being inside a call.
+ * I2  A pin keeps the executor from being down while a thread is inside on behalf of a future of it, or a future that was
+ *     made of its calls is not resolved: that of soon_apply_async(), a then that waits. Who takes a pin has proof that the
+ *     executor lives: an unfinished future's LOCK, or being inside a call.
  * I3  Once it is down, a callback of that may free it: who has told so, or has given back a pin, touches it no more.
- *     A thread with a pin runs no callback of a user's, since that could wait for the end.
+ *     A thread with a pin runs no callback of a user's, since that could wait for the end. What else it may run of a user's,
+ *     a release or a class's function, finds the pin in the thread's frames (struct soon__pinned): there a wait for the end
+ *     is SOON_EDEADLK.
  */
 #include "executor_internal.h"
 
@@ -44,8 +47,7 @@ void soon__executor_pin(soon_executor *executor)
     atomic_fetch_add_explicit(&executor->pins, 1, memory_order_relaxed);
 }
 
-/* Without such a proof. False: it is down, or that is just being told: no pin may come back then (I3). */
-static bool try_pin(soon_executor *executor)
+bool soon__executor_try_pin(soon_executor *executor)
 {
     uint32_t pins = atomic_load_explicit(&executor->pins, memory_order_relaxed);
 
@@ -68,9 +70,25 @@ static void on_down(soon_future *down, void *data)
     soon__executor_unpin(data); /* the class's own */
 }
 
+void soon__executor_enter(soon_executor *executor, struct soon__pinned *ret_visit)
+{
+    soon__pinned_begin(ret_visit, executor);
+}
+
+void soon__executor_leave(soon_executor *executor, struct soon__pinned *visit)
+{
+    soon__executor_unpin(executor);
+    soon__pinned_end(visit);
+}
+
 /*
- * Making and freeing
+ * The future of its end
  */
+
+struct down {
+    soon_future future; /* first */
+    soon_executor *of;  /* the executor, which it outlives: its address */
+};
 
 static void destroy_down(soon_future *future)
 {
@@ -86,25 +104,57 @@ static bool keep_down(soon_future *future, void *owner)
     return false;
 }
 
-static const struct soon__class down_class = {.destroy = destroy_down, .take_back = keep_down};
+static bool is_of(const soon_future *future, const void *executor)
+{
+    soon_call *call = soon__call_of(future);
+
+    return call && call->executor == executor;
+}
+
+/* Callbacks of a soon_apply_async() come before it: that have begun here, wait for their turn here, or will do so. */
+static bool is_held_up_here(const soon_future *future)
+{
+    soon_executor *executor = ((const struct down *)future)->of; /* it lives: its end has not been told */
+
+    if (soon__thread_in_executor(executor) || soon__thread_holds(executor))
+        return true;
+    /* One that is open may get another any time. */
+    if (soon__library_on_callbacks() && executor->extra && executor->extra->ends_on_loop &&
+        !soon__executor_refusal(executor))
+        return true;
+    /* Relaxed: those of this thread it has counted itself; of the others there may be none soon, which does not matter. */
+    if (!atomic_load_explicit(&executor->applied, memory_order_relaxed))
+        return false;
+    return (soon__library_on_callbacks() && executor->extra && executor->extra->ends_on_loop) ||
+           soon__thread_has_queued(is_of, executor);
+}
+
+static const struct soon__class down_class = {
+    .destroy = destroy_down, .take_back = keep_down, .is_held_up_here = is_held_up_here};
 
 static int new_down(soon_executor *executor)
 {
+    struct down *down = malloc(sizeof *down);
     int rc;
 
-    executor->down_future = malloc(sizeof *executor->down_future);
-    if (!executor->down_future)
+    if (!down)
         return -ENOMEM;
     rc = soon_promise_new(&executor->down, NULL);
     if (rc < 0) {
-        free(executor->down_future);
+        free(down);
         return rc;
     }
+    down->of = executor;
+    executor->down_future = &down->future;
     soon__future_init(executor->down_future, &down_class, 0, 1);
     executor->on_down = (struct soon__callback){.kind = SOON__CALLBACK_INTERNAL, .fn = on_down, .data = executor};
     soon__future_add_callback(&executor->down->future, &executor->on_down);
     return 0;
 }
+
+/*
+ * Making and freeing
+ */
 
 int soon__executor_new(soon_executor **ret, const soon_executor_class *klass, void *self,
                        const struct soon__executor_extra *extra, soon_full when_full)
@@ -166,9 +216,15 @@ void soon__pool_name(char *to, size_t size, const char *name)
         snprintf(to, size, "soon-%u", atomic_fetch_add_explicit(&numbers, 1, memory_order_relaxed) + 1);
 }
 
+/* For its end. `executor` may be gone: its address alone is compared. */
+static bool may_not_wait(const soon_executor *executor)
+{
+    return soon__thread_in_executor(executor) || soon__thread_holds(executor) || soon__thread_self()->of_library ||
+           soon__thread_in_callback();
+}
+
 int soon_executor_free(soon_executor *executor)
 {
-    struct soon__thread *self = soon__thread_self();
     int rc;
 
     if (!executor)
@@ -176,8 +232,7 @@ int soon_executor_free(soon_executor *executor)
     rc = soon__executor_check(executor);
     if (rc < 0)
         return rc;
-    if (soon__thread_in_executor(executor) ||
-        (!is_done(executor->down_future) && (self->of_library || soon__thread_in_callback())))
+    if (soon__thread_in_executor(executor) || (!is_done(executor->down_future) && may_not_wait(executor)))
         return SOON_EDEADLK;
     rc = soon_executor_shutdown(executor, SOON_DRAIN, SOON_FOREVER);
     if (rc < 0)
@@ -224,12 +279,12 @@ int soon__executor_advance(soon_executor *executor)
 
 static int begin_shutdown(soon_executor *executor, soon_shutdown mode)
 {
-    bool held;
+    struct soon__pinned visit;
     int rc;
 
-    if (!try_pin(executor))
+    if (!soon__executor_try_pin(executor))
         return 0;
-    held = soon__callbacks_hold(); /* I3 */
+    soon__executor_enter(executor, &visit); /* I3 */
     /* Relaxed: the class decides under its own lock; this only spares it late submits, and an imap late items. */
     atomic_store_explicit(&executor->refusal, SOON_ESHUTDOWN, memory_order_relaxed);
     if (mode >= SOON_TERMINATE)
@@ -241,17 +296,15 @@ static int begin_shutdown(soon_executor *executor, soon_shutdown mode)
     if (mode >= SOON_CANCEL_PENDING)
         soon__thens_cancel(executor);
     rc = soon__executor_advance(executor);
-    soon__executor_unpin(executor);
-    soon__callbacks_release(held);
+    soon__executor_leave(executor, &visit);
     return rc;
 }
 
-/* `executor` may be gone: its address alone is compared. */
 static int await_down(soon_executor *executor, soon_future *down, int64_t deadline)
 {
     if (is_done(down))
         return 0;
-    if (soon__thread_in_executor(executor) || soon__thread_self()->of_library || soon__thread_in_callback())
+    if (may_not_wait(executor))
         return deadline == SOON__POLL ? -ETIMEDOUT : SOON_EDEADLK;
     return soon__future_await(down, deadline);
 }

@@ -18,6 +18,7 @@ struct soon__executor_extra {
     void (*counted_here)(void *self, const struct soon__outcome *outcome);
     size_t (*width)(void *self); /* how many workers it may have */
     bool takes_items;            /* a call may have `items` with a count above 1 */
+    bool ends_on_loop;           /* callbacks of its calls run on the library's callback thread */
     size_t mappable_above;       /* arguments of more bytes go into memory that other processes can map; 0: none do */
     /* A reader wants a call that is not pending any more to end. */
     void (*ask_to_cancel)(void *self, soon_call *call);
@@ -36,6 +37,7 @@ struct soon_executor {
     soon_shared *shared;                      /* of its tasks: a reference; NULL: none */
     uint32_t generation;
     _Atomic uint32_t pins;        /* who is inside between pin and unpin; and the class, until it is down */
+    _Atomic uint32_t applied;     /* soon_apply_async() calls that are not done: of the pins */
     _Atomic int refusal;          /* 0, or why it takes nothing any more: SOON_ESHUTDOWN, SOON_EBROKEN */
     _Atomic uint32_t terminating; /* every running task is asked to end */
     soon_promise *down;           /* the class resolves it */
@@ -62,6 +64,11 @@ int soon__executor_check(const soon_executor *executor);
  * lives. */
 void soon__executor_pin(soon_executor *executor);
 void soon__executor_unpin(soon_executor *executor);
+/* Without such a proof. False: it is down, or that is just being told: no pin may come back then. */
+bool soon__executor_try_pin(soon_executor *executor);
+/* For a thread with a pin that may run user code meanwhile. The second gives the pin back, and the executor may be gone. */
+void soon__executor_enter(soon_executor *executor, struct soon__pinned *ret_visit);
+void soon__executor_leave(soon_executor *executor, struct soon__pinned *visit);
 
 /* Option structs that grow: copies `size` bytes of `options` (NULL: zeroes) into `ret` of `known` bytes. -EINVAL if
  * a field that this library does not know is set. */

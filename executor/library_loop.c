@@ -384,6 +384,11 @@ bool soon__library_on_loop(void)
     return on_loop;
 }
 
+bool soon__library_on_callbacks(void)
+{
+    return soon__thread_self()->of_library && !on_loop;
+}
+
 void soon__library_stint_begin(struct soon__stint *stint)
 {
     struct soon__thread *self = soon__thread_self();

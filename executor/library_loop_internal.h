@@ -27,6 +27,7 @@ void soon__library_callbacks_post(struct soon__job *job);
 
 uv_loop_t *soon__library_uv(void); /* loop thread only */
 bool soon__library_on_loop(void);
+bool soon__library_on_callbacks(void); /* on the callback thread */
 
 /* In between, a thread of the program does the loop's work: no user code runs on it, what it completes or releases is
  * settled on the callback thread, and it cannot be cancelled. After start. */

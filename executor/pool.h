@@ -139,12 +139,15 @@ SOON_API int soon_executor_boot(soon_executor *executor, int64_t timeout_ms);
 
 /**
  * Refuses new tasks from now on, treats the others as `mode` says, and waits until every worker is gone. A stronger
- * mode may follow a weaker one, a weaker one changes nothing. After 0, no future of this executor is unresolved.
+ * mode may follow a weaker one, a weaker one changes nothing. After 0, no future of this executor is unresolved: of its
+ * tasks, its thens, its maps and their items; and of soon_apply_async(), whose callbacks have run.
  * Threads cannot be killed: SOON_TERMINATE and SOON_KILL raise the cancel request of what runs.
  *
  * Threads: any thread, many at once. Blocks up to `timeout_ms` (0: only begins).
- * Returns: 0; -ETIMEDOUT: it goes on by itself; SOON_EDEADLK inside its own tasks, on the library's threads and in
- * callbacks: begun, not waited for; -EINVAL; SOON_EFORKED.
+ * Returns: 0; -ETIMEDOUT: it goes on by itself; SOON_EDEADLK where it could wait for itself: inside its own tasks, on the
+ * library's threads, in callbacks, and in what else a call runs of the program's while the executor's end waits for that
+ * call (a release that a shutdown or a cancel leads to, a class's own function): begun, not waited for; -EINVAL;
+ * SOON_EFORKED.
  *
  * As Executor.shutdown(wait, cancel_futures), terminate_workers and kill_workers; close, terminate and join of Pool.
  */
@@ -152,7 +155,7 @@ SOON_API int soon_executor_shutdown(soon_executor *executor, soon_shutdown mode,
 
 /**
  * A future that finishes when every worker is gone, and no other thread is busy in the executor. Does not begin a
- * shutdown, and cannot be cancelled.
+ * shutdown, and cannot be cancelled. To wait for it where that could never end is SOON_EDEADLK.
  *
  * Ownership: the caller owns one reference; it outlives the executor. Threads: any thread. Never blocks.
  * Returns: never NULL; a future that is done with -EINVAL for NULL, SOON_EFORKED.
@@ -163,8 +166,8 @@ SOON_API SOON_MUST_USE soon_future *soon_executor_down(soon_executor *executor);
  * Drains the executor if it is open, waits until its workers are gone, frees it. Futures may outlive it.
  *
  * Threads: one thread, after every other use. Blocks, unless soon_executor_down() is done already.
- * Returns: 0, also for NULL; SOON_EDEADLK, and nothing is freed: inside one of its own tasks, on the library's
- * threads, and in a callback unless it is down; SOON_EFORKED in a child of the process that made it.
+ * Returns: 0, also for NULL; SOON_EDEADLK, and nothing is freed: inside one of its own tasks, and, unless it is down,
+ * wherever soon_executor_shutdown() says so; SOON_EFORKED in a child of the process that made it.
  *
  * As leaving `with Executor()` in Python. SOON_AUTO_EXECUTOR does it at the end of a scope.
  */

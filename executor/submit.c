@@ -111,11 +111,26 @@ static int read_request(struct request *request, const soon_submit_options *opti
     return rc;
 }
 
+/* The queue is full. A pin, since no worker has it that the end would wait for. */
+static int run_here(soon_executor *executor, soon_call *call)
+{
+    struct soon__run_hooks hooks = {NULL, NULL};
+    struct soon__pinned visit;
+
+    if (!soon__executor_try_pin(executor))
+        return SOON_ESHUTDOWN;
+    if (executor->extra)
+        hooks = (struct soon__run_hooks){.counted = executor->extra->counted_here, .data = executor->self};
+    soon__executor_enter(executor, &visit);
+    soon__call_run(call, NULL, hooks.counted ? &hooks : NULL);
+    soon__executor_leave(executor, &visit);
+    return 0;
+}
+
 static int submit(struct request *request, soon_call *call)
 {
     soon_executor *executor = request->params.executor;
     soon_full asked = options_of(request)->when_full, policy = asked ? asked : executor->when_full;
-    struct soon__run_hooks hooks = {NULL, NULL};
     int rc = soon__executor_refusal(executor);
 
     if (rc < 0)
@@ -123,10 +138,7 @@ static int submit(struct request *request, soon_call *call)
     rc = soon__executor_take(executor, call, !request->try && policy == SOON_FULL_BLOCK);
     if (rc != SOON_EFULL || policy != SOON_FULL_RUN_HERE || request->try)
         return rc;
-    if (executor->extra)
-        hooks = (struct soon__run_hooks){.counted = executor->extra->counted_here, .data = executor->self};
-    soon__call_run(call, NULL, hooks.counted ? &hooks : NULL);
-    return 0;
+    return run_here(executor, call);
 }
 
 /* Submit always takes what it was given, also when there is no call that would release it. */

@@ -54,14 +54,14 @@ static void unlink_call(soon_call *call)
 
 void soon__then_turn_is_over(soon_executor *executor)
 {
-    bool held = soon__callbacks_hold(); /* the pin is still ours */
+    struct soon__pinned visit;
 
+    soon__executor_enter(executor, &visit);
     pthread_mutex_lock(&executor->mutex);
     executor->locked.deferred_count--;
     pthread_mutex_unlock(&executor->mutex);
     soon__executor_advance(executor);
-    soon__executor_unpin(executor);
-    soon__callbacks_release(held);
+    soon__executor_leave(executor, &visit);
 }
 
 bool soon__then_take_back(soon_call *call)

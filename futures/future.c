@@ -20,6 +20,9 @@
  *     moment.
  * I6  A thread that sleeps on the word has set PARKED in the value it sleeps on; who stores the final state clears
  *     it and wakes.
+ * I7  Who cancels a future keeps its owner pinned until the internal continuations have run: what the library makes of that
+ *     future (a map, a group, a then) is through before the owner can be down. Users' callbacks wait until the pin is back,
+ *     since one may free the owner.
  */
 #include "future_internal.h"
 
@@ -522,6 +525,7 @@ static bool cancel_one(soon_future *future, struct more *more)
 {
     const struct soon__class *class = future->class;
     bool pending, taken, won, callbacks = false;
+    struct soon__pinned pinned;
     void *owner;
 
     soon__future_look(future);
@@ -530,6 +534,8 @@ static bool cancel_one(soon_future *future, struct more *more)
     owner = class->pin ? class->pin(future) : NULL;
     pending = (soon__future_word(future) & SOON__STATE) == SOON__PENDING;
     soon__future_unlock(future);
+    if (class->pin)
+        soon__pinned_begin(&pinned, owner);
 
     taken = pending && class->take_back && class->take_back(future, owner);
     /* Without an owner to ask it is the word that tells whether it has begun meanwhile. */
@@ -542,13 +548,15 @@ static bool cancel_one(soon_future *future, struct more *more)
     }
     if (class->cancelled)
         class->cancelled(future, owner, taken || won);
-    if (class->unpin)
+    /* I7. A group's follow when its members are cancelled. */
+    if (callbacks && !class->members)
+        soon__future_run_callbacks(future);
+    if (class->pin) {
         class->unpin(owner);
-    /* Without the pin: a callback may free the owner. A group's follow when its members are cancelled. */
+        soon__pinned_end(&pinned);
+    }
     if (won && class->members)
         cancel_members(future, callbacks, more);
-    else if (callbacks)
-        soon__future_run_callbacks(future);
     if (taken && class->also_cancel)
         more->next = class->also_cancel(future);
     if (taken && class->taken_back)
@@ -574,6 +582,7 @@ bool soon_future_cancel(soon_future *future)
 
 int soon_future_kill(soon_future *future)
 {
+    struct soon__pinned pinned;
     void *owner;
     int rc;
 
@@ -583,9 +592,13 @@ int soon_future_kill(soon_future *future)
         return soon__word_final(soon__future_word(future)) ? SOON_EINVALIDSTATE : SOON_EFORKED;
     owner = future->class->pin ? future->class->pin(future) : NULL;
     soon__future_unlock(future);
+    if (future->class->pin)
+        soon__pinned_begin(&pinned, owner);
     rc = future->class->kill ? future->class->kill(future, owner) : -ENOTSUP;
-    if (future->class->unpin)
+    if (future->class->pin) {
         future->class->unpin(owner);
+        soon__pinned_end(&pinned);
+    }
     return rc;
 }
 

@@ -78,6 +78,9 @@ struct soon__class {
     /* The future that must finish before this one can, or NULL: to tell waits that could never end. Called under
      * LOCK while it is unfinished. */
     soon_future *(*source)(const soon_future *future);
+    /* Whether this unfinished future can end only when what is on the calling thread's stack has. NULL: not that its class
+     * knew. Called under LOCK. */
+    bool (*is_held_up_here)(const soon_future *future);
     /* The future whose outcome this one shows, or NULL: asked for progress, running, label, data, function, and
      * marked when the result is taken. This one keeps a reference of it. */
     soon_future *(*lender)(const soon_future *future);

@@ -49,8 +49,9 @@ static void cancelled(soon_future *future, void *owner, bool taken)
 {
     struct promise *promise = owner;
     struct soon__thread *self = soon__thread_self();
-    struct soon__frame frame = {.below = self->frames, .hook_of = future};
+    struct soon__frame frame = {.below = self->frames};
 
+    (void)future;
     (void)taken;
     if (!promise->hooks.on_cancel)
         return;
@@ -63,9 +64,10 @@ static int kill_running(soon_future *future, void *owner)
 {
     struct promise *promise = owner;
     struct soon__thread *self = soon__thread_self();
-    struct soon__frame frame = {.below = self->frames, .hook_of = future};
+    struct soon__frame frame = {.below = self->frames};
     int rc;
 
+    (void)future;
     if (!promise->hooks.on_kill)
         return -ENOTSUP;
     self->frames = &frame;
@@ -98,13 +100,13 @@ soon_future *soon_promise_future(soon_promise *promise)
     return soon__check(promise, "soon_promise_future: NULL") ? soon_future_ref(&promise->future) : soon__future_nomem();
 }
 
-/* Those that this thread is inside of do not count: a hook may free its own promise. */
+/* Those of this thread do not count: a hook may free its own promise. */
 static void wait_for_hooks(struct promise *promise)
 {
     uint32_t pins, mine = 0;
 
     for (struct soon__frame *frame = soon__thread_self()->frames; frame; frame = frame->below)
-        mine += frame->hook_of == &promise->base.future;
+        mine += frame->holds == promise;
     while ((pins = atomic_load_explicit(&promise->pins, memory_order_acquire)) > mine)
         soon__park(&promise->pins, pins, SOON__NEVER);
 }

@@ -43,6 +43,17 @@ static bool is_on_stack(const soon_future *future)
     return false;
 }
 
+static bool is_held_up_here(soon_future *future)
+{
+    bool held_up;
+
+    if (!future->class->is_held_up_here || !soon__future_lock_unfinished(future))
+        return false;
+    held_up = future->class->is_held_up_here(future);
+    soon__future_unlock(future);
+    return held_up;
+}
+
 bool soon__thread_is_inside(const soon_future *future)
 {
     soon_future *at, *source;
@@ -54,7 +65,7 @@ bool soon__thread_is_inside(const soon_future *future)
         source = NULL;
         if (soon__word_final(soon__future_word(at)))
             inside = at != future && has_callbacks_here(at);
-        else if (is_on_stack(at))
+        else if (is_on_stack(at) || is_held_up_here(at))
             inside = true;
         else
             source = soon__future_source(at);
@@ -75,10 +86,51 @@ bool soon__thread_in_executor(const void *executor)
 bool soon__thread_in_callback(void)
 {
     for (struct soon__frame *frame = soon__this_thread.frames; frame; frame = frame->below) {
-        if (!frame->executor)
+        if (!frame->executor && !frame->holds)
             return true;
     }
     return false;
+}
+
+bool soon__thread_holds(const void *owner)
+{
+    for (struct soon__frame *frame = soon__this_thread.frames; frame; frame = frame->below) {
+        if (frame->holds == owner)
+            return true;
+    }
+    return false;
+}
+
+static bool matches_one(const struct soon__future_list *list, bool (*matches)(const soon_future *, const void *),
+                        const void *what)
+{
+    for (const soon_future *f = list->head; f; f = f->link) {
+        if (matches(f, what))
+            return true;
+    }
+    return false;
+}
+
+bool soon__thread_has_queued(bool (*matches)(const soon_future *, const void *), const void *what)
+{
+    bool found = matches_one(&soon__this_thread.callbacks, matches, what);
+
+    for (const struct soon__thread_saved *saved = soon__this_thread.saved; saved && !found; saved = saved->below)
+        found = matches_one(&saved->callbacks, matches, what);
+    return found;
+}
+
+void soon__pinned_begin(struct soon__pinned *pinned, const void *owner)
+{
+    pinned->frame = (struct soon__frame){.below = soon__this_thread.frames, .holds = owner};
+    soon__this_thread.frames = &pinned->frame;
+    pinned->callbacks_held = soon__callbacks_hold();
+}
+
+void soon__pinned_end(struct soon__pinned *pinned)
+{
+    soon__this_thread.frames = pinned->frame.below;
+    soon__callbacks_release(pinned->callbacks_held);
 }
 
 void soon__thread_set_aside(struct soon__thread_saved *ret_saved)

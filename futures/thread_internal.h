@@ -12,9 +12,9 @@
 /* One task or callback that runs on this thread's stack; frames nest. */
 struct soon__frame {
     struct soon__frame *below;
-    const soon_future *future;  /* a wait for it would wait for itself; NULL: none */
-    const void *executor;       /* whose task it is; NULL: a callback */
-    const soon_future *hook_of; /* a hook of its promise: others may end that meanwhile; NULL: none */
+    const soon_future *future; /* a wait for it would wait for itself; NULL: none */
+    const void *executor;      /* whose task it is; NULL: a callback, unless it holds something */
+    const void *holds; /* an executor or a promise that this thread has pinned: it cannot end meanwhile; NULL: none */
 };
 
 /* A list of futures, linked through them (soon_future.link). */
@@ -75,6 +75,18 @@ bool soon__thread_watch_end(void);
 bool soon__thread_is_inside(const soon_future *future);
 bool soon__thread_in_executor(const void *executor); /* one of its tasks is on the stack */
 bool soon__thread_in_callback(void);                 /* a callback is */
+bool soon__thread_holds(const void *owner);          /* it is pinned by what is on the stack */
+/* Whether a done future that matches has callbacks that wait for their turn on this thread. */
+bool soon__thread_has_queued(bool (*matches)(const soon_future *done, const void *what), const void *what);
+
+/* Around a pin: user code that runs in between (a release, a hook, an executor of the user's own) is told when it would wait
+ * for the end of what is pinned, and users' callbacks wait until the pin is back. The frame is on top all the time. */
+struct soon__pinned {
+    struct soon__frame frame;
+    bool callbacks_held;
+};
+void soon__pinned_begin(struct soon__pinned *pinned, const void *owner); /* has been pinned */
+void soon__pinned_end(struct soon__pinned *pinned);                      /* after the unpin */
 
 /* Fresh queues for callbacks, so that what is completed from here on has its callbacks run at once; and back. */
 struct soon__thread_saved {

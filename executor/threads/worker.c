@@ -416,8 +416,8 @@ static void enter_locked(struct soon__worker *worker)
 /* Its place is given back. The last thread that could have run what is pending takes that with it. */
 static void start_failed(struct soon__pool *pool, struct soon__worker *worker, int rc)
 {
-    bool held = soon__callbacks_hold(); /* while we have a pin */
     soon_executor *executor = pool->executor;
+    struct soon__pinned visit;
     soon_call *pending = NULL, *next;
     size_t left;
 
@@ -442,12 +442,12 @@ static void start_failed(struct soon__pool *pool, struct soon__worker *worker, i
     pool->locked.unjoined--;
     soon__pool_close_if_empty_locked(pool);
     soon__pool_unlock(pool);
+    soon__executor_enter(executor, &visit);
     for (; pending; pending = next) {
         next = pending->next;
         soon__call_fail(pending, soon__call_error(pending, SOON_EBROKEN, "the executor could not start a worker"));
     }
-    soon__executor_unpin(executor);
-    soon__callbacks_release(held);
+    soon__executor_leave(executor, &visit);
 }
 
 int soon__worker_start(struct soon__pool *pool)
