@@ -13,6 +13,8 @@
  */
 #include "library_loop_internal.h"
 
+#include "surroundings_internal.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -119,6 +121,7 @@ static void *run_loop(void *data)
     struct library *self = data;
     struct soon__thread *thread = soon__thread_self();
 
+    soon__surroundings_give(soon__surroundings_of_process(), 0);
     pthread_setname_np(pthread_self(), "soon-loop");
     on_loop = true;
     thread->of_library = true;
@@ -155,6 +158,7 @@ static void *run_callbacks(void *data)
     struct soon__future_list futures;
     struct jobs jobs;
 
+    soon__surroundings_give(soon__surroundings_of_process(), 0);
     pthread_setname_np(pthread_self(), "soon-callbacks");
     soon__thread_self()->of_library = true;
     while (await(self, &futures, &jobs)) {

@@ -474,6 +474,7 @@ static int pool_new(struct soon__process_pool **ret, const soon_process_pool_opt
     init_locks(pool);
     soon__intake_init(&pool->intake);
     pool->locked.alarm = pool->locked.inspect_at = SOON__NEVER;
+    soon__surroundings_take(&pool->surroundings);
     copy_options(pool, o);
     soon__pool_name(pool->name, sizeof pool->name, o->name);
     pool->launch.executable = -1;

@@ -51,6 +51,7 @@
 #include "../intake_internal.h"
 #include "../library_loop_internal.h"
 #include "../luck_internal.h"
+#include "../surroundings_internal.h"
 #include "area_internal.h"
 #include "crash_internal.h"
 #include "desk_internal.h"
@@ -162,6 +163,7 @@ struct soon__process_pool {
     const soon_function *initializer;
     void *initializer_arg;
     struct soon__launch launch;
+    struct soon__surroundings surroundings; /* of who made the pool: its processes are started by the loop */
 
     struct soon__luck luck, loops_luck; /* of threads that wait, and of the loop: see linger.c */
     char apart[64];                     /* what submitters write is on a cache line of its own */

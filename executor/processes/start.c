@@ -95,7 +95,11 @@ static int start(struct soon__process *process, const struct descriptors *d)
                                       .descriptors = given,
                                       .descriptor_count = sizeof given / sizeof *given};
 
-    return soon__process_start(&how, &process->pid);
+    int rc = soon__process_start(&how, &process->pid);
+
+    if (rc == 0)
+        soon__surroundings_give(&pool->surroundings, process->pid);
+    return rc;
 }
 
 static void unmap_areas(struct soon__process *process)

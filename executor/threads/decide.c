@@ -100,7 +100,7 @@ static void carry_out(struct soon__pool *pool, const struct wake *wake)
     if (wake->worker)
         soon__worker_ring(wake->worker);
     for (size_t i = 0; i < wake->starts; i++)
-        (void)soon__worker_start(pool); /* a failure is dealt with there */
+        soon__worker_start(pool); /* a failure is dealt with there */
 }
 
 /*

@@ -223,7 +223,7 @@ static int boot(void *self, int64_t deadline)
     }
     soon__pool_unlock(pool);
     while (missing--)
-        (void)soon__worker_start(pool);
+        soon__worker_start(pool);
     soon__pool_lock(pool);
     rc = boot_wait_locked(pool, deadline);
     soon__pool_unlock(pool);
@@ -385,6 +385,7 @@ static int pool_new(struct soon__pool **ret, const soon_thread_pool_options *o)
     if (!pool)
         return -ENOMEM;
     init_locks(pool);
+    soon__surroundings_take(&pool->surroundings);
     pool->max = o->workers ? (size_t)o->workers : (size_t)soon__cpu_count();
     pool->queue_max = o->queue_max;
     pool->locked.alarm = SOON__NEVER;

@@ -20,8 +20,9 @@
  *     looks for work while there are too many becomes idle.
  * I4  A worker may park inside a task only if another thread is left to run what is in the queue, or one may still be
  *     started: else the wait is SOON_EDEADLK.
- * I5  The thread that decides to start a worker counts it first, in `threads` and `unjoined`, and starts it outside
- *     the mutex. The loop joins it when both its starter and itself have told the loop of it.
+ * I5  The thread that decides to start a worker counts it first, in `threads` and `unjoined`, and tells the loop outside the
+ *     mutex. The loop starts it, and joins it when it has told the loop of its end. So a worker inherits from the loop, and
+ *     not from whoever submitted: a niceness, or a filter of system calls, cannot be undone.
  * I6  The pool is down when it is closed and nothing is unjoined; then the loop closes its timer and resolves
  *     `down`, its last touch of the pool.
  * I7  No future's LOCK is taken, and no user code called, under `mutex`.
@@ -42,6 +43,7 @@
 #include "../intake_internal.h"
 #include "../library_loop_internal.h"
 #include "../luck_internal.h"
+#include "../surroundings_internal.h"
 
 #include <pthread.h>
 
@@ -78,8 +80,7 @@ struct soon__worker {
                      as the next */
     bool quick;   /* what it runs ends without user code */
     /* Loop thread only. */
-    struct soon__job adopt, end;
-    bool adopted, ended;
+    struct soon__job start, end;
 };
 
 struct soon__pool {
@@ -92,6 +93,7 @@ struct soon__pool {
     size_t queue_max;        /* 0: unbounded */
     int64_t idle_timeout_ns; /* 0: none */
     pthread_attr_t attributes;
+    struct soon__surroundings surroundings; /* of who made the pool */
     struct soon__deque *deques;
     size_t deques_count;
     int64_t linger_ns; /* how long a worker, and who waits for a task, looks before it sleeps; 0: not at all */
@@ -181,7 +183,7 @@ void soon__deques_empty_locked(struct soon__pool *pool);
 bool soon__deque_find_locked(struct soon__pool *pool, const soon_call *call);
 
 /* worker.c */
-int soon__worker_start(struct soon__pool *pool); /* counted already. 0 or a negative errno: then it counts no more */
+void soon__worker_start(struct soon__pool *pool); /* counted already; not any more if it cannot be started */
 int soon__worker_help(void *worker, soon_future *awaited);
 bool soon__worker_is_of(const struct soon__pool *pool); /* the calling thread */
 /* One that a task of the pool submits, without the mutex. False: it needs it, or is from elsewhere. */
@@ -190,7 +192,6 @@ void soon__worker_ring(struct soon__worker *worker);
 
 /* watch.c: what the library's loop does for a pool. */
 void soon__pool_watch(struct soon__pool *pool);
-void soon__worker_adopted(struct soon__job *job);
 void soon__worker_ended(struct soon__job *job);
 void soon__pool_look(struct soon__job *job);
 void soon__pool_close(struct soon__job *job);

@@ -41,36 +41,19 @@ void soon__pool_watch(struct soon__pool *pool)
     soon__library_loop_post(&pool->open);
 }
 
-static void join_if_known(struct soon__worker *worker)
+/* I5 */
+void soon__worker_ended(struct soon__job *job)
 {
+    struct soon__worker *worker = worker_of(job, offsetof(struct soon__worker, end));
     struct soon__pool *pool = worker->pool;
 
-    if (!worker->adopted || !worker->ended)
-        return;
+    assert(soon__library_on_loop());
     pthread_join(worker->thread, NULL);
     free(worker);
     soon__pool_lock(pool);
     pool->locked.unjoined--;
     soon__pool_close_if_empty_locked(pool);
     soon__pool_unlock(pool);
-}
-
-void soon__worker_adopted(struct soon__job *job)
-{
-    struct soon__worker *worker = worker_of(job, offsetof(struct soon__worker, adopt));
-
-    assert(soon__library_on_loop());
-    worker->adopted = true;
-    join_if_known(worker);
-}
-
-void soon__worker_ended(struct soon__job *job)
-{
-    struct soon__worker *worker = worker_of(job, offsetof(struct soon__worker, end));
-
-    assert(soon__library_on_loop());
-    worker->ended = true;
-    join_if_known(worker);
 }
 
 /* The longest idle one that has been so for too long; NULL: none. Sets when the next will be. */

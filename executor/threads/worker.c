@@ -5,7 +5,9 @@
 #include "../cpu_internal.h"
 #include "pool_internal.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -380,6 +382,7 @@ static void *worker_main(void *data)
     /* Also in callbacks and releases: here the pool cannot be waited for, or freed. */
     struct soon__frame frame = {.executor = pool->executor};
 
+    soon__surroundings_give(&pool->surroundings, 0);
     set_name(worker);
     measure_stack(worker);
     self->parking = &parking;
@@ -450,27 +453,34 @@ static void start_failed(struct soon__pool *pool, struct soon__worker *worker, i
     soon__executor_leave(executor, &visit);
 }
 
-int soon__worker_start(struct soon__pool *pool)
+/* I5 */
+static void start(struct soon__job *job)
+{
+    struct soon__worker *worker = (struct soon__worker *)((char *)job - offsetof(struct soon__worker, start));
+    struct soon__pool *pool = worker->pool;
+    int rc;
+
+    assert(soon__library_on_loop());
+    rc = pthread_create(&worker->thread, &pool->attributes, worker_main, worker);
+    if (!rc)
+        return;
+    start_failed(pool, worker, -rc);
+    free(worker);
+}
+
+void soon__worker_start(struct soon__pool *pool)
 {
     struct soon__worker *worker = calloc(1, sizeof *worker);
-    int rc;
 
     if (!worker) {
         start_failed(pool, NULL, -ENOMEM);
-        return -ENOMEM;
+        return;
     }
     worker->pool = pool;
-    worker->adopt.run = soon__worker_adopted;
+    worker->start.run = start;
     worker->end.run = soon__worker_ended;
     soon__pool_lock(pool);
     enter_locked(worker);
     soon__pool_unlock(pool);
-    rc = pthread_create(&worker->thread, &pool->attributes, worker_main, worker);
-    if (rc) {
-        start_failed(pool, worker, -rc);
-        free(worker);
-        return -rc;
-    }
-    soon__library_loop_post(&worker->adopt); /* I5 */
-    return 0;
+    soon__library_loop_post(&worker->start);
 }
