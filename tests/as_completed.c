@@ -406,9 +406,10 @@ SOON_TASK(same, int, int)
 /* Sets of what another pool completes at the same time. */
 SOON_TASK_LOCAL(collect, soon_executor *, int, NULL, NULL)
 {
-    enum { SETS = ROUNDS(60000), EACH = 7 };
+    enum { EACH = 7 };
+    int sets = ROUNDS(60000);
 
-    for (int i = 0; i < SETS; i++) {
+    for (int i = 0; i < sets; i++) {
         soon_future *futures[EACH], *next;
         soon_as_completed *set;
         int value;
@@ -423,7 +424,7 @@ SOON_TASK_LOCAL(collect, soon_executor *, int, NULL, NULL)
         }
         soon_as_completed_free(set);
     }
-    *result /= SETS;
+    *result /= sets;
     return 0;
 }
 

@@ -103,7 +103,7 @@ Test(race_deque, each_task_runs_once_or_is_cancelled)
     for (size_t w = 0; w < 4; w++) {
         soon_executor *pool = new_pool(.workers = widths[w]);
 
-        for (int round = 0; round < 100; round++) {
+        for (int round = 0; round < test_rounds(100); round++) {
             soon_future *trees[3];
 
             for (size_t i = 0; i < 3; i++)
@@ -164,7 +164,7 @@ Test(race_deque, child_finds_another_worker)
     for (size_t w = 1; w < 4; w++) {
         soon_executor *pool = new_pool(.workers = widths[w]);
 
-        for (int round = 0; round < 4000; round++) {
+        for (int round = 0; round < test_rounds(4000); round++) {
             soon_future *parent, *others[3];
 
             for (int i = 0; i < widths[w] - 1 && i < 3; i++)
@@ -205,7 +205,7 @@ Test(race_deque, shutdown_meets_tasks_that_submit)
 {
     static const soon_shutdown modes[] = {SOON_DRAIN, SOON_CANCEL_PENDING, SOON_TERMINATE};
 
-    for (int round = 0; round < 300; round++) {
+    for (int round = 0; round < test_rounds(300); round++) {
         soon_executor *pool = new_pool(.workers = widths[round % 4]);
         soon_future *tree = soon_submit(pool, grow, 3);
 

@@ -70,7 +70,7 @@ static void *use(void *count)
 
 static void run(int workers, int users, int tasks)
 {
-    size_t each = (size_t)(tasks / users) / (test_slowness() > 1 ? 4 : 1);
+    size_t each = (size_t)(test_rounds(tasks) / users) / (test_slowness() > 1 ? 4 : 1);
     pthread_t threads[USERS];
 
     called = 0;

@@ -43,7 +43,7 @@ static void *submit_all(void *data)
 {
     struct submitter *submitter = data;
 
-    for (size_t i = 0; i < COMPLETIONS; i++) {
+    for (size_t i = 0; i < (size_t)test_rounds(COMPLETIONS); i++) {
         struct numbered *numbered = malloc(sizeof *numbered);
         struct made made = make();
 
@@ -77,7 +77,7 @@ Test(race_loop, takes_100000_completions_from_four_threads)
         pthread_create(&submitters[i].thread, NULL, submit_all, &submitters[i]);
     }
     run_to_the_end();
-    cr_assert_eq(completed, SUBMITTERS * COMPLETIONS);
+    cr_assert_eq(completed, SUBMITTERS * test_rounds(COMPLETIONS));
     cr_assert_str_eq(said, "closed");
     for (size_t i = 0; i < SUBMITTERS; i++)
         pthread_join(submitters[i].thread, NULL);
@@ -144,7 +144,7 @@ static void *remove_batch(void *data)
 
 Test(race_loop, callback_is_removed_or_runs_once)
 {
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < test_rounds(ROUNDS); round++) {
         pthread_t completer, remover;
 
         begin_round();
@@ -173,7 +173,7 @@ static void remove_next(uv_idle_t *idle)
 
 Test(race_loop, remove_on_the_loops_thread_is_exact)
 {
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < test_rounds(ROUNDS); round++) {
         pthread_t completer;
         uv_idle_t idle;
 
@@ -237,7 +237,7 @@ static void *post_until_refused(void *data)
 
 Test(race_loop, what_was_accepted_before_a_detach_runs_before_it_closes)
 {
-    for (int round = 0; round < 200; round++) {
+    for (int round = 0; round < test_rounds(200); round++) {
         struct poster posters[POSTERS];
         atomic_size_t begun = 0;
         size_t accepted = 0;
@@ -279,7 +279,7 @@ static void pong(soon_future *future, void *data)
 
 static void *play(void *data)
 {
-    for (size_t i = 1; i <= 5000; i++) {
+    for (size_t i = 1; i <= (size_t)test_rounds(5000); i++) {
         struct made made = make();
 
         cr_assert_eq(soon_future_add_done_callback_on(made.future, on, pong, data), 0);
@@ -323,7 +323,7 @@ static void *register_and_remove(void *data)
 {
     struct made made = make();
 
-    for (int i = 0; i < 100000; i++) {
+    for (int i = 0; i < test_rounds(100000); i++) {
         cr_assert_eq(soon_future_add_done_callback_on(made.future, on, stay_away, data), 0);
         cr_assert(soon_future_remove_done_callback(made.future, stay_away, data));
     }
@@ -342,7 +342,7 @@ static void ignore_timer(uv_timer_t *timer)
 /* Each start and stop changes the count. */
 static void start_and_stop(uv_idle_t *idle)
 {
-    for (int i = 0; i < 50; i++) {
+    for (int i = 0; i < test_rounds(50); i++) {
         uv_timer_start(&counted_handle, ignore_timer, 1000, 0);
         uv_timer_stop(&counted_handle);
     }

@@ -32,7 +32,7 @@ static void *rival_main(void *data)
 {
     struct rival *rival = data;
 
-    for (int i = 0; i < ROUNDS; i++) {
+    for (int i = 0; i < test_rounds(ROUNDS); i++) {
         pthread_barrier_wait(&rival->barrier);
         for (volatile int delay = i % 500; delay > 0;)
             delay = delay - 1;
@@ -81,7 +81,7 @@ Test(race_map, cancel_wins_only_if_nothing_has_started)
     struct rival rival;
 
     start_rival(&rival, cancel);
-    for (int i = 0; i < ROUNDS; i++) {
+    for (int i = 0; i < test_rounds(ROUNDS); i++) {
         size_t done, failed, failed_later;
 
         runs = 0;
@@ -154,7 +154,7 @@ Test(race_map, what_was_not_done_in_time_has_no_result)
     soon_executor *executor = make_threads(2);
     int in_time = 0;
 
-    for (int i = 0; i < 200 || !in_time; i++) { /* on a slow machine it needs more time */
+    for (int i = 0; i < test_rounds(200) || !in_time; i++) { /* on a slow machine it needs more time */
         int rc;
 
         for (int j = 0; j < MANY; j++)
@@ -188,7 +188,7 @@ Test(race_map, imap_hands_out_every_item_as_it_finishes)
 {
     soon_executor *executor = make_threads(2);
 
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < test_rounds(200); i++) {
         soon_map_options options = {.unordered = true, .in_flight_max = 1 + (size_t)i % 7, .chunk = 1 + (size_t)i % 3};
         struct countdown countdown = {100};
         soon_future *future;
@@ -210,7 +210,7 @@ Test(race_map, imap_may_be_freed_as_items_finish)
 {
     soon_executor *executor = make_threads(2);
 
-    for (int i = 0; i < 10000; i++) {
+    for (int i = 0; i < test_rounds(10000); i++) {
         soon_map_options options = {.unordered = i & 1, .in_flight_max = 6, .chunk = 1 + (size_t)i % 3};
         struct countdown countdown = {1 + i % 12};
         soon_future *future;

@@ -59,7 +59,7 @@ static void join(pthread_t *threads, int count)
 
 static void *make_round_trips(void *pool)
 {
-    for (int i = 0; i < 1500; i++) {
+    for (int i = 0; i < test_rounds(1500); i++) {
         pause_randomly();
         cr_assert_eq(outcome_of(soon_submit(pool, pause_in_task)), 0);
     }
@@ -88,7 +88,7 @@ Test(race_pool, single_task_finds_a_worker_that_wakes)
     for (size_t w = 0; w < 4; w++) {
         soon_executor *pool = new_pool(.workers = widths[w]);
 
-        for (int i = 0; i < 20000; i++) {
+        for (int i = 0; i < test_rounds(20000); i++) {
             for (volatile unsigned spins = i % 2 ? random_below(1000) : 0; spins; spins--)
                 ;
             cr_assert_eq(outcome_of(soon_submit(pool, nothing)), 0);
@@ -119,7 +119,7 @@ Test(race_pool, as_many_long_tasks_run_side_by_side_as_there_are_workers)
 
         arrived = 0;
         cr_assert_eq(soon_executor_boot(pool, SOON_FOREVER), 0);
-        for (int round = 0; round < 1000; round++) {
+        for (int round = 0; round < test_rounds(1000); round++) {
             if (round % 2)
                 test_wait_until(stats_of(pool).idle == (size_t)widths[w]);
             for (int i = 0; i < widths[w]; i++)
@@ -137,7 +137,7 @@ Test(race_pool, as_many_long_tasks_run_side_by_side_as_there_are_workers)
 
 static void *submit_now_and_then(void *pool)
 {
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < test_rounds(300); i++) {
         nanosleep(&(struct timespec){.tv_nsec = 500000 + random_below(1500000)}, NULL);
         cr_assert_eq(outcome_of(soon_submit(pool, nothing)), 0);
     }
@@ -317,7 +317,7 @@ Test(race_pool, shutdown_in_the_middle_of_it_all_leaves_nothing_unresolved)
  * pin, an end that does not wait for pins. */
 Test(race_pool, cancel_may_meet_the_free_of_the_executor)
 {
-    for (int round = 0; round < 40; round++) {
+    for (int round = 0; round < test_rounds(40); round++) {
         soon_executor *pool = new_pool(.workers = widths[round % 4]);
         pthread_t threads[2];
 
@@ -350,7 +350,7 @@ static void *submit_until_refused(void *pool)
 /* Caught: a submitter asleep at a full queue whom nobody tells; a shutdown that misses an idle worker. */
 Test(race_pool, submits_may_meet_the_shutdown)
 {
-    for (int round = 0; round < 200; round++) {
+    for (int round = 0; round < test_rounds(200); round++) {
         soon_executor *pool = new_pool(.workers = widths[round % 4], .queue_max = round % 3);
         soon_future *down = soon_executor_down(pool);
         pthread_t threads[3];
@@ -384,7 +384,7 @@ Test(race_pool, last_reference_may_go_anywhere)
         soon_executor *pool = new_pool(.workers = widths[w]);
         atomic_int calls = 0;
 
-        for (int i = 0; i < 5000; i++) {
+        for (int i = 0; i < test_rounds(5000); i++) {
             soon_future *f = soon_submit_with(pool, (.on_done = keep_it, .on_done_data = &calls), nothing);
 
             if (i % 3 == 0)
@@ -413,7 +413,7 @@ static void free_it(soon_future *down, void *executor)
  * that looks at the executor once more. */
 Test(race_pool, shutdown_may_meet_the_free_in_the_callback_of_the_end)
 {
-    for (int round = 1; round <= 500; round++) {
+    for (int round = 1; round <= test_rounds(500); round++) {
         soon_executor *pool = new_pool(.workers = widths[round % 4]);
         soon_future *down = soon_executor_down(pool);
 
@@ -437,7 +437,7 @@ static void *boot_it(void *pool)
  * told of it. */
 Test(race_pool, boot_may_meet_everything)
 {
-    for (int round = 0; round < 200; round++) {
+    for (int round = 0; round < test_rounds(200); round++) {
         soon_executor *pool = new_pool(.workers = widths[round % 4], .idle_timeout_ms = round % 2);
         pthread_t threads[2];
 

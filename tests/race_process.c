@@ -112,7 +112,7 @@ static void live_shortly(unsigned *seed)
 
 static unsigned rounds_of(unsigned rounds)
 {
-    return rounds / (test_slowness() > 1 ? 5 : 1);
+    return (unsigned)test_rounds((int)rounds) / (test_slowness() > 1 ? 5 : 1);
 }
 
 static void live_often(unsigned rounds)

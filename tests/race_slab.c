@@ -60,7 +60,7 @@ Test(race_slab, no_block_is_lost_and_none_is_with_two)
     static unsigned seeds[THREADS];
     pthread_t threads[THREADS];
 
-    for (unsigned life = 0; life < LIVES; life++) {
+    for (unsigned life = 0; life < (unsigned)test_rounds(LIVES); life++) {
         for (unsigned i = 0; i < THREADS; i++) {
             seeds[i] = life * THREADS + i;
             cr_assert_eq(pthread_create(&threads[i], NULL, pass, &seeds[i]), 0);

@@ -141,7 +141,9 @@ static inline void storm_end(void)
 /* `done` of `tasks` are. */
 static inline bool storm_goes_on(uint64_t done, uint64_t tasks)
 {
-    return storm__now.until ? storm__clock_ns() < storm__now.until : done < (test_slowness() > 1 ? tasks / 10 : tasks);
+    uint64_t wanted = (uint64_t)test_rounds((int)(test_slowness() > 1 ? tasks / 10 : tasks));
+
+    return storm__now.until ? storm__clock_ns() < storm__now.until : done < wanted;
 }
 
 /* Of memory that other processes can map. */

@@ -271,7 +271,7 @@ static inline void race_step(unsigned threads)
 }
 
 /* Fewer where each takes much longer. */
-#define ROUNDS(count) (UNDER_TSAN ? (count) / 10 : (count))
+#define ROUNDS(count) test_rounds(UNDER_TSAN ? (count) / 10 : (count))
 
 /*
  * An executor that runs each call inside its submit.

@@ -302,10 +302,10 @@ static void set_hook_or_fail(unsigned thread, unsigned *seed)
 /* Guards the mutex of the hook, error.c. */
 Test(unhandled, the_hook_may_be_changed_meanwhile)
 {
-    enum { EACH = ROUNDS(5000) };
+    int each = ROUNDS(5000);
 
     soon_on_unhandled(left.fn, &left);
-    run_race(&(struct race){.threads = 4, .rounds = EACH, .body = set_hook_or_fail});
+    run_race(&(struct race){.threads = 4, .rounds = (unsigned)each, .body = set_hook_or_fail});
 
-    cr_assert_eq(left.heard + right.heard, 2 * EACH);
+    cr_assert_eq(left.heard + right.heard, 2 * each);
 }

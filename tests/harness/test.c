@@ -57,11 +57,24 @@ const struct test_suite *test__suite(const char *name)
     return NULL;
 }
 
+/* A number of the environment, at least 1. */
+static int number_of(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value && atoi(value) > 1 ? atoi(value) : 1;
+}
+
 unsigned test_slowness(void)
 {
-    const char *factor = getenv("TEST_TIMEOUT_FACTOR");
+    return (unsigned)number_of("TEST_TIMEOUT_FACTOR");
+}
 
-    return factor && atoi(factor) > 1 ? (unsigned)atoi(factor) : 1;
+int test_rounds(int count)
+{
+    int rounds = count / number_of("TEST_ROUNDS_PART");
+
+    return rounds ? rounds : 1;
 }
 
 void test__register(struct test_case *test)
