@@ -65,8 +65,17 @@ build_packages=(
 test_packages=(g++=g++ libcriterion-dev=pc:criterion binutils=readelf)
 demo_packages=(libssl-dev=pc:libcrypto)
 
-# build FOLDER [MESON OPTION...]: configures it if that was not done yet, and compiles; quiet unless something is wrong.
-# With CI=true any warning is.
+# Meson looks for ccache only where nobody names a compiler. cached_compiler VARIABLE DEFAULT: prints its value, behind ccache
+# if there is one.
+cached_compiler() {
+    local compiler=${!1:-$2}
+    [[ $compiler == ccache* ]] || ! command -v ccache >/dev/null || compiler="ccache $compiler"
+    echo "$compiler"
+}
+
+# build FOLDER [MESON OPTION...]: configures it if that was not done yet, and compiles what `targets` names, or all; quiet
+# unless something is wrong. With CI=true any warning is.
+targets=()
 build() {
     local folder=$1 log
     shift
@@ -75,14 +84,14 @@ build() {
     if [ ! -e "$folder/build.ninja" ]; then
         echo "Configuring $folder"
         rm -rf "$folder"
-        if ! meson setup "$folder" "$@" >"$log" 2>&1; then
+        if ! CC=$(cached_compiler CC cc) CXX=$(cached_compiler CXX c++) meson setup "$folder" "$@" >"$log" 2>&1; then
             cat "$log" >&2
             rm -rf "$log" "$folder"
             return 1
         fi
     fi
     # What belongs to configuring comes first, so that the compiler's words stand alone.
-    if ! ninja -C "$folder" build.ninja >"$log" 2>&1 || ! ninja -C "$folder" >"$log" 2>&1; then
+    if ! ninja -C "$folder" build.ninja >"$log" 2>&1 || ! ninja -C "$folder" "${targets[@]}" >"$log" 2>&1; then
         grep -vE '^(\[[0-9/]+\] [A-Z]|ninja: Entering)' "$log" >&2
         rm -f "$log"
         return 1

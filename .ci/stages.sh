@@ -1,0 +1,109 @@
+# Sourced by .ci/run and .ci/nightly: their packages, stages, and build folders, build-ci-*/. ccache helps where it is
+# installed; it is not installed for this, since a first run has nothing to find in it.
+. tests/setup.sh
+export CI=true # warnings are errors
+
+ci_packages=(
+    clang=clang clang-format=clang-format doxygen=doxygen git=git
+    libclang-rt-14-dev=/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux llvm=llvm-symbolizer spin=spin valgrind=valgrind
+)
+install_packages "${build_packages[@]}" "${test_packages[@]}" "${demo_packages[@]}" "${ci_packages[@]}"
+
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+
+# Of what `times` prints: the children's, user and system.
+cpu_seconds() {
+    awk -F '[ms ]' 'NR == 2 { printf "%.0f", $1 * 60 + $2 + $4 * 60 + $5 }'
+}
+
+# Each stage says how long it took, and the CPU time of it: that tells more where other programs run.
+run_stage() {
+    local name=$1 started=$SECONDS status
+    shift
+    echo
+    echo "=== $name"
+    "$@"
+    status=$?
+    times >"$logs/times-$BASHPID" # not in a pipe: that would be another shell, with other children
+    echo "=== $name: $((SECONDS - started)) s, CPU time $(cpu_seconds <"$logs/times-$BASHPID") s"
+    [ $status -eq 0 ] || echo "$name" >>"$logs/failed"
+    return 0
+}
+
+# In a shell of its own, whose children's time it tells.
+stage() {
+    (run_stage "$@")
+}
+
+# The same, while this script goes on; finish_stages shows what it printed.
+stage_beside() {
+    local log=$logs/$((++beside)).log
+    (run_stage "$@") >"$log" 2>&1 &
+    besides+=("$log")
+}
+
+beside=0 besides=()
+finish_stages() {
+    wait
+    [ ${#besides[@]} -eq 0 ] || cat "${besides[@]}"
+    besides=()
+}
+
+conclude() {
+    finish_stages
+    echo
+    if [ -e "$logs/failed" ]; then
+        sed 's/^/Failed: /' "$logs/failed"
+        exit 1
+    fi
+    echo "All stages passed in $SECONDS s."
+}
+
+# build_and_test NAME [MESON OPTION...] -- [MESON TEST OPTION...]
+build_and_test() {
+    local folder=build-ci-$1 options=()
+    shift
+    while [ "$1" != -- ]; do
+        options+=("$1")
+        shift
+    done
+    shift
+    build "$folder" -Dtests=enabled "${options[@]}" && run_tests "$folder" "$@"
+}
+
+with_clang() {
+    CC=clang CXX=clang++ build_and_test "$@"
+}
+
+# Of one suite, and nothing else is built for it.
+part() {
+    local suite=$1 targets=("tests_$1")
+    shift
+    "$@" --suite "$suite"
+}
+
+# Races look for interleavings in full under gcc and ThreadSanitizer; elsewhere for what else they may show.
+few_rounds() {
+    TEST_ROUNDS_PART=4 "$@"
+}
+
+release=(release --buildtype=release -Db_ndebug=true -Ddemos=disabled)
+asan=(asan -Db_sanitize=address,undefined -Db_lundef=false -Ddemos=enabled)
+tsan=(tsan -Db_sanitize=thread -Db_lundef=false -Dtest_runner=inprocess -Ddemos=disabled)
+valgrind=(valgrind -Dslab=false -Dtest_runner=inprocess -Ddemos=disabled)
+
+# Every program runs once, small; then what a task takes in instructions is compared with what it took.
+benchmarks() {
+    build build-bench --buildtype=release -Db_ndebug=true -Dtests=disabled -Ddemos=disabled -Dbench=enabled &&
+        run_tests build-bench && bench/instructions --check
+}
+
+formatted() {
+    find soon.[ch] futures executor demos tests bench \( -name '*.[ch]' -o -name '*.cc' \) -print0 |
+        xargs -0 clang-format --dry-run -Werror
+}
+
+documented() {
+    meson compile -C build docs
+}
