@@ -63,6 +63,12 @@ static soon_future *inner(const soon_future *future)
     return of_future(future)->inner;
 }
 
+static bool needs_callback(const soon_future *future)
+{
+    (void)future;
+    return true;
+}
+
 static int help(soon_future *future)
 {
     return soon__help_pending(of_future(future)->inner);
@@ -74,6 +80,7 @@ static const struct soon__class apply_class = {.destroy = destroy,
                                                .kill = kill_inner,
                                                .help = help,
                                                .source = inner,
+                                               .needs_callback = needs_callback,
                                                .lender = inner};
 
 /* As a callback of `outer`: a wait for it here would wait for itself, and one for the executor's end for its pin. */

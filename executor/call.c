@@ -174,6 +174,22 @@ static soon_future *source(const soon_future *future)
     return call->extra->first;
 }
 
+/* A then on an executor of the user's own: see soon_then(). */
+static bool needs_callback(const soon_future *future)
+{
+    return !of_future(future)->executor->extra;
+}
+
+/* On threads that is only one whose queue limit strikes. */
+static bool ends_on_loop(const soon_future *future)
+{
+    const soon_call *call = of_future(future);
+    const struct soon__executor_extra *extra = call->executor->extra;
+    bool pending = (soon__future_word(future) & SOON__STATE) == SOON__PENDING;
+
+    return extra && (extra->ends_on_loop || (pending && call->extra && call->extra->queue_deadline != SOON__NEVER));
+}
+
 static const char *label(const soon_future *future)
 {
     soon_call *call = of_future(future);
@@ -207,6 +223,8 @@ static const struct soon__class call_class = {
     .kill = kill_call,
     .help = help,
     .source = source,
+    .needs_callback = needs_callback,
+    .ends_on_loop = ends_on_loop,
     .label = label,
     .data = data,
     .function = function,

@@ -14,6 +14,7 @@
  *     between, is dropped: nobody will run it, and its place is behind all that is in flight, where `end_code` comes.
  * I5  unordered: each item in flight has left a waiter with its future, which puts it on the ready list.
  */
+#include "../futures/depend_internal.h"
 #include "imap_internal.h"
 #include "map_internal.h"
 
@@ -150,7 +151,7 @@ static int help_with_any(soon_imap *imap)
 {
     bool stuck = true;
 
-    if (!soon__thread_self()->frames || imap->until == SOON__POLL)
+    if (!soon__thread_is_busy() || imap->until == SOON__POLL)
         return 0;
     for (struct soon__imap_item *item = imap->first; item; item = item->next) {
         if (imap->until == SOON__NEVER && soon__help_pending(call_of(item)))

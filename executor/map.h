@@ -192,7 +192,8 @@ typedef void (*soon_error_fn)(const soon_error *error, void *data);
  * happens.
  * Threads: any thread. Blocks as soon_submit_bytes_sized(). The callback runs on the completing thread, as
  * soon_submit_options.on_done does: on this one only if the submission cannot be taken or the task is run here. A wait
- * for the future in it returns SOON_EDEADLK. What a cancel or a refusal inside another callback completes hears of it
+ * for the future in it returns SOON_EDEADLK; so does, for a process pool, one in any callback on the library's callback
+ * thread, where its own would have to run. What a cancel or a refusal inside another callback completes hears of it
  * when that has returned.
  * Returns: never NULL; as soon_submit_bytes_sized().
  *

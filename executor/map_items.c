@@ -4,6 +4,7 @@
  * Who waits for an item counts himself in, looks, and sleeps on the map's bell. Whoever finishes an item stores that,
  * then looks whether anybody is counted in, and rings: one of the two sees the other.
  */
+#include "../futures/depend_internal.h"
 #include "map_internal.h"
 
 #include <errno.h>

@@ -10,6 +10,7 @@
  * I3  notify touches nothing of the set after it has left the mutex, and nothing of the node once that is in
  *     `ready`: the iterating thread may free both then.
  */
+#include "depend_internal.h"
 #include "future_internal.h"
 #include "set_internal.h"
 #include "wait.h"
@@ -186,7 +187,7 @@ static bool could_never_end(soon_as_completed *set)
 {
     size_t at = 0, total, total_before = 0;
     soon_future *future;
-    bool inside = soon__thread_self()->frames;
+    bool inside = soon__thread_is_busy();
 
     while (inside) {
         future = find_member(set, &at, &total);

@@ -160,9 +160,10 @@ static void drain_internals(struct soon__thread *self)
     soon_future *future;
 
     self->in_internals = true;
-    while ((future = soon__future_list_pop(&self->internals))) {
+    while ((future = self->internals.head)) { /* it stays there meanwhile: see depend.c */
         while ((callback = take_callback(future, true)))
             run_callback(future, callback);
+        soon__future_list_pop(&self->internals);
         soon__future_list_push(&self->callbacks, future);
     }
     self->in_internals = false;
@@ -200,12 +201,10 @@ static void drain_callbacks(struct soon__thread *self)
 
     self->in_callbacks = true;
     while ((future = soon__future_list_pop(&self->callbacks))) {
-        if (self->sink && has_callbacks(future)) {
-            soon__future_set_bits(future, SOON__SUNK);
+        if (self->sink && has_callbacks(future))
             self->sink(future);
-        } else {
+        else
             settle(future);
-        }
     }
     self->in_callbacks = false;
 }

@@ -364,9 +364,9 @@ bool soon__future_publish_quietly(soon_future *future, uint32_t state)
         return false;
     }
     soon__future_lock(future);
-    word = store_final(future, state, 0);
-    notify_waiters_locked(future);
     callbacks = future->callbacks != NULL;
+    word = store_final(future, callbacks && soon__thread_self()->sink ? state | SOON__SUNK : state, 0);
+    notify_waiters_locked(future);
     if (callbacks) {
         soon__future_ref(future);
         soon__callbacks_order_locked(future);

@@ -8,7 +8,8 @@
  *
  * Every function here: any thread, many at once. Once a future is done, nothing about it changes any more. Where a
  * wait could never end it returns SOON_EDEADLK: for the task's own future inside that task, for any task further down
- * on this thread's stack, and for a future whose completion this very thread is in the middle of.
+ * on this thread's stack, for a future whose completion this very thread is in the middle of or alone can bring about
+ * (in a callback, for what needs another callback on the same thread), and for what was made of such futures.
  *
  * @addtogroup soon_futures
  * @{

@@ -78,6 +78,13 @@ struct soon__class {
     /* The future that must finish before this one can, or NULL: to tell waits that could never end. Called under
      * LOCK while it is unfinished. */
     soon_future *(*source)(const soon_future *future);
+    /* Whether what comes from there is a callback of its source's, not an internal continuation. As that. NULL: it never
+     * is. */
+    bool (*needs_callback)(const soon_future *future);
+    /* Whether callbacks of it run on the library's callback thread when nobody interferes. As that. NULL: they do not. */
+    bool (*ends_on_loop)(const soon_future *future);
+    /* A group: whether the first member that succeeds ends it. As that. NULL: all are needed. */
+    bool (*takes_first)(const soon_future *future);
     /* Whether this unfinished future can end only when what is on the calling thread's stack has. NULL: not that its class
      * knew. Called under LOCK. */
     bool (*is_held_up_here)(const soon_future *future);
@@ -276,9 +283,6 @@ static inline bool soon__future_is_immortal(const soon_future *future)
 {
     return future->class->immortal;
 }
-
-/* What must finish before this unfinished future can: a reference, or NULL. */
-soon_future *soon__future_source(soon_future *future);
 
 const void *soon__future_function(const soon_future *future); /* see soon__class.function */
 

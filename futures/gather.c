@@ -59,8 +59,13 @@ static soon_future *lender(const soon_future *future)
     return atomic_load_explicit(&of_future(future)->winner, memory_order_acquire);
 }
 
+static bool takes_first(const soon_future *future)
+{
+    return of_future(future)->any;
+}
+
 static const struct soon__class group_class = {
-    .destroy = destroy, .members = members, .member = member, .lender = lender};
+    .destroy = destroy, .members = members, .member = member, .lender = lender, .takes_first = takes_first};
 
 /* The first in order; NULL: none. All are looked at. */
 static struct soon__error *first_error(struct group *group)

@@ -1,6 +1,7 @@
 /*
  * read.c - the reader's half: waiting, the outcome, and what can be seen before there is one.
  */
+#include "depend_internal.h"
 #include "future_internal.h"
 
 #include <errno.h>
@@ -9,19 +10,6 @@
 /*
  * Waiting
  */
-
-soon_future *soon__future_source(soon_future *future)
-{
-    soon_future *source = NULL;
-
-    if (!future->class->source || !soon__future_lock_unfinished(future))
-        return NULL;
-    source = future->class->source(future);
-    if (source)
-        soon__future_ref(source);
-    soon__future_unlock(future);
-    return source;
-}
 
 /* Sleeps until the word changes, `deadline`, or for no reason. */
 static void park_on(soon_future *future, int64_t deadline)

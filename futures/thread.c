@@ -10,68 +10,10 @@
 
 _Thread_local struct soon__thread soon__this_thread;
 
-static bool is_in_list(const struct soon__future_list *list, const soon_future *future)
+bool soon__thread_is_busy(void)
 {
-    for (const soon_future *f = list->head; f; f = f->link) {
-        if (f == future)
-            return true;
-    }
-    return false;
-}
-
-/* A done future whose callbacks, one of which completes another, wait for their turn on this thread. */
-static bool has_callbacks_here(const soon_future *done)
-{
-    if (soon__this_thread.of_library && (soon__future_word(done) & SOON__SUNK))
-        return true;
-    if (done == soon__this_thread.settling || is_in_list(&soon__this_thread.callbacks, done) ||
-        is_in_list(&soon__this_thread.internals, done))
-        return true;
-    for (const struct soon__thread_saved *saved = soon__this_thread.saved; saved; saved = saved->below) {
-        if (done == saved->settling || is_in_list(&saved->callbacks, done) || is_in_list(&saved->internals, done))
-            return true;
-    }
-    return false;
-}
-
-static bool is_on_stack(const soon_future *future)
-{
-    for (struct soon__frame *frame = soon__this_thread.frames; frame; frame = frame->below) {
-        if (frame->future == future)
-            return true;
-    }
-    return false;
-}
-
-static bool is_held_up_here(soon_future *future)
-{
-    bool held_up;
-
-    if (!future->class->is_held_up_here || !soon__future_lock_unfinished(future))
-        return false;
-    held_up = future->class->is_held_up_here(future);
-    soon__future_unlock(future);
-    return held_up;
-}
-
-bool soon__thread_is_inside(const soon_future *future)
-{
-    soon_future *at, *source;
-    bool inside = false;
-
-    if (!soon__this_thread.frames && !soon__this_thread.of_library)
-        return false;
-    for (at = soon__future_ref((soon_future *)future); at; at = source) {
-        source = NULL;
-        if (soon__word_final(soon__future_word(at)))
-            inside = at != future && has_callbacks_here(at);
-        else if (is_on_stack(at) || is_held_up_here(at))
-            inside = true;
-        else
-            source = soon__future_source(at);
-        soon__future_unref(at);
-    }
-    return inside;
+    return soon__this_thread.frames || soon__this_thread.of_library || soon__this_thread.in_internals ||
+           soon__this_thread.in_callbacks || soon__this_thread.saved;
 }
 
 bool soon__thread_in_executor(const void *executor)

@@ -71,8 +71,8 @@ static inline struct soon__thread *soon__thread_self(void)
  * that cannot be arranged. */
 bool soon__thread_watch_end(void);
 
-/* Whether `future`, unfinished, can only be finished by what this thread's stack is in the middle of. */
-bool soon__thread_is_inside(const soon_future *future);
+/* Whether something on this thread's stack, or that waits for its turn on it, could be what a future here waits for. */
+bool soon__thread_is_busy(void);
 bool soon__thread_in_executor(const void *executor); /* one of its tasks is on the stack */
 bool soon__thread_in_callback(void);                 /* a callback is */
 bool soon__thread_holds(const void *owner);          /* it is pinned by what is on the stack */

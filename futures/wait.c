@@ -7,6 +7,7 @@
  */
 #include "wait.h"
 
+#include "depend_internal.h"
 #include "future_internal.h"
 #include "set_internal.h"
 
@@ -117,7 +118,7 @@ static int wait_for_all(soon_future *const *futures, size_t count, int64_t deadl
 /* One look before any wait: is it over already, could it never end? */
 static int look(soon_future *const *futures, size_t count, soon_when when, int64_t deadline, bool *ret_over)
 {
-    bool inside = soon__thread_self()->frames && deadline != SOON__POLL;
+    bool inside = soon__thread_is_busy() && deadline != SOON__POLL;
     size_t done = 0, stuck = 0;
 
     *ret_over = false;

@@ -1,0 +1,245 @@
+/*
+ * depend.c - what an unfinished future waits for, and whether that can come.
+ *
+ * A future that was made of others leads to them: to the one that it needs (class->source: a then to its first, a map to a
+ * call), or to several (a group to its members). From one to the next this ends at what somebody resolves: a task, a
+ * promise.
+ *
+ * D1  A link is an internal continuation, which runs on the completing thread before anything else does; or a callback
+ *     (class->needs_callback), which runs there later, or on the library's callback thread if the completing one has a
+ *     sink. So what is done already still leads here, where that has yet to run on this thread.
+ * D2  Members, source and executor are looked at under LOCK while the future is unfinished: then they are there.
+ * D3  Groups in groups are searched to a depth, and so many of them: what lies behind that is taken to come.
+ * D4  On the callback thread a future that waits for a callback of one that ends on the library's loop waits for this very
+ *     thread. Where the completing thread is just between one and the next of a chain it is waited for, since what it does
+ *     there is short.
+ */
+#include "depend_internal.h"
+
+#include <sched.h>
+
+enum { DEPTH_MAX = 32, GROUPS_MAX = 4096 };
+
+enum answer { NO, YES, AGAIN }; /* the last: its parts are done, and it is about to be */
+
+struct search {
+    /* Does it lead there itself? `by_callback`: a callback of it, or of what is made of it, is waited for. */
+    bool (*decides)(const struct search *search, soon_future *at, bool by_callback);
+    bool (*what)(soon_future *at, const void *data);
+    const void *data;
+    bool here; /* whether it can only come from this thread */
+    unsigned groups;
+};
+
+static bool is_in_list(const struct soon__future_list *list, const soon_future *future)
+{
+    for (const soon_future *f = list->head; f; f = f->link) {
+        if (f == future)
+            return true;
+    }
+    return false;
+}
+
+/* A done future whose internal continuations wait for their turn on this thread, or are being run. */
+static bool has_internals_here(const soon_future *done)
+{
+    const struct soon__thread *self = soon__thread_self();
+
+    if (is_in_list(&self->internals, done))
+        return true;
+    for (const struct soon__thread_saved *saved = self->saved; saved; saved = saved->below) {
+        if (is_in_list(&saved->internals, done))
+            return true;
+    }
+    return false;
+}
+
+/* The same of its users' callbacks. */
+static bool has_callbacks_here(const soon_future *done)
+{
+    const struct soon__thread *self = soon__thread_self();
+
+    if ((self->of_library && (soon__future_word(done) & SOON__SUNK)) || has_internals_here(done) ||
+        done == self->settling || is_in_list(&self->callbacks, done))
+        return true;
+    for (const struct soon__thread_saved *saved = self->saved; saved; saved = saved->below) {
+        if (done == saved->settling || is_in_list(&saved->callbacks, done))
+            return true;
+    }
+    return false;
+}
+
+/* D2. A reference, or NULL: none. `*ret_by_callback`: the kind of the link (D1). */
+static soon_future *source_of(soon_future *future, bool *ret_by_callback)
+{
+    const struct soon__class *class = future->class;
+    soon_future *source = NULL;
+
+    if (!class->source || !soon__future_lock_unfinished(future))
+        return NULL;
+    source = class->source(future);
+    if (source)
+        soon__future_ref(source);
+    *ret_by_callback = class->needs_callback && class->needs_callback(future);
+    soon__future_unlock(future);
+    return source;
+}
+
+static bool ask(bool (*question)(const soon_future *future), soon_future *future)
+{
+    bool answer;
+
+    if (!question || !soon__future_lock_unfinished(future))
+        return false;
+    answer = question(future);
+    soon__future_unlock(future);
+    return answer;
+}
+
+/* D2. A reference; NULL: there are no more, or the group is done. */
+static soon_future *member_of(soon_future *group, size_t index)
+{
+    soon_future *member;
+
+    if (!soon__future_lock_unfinished(group))
+        return NULL;
+    member = group->class->member(group, index);
+    soon__future_unlock(group);
+    return member;
+}
+
+static bool leads(soon_future *start, struct search *search, bool by_callback, unsigned depth);
+
+/* A member of a group. `*ret_may_end_it`: it is done, with a success, and another thread is about to say so. */
+static bool member_leads(soon_future *member, struct search *search, bool by_callback, unsigned depth,
+                         bool *ret_may_end_it)
+{
+    *ret_may_end_it = false;
+    if (!soon__word_final(soon__future_word(member)))
+        return leads(member, search, by_callback, depth + 1);
+    if (search->here && has_internals_here(member))
+        return true;
+    *ret_may_end_it = !soon__future_error(member);
+    return false;
+}
+
+/* A gather does if one of its members does. A soon_any() comes with any of them: it leads here only if all do; and may need
+ * a task if one does, since the others may fail. */
+static enum answer group_leads(soon_future *group, struct search *search, bool by_callback, unsigned depth)
+{
+    bool first_suffices = search->here && ask(group->class->takes_first, group), all = true, one = false, left = false;
+    soon_future *member;
+
+    if (depth >= DEPTH_MAX || search->groups++ >= GROUPS_MAX)
+        return NO;
+    for (size_t i = 0; (member = member_of(group, i)); i++) {
+        bool done = soon__word_final(soon__future_word(member)), may_end_it;
+        bool found = member_leads(member, search, by_callback, depth, &may_end_it);
+
+        left |= !done;
+        one |= found;
+        all &= found || (done && !may_end_it);
+        soon__future_unref(member);
+        if (first_suffices ? !all : one)
+            break;
+    }
+    if (first_suffices ? one && all : one)
+        return YES;
+    return left ? NO : AGAIN;
+}
+
+/* D1 */
+static bool done_leads(const struct search *search, const soon_future *done, bool by_callback_of_it)
+{
+    return search->here && (by_callback_of_it ? has_callbacks_here(done) : has_internals_here(done));
+}
+
+/* One step from `at`, which is unfinished: `*ret_next` a reference, or NULL and the answer. */
+static enum answer step(soon_future *at, struct search *search, bool *by_callback, bool *ret_link, unsigned depth,
+                        soon_future **ret_next)
+{
+    soon_future *next;
+    bool link = false;
+
+    *ret_next = NULL;
+    if (search->decides(search, at, *by_callback))
+        return YES;
+    if (at->class->member)
+        return group_leads(at, search, *by_callback, depth);
+    next = source_of(at, &link);
+    if (!next)
+        return NO;
+    if (!link && soon__word_final(soon__future_word(next)) && !done_leads(search, next, link)) {
+        soon__future_unref(next);
+        return AGAIN;
+    }
+    *by_callback |= link;
+    *ret_link = link;
+    *ret_next = next;
+    return NO;
+}
+
+static bool leads(soon_future *start, struct search *search, bool by_callback, unsigned depth)
+{
+    soon_future *at = soon__future_ref(start), *next;
+    enum answer answer = NO;
+    bool link = false;
+
+    for (;;) {
+        if (soon__word_final(soon__future_word(at))) {
+            answer = at != start && done_leads(search, at, link) ? YES : NO;
+            break;
+        }
+        answer = step(at, search, &by_callback, &link, depth, &next);
+        if (next) {
+            soon__future_unref(at);
+            at = next;
+        } else if (answer == AGAIN && search->here && by_callback && soon__thread_self()->of_library) {
+            sched_yield(); /* D4 */
+        } else {
+            break;
+        }
+    }
+    soon__future_unref(at);
+    return answer == YES;
+}
+
+/*
+ * The questions
+ */
+
+static bool is_on_stack(const soon_future *future)
+{
+    for (struct soon__frame *frame = soon__thread_self()->frames; frame; frame = frame->below) {
+        if (frame->future == future)
+            return true;
+    }
+    return false;
+}
+
+static bool comes_from_here(const struct search *search, soon_future *at, bool by_callback)
+{
+    (void)search;
+    return is_on_stack(at) || ask(at->class->is_held_up_here, at) ||
+           (by_callback && soon__thread_self()->of_library && ask(at->class->ends_on_loop, at)); /* D4 */
+}
+
+bool soon__thread_is_inside(const soon_future *future)
+{
+    struct search search = {.decides = comes_from_here, .here = true};
+
+    return soon__thread_is_busy() && leads((soon_future *)future, &search, false, 0);
+}
+
+static bool is_what(const struct search *search, soon_future *at, bool by_callback)
+{
+    (void)by_callback;
+    return search->what(at, search->data);
+}
+
+bool soon__future_needs(soon_future *future, bool (*what)(soon_future *at, const void *data), const void *data)
+{
+    struct search search = {.decides = is_what, .what = what, .data = data};
+
+    return leads(future, &search, false, 0);
+}
