@@ -19,14 +19,14 @@ cpu_seconds() {
 
 # Each stage says how long it took, and the CPU time of it: that tells more where other programs run.
 run_stage() {
-    local name=$1 started=$SECONDS status
+    local name=$1 started=$SECONDS status spent=$logs/times-$BASHPID
     shift
     echo
     echo "=== $name"
     "$@"
     status=$?
-    times >"$logs/times-$BASHPID" # not in a pipe: that would be another shell, with other children
-    echo "=== $name: $((SECONDS - started)) s, CPU time $(cpu_seconds <"$logs/times-$BASHPID") s"
+    times >"$spent" # not in a pipe: that would be another shell, with other children
+    echo "=== $name: $((SECONDS - started)) s, CPU time $(cpu_seconds <"$spent") s"
     [ $status -eq 0 ] || echo "$name" >>"$logs/failed"
     return 0
 }
