@@ -77,7 +77,7 @@ Test(race_loop, takes_100000_completions_from_four_threads)
         pthread_create(&submitters[i].thread, NULL, submit_all, &submitters[i]);
     }
     run_to_the_end();
-    cr_assert_eq(completed, SUBMITTERS * test_rounds(COMPLETIONS));
+    cr_assert_eq(completed, (size_t)(SUBMITTERS * test_rounds(COMPLETIONS)));
     cr_assert_str_eq(said, "closed");
     for (size_t i = 0; i < SUBMITTERS; i++)
         pthread_join(submitters[i].thread, NULL);
