@@ -83,7 +83,7 @@ typedef struct soon_process_pool_options {
     const char *worker_program SOON__ZERO;     /**< any program that calls soon_init(); NULL: this one */
     const char *const *worker_args SOON__ZERO; /**< NULL-ended: arguments after its name */
     const char *const *environment SOON__ZERO; /**< NULL-ended "NAME=value", added to this process's own */
-    const char *directory SOON__ZERO;          /**< where workers work; NULL: here */
+    const char *directory SOON__ZERO;          /**< where workers work; NULL: where this process is now */
     int max_tasks_per_worker SOON__ZERO;       /**< then it is replaced; a chunk of a map counts as one; 0: no limit */
     uint64_t memory_limit SOON__ZERO; /**< bytes of its own memory above which a worker is replaced, between tasks; 0:
                                            none */
@@ -100,11 +100,15 @@ typedef struct soon_process_pool_options {
  * program, started anew: main() must begin with soon_init(). Arguments and results travel by value; functions that
  * share memory with their caller (SOON_TASK_LOCAL) are refused with SOON_ELOCAL.
  *
+ * Paths mean what they mean now, from where this process is now, whatever it becomes later: `worker_program` and
+ * `directory` are held by descriptors, and objects to `load` get whole paths.
+ *
  * Ownership: the caller owns the pool until soon_executor_free(). Options are copied; the environment is taken as it is
  * now.
  * Threads: any thread. Returns: 0 and sets `*ret`; -EINVAL; -ENOMEM; SOON_ENOINIT: soon_init() was not called, or this
  * is a worker and it has not taken over yet; SOON_EDEPTH: in a worker of a worker ..., ten deep; -ENOSYS and the like
- * where the system has no pidfd or sealed memory; -ENOENT ... for a program that is not there; and leaves it alone.
+ * where the system has no pidfd or sealed memory; SOON_ENOPROGRAM: this program's file cannot be
+ * executed again; -ENOENT ... for a program or a directory that is not there; and leaves it alone.
  *
  * As ProcessPoolExecutor(max_workers, initializer, initargs, max_tasks_per_child) in Python's concurrent.futures, and
  * multiprocessing.Pool.

@@ -20,18 +20,24 @@
  */
 
 struct soon__process_start {
-    const char *path;         /* to execute; NULL: `executable`. With no slash in it: searched for in PATH */
+    const char *path;         /* to execute, if `executable` is -1 or still is what it leads to; NULL: `executable` */
     int executable;           /* a descriptor of the program; -1: there is `path` */
     char *const *arguments;   /* NULL-ended */
     char *const *environment; /* NULL-ended, all of it */
-    const char *directory;    /* NULL: ours */
+    int directory;            /* a descriptor; -1: ours */
+    int null;                 /* as soon__null_open(): its input, and the output that we do not have; -1: /dev/null */
     const int *descriptors;   /* the child finds them at 3, 4 ...; it has no other but 0 (no input), 1 and 2 */
     int descriptor_count;
 };
+/* Something that is always at its end when it is read: /dev/null; where there is none, memory of no bytes, that cannot be
+ * written. A descriptor above those of input and output. */
+int soon__null_open(void);
+/* The file at `path` (NULL: none) is the one that `fd` is of. */
+bool soon__leads_to(const char *path, int fd);
 /*
  * Starts a process in a process group of its own, with no signal blocked and none ignored. Its descriptors are in
- * place before the program starts; the number behind the last holds the program itself when `executable` was used: the
- * child closes it. Fast, however much memory this process has.
+ * place before the program starts; the number behind the last holds the program itself if there is `executable`: the child
+ * closes it. Fast, however much memory this process has.
  */
 int soon__process_start(const struct soon__process_start *start, pid_t *ret_pid);
 /* A descriptor that becomes readable when it has died. -ESRCH: it is gone already and somebody else has reaped it. */

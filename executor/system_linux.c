@@ -99,13 +99,20 @@ static bool is_missing(int fd)
 }
 
 /* All of these return an errno value, as posix_spawn does. */
-static int place_descriptors(posix_spawn_file_actions_t *actions, const struct sources *sources)
+static int place_null(posix_spawn_file_actions_t *actions, int null, int fd)
 {
-    int error = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    if (null >= 0)
+        return posix_spawn_file_actions_adddup2(actions, null, fd);
+    return posix_spawn_file_actions_addopen(actions, fd, "/dev/null", fd == STDIN_FILENO ? O_RDONLY : O_WRONLY, 0);
+}
+
+static int place_descriptors(posix_spawn_file_actions_t *actions, const struct sources *sources, int null)
+{
+    int error = place_null(actions, null, STDIN_FILENO);
 
     for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO && !error; fd++) {
         if (is_missing(fd))
-            error = posix_spawn_file_actions_addopen(actions, fd, "/dev/null", O_WRONLY, 0);
+            error = place_null(actions, null, fd);
     }
     for (int i = 0; i < sources->count && !error; i++)
         error = posix_spawn_file_actions_adddup2(actions, sources->at[i], FIRST + i);
@@ -133,8 +140,8 @@ static int spawn(const struct soon__process_start *start, const struct sources *
 {
     char program[32];
 
-    if (start->path)
-        return posix_spawnp(ret_pid, start->path, actions, attributes, start->arguments, start->environment);
+    if (start->executable < 0)
+        return posix_spawn(ret_pid, start->path, actions, attributes, start->arguments, start->environment);
     snprintf(program, sizeof program, "/proc/self/fd/%d", FIRST + sources->count - 1);
     return posix_spawn(ret_pid, program, actions, attributes, start->arguments, start->environment);
 }
@@ -152,9 +159,10 @@ static int start_with(const struct soon__process_start *start, const struct sour
     error = posix_spawnattr_init(&attributes);
     if (error)
         goto fail_attributes;
-    error = place_descriptors(&actions, sources);
-    if (!error && start->directory)
-        error = posix_spawn_file_actions_addchdir_np(&actions, start->directory);
+    if (start->directory >= 0) /* before its number may be another's */
+        error = posix_spawn_file_actions_addfchdir_np(&actions, start->directory);
+    if (!error)
+        error = place_descriptors(&actions, sources, start->null);
     if (!error)
         error = set_attributes(&attributes);
     if (!error)
@@ -167,13 +175,40 @@ fail_attributes:
     return -error;
 }
 
+int soon__null_open(void)
+{
+    int fd = open("/dev/null", O_RDWR | O_CLOEXEC), high;
+
+    if (fd < 0)
+        fd = soon__shm_new(0);
+    if (fd < 0 || fd > STDERR_FILENO)
+        return fd;
+    high = fcntl(fd, F_DUPFD_CLOEXEC, FIRST);
+    if (high < 0)
+        high = -errno;
+    close(fd);
+    return high;
+}
+
+bool soon__leads_to(const char *path, int fd)
+{
+    struct stat there, here;
+
+    return path && stat(path, &there) == 0 && fstat(fd, &here) == 0 && there.st_dev == here.st_dev &&
+           there.st_ino == here.st_ino;
+}
+
 int soon__process_start(const struct soon__process_start *start, pid_t *ret_pid)
 {
     struct sources sources = {.count = 0};
-    int rc = add_sources(&sources, start);
+    struct soon__process_start how = *start;
+    int rc;
 
+    if (how.executable >= 0 && soon__leads_to(how.path, how.executable))
+        how.executable = -1;
+    rc = add_sources(&sources, &how);
     if (rc == 0)
-        rc = start_with(start, &sources, ret_pid);
+        rc = start_with(&how, &sources, ret_pid);
     forget_sources(&sources);
     return rc;
 }

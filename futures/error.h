@@ -59,7 +59,10 @@ extern "C" {
     X(-5015, SOON_EABANDONED, "the promise was dropped unresolved")                                                    \
     X(-5016, SOON_ENOINIT, "soon_init was not called at the top of main")                                              \
     X(-5017, SOON_EEND, "no more items")                                                                               \
-    X(-5018, SOON_EFORKED, "the executor belongs to the parent of this process")
+    X(-5018, SOON_EFORKED, "the executor belongs to the parent of this process")                                       \
+    X(-5019, SOON_ENOPROGRAM,                                                                                          \
+      "this program cannot be started again as a worker: mount /proc, do not start it by ld.so, or set "               \
+      "worker_program")
 
 /** The codes of SOON_ERROR_TABLE. */
 enum soon_code {

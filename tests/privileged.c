@@ -5,6 +5,7 @@
 #include "privileged.h"
 #include "worker_fixture.h"
 
+#include <fcntl.h>
 #include <grp.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -204,6 +205,28 @@ Test(privileged, does_not_hear_from_its_environment_what_to_execute)
     set_mode(04755);
 
     cr_assert_eq(rights_from("serve", SOON__PROGRAM_VARIABLE "=/bin/false").user, 0);
+    remove_program();
+}
+
+/* In a folder of his own he may call any program so. */
+Test(privileged, does_not_look_for_programs_where_its_user_says)
+{
+    char own[64], path[64], text[512];
+    int fd;
+
+    SKIP_IF_IMPOSSIBLE();
+    make_program();
+    set_mode(04755);
+    snprintf(own, sizeof own, "%s/true", folder);
+    fd = open(own, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+    cr_assert_eq(write(fd, "#!/bin/sh\nexit 7\n", 17), 17);
+    close(fd);
+    snprintf(path, sizeof path, "PATH=%s", folder);
+
+    read_from("search", path, text, sizeof text);
+
+    cr_assert_not_null(strstr(text, "exited with status 0"), "%s", text);
+    unlink(own);
     remove_program();
 }
 

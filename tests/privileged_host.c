@@ -3,6 +3,7 @@
  * ran, "USER GROUP CAPABILITIES", or why it did not.
  *
  *     privileged_host serve                 with what it has
+ *     privileged_host search                with a program called `true` for its workers
  *     privileged_host give-up               after it has given up its user for good
  *     privileged_host lower ... MARKER      as a worker that becomes a lesser user before it serves
  */
@@ -14,9 +15,9 @@
 
 enum { NOBODY = 65534 };
 
-static int run(bool gives_up)
+static int run(bool gives_up, const char *program)
 {
-    soon_process_pool_options options = {.workers = 1, .max_restarts = 1};
+    soon_process_pool_options options = {.workers = 1, .max_restarts = 1, .worker_program = program};
     struct rights rights;
     soon_executor *pool;
     soon_future *future;
@@ -45,7 +46,7 @@ int main(int argc, char **argv)
         (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0))
         return 1;
     soon_init(argc, argv);
-    rc = run(argc > 1 && strcmp(argv[1], "give-up") == 0);
+    rc = run(argc > 1 && strcmp(argv[1], "give-up") == 0, argc > 1 && strcmp(argv[1], "search") == 0 ? "true" : NULL);
     fflush(stdout);
     _exit(rc); /* a leak checker cannot look into a program with rights */
 }

@@ -34,6 +34,8 @@ static inline struct soon__process_start shell(char **arguments, char *script, c
     return (struct soon__process_start){.path = "/bin/sh",
                                         .executable = -1,
                                         .arguments = arguments,
+                                        .directory = -1,
+                                        .null = -1,
                                         .environment = no_environment,
                                         .descriptors = descriptors,
                                         .descriptor_count = count};
@@ -100,6 +102,8 @@ static inline void start_own_program(char *what, int descriptor)
     int program = soon__own_program();
     struct soon__process_start how = {.executable = program,
                                       .arguments = arguments,
+                                      .directory = -1,
+                                      .null = -1,
                                       .environment = environment,
                                       .descriptors = &descriptor,
                                       .descriptor_count = 1};

@@ -178,9 +178,10 @@ Test(process, has_its_environment_and_its_directory)
     struct soon__exit exit;
 
     how.environment = environment;
-    how.directory = "/usr";
+    how.directory = open("/usr", O_PATH | O_CLOEXEC);
     start(&how);
     exit = reap();
+    close(how.directory);
     cr_assert(exit.known && !exit.killed && exit.number == 0);
 }
 
@@ -188,32 +189,62 @@ Test(process, has_its_environment_and_its_directory)
  * Which program
  */
 
-Test(process, is_looked_for_in_the_path)
+/* As soon__null_open() where there is no /dev/null. */
+static int fd_of_nothing(void)
+{
+    int fd = soon__shm_new(0);
+
+    cr_assert_geq(fd, 0);
+    cr_assert_lt(write(fd, "x", 1), 0, "it keeps nothing");
+    return fd;
+}
+
+/* The file that is held, whatever is at its path by now; the path alone, as long as it leads there. */
+Test(process, is_the_one_that_was_held)
+{
+    static const char *const paths[] = {"/bin/sh", "/bin/false", "/nowhere/at/all", NULL};
+    char *arguments[4];
+    struct soon__process_start how = shell(arguments, "test -e /proc/$$/fd/3 && exit 6; exit 5", NULL, 0);
+
+    how.executable = open("/bin/sh", O_PATH | O_CLOEXEC);
+    for (size_t i = 0; i < COUNT(paths); i++) {
+        how.path = paths[i];
+        start(&how);
+        cr_assert_eq(reap().number, i == 0 ? 5 : 6, "%s", paths[i]);
+    }
+    close(how.executable);
+}
+
+/* For who is in a root without /dev. */
+Test(process, has_an_input_without_end_and_no_output_from_nothing)
 {
     char *arguments[4];
-    struct soon__process_start how = shell(arguments, "exit 5", NULL, 0);
+    struct soon__process_start how =
+        shell(arguments, "read line; test $? = 1 && test -z \"$line\" || exit 6; exit 5", NULL, 0);
 
-    how.path = "sh";
+    how.null = fd_of_nothing();
     start(&how);
     cr_assert_eq(reap().number, 5);
+    close(how.null);
+    how.null = soon__null_open();
+    cr_assert_gt(how.null, STDERR_FILENO);
+    start(&how);
+    cr_assert_eq(reap().number, 5);
+    close(how.null);
 }
 
 Test(process, that_cannot_start_says_why)
 {
     static const struct {
-        const char *path, *directory;
+        const char *path;
         int expected;
-    } table[] = {
-        {"/nowhere/at/all", NULL, -ENOENT}, {"no-such-program-anywhere", NULL, -ENOENT}, {"/dev/null", NULL, -EACCES},
-        {"/bin/sh", "/nowhere", -ENOENT},   {"/bin/sh", "/dev/null", -ENOTDIR},
-    };
+    } table[] = {{"/nowhere/at/all", -ENOENT}, {"no-such-program-anywhere", -ENOENT}, {"/dev/null", -EACCES}};
     char *arguments[4];
     struct soon__process_start how = shell(arguments, "", NULL, 0);
 
     pid = 4711;
     for (size_t i = 0; i < COUNT(table); i++) {
         how.path = table[i].path;
-        how.directory = table[i].directory;
         cr_assert_eq(soon__process_start(&how, &pid), table[i].expected, "%s", table[i].path);
     }
     cr_assert_eq(pid, 4711);

@@ -51,6 +51,8 @@ static inline void spawn(struct worker *worker, const struct how *how, const int
     struct soon__process_start start = {.path = how->arguments ? how->arguments[0] : NULL,
                                         .executable = how->arguments ? -1 : fd_or_fail(soon__own_program()),
                                         .arguments = how->arguments ? how->arguments : itself,
+                                        .directory = -1,
+                                        .null = -1,
                                         .descriptors = descriptors,
                                         .descriptor_count = how->no_descriptors ? 0 : SOON__FD_END - SOON__FD_CONTROL};
 

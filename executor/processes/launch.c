@@ -2,7 +2,8 @@
  * launch.c - which program a pool's workers run, with what arguments and environment.
  *
  * A worker is this very program, from the file that it was started from, whatever its path leads to by now; or what the
- * options name. Its last argument is the marker by which soon_init() knows a worker. A program that does not call that
+ * options name. All that they name means what it meant when the pool was made: the program, the directory and /dev/null
+ * are held by descriptors, objects to load have whole paths. A chdir() or chroot() later changes none of it. Its last argument is the marker by which soon_init() knows a worker. A program that does not call that
  * would start pools of itself without end: so the environment has a mark too, until soon_init() has taken over.
  */
 #include "launch_internal.h"
@@ -12,6 +13,7 @@
 #include "worker_internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,8 +35,8 @@ static void free_list(char **list)
     free(list);
 }
 
-/* Copies of `first` (may be NULL), those of `list`, and `last`, with a NULL at the end. */
-static char **new_arguments(const char *first, const char *const *list, const char *last)
+/* Copies of `name`, those of `list`, and the marker, with a NULL at the end. `are_paths`: the list's mean the same elsewhere. */
+static char **new_arguments(const char *name, const char *const *list, bool are_paths)
 {
     size_t given = count(list), used = 0;
     char **arguments = calloc(given + 3, sizeof *arguments);
@@ -42,11 +44,11 @@ static char **new_arguments(const char *first, const char *const *list, const ch
 
     if (!arguments)
         return NULL;
-    complete = (arguments[used++] = strdup(first)) != NULL;
+    complete = (arguments[used++] = strdup(name)) != NULL;
     for (size_t i = 0; i < given && complete; i++)
-        complete = (arguments[used++] = strdup(list[i])) != NULL;
+        complete = (arguments[used++] = are_paths ? soon__path_from_here(list[i]) : strdup(list[i])) != NULL;
     if (complete)
-        complete = (arguments[used] = strdup(last)) != NULL;
+        complete = (arguments[used] = strdup(SOON__WORKER_MARKER)) != NULL;
     if (complete)
         return arguments;
     free_list(arguments);
@@ -121,31 +123,27 @@ static char **new_environment(const char *const *added, int depth)
     return NULL;
 }
 
-/* A relative path is relative to our directory, not to that of the worker. */
-static char *copy_path(const char *path, const char *directory)
-{
-    return directory && *path != '/' && strchr(path, '/') ? realpath(path, NULL) : strdup(path);
-}
-
 static int choose_program(struct soon__launch *launch, const soon_process_pool_options *o)
 {
     const char *named = secure_getenv(SOON__PROGRAM_VARIABLE), *loader = secure_getenv(SOON__LOADER_VARIABLE);
-    const char *path = NULL;
 
     if (o->load)
-        path = loader && *loader ? loader : SOON__LOADER_PATH;
-    else if (o->worker_program)
-        path = o->worker_program;
-    else if (!soon__is_initialised())
+        return soon__program_find(&launch->program, loader && *loader ? loader : SOON__LOADER_PATH);
+    if (o->worker_program)
+        return soon__program_find(&launch->program, o->worker_program);
+    if (!soon__is_initialised())
         return SOON_ENOINIT;
-    else if (named && *named)
-        path = named;
-    if (path) {
-        launch->path = copy_path(path, o->directory);
-        return launch->path ? 0 : -errno;
-    }
-    launch->executable = soon__own_program();
-    return launch->executable < 0 ? launch->executable : 0;
+    return named && *named ? soon__program_find(&launch->program, named) : soon__program_own(&launch->program);
+}
+
+/* Ours, if none is named; that may be one which we may not enter: then a worker is where it is started. */
+static int choose_directory(struct soon__launch *launch, const char *named)
+{
+    launch->directory = open(named ? named : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    launch->is_ours = !named;
+    if (launch->directory < 0 && named)
+        return -errno;
+    return stat("/", &launch->root) < 0 ? -errno : 0;
 }
 
 static int check_depth(struct soon__launch *launch)
@@ -161,23 +159,31 @@ static int check_depth(struct soon__launch *launch)
     return launch->depth < 1 || launch->depth > SOON__DEPTH_MAX ? SOON_EDEPTH : 0;
 }
 
+static void set_none(struct soon__launch *launch)
+{
+    *launch = (struct soon__launch){.program.file = -1, .directory = -1, .null = -1};
+}
+
 int soon__launch_init(struct soon__launch *launch, const soon_process_pool_options *o)
 {
-    const char *const *added = o->load ? o->load : o->worker_args;
+    const char *name;
     int rc;
 
-    *launch = (struct soon__launch){.executable = -1};
+    set_none(launch);
     rc = check_depth(launch);
     if (rc == 0)
         rc = choose_program(launch, o);
+    if (rc == 0)
+        rc = choose_directory(launch, o->directory);
+    if (rc == 0)
+        rc = launch->null = soon__null_open();
     if (rc < 0)
         goto fail;
     rc = -ENOMEM;
-    launch->arguments =
-        new_arguments(launch->path ? launch->path : program_invocation_name, added, SOON__WORKER_MARKER);
+    name = launch->program.path ? launch->program.path : program_invocation_name;
+    launch->arguments = new_arguments(name, o->load ? o->load : o->worker_args, o->load != NULL);
     launch->environment = new_environment(o->environment, launch->depth);
-    launch->directory = o->directory ? strdup(o->directory) : NULL;
-    if (launch->arguments && launch->environment && (launch->directory || !o->directory))
+    if (launch->arguments && launch->environment)
         return 0;
 
 fail:
@@ -185,13 +191,49 @@ fail:
     return rc;
 }
 
+/* What it was given stays; but one that was ours would lead out of the root that we have entered since. */
+static int directory_now(const struct soon__launch *launch)
+{
+    struct stat root;
+
+    if (!launch->is_ours)
+        return launch->directory;
+    if (stat("/", &root) < 0 || root.st_dev != launch->root.st_dev || root.st_ino != launch->root.st_ino)
+        return -1;
+    return launch->directory;
+}
+
+int soon__launch_start(const struct soon__launch *launch, const int *descriptors, int count, pid_t *ret_pid)
+{
+    struct soon__process_start how = {.path = launch->program.path,
+                                      .executable = launch->program.file,
+                                      .arguments = launch->arguments,
+                                      .environment = launch->environment,
+                                      .directory = directory_now(launch),
+                                      .null = launch->null,
+                                      .descriptors = descriptors,
+                                      .descriptor_count = count};
+
+    return soon__process_start(&how, ret_pid);
+}
+
+char *soon__launch_explain(const struct soon__launch *launch, int error, char *to, size_t size)
+{
+    const char *missing = error == -ENOENT ? soon__program_missing(&launch->program) : NULL;
+
+    snprintf(to, size, "could not be started: %s%s%s", soon_strerror(error), missing ? ": " : "",
+             missing ? missing : "");
+    return to;
+}
+
 void soon__launch_fini(struct soon__launch *launch)
 {
-    if (launch->executable >= 0)
-        close(launch->executable);
-    free(launch->path);
+    soon__program_fini(&launch->program);
+    if (launch->directory >= 0)
+        close(launch->directory);
+    if (launch->null >= 0)
+        close(launch->null);
     free_list(launch->arguments);
     free_list(launch->environment);
-    free(launch->directory);
-    *launch = (struct soon__launch){.executable = -1};
+    set_none(launch);
 }

@@ -5,18 +5,28 @@
 #define SOON_EXECUTOR_PROCESSES_LAUNCH_INTERNAL_H
 
 #include "../pool.h"
+#include "parent/program_internal.h"
+
+#include <sys/stat.h>
+#include <sys/types.h>
 
 struct soon__launch {
-    char *path;     /* NULL: `executable` */
-    int executable; /* this very program; -1: `path` */
+    struct soon__program program;
     char **arguments, **environment;
-    char *directory; /* NULL: ours */
-    int depth;       /* of the workers: 1 in a program that is no worker */
+    int directory; /* -1: where we are when one starts */
+    bool is_ours;  /* none was named */
+    struct stat root;
+    int null;
+    int depth; /* of the workers: 1 in a program that is no worker */
 };
 
 /* Options checked already. 0; SOON_ENOINIT: soon_init() was not called, or this is a worker in which it has not taken
- * over; SOON_EDEPTH; -ENOENT ...: no program to start; -ENOMEM. */
+ * over; SOON_EDEPTH; SOON_ENOPROGRAM, -ENOENT ...: no program to start, or no such directory; -ENOMEM. */
 int soon__launch_init(struct soon__launch *launch, const soon_process_pool_options *options);
+/* Starts a worker with descriptors, see soon__process_start(). */
+int soon__launch_start(const struct soon__launch *launch, const int *descriptors, int count, pid_t *ret_pid);
+/* Why that has failed, in words: with what is missing. */
+char *soon__launch_explain(const struct soon__launch *launch, int error, char *to, size_t size);
 void soon__launch_fini(struct soon__launch *launch);
 
 #endif

@@ -277,8 +277,7 @@ void soon__process_begin(struct soon__process_pool *pool)
     pool->locked.alive--;
     pool->locked.present--;
     pthread_mutex_unlock(&pool->mutex);
-    snprintf(why, sizeof why, "could not be started: %s", soon_strerror(rc));
-    start_failed(pool, false, rc, why);
+    start_failed(pool, false, rc, soon__launch_explain(&pool->launch, rc, why, sizeof why));
 }
 
 static void initializer_failed(struct soon__process *process)

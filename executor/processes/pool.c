@@ -477,7 +477,7 @@ static int pool_new(struct soon__process_pool **ret, const soon_process_pool_opt
     soon__surroundings_take(&pool->surroundings);
     copy_options(pool, o);
     soon__pool_name(pool->name, sizeof pool->name, o->name);
-    pool->launch.executable = -1;
+    pool->launch = (struct soon__launch){.program.file = -1, .directory = -1, .null = -1};
     rc = copy_initializer(pool, o);
     if (rc == 0)
         rc = soon__launch_init(&pool->launch, o);

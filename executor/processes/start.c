@@ -87,15 +87,7 @@ static int start(struct soon__process *process, const struct descriptors *d)
     soon_shared *shared = pool->executor->shared;
     int given[SOON__FD_END - SOON__FD_CONTROL] = {
         d->control[1], d->desk, d->orders, d->replies, d->bell, shared ? soon__shared_descriptor(shared) : d->desk};
-    struct soon__process_start how = {.path = pool->launch.path,
-                                      .executable = pool->launch.executable,
-                                      .arguments = pool->launch.arguments,
-                                      .environment = pool->launch.environment,
-                                      .directory = pool->launch.directory,
-                                      .descriptors = given,
-                                      .descriptor_count = sizeof given / sizeof *given};
-
-    int rc = soon__process_start(&how, &process->pid);
+    int rc = soon__launch_start(&pool->launch, given, sizeof given / sizeof *given, &process->pid);
 
     if (rc == 0)
         soon__surroundings_give(&pool->surroundings, process->pid);

@@ -1,0 +1,213 @@
+/*
+ * program.c - the file that workers execute.
+ *
+ * It is held by a descriptor. As long as its path leads to it, that is executed: a script is told its own name by the system,
+ * and looks beside itself for others. Else it is executed by the descriptor, for which the system needs /proc.
+ */
+#include "program_internal.h"
+
+#include "../../../futures/error.h"
+#include "../../system_internal.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <link.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+char *soon__path_from_here(const char *path)
+{
+    char here[PATH_MAX], *whole;
+
+    if (*path == '/' || !strchr(path, '/'))
+        return strdup(path);
+    if (!getcwd(here, sizeof here) || asprintf(&whole, "%s/%s", here, path) < 0)
+        return NULL;
+    return whole;
+}
+
+/*
+ * By what the system runs a file
+ */
+
+static char *read_string(int fd, off_t at, size_t size)
+{
+    char text[PATH_MAX] = "";
+
+    if (pread(fd, text, size < sizeof text ? size : sizeof text - 1, at) <= 0)
+        return NULL;
+    return strdup(text);
+}
+
+/* "#! /bin/sh -e" */
+static char *read_script(int fd)
+{
+    char *line = read_string(fd, 2, 256), *word;
+
+    if (!line)
+        return NULL;
+    word = line + strspn(line, " \t");
+    word[strcspn(word, " \t\n")] = '\0';
+    memmove(line, word, strlen(word) + 1);
+    return line;
+}
+
+static char *read_loader(int fd, const ElfW(Ehdr) * header)
+{
+    ElfW(Phdr) part;
+
+    for (int i = 0; i < header->e_phnum; i++) {
+        off_t at = (off_t)(header->e_phoff + (size_t)i * header->e_phentsize);
+
+        if (pread(fd, &part, sizeof part, at) != (ssize_t)sizeof part)
+            return NULL;
+        if (part.p_type == PT_INTERP)
+            return read_string(fd, (off_t)part.p_offset, part.p_filesz);
+    }
+    return NULL;
+}
+
+static char *read_needs(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    ElfW(Ehdr) header = {.e_phnum = 0};
+    ssize_t length;
+    char *needs = NULL;
+
+    if (fd < 0)
+        return NULL; /* it may be executed all the same */
+    length = pread(fd, &header, sizeof header, 0);
+    if (length > 2 && memcmp(&header, "#!", 2) == 0)
+        needs = read_script(fd);
+    else if (length == (ssize_t)sizeof header && memcmp(&header, ELFMAG, SELFMAG) == 0)
+        needs = read_loader(fd, &header);
+    close(fd);
+    return needs;
+}
+
+/*
+ * Finding
+ */
+
+/* Takes `path`. */
+static int hold(struct soon__program *program, char *path)
+{
+    int fd = open(path, O_PATH | O_CLOEXEC);
+
+    if (fd < 0) {
+        int error = errno;
+
+        free(path);
+        return -error;
+    }
+    *program = (struct soon__program){.path = path, .file = fd, .needs = read_needs(path)};
+    return 0;
+}
+
+/* Where programs are. Who starts one with more rights than he has chooses its PATH: then it is the system's. */
+static char *search_path(void)
+{
+    const char *path = soon__is_privileged() ? NULL : getenv("PATH");
+    char standard[256];
+
+    if (path)
+        return strdup(path);
+    return confstr(_CS_PATH, standard, sizeof standard) > 0 ? strdup(standard) : NULL;
+}
+
+/* Takes `path`. `so_far`: why those before it could not. */
+static int try(struct soon__program *program, char *path, int so_far)
+{
+    struct stat file;
+
+    if (stat(path, &file) == 0 && S_ISREG(file.st_mode)) {
+        if (access(path, X_OK) == 0)
+            return hold(program, path);
+        so_far = -EACCES;
+    }
+    free(path);
+    return so_far;
+}
+
+/* The first one that can be executed; else the reason why the last could not. */
+static int search(struct soon__program *program, const char *name)
+{
+    char *path = search_path(), *rest = path, *folder, *whole, *candidate;
+    int rc = path ? -ENOENT : -ENOMEM;
+
+    while (rc < 0 && rc != -ENOMEM && (folder = strsep(&rest, ":"))) {
+        if (asprintf(&candidate, "%s/%s", *folder ? folder : ".", name) < 0) {
+            rc = -ENOMEM;
+            break;
+        }
+        whole = soon__path_from_here(candidate);
+        free(candidate);
+        rc = whole ? try(program, whole, rc) : -errno;
+    }
+    free(path);
+    return rc;
+}
+
+int soon__program_find(struct soon__program *program, const char *name)
+{
+    char *path;
+
+    if (!*name)
+        return -ENOENT;
+    if (!strchr(name, '/'))
+        return search(program, name);
+    path = soon__path_from_here(name);
+    return path ? hold(program, path) : -errno;
+}
+
+/* The first object is the program. It wants a loader, but the system has not loaded one for it: "ld.so ./program". */
+static int was_loaded_by_hand(struct dl_phdr_info *info, size_t size, void *unused)
+{
+    (void)size;
+    (void)unused;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        if (info->dlpi_phdr[i].p_type == PT_INTERP)
+            return getauxval(AT_BASE) == 0 ? 1 : -1;
+    }
+    return -1;
+}
+
+int soon__program_own(struct soon__program *program)
+{
+    int fd = soon__own_program();
+
+    if (fd >= 0 && dl_iterate_phdr(was_loaded_by_hand, NULL) == 1) {
+        close(fd);
+        return SOON_ENOPROGRAM;
+    }
+    if (fd == -ENOENT)
+        return SOON_ENOPROGRAM;
+    if (fd < 0)
+        return fd;
+    *program = (struct soon__program){.file = fd, .needs = read_needs("/proc/self/exe")};
+    return 0;
+}
+
+const char *soon__program_missing(const struct soon__program *program)
+{
+    if (!soon__leads_to(program->path, program->file) && access("/proc/self/fd", F_OK) < 0)
+        return "/proc/self/fd (is /proc mounted?)";
+    if (program->needs && access(program->needs, F_OK) < 0)
+        return program->needs;
+    return NULL;
+}
+
+void soon__program_fini(struct soon__program *program)
+{
+    if (program->file >= 0)
+        close(program->file);
+    free(program->path);
+    free(program->needs);
+    *program = (struct soon__program){.file = -1};
+}
