@@ -1,16 +1,17 @@
 # Sourced by .ci/run and .ci/nightly: their packages, stages, and build folders, build-ci-*/. ccache helps where it is
 # installed; it is not installed for this, since a first run has nothing to find in it.
-. tests/setup.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../tests/setup.sh"
 export CI=true # warnings are errors
 
 ci_packages=(
     clang=clang clang-format=clang-format doxygen=doxygen git=git
     libclang-rt-14-dev=/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux llvm=llvm-symbolizer spin=spin valgrind=valgrind
 )
-install_packages "${build_packages[@]}" "${test_packages[@]}" "${demo_packages[@]}" "${ci_packages[@]}"
+install_ci_packages() {
+    install_packages "${build_packages[@]}" "${test_packages[@]}" "${demo_packages[@]}" "${ci_packages[@]}"
+}
 
-logs=$(mktemp -d)
-trap 'rm -rf "$logs"' EXIT
+logs=$(mktemp -d) # goes with all that is temporary
 
 # Of what `times` prints: the children's, user and system.
 cpu_seconds() {

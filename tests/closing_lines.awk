@@ -1,5 +1,5 @@
-# Reads Meson's testlog.txt: prints each program's closing line and their sum. One that closes with no such line counts as one test,
-# and is named if it failed. Fails if anything did, or nothing ran.
+# Reads Meson's testlog.txt: prints each program's closing line, then of those that failed what they said of it, and the sum. One that
+# closes with no such line counts as one test. Fails if anything did, or nothing ran.
 function program_ends() {
     if (name == "")
         return
@@ -11,6 +11,8 @@ function program_ends() {
         printf "%-24s %s\n", name, result
         failed++
     }
+    if (result != "exit status 0" || bad)
+        failures = failures sprintf("%s: %s\n%s", name, result, said)
     name = ""
 }
 function closing_line(good, wrong, skips) {
@@ -21,8 +23,14 @@ function closing_line(good, wrong, skips) {
     bad += wrong
     closed = 1
 }
-/^test: / { program_ends(); name = $NF; closed = bad = 0 }
+# What a failure looks like, of Criterion, our own runner, a script, an assert() and a sanitizer.
+function says_why() {
+    return /^\[(----|FAIL|ERR )\]/ && !/^\[----\] *$/ || /^FAIL / || /[Aa]ssertion.*failed/ || /(ERROR|WARNING|SUMMARY): .*Sanitizer/ ||
+        /runtime error: /
+}
+/^test: / { program_ends(); name = $NF; closed = bad = lines = 0; said = "" }
 /^result: / { result = $0; sub(/^result: */, "", result) }
+says_why() && ++lines <= 20 { said = said "    " $0 "\n" }
 /^\[====\] Synthesis: / && !closed {
     good = wrong = $0
     sub(/.*Passing: /, "", good)
@@ -32,6 +40,8 @@ function closing_line(good, wrong, skips) {
 /^[0-9]+ passed, [0-9]+ failed/ && !closed { closing_line($1, $3, $5 + 0) }
 END {
     program_ends()
+    if (failures)
+        printf "\nWhat failed:\n%s\n", failures
     printf "%d passed, %d failed%s\n", passed, failed, skipped ? ", " skipped " skipped" : ""
     exit failed > 0 || passed == 0
 }
