@@ -91,6 +91,14 @@ static bool take_back(soon_future *future, void *owner)
     return executor->klass.take_back && executor->klass.take_back(executor->self, of_future(future));
 }
 
+static bool take_back_again(soon_future *future, void *owner)
+{
+    soon_executor *executor = owner;
+
+    return executor->extra && executor->extra->tries_again &&
+           executor->klass.take_back(executor->self, of_future(future));
+}
+
 /* A then that was waiting: what it waited for, if that is pending. */
 static soon_future *also_cancel(soon_future *future)
 {
@@ -215,6 +223,7 @@ static const struct soon__class call_class = {
     .pin = pin,
     .unpin = unpin,
     .take_back = take_back,
+    .take_back_again = take_back_again,
     .also_cancel = also_cancel,
     .cancelled = cancelled,
     .taken_back = taken_back,
@@ -464,15 +473,41 @@ void soon__call_end(soon_call *call)
     }
 }
 
+void soon__call_comes_back(soon_call *call)
+{
+    struct soon__call_extra *extra = call->extra;
+
+    soon__future_start(soon__call_future(call));
+    call->began = true;
+    if (extra)
+        extra->queue_deadline = extra->items ? extra->items->deadline : SOON__NEVER;
+}
+
+static bool has_begun(const soon_call *call)
+{
+    return call->began && !(call->extra && call->extra->items);
+}
+
+struct soon__error *soon__call_own_error(const soon_call *call, struct soon__error *error)
+{
+    return has_begun(call) ? soon__error_as_started(error) : error;
+}
+
+struct soon__error *soon__item_own_error(const struct soon__items *items, size_t index, struct soon__error *error)
+{
+    return index < items->begun ? soon__error_as_started(error) : error;
+}
+
 void soon__call_fail(soon_call *call, struct soon__error *error)
 {
-    soon__future_fail(soon__call_future(call), error);
+    soon__future_fail(soon__call_future(call), soon__call_own_error(call, error));
     soon__call_end(call);
 }
 
 void soon__call_cancel(soon_call *call)
 {
-    soon__future_finish_cancelled(soon__call_future(call), &soon__error_cancelled);
+    soon__future_finish_cancelled(soon__call_future(call),
+                                  has_begun(call) ? &soon__error_cancelled_between : &soon__error_cancelled);
     soon__call_end(call);
 }
 

@@ -38,6 +38,7 @@ struct soon__items {
     const void *args; /* count * arg_size bytes, lent */
     void *results;    /* count * result_size bytes to write to; NULL: done() gets each in heap memory */
     int64_t deadline; /* no item starts after it, as wanted() would say too */
+    size_t begun;     /* the first so many have begun: more than have ended, if some were lost or not wanted any more */
     /* Called by the run, in order, one at a time, on the worker. */
     bool (*wanted)(struct soon__items *items, size_t index); /* false: do not start it; done() is not called */
     void (*done)(struct soon__items *items, size_t index, struct soon__outcome *outcome); /* takes what is in it */
@@ -87,10 +88,12 @@ struct soon_call {
     struct soon__call_extra *extra; /* NULL: all defaults */
     _Atomic uint8_t deferred;       /* enum soon__deferred */
     _Atomic uint8_t holds;          /* 0: one; see soon__call_hold() */
-    bool queued;                    /* under the mutex of the pool that has it, as is the next */
-    bool posted;                    /* it is in a slot of a worker process */
-    bool exempt;                    /* the queue's bound does not apply */
-    _Atomic uint8_t deque;          /* of a thread pool: the number of the deque that it is in; 0: in none */
+    /* Under the mutex of the pool that has it; its holder may read them. */
+    uint8_t queued : 1;
+    uint8_t posted : 1;    /* it is in a slot of a worker process */
+    uint8_t began : 1;     /* and came back: see soon__call_comes_back() */
+    bool exempt;           /* the queue's bound does not apply */
+    _Atomic uint8_t deque; /* of a thread pool: the number of the deque that it is in; 0: in none */
     /* Never changed. */
     uint16_t lingers : 1;     /* its executor has a `linger` */
     uint16_t arg_is_far : 1;  /* not in the block */
@@ -172,6 +175,17 @@ void soon__call_run(soon_call *call, struct soon__local *local, const struct soo
 /* Runs an initializer: no future. NULL, or why it failed (a reference). */
 struct soon__error *soon__initializer_run(soon_executor *executor, const soon_function *function, const void *arg,
                                           struct soon__local *local);
+
+/*
+ * A worker has begun it, and it comes back, to be tried again or for the rest of its items. That is one fact of the call,
+ * and decides what becomes of it from here on: its future goes on running, whoever looks at it or not; its queue limit was
+ * kept, and is over; and each error says that it had begun. Items of a chunk have begun each by itself: `items.begun`.
+ */
+void soon__call_comes_back(soon_call *call);
+/* An error of this call: says that it had begun, if it had. Takes the reference, gives one. */
+struct soon__error *soon__call_own_error(const soon_call *call, struct soon__error *error);
+/* The same of one of its items. */
+struct soon__error *soon__item_own_error(const struct soon__items *items, size_t index, struct soon__error *error);
 
 /* Moves the outcome into the future and ends the call. */
 void soon__call_finish(soon_call *call, struct soon__outcome *outcome, const struct soon__run_hooks *hooks);

@@ -53,6 +53,6 @@ void soon_call_free(soon_call *call)
 {
     if (!call)
         return;
-    soon__future_fail(soon__call_future(call), soon__error_static(SOON_EABANDONED));
+    soon__promise_abandon(&call->promise);
     soon__call_end(call);
 }

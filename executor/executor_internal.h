@@ -17,6 +17,7 @@ struct soon__executor_extra {
     /* A task that found the queue full has run on its submitter's thread; as soon__run_hooks.counted. */
     void (*counted_here)(void *self, const struct soon__outcome *outcome);
     size_t (*width)(void *self); /* how many workers it may have */
+    bool tries_again;            /* a call that has begun may wait there again: `take_back` is asked for it, too */
     bool takes_items;            /* a call may have `items` with a count above 1 */
     bool ends_on_loop;           /* callbacks of its calls run on the library's callback thread */
     size_t mappable_above;       /* arguments of more bytes go into memory that other processes can map; 0: none do */

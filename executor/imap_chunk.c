@@ -206,13 +206,18 @@ static void release_job(struct soon__job *job)
 /* Fails what has not run, and gives up the reference. `state` and `error` are the call's; NULL: it succeeded. */
 static void end(struct soon__imap_chunk *chunk, uint32_t state, struct soon__error *error)
 {
+    bool cancelled = !error || state == SOON__CANCELLED;
+
+    if (!error || error == &soon__error_cancelled_between) /* the call was; not its items */
+        error = &soon__error_cancelled;
     for (size_t i = chunk->ran; i < chunk->items.count; i++) {
         soon_future *future = &chunk->entries[i].future;
+        struct soon__error *own = soon__item_own_error(&chunk->items, i, soon__error_ref(error));
 
-        if (!error || state == SOON__CANCELLED)
-            soon__future_finish_cancelled(future, soon__error_ref(error ? error : &soon__error_cancelled));
+        if (cancelled)
+            soon__future_finish_cancelled(future, own);
         else
-            soon__future_fail(future, soon__error_ref(error));
+            soon__future_fail(future, own);
         soon__future_unref(future);
     }
     if (!chunk->function->free_arg || !soon__library_is_quiet()) {

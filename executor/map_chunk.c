@@ -45,6 +45,12 @@ static void release_arg(const struct soon__chunk *chunk, size_t index)
  * Failures
  */
 
+/* Of an item of the rest. */
+static struct soon__error *rest_error(const struct soon__chunk *chunk, size_t index)
+{
+    return index < chunk->items.begun ? chunk->begun_error : chunk->rest_error;
+}
+
 /* C3. False: no memory. */
 static bool reserve_failure(struct soon__chunk *chunk)
 {
@@ -115,7 +121,7 @@ bool soon__chunk_look(struct soon__chunk *chunk, size_t index, struct soon__erro
         return false;
     /* Relaxed: it was set before `finished` passed this item, or will never concern it. */
     if (index >= atomic_load_explicit(&chunk->rest, memory_order_relaxed))
-        *ret_error = chunk->rest_error;
+        *ret_error = rest_error(chunk, index);
     else
         *ret_error = find_failure(chunk, index);
     return true;
@@ -133,7 +139,7 @@ void soon__chunk_each_failure(struct soon__chunk *chunk, size_t count,
             fn(block->list[i].index, block->list[i].error, data);
     }
     for (size_t i = rest; i < count; i++)
-        fn(i, chunk->rest_error, data);
+        fn(i, rest_error(chunk, i), data);
 }
 
 /*
@@ -231,7 +237,9 @@ static void explain_rest(struct soon__chunk *chunk, soon_future *future, int rc)
     bool stopped = soon__map_is_stopped(map);
 
     if (!failure) /* its run was cut short by a cancel request; or resolved by hand, with other bytes */
-        failure = soon__error_static(stopped || chunk->items.count > 1 ? -ECANCELED : SOON_ETYPE);
+        failure = stopped || chunk->items.count > 1 ? &soon__error_cancelled : soon__error_static_started(SOON_ETYPE);
+    else if (failure == &soon__error_cancelled_between) /* the call was; not its items */
+        failure = &soon__error_cancelled;
     else if (failure->public.code == SOON_EEXPIRED && soon__deadline_check(map->deadline) < 0)
         failure = soon__error_static(-ETIMEDOUT);
     refuse(chunk, soon__error_ref(failure), stopped && failure->public.code == -ECANCELED);
@@ -276,8 +284,10 @@ static void end_rest(struct soon__chunk *chunk, size_t from)
     size_t count = chunk->items.count;
 
     memset(slot(chunk, from), 0, (count - from) * chunk->map->function->result_size);
+    if (from < chunk->items.begun)
+        chunk->begun_error = soon__error_as_started(soon__error_ref(chunk->rest_error));
     if (!chunk->first_own && !chunk->rest_stopped)
-        chunk->first_own = chunk->rest_error;
+        chunk->first_own = rest_error(chunk, from);
     /* Relaxed, both: set_finished() publishes them. */
     atomic_fetch_add_explicit(&chunk->failed, count - from, memory_order_relaxed);
     atomic_store_explicit(&chunk->rest, from, memory_order_relaxed);
@@ -398,5 +408,6 @@ void soon__chunk_fini(struct soon__chunk *chunk, bool results)
             free(block);
     }
     soon__error_unref(chunk->rest_error);
+    soon__error_unref(chunk->begun_error);
     soon_future_unref(atomic_load_explicit(&chunk->future, memory_order_relaxed));
 }

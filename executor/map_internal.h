@@ -28,13 +28,14 @@ struct soon__failures {
 struct soon__chunk {
     struct soon__items items; /* first: what the run sees */
     struct soon__map *map;
-    _Atomic size_t finished;        /* the first so many items have their outcome */
-    _Atomic size_t failed;          /* of these */
-    _Atomic size_t rest;            /* items from here on never ran; until the chunk ends: items.count */
-    struct soon__error *rest_error; /* why: set before `rest`; a reference */
-    bool rest_stopped;              /* by the map itself, so that it is not what the map failed of */
-    struct soon__failures failures; /* its first block, with room in `failure` */
-    struct soon__failures *last;    /* the worker's */
+    _Atomic size_t finished;         /* the first so many items have their outcome */
+    _Atomic size_t failed;           /* of these */
+    _Atomic size_t rest;             /* items from here on never ran; until the chunk ends: items.count */
+    struct soon__error *rest_error;  /* why: set before `rest`; a reference */
+    struct soon__error *begun_error; /* the same for those of the rest that had begun (items.begun); NULL: none had */
+    bool rest_stopped;               /* by the map itself, so that it is not what the map failed of */
+    struct soon__failures failures;  /* its first block, with room in `failure` */
+    struct soon__failures *last;     /* the worker's */
     struct soon__failure failure;
     struct soon__error *first_own; /* the first failure that was not the map's doing, NULL: none; lent by the above */
     _Atomic(soon_future *) future; /* of the call; a reader's reference; NULL: not submitted */

@@ -75,12 +75,13 @@ void soon__call_finish(soon_call *call, struct soon__outcome *outcome, const str
     if (!hooks && !soon__future_claim(future)) {
         soon__outcome_drop(outcome);
     } else {
-        soon__future_set_error(future, outcome->error);
         future->payload = outcome->payload;
-        if (outcome->error)
+        if (outcome->error) {
+            soon__future_set_error(future, soon__call_own_error(call, outcome->error));
             soon__future_publish(future, outcome->cancelled ? SOON__CANCELLED : SOON__FINISHED);
-        else
+        } else {
             soon__future_publish_bytes(future, outcome->result, outcome->result_size, soon__outcome_owned(outcome));
+        }
     }
     soon__call_end(call);
 }
@@ -184,7 +185,7 @@ static void run_items(soon_call *call, struct soon__local *local, const struct s
         if (items->wanted && !items->wanted(items, i))
             continue;
         if (soon__task_cancel_requested_by_reader(&asked)) {
-            outcome.error = &soon__error_cancelled_running;
+            outcome.error = &soon__error_cancelled; /* of the rest, which has not begun */
             outcome.cancelled = true;
         } else {
             run_item(call, local, items, i);

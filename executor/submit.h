@@ -28,10 +28,10 @@ typedef struct soon_submit_options {
     const char *label SOON__ZERO; /**< copied; soon_future_label() */
     void *data SOON__ZERO;        /**< soon_future_data() */
     int priority SOON__ZERO;      /**< higher first, 0 normal */
-    int retries SOON__ZERO;       /**< after a worker's death; threads do not die */
+    int retries SOON__ZERO;       /**< further tries after a worker's death; it runs in between. Threads do not die */
     int64_t time_limit_ms
         SOON__ZERO; /**< from its start; 0: none. A thread is only told: soon_task_cancel_requested() */
-    int64_t queue_limit_ms SOON__ZERO;  /**< from now until its start, else SOON_EEXPIRED; 0: none */
+    int64_t queue_limit_ms SOON__ZERO;  /**< from now until its first start, else SOON_EEXPIRED; 0: none */
     soon_full when_full SOON__ZERO;     /**< what to do when the queue is full */
     soon_buffer *payload SOON__ZERO;    /**< submit takes it, always; a try_submit that refuses takes nothing */
     soon_done_fn on_done SOON__ZERO;    /**< cannot fail, unlike adding it later */

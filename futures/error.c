@@ -24,26 +24,34 @@ static const struct {
 #undef ROW
 };
 
-/* A static error per code of ours, in the order of the table, then those with numbers of errno. */
+/* A pair of static errors per code of ours, in the order of the table, then those with numbers of errno: of what never
+ * started, and of what has. */
 #define STATIC_ERROR(number, started_value, text)                                                                      \
     {                                                                                                                  \
         .public = {.code = (number), .started = (started_value), .message = (text), .function = "", .label = "" }      \
     }
-static struct soon__error statics[] = {
-#define ROW(number, name, text) STATIC_ERROR(number, false, text),
+#define STATIC_PAIR(number, text)                                                                                      \
+    {                                                                                                                  \
+        STATIC_ERROR(number, false, text), STATIC_ERROR(number, true, text)                                            \
+    }
+static struct soon__error statics[][2] = {
+#define ROW(number, name, text) STATIC_PAIR(number, text),
     SOON_ERROR_TABLE(ROW)
 #undef ROW
-        STATIC_ERROR(-EINVAL, false, "invalid argument"),
-    STATIC_ERROR(-ENOTSUP, false, "operation not supported"),
-    STATIC_ERROR(-EAGAIN, false, "resource temporarily unavailable"),
-    STATIC_ERROR(-EOVERFLOW, false, "value too large"),
-    STATIC_ERROR(-ETIMEDOUT, false, "timed out"),
+        STATIC_PAIR(-EINVAL, "invalid argument"),
+    STATIC_PAIR(-ENOTSUP, "operation not supported"),
+    STATIC_PAIR(-EAGAIN, "resource temporarily unavailable"),
+    STATIC_PAIR(-EMFILE, "too many open files"),
+    STATIC_PAIR(-EOVERFLOW, "value too large"),
+    STATIC_PAIR(-ETIMEDOUT, "timed out"),
 };
 
 const soon_error soon__error_none = {.message = "success", .function = "", .label = ""};
 struct soon__error soon__error_cancelled = STATIC_ERROR(-ECANCELED, false, "cancelled");
 struct soon__error soon__error_cancelled_running = STATIC_ERROR(-ECANCELED, true, "cancelled while it ran");
+struct soon__error soon__error_cancelled_between = STATIC_ERROR(-ECANCELED, true, "cancelled between two tries");
 struct soon__error soon__error_nomem = STATIC_ERROR(-ENOMEM, false, "out of memory");
+struct soon__error soon__error_nomem_started = STATIC_ERROR(-ENOMEM, true, "out of memory");
 
 const char *soon_strerror(int code)
 {
@@ -74,17 +82,27 @@ const char *soon_errname(int code)
     return name ? name : "UNKNOWN";
 }
 
-struct soon__error *soon__error_static(int code)
+static struct soon__error *find_static(int code, bool started)
 {
     if (code == -ENOMEM)
-        return &soon__error_nomem;
+        return started ? &soon__error_nomem_started : &soon__error_nomem;
     if (code == -ECANCELED)
-        return &soon__error_cancelled;
+        return started ? &soon__error_cancelled_running : &soon__error_cancelled;
     for (size_t i = 0; i < sizeof statics / sizeof *statics; i++) {
-        if (statics[i].public.code == code)
-            return &statics[i];
+        if (statics[i][started].public.code == code)
+            return &statics[i][started];
     }
     return NULL;
+}
+
+struct soon__error *soon__error_static(int code)
+{
+    return find_static(code, false);
+}
+
+struct soon__error *soon__error_static_started(int code)
+{
+    return find_static(code, true);
 }
 
 /* A static error counts none: its `refs` stays 0. */
@@ -138,9 +156,9 @@ static struct soon__error *build(const soon_error *fields, const char *message)
 /* Where the exact error cannot be made: the nearest static one. */
 static struct soon__error *fall_back(const soon_error *fields)
 {
-    struct soon__error *error = fields->code == SOON_ERAISED ? NULL : soon__error_static(fields->code);
+    struct soon__error *error = fields->code == SOON_ERAISED ? NULL : find_static(fields->code, fields->started);
 
-    return error ? error : &soon__error_nomem;
+    return error ? error : find_static(-ENOMEM, fields->started);
 }
 
 struct soon__error *soon__error_new(const soon_error *fields, const char *format, va_list args)
@@ -182,6 +200,20 @@ struct soon__error *soon__error_newf(const soon_error *fields, const char *forma
     error = soon__error_new(fields, format, args);
     va_end(args);
     return error;
+}
+
+struct soon__error *soon__error_as_started(struct soon__error *error)
+{
+    struct soon__error *twin;
+    soon_error fields;
+
+    if (error->public.started)
+        return error;
+    fields = error->public;
+    fields.started = true;
+    twin = build(&fields, fields.message);
+    soon__error_unref(error);
+    return twin ? twin : fall_back(&fields);
 }
 
 static struct {

@@ -78,7 +78,7 @@ enum soon_code {
 typedef struct soon_error {
     int code;             /**< what soon_future_result() returns: SOON_ERAISED, -ECANCELED ...; 0: no error */
     int raised;           /**< with SOON_ERAISED: what the task gave to soon_raise(), or returned; else 0 */
-    bool started;         /**< false: the task never began, so it may safely be submitted again */
+    bool started;         /**< false: the task never began, at no try, so it may safely be submitted again */
     int worker_pid;       /**< of the worker process; 0: it was none */
     int worker_signal;    /**< SOON_EWORKERDIED: the signal that ended it; 0: it exited */
     int worker_status;    /**< SOON_EWORKERDIED: its exit status; -1: it is gone, how is not known */

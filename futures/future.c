@@ -521,6 +521,19 @@ static soon_future *next_to_cancel(struct more *more)
     return next;
 }
 
+static bool take_back(soon_future *future, void *owner, bool pending)
+{
+    const struct soon__class *class = future->class;
+
+    if (pending && class->take_back && class->take_back(future, owner))
+        return true;
+    if (!class->take_back_again)
+        return false;
+    /* Before the owner is asked: if it is on its way to its next try just now, who takes it there sees this. */
+    soon__future_set_bits(future, SOON__CANCEL_REQUESTED);
+    return class->take_back_again(future, owner);
+}
+
 static bool cancel_one(soon_future *future, struct more *more)
 {
     const struct soon__class *class = future->class;
@@ -537,11 +550,12 @@ static bool cancel_one(soon_future *future, struct more *more)
     if (class->pin)
         soon__pinned_begin(&pinned, owner);
 
-    taken = pending && class->take_back && class->take_back(future, owner);
+    taken = take_back(future, owner, pending);
     /* Without an owner to ask it is the word that tells whether it has begun meanwhile. */
     won = taken ? soon__future_claim(future) : pending && !class->take_back && claim_pending(future);
     if (won) {
-        soon__future_set_error(future, &soon__error_cancelled);
+        soon__future_set_error(future, soon__future_has_started(future) ? &soon__error_cancelled_between
+                                                                        : &soon__error_cancelled);
         callbacks = soon__future_publish_quietly(future, SOON__CANCELLED);
     } else {
         soon__future_set_bits(future, SOON__CANCEL_REQUESTED);

@@ -61,7 +61,7 @@ SOON_API soon_state soon_future_state(const soon_future *future);
 /** It has a result or an error, or was cancelled. As Future.done(); AsyncResult.ready() of Pool. */
 SOON_API bool soon_future_done(const soon_future *future);
 
-/** A worker has begun it and it is not done. As Future.running(). */
+/** A worker has begun it and it is not done, between two tries too. As Future.running(). */
 SOON_API bool soon_future_running(const soon_future *future);
 
 /** It ended cancelled. As Future.cancelled(). */
@@ -71,8 +71,9 @@ SOON_API bool soon_future_cancelled(const soon_future *future);
 SOON_API bool soon_future_succeeded(const soon_future *future);
 
 /**
- * Cancels it. A pending one is final at once: waiters are woken and callbacks run, here. A running one goes on, and
- * its task is asked to end (soon_task_cancel_requested()).
+ * Cancels it. A pending one is final at once: waiters are woken and callbacks run, here; so is one that waits for its
+ * next try (soon_submit_options.retries). A running one goes on, and its task is asked to end
+ * (soon_task_cancel_requested()); there is no further try then.
  *
  * Threads: any thread, callbacks included. Never blocks.
  * Returns: true if it is cancelled now, or was already; false if it runs or has finished.
@@ -82,8 +83,8 @@ SOON_API bool soon_future_succeeded(const soon_future *future);
 SOON_API bool soon_future_cancel(soon_future *future);
 
 /**
- * Ends a running task by force, where its executor can: its future then fails with SOON_EKILLED. There a pending one
- * is cancelled. Choose soon_future_cancel() wherever the task listens.
+ * Ends a running task by force, where its executor can: its future then fails with SOON_EKILLED, also when it waits
+ * for its next try just now. There a pending one is cancelled. Choose soon_future_cancel() wherever the task listens.
  *
  * Threads: any thread. Never blocks.
  * Returns: 0: it is under way, or cancelled; SOON_EINVALIDSTATE: it is done already; -ENOTSUP, pending or not: a task
@@ -149,7 +150,10 @@ SOON_API const soon_error *soon_future_error(const soon_future *future);
  */
 SOON_API soon_buffer *soon_future_payload(soon_future *future);
 
-/** What the task last gave to soon_task_set_progress(); zeroes before that. Kept when it is done. Never blocks. */
+/**
+ * What the task last gave to soon_task_set_progress(); zeroes before that. Kept when it is done, however it ended; a
+ * further try begins at zero. Never blocks.
+ */
 SOON_API soon_progress soon_future_progress(const soon_future *future);
 
 /** The submit option `label`, or "". Lent until the last unref. */

@@ -26,12 +26,13 @@ enum {
     SOON__PARKED = 32u,      /* a thread sleeps for the end */
     SOON__LISTS = 64u,       /* there is, or was, a waiter or a callback: completing takes the lock */
     SOON__CANCEL_REQUESTED = 128u,
-    SOON__LOOKED = 256u,          /* somebody has seen the error */
-    SOON__TAKEN = 512u,           /* soon_future_take gave away what the result points to */
-    SOON__RESULT_ON_HEAP = 2048u, /* the result's bytes are malloc'ed and go with the future */
-    SOON__RESULT_MAPPED = 4096u,  /* they are a mapping of their own, as from soon__shm_map() */
-    SOON__FAILED = 8192u,         /* its outcome is an error */
-    SOON__SUNK = 1024u,           /* its callbacks were handed to the library's callback thread */
+    SOON__LOOKED = 256u,           /* somebody has seen the error */
+    SOON__TAKEN = 512u,            /* soon_future_take gave away what the result points to */
+    SOON__RESULT_ON_HEAP = 2048u,  /* the result's bytes are malloc'ed and go with the future */
+    SOON__RESULT_MAPPED = 4096u,   /* they are a mapping of their own, as from soon__shm_map() */
+    SOON__FAILED = 8192u,          /* its outcome is an error */
+    SOON__KILL_REQUESTED = 16384u, /* there will be no further try */
+    SOON__SUNK = 1024u,            /* its callbacks were handed to the library's callback thread */
 };
 
 /* A group whose members are being cancelled. */
@@ -55,6 +56,9 @@ struct soon__class {
     /* True: the owner has given the task up, it will not start. The caller then completes it as CANCELLED. NULL: a
      * pending one may always be cancelled. */
     bool (*take_back)(soon_future *future, void *owner);
+    /* The same of one that has begun, or that take_back did not give up: true: it waits for its next try, which will not
+     * start. CANCEL_REQUESTED is set before that. NULL: there is one try. */
+    bool (*take_back_again)(soon_future *future, void *owner);
     /* A reader has cancelled it: `taken`: take_back gave it up (or there is none and it was pending), its state is
      * final; else its request is raised. Before unpin and callbacks. */
     void (*cancelled)(soon_future *future, void *owner, bool taken);
@@ -217,6 +221,14 @@ bool soon__future_lock_unfinished(soon_future *future); /* false, and not locked
 void soon__future_set_bits(soon_future *future, uint32_t bits);
 void soon__future_mark_taken(soon_future *future);      /* by a reader: soon_future_take gave away what is in it */
 void soon__callbacks_order_locked(soon_future *future); /* internal continuations: into the order of registration */
+
+/* It is running, or was when somebody won the right to end it. */
+static inline bool soon__future_has_started(const soon_future *future)
+{
+    uint32_t state = soon__future_word(future) & SOON__STATE;
+
+    return state == SOON__RUNNING || state == SOON__COMPLETING_RUNNING;
+}
 
 bool soon__future_start(soon_future *future); /* PENDING -> RUNNING; false: it is over already */
 

@@ -111,13 +111,21 @@ static void wait_for_hooks(struct promise *promise)
         soon__park(&promise->pins, pins, SOON__NEVER);
 }
 
+void soon__promise_abandon(soon_promise *promise)
+{
+    soon_future *future = &promise->future;
+
+    soon__future_fail(future, soon__future_has_started(future) ? soon__error_static_started(SOON_EABANDONED)
+                                                               : soon__error_static(SOON_EABANDONED));
+}
+
 void soon_promise_free(soon_promise *promise)
 {
     if (!promise || !soon__check(promise->future.class == &promise_class, "soon_promise_free: a call's promise"))
         return;
     /* In a forked child nobody waits for it, and who is inside of it is not here. */
     if (!soon__future_is_foreign(&promise->future)) {
-        soon__future_fail(&promise->future, soon__error_static(SOON_EABANDONED));
+        soon__promise_abandon(promise);
         wait_for_hooks((struct promise *)promise);
     }
     soon__future_unref(&promise->future);
@@ -199,13 +207,6 @@ static int fail(soon_promise *promise, struct soon__error *error)
     return soon__future_fail(&promise->future, error) ? 0 : too_late(promise);
 }
 
-static bool has_started(const soon_promise *promise)
-{
-    uint32_t state = soon__future_word(&promise->future) & SOON__STATE;
-
-    return state == SOON__RUNNING || state == SOON__COMPLETING_RUNNING;
-}
-
 /* One of our codes says what happened to the task; any other number is the exception of the task. */
 static bool is_our_code(int code)
 {
@@ -223,7 +224,7 @@ int soon_promise_set_exception(soon_promise *promise, int code, const char *form
         return rc;
     if (fields.code == code)
         fields.raised = 0;
-    fields.started = has_started(promise);
+    fields.started = soon__future_has_started(&promise->future);
     va_start(args, format);
     error = soon__error_new(&fields, format, args);
     va_end(args);
@@ -245,8 +246,9 @@ int soon_promise_set_cancelled(soon_promise *promise)
 
     if (rc < 0)
         return rc;
-    return soon__future_finish_cancelled(&promise->future,
-                                         has_started(promise) ? &soon__error_cancelled_running : &soon__error_cancelled)
+    return soon__future_finish_cancelled(&promise->future, soon__future_has_started(&promise->future)
+                                                               ? &soon__error_cancelled_running
+                                                               : &soon__error_cancelled)
                ? 0
                : too_late(promise);
 }

@@ -11,4 +11,7 @@ struct soon_promise {
     soon_future future; /* first */
 };
 
+/* Its maker lets go of it: unresolved, it fails with SOON_EABANDONED. */
+void soon__promise_abandon(soon_promise *promise);
+
 #endif

@@ -283,6 +283,17 @@ Test(custom, that_drops_a_call_leaves_it_abandoned)
     cr_assert_eq(outcome_of(f), SOON_EABANDONED);
 }
 
+Test(custom, that_drops_a_call_which_runs_says_that_it_began)
+{
+    soon_future *f = soon_submit(shelf.executor, twice);
+    soon_call *call = shelf_first(&shelf);
+
+    cr_assert_eq(soon_promise_set_running(soon_call_promise(call)), 0);
+    soon_call_free(call);
+    cr_assert(soon_future_error(f)->started);
+    cr_assert_eq(outcome_of(f), SOON_EABANDONED);
+}
+
 Test(custom, may_be_wrong_about_the_size_of_a_result)
 {
     soon_future *f = soon_submit(shelf.executor, twice);

@@ -107,6 +107,8 @@ Test(process_crash, breaks_the_pool_if_asked_to)
         pending[i] = submit_pass(pool, gate);
 
     cr_assert_eq(outcome_of(dying), SOON_EWORKERDIED);
+    cr_assert_eq(soon_future_wait(running, SOON_FOREVER), 0);
+    cr_assert(soon_future_error(running)->started);
     cr_assert_eq(outcome_of(running), SOON_EBROKEN);
     for (int i = 0; i < 20; i++)
         cr_assert_eq(outcome_of(pending[i]), SOON_EBROKEN);

@@ -200,7 +200,7 @@ static int take_turns(void *arg, void *data)
 
 enum { LOST = 2 };
 
-/* Those after it have their own. */
+/* It ran, so it says that it began; those after it have their own. */
 Test(process_descriptors, that_find_no_room_are_the_error_of_one_item)
 {
     soon_executor *pool = new_processes(.workers = 1);
@@ -222,6 +222,7 @@ Test(process_descriptors, that_find_no_room_are_the_error_of_one_item)
             allow_them_again();
         cr_assert_eq(soon_future_error(future)->code, i == LOST ? -EMFILE : 0, "item %d: %s", i,
                      soon_future_error(future)->message);
+        cr_assert(soon_future_error(future)->started == (i == LOST));
         cr_assert(i == LOST || is_payload_of(soon_future_payload(future), i), "item %d", i);
         soon_future_unref(future);
     }

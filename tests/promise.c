@@ -443,6 +443,7 @@ Test(promise, dropped_unresolved_tells_its_readers)
     cr_assert_eq(soon_future_state(both.future), SOON_FINISHED);
     cr_assert_eq(code_of(both.future), SOON_EABANDONED);
     cr_assert_eq(soon_future_error(both.future)->code, SOON_EABANDONED);
+    cr_assert_not(soon_future_error(both.future)->started);
 
     release(both);
 }
@@ -455,6 +456,7 @@ Test(promise, dropped_while_it_runs_wakes_a_blocked_reader)
     soon_promise_free(both.promise);
 
     cr_assert_eq(outcome_of(reader), SOON_EABANDONED);
+    cr_assert(soon_future_error(both.future)->started);
     soon_future_unref(both.future);
 }
 

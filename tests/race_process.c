@@ -4,6 +4,8 @@
  */
 #include "storm_fixture.h"
 
+#include <limits.h>
+
 TestSuite(race_process);
 
 enum { USERS = 3, ROUNDS_IN_ALL = 80, LARGE = 1200000 };
@@ -234,5 +236,29 @@ Test(race_process, of_items_with_their_time_limit_leaves_the_next_item_alone)
         }
         each.time_limit_ms *= 2;
     } while (!in_time);
+    free_pool(pool);
+}
+
+/* It has tries without end, and dies in each: between two of them, or while the loop has it in hand, it ends all the same. */
+Test(race_process, of_a_cancel_or_a_kill_with_deaths_ends_all_tries)
+{
+    unsigned seed = 11;
+
+    pool = new_processes(.workers = 1, .max_restarts = -1, .grace_ms = -1);
+    for (unsigned round = 0; round < rounds_of(150); round++) {
+        soon_future *future = soon_submit_with(pool, (.retries = INT_MAX), die_by, BY_EXIT_AT_ONCE);
+        bool kill = round % 2;
+        int rc;
+
+        nanosleep(&(struct timespec){.tv_nsec = dice(&seed, 6000000)}, NULL);
+        if (round % 3 == 0)
+            (void)soon_future_running(future);
+        if (kill)
+            cr_assert_eq(soon_future_kill(future), 0);
+        else
+            (void)soon_future_cancel(future);
+        rc = outcome_of(future);
+        cr_assert(rc == -ECANCELED || (rc == SOON_EKILLED && kill), "%s", soon_strerror(rc));
+    }
     free_pool(pool);
 }

@@ -67,11 +67,10 @@ char *soon__crash_describe(char *to, size_t size, const struct soon__exit *exit)
 struct soon__error *soon__crash_error(int code, pid_t pid, const struct soon__exit *exit, const char *function,
                                       const char *label)
 {
-    bool did_begin = code != SOON_EBROKEN;
     char how[SOON__CRASH_TEXT];
     soon_error fields = {
         .code = code,
-        .started = did_begin,
+        .started = true,
         .worker_pid = (int)pid,
         .worker_signal = exit->known && exit->killed ? exit->number : 0,
         .worker_status = !exit->known   ? -1
@@ -81,6 +80,6 @@ struct soon__error *soon__crash_error(int code, pid_t pid, const struct soon__ex
         .label = label,
     };
 
-    describe(how, sizeof how, exit, did_begin);
+    describe(how, sizeof how, exit, true);
     return soon__error_newf(&fields, "%s: worker %d %s", soon_strerror(code), (int)pid, how);
 }

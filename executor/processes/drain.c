@@ -147,7 +147,8 @@ static bool read_outcome(struct soon__process *process, const struct soon__reply
     drop_result(ret, space);
     if (rc == -EPROTO)
         return false;
-    ret->error = soon__call_error(call, rc, NULL); /* it ran, but we have no place for what it gave */
+    /* It ran: we have no place for what it gave. */
+    ret->error = soon__error_as_started(soon__call_error(call, rc, NULL));
     return true;
 }
 
@@ -169,9 +170,12 @@ static void item_ended(soon_call *call, size_t index, struct soon__outcome *outc
     if (outcome->error && items->results) /* nobody has written to it */
         memset(space_of_item(call, index), 0, call->function->result_size);
     if (!items->wanted || items->wanted(items, index)) {
+        if (outcome->error)
+            outcome->error = soon__item_own_error(items, index, outcome->error);
         items->done(items, index, outcome);
         return;
     }
+    items->begun = index + 1;
     soon__error_unref(outcome->error); /* nobody waits for it any more */
     drop_result(outcome, items->results ? outcome->result : NULL);
 }
@@ -185,7 +189,7 @@ static void items_succeeded(soon_call *call, size_t first, size_t count, const u
         struct soon__outcome outcome = {.result_size = size};
 
         if (copy_result(results + i * size, size, space_of_item(call, first + i), &outcome) < 0)
-            outcome = (struct soon__outcome){.error = &soon__error_nomem};
+            outcome = (struct soon__outcome){.error = &soon__error_nomem_started};
         item_ended(call, first + i, &outcome);
     }
 }
@@ -223,7 +227,7 @@ static bool take_item(struct soon__process *process, struct soon__assignment *as
         struct soon__outcome copy = {.result_size = outcome.result_size, .payload = outcome.payload};
 
         if (copy_result(outcome.result, outcome.result_size, space_of_item(call, index), &copy) < 0)
-            copy.error = &soon__error_nomem;
+            copy.error = &soon__error_nomem_started;
         soon__shm_unmap(outcome.result, outcome.result_size);
         outcome = copy;
     }
@@ -252,40 +256,61 @@ static void end_locked(struct soon__process *process, uint32_t slot, const struc
         pthread_cond_signal(&pool->place);
 }
 
+/* What the task in this slot has given last is its future's from here on; of a further try that has given none, none. */
+static void keep_progress(struct soon__process *process, uint32_t slot, soon_call *call)
+{
+    uint64_t done, total;
+
+    if (soon__desk_progress(&process->view, slot, &done, &total))
+        soon__future_set_progress(soon__call_future(call), done, total);
+}
+
+static bool has_progress(const struct soon__reply *reply, const soon_call *call)
+{
+    return reply->flags & SOON__REPLY_HAS_PROGRESS || (call->began && !(reply->flags & SOON__REPLY_NOT_STARTED));
+}
+
 static void release(struct soon__process *process, const struct soon__reply *reply, const struct soon__outcome *outcome)
 {
     struct soon__process_pool *pool = process->pool;
     soon_call *call = process->slots[reply->slot].call;
-    uint64_t done = 0, total = 0;
 
-    /* Under `reading` nobody else releases the slot. */
-    if (reply->flags & SOON__REPLY_HAS_PROGRESS && !soon__desk_progress(&process->view, reply->slot, &done, &total))
-        done = total = 0;
+    if (has_progress(reply, call))
+        keep_progress(process, reply->slot, call); /* under `reading` nobody else releases the slot */
     pthread_mutex_lock(&pool->mutex);
     end_locked(process, reply->slot, outcome, soon__clock_ns());
     pthread_mutex_unlock(&pool->mutex);
-    if (done || total)
-        soon__future_set_progress(soon__call_future(call), done, total);
+}
+
+/* It waits again: for the rest of its items up to their deadline. */
+static void return_locked(struct soon__process_pool *pool, soon_call *call)
+{
+    soon__queue_return(&pool->locked.queue, call);
+    if (call->extra)
+        soon__process_pool_alarm_locked(pool, call->extra->queue_deadline);
 }
 
 void soon__process_pool_take_again(struct soon__process_pool *pool, soon_call *call)
 {
     struct soon__error *broken;
-    bool dropping;
+    uint32_t word;
 
     pthread_mutex_lock(&pool->mutex);
+    soon__call_comes_back(call);
     broken = soon__error_ref(pool->locked.broken);
-    dropping = pool->locked.dropping ||
-               (soon__future_word(soon__call_future(call)) & SOON__CANCEL_REQUESTED); /* while it was in no slot */
-    if (!broken && !dropping)
-        soon__queue_return(&pool->locked.queue, call);
+    word = soon__future_word(soon__call_future(call)); /* what was asked for while it was in no slot */
     pool->locked.failed += broken != NULL;
-    pool->locked.cancelled += !broken && dropping;
+    if (broken)
+        word = 0;
+    else if (pool->locked.dropping || word & SOON__CANCEL_REQUESTED)
+        soon__process_pool_refuse_locked(pool, call, -ECANCELED);
+    else if (word & SOON__KILL_REQUESTED)
+        soon__process_pool_refuse_locked(pool, call, SOON_EKILLED);
+    else
+        return_locked(pool, call);
     pthread_mutex_unlock(&pool->mutex);
     if (broken)
         soon__call_fail(call, broken);
-    else if (dropping)
-        soon__call_cancel(call);
 }
 
 /* The rest of a chunk did not start, for `reply->code`. */
@@ -295,8 +320,13 @@ static bool chunk_was_cut_short(struct soon__process *process, const struct soon
     struct soon__items *items = call->extra->items;
 
     *ret = (struct soon__outcome){0};
-    if (reply->code != -ETIMEDOUT)
-        return read_outcome(process, reply, call, NULL, ret);
+    if (reply->code != -ETIMEDOUT) {
+        if (!read_outcome(process, reply, call, NULL, ret))
+            return false;
+        if (ret->cancelled)
+            ret->error = &soon__error_cancelled; /* it is of the rest, and that had not begun */
+        return true;
+    }
     return !items->wanted || !items->wanted(items, call->extra->items_ended); /* which notes why, or it is a lie */
 }
 
@@ -382,14 +412,14 @@ static struct soon__assignment *find_assignment(struct soon__process *process, c
     return found ? assignment : NULL;
 }
 
-/* The call that this reply ends, if that is one that most replies are: a task of its own has succeeded, and all there is
- * is a small result. */
+/* The call that this reply ends, if that is one that most replies are: a task of its own has succeeded at its first try,
+ * and all there is is a small result. */
 static soon_call *find_plain_locked(struct soon__process *process, const struct soon__reply *reply)
 {
     struct soon__assignment *assignment = &process->slots[reply->slot];
     soon_call *call = assignment->call;
 
-    if (reply->kind != SOON__REPLY_DONE || reply->code || reply->flags || !call || assignment->items ||
+    if (reply->kind != SOON__REPLY_DONE || reply->code || reply->flags || !call || assignment->items || call->began ||
         assignment->stage != SOON__SLOT_IN_USE || assignment->sequence != reply->sequence ||
         call->function->result_size != reply->result_size || (reply->result_size && !soon__call_space(call)))
         return NULL;
@@ -620,32 +650,45 @@ static bool may_try_again(const struct soon__process *process, const struct soon
     return true;
 }
 
+/* Of a chunk: the item that was under way is lost, or is to be tried again. */
+static void lose_item(struct soon__process *process, const struct soon__assignment *lost, uint32_t slot,
+                      const struct soon__exit *exit)
+{
+    soon_call *call = lost->call;
+    struct soon__call_extra *extra = call->extra;
+    struct soon__outcome outcome = {0};
+    size_t ended = recover_items(process, lost, slot);
+
+    extra->items_ended += ended;
+    if (extra->items_ended == extra->items->count || !had_begun(lost, ended))
+        return;
+    if (may_try_again(process, lost)) {
+        extra->items->begun = extra->items_ended + 1;
+    } else {
+        outcome.error = loss(process, lost, exit);
+        item_ended(call, extra->items_ended++, &outcome);
+    }
+}
+
 void soon__process_lost_call(struct soon__process *process, const struct soon__assignment *lost, uint32_t slot,
                              const struct soon__exit *exit)
 {
     struct soon__process_pool *pool = process->pool;
     soon_call *call = lost->call;
     struct soon__outcome outcome = {0};
+    bool goes_on;
 
+    keep_progress(process, slot, call);
     if (lost->items) {
-        size_t ended = recover_items(process, lost, slot);
-
-        call->extra->items_ended += ended;
-        if (call->extra->items_ended < call->extra->items->count && had_begun(lost, ended) &&
-            !may_try_again(process, lost)) {
-            outcome.error = loss(process, lost, exit);
-            item_ended(call, call->extra->items_ended++, &outcome);
-        }
-        outcome.error = NULL;
-        if (call->extra->items_ended < call->extra->items->count) {
-            soon__process_pool_take_again(pool, call);
-            return;
-        }
-    } else if (may_try_again(process, lost)) {
+        lose_item(process, lost, slot, exit);
+        goes_on = call->extra->items_ended < call->extra->items->count;
+    } else {
+        goes_on = may_try_again(process, lost);
+        outcome.error = goes_on ? NULL : loss(process, lost, exit);
+    }
+    if (goes_on) {
         soon__process_pool_take_again(pool, call);
         return;
-    } else {
-        outcome.error = loss(process, lost, exit);
     }
     pthread_mutex_lock(&pool->mutex);
     pool->locked.succeeded += !outcome.error;

@@ -63,8 +63,12 @@ static int push_locked(struct soon__process_pool *pool, soon_call *call, bool bo
     if (bounded && is_full_locked(pool))
         return SOON_EFULL;
     soon__process_pool_take_in_locked(pool); /* it came before this one */
-    soon__queue_push(&pool->locked.queue, call);
     pool->locked.submitted++;
+    if (call->extra && soon__future_word(soon__call_future(call)) & SOON__CANCEL_REQUESTED) {
+        soon__process_pool_refuse_locked(pool, call, -ECANCELED); /* a then, on its way here */
+        return 0;
+    }
+    soon__queue_push(&pool->locked.queue, call);
     if (call->extra)
         soon__process_pool_alarm_locked(pool, call->extra->queue_deadline);
     soon__process_pool_dispatch_locked(pool, soon__clock_ns());
@@ -95,22 +99,27 @@ static int submit(void *self, soon_call *call, bool may_block)
     return rc;
 }
 
+/* Out of where it waits for a worker, for the first time or again. False: it does not. */
+static bool take_out_locked(struct soon__process_pool *pool, soon_call *call)
+{
+    soon__process_pool_take_in_locked(pool);
+    if (call->queued)
+        soon__queue_remove(&pool->locked.queue, call);
+    else if (!call->posted || !soon__process_take_back_locked(call))
+        return false;
+    pthread_cond_signal(&pool->place);
+    return true;
+}
+
 static bool take_back(void *self, soon_call *call)
 {
     struct soon__process_pool *pool = self;
-    bool taken = false;
+    bool taken;
 
     pthread_mutex_lock(&pool->mutex);
-    soon__process_pool_take_in_locked(pool);
-    if (call->queued) {
-        soon__queue_remove(&pool->locked.queue, call);
-        taken = true;
-    } else if (call->posted) {
-        taken = soon__process_take_back_locked(call);
-    }
+    taken = take_out_locked(pool, call);
     if (taken) {
         pool->locked.cancelled++;
-        pthread_cond_signal(&pool->place);
         soon__process_pool_dispatch_locked(pool, soon__clock_ns()); /* its slot is free */
         if (pool->locked.closed)
             soon__process_pool_look_soon_locked(pool); /* it may have been the last */
@@ -128,17 +137,21 @@ static uint32_t running_slot_locked(const soon_call *call)
     return call->slot;
 }
 
+/* It runs; or it waits for its next try; or it is in the loop's hands, on its way there or to its end. */
 static int kill_call(void *self, soon_call *call)
 {
     struct soon__process_pool *pool = self;
     uint32_t slot;
 
+    /* Before the mutex: whoever has it in hand looks under that. */
+    soon__future_set_bits(soon__call_future(call), SOON__KILL_REQUESTED);
     pthread_mutex_lock(&pool->mutex);
-    slot = running_slot_locked(call);
-    if (slot < SOON__SLOTS)
+    if (take_out_locked(pool, call))
+        soon__process_pool_refuse_locked(pool, call, SOON_EKILLED);
+    else if ((slot = running_slot_locked(call)) < SOON__SLOTS)
         soon__process_doom_locked(call->process, SOON_EKILLED, slot);
     pthread_mutex_unlock(&pool->mutex);
-    return slot < SOON__SLOTS ? 0 : SOON_EINVALIDSTATE;
+    return soon__word_final(soon__future_word(soon__call_future(call))) ? SOON_EINVALIDSTATE : 0;
 }
 
 static void ask_to_cancel(void *self, soon_call *call)
@@ -165,7 +178,7 @@ static void look(void *self, soon_call *call)
     pthread_mutex_unlock(&pool->mutex);
     if (slot < SOON__SLOTS)
         soon__future_start(soon__call_future(call));
-    if (moved && (done || total))
+    if (moved)
         soon__future_set_progress(soon__call_future(call), done, total);
 }
 
@@ -375,6 +388,7 @@ static const struct soon__executor_extra pool_extra = {.boot = boot,
                                                        .reason = reason,
                                                        .counted_here = counted_here,
                                                        .width = width,
+                                                       .tries_again = true,
                                                        .takes_items = true,
                                                        .ends_on_loop = true,
                                                        .mappable_above = SOON__BODY_MAX,

@@ -197,7 +197,7 @@ struct soon__process_pool {
         int64_t alarm;          /* when the loop is to look next; SOON__NEVER: not at all */
         int64_t inspect_at;     /* P8; SOON__NEVER: nothing was posted lately */
         bool posted_lately;
-        soon_call *refused; /* no such function: for the loop to fail */
+        soon_call *refused; /* for the loop to end with their `refusal` */
         struct soon__error *broken;
         uint64_t submitted, succeeded, failed, cancelled, deaths;
     } locked;
@@ -217,6 +217,8 @@ void soon__process_pool_dispatch_locked(struct soon__process_pool *pool, int64_t
 /* The loop is to look at the pool: now, or `when` comes at the latest. */
 void soon__process_pool_alarm_locked(struct soon__process_pool *pool, int64_t when);
 void soon__process_pool_look_soon_locked(struct soon__process_pool *pool);
+/* A call that is nobody's ends with `code`, on the loop: callbacks do not belong where it was found. */
+void soon__process_pool_refuse_locked(struct soon__process_pool *pool, soon_call *call, int code);
 /* Takes a call out of its slot if nobody has claimed it. */
 bool soon__process_take_back_locked(soon_call *call);
 /* All that it has not claimed go back to the queue. */
@@ -260,7 +262,7 @@ int soon__process_drain_last(struct soon__process *process);
  * `lost` was taken out of `slot`. */
 void soon__process_lost_call(struct soon__process *process, const struct soon__assignment *lost, uint32_t slot,
                              const struct soon__exit *exit);
-/* A call that is nobody's goes back to the queue, or is ended if nothing more is to run. */
+/* A call that had begun and is nobody's goes back to the queue, or is ended if nothing more of it is to run. */
 void soon__process_pool_take_again(struct soon__process_pool *pool, soon_call *call);
 
 /*

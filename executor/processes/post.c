@@ -205,12 +205,13 @@ static uint64_t order_of(const soon_call *call)
            ((call ? soon__call_number(call) : 0) & (UINT64_MAX >> PRIORITY_BITS));
 }
 
-static void refuse_locked(struct soon__process_pool *pool, soon_call *call, int code)
+void soon__process_pool_refuse_locked(struct soon__process_pool *pool, soon_call *call, int code)
 {
     call->next_refused = pool->locked.refused;
     call->refusal = code;
     pool->locked.refused = call;
-    pool->locked.failed++;
+    pool->locked.failed += code != -ECANCELED;
+    pool->locked.cancelled += code == -ECANCELED;
     soon__process_pool_look_soon_locked(pool); /* failing it runs callbacks, which do not belong here */
 }
 
@@ -221,9 +222,6 @@ static void watch_limits_locked(struct soon__process *process, uint32_t slot)
 
     if (limit_ms && limit_ms < (SOON__NEVER - assignment->posted_ns) / 1000000)
         soon__process_pool_alarm_locked(process->pool, assignment->posted_ns + limit_ms * 1000000);
-    /* A request that came while it was in nobody's slot. */
-    if (soon__future_word(soon__call_future(assignment->call)) & SOON__CANCEL_REQUESTED)
-        soon__desk_request_cancel(&process->view, slot);
 }
 
 /* One worker at a time may look for work before it sleeps, the one that got some last: all of them together would take
@@ -273,7 +271,7 @@ static void publish_locked(struct soon__process *process, uint32_t slot, soon_ca
     if (rc == 0 || rc == -EAGAIN || rc == -EPIPE)
         soon__queue_return(&pool->locked.queue, call); /* it was the process that had no use for it */
     else
-        refuse_locked(pool, call, rc);
+        soon__process_pool_refuse_locked(pool, call, rc);
     if (rc != -EAGAIN && rc != -EPIPE)
         return;
     /* Its socket is full, or it has closed it and its death is on its way to us: not at once again. */
@@ -338,7 +336,7 @@ static bool post_first_locked(struct soon__process *process, int64_t *now)
     struct soon__parcel parcel;
 
     if (function < 0) {
-        refuse_locked(pool, soon__queue_pop(&pool->locked.queue), (int)function);
+        soon__process_pool_refuse_locked(pool, soon__queue_pop(&pool->locked.queue), (int)function);
         return true;
     }
     soon__parcel_pack(&parcel, call, (uint32_t)function);

@@ -31,6 +31,7 @@ struct serving {
     struct soon__status *status;
     _Atomic uint32_t *cancel_requested;
     uint32_t slot;
+    uint32_t progress_before; /* the status's `progress_sequence` when it was claimed */
     uint64_t sequence;
     int64_t time_limit_ns, queue_deadline, items_deadline;
     const unsigned char *arg; /* of all items */
@@ -82,15 +83,13 @@ static const struct soon__task_host in_process = {
 
 static struct soon__reply reply_of(const struct serving *serving, enum soon__reply_kind kind)
 {
-    const struct soon__status *status = serving->status;
     /* Relaxed: one that is set meanwhile, by a thread that the task has left, is nobody's. */
-    bool progress = atomic_load_explicit(&status->progress_done, memory_order_relaxed) ||
-                    atomic_load_explicit(&status->progress_total, memory_order_relaxed);
+    uint32_t progress = atomic_load_explicit(&serving->status->progress_sequence, memory_order_relaxed);
 
     return (struct soon__reply){.sequence = serving->sequence,
                                 .slot = serving->slot,
                                 .kind = kind,
-                                .flags = progress ? SOON__REPLY_HAS_PROGRESS : 0};
+                                .flags = progress != serving->progress_before ? SOON__REPLY_HAS_PROGRESS : 0};
 }
 
 static int take_payload(struct serving *serving, const unsigned char *body, int fd)
@@ -407,6 +406,9 @@ void soon__worker_serve(struct soon__worker *worker, uint32_t slot, uint64_t seq
         .status = &worker->view.desk->status[slot],
         .cancel_requested = &worker->view.orders->cancel_requested[slot],
         .slot = slot,
+        /* Relaxed: ours, set by the claim. */
+        .progress_before =
+            atomic_load_explicit(&worker->view.desk->status[slot].progress_sequence, memory_order_relaxed),
         .sequence = sequence,
         .queue_deadline = SOON__NEVER,
         .items_deadline = SOON__NEVER,

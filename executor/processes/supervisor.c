@@ -224,7 +224,10 @@ static void fail_all(const struct findings *found)
 
     for (call = found->refused; call; call = after) {
         after = call->next_refused;
-        soon__call_fail(call, soon__call_error(call, call->refusal, NULL));
+        if (call->refusal == -ECANCELED)
+            soon__call_cancel(call);
+        else
+            soon__call_fail(call, soon__call_error(call, call->refusal, NULL));
     }
     for (call = found->expired; call; call = after) {
         after = call->next;
