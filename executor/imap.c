@@ -161,6 +161,12 @@ static int help_with_any(soon_imap *imap)
     return stuck ? SOON_EDEADLK : 0;
 }
 
+/* All that is in flight are calls of one executor. */
+static bool others_end(const soon_imap *imap)
+{
+    return !soon__thread_in_executor(imap->executor);
+}
+
 static int await_any(soon_imap *imap, struct soon__imap_item **ret)
 {
     for (;;) {
@@ -176,7 +182,7 @@ static int await_any(soon_imap *imap, struct soon__imap_item **ret)
         if (rc == 0)
             rc = soon__deadline_check(imap->until);
         if (rc == 0)
-            rc = soon__thread_before_park();
+            rc = soon__thread_before_park(others_end(imap));
         if (rc < 0)
             return rc;
         soon__park(&imap->bell, bell, imap->until);
@@ -254,7 +260,7 @@ int soon_imap_next(soon_imap *imap, int64_t timeout_ms, soon_future **ret, uint6
     if (rc < 0)
         return rc;
     deadline = soon__deadline(timeout_ms);
-    rc = soon__turn_take(&imap->turn, deadline);
+    rc = soon__turn_take(&imap->turn, deadline, others_end(imap));
     if (rc < 0)
         return rc;
     imap->until = deadline < imap->deadline ? deadline : imap->deadline;

@@ -232,7 +232,7 @@ int soon__imap_fill(soon_imap *imap)
             return rc;
         rc = soon__deadline_check(imap->until);
         if (rc == 0)
-            rc = soon__thread_before_park();
+            rc = soon__thread_before_park(true); /* for a moment */
         if (rc < 0)
             return rc;
         retry = soon__clock_ns() + RETRY_NS;

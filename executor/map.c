@@ -144,7 +144,7 @@ bool soon__help_pending(soon_future *call)
     if (call->class->help && call->class->help(call))
         return true;
     if (self->parking) {
-        rc = self->parking->help(self->worker, call);
+        rc = self->parking->help(self->worker, call, true); /* it does not sleep */
         if (rc == 0)
             self->parking->unparked(self->worker); /* it is not this call that the thread is going to sleep for */
     }

@@ -7,12 +7,12 @@
 
 enum { FREE, TAKEN, WANTED };
 
-static int sleep_for(struct soon__turn *turn, int64_t deadline)
+static int sleep_for(struct soon__turn *turn, int64_t deadline, bool others)
 {
     int rc = soon__deadline_check(deadline);
 
     if (rc == 0)
-        rc = soon__thread_before_park();
+        rc = soon__thread_before_park(others);
     if (rc < 0)
         return rc;
     soon__park(&turn->word, WANTED, deadline);
@@ -20,7 +20,7 @@ static int sleep_for(struct soon__turn *turn, int64_t deadline)
     return 0;
 }
 
-int soon__turn_take(struct soon__turn *turn, int64_t deadline)
+int soon__turn_take(struct soon__turn *turn, int64_t deadline, bool others)
 {
     struct soon__thread *self = soon__thread_self();
     uint32_t word = FREE;
@@ -33,7 +33,7 @@ int soon__turn_take(struct soon__turn *turn, int64_t deadline)
     if (!atomic_compare_exchange_strong_explicit(&turn->word, &word, TAKEN, memory_order_acquire,
                                                  memory_order_relaxed)) {
         while (atomic_exchange_explicit(&turn->word, WANTED, memory_order_acquire) != FREE) {
-            rc = sleep_for(turn, deadline);
+            rc = sleep_for(turn, deadline, others);
             if (rc < 0)
                 return rc;
         }

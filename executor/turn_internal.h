@@ -11,8 +11,8 @@ struct soon__turn { /* zeroed: free */
     _Atomic(struct soon__thread *) holder;
 };
 
-/* 0; -ETIMEDOUT; SOON_EDEADLK: this thread has it, or must not sleep. */
-int soon__turn_take(struct soon__turn *turn, int64_t deadline);
+/* 0; -ETIMEDOUT; SOON_EDEADLK: this thread has it, or must not sleep. `others`: as for soon__thread_before_park(). */
+int soon__turn_take(struct soon__turn *turn, int64_t deadline, bool others);
 void soon__turn_give(struct soon__turn *turn);
 
 #endif

@@ -205,6 +205,20 @@ static bool could_never_end(soon_as_completed *set)
     return false;
 }
 
+/* One of them is enough. */
+static bool others_end(soon_as_completed *set)
+{
+    size_t at = 0, total;
+    soon_future *future;
+    bool found = !soon__thread_self()->parking;
+
+    while (!found && (future = find_member(set, &at, &total))) {
+        found = soon__thread_others_end(future);
+        soon__future_unref(future);
+    }
+    return found;
+}
+
 /* Under the mutex, and out of it while asleep. 0: look again. */
 static int sleep_locked(soon_as_completed *set)
 {
@@ -221,7 +235,7 @@ static int sleep_locked(soon_as_completed *set)
         return rc;
     set->locked.asleep = true;
     pthread_mutex_unlock(&set->mutex);
-    rc = soon__thread_before_park();
+    rc = soon__thread_before_park(others_end(set));
     if (rc == 0) {
         soon__park(&set->bell, bell, set->deadline);
         soon__thread_after_park();

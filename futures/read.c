@@ -48,7 +48,7 @@ static int help_or_park(soon_future *future, int64_t deadline)
     if (may_run && future->class->help && future->class->help(future))
         return 0;
     if (self->parking)
-        rc = self->parking->help(self->worker, may_run ? future : NULL);
+        rc = self->parking->help(self->worker, may_run ? future : NULL, soon__thread_others_end(future));
     if (rc)
         return rc < 0 ? rc : 0;
     if (future->class->linger)

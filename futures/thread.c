@@ -112,12 +112,17 @@ void soon__thread_leave(struct soon__frame *frame, const struct soon__thread_sav
     soon__thread_take_up(saved);
 }
 
-int soon__thread_before_park(void)
+bool soon__thread_others_end(soon_future *future)
+{
+    return !soon__this_thread.parking || soon__this_thread.parking->is_others(soon__this_thread.worker, future);
+}
+
+int soon__thread_before_park(bool others)
 {
     if (!soon__this_thread.parking)
         return 0;
     for (;;) {
-        int rc = soon__this_thread.parking->help(soon__this_thread.worker, NULL);
+        int rc = soon__this_thread.parking->help(soon__this_thread.worker, NULL, others);
 
         if (rc <= 0)
             return rc;
@@ -132,7 +137,7 @@ void soon__thread_after_park(void)
 
 int soon__long_wait_begin(struct soon__long_wait *ret)
 {
-    int rc = soon__thread_before_park();
+    int rc = soon__thread_before_park(true);
 
     if (rc == 0)
         pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &ret->cancel_state);

@@ -26,11 +26,14 @@ struct soon__future_list {
 struct soon__parking {
     /* Has it a task of this thread's, not begun, that ends `awaited`, and has run it here? Then: look again. */
     bool (*run_own)(void *worker, soon_future *awaited);
-    /* Something to do instead of parking until `awaited` is done (NULL: something else than one future)? 1: did
-     * some, look again; 0: nothing, park (then `parked` follows); SOON_EDEADLK: parking could never end. */
-    int (*help)(void *worker, soon_future *awaited);
+    /* Something to do instead of parking until `awaited` is done? 1: did some, look again; 0: nothing, park (then `unparked`
+     * follows); SOON_EDEADLK: parking could never end. `awaited` NULL: it parks for something else than one future. `others`:
+     * others than tasks of its executor can end that wait. */
+    int (*help)(void *worker, soon_future *awaited, bool others);
     void (*unparked)(void *worker); /* after each help() that returned 0 */
-    void (*held_up)(void *worker);  /* user code is about to run that is no task */
+    /* Whether an unfinished future can be ended by others. */
+    bool (*is_others)(void *worker, soon_future *future);
+    void (*held_up)(void *worker); /* user code is about to run that is no task */
 };
 
 /* See soon__wakes_hold(). */
@@ -102,10 +105,13 @@ void soon__thread_take_up(const struct soon__thread_saved *saved);
 void soon__thread_enter(struct soon__frame *frame, struct soon__thread_saved *ret_saved);
 void soon__thread_leave(struct soon__frame *frame, const struct soon__thread_saved *saved);
 
-/* Around any sleep that is not for one future: may start a spare worker. SOON_EDEADLK: do not sleep. */
-int soon__thread_before_park(void);
+/* Around any sleep that is not for one future: may start a spare worker. `others`: as for help(). SOON_EDEADLK: do not sleep. */
+int soon__thread_before_park(bool others);
+/* For that: whether others than tasks of the calling worker's executor can end an unfinished future; true if it is no
+ * worker. */
+bool soon__thread_others_end(soon_future *future);
 void soon__thread_after_park(void);
-/* The same around a wait for a condition, under a mutex that is taken in between: which a thread that is cancelled there would
+/* The same around a wait for a condition that others bring about, under a mutex that is taken in between: which a thread that is cancelled there would
  * keep for ever. */
 struct soon__long_wait {
     int cancel_state;

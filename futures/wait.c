@@ -68,6 +68,18 @@ static bool register_notes(struct group *group, soon_future *const *futures)
     return false;
 }
 
+/* One of them is enough; unless all must come if none fails. */
+static bool others_end(const struct group *group)
+{
+    bool all = group->when == SOON_FIRST_EXCEPTION;
+
+    for (size_t i = 0; i < group->count; i++) {
+        if (group->notes[i].future && soon__thread_others_end(group->notes[i].future) != all)
+            return !all;
+    }
+    return all;
+}
+
 static int sleep_on(struct group *group, int64_t deadline)
 {
     /* Acquire: pairs with the release in notify(). */
@@ -75,7 +87,7 @@ static int sleep_on(struct group *group, int64_t deadline)
         int rc = soon__deadline_check(deadline);
 
         if (rc == 0)
-            rc = soon__thread_before_park();
+            rc = soon__thread_before_park(others_end(group));
         if (rc < 0)
             return rc;
         soon__park(&group->over, 0, deadline);

@@ -309,30 +309,120 @@ Test(nested, wait_for_something_else_gives_the_place_to_a_spare_worker)
     }
 }
 
-/* I4: one is always left to run what is in the queue. */
-Test(nested, wait_is_refused_to_the_last_worker_at_the_limit, .init = make_promise, .fini = drop_promise)
+/* I4, with `tasks` of them, far beyond the limit. */
+static void park_at_the_limit(enum way way, int tasks)
 {
-    enum { TASKS = SPARES_MAX + 50 };
-    static soon_future *futures[TASKS];
-    soon_executor *pool = new_pool(.workers = 1, .stack_size = SMALL_STACK);
-    soon_future *behind;
-    int rc, refusals = 0;
+    soon_executor *pool = new_pool(.workers = 2, .stack_size = SMALL_STACK);
+    soon_future **futures = calloc((size_t)tasks, sizeof *futures);
+    int rc;
 
-    for (int i = 0; i < TASKS; i++)
-        futures[i] = soon_submit(pool, wait_for_the_promise, ONE);
-    behind = soon_submit(pool, nothing);
-    cr_assert_eq(outcome_of(behind), 0); /* it had its turn */
-    cr_assert_eq(workers_of(pool), SPARES_MAX + 1);
-    cr_assert_eq(stats_of(pool).spares, SPARES_MAX);
+    make_promise();
+    for (int i = 0; i < tasks; i++)
+        futures[i] = soon_submit(pool, wait_for_the_promise, way);
+    test_wait_until(stats_of(pool).spares == SPARES_MAX);
+    cr_assert_eq(soon_future_wait(futures[tasks - 1], 50), -ETIMEDOUT); /* if one were refused, all others would be */
+    cr_assert_eq(stats_of(pool).running, SPARES_MAX + 2);
     cr_assert_eq(soon_promise_set_result(promise, NULL, 0), 0);
+
+    for (int i = 0; i < tasks; i++) {
+        cr_assert_eq(soon_take(futures[i], &rc), 0);
+        cr_assert_eq(rc, 0);
+    }
+    free(futures);
+    free_pool(pool);
+    drop_promise();
+}
+
+Test(nested, waits_that_others_end_are_not_refused_at_the_limit)
+{
+    park_at_the_limit(ONE, 1000);
+    for (int way = ONE + 1; way < WAYS; way++)
+        park_at_the_limit((enum way)way, SPARES_MAX + 20);
+}
+
+static soon_future *awaited;
+
+SOON_TASK(wait_for_another, enum way, int)
+{
+    *result = wait_in(*arg, awaited);
+    return 0;
+}
+
+Test(nested, waits_for_another_pool_are_not_refused_at_the_limit)
+{
+    enum { TASKS = SPARES_MAX + 20 };
+    struct gate gate = gate_new();
+    soon_executor *pool = new_pool(.workers = 1, .stack_size = SMALL_STACK), *other = new_pool(.workers = 1);
+    soon_future *futures[TASKS];
+    int rc;
+
+    awaited = occupy_one(other, gate);
+    for (int i = 0; i < TASKS; i++)
+        futures[i] = soon_submit(pool, wait_for_another, ONE);
+    test_wait_until(stats_of(pool).spares == SPARES_MAX);
+    cr_assert_eq(soon_future_wait(futures[TASKS - 1], 50), -ETIMEDOUT);
+    gate_open(gate, 1);
 
     for (int i = 0; i < TASKS; i++) {
         cr_assert_eq(soon_take(futures[i], &rc), 0);
-        cr_assert(rc == 0 || rc == SOON_EDEADLK);
-        refusals += rc == SOON_EDEADLK;
+        cr_assert_eq(rc, 0);
     }
-    cr_assert_eq(refusals, TASKS - SPARES_MAX);
+    soon_future_unref(awaited);
     free_pool(pool);
+    free_pool(other);
+    gate_free(gate);
+}
+
+/* I4: what they wait for is behind them in the queue. The last that could run it is refused, and does. */
+Test(nested, waits_that_only_the_pool_can_end_are_refused_at_the_limit)
+{
+    enum { TASKS = SPARES_MAX + 20 };
+
+    for (int way = ONE; way < WAYS; way++) {
+        struct gate gate = gate_new();
+        soon_executor *pool = new_pool(.workers = 1, .stack_size = SMALL_STACK);
+        soon_future *first = occupy_one(pool, gate), *futures[TASKS];
+        int rc, refusals = 0;
+
+        awaited = soon_submit_with(pool, (.priority = -1), nothing);
+        for (int i = 0; i < TASKS; i++)
+            futures[i] = soon_submit(pool, wait_for_another, (enum way)way);
+        gate_open(gate, 1);
+
+        for (int i = 0; i < TASKS; i++) {
+            cr_assert_eq(soon_take(futures[i], &rc), 0);
+            cr_assert(rc == 0 || rc == SOON_EDEADLK);
+            refusals += rc == SOON_EDEADLK;
+        }
+        /* One future may be run by who waits for it. */
+        cr_assert(refusals > 0 || way == ONE || way == ALL, "in way %d", way);
+        cr_assert_eq(outcome_of(awaited), 0);
+        cr_assert_eq(outcome_of(first), 0);
+        free_pool(pool);
+        gate_free(gate);
+    }
+}
+
+/* While one of them waits for others nobody is refused: it comes back, and then the rule is as before. */
+Test(nested, wait_for_others_keeps_the_rest_from_being_refused, .init = make_promise)
+{
+    soon_executor *pool = new_pool(.workers = 1, .stack_size = SMALL_STACK);
+    soon_future *waiting = soon_submit(pool, wait_for_the_promise, ONE), *deep;
+    int rc;
+
+    test_wait_until(stats_of(pool).running == 1);
+    deep = soon_submit(pool, chain, 5000, 1000000000);
+    test_wait_until(stats_of(pool).spares == SPARES_MAX);
+    cr_assert_eq(soon_future_wait(deep, 50), -ETIMEDOUT);
+    cr_assert_eq(refused, 0);
+    cr_assert_eq(soon_promise_set_result(promise, NULL, 0), 0);
+
+    cr_assert_eq(soon_take(waiting, &rc), 0);
+    cr_assert_eq(rc, 0);
+    cr_assert_eq(outcome_of(deep), 0);
+    cr_assert_gt(refused, 0);
+    free_pool(pool);
+    drop_promise();
 }
 
 static struct gate gates[2];

@@ -18,8 +18,11 @@
  * I3  Active workers (alive, neither idle nor parked inside a task) take work up to `max`. When one parks inside a
  *     task another may take its place, up to SPARES_MAX threads more than `max`; when it comes back, whoever first
  *     looks for work while there are too many becomes idle.
- * I4  A worker may park inside a task only if another thread is left to run what is in the queue, or one may still be
- *     started: else the wait is SOON_EDEADLK.
+ * I4  A worker may park inside a task if another thread is left to run what is in the queue, or one may still be started.
+ *     Else only if others than this pool's tasks can end its wait, or that of one that is parked (`parked_for_others`): a
+ *     promise's maker, another pool. Then that one comes back, and goes on with the queue. If all would wait for what only
+ *     they could run, the wait is SOON_EDEADLK. What others bring about may be noted as ours (a soon_any() of both), never
+ *     the other way.
  * I5  The thread that decides to start a worker counts it first, in `threads` and `unjoined`, and tells the loop outside the
  *     mutex. The loop starts it, and joins it when it has told the loop of its end. So a worker inherits from the loop, and
  *     not from whoever submitted: a niceness, or a filter of system calls, cannot be undone.
@@ -79,6 +82,7 @@ struct soon__worker {
     bool between; /* counted in the pool's: its task has ended, and it is about to look for work. Its own thread only,
                      as the next */
     bool quick;   /* what it runs ends without user code */
+    bool parked_for_others; /* counted in the pool's; under the mutex */
     /* Loop thread only. */
     struct soon__job start, end;
 };
@@ -114,7 +118,8 @@ struct soon__pool {
         struct soon__worker *idle_first, *idle_last;
         size_t threads; /* starting or alive */
         size_t idle;
-        size_t parked;   /* inside a task */
+        size_t parked; /* inside a task */
+        size_t parked_for_others;
         size_t starting; /* not yet ready to work */
         size_t retiring; /* told to end, but still counted in threads */
         size_t unjoined; /* threads, and those that have ended but are not joined */
@@ -184,7 +189,7 @@ bool soon__deque_find_locked(struct soon__pool *pool, const soon_call *call);
 
 /* worker.c */
 void soon__worker_start(struct soon__pool *pool); /* counted already; not any more if it cannot be started */
-int soon__worker_help(void *worker, soon_future *awaited);
+int soon__worker_help(void *worker, soon_future *awaited, bool others);
 bool soon__worker_is_of(const struct soon__pool *pool); /* the calling thread */
 /* One that a task of the pool submits, without the mutex. False: it needs it, or is from elsewhere. */
 bool soon__worker_push(struct soon__pool *pool, soon_call *call);

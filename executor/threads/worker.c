@@ -2,6 +2,7 @@
  * worker.c - a worker thread: its start, its search for work, its parking inside a task. The invariants are in
  * pool_internal.h.
  */
+#include "../../futures/depend_internal.h"
 #include "../cpu_internal.h"
 #include "pool_internal.h"
 
@@ -154,36 +155,62 @@ static bool run_own(void *data, soon_future *awaited)
     return true;
 }
 
-int soon__worker_help(void *data, soon_future *awaited)
+static bool is_call_of(soon_future *future, const void *executor)
+{
+    soon_call *call = soon__call_of(future);
+
+    return call && call->executor == executor;
+}
+
+static bool is_others(void *data, soon_future *future)
+{
+    return !soon__future_needs(future, is_call_of, ((struct soon__worker *)data)->pool->executor);
+}
+
+/* I4 */
+static bool park_locked(struct soon__worker *worker, bool others)
+{
+    struct soon__pool *pool = worker->pool;
+    bool last = pool->locked.threads - pool->locked.parked == 1,
+         may_start = pool->locked.threads < pool->max + SOON__SPARES_MAX;
+
+    if (last && !may_start && !others && !pool->locked.parked_for_others)
+        return false;
+    pool->locked.parked++;
+    pool->locked.parked_for_others += others;
+    worker->parked_for_others = others;
+    return true;
+}
+
+int soon__worker_help(void *data, soon_future *awaited, bool others)
 {
     struct soon__worker *worker = data;
     struct soon__pool *pool = worker->pool;
     soon_call *call = awaited ? soon__call_of(awaited) : NULL;
+    bool parks;
 
     held_up(worker);
     if (call && call->executor == pool->executor && run_if_queued(worker, call))
         return 1;
     soon__pool_lock(pool);
-    if (pool->locked.threads - pool->locked.parked == 1 && pool->locked.threads >= pool->max + SOON__SPARES_MAX) {
-        soon__pool_unlock(pool);
-        return SOON_EDEADLK; /* I4 */
-    }
-    pool->locked.parked++;
+    parks = park_locked(worker, others);
     soon__pool_unlock(pool);
-    return 0;
+    return parks ? 0 : SOON_EDEADLK;
 }
 
 static void unparked(void *data)
 {
-    struct soon__pool *pool = ((struct soon__worker *)data)->pool;
+    struct soon__worker *worker = data;
+    struct soon__pool *pool = worker->pool;
 
     soon__pool_lock(pool);
     pool->locked.parked--;
+    pool->locked.parked_for_others -= worker->parked_for_others;
     soon__pool_unlock(pool);
 }
 
 static const struct soon__parking parking = {
-    .run_own = run_own, .help = soon__worker_help, .unparked = unparked, .held_up = held_up};
+    .run_own = run_own, .help = soon__worker_help, .unparked = unparked, .is_others = is_others, .held_up = held_up};
 
 /*
  * Looking for work
