@@ -62,7 +62,7 @@ static void run(struct soon__loop_entry *entry)
     soon_future *future = delivery->future;
     soon_done_fn fn = delivery->callback.fn;
     void *data = delivery->callback.data;
-    bool claimed = delivery->unlisted || soon__callback_claim(&delivery->callback, future); /* D1 */
+    bool claimed = delivery->unlisted || soon__future_take_callback(future, &delivery->callback); /* D1 */
 
     if (!delivery->embedded)
         free(delivery);

@@ -9,7 +9,8 @@
  *     and ends its turn.
  * I2  From soon_then() to the end of its turn it pins the executor and counts in `deferred_count`; so the executor
  *     may be touched by who has won (I1), and by nobody else: the loser may come when it is gone.
- * I3  The continuation's node lies in the call and holds a reference of it until it has run.
+ * I3  The continuation's node lies in the call and holds a reference of it until it has run, or was taken back: so that
+ *     what lives long and is waited for by many that are cancelled keeps nothing of them.
  */
 #include "executor_internal.h"
 
@@ -64,11 +65,19 @@ void soon__then_turn_is_over(soon_executor *executor)
     soon__executor_leave(executor, &visit);
 }
 
+/* I3. Whoever has given it up, without the mutex: LOCK comes before that. It does not run in the child of a fork. */
+static void take_back_continuation(soon_call *call, soon_future *first)
+{
+    if (!soon__future_is_foreign(first) && soon__future_take_callback(first, &call->extra->on_first))
+        soon__future_unref(soon__call_future(call));
+}
+
 bool soon__then_take_back(soon_call *call)
 {
     if (!win(call, SOON__DEFERRED_GIVEN_UP))
         return false;
     unlink_call(call);
+    take_back_continuation(call, call->extra->first);
     return true;
 }
 
@@ -88,6 +97,7 @@ void soon__thens_cancel(soon_executor *executor)
     pthread_mutex_unlock(&executor->mutex);
     for (call = given_up; call; call = next) {
         next = call->next;
+        take_back_continuation(call, call->extra->first);
         soon__call_cancel(call);
         soon__then_turn_is_over(executor);
     }
@@ -152,6 +162,9 @@ static void start(soon_call *call, soon_future *first)
     rc = soon__future_add_callback(first, callback);
     if (rc == 0) {
         first_done(first, call);
+    } else if (rc > 0 &&
+               soon__then_was_given_up(call)) { /* by a shutdown that came before there was one to take back */
+        take_back_continuation(call, first);
     } else if (rc < 0) {
         if (win(call, SOON__DEFERRED_GIVEN_UP)) {
             unlink_call(call);

@@ -20,11 +20,12 @@ static void push_first_locked(soon_future *future, struct soon__callback *callba
 {
     struct soon__callback *last = future->callbacks;
 
-    callback->next = last ? last->next : callback;
-    if (last)
-        last->next = callback;
-    else
-        future->callbacks = callback;
+    if (!last)
+        future->callbacks = last = callback->next = callback;
+    callback->previous = last;
+    callback->next = last->next;
+    last->next->previous = callback;
+    last->next = callback;
 }
 
 static void push_last_locked(soon_future *future, struct soon__callback *callback)
@@ -33,44 +34,32 @@ static void push_last_locked(soon_future *future, struct soon__callback *callbac
     future->callbacks = callback;
 }
 
-/* The node before the one that matches, NULL if none does. */
-static struct soon__callback *
-find_locked(soon_future *future, bool (*matches)(const struct soon__callback *, const void *), const void *what)
+static void unlink_locked(soon_future *future, struct soon__callback *callback)
 {
-    struct soon__callback *last = future->callbacks, *before = last;
+    struct soon__callback *previous = callback->previous;
 
-    if (!last)
-        return NULL;
-    do {
-        if (matches(before->next, what))
-            return before;
-        before = before->next;
-    } while (before != last);
-    return NULL;
+    callback->next->previous = previous;
+    previous->next = callback->next;
+    if (future->callbacks == callback)
+        future->callbacks = previous == callback ? NULL : previous;
+    callback->next = NULL;
 }
 
-static struct soon__callback *unlink_after_locked(soon_future *future, struct soon__callback *before)
+static struct soon__callback *first_locked(const soon_future *future)
 {
-    struct soon__callback *callback = before->next;
-
-    if (callback == before)
-        future->callbacks = NULL;
-    else if (future->callbacks == callback)
-        future->callbacks = before;
-    before->next = callback->next;
-    return callback;
+    return future->callbacks ? future->callbacks->next : NULL;
 }
 
 /* They were pushed first, so the latest leads: turns them round. */
 void soon__callbacks_order_locked(soon_future *future)
 {
-    struct soon__callback *turned = NULL, **end = &turned, *next;
+    struct soon__callback *turned = NULL, **end = &turned, *first, *next;
 
-    while (future->callbacks && future->callbacks->next->kind == SOON__CALLBACK_INTERNAL) {
-        *end = unlink_after_locked(future, future->callbacks);
-        end = &(*end)->next;
+    while ((first = first_locked(future)) && first->kind == SOON__CALLBACK_INTERNAL) {
+        unlink_locked(future, first);
+        *end = first;
+        end = &first->next;
     }
-    *end = NULL;
     for (; turned; turned = next) {
         next = turned->next;
         push_first_locked(future, turned);
@@ -89,6 +78,7 @@ int soon__future_add_callback(soon_future *future, struct soon__callback *callba
     bool done;
 
     callback->delivered = false;
+    callback->next = NULL;
     if (soon__future_is_foreign(future))
         return soon__word_final(soon__future_word(future)) ? 0 : SOON_EFORKED;
     if (callback->kind != SOON__CALLBACK_POSTED && soon__word_final(soon__future_word(future)))
@@ -116,17 +106,16 @@ int soon__future_add_callback(soon_future *future, struct soon__callback *callba
  * the rest is the parent's. A posted one stays in the ring, delivered. */
 static struct soon__callback *take_callback(soon_future *future, bool internal)
 {
-    struct soon__callback *first = NULL;
+    struct soon__callback *first;
 
     if (soon__future_is_foreign(future))
         return NULL;
     soon__future_lock(future);
-    if (future->callbacks)
-        first = future->callbacks->next;
+    first = first_locked(future);
     if (first && (first->delivered || (internal && first->kind != SOON__CALLBACK_INTERNAL)))
         first = NULL;
     if (first)
-        unlink_after_locked(future, future->callbacks);
+        unlink_locked(future, first);
     if (first && first->kind == SOON__CALLBACK_POSTED)
         deliver_locked(future, first);
     soon__future_unlock(future);
@@ -279,30 +268,32 @@ int soon_future_add_done_callback(soon_future *future, soon_done_fn fn, void *da
     return rc < 0 ? rc : 0;
 }
 
-struct wanted {
-    soon_done_fn fn;
-    void *data;
-};
-
-static bool is_wanted(const struct soon__callback *callback, const void *what)
+/* Of those that a program has registered: the first that has not begun to run. NULL: none. */
+static struct soon__callback *find_locked(soon_future *future, soon_done_fn fn, const void *data)
 {
-    const struct wanted *wanted = what;
+    struct soon__callback *last = future->callbacks, *callback = last;
 
-    return callback->kind != SOON__CALLBACK_INTERNAL && callback->fn == wanted->fn && callback->data == wanted->data;
+    if (!last)
+        return NULL;
+    do {
+        callback = callback->next;
+        if (callback->fn == fn && callback->data == data && callback->kind != SOON__CALLBACK_INTERNAL)
+            return callback;
+    } while (callback != last);
+    return NULL;
 }
 
 bool soon_future_remove_done_callback(soon_future *future, soon_done_fn fn, void *data)
 {
-    struct wanted wanted = {fn, data};
-    struct soon__callback *before, *callback = NULL;
+    struct soon__callback *callback;
     bool delivered = false;
 
     if (!soon__check(future, "soon_future_remove_done_callback: NULL") || soon__future_is_foreign(future))
         return false;
     soon__future_lock(future);
-    before = find_locked(future, is_wanted, &wanted);
-    if (before) {
-        callback = unlink_after_locked(future, before);
+    callback = find_locked(future, fn, data);
+    if (callback) {
+        unlink_locked(future, callback);
         delivered = callback->delivered;
     }
     soon__future_unlock(future);
@@ -315,19 +306,14 @@ bool soon_future_remove_done_callback(soon_future *future, soon_done_fn fn, void
     return callback != NULL;
 }
 
-static bool is_node(const struct soon__callback *callback, const void *what)
+bool soon__future_take_callback(soon_future *future, struct soon__callback *callback)
 {
-    return callback == what;
-}
-
-bool soon__callback_claim(struct soon__callback *callback, soon_future *future)
-{
-    struct soon__callback *before;
+    bool there;
 
     soon__future_lock(future);
-    before = find_locked(future, is_node, callback);
-    if (before)
-        unlink_after_locked(future, before);
+    there = callback->next != NULL;
+    if (there)
+        unlink_locked(future, callback);
     soon__future_unlock(future);
-    return before != NULL;
+    return there;
 }

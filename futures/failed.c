@@ -29,7 +29,7 @@ static void *failed_data(const soon_future *future)
 }
 
 static const struct soon__class failed_class = {.destroy = failed_destroy, .label = failed_label, .data = failed_data};
-static const struct soon__class nomem_class = {.immortal = true};
+static const struct soon__class nomem_class = {.counting = SOON__IMMORTAL};
 static soon_future nomem = {
     .word = SOON__FINISHED | SOON__FAILED | SOON__LOOKED, .class = &nomem_class, .failure = &soon__error_nomem};
 

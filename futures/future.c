@@ -146,17 +146,38 @@ void soon__future_destroy(soon_future *future)
     self->in_destroy = false;
 }
 
+/* One reference less, `unit`. */
+static void unref_watched(soon_future *future, uint64_t unit)
+{
+    /* Acquire, release: as in soon_future_unref(). */
+    uint64_t refs = atomic_load_explicit(&future->refs, memory_order_acquire), left;
+
+    do {
+        if (!soon__check(unit == LIBRARY || refs >= READER, "soon_future_unref: one unref too many"))
+            return;
+        left = refs - unit;
+        if (left == LIBRARY && future->class->give_up(future, refs))
+            left = 0; /* nobody else has one, or can get it: the exchange succeeds */
+    } while (
+        !atomic_compare_exchange_weak_explicit(&future->refs, &refs, left, memory_order_acq_rel, memory_order_acquire));
+    if (left == 0)
+        soon__future_destroy(future);
+}
+
 soon_future *soon__future_ref(soon_future *future)
 {
-    if (!future->class->immortal)
+    if (!soon__future_is_immortal(future))
         atomic_fetch_add_explicit(&future->refs, LIBRARY, memory_order_relaxed);
     return future;
 }
 
 void soon__future_unref(soon_future *future)
 {
-    if (future->class->immortal)
+    if (future->class->counting != SOON__COUNTED) {
+        if (future->class->counting == SOON__WATCHED)
+            unref_watched(future, LIBRARY);
         return;
+    }
     /* Release our use of the block, acquire that of the others, before the last one destroys it. */
     if (atomic_fetch_sub_explicit(&future->refs, LIBRARY, memory_order_acq_rel) == LIBRARY)
         soon__future_destroy(future);
@@ -164,7 +185,7 @@ void soon__future_unref(soon_future *future)
 
 soon_future *soon_future_ref(soon_future *future)
 {
-    if (soon__check(future, "soon_future_ref: NULL") && !future->class->immortal)
+    if (soon__check(future, "soon_future_ref: NULL") && !soon__future_is_immortal(future))
         atomic_fetch_add_explicit(&future->refs, READER, memory_order_relaxed);
     return future;
 }
@@ -173,8 +194,11 @@ void soon_future_unref(soon_future *future)
 {
     uint64_t refs;
 
-    if (!future || future->class->immortal)
+    if (!future || future->class->counting != SOON__COUNTED) {
+        if (future && future->class->counting == SOON__WATCHED)
+            unref_watched(future, READER);
         return;
+    }
     /* Acquire: if it is the last one, what the others have done; pairs with the release below. */
     refs = atomic_load_explicit(&future->refs, memory_order_acquire);
     do {
@@ -248,7 +272,7 @@ void soon__future_mark_taken(soon_future *future)
 /* Its LOCK may be held by a thread that is not here. */
 bool soon__future_is_foreign(const soon_future *future)
 {
-    return future->generation != soon__generation() && !future->class->immortal;
+    return future->generation != soon__generation() && !soon__future_is_immortal(future);
 }
 
 /* False, and not locked: it is final, or of the parent. */
@@ -422,18 +446,21 @@ bool soon__future_finish_cancelled(soon_future *future, struct soon__error *erro
     return true;
 }
 
-bool soon__future_adopt(soon_future *future, soon_future *source)
+void soon__future_publish_as(soon_future *future, soon_future *source)
 {
-    uint32_t word = soon__future_word(source);
-
-    if (!soon__future_claim(future))
-        return false;
     soon__future_set_bits(source, SOON__LOOKED);
     future->result = source->result;
     future->result_size = source->result_size;
     soon__future_set_error(future, soon__error_ref(soon__future_error(source)));
     future->payload = source->payload ? soon_buffer_ref(source->payload) : NULL;
-    soon__future_publish(future, word & SOON__STATE);
+    soon__future_publish(future, soon__future_word(source) & SOON__STATE);
+}
+
+bool soon__future_adopt(soon_future *future, soon_future *source)
+{
+    if (!soon__future_claim(future))
+        return false;
+    soon__future_publish_as(future, source);
     return true;
 }
 
@@ -467,7 +494,7 @@ bool soon__future_add_waiter(soon_future *future, struct soon__waiter *waiter)
 
 void soon__future_remove_waiter(soon_future *future, struct soon__waiter *waiter)
 {
-    if (soon__future_is_foreign(future) || future->class->immortal)
+    if (soon__future_is_foreign(future) || soon__future_is_immortal(future))
         return;
     soon__future_lock(future);
     if (waiter->link) {

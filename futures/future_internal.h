@@ -99,7 +99,11 @@ struct soon__class {
     const char *(*label)(const soon_future *future);
     void *(*data)(const soon_future *future);
     const void *(*function)(const soon_future *future); /* whose result it is; NULL: nobody's */
-    bool immortal;                                      /* counts no references */
+    /* One that holds a reference of itself until it is done. Whoever is about to give up the only one beside that asks:
+     * true: nobody can want it any more, so that one is given up too. NULL: it holds none. */
+    bool (*give_up)(soon_future *future, uint64_t refs);
+    /* What a reference is: COUNTED; those of WATCHED ones are given up with a look at give_up; IMMORTAL has none. */
+    enum { SOON__COUNTED, SOON__WATCHED, SOON__IMMORTAL } counting;
 };
 
 /* A one-shot note that a waiter leaves with a future. Embedded in the waiter; notified under LOCK: must not take
@@ -116,9 +120,9 @@ enum soon__callback_kind {
     SOON__CALLBACK_POSTED,   /* `deliver` posts it to a loop, which runs it later */
 };
 struct soon__callback {
-    struct soon__callback *next;
+    struct soon__callback *next, *previous; /* next NULL: it is not in a ring */
     enum soon__callback_kind kind;
-    bool delivered; /* POSTED: with its loop now; soon__callback_claim() decides who runs or drops it */
+    bool delivered; /* POSTED: with its loop now; who takes it off the future runs or drops it */
     soon_done_fn fn;
     void *data;
     /* USER and INTERNAL: called with the node after it was taken off and before fn runs, to free it; NULL: embedded,
@@ -263,6 +267,7 @@ bool soon__future_fail(soon_future *future, struct soon__error *error);
 bool soon__future_finish_cancelled(soon_future *future, struct soon__error *error);
 /* Gives `future` the outcome of `source`, which is done and which it keeps a reference of (bytes are lent on). */
 bool soon__future_adopt(soon_future *future, soon_future *source);
+void soon__future_publish_as(soon_future *future, soon_future *source); /* the same, after claim */
 
 /* The error of a done future, NULL if it succeeded; counts as having looked. */
 struct soon__error *soon__future_failure(soon_future *future);
@@ -273,8 +278,9 @@ bool soon__future_add_waiter(soon_future *future, struct soon__waiter *waiter);
 void soon__future_remove_waiter(soon_future *future, struct soon__waiter *waiter);
 /* 1: registered; 0: the future is done, nothing registered; SOON_EFORKED. */
 int soon__future_add_callback(soon_future *future, struct soon__callback *callback);
-/* Loop thread, before running a delivered callback: false if it was removed meanwhile. Takes it off the future. */
-bool soon__callback_claim(struct soon__callback *callback, soon_future *future);
+/* Takes it off the future, in constant time. False: it has run, is running, or was taken off before. The loop's thread asks
+ * before it runs a delivered one. */
+bool soon__future_take_callback(soon_future *future, struct soon__callback *callback);
 
 /* Blocks until it is done or `deadline`, helping as the thread's worker can. 0, -ETIMEDOUT, SOON_EDEADLK,
  * SOON_EFORKED. */
@@ -293,7 +299,7 @@ soon_future *soon__future_new_failed(int code, const char *function, const char 
 soon_future *soon__future_nomem(void);
 static inline bool soon__future_is_immortal(const soon_future *future)
 {
-    return future->class->immortal;
+    return future->class->counting == SOON__IMMORTAL;
 }
 
 const void *soon__future_function(const soon_future *future); /* see soon__class.function */

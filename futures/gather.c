@@ -1,9 +1,20 @@
 /*
- * gather.c - one future for many: soon_gather() waits for all of them, soon_any() for the first that succeeds.
+ * gather.c - soon_gather() waits for all of them, soon_any() for the first that succeeds.
+ *
+ *     made --every member registered--> waiting --the last one, or the winner--> done
+ *                                          +------nobody can want it any more--> given up
  *
  * One object for both. It leaves an internal continuation with each member; the last of them (or, for any, the first
- * success) completes it. The object is held by its readers and by every continuation that has not run; it holds its
- * members to its own end, since it lends their errors and results.
+ * success) completes it. It holds its members to its own end, since it lends their errors and results.
+ *
+ * G1  A group that is done or given up takes back the continuations that have not run: a race of a short task against
+ *     something that lives long leaves nothing with the latter, so that nothing but a reader keeps it, and what it holds.
+ * G2  When it is done, its own first callback does that; but not before all are registered: the last of these two
+ *     (`holds`) does it.
+ * G3  The future holds a reference of itself until it is done. Continuations hold the block alone (`blocks`). So when
+ *     all other references are gone, and nobody has left a callback, nobody can want its outcome: it is given up. That is
+ *     decided under LOCK, and so is a continuation's reference for completing it: one of the two comes first.
+ * G4  Nothing here calls itself for a group in a group: what is given up inside a destroy waits in a list.
  */
 #include "future_internal.h"
 #include "wait.h"
@@ -11,15 +22,24 @@
 #include <errno.h>
 #include <stdlib.h>
 
+struct group;
+
 struct member {
     struct soon__callback callback;
-    soon_future *future;
+    struct group *group;
+    soon_future *future; /* a reference */
+    _Atomic bool ran;    /* its continuation */
 };
 
 struct group {
     soon_future future; /* first */
+    struct soon__callback over;
     bool any;
+    bool given_up;                 /* under LOCK */
+    _Atomic uint32_t holds;        /* G2: it is not done; it is being made */
+    _Atomic size_t blocks;         /* the future; continuations that have neither run nor been taken back */
     _Atomic size_t left;           /* members whose continuation has not run */
+    _Atomic size_t first_failed;   /* index; SIZE_MAX: none */
     _Atomic(soon_future *) winner; /* any: whose outcome it lends */
     struct soon__members cancelling;
     size_t count;
@@ -31,14 +51,83 @@ static struct group *of_future(const soon_future *future)
     return (struct group *)future;
 }
 
+static void block_unref(struct group *group)
+{
+    /* Release our use of the block, acquire that of the others, before the last one frees it. */
+    if (atomic_fetch_sub_explicit(&group->blocks, 1, memory_order_acq_rel) == 1)
+        free(group);
+}
+
+/* G1. `done`: then it counts as having looked at every error, also at those that are still to come. */
+static void let_go(struct group *group, bool done)
+{
+    for (size_t i = 0; i < group->count; i++) {
+        struct member *member = &group->members[i];
+
+        /* Relaxed: a hint, that spares the lock; under that it is seen whether it is running. */
+        if (atomic_load_explicit(&member->ran, memory_order_relaxed))
+            continue;
+        if (done)
+            soon__future_set_bits(member->future, SOON__LOOKED);
+        if (!soon__future_is_foreign(member->future) && soon__future_take_callback(member->future, &member->callback))
+            block_unref(group);
+    }
+}
+
+/* G2 */
+static void let_go_unless_held(struct group *group)
+{
+    /* Acquire-release: the last one sees what was registered, and what was made of it. */
+    if (atomic_fetch_sub_explicit(&group->holds, 1, memory_order_acq_rel) != 1)
+        return;
+    let_go(group, true);
+    soon__future_unref(&group->future); /* G3 */
+}
+
+static void over(soon_future *future, void *data)
+{
+    (void)data;
+    let_go_unless_held(of_future(future));
+}
+
 static void destroy(soon_future *future)
 {
     struct group *group = of_future(future);
 
+    if (group->given_up)
+        let_go(group, false);
     soon__future_fini(future);
     for (size_t i = 0; i < group->count; i++)
         soon__future_unref(group->members[i].future);
-    free(group);
+    block_unref(group);
+}
+
+/* G3. `refs`: what they are if nobody but the caller has any. */
+static bool give_up(soon_future *future, uint64_t refs)
+{
+    struct group *group = of_future(future);
+
+    if (!soon__future_lock_unfinished(future))
+        return false;
+    /* Relaxed: under LOCK nobody can add the first of others. */
+    group->given_up = atomic_load_explicit(&future->refs, memory_order_relaxed) == refs &&
+                      future->callbacks == &group->over && group->over.next == &group->over;
+    soon__future_unlock(future);
+    return group->given_up;
+}
+
+/* For a continuation that is to complete it: a reference. False: it is done, or given up. */
+static bool enter(struct group *group)
+{
+    bool wanted;
+
+    if (!soon__future_lock_unfinished(&group->future))
+        return false;
+    wanted = !group->given_up;
+    if (wanted)
+        soon__future_ref(&group->future);
+    soon__future_unlock(&group->future);
+    return wanted;
 }
 
 static struct soon__members *members(soon_future *future)
@@ -64,54 +153,112 @@ static bool takes_first(const soon_future *future)
     return of_future(future)->any;
 }
 
-static const struct soon__class group_class = {
-    .destroy = destroy, .members = members, .member = member, .lender = lender, .takes_first = takes_first};
+static const struct soon__class group_class = {.destroy = destroy,
+                                               .members = members,
+                                               .member = member,
+                                               .takes_first = takes_first,
+                                               .lender = lender,
+                                               .give_up = give_up,
+                                               .counting = SOON__WATCHED};
 
-/* The first in order; NULL: none. All are looked at. */
 static struct soon__error *first_error(struct group *group)
 {
-    struct soon__error *first = NULL, *error;
+    /* Relaxed: `left` orders it. */
+    size_t first = atomic_load_explicit(&group->first_failed, memory_order_relaxed);
 
-    for (size_t i = 0; i < group->count; i++) {
-        error = soon__future_failure(group->members[i].future);
-        if (error && !first)
-            first = error;
-    }
-    return first;
+    return first < group->count ? soon__future_error(group->members[first].future) : NULL;
 }
 
 static void complete(struct group *group)
 {
-    struct soon__error *error = first_error(group);
-
-    if (error)
-        soon__future_fail(&group->future, soon__error_ref(error));
-    else if (soon__future_claim(&group->future))
+    if (!enter(group))
+        return;
+    if (soon__future_claim(&group->future)) {
+        soon__future_set_error(&group->future, soon__error_ref(first_error(group)));
         soon__future_publish(&group->future, SOON__FINISHED);
+    }
+    soon__future_unref(&group->future);
 }
 
 static void complete_any(struct group *group, soon_future *member)
 {
-    soon_future *none = NULL;
-
-    if (soon__word_final(soon__future_word(&group->future)))
+    if (!enter(group))
         return;
-    /* Release: whoever sees the winner sees its outcome; the first one stays. */
-    if (atomic_compare_exchange_strong_explicit(&group->winner, &none, member, memory_order_release,
-                                                memory_order_relaxed))
-        soon__future_adopt(&group->future, member);
+    if (soon__future_claim(&group->future)) {
+        /* Release: whoever sees the winner sees its outcome. */
+        atomic_store_explicit(&group->winner, member, memory_order_release);
+        soon__future_publish_as(&group->future, member);
+    }
+    soon__future_unref(&group->future);
+}
+
+static void note_failed(struct group *group, size_t index)
+{
+    size_t first = atomic_load_explicit(&group->first_failed, memory_order_relaxed);
+
+    /* Relaxed: `left` orders it. */
+    while (index < first && !atomic_compare_exchange_weak_explicit(&group->first_failed, &first, index,
+                                                                   memory_order_relaxed, memory_order_relaxed))
+        ;
 }
 
 static void member_done(soon_future *future, void *data)
 {
-    struct group *group = data;
+    struct member *member = data;
+    struct group *group = member->group;
 
-    if (group->any && !soon__future_failure(future))
+    atomic_store_explicit(&member->ran, true, memory_order_relaxed);
+    if (soon__future_failure(future))
+        note_failed(group, (size_t)(member - group->members));
+    else if (group->any)
         complete_any(group, future);
     /* Acquire-release: the last one sees what the others saw. */
     if (atomic_fetch_sub_explicit(&group->left, 1, memory_order_acq_rel) == 1)
         complete(group);
-    soon__future_unref(&group->future);
+    block_unref(group);
+}
+
+static struct group *block_new(soon_future *const *futures, size_t count, bool any)
+{
+    struct group *group = NULL;
+
+    if (count <= (SIZE_MAX - sizeof *group) / sizeof *group->members)
+        group = malloc(sizeof *group + count * sizeof *group->members);
+    if (!group)
+        return NULL;
+    *group = (struct group){.any = any,
+                            .over = {.kind = SOON__CALLBACK_INTERNAL, .fn = over},
+                            .holds = 2,
+                            .blocks = 1,
+                            .left = count + 1, /* one for group_start(), so that it does not end half registered */
+                            .first_failed = SIZE_MAX,
+                            .count = count};
+    for (size_t i = 0; i < count; i++) {
+        struct member *member = &group->members[i];
+
+        *member = (struct member){.group = group, .future = soon__future_ref(futures[i])};
+        member->callback = (struct soon__callback){.kind = SOON__CALLBACK_INTERNAL, .fn = member_done, .data = member};
+    }
+    return group;
+}
+
+static void group_start(struct group *group)
+{
+    for (size_t i = 0; i < group->count && !soon__word_final(soon__future_word(&group->future)); i++) {
+        struct member *member = &group->members[i];
+        int rc;
+
+        /* Relaxed: ours is there. */
+        atomic_fetch_add_explicit(&group->blocks, 1, memory_order_relaxed);
+        rc = soon__future_add_callback(member->future, &member->callback);
+        if (rc < 0)
+            soon__future_fail(&group->future, soon__error_static(rc));
+        if (rc <= 0)
+            member_done(member->future, member);
+    }
+    if (atomic_fetch_sub_explicit(&group->left, 1, memory_order_acq_rel) == 1)
+        complete(group);
+    let_go_unless_held(group);
 }
 
 static soon_future *group_new(soon_future *const *futures, size_t count, bool any)
@@ -124,54 +271,21 @@ static soon_future *group_new(soon_future *const *futures, size_t count, bool an
         if (!futures[i])
             return soon__future_new_failed(-EINVAL, NULL, NULL, NULL);
     }
-    if (count > (SIZE_MAX - sizeof *group) / sizeof *group->members)
-        return soon__future_nomem();
-    group = malloc(sizeof *group + count * sizeof *group->members);
+    group = block_new(futures, count, any);
     if (!group)
         return soon__future_nomem();
     soon__future_init(&group->future, &group_class, 1, 1);
-    group->any = any;
-    group->count = count;
-    atomic_init(&group->left, count + 1); /* one for this function, so that it does not end half registered */
-    atomic_init(&group->winner, NULL);
-    for (size_t i = 0; i < count; i++) {
-        struct member *member = &group->members[i];
-
-        member->future = soon__future_ref(futures[i]);
-        member->callback = (struct soon__callback){.kind = SOON__CALLBACK_INTERNAL, .fn = member_done, .data = group};
-    }
+    soon__future_add_callback(&group->future, &group->over);
+    group_start(group);
     return &group->future;
-}
-
-static soon_future *group_start(soon_future *future)
-{
-    struct group *group = of_future(future);
-
-    if (future->class != &group_class)
-        return future;
-    for (size_t i = 0; i < group->count; i++) {
-        struct member *member = &group->members[i];
-        int rc;
-
-        soon__future_ref(future);
-        rc = soon__future_add_callback(member->future, &member->callback);
-        if (rc < 0)
-            soon__future_fail(future, soon__error_static(rc));
-        if (rc <= 0)
-            member_done(member->future, group);
-    }
-    if (atomic_fetch_sub_explicit(&group->left, 1, memory_order_acq_rel) == 1)
-        complete(group);
-    soon__future_unref(future);
-    return future;
 }
 
 soon_future *soon_gather(soon_future *const *futures, size_t count)
 {
-    return group_start(group_new(futures, count, false));
+    return group_new(futures, count, false);
 }
 
 soon_future *soon_any(soon_future *const *futures, size_t count)
 {
-    return group_start(group_new(futures, count, true));
+    return group_new(futures, count, true);
 }

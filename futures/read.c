@@ -288,7 +288,7 @@ soon_progress soon_future_progress(const soon_future *future)
     shown = lender_of(future);
     if (shown->class->progress)
         return shown->class->progress(shown);
-    if (soon__future_is_foreign(shown) || shown->class->immortal)
+    if (soon__future_is_foreign(shown) || soon__future_is_immortal(shown))
         return shown->progress;
     soon__future_look(shown);
     soon__future_lock(shown);

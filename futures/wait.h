@@ -88,8 +88,8 @@ SOON_API void soon_as_completed_free(soon_as_completed *set);
  * has the first error in their order, where a cancelled one counts as -ECANCELED. Of none: it has succeeded. To stop
  * at the first failure, soon_wait() with SOON_FIRST_EXCEPTION.
  *
- * Ownership: the caller owns one reference; it holds the members as long as it lives. Cancelling it cancels all
- * members.
+ * Ownership: the caller owns one reference; it holds the members as long as it lives, and they keep nothing of it once it is
+ * done. One that is given up by all before that, with no callback left to run, goes at once. Cancelling it cancels all members.
  * Threads: any thread. Never blocks.
  * Returns: never NULL; a future that is done with -EINVAL (a NULL among them), -ENOMEM (which may be one and the same
  * object for several calls), SOON_EFORKED.
