@@ -35,7 +35,8 @@ int soon__null_open(void);
 /* The file at `path` (NULL: none) is the one that `fd` is of. */
 bool soon__leads_to(const char *path, int fd);
 /*
- * Starts a process in a process group of its own, with no signal blocked and none ignored. Its descriptors are in
+ * Starts a process in a process group of its own, with no signal blocked, and none ignored but those that this one
+ * ignores. Its descriptors are in
  * place before the program starts; the number behind the last holds the program itself if there is `executable`: the child
  * closes it. Fast, however much memory this process has.
  */

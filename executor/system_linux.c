@@ -119,19 +119,32 @@ static int place_descriptors(posix_spawn_file_actions_t *actions, const struct s
     return error ? error : posix_spawn_file_actions_addclosefrom_np(actions, FIRST + sources->count);
 }
 
+/* All but those that this process ignores: who has said that a broken pipe is no death means its workers too. But they wait
+ * for children of their own. */
+static void choose_default(sigset_t *ret)
+{
+    struct sigaction now;
+
+    sigfillset(ret);
+    for (int signal = 1; signal <= SIGRTMAX; signal++) {
+        if (signal != SIGCHLD && sigaction(signal, NULL, &now) == 0 && now.sa_handler == SIG_IGN)
+            sigdelset(ret, signal);
+    }
+}
+
 static int set_attributes(posix_spawnattr_t *attributes)
 {
-    sigset_t none, all;
+    sigset_t none, usual;
     int error;
 
     sigemptyset(&none);
-    sigfillset(&all);
+    choose_default(&usual);
     error =
         posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
     if (!error)
         error = posix_spawnattr_setpgroup(attributes, 0);
     if (!error)
-        error = posix_spawnattr_setsigdefault(attributes, &all);
+        error = posix_spawnattr_setsigdefault(attributes, &usual);
     return error ? error : posix_spawnattr_setsigmask(attributes, &none);
 }
 

@@ -298,14 +298,14 @@ Test(process_host, may_be_6_GiB_large)
 
 static pid_t start_stranger(const int *pids)
 {
-    static const int signals[] = {SIGTERM, SIGINT, SIGTTOU};
+    static const int signals[] = {SIGTERM, SIGINT, SIGTTOU, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
     pid_t stranger = test_fork();
 
     if (stranger)
         return stranger;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     for (unsigned i = 0;; i++) {
-        kill(pids[i % WORKERS], signals[i % 3]);
+        kill(pids[i % WORKERS], signals[i % 7]);
         nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
     }
 }

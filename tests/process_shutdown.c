@@ -340,10 +340,11 @@ Test(process_shutdown, comes_with_the_end_of_its_process_however_that_ends)
     }
 }
 
-/* Signals to the group: a service manager's SIGTERM and the terminal's ^C are not for workers. */
+/* Signals to the group: a service manager's SIGTERM, or SIGHUP that it may read its files anew, and the terminal's ^C are not for
+ * workers. */
 Test(process_shutdown, is_not_done_by_strangers)
 {
-    static const int signals[] = {SIGINT, SIGTERM, SIGTTOU};
+    static const int signals[] = {SIGINT, SIGTERM, SIGTTOU, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
     struct gate gate = gate_new();
     soon_executor *pool = new_processes(.workers = 1);
     int pid = pid_of_one(pool), told;
@@ -353,7 +354,7 @@ Test(process_shutdown, is_not_done_by_strangers)
     gate_await(gate, 1);
     child = test_fork();
     if (child == 0) {
-        for (int i = 0; i < 3; i++)
+        for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
             kill(pid, signals[i]);
         _exit(0);
     }

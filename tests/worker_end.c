@@ -102,7 +102,7 @@ Test(worker_end, is_not_served_twice_when_a_task_forks)
 {
     struct worker worker = ready_worker();
     uint64_t done_count, total;
-    int sigint = SIGINT, sigterm = SIGTERM;
+    int sigint = SIGINT, sigterm = SIGTERM, sighup = SIGHUP;
 
     for (int i = 0; i < 10; i++) {
         cr_assert_eq(ask(&worker, &return_twice_task), 0);
@@ -114,6 +114,7 @@ Test(worker_end, is_not_served_twice_when_a_task_forks)
     for (int i = 0; i < 100; i++)
         cr_assert_eq(ask_int(&worker, &fork_and_kill_task, &sigterm, sizeof sigterm), SIGTERM);
     cr_assert_eq(ask_int(&worker, &fork_and_kill_task, &sigint, sizeof sigint), SIGINT);
+    cr_assert_eq(ask_int(&worker, &fork_and_kill_task, &sighup, sizeof sighup), SIGHUP);
     retire(&worker);
 }
 
@@ -148,6 +149,8 @@ Test(worker_end, ignores_what_strangers_send)
         kill_as_a_stranger(worker.pid, SIGTERM);
         kill_as_a_stranger(worker.pid, SIGINT);
         kill_as_a_stranger(worker.pid, SIGTTOU);
+        kill_as_a_stranger(worker.pid, SIGHUP);
+        kill_as_a_stranger(worker.pid, SIGUSR1);
         cr_assert_eq(ask(&worker, &answer_task), 42);
     }
     cr_assert_eq(kill(worker.pid, SIGINT), 0); /* not even from the parent */
@@ -170,6 +173,22 @@ Test(worker_end, ends_when_the_parent_terminates_it_without_work, .disabled = UN
 
     cr_assert_eq(soon__process_signal(worker.watch, worker.pid, SIGTERM), 0);
     assert_killed_by(&worker, SIGTERM);
+}
+
+Test(worker_end, ends_of_any_signal_of_the_parents)
+{
+    static const int signals[] = {SIGHUP, SIGUSR1, SIGUSR2};
+
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+        struct shared *shared;
+        struct worker worker = sharing_worker(&shared);
+
+        post(&worker, &obey_task, &nothing, sizeof nothing, (struct asked){0});
+        test_wait_until(atomic_load(&shared->begun));
+        cr_assert_eq(kill(worker.pid, signals[i]), 0);
+        assert_killed_by(&worker, signals[i]);
+        soon__shm_unmap(shared, sizeof *shared);
+    }
 }
 
 Test(worker_end, ends_when_the_parent_terminates_it_in_a_task)

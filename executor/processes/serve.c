@@ -12,6 +12,7 @@
  *     the slot's status says which items they are of. The parent reads that only when this process is dead, so the
  *     order of our stores is enough: `items_finished` is 0 while the rest changes.
  */
+#include "worker/leftovers_internal.h"
 #include "worker_internal.h"
 
 #include "../../futures/value_internal.h"
@@ -207,6 +208,7 @@ static void run(struct serving *serving)
     pthread_cleanup_push(leave, NULL);
     soon__task_run(&serving->task);
     pthread_cleanup_pop(0);
+    soon__leftovers_clear();
 }
 
 /* The last reply of one that did not start, or whose rest did not: after `ended` items. */

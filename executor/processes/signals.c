@@ -2,8 +2,9 @@
  * signals.c - signals in a worker process, and its forked children.
  *
  * The parent ends a worker, nobody else should: a terminal or a service manager signals a whole group while the parent
- * still drains. So SIGTERM asks who has sent it. From the parent it does what it always does; and since it is then raised
- * again with its default action, the worker's status tells the truth.
+ * still drains, or reads its configuration anew. So those that they send ask who has sent them. From the parent they do what
+ * they always do; and since it is then raised again with its default action, the worker's status tells the truth. SIGINT is
+ * ignored whoever sends it: a terminal means the program. What the program ignores stays ignored, but for SIGTERM.
  *
  * A child that a task has forked is no worker: it gets back the default actions, and has neither bell nor socket.
  */
@@ -13,6 +14,9 @@
 #include <unistd.h>
 
 static pid_t parent_pid, worker_pid;
+
+static const int asking[] = {SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2}, ignored[] = {SIGINT, SIGTTOU};
+#define COUNT(list) (sizeof(list) / sizeof *(list))
 
 static void terminated(int signal, siginfo_t *info, void *context)
 {
@@ -24,37 +28,52 @@ static void terminated(int signal, siginfo_t *info, void *context)
     kill(getpid(), signal);
 }
 
-static bool is_ours(int signal)
+static bool is_asking(const struct sigaction *action)
+{
+    return action->sa_flags & SA_SIGINFO && action->sa_sigaction == terminated;
+}
+
+static bool is_ignored(const struct sigaction *action)
+{
+    return !(action->sa_flags & SA_SIGINFO) && action->sa_handler == SIG_IGN;
+}
+
+/* As far as they are as we have set them. */
+static void give_back(const int *signals, size_t count, bool (*is_ours)(const struct sigaction *action))
 {
     struct sigaction now;
 
-    if (sigaction(signal, NULL, &now) < 0)
-        return false;
-    return now.sa_flags & SA_SIGINFO ? now.sa_sigaction == terminated : now.sa_handler == SIG_IGN;
+    for (size_t i = 0; i < count; i++) {
+        if (sigaction(signals[i], NULL, &now) == 0 && is_ours(&now))
+            sigaction(signals[i], &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+    }
 }
 
 static void in_child(void)
 {
-    static const int changed[] = {SIGINT, SIGTTOU, SIGTERM};
-
     close(SOON__FD_CONTROL);
     close(SOON__FD_PARENT);
     close(SOON__FD_BELL);
-    for (size_t i = 0; i < sizeof changed / sizeof *changed; i++) {
-        if (is_ours(changed[i]))
-            sigaction(changed[i], &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
-    }
+    give_back(asking, COUNT(asking), is_asking);
+    give_back(ignored, COUNT(ignored), is_ignored);
+}
+
+/* What main has set before soon_init(), and what the program ignores, is its business. */
+static void ask(int signal)
+{
+    struct sigaction now, action = {.sa_sigaction = terminated, .sa_flags = SA_SIGINFO | SA_RESTART};
+
+    if (signal == SIGTERM || (sigaction(signal, NULL, &now) == 0 && now.sa_handler == SIG_DFL))
+        sigaction(signal, &action, NULL);
 }
 
 int soon__worker_signals(pid_t parent)
 {
-    struct sigaction ignore = {.sa_handler = SIG_IGN}, ask = {.sa_sigaction = terminated};
-
     parent_pid = parent;
     worker_pid = getpid();
-    ask.sa_flags = SA_SIGINFO | SA_RESTART;
-    sigaction(SIGINT, &ignore, NULL);
-    sigaction(SIGTTOU, &ignore, NULL);
-    sigaction(SIGTERM, &ask, NULL);
+    for (size_t i = 0; i < COUNT(asking); i++)
+        ask(asking[i]);
+    for (size_t i = 0; i < COUNT(ignored); i++)
+        sigaction(ignored[i], &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
     return soon__at_fork_child(in_child);
 }

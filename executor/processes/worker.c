@@ -14,6 +14,7 @@
  *     parent, and root, or of our effective user and group. It does not tell of capabilities: those that came with the
  *     program's file are given up, as its parent may not have them. Checked before anything that was given is believed.
  */
+#include "worker/leftovers_internal.h"
 #include "worker_internal.h"
 
 #include <errno.h>
@@ -157,7 +158,7 @@ static void begin(void)
     pthread_setname_np(pthread_self(), self.view.desk->name);
     self.generation = soon__generation();
     soon__replies_init(&self.view);
-    if (soon__worker_signals(self.parent) < 0 || soon__control_start(self.parent) < 0)
+    if (soon__leftovers_init() < 0 || soon__worker_signals(self.parent) < 0 || soon__control_start(self.parent) < 0)
         give_up(SOON__EXIT_NO_MEMORY);
     soon__process_point(SOON__POINT_BEFORE_HELLO);
     say_hello();

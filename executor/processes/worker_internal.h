@@ -87,7 +87,8 @@ void soon__reply_publish(const struct soon__reply *reply, const struct soon__pla
  * signals.c: what this process does with signals, and what its forked children do not inherit.
  */
 
-/* SIGINT and SIGTTOU are ignored, SIGTERM obeyed if it is the parent's. 0 or -ENOMEM. */
+/* SIGINT and SIGTTOU are ignored; SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2 obeyed if they are the parent's. 0 or
+ * -ENOMEM. */
 int soon__worker_signals(pid_t parent);
 
 #endif

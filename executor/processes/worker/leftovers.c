@@ -1,0 +1,130 @@
+/*
+ * leftovers.c - what a task may leave behind in its process that belongs to it: prints, and an alarm.
+ *
+ * Prints that are still in a buffer would be lost with the worker, or come twice when a later task forks. So they are written
+ * before the task's outcome is told, and before a fork. An alarm would end a later task; to cancel it costs a system call, as
+ * much as a small task takes. So it is done only where something that is loaded could have set one: it asks for one of these
+ * functions by name.
+ */
+#include "leftovers_internal.h"
+
+#include <link.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdio_ext.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+/*
+ * Prints
+ */
+
+/* Not if a thread that the task has left is printing: it may never end. */
+static void write_out(FILE *file)
+{
+    if (__fpending(file) == 0 || ftrylockfile(file) != 0)
+        return;
+    fflush(file);
+    funlockfile(file);
+}
+
+static void write_all_out(void)
+{
+    write_out(stdout);
+    write_out(stderr);
+}
+
+/*
+ * Alarms
+ */
+
+static bool has_alarms;
+
+/* The program alone, if it is static: these are there if it uses them. Weak, so that we are not who asks for them. */
+extern __typeof__(alarm) alarm __attribute__((weak));
+extern __typeof__(setitimer) setitimer __attribute__((weak));
+
+static bool is_of_alarms(const char *name)
+{
+    return strcmp(name, "alarm") == 0 || strcmp(name, "setitimer") == 0 || strcmp(name, "ualarm") == 0;
+}
+
+/* What is needed of an object's dynamic section. */
+struct section {
+    const ElfW(Sym) * symbols;
+    const char *names;
+    size_t count; /* of the first symbols, among which all are that it asks for */
+};
+
+/* Where it has been relocated it is an address, else an offset. */
+static const void *address_in(const struct dl_phdr_info *object, ElfW(Addr) value)
+{
+    return (const void *)(value < object->dlpi_addr ? object->dlpi_addr + value : value);
+}
+
+static bool read_section(const struct dl_phdr_info *object, const ElfW(Dyn) * entry, struct section *ret)
+{
+    const uint32_t *gnu = NULL, *old = NULL;
+
+    *ret = (struct section){.count = 0};
+    for (; entry->d_tag != DT_NULL; entry++) {
+        if (entry->d_tag == DT_SYMTAB)
+            ret->symbols = address_in(object, entry->d_un.d_ptr);
+        else if (entry->d_tag == DT_STRTAB)
+            ret->names = address_in(object, entry->d_un.d_ptr);
+        else if (entry->d_tag == DT_GNU_HASH)
+            gnu = address_in(object, entry->d_un.d_ptr);
+        else if (entry->d_tag == DT_HASH)
+            old = address_in(object, entry->d_un.d_ptr);
+    }
+    ret->count = gnu ? gnu[1] : old ? old[1] : 0; /* the first one that it defines; how many there are */
+    return ret->symbols && ret->names && ret->count;
+}
+
+static bool asks_for_alarms(const struct section *section)
+{
+    for (size_t i = 0; i < section->count; i++) {
+        const ElfW(Sym) *symbol = &section->symbols[i];
+
+        if (symbol->st_shndx == SHN_UNDEF && symbol->st_info >> 4 == STB_GLOBAL &&
+            is_of_alarms(section->names + symbol->st_name))
+            return true;
+    }
+    return false;
+}
+
+static int look_at(struct dl_phdr_info *object, size_t size, void *dynamic)
+{
+    struct section section;
+
+    (void)size;
+    for (int i = 0; i < object->dlpi_phnum; i++) {
+        if (object->dlpi_phdr[i].p_type != PT_DYNAMIC)
+            continue;
+        *(bool *)dynamic = true;
+        if (read_section(object, address_in(object, object->dlpi_addr + object->dlpi_phdr[i].p_vaddr), &section) &&
+            asks_for_alarms(&section))
+            return 1;
+    }
+    return 0;
+}
+
+int soon__leftovers_init(void)
+{
+    bool dynamic = false;
+
+    has_alarms = dl_iterate_phdr(look_at, &dynamic) == 1;
+    if (!dynamic)
+        has_alarms = alarm || setitimer;
+    return -pthread_atfork(write_all_out, NULL, NULL);
+}
+
+void soon__leftovers_clear(void)
+{
+    write_all_out();
+    if (has_alarms)
+        syscall(SYS_setitimer, ITIMER_REAL, &(struct itimerval){{0, 0}, {0, 0}}, NULL);
+}
