@@ -88,7 +88,9 @@ typedef struct soon_process_pool_options {
     uint64_t memory_limit SOON__ZERO; /**< bytes of its own memory above which a worker is replaced, between tasks; 0:
                                            none */
     int max_restarts SOON__ZERO;      /**< so many workers in a row that died before they were ready break the pool;
-                                              0: 5; -1: never give up */
+                                              0: 5; -1: never give up. Want of descriptors, processes or memory does not
+                                              count: with no worker for so many times `start_timeout_ms`, what is pending
+                                              fails with -EMFILE, -EAGAIN, -ENOMEM ..., and the pool goes on */
     int64_t start_timeout_ms SOON__ZERO;      /**< a worker must be ready after it, not counting what it had to wait for
                                                    a CPU; 0: 10 s */
     int64_t grace_ms SOON__ZERO;              /**< between SIGTERM and SIGKILL; 0: 3 s; -1: SIGKILL at once */
@@ -136,7 +138,8 @@ typedef enum soon_shutdown {
  *
  * Threads: any thread but a worker of it. Blocks up to `timeout_ms`.
  * Returns: 0; -ETIMEDOUT (they go on starting); SOON_EBROKEN; SOON_ESHUTDOWN; SOON_EDEADLK in one of its tasks, or in the
- * task of another pool whose last thread that would be; -EAGAIN or -ENOMEM if not all could start; -EINVAL;
+ * task of another pool whose last thread that would be; -EMFILE, -EAGAIN, -ENOMEM ... if one could not be started for want of
+ * that (those that could are there); -EINVAL;
  * SOON_EFORKED. 0 at once for an executor of the user's own.
  */
 SOON_API int soon_executor_boot(soon_executor *executor, int64_t timeout_ms);

@@ -6,6 +6,7 @@
 
 #include "pools.h"
 
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 static inline soon_executor *new_processes_of(const soon_process_pool_options *options)
@@ -30,6 +31,25 @@ static inline int try_processes_of(const soon_process_pool_options *options)
     return rc;
 }
 #define try_processes(...) try_processes_of(&(soon_process_pool_options){__VA_ARGS__})
+
+/* From here on this process can open so many more, and no others. */
+static inline struct rlimit leave_descriptors(int count)
+{
+    struct rlimit before, few;
+    int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    close(next);
+    getrlimit(RLIMIT_NOFILE, &before);
+    few = before;
+    few.rlim_cur = (rlim_t)(next + count);
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+    return before;
+}
+
+static inline void allow_descriptors(struct rlimit before)
+{
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
 
 SOON_TASK(own_pid, soon_none, int)
 {

@@ -5,6 +5,7 @@
 
 #include "wire_internal.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -62,6 +63,33 @@ char *soon__crash_describe(char *to, size_t size, const struct soon__exit *exit)
 {
     describe(to, size, exit, false);
     return to;
+}
+
+const char *soon__shortage(int code)
+{
+    switch (code) {
+    case -EMFILE:
+        return "this process has no descriptor left (RLIMIT_NOFILE)";
+    case -ENFILE:
+        return "the system has no descriptor left";
+    case -EAGAIN:
+        return "no process can be added (RLIMIT_NPROC, or pids.max of its cgroup)";
+    case -ENOMEM:
+        return "there is no memory left";
+    case -ENOBUFS:
+        return "there is no memory left for sockets";
+    case -ENOSPC:
+        return "there is no room left for shared memory, or to watch one more descriptor";
+    case -ETXTBSY:
+        return "the program is being written";
+    default:
+        return NULL;
+    }
+}
+
+int soon__crash_shortage(const struct soon__exit *exit)
+{
+    return exit->known && !exit->killed && exit->number == SOON__EXIT_NO_MEMORY ? -ENOMEM : 0;
 }
 
 struct soon__error *soon__crash_error(int code, pid_t pid, const struct soon__exit *exit, const char *function,

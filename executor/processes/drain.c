@@ -387,6 +387,11 @@ static bool initializer_done(struct soon__process *process, const struct soon__r
 
     if (reply->kind != SOON__REPLY_DONE || (reply->message_size && body[reply->message_size - 1]))
         return false;
+    if (reply->flags & SOON__REPLY_NOT_STARTED &&
+        soon__shortage(reply->code)) { /* there was no room for it in the worker */
+        soon__process_start_is_short(process, reply->code);
+        return true;
+    }
     if (reply->code)
         process->initializer_error =
             soon__error_newf(&fields, "the initializer failed: %.*s",

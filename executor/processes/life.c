@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -170,24 +171,82 @@ void soon__process_retire_locked(struct soon__process *process)
 
 static int64_t back_off_locked(const struct soon__process_pool *pool)
 {
-    int times = pool->locked.failed_starts;
+    int short_starts = pool->locked.short_starts;
+    int times = pool->locked.failed_starts + short_starts + (short_starts > 0);
 
     if (times > 1)
         return times > 7 ? BACK_OFF_MAX_NS : BACK_OFF_FIRST_NS << (times - 2);
     return pool->locked.killed_starts > KILLED_AT_ONCE ? BACK_OFF_FIRST_NS : 0;
 }
 
-/* A signal from outside says nothing about the program: that is given up only when no worker has become ready for as
- * long as the allowed number of them may take. */
+/* As long as the allowed number of starts may take. */
+static int64_t patience_ms(const struct soon__process_pool *pool)
+{
+    int64_t ms;
+
+    if (pool->max_restarts < 0 || __builtin_mul_overflow(pool->start_timeout_ns / 1000000, pool->max_restarts, &ms))
+        return INT64_MAX;
+    return ms;
+}
+
+/* A signal from outside says nothing about the program: that is given up only when no worker has become ready for that
+ * long. */
 static bool gives_up_locked(const struct soon__process_pool *pool, int64_t now)
 {
-    int64_t span = pool->start_timeout_ns / 1000000 * pool->max_restarts;
-
     if (pool->max_restarts < 0 || pool->locked.ready)
         return false;
     return pool->locked.failed_starts >= pool->max_restarts ||
            (pool->locked.killed_starts >= pool->max_restarts &&
-            (now - pool->locked.failing_since_ns) / 1000000 >= span);
+            (now - pool->locked.failing_since_ns) / 1000000 >= patience_ms(pool));
+}
+
+/* What waits then fails. */
+static int64_t short_until(const struct soon__process_pool *pool)
+{
+    int64_t ms = patience_ms(pool);
+
+    return pool->locked.short_since_ns && ms < INT64_MAX / 1000000
+               ? soon__later(pool->locked.short_since_ns, ms * 1000000)
+               : SOON__NEVER;
+}
+
+/* True: no worker was ready for so long. With one that is, or when nobody has asked for one meanwhile, time begins anew. */
+static bool is_short_for_long_locked(struct soon__process_pool *pool, int64_t now)
+{
+    int64_t since = pool->locked.short_since_ns;
+    bool anew = now - pool->locked.short_ns > 3 * BACK_OFF_MAX_NS + pool->start_timeout_ns;
+
+    pool->locked.short_ns = now;
+    pool->locked.short_since_ns = pool->locked.ready ? 0 : !since || anew ? now : since;
+    return pool->locked.short_since_ns && now >= short_until(pool);
+}
+
+/* P14. One could not be started, or not become ready, for want of something. */
+static void start_was_short(struct soon__process_pool *pool, int code)
+{
+    soon_error fields = {.code = code};
+    int64_t now = soon__clock_ns();
+    bool give_up;
+
+    pthread_mutex_lock(&pool->mutex);
+    pool->locked.short_starts += pool->locked.short_starts < INT_MAX;
+    soon__process_pool_want_none_locked(pool);
+    give_up = is_short_for_long_locked(pool, now);
+    if (give_up) { /* who comes later waits anew */
+        pool->locked.short_starts = 1;
+        pool->locked.short_since_ns = 0;
+    }
+    pool->locked.start_again_at = soon__later(now, back_off_locked(pool));
+    if (pool->locked.start_again_at > short_until(pool))
+        pool->locked.start_again_at = short_until(pool);
+    if (pool->locked.at_least)
+        pool->locked.start_error = code;
+    pthread_cond_broadcast(&pool->ready);
+    soon__process_pool_look_soon_locked(pool);
+    pthread_mutex_unlock(&pool->mutex);
+    if (give_up)
+        soon__process_pool_fail_pending(pool, soon__error_newf(&fields, "no worker could be started in %lld ms: %s",
+                                                               (long long)patience_ms(pool), soon__shortage(code)));
 }
 
 /* One did not get ready, for `why`. `killed`: by somebody else. */
@@ -205,6 +264,7 @@ static void start_failed(struct soon__process_pool *pool, bool killed, int code,
     pool->locked.killed_starts += killed;
     times = pool->locked.failed_starts + pool->locked.killed_starts;
     pool->locked.start_again_at = soon__later(now, back_off_locked(pool));
+    soon__process_pool_want_none_locked(pool);
     give_up = gives_up_locked(pool, now);
     if (code && (pool->locked.at_least || give_up))
         pool->locked.start_error = code;
@@ -234,6 +294,12 @@ static bool watch_all(struct soon__process *process)
            watch_poll(process, &process->death_poll, process->watch, on_death);
 }
 
+void soon__process_start_is_short(struct soon__process *process, int code)
+{
+    process->shortage = soon__shortage(code) ? code : 0;
+    soon__process_kill(process, SIGKILL);
+}
+
 static void adopt(struct soon__process *process)
 {
     struct soon__process_pool *pool = process->pool;
@@ -259,7 +325,7 @@ static void adopt(struct soon__process *process)
     }
     /* It is dead already, and somebody else has reaped it; or we could not hear of its end, which comes at once then. */
     if (process->watch >= 0)
-        soon__process_kill(process, SIGKILL);
+        soon__process_start_is_short(process, -ENOMEM);
     died(process);
 }
 
@@ -277,7 +343,10 @@ void soon__process_begin(struct soon__process_pool *pool)
     pool->locked.alive--;
     pool->locked.present--;
     pthread_mutex_unlock(&pool->mutex);
-    start_failed(pool, false, rc, soon__launch_explain(&pool->launch, rc, why, sizeof why));
+    if (soon__shortage(rc))
+        start_was_short(pool, rc);
+    else
+        start_failed(pool, false, rc, soon__launch_explain(&pool->launch, rc, why, sizeof why));
 }
 
 static void initializer_failed(struct soon__process *process)
@@ -306,7 +375,7 @@ void soon__process_is_ready(struct soon__process *process)
 {
     struct soon__process_pool *pool = process->pool;
     soon_error fields = {.code = SOON_EBROKEN};
-    bool posted = false;
+    int rc = 0;
 
     if (process->dying)
         return;
@@ -314,13 +383,13 @@ void soon__process_is_ready(struct soon__process *process)
         process->initialised = true;
         pthread_mutex_lock(&pool->mutex);
         if (soon__directory_find(&process->directory, pool->initializer) >= 0)
-            posted = soon__process_post_initializer_locked(process);
+            rc = soon__process_post_initializer_locked(process);
         else
             process->initializer_error = soon__error_newf(&fields, "the initializer failed: %s: %s",
                                                           pool->initializer->name, soon_strerror(SOON_ENOFUNCTION));
         pthread_mutex_unlock(&pool->mutex);
-        if (!posted && !process->initializer_error)
-            soon__process_kill(process, SIGKILL); /* no memory for it, or no descriptor: a start that failed */
+        if (rc < 0)
+            soon__process_start_is_short(process, rc);
         if (!process->initializer_error)
             return;
     }
@@ -335,7 +404,8 @@ void soon__process_is_ready(struct soon__process *process)
         process->served = true;
         process->idle_since = soon__clock_ns();
         pool->locked.ready++;
-        pool->locked.failed_starts = pool->locked.killed_starts = 0;
+        pool->locked.failed_starts = pool->locked.killed_starts = pool->locked.short_starts = 0;
+        pool->locked.short_since_ns = 0;
         pool->locked.start_again_at = 0;
         if (pool->locked.ready >= pool->max)
             pool->locked.at_least = 0; /* they may retire again, whoever waits for the boot */
@@ -542,7 +612,8 @@ static size_t bury_locked(struct soon__process *process, struct soon__assignment
 
 static bool died_by_itself(const struct soon__process *process, int stage)
 {
-    return stage == SOON__READY || (stage == SOON__STARTING && !process->unwanted) || process->mad;
+    return stage == SOON__READY || (stage == SOON__STARTING && !process->unwanted && !process->shortage) ||
+           process->mad;
 }
 
 static void break_for_death(struct soon__process_pool *pool, const char *how)
@@ -558,6 +629,10 @@ static void count_failed_start(struct soon__process *process, const struct soon_
         exit->known && exit->killed && (exit->number == SIGKILL || exit->number == SIGTERM) && !process->signal_sent;
     char why[SOON__CRASH_TEXT];
 
+    if (process->shortage) {
+        start_was_short(process->pool, process->shortage);
+        return;
+    }
     if (process->timed_out)
         snprintf(why, sizeof why, "was not ready in %lld ms", (long long)(process->pool->start_timeout_ns / 1000000));
     else if (process->mad)
@@ -596,13 +671,16 @@ static void died(struct soon__process *process)
     if (process->signal_sent) /* what it has left in its group goes with it; its number is its own until it is reaped */
         (void)soon__process_signal(process->watch, process->pid, SIGKILL);
     reap(process, &exit);
+    if (!process->served && !process->shortage)
+        process->shortage = soon__crash_shortage(&exit);
     soon__crash_describe(how, sizeof how, &exit);
     pthread_mutex_lock(&pool->mutex);
     stage = process->stage;
     pool->locked.deaths += died_by_itself(process, stage);
     count = bury_locked(process, lost, slots);
     pthread_mutex_unlock(&pool->mutex);
-    if (pool->break_on_death && (stage == SOON__READY || (stage == SOON__STARTING && !process->signal_sent)))
+    if (pool->break_on_death &&
+        (stage == SOON__READY || (stage == SOON__STARTING && !process->signal_sent && !process->shortage)))
         break_for_death(pool, how);
     for (size_t i = 0; i < count; i++)
         soon__process_lost_call(process, &lost[i], slots[i], &exit);

@@ -250,14 +250,13 @@ static int begin_shutdown(void *self, soon_shutdown mode, soon_promise *down)
     return 0;
 }
 
-void soon__process_pool_break(struct soon__process_pool *pool, struct soon__error *why)
+static void fail_pending(struct soon__process_pool *pool, struct soon__error *why, bool broken)
 {
     soon_call *pending, *next;
 
     pthread_mutex_lock(&pool->mutex);
-    if (!pool->locked.broken)
+    if (broken && !pool->locked.broken)
         pool->locked.broken = soon__error_ref(why);
-    soon__executor_break(pool->executor);
     close_intake_locked(pool);
     pending = take_pending_locked(pool);
     pool->locked.failed += length_of(pending);
@@ -270,6 +269,16 @@ void soon__process_pool_break(struct soon__process_pool *pool, struct soon__erro
         soon__call_fail(pending, soon__error_ref(why));
     }
     soon__error_unref(why);
+}
+
+void soon__process_pool_break(struct soon__process_pool *pool, struct soon__error *why)
+{
+    fail_pending(pool, why, true);
+}
+
+void soon__process_pool_fail_pending(struct soon__process_pool *pool, struct soon__error *why)
+{
+    fail_pending(pool, why, false);
 }
 
 static struct soon__error *reason(void *self)

@@ -43,6 +43,9 @@
  *     whole (`condemned`): the pool is stopped, or it is mad. The one may come after the other. Of each kind the first
  *     counts: so each task that dies of it has one cause. It is let live if no task with a sentence is left, and it is
  *     not condemned.
+ * P14 One start a turn of the loop, and none in a back-off: what was wanted still when one failed is wanted anew after it.
+ *     Only a program that ran and died, or was not ready in time, can break a pool. Want of something never does: those
+ *     who are there go on, and what is pending fails if no worker was ready for as long as `max_restarts` of them may take.
  */
 #ifndef SOON_EXECUTOR_PROCESSES_POOL_INTERNAL_H
 #define SOON_EXECUTOR_PROCESSES_POOL_INTERNAL_H
@@ -138,6 +141,7 @@ struct soon__process {
     int64_t ready_by;
     bool greeted, initialised, served, unwanted, dying;
     bool late, timed_out; /* it is not ready by now: it is looked at once more, and given up */
+    int shortage;         /* it could not become ready for want of this; 0: that is not why */
     int signal_sent;
     enum { SOON__LET_BE, SOON__EXECUTE, SOON__KILL_IT } todo; /* found under the mutex, done outside of it */
     bool inspect;                                             /* as that */
@@ -192,7 +196,10 @@ struct soon__process_pool {
         int start_error;
         int failed_starts; /* in a row */
         int killed_starts; /* among them, by somebody else; not counted in these */
+        int short_starts;  /* for want of something; not counted in these */
         int64_t failing_since_ns;
+        int64_t short_since_ns,
+            short_ns;           /* no start in a row has succeeded for want, while no worker was ready; the last one */
         int64_t start_again_at; /* a back-off */
         int64_t alarm;          /* when the loop is to look next; SOON__NEVER: not at all */
         int64_t inspect_at;     /* P8; SOON__NEVER: nothing was posted lately */
@@ -229,8 +236,8 @@ soon_call *soon__process_take_unclaimed_locked(struct soon__process *process);
 void soon__process_release_locked(struct soon__process *process, uint32_t slot, int64_t now);
 /* Has it been claimed? Notes it. */
 bool soon__process_is_running_locked(struct soon__process *process, uint32_t slot);
-/* False: it could not. */
-bool soon__process_post_initializer_locked(struct soon__process *process);
+/* 0, or why it could not. */
+int soon__process_post_initializer_locked(struct soon__process *process);
 /* There is much to do. */
 static inline bool soon__process_pool_is_flooded_locked(const struct soon__process_pool *pool)
 {
@@ -243,6 +250,8 @@ size_t soon__process_pool_pending_locked(struct soon__process_pool *pool);
 bool soon__process_pool_may_start_locked(struct soon__process_pool *pool);
 /* How many more processes would have something to do. */
 size_t soon__process_pool_missing_locked(struct soon__process_pool *pool);
+/* Those that are wanted and not started yet are not counted any more. */
+void soon__process_pool_want_none_locked(struct soon__process_pool *pool);
 void soon__process_unref(struct soon__process *process);
 
 /*
@@ -296,6 +305,8 @@ void soon__process_drop_descriptors(struct soon__process *process);
 void soon__process_begin(struct soon__process_pool *pool);
 /* It has said HELLO, or its initializer has ended. */
 void soon__process_is_ready(struct soon__process *process);
+/* It cannot become ready for want of something: ended, and not held against the program (P14). */
+void soon__process_start_is_short(struct soon__process *process, int code);
 /* It gets no more work, what it has not claimed goes back, and then it is to go: because of the task in `slot`, which
  * fails with `code`, or with all that it has: SOON__SLOTS. Any number of times (P13). Any thread. */
 void soon__process_doom_locked(struct soon__process *process, int code, uint32_t slot);
@@ -315,6 +326,8 @@ void soon__process_retire_locked(struct soon__process *process);
 
 void soon__process_pool_watch(struct soon__process_pool *pool);
 void soon__process_pool_break(struct soon__process_pool *pool, struct soon__error *why); /* takes the reference */
+/* What is pending now fails; what comes later does not. */
+void soon__process_pool_fail_pending(struct soon__process_pool *pool, struct soon__error *why); /* as that */
 void soon__process_pool_free(struct soon__process_pool *pool);
 
 /*

@@ -294,8 +294,9 @@ static void wake_all_locked(struct soon__process_pool *pool)
         wake_locked(process);
 }
 
-static void fill_and_publish_locked(struct soon__process *process, uint32_t slot, const struct soon__parcel *parcel,
-                                    int64_t *now)
+/* 0, or why it could not be filled. */
+static int fill_and_publish_locked(struct soon__process *process, uint32_t slot, const struct soon__parcel *parcel,
+                                   int64_t *now)
 {
     struct soon__process_pool *pool = process->pool;
     struct soon__assignment *assignment = &process->slots[slot];
@@ -304,8 +305,9 @@ static void fill_and_publish_locked(struct soon__process *process, uint32_t slot
 
     assignment->order = order;
     if (!soon__parcel_is_long(parcel)) {
-        publish_locked(process, slot, parcel->call, soon__parcel_fill(parcel, process, slot, sequence, order), *now);
-        return;
+        rc = soon__parcel_fill(parcel, process, slot, sequence, order);
+        publish_locked(process, slot, parcel->call, rc, *now);
+        return rc;
     }
     if (parcel->call)
         soon__call_hold(parcel->call);
@@ -324,6 +326,7 @@ static void fill_and_publish_locked(struct soon__process *process, uint32_t slot
         soon__call_end(parcel->call);
     soon__process_unref(process);
     pthread_mutex_lock(&pool->mutex);
+    return rc;
 }
 
 /* The first of the queue; false: it does not fit there now. Takes time if that is long to copy: `*now` goes with it. */
@@ -347,22 +350,23 @@ static bool post_first_locked(struct soon__process *process, int64_t *now)
     call->process = process;
     call->slot = slot;
     process->given++;
-    fill_and_publish_locked(process, slot, &parcel, now);
+    (void)fill_and_publish_locked(process, slot, &parcel, now);
     return true;
 }
 
-bool soon__process_post_initializer_locked(struct soon__process *process)
+int soon__process_post_initializer_locked(struct soon__process *process)
 {
     const soon_function *initializer = process->pool->initializer;
     int64_t now = soon__clock_ns();
     struct soon__parcel parcel;
+    int rc = -ENOMEM;
 
     soon__parcel_pack_initializer(&parcel, process->pool,
                                   (uint32_t)soon__directory_find(&process->directory, initializer));
     if (reserve_locked(process, &parcel, 0, now)) /* it is the first in an empty area */
-        fill_and_publish_locked(process, 0, &parcel, &now);
+        rc = fill_and_publish_locked(process, 0, &parcel, &now);
     wake_locked(process);
-    return process->slots[0].stage == SOON__SLOT_IN_USE;
+    return rc;
 }
 
 /*
@@ -490,6 +494,13 @@ size_t soon__process_pool_missing_locked(struct soon__process_pool *pool)
     if (useful <= pool->locked.alive || pool->locked.present >= pool->max || !soon__process_pool_may_start_locked(pool))
         return 0;
     return smaller(useful - pool->locked.alive, pool->max - pool->locked.present); /* P12 */
+}
+
+void soon__process_pool_want_none_locked(struct soon__process_pool *pool)
+{
+    pool->locked.alive -= pool->locked.wanted;
+    pool->locked.present -= pool->locked.wanted;
+    pool->locked.wanted = 0;
 }
 
 /* Counted here, started by the loop. In a back-off that has set its timer. */

@@ -54,7 +54,9 @@ static bool greet(struct soon__process *process, const struct soon__message *mes
     pthread_mutex_unlock(&pool->mutex);
     if (rc == 0)
         soon__process_is_ready(process);
-    return rc == 0;
+    if (rc == -ENOMEM)
+        soon__process_start_is_short(process, rc);
+    return rc == 0 || rc == -ENOMEM;
 }
 
 /* Is it of a request that runs there, and of an item that has not ended? */

@@ -10,15 +10,31 @@
 #include "../pool.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-static bool load(const char *object)
+/* The loader gives a text alone. */
+static bool is_shortage(const char *why)
 {
+    static const int shortages[] = {ENOMEM, EMFILE, ENFILE, EAGAIN};
+    bool found = false;
+
+    for (size_t i = 0; i < sizeof shortages / sizeof *shortages; i++)
+        found |= strstr(why, strerror(shortages[i])) != NULL;
+    return found;
+}
+
+/* 0, or with what status to exit. */
+static int load(const char *object)
+{
+    const char *why;
+
     if (dlopen(object, RTLD_NOW | RTLD_GLOBAL))
-        return true;
-    fprintf(stderr, "soon-worker: cannot load %s: %s\n", object, dlerror());
-    return false;
+        return 0;
+    why = dlerror();
+    fprintf(stderr, "soon-worker: cannot load %s: %s\n", object, why);
+    return is_shortage(why) ? SOON__EXIT_NO_MEMORY : SOON__EXIT_LOAD;
 }
 
 int main(int argc, char **argv)
@@ -26,8 +42,10 @@ int main(int argc, char **argv)
     bool is_worker = argc > 1 && strcmp(argv[argc - 1], SOON__WORKER_MARKER) == 0;
 
     for (int i = 1; i < argc - 1 && is_worker; i++) {
-        if (!load(argv[i]))
-            return SOON__EXIT_LOAD;
+        int status = load(argv[i]);
+
+        if (status)
+            return status;
     }
     if (soon_init(argc, argv) < 0)
         return SOON__EXIT_NO_DESK;

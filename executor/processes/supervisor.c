@@ -156,20 +156,18 @@ static void mark_for_inspection_locked(struct soon__process_pool *pool, int64_t 
     *next = earlier(*next, pool->locked.inspect_at);
 }
 
-/* How many are to be started now. */
-static size_t take_wanted_locked(struct soon__process_pool *pool, int64_t now, int64_t *next)
+/* Is one to be started now? The others in the next turns of the loop (P14). */
+static bool take_wanted_locked(struct soon__process_pool *pool, int64_t now, int64_t *next)
 {
-    size_t count = pool->locked.wanted;
-
-    pool->locked.wanted = 0;
-    if (!soon__process_pool_may_start_locked(pool)) { /* P11 */
-        pool->locked.alive -= count;
-        pool->locked.present -= count;
-        return 0;
-    }
-    if (pool->locked.start_again_at > now && soon__process_pool_missing_locked(pool))
+    if (!soon__process_pool_may_start_locked(pool)) /* P11 */
+        soon__process_pool_want_none_locked(pool);
+    if (pool->locked.start_again_at > now) /* also if nobody is missing: somebody may be before that */
         *next = earlier(*next, pool->locked.start_again_at);
-    return count;
+    if (!pool->locked.wanted)
+        return false;
+    if (--pool->locked.wanted)
+        soon__process_pool_look_soon_locked(pool);
+    return true;
 }
 
 static bool is_over_locked(const struct soon__process_pool *pool)
@@ -181,9 +179,8 @@ static bool is_over_locked(const struct soon__process_pool *pool)
 /* Marks and counts under the mutex; what has to be done outside of it follows. */
 struct findings {
     soon_call *expired, *refused;
-    size_t starts;
     int64_t next;
-    bool over;
+    bool start, over;
 };
 
 static void look_locked(struct soon__process_pool *pool, int64_t now, struct findings *ret)
@@ -214,7 +211,7 @@ static void look_locked(struct soon__process_pool *pool, int64_t now, struct fin
     pool->locked.alarm = ret->next; /* what is posted now may want an earlier one */
     soon__process_pool_dispatch_locked(pool, now);
     ret->next = pool->locked.alarm;
-    ret->starts = take_wanted_locked(pool, now, &ret->next);
+    ret->start = take_wanted_locked(pool, now, &ret->next);
     pool->locked.alarm = ret->next;
 }
 
@@ -266,7 +263,7 @@ static void look(struct soon__process_pool *pool)
     look_locked(pool, soon__clock_ns(), &found);
     pthread_mutex_unlock(&pool->mutex);
     fail_all(&found);
-    while (found.starts--)
+    if (found.start)
         soon__process_begin(pool);
     execute_all(pool);
     soon__loop_timer(&pool->timer, on_timer, found.next);

@@ -40,12 +40,12 @@ enum { SOON__DEPTH_MAX = 10 };
 
 /* With what a worker exits that could not begin. */
 enum {
-    SOON__EXIT_NO_DESK = 81, /* its descriptors are not what they should be */
-    SOON__EXIT_VERSION = 82, /* parent and worker are of different versions of the library */
-    SOON__EXIT_NO_MEMORY = 83,
-    SOON__EXIT_LOAD = 84,     /* soon-worker could not load an object */
-    SOON__EXIT_NO_CHILD = 85, /* another process than the pool's has started it */
-    SOON__EXIT_RIGHTS = 86,   /* it has rights that the pool's process does not have */
+    SOON__EXIT_NO_DESK = 81,   /* its descriptors are not what they should be */
+    SOON__EXIT_VERSION = 82,   /* parent and worker are of different versions of the library */
+    SOON__EXIT_NO_MEMORY = 83, /* or none of what else may be there again soon */
+    SOON__EXIT_LOAD = 84,      /* soon-worker could not load an object */
+    SOON__EXIT_NO_CHILD = 85,  /* another process than the pool's has started it */
+    SOON__EXIT_RIGHTS = 86,    /* it has rights that the pool's process does not have */
 };
 
 enum soon__message_kind { SOON__MESSAGE_HELLO = 1, SOON__MESSAGE_DESCRIPTORS = 2 };
