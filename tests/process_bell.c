@@ -1,43 +1,63 @@
 /*
- * process_bell.c - whether a worker is to ring for its next reply. A bell that is off although there is something to
- * answer is found out ten times a second; so what happens without it is slow, and nothing else: these tests look at the wish.
+ * process_bell.c - what is only slower where it is missing: the wish that a worker rings for its next reply, and the look
+ * for more to do of who has taken a reply in. The loop finds out ten times a second, so no result and no wait would tell;
+ * these tests look at the wish, or hold the loop up. What a thread does that waits for a task they do themselves, by hand.
  */
-#include "mad_fixture.h"
+#include "../executor/executor_internal.h"
+#include "../executor/library_loop_internal.h"
+#include "../executor/processes/pool_internal.h"
+#include "process_fixture.h"
 
-enum { ROUNDS_OF_EACH = 20, MOST_OF_THEM = 15, YIELDS = 100 };
+#include <semaphore.h>
+
+enum { ROUNDS_OF_EACH = 20, MOST_OF_THEM = 15, MORE = 20 };
 
 TestSuite(process_bell);
 
 /* Of a pool with one worker, which has done a task. */
-static soon_executor *pool_with_a_bell(const struct soon__orders **ret)
+static struct soon__process *only_process(soon_executor *executor)
 {
-    soon_executor *pool = new_processes(.workers = 1);
+    struct soon__process_pool *pool = executor->self;
+    struct soon__process *process;
 
-    (void)pid_of_one(pool);
-    *ret = find_mapping(sizeof **ret);
-    cr_assert_not_null(*ret);
-    return pool;
+    (void)pid_of_one(executor);
+    pthread_mutex_lock(&pool->mutex);
+    process = pool->locked.processes;
+    pthread_mutex_unlock(&pool->mutex);
+    cr_assert_not_null(process);
+    return process;
 }
 
-/* Now or soon: who looks at the desk turns it off meanwhile. */
-static bool is_on(const struct soon__orders *of)
+/* As who has waited and leaves. */
+static void linger(struct soon__process *process)
 {
-    for (int i = 0; i < YIELDS && !atomic_load(&of->bell_wanted); i++)
-        sched_yield();
-    return atomic_load(&of->bell_wanted) != 0;
+    struct soon__stint stint;
+
+    soon__library_stint_begin(&stint);
+    soon__desk_want_no_bell(&process->view);
+    cr_assert_geq(soon__process_drain_lingering(process), 0);
+    soon__library_stint_end(&stint);
+}
+
+/* Who looks at the desk turns it off meanwhile: so not always. */
+static bool is_on(const struct soon__process *process)
+{
+    return atomic_load(&process->view.orders->bell_wanted) != 0;
 }
 
 Test(process_bell, is_on_when_a_task_is_submitted)
 {
-    const struct soon__orders *of;
-    soon_executor *pool = pool_with_a_bell(&of);
+    soon_executor *pool = new_processes(.workers = 1);
+    struct soon__process *process = only_process(pool);
     struct gate gate = gate_new();
     int on = 0, result;
 
     for (int i = 0; i < ROUNDS_OF_EACH; i++) {
-        soon_future *stays = stay_submit(pool, &gate, NULL);
+        soon_future *stays;
 
-        on += is_on(of);
+        linger(process); /* nothing is to be answered: it stays off */
+        stays = stay_submit(pool, &gate, NULL);
+        on += is_on(process);
         gate_open(gate, 1);
         cr_assert_eq(soon_take(stays, &result), 0);
     }
@@ -48,8 +68,8 @@ Test(process_bell, is_on_when_a_task_is_submitted)
 
 Test(process_bell, is_on_when_one_of_two_tasks_has_ended)
 {
-    const struct soon__orders *of;
-    soon_executor *pool = pool_with_a_bell(&of);
+    soon_executor *pool = new_processes(.workers = 1);
+    struct soon__process *process = only_process(pool);
     struct gate gate = gate_new();
     int on = 0, result;
 
@@ -57,11 +77,63 @@ Test(process_bell, is_on_when_one_of_two_tasks_has_ended)
         soon_future *first = soon_submit(pool, own_pid), *stays = stay_submit(pool, &gate, NULL);
 
         cr_assert_eq(soon_take(first, &result), 0);
-        on += is_on(of);
+        linger(process);
+        on += is_on(process);
         gate_open(gate, 1);
         cr_assert_eq(soon_take(stays, &result), 0);
     }
     cr_assert_geq(on, MOST_OF_THEM);
     free_pool(pool);
     gate_free(gate);
+}
+
+struct hold {
+    struct soon__job job; /* first */
+    sem_t held, over;
+};
+
+static void hold_loop(struct soon__job *job)
+{
+    struct hold *hold = (struct hold *)job;
+
+    sem_post(&hold->held);
+    while (sem_wait(&hold->over) < 0)
+        continue;
+}
+
+SOON_TASK(fails, int, soon_none)
+{
+    return soon_raise(task, -EINVAL, "number %d", *arg);
+}
+
+/* More than there are slots, and the loop has no part in it. */
+Test(process_bell, is_not_needed_to_go_on_after_tasks_that_failed)
+{
+    enum { TASKS = SOON__SLOTS + MORE };
+    soon_executor *pool = new_processes(.workers = 1);
+    struct soon__process *process = only_process(pool);
+    struct hold hold = {.job.run = hold_loop};
+    soon_future *futures[TASKS];
+    struct soon__stint stint;
+
+    sem_init(&hold.held, 0, 0);
+    sem_init(&hold.over, 0, 0);
+    soon__library_loop_post(&hold.job);
+    sem_wait(&hold.held);
+    for (int i = 0; i < TASKS; i++)
+        futures[i] = soon_submit(pool, fails, i);
+
+    soon__library_stint_begin(&stint);
+    for (int i = 0; i < TASKS; i++) {
+        while (!soon_future_done(futures[i]))
+            soon__process_take_in(process);
+    }
+    soon__library_stint_end(&stint);
+
+    sem_post(&hold.over);
+    for (int i = 0; i < TASKS; i++) {
+        cr_assert_eq(soon_future_error(futures[i])->code, SOON_ERAISED);
+        soon_future_unref(futures[i]);
+    }
+    free_pool(pool);
 }

@@ -374,3 +374,67 @@ Test(worker_items, may_have_results_of_any_size)
     consume(&worker);
     retire(&worker);
 }
+
+/*
+ * A full ring
+ */
+
+enum { LONG = 16 << 10, MANY = SOON__REPLY_AREA / LONG + 100 }; /* bytes of a result that lies in the area */
+
+struct long_result {
+    unsigned char bytes[LONG];
+};
+
+SOON_TASK(repeat, unsigned char, struct long_result)
+{
+    memset(result->bytes, *arg, LONG);
+    return 0;
+}
+
+static void assert_repeats(const struct worker *worker, const struct soon__reply *reply, int number)
+{
+    const unsigned char *bytes = result_of(worker, reply);
+
+    for (int i = 0; i < LONG; i++)
+        cr_assert_eq(bytes[i], (unsigned char)number);
+}
+
+/* Posts the next one, and waits until the worker has to wait for a place. */
+static void post_into_full_ring(struct worker *worker, int number)
+{
+    atomic_store(&worker->view.desk->starved, 0);
+    (void)post(worker, &repeat_task, &(unsigned char){(unsigned char)number}, 1, (struct asked){0});
+    test_wait_until(atomic_load(&worker->view.desk->starved));
+}
+
+/* The region of a reply that was read is free, and that of no other: none is lost, or the area would be full some time. */
+Test(worker_items, of_a_full_ring_keep_their_results)
+{
+    struct worker worker = ready_worker();
+    int last = SOON__REPLIES + 1;
+
+    for (int i = 0; i < SOON__REPLIES; i++) {
+        (void)post(&worker, &repeat_task, &(unsigned char){(unsigned char)i}, 1, (struct asked){0});
+        test_wait_until(atomic_load(&worker.view.desk->replies[i].number));
+    }
+    for (int i = SOON__REPLIES; i <= last; i++) {
+        struct soon__reply reply;
+
+        post_into_full_ring(&worker, i);
+        reply = next_reply(&worker);
+        assert_repeats(&worker, &reply, i - SOON__REPLIES);
+        consume(&worker);
+        /* Its answer takes the place of the one that was read. */
+        test_wait_until(atomic_load(&worker.view.desk->replies[i % SOON__REPLIES].number) == (uint64_t)i + 1);
+    }
+    for (int i = last + 1 - SOON__REPLIES; i <= last + MANY; i++) {
+        struct soon__reply reply;
+
+        if (i > last)
+            (void)post(&worker, &repeat_task, &(unsigned char){(unsigned char)i}, 1, (struct asked){0});
+        reply = next_reply(&worker);
+        assert_repeats(&worker, &reply, i);
+        consume(&worker);
+    }
+    retire(&worker);
+}
