@@ -21,6 +21,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 struct jobs {
@@ -245,7 +246,7 @@ static int start_uv(struct library *self)
     int places[4], count = 0, rc;
 
     do {
-        places[count] = open("/dev/null", O_RDWR | O_CLOEXEC);
+        places[count] = eventfd(0, EFD_CLOEXEC); /* of no file: there may be none */
         rc = places[count] < 0 ? -errno : 0;
     } while (rc == 0 && places[count++] < 3);
     if (rc == 0)

@@ -174,7 +174,6 @@ Test(process_paths, of_what_a_program_needs_are_named_when_it_is_not_there)
 
 static void enter_empty_root(void)
 {
-    cr_assert_not_null(mkdtemp(folder));
     cr_assert_eq(chroot(folder), 0);
     cr_assert_eq(chdir("/"), 0);
 }
@@ -207,7 +206,9 @@ static void lock_a_pool_in(void)
 
 Test(process_paths, of_a_service_that_locks_itself_in_are_named)
 {
+    cr_assert_not_null(mkdtemp(folder));
     go_in_a_child(lock_a_pool_in);
+    cr_assert_eq(rmdir(folder), 0);
 }
 
 static void lock_a_working_pool_in(void)

@@ -5,6 +5,8 @@
 
 #include "../executor/cpu_internal.h"
 
+#include <sys/wait.h>
+
 TestSuite(thread_pool);
 
 /* CPython: ExecutorTest.test_max_workers_negative; multiprocessing: test_make_pool, test_pool_maxtasksperchild_invalid;
@@ -474,4 +476,37 @@ Test(thread_pool, can_be_one_of_many)
     }
     for (int i = 0; i < 40; i++)
         free_pool(pools[i]);
+}
+
+/* As of a service that locks itself in: there are neither /dev nor /proc. */
+static void work_in_an_empty_root(const char *folder)
+{
+    soon_executor *pool;
+    int result = 0;
+
+    cr_assert_eq(chroot(folder), 0);
+    cr_assert_eq(chdir("/"), 0);
+    pool = new_pool(.workers = 2);
+    cr_assert_eq(soon_take(soon_submit(pool, twice, 21), &result), 0);
+    cr_assert_eq(result, 42);
+    free_pool(pool);
+}
+
+Test(thread_pool, needs_nothing_of_the_file_system, .bare = true)
+{
+    char folder[] = "/tmp/soon-root-XXXXXX";
+    pid_t child;
+    int status;
+
+    if (geteuid() != 0)
+        cr_skip_test("only root can enter another root");
+    cr_assert_not_null(mkdtemp(folder));
+    child = test_fork();
+    if (child == 0) {
+        work_in_an_empty_root(folder);
+        _exit(0);
+    }
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert_eq(rmdir(folder), 0);
+    cr_assert_eq(status, 0);
 }
