@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-TestSuite(process_paths);
-
 typedef struct place {
     char path[256];
 } place;
@@ -65,9 +63,12 @@ static void remove_folder(void)
 {
     char command[128];
 
-    snprintf(command, sizeof command, "rm -r '%s'", folder);
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    cr_assert_eq(chdir("/"), 0);
     cr_assert_eq(system(command), 0);
 }
+
+TestSuite(process_paths, .fini = remove_folder);
 
 Test(process_paths, of_program_and_directory_stay_when_the_program_goes_elsewhere)
 {
@@ -81,7 +82,6 @@ Test(process_paths, of_program_and_directory_stay_when_the_program_goes_elsewher
         replace_worker(pool);
     }
     free_pool(pool);
-    remove_folder();
 }
 
 /* An update, or somebody who wants his own program to be run. */
@@ -100,8 +100,6 @@ Test(process_paths, of_a_program_lead_to_the_one_that_was_there)
         replace_worker(pool);
     }
     free_pool(pool);
-    cr_assert_eq(chdir("/"), 0);
-    remove_folder();
 }
 
 Test(process_paths, of_objects_to_load_are_relative_to_the_program_not_to_its_workers)
@@ -164,8 +162,6 @@ Test(process_paths, of_what_a_program_needs_are_named_when_it_is_not_there)
     cr_assert_eq(write(fd, "#! /nowhere/sh -e\n", 18), 18);
     close(fd);
     assert_broken_because(new_processes(.workers = 1, .worker_program = "./script", .max_restarts = 1), "/nowhere/sh");
-    cr_assert_eq(chdir("/"), 0);
-    remove_folder();
 }
 
 /*
@@ -208,7 +204,6 @@ Test(process_paths, of_a_service_that_locks_itself_in_are_named)
 {
     cr_assert_not_null(mkdtemp(folder));
     go_in_a_child(lock_a_pool_in);
-    cr_assert_eq(rmdir(folder), 0);
 }
 
 static void lock_a_working_pool_in(void)
