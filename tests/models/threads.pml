@@ -49,7 +49,8 @@
  * parked inside its task or retired (-DNEVER_AGAIN: nobody was started any more, and nobody failed it); a task waited for the
  * initializer of another worker although one was idle (-DIDLE_AWAITS_START).
  *
- * Left out: priorities, limits of time, the bound of the queue and its condition variable, initializers that fail, boot, stats;
+ * Left out: releases, which are to it what the callback of -DHELD is: user code on a worker that has published an outcome;
+ * priorities, limits of time, the bound of the queue and its condition variable, initializers that fail, boot, stats;
  * that a starter takes the mutex to enter the worker in a list; that there are fewer deques than workers; the future, which is
  * future.pml; weak memory: all is sequentially consistent.
  *
