@@ -46,9 +46,10 @@ int soon__process_watch(pid_t pid);
 
 /* How a process ended. */
 struct soon__exit {
-    bool known;  /* false: somebody else in this program has reaped it, or nobody may */
+    bool known;  /* false: somebody else in this program has reaped it, or nobody may; or it is not over */
     bool killed; /* by a signal: `number`; else it has exited with status `number` */
     int number;
+    int denied; /* it is not over: it could not be ended, for this negative errno; 0: it is */
 };
 /*
  * Takes the status of one that has died off the system. Never blocks. `watch` may be -1. False: it has not died; or
@@ -56,7 +57,8 @@ struct soon__exit {
  * what can be known until then.
  */
 bool soon__process_reap(int watch, pid_t pid, struct soon__exit *ret);
-/* To the process, and to the rest of its group; it was not reaped yet. -ESRCH: it is gone. `watch` may be -1. */
+/* To the process, and to the rest of its group; it was not reaped yet. -ESRCH: it is gone; -EPERM: it has other rights, or we
+ * have others than when we started it. `watch` may be -1. */
 int soon__process_signal(int watch, pid_t pid, int signal);
 
 /*
@@ -70,6 +72,8 @@ void soon__bell_quiet(int bell); /* not readable until it is rung again */
 
 /* Two ends that keep the bounds of messages. The first does not block, the second does. */
 int soon__socket_pair(int ret[2]);
+/* Nothing more is sent: the other end is told, behind what was sent before. */
+void soon__socket_hang_up(int socket);
 enum { SOON__SOCKET_DESCRIPTORS_MAX = 4 };
 /* One message, with descriptors beside it, which stay the caller's. -EAGAIN: not now; -EPIPE: nobody is there. */
 int soon__socket_send(int socket, const void *data, size_t size, const int *descriptors, int count);

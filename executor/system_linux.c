@@ -313,14 +313,14 @@ static int send_by_watch(int watch, int signal)
 int soon__process_signal(int watch, pid_t pid, int signal)
 {
     pid_t group;
-    int rc;
+    int rc, may = watch >= 0 ? send_by_watch(watch, 0) : 0;
 
     /* Somebody else may have reaped it in spite of what was promised: then its number is anybody's. */
-    if (watch >= 0 && send_by_watch(watch, 0) == -ESRCH)
+    if (may == -ESRCH)
         return -ESRCH;
     rc = kill(-pid, signal) < 0 ? -errno : 0;
-    if (watch < 0)
-        return rc;
+    if (watch < 0 || may < 0) /* that others of its group got it says nothing about it */
+        return watch < 0 ? rc : may;
     group = getpgid(pid);
     if (rc == 0 && (group == pid || group < 0))
         return 0;
@@ -382,6 +382,11 @@ int soon__socket_pair(int ret[2])
     ret[0] = ends[0];
     ret[1] = ends[1];
     return 0;
+}
+
+void soon__socket_hang_up(int socket)
+{
+    (void)shutdown(socket, SHUT_WR);
 }
 
 /* Room for the descriptors beside one message. */

@@ -23,6 +23,7 @@ Test(crash, is_told_in_words)
         {{.known = true, .number = 3}, "exited with status 3"},
         {{.known = true, .number = 81}, "exited with status 81 (its descriptors are not those of a worker)"},
         {{.known = true, .number = 82}, "exited with status 82 (it has another version of libsoon)"},
+        {{.denied = -EPERM}, "could not be ended (Operation not permitted), it may still run"},
         {{.known = true, .number = 83}, "exited with status 83 (out of memory)"},
         {{.known = true, .number = 84}, "exited with status 84 (it could not load the object)"},
         {{.known = true, .number = 127}, "exited with status 127 (the program or a library of it was not found)"},

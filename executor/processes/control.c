@@ -85,6 +85,14 @@ static void await_message(bool *watches)
     *watches = false;
 }
 
+/* As the parent would, with all of its group that is ours; it may not. */
+static void kill_myself(void)
+{
+    if (getpgrp() == getpid())
+        (void)kill(0, SIGKILL);
+    (void)kill(getpid(), SIGKILL);
+}
+
 static void *listen_to_parent(void *unused)
 {
     struct soon__message message;
@@ -106,6 +114,8 @@ static void *listen_to_parent(void *unused)
         } else if (rc != (int)sizeof message) {
             _exit(parent_is_gone() ? 0 : SOON__EXIT_NO_DESK); /* a task has closed it, or the parent is gone */
         }
+        if (message.kind == SOON__MESSAGE_END)
+            kill_myself();
         assert(message.kind == SOON__MESSAGE_DESCRIPTORS && message.slot < SOON__SLOTS);
         sent.sequence = message.sequence;
         sent.parts = message.parts;

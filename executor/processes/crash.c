@@ -49,7 +49,9 @@ static void describe(char *to, size_t size, const struct soon__exit *exit, bool 
 {
     const char *meaning = did_begin ? NULL : meaning_of(exit->number);
 
-    if (!exit->known)
+    if (exit->denied)
+        snprintf(to, size, "could not be ended (%s), it may still run", soon_strerror(exit->denied));
+    else if (!exit->known)
         snprintf(to, size, "gone, nobody knows how");
     else if (exit->killed)
         describe_signal(to, size, exit->number);

@@ -22,6 +22,7 @@ enum { KILLED_AT_ONCE = 16 }; /* starts that others ended are made up for at onc
 #define LEAVE_NS INT64_C(3000000000) /* for one that was asked to end by itself */
 
 static void died(struct soon__process *process);
+static void abandon(struct soon__process *process);
 static void drop_mad(struct soon__process *process);
 static void on_death(uv_poll_t *poll, int status, int events);
 static void on_bell(uv_poll_t *poll, int status, int events);
@@ -33,14 +34,31 @@ static void on_turn(uv_timer_t *timer);
  * Signals
  */
 
+/* We have given up our rights, or it has others by now. Its control thread does what we may not, whatever its task does.
+ * There is no grace then: a task that was not signalled does not know of it. */
+static void ask_to_end(struct soon__process *process, int why)
+{
+    struct soon__message end = {.magic = SOON__DESK_MAGIC, .kind = SOON__MESSAGE_END, .version = SOON__DESK_VERSION};
+
+    process->denied = why;
+    process->signal_sent = SIGKILL;
+    (void)soon__socket_send(process->control, &end, sizeof end, NULL, 0);
+    soon__socket_hang_up(process->control); /* it ends for that, too: if the socket was full */
+    soon__loop_timer(&process->timer, on_overdue, soon__later(soon__clock_ns(), LEAVE_NS));
+}
+
 void soon__process_kill(struct soon__process *process, int signal)
 {
+    int rc;
+
     assert(soon__library_on_loop());
     if (process->signal_sent == SIGKILL || process->signal_sent == signal)
         return;
     process->signal_sent = signal;
-    (void)soon__process_signal(process->watch, process->pid, signal); /* -ESRCH: its death is on its way to us */
-    if (signal != SIGKILL)
+    rc = soon__process_signal(process->watch, process->pid, signal);
+    if (rc < 0 && rc != -ESRCH) /* that: its death is on its way to us */
+        ask_to_end(process, rc);
+    else if (signal != SIGKILL)
         soon__loop_timer(&process->timer, on_overdue, soon__later(soon__clock_ns(), process->pool->grace_ns));
 }
 
@@ -74,7 +92,9 @@ static void on_overdue(uv_timer_t *timer)
     pthread_mutex_unlock(&process->pool->mutex);
     if (starting && !process->signal_sent && has_more_time(process))
         return;
-    if (starting) {
+    if (process->denied) {
+        abandon(process);
+    } else if (starting) {
         process->timed_out = true;
         soon__process_kill(process, SIGKILL);
     } else if (process->signal_sent == SIGTERM) {
@@ -580,17 +600,12 @@ static void close_handles(struct soon__process *process)
     }
 }
 
-/* Off the list; what it had not claimed goes back; `lost`: what it had. */
-static size_t bury_locked(struct soon__process *process, struct soon__assignment lost[SOON__SLOTS],
-                          uint32_t lost_slots[SOON__SLOTS])
+/* What it had. */
+static size_t take_lost_locked(struct soon__process *process, struct soon__assignment lost[SOON__SLOTS],
+                               uint32_t lost_slots[SOON__SLOTS])
 {
-    struct soon__process_pool *pool = process->pool;
     size_t count = 0;
 
-    soon__process_return_unclaimed_locked(process);
-    leave_service_locked(process, SOON__DEAD);
-    if (pool->locked.spinner == process)
-        pool->locked.spinner = NULL;
     for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
         if (process->slots[slot].stage != SOON__SLOT_IN_USE)
             continue; /* empty, or left to who is filling it */
@@ -601,6 +616,21 @@ static size_t bury_locked(struct soon__process *process, struct soon__assignment
         }
         soon__process_release_locked(process, slot, soon__clock_ns());
     }
+    return count;
+}
+
+/* Off the list; what it had not claimed goes back; `lost`: what it had. */
+static size_t bury_locked(struct soon__process *process, struct soon__assignment lost[SOON__SLOTS],
+                          uint32_t lost_slots[SOON__SLOTS])
+{
+    struct soon__process_pool *pool = process->pool;
+    size_t count;
+
+    soon__process_return_unclaimed_locked(process);
+    leave_service_locked(process, SOON__DEAD);
+    if (pool->locked.spinner == process)
+        pool->locked.spinner = NULL;
+    count = take_lost_locked(process, lost, lost_slots);
     if (process->next)
         process->next->previous = process->previous;
     if (process->previous)
@@ -652,6 +682,23 @@ static void reap(struct soon__process *process, struct soon__exit *ret)
     soon__remains_keep(process->remains, process->watch, process->pid);
     process->remains = NULL;
     process->watch = -1;
+}
+
+/* It could not be ended, nor does it do that itself: it has become another program, or stands still. Its tasks are waited
+ * for no longer. It is: its place is its own until it is gone (P12). */
+static void abandon(struct soon__process *process)
+{
+    struct soon__process_pool *pool = process->pool;
+    struct soon__assignment lost[SOON__SLOTS];
+    uint32_t slots[SOON__SLOTS];
+    size_t count;
+
+    (void)soon__process_drain_last(process);
+    pthread_mutex_lock(&pool->mutex);
+    count = take_lost_locked(process, lost, slots);
+    pthread_mutex_unlock(&pool->mutex);
+    for (size_t i = 0; i < count; i++)
+        soon__process_lost_call(process, &lost[i], slots[i], &(struct soon__exit){.denied = process->denied});
 }
 
 static void died(struct soon__process *process)

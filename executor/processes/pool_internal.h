@@ -143,6 +143,7 @@ struct soon__process {
     bool late, timed_out; /* it is not ready by now: it is looked at once more, and given up */
     int shortage;         /* it could not become ready for want of this; 0: that is not why */
     int signal_sent;
+    int denied; /* it cannot be signalled, for this: it is asked by its socket */
     enum { SOON__LET_BE, SOON__EXECUTE, SOON__KILL_IT } todo; /* found under the mutex, done outside of it */
     bool inspect;                                             /* as that */
     uv_poll_t death_poll, bell_poll, control_poll;

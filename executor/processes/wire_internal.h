@@ -48,7 +48,11 @@ enum {
     SOON__EXIT_RIGHTS = 86,    /* it has rights that the pool's process does not have */
 };
 
-enum soon__message_kind { SOON__MESSAGE_HELLO = 1, SOON__MESSAGE_DESCRIPTORS = 2 };
+enum soon__message_kind {
+    SOON__MESSAGE_HELLO = 1,
+    SOON__MESSAGE_DESCRIPTORS = 2,
+    SOON__MESSAGE_END = 3, /* to the worker: it is to kill itself, with its group, since we may not */
+};
 
 /* What has a descriptor of its own: a set, a descriptor for each, in this order. */
 enum soon__part {
