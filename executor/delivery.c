@@ -71,13 +71,26 @@ static void run(struct soon__loop_entry *entry)
     soon__future_unref(future);
 }
 
+/* As if it had been removed. */
+static void drop(struct soon__loop_entry *entry)
+{
+    struct soon__delivery *delivery = (struct soon__delivery *)((char *)entry - offsetof(struct soon__delivery, entry));
+    soon_future *future = delivery->future;
+
+    if (!delivery->unlisted)
+        (void)soon__future_take_callback(future, &delivery->callback);
+    if (!delivery->embedded)
+        free(delivery);
+    soon__future_unref(future);
+}
+
 int soon__delivery_init(struct soon__delivery *delivery, soon_loop *loop, soon_done_fn fn, void *data)
 {
     if (!loop || !fn)
         return -EINVAL;
     *delivery = (struct soon__delivery){
         .callback = {.kind = SOON__CALLBACK_POSTED, .fn = fn, .data = data, .deliver = deliver, .removed = removed},
-        .entry.run = run,
+        .entry = {.run = run, .drop = drop},
         .loop = loop,
     };
     return soon__loop_count_in(loop);

@@ -2,19 +2,29 @@
  * loop.c - a caller's loop, to which callbacks are posted.
  *
  *     attach --> OPEN --last detach--> CLOSING --nothing outstanding--> CLOSED --on_closed--> freed
+ *                  |                      |
+ *                  +--somebody else has---+--> LOST --last detach, nothing outstanding--> freed
+ *                     closed our handle
  *
- * L1  Other threads touch a soon_loop under its mutex only, and that includes uv_async_send(). CLOSED is reached
- *     under the mutex when nothing is outstanding: nobody is left who could send to a handle that closes.
+ * L1  Other threads touch a soon_loop under its mutex only, and nothing of the uv loop's: they ring a bell of ours, a
+ *     descriptor, which the uv loop polls. So it does not matter to them what becomes of the handle, or of the uv loop.
+ *     (uv_async_send() would touch both, and abort when the loop is closed.) CLOSED is reached under the mutex when nothing
+ *     is outstanding.
  * L2  `outstanding` counts registrations, from soon__loop_count_in() until they ran or were counted out, and posts.
  *     CLOSING lets no new ones in.
  * L3  uv_ref, uv_unref and uv_close are for the loop's thread, which brings the handle in line with the count: in
  *     each turn, and at once when that thread itself changes the count. Other threads wake the loop for it.
  * L4  The handle begins referenced and woken: the first turn tells which thread runs the loop. Before it nobody
  *     need reference the handle, so nobody need know.
- * L5  One wake-up for a whole list: who finds it empty sends. A turn runs at most TURN_MAX entries, then wakes
+ * L5  One wake-up for a whole list: who finds it empty rings. A turn runs at most TURN_MAX entries, then wakes
  *     itself, so that timers and sockets have their turn.
+ * L6  Somebody else may close the handle, on the loop's thread: uv_walk() and uv_close() are the usual end of a program. We
+ *     are not told, so whatever we do on that thread looks first. Then it is LOST: nothing comes in, and what is there,
+ *     or comes when futures complete, is dropped. The uv loop, which may be gone as well, is not touched any more. It has
+ *     the handle's memory until it has finished with it, and we do not hear of that either: so that memory is kept.
  */
 #include "loop_internal.h"
+#include "system_internal.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -36,10 +46,19 @@ struct post {
     soon_loop *loop;
     soon_loop_fn fn; /* NULL: nobody is told */
     void *data;
+    bool is_closed; /* the word that a detach is over: it comes in any case */
+};
+
+/* What the uv loop has of us. */
+struct handle {
+    uv_poll_t poll;      /* first */
+    struct handle *next; /* of those that are kept (L6) */
 };
 
 struct soon_loop {
-    uv_async_t async;
+    const uv_loop_t *uv;   /* its address */
+    struct handle *handle; /* loop's thread only */
+    int bell;              /* as long as the loop is there */
     uint32_t generation;
 
     /* Under the table's mutex. */
@@ -57,16 +76,19 @@ struct soon_loop {
         struct list posted;
         size_t outstanding;
         bool closing;
+        bool lost;
         bool referenced;
+        bool rung;
         const struct soon__thread *thread; /* that runs the loop; NULL: no turn yet (L4) */
         pid_t thread_id;
     } locked;
 };
 
-/* The attached ones, to find a loop that is attached again. */
+/* All that there are: to find a loop that is attached again, and for leak checkers those that are lost while they close. */
 static struct {
     pthread_mutex_t mutex;
     soon_loop *first;
+    struct handle *kept; /* L6; so that leak checkers find them */
 } table = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
 /* In a child the parent's loops stay in the list: never found, never freed. */
@@ -94,18 +116,67 @@ static void append(struct list *to, struct list *from)
     from->head = NULL;
 }
 
+static uv_handle_t *handle_of(const soon_loop *loop)
+{
+    return (uv_handle_t *)&loop->handle->poll;
+}
+
 /*
  * The count and the handle
  */
+
+static void ring_locked(soon_loop *loop)
+{
+    if (!loop->locked.rung)
+        (void)soon__bell_ring(loop->bell); /* if it is not there, somebody has closed what is not his */
+    loop->locked.rung = true;
+}
+
+/* L6: on the loop's thread. */
+static bool is_lost_locked(soon_loop *loop)
+{
+    if (loop->locked.lost || !uv_is_closing(handle_of(loop)))
+        return loop->locked.lost;
+    loop->locked.lost = true;
+    append(&loop->ready, &loop->locked.posted);
+    append(&loop->locked.posted, &loop->ready);
+    return true;
+}
+
+static void loop_free(soon_loop *loop);
+
+/* Gives the mutex back, and of a lost one drops what is there. The loop may be gone then. */
+static void leave(soon_loop *loop)
+{
+    struct soon__loop_entry *entry = NULL, *next;
+    bool over;
+
+    if (loop->locked.lost) {
+        entry = loop->locked.posted.head;
+        loop->locked.posted.head = NULL;
+    }
+    for (next = entry; next; next = next->next)
+        loop->locked.outstanding--;
+    over = loop->locked.lost && loop->locked.closing && !loop->locked.outstanding;
+    pthread_mutex_unlock(&loop->mutex);
+    if (over)
+        loop_free(loop);
+    for (; entry; entry = next) {
+        next = entry->next;
+        entry->drop(entry);
+    }
+}
 
 static void on_close(uv_handle_t *handle);
 
 /* L3: on the loop's thread. */
 static void update_locked(soon_loop *loop)
 {
-    uv_handle_t *handle = (uv_handle_t *)&loop->async;
+    uv_handle_t *handle = handle_of(loop);
     bool needed = loop->locked.outstanding > 0;
 
+    if (is_lost_locked(loop))
+        return;
     if (loop->locked.closing && !needed) {
         uv_close(handle, on_close);
         return;
@@ -122,12 +193,14 @@ static void update_or_wake_locked(soon_loop *loop)
     if (loop->locked.thread == soon__thread_self())
         update_locked(loop);
     else
-        uv_async_send(&loop->async);
+        ring_locked(loop);
 }
 
 static int count_in_locked(soon_loop *loop)
 {
-    if (loop->locked.closing)
+    if (loop->locked.closing || loop->locked.lost)
+        return SOON_ESHUTDOWN;
+    if (loop->locked.thread == soon__thread_self() && is_lost_locked(loop))
         return SOON_ESHUTDOWN;
     loop->locked.outstanding++;
     if (!loop->locked.referenced)
@@ -141,7 +214,7 @@ static void push_locked(soon_loop *loop, struct soon__loop_entry *entry)
 
     entry->next = NULL;
     if (!loop->locked.posted.head)
-        uv_async_send(&loop->async); /* L5 */
+        ring_locked(loop); /* L5 */
     append(&loop->locked.posted, &one);
 }
 
@@ -153,7 +226,7 @@ int soon__loop_count_in(soon_loop *loop)
         return SOON_EFORKED;
     pthread_mutex_lock(&loop->mutex);
     rc = count_in_locked(loop);
-    pthread_mutex_unlock(&loop->mutex);
+    leave(loop);
     return rc;
 }
 
@@ -164,7 +237,7 @@ void soon__loop_count_out(soon_loop *loop)
     pthread_mutex_lock(&loop->mutex);
     if (--loop->locked.outstanding == 0)
         update_or_wake_locked(loop);
-    pthread_mutex_unlock(&loop->mutex);
+    leave(loop);
 }
 
 void soon__loop_push(soon_loop *loop, struct soon__loop_entry *entry)
@@ -173,7 +246,7 @@ void soon__loop_push(soon_loop *loop, struct soon__loop_entry *entry)
         return; /* the parent's copy of it runs */
     pthread_mutex_lock(&loop->mutex);
     push_locked(loop, entry);
-    pthread_mutex_unlock(&loop->mutex);
+    leave(loop);
 }
 
 /*
@@ -200,17 +273,27 @@ static void run_post(struct soon__loop_entry *entry)
         call_fn(post.loop, post.fn, post.data);
 }
 
+static void drop_post(struct soon__loop_entry *entry)
+{
+    if (((struct post *)entry)->is_closed)
+        run_post(entry);
+    else
+        free(entry);
+}
+
 /* Takes `post` if 0. */
-static int push_post(soon_loop *loop, struct post *post, soon_loop_fn fn, void *data)
+static int push_post(soon_loop *loop, struct post *post)
 {
     int rc;
 
-    *post = (struct post){.entry.run = run_post, .loop = loop, .fn = fn, .data = data};
+    post->entry.run = run_post;
+    post->entry.drop = drop_post;
+    post->loop = loop;
     pthread_mutex_lock(&loop->mutex);
     rc = count_in_locked(loop);
     if (rc == 0)
         push_locked(loop, &post->entry);
-    pthread_mutex_unlock(&loop->mutex);
+    leave(loop);
     return rc;
 }
 
@@ -226,7 +309,8 @@ int soon_loop_post(soon_loop *loop, soon_loop_fn fn, void *data)
     post = malloc(sizeof *post);
     if (!post)
         return -ENOMEM;
-    rc = push_post(loop, post, fn, data);
+    *post = (struct post){.fn = fn, .data = data};
+    rc = push_post(loop, post);
     if (rc < 0)
         free(post);
     return rc;
@@ -248,6 +332,8 @@ static void begin_turn(soon_loop *loop)
 {
     pthread_mutex_lock(&loop->mutex);
     set_thread_locked(loop);
+    soon__bell_quiet(loop->bell);
+    loop->locked.rung = false;
     append(&loop->ready, &loop->locked.posted);
     pthread_mutex_unlock(&loop->mutex);
 }
@@ -257,23 +343,25 @@ static void end_turn(soon_loop *loop, size_t count)
     pthread_mutex_lock(&loop->mutex);
     loop->locked.outstanding -= count;
     if (loop->ready.head)
-        uv_async_send(&loop->async); /* L5 */
+        ring_locked(loop); /* L5 */
     update_locked(loop);
-    pthread_mutex_unlock(&loop->mutex);
+    leave(loop);
 }
 
-static void on_async(uv_async_t *async)
+static void on_bell(uv_poll_t *poll, int status, int events)
 {
-    soon_loop *loop = async->data;
+    soon_loop *loop = poll->data;
     struct soon__loop_entry *entry;
     size_t count;
 
-    if (is_foreign(loop)) { /* woken before the fork */
-        uv_unref((uv_handle_t *)async);
+    (void)status;
+    (void)events;
+    if (is_foreign(loop)) { /* it is the parent's that rings */
+        uv_poll_stop(poll);
         return;
     }
     begin_turn(loop);
-    for (count = 0; count < TURN_MAX && (entry = loop->ready.head); count++) {
+    for (count = 0; count < TURN_MAX && (entry = loop->ready.head) && !uv_is_closing(handle_of(loop)); count++) {
         loop->ready.head = entry->next;
         entry->run(entry);
         if (is_foreign(loop))
@@ -308,9 +396,63 @@ static soon_loop *find_locked(const uv_loop_t *uv)
 {
     soon_loop *loop = table.first;
 
-    while (loop && (is_foreign(loop) || loop->async.loop != uv))
+    while (loop && (is_foreign(loop) || loop->uv != uv || !loop->attached))
         loop = loop->next;
     return loop;
+}
+
+/* What is attached already, and can be found no more if it is lost (L6): of the same loop, or of one that was at its place. */
+static soon_loop *find_open_locked(const uv_loop_t *uv)
+{
+    soon_loop *loop = find_locked(uv);
+
+    if (!loop || !uv_is_closing(handle_of(loop)))
+        return loop;
+    loop->uv = NULL;
+    pthread_mutex_lock(&loop->mutex);
+    (void)is_lost_locked(loop);
+    pthread_mutex_unlock(&loop->mutex); /* what is there is dropped with the detach that is owed */
+    return NULL;
+}
+
+static int handle_new(struct handle **ret, int bell)
+{
+    *ret = malloc(sizeof **ret);
+    /* libuv aborts where it has no memory for its table of descriptors: looks first if there is. */
+    if (*ret) {
+        void *probe = malloc(((size_t)bell + 4) * 2 * sizeof(void *));
+
+        if (probe) {
+            free(probe);
+            return 0;
+        }
+    }
+    free(*ret);
+    return -ENOMEM;
+}
+
+static int open_handle(soon_loop *loop, uv_loop_t *uv)
+{
+    int rc;
+
+    loop->bell = soon__bell_new();
+    if (loop->bell < 0)
+        return loop->bell;
+    rc = handle_new(&loop->handle, loop->bell);
+    if (rc < 0)
+        goto fail_handle;
+    rc = uv_poll_init(uv, &loop->handle->poll, loop->bell);
+    if (rc < 0)
+        goto fail_poll;
+    loop->handle->poll.data = loop;
+    (void)uv_poll_start(&loop->handle->poll, UV_READABLE, on_bell);
+    return 0;
+
+fail_poll:
+    free(loop->handle);
+fail_handle:
+    close(loop->bell);
+    return rc;
 }
 
 static int attach_locked(soon_loop **ret, uv_loop_t *uv)
@@ -320,17 +462,17 @@ static int attach_locked(soon_loop **ret, uv_loop_t *uv)
 
     if (!loop)
         return -ENOMEM;
-    rc = uv_async_init(uv, &loop->async, on_async);
+    rc = open_handle(loop, uv);
     if (rc < 0) {
         free(loop);
         return rc;
     }
-    loop->async.data = loop;
+    loop->uv = uv;
     loop->generation = soon__generation();
     loop->attached = 1;
     loop->locked.referenced = true;
     loop->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-    uv_async_send(&loop->async); /* L4 */
+    ring_locked(loop); /* L4 */
     loop->next = table.first;
     table.first = loop;
     *ret = loop;
@@ -360,7 +502,7 @@ int soon_loop_attach(soon_loop **ret, uv_loop_t *uv)
     if (!ret || !uv)
         return -EINVAL;
     pthread_mutex_lock(&table.mutex);
-    loop = find_locked(uv);
+    loop = find_open_locked(uv);
     rc = loop ? attach_again_locked(loop) : attach_locked(&loop, uv);
     pthread_mutex_unlock(&table.mutex);
     if (rc == 0)
@@ -371,7 +513,6 @@ int soon_loop_attach(soon_loop **ret, uv_loop_t *uv)
 /* Takes one attach away: 1, and its spare; 0: the last, the loop can be found no more; -1: there was none. */
 static int take_attach(soon_loop *loop, struct post **ret_spare)
 {
-    soon_loop **link = &table.first;
     int left;
 
     pthread_mutex_lock(&table.mutex);
@@ -379,11 +520,6 @@ static int take_attach(soon_loop *loop, struct post **ret_spare)
     if (left == 1) {
         *ret_spare = loop->spares;
         loop->spares = (struct post *)loop->spares->entry.next;
-    }
-    if (left == 0) {
-        while (*link != loop)
-            link = &(*link)->next;
-        *link = loop->next;
     }
     if (left >= 0)
         loop->attached--;
@@ -393,22 +529,35 @@ static int take_attach(soon_loop *loop, struct post **ret_spare)
 
 static void close_open(soon_loop *loop, soon_loop_fn on_closed, void *data)
 {
+    bool lost;
+
     loop->on_closed = on_closed;
     loop->on_closed_data = data;
     pthread_mutex_lock(&loop->mutex);
     loop->locked.closing = true;
     update_locked(loop);
-    pthread_mutex_unlock(&loop->mutex);
+    lost = loop->locked.lost;
+    leave(loop);
+    if (lost && on_closed)
+        call_fn(loop, on_closed, data); /* no turn of a loop will */
+}
+
+/* A detach that is not the last. */
+static void post_closed(soon_loop *loop, struct post *spare, soon_loop_fn on_closed, void *data)
+{
+    *spare = (struct post){.fn = on_closed, .data = data, .is_closed = true};
+    if (push_post(loop, spare) < 0) /* it is lost: an attached one takes it */
+        run_post(&spare->entry);
 }
 
 /* In a forked child: the handle is the child's, all else the parent's. */
 static void close_inherited(soon_loop *loop, soon_loop_fn on_closed, void *data)
 {
-    if (uv_is_closing((uv_handle_t *)&loop->async))
+    if (uv_is_closing(handle_of(loop)))
         return;
     loop->on_closed = on_closed;
     loop->on_closed_data = data;
-    uv_close((uv_handle_t *)&loop->async, on_close);
+    uv_close(handle_of(loop), on_close);
 }
 
 void soon_loop_detach(soon_loop *loop, soon_loop_fn on_closed, void *data)
@@ -428,7 +577,7 @@ void soon_loop_detach(soon_loop *loop, soon_loop_fn on_closed, void *data)
     if (!soon__check(left >= 0, "soon_loop_detach: more often than attached"))
         return;
     if (left)
-        push_post(loop, spare, on_closed, data); /* an attached loop takes it */
+        post_closed(loop, spare, on_closed, data);
     else
         close_open(loop, on_closed, data);
 }
@@ -439,8 +588,29 @@ static void on_close(uv_handle_t *handle)
 
     if (loop->on_closed)
         call_fn(loop, loop->on_closed, loop->on_closed_data);
-    if (is_foreign(loop))
+    if (is_foreign(loop)) {
+        close(loop->bell);
         return; /* the parent's registrations, in this memory too, point to it */
+    }
+    free(loop->handle);
+    loop->handle = NULL;
+    loop_free(loop);
+}
+
+static void loop_free(soon_loop *loop)
+{
+    soon_loop **link = &table.first;
+
+    pthread_mutex_lock(&table.mutex);
+    while (*link != loop)
+        link = &(*link)->next;
+    *link = loop->next;
+    if (loop->handle) { /* L6 */
+        loop->handle->next = table.kept;
+        table.kept = loop->handle;
+    }
+    pthread_mutex_unlock(&table.mutex);
+    close(loop->bell);
     pthread_mutex_destroy(&loop->mutex);
     free(loop);
 }

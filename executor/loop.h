@@ -36,7 +36,7 @@ typedef void (*soon_loop_fn)(void *data);
  * Ownership: the caller owes a soon_loop_detach(), and `uv` lives until that has run `on_closed`.
  * Threads: loop thread only. Never blocks.
  * Returns: 0 and sets `*ret`; -EINVAL: NULL, or (asserted) another thread's loop; -ENOMEM; -EMFILE ... as from
- * uv_async_init(); and leaves it alone.
+ * eventfd() and uv_poll_init(); and leaves it alone.
  */
 SOON_API int soon_loop_attach(soon_loop **ret, struct uv_loop_s *uv);
 
@@ -46,7 +46,14 @@ SOON_API int soon_loop_attach(soon_loop **ret, struct uv_loop_s *uv);
  * then `on_closed` runs, on the loop's thread; after it nobody may use `loop`. A detach that is not the last posts its
  * `on_closed`, as soon_loop_post() does.
  *
- * The loop must run for that. Safe in callbacks, and in any order with freeing executors. In a forked child it closes
+ * If somebody else has closed the handle, as a program that ends with uv_walk() and uv_close() does, the loop counts as
+ * detached: outstanding callbacks are dropped, which means that they never run, registrations and posts are refused with
+ * SOON_ESHUTDOWN, and nothing of the uv loop is touched any more. The library learns of that when it is called on the
+ * loop's thread. The soon_loop_detach() is still owed, before or after uv_loop_close(), also when the memory of `uv` is
+ * gone: then `on_closed` runs before it returns. What is detached already, and closed by somebody else while callbacks are
+ * outstanding, does not call `on_closed`.
+ *
+ * Else the loop must run for that. Safe in callbacks, and in any order with freeing executors. In a forked child it closes
  * the child's copy of the handle, for a loop that uv_loop_fork() has revived, and drops what was outstanding.
  *
  * Ownership: `data` is lent until `on_closed` was called. `on_closed` NULL: nobody is told. `loop` NULL is allowed:

@@ -7,10 +7,11 @@
 #include "../futures/future_internal.h"
 #include "loop.h"
 
-/* What waits in a loop's list. `run` is called once, on the loop's thread; the entry is free again, or freed, in it. */
+/* What waits in a loop's list. One of the two is called once; the entry is free again, or freed, in it. */
 struct soon__loop_entry {
     struct soon__loop_entry *next;
-    void (*run)(struct soon__loop_entry *entry);
+    void (*run)(struct soon__loop_entry *entry);  /* on the loop's thread */
+    void (*drop)(struct soon__loop_entry *entry); /* on any: the loop's handle was closed by somebody else */
 };
 
 /* Whoever may push later is counted first, so that the loop does not close before. 0, SOON_ESHUTDOWN, SOON_EFORKED. */

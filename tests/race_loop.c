@@ -366,3 +366,80 @@ Test(race_loop, registrations_elsewhere_leave_the_handle_to_the_loops_thread)
     pthread_join(thread, NULL);
     run_to_the_end();
 }
+
+/*
+ * L6: the program closes all handles of its loop, and frees that, while others complete and post.
+ */
+
+static uv_loop_t *other;
+static soon_loop *on_other;
+static atomic_size_t ran;
+static bool detached_meanwhile; /* then nobody may use it but by what is registered */
+
+static void note_run(soon_future *future, void *data)
+{
+    (void)future;
+    (void)data;
+    ran++;
+}
+
+static void note_post(void *data)
+{
+    (void)data;
+    ran++;
+}
+
+static void *complete_and_post(void *data)
+{
+    struct made *batch = data;
+
+    for (int i = 0; i < 50; i++) {
+        soon_promise_set_result(batch[i].promise, NULL, 0);
+        if (detached_meanwhile)
+            continue;
+        (void)soon_loop_post(on_other, note_post, NULL);
+        if (soon_future_add_done_callback_on(batch[i].future, on_other, note_run, NULL) < 0)
+            continue; /* it is known already */
+    }
+    return NULL;
+}
+
+static void close_handle(uv_handle_t *handle, void *data)
+{
+    (void)data;
+    uv_close(handle, NULL);
+}
+
+Test(race_loop, that_is_walked_and_closed_is_left_alone_by_other_threads)
+{
+    struct made batches[2][50];
+
+    for (int round = 0; round < test_rounds(300); round++) {
+        pthread_t threads[2];
+
+        other = malloc(sizeof *other);
+        cr_assert_eq(uv_loop_init(other), 0);
+        cr_assert_eq(soon_loop_attach(&on_other, other), 0);
+        for (int i = 0; i < 100; i++) {
+            batches[i / 50][i % 50] = make();
+            cr_assert_eq(soon_future_add_done_callback_on(batches[i / 50][i % 50].future, on_other, note_run, NULL), 0);
+        }
+        detached_meanwhile = round % 2;
+        for (int i = 0; i < 2; i++)
+            pthread_create(&threads[i], NULL, complete_and_post, batches[i]);
+        for (int i = 0; i < round % 3; i++)
+            uv_run(other, UV_RUN_NOWAIT);
+        uv_walk(other, close_handle, NULL);
+        cr_assert_eq(uv_run(other, UV_RUN_DEFAULT), 0);
+        cr_assert_eq(uv_loop_close(other), 0);
+        free(other);
+        if (detached_meanwhile)
+            soon_loop_detach(on_other, NULL, NULL);
+        for (int i = 0; i < 2; i++)
+            pthread_join(threads[i], NULL);
+        if (!detached_meanwhile)
+            soon_loop_detach(on_other, NULL, NULL);
+        for (int i = 0; i < 100; i++)
+            drop(batches[i / 50][i % 50]);
+    }
+}
