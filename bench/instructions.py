@@ -27,7 +27,8 @@ def first_line(*command):
 
 def tools(build):
     """What the numbers hold for."""
-    compiler = json.loads((pathlib.Path(build) / "compile_commands.json").read_text())[0]["command"].split()[0]
+    command = json.loads((pathlib.Path(build) / "compile_commands.json").read_text())[0]["command"].split()
+    compiler = command[1] if command[0].endswith("ccache") else command[0]
     # gcc says as what it was called
     return {"compiler": re.sub(r"^g?cc ", "gcc ", first_line(compiler, "--version")), "libc": first_line("ldd", "--version"),
             "machine": os.uname().machine}
