@@ -42,19 +42,21 @@ void soon__map_stop(struct soon__map *map)
 /* M3. `*ret_stopped`: the map has stopped some of its items. */
 static struct soon__error *first_error(struct soon__map *map, bool *ret_stopped)
 {
-    struct soon__error *stopped = NULL;
+    bool stopped = false, begun = false;
 
     for (size_t i = 0; i < map->chunk_count; i++) {
         struct soon__chunk *chunk = &map->chunks[i];
 
         if (chunk->first_own)
             return chunk->first_own;
-        /* Relaxed: every chunk has left. */
-        if (!stopped && atomic_load_explicit(&chunk->failed, memory_order_relaxed))
-            stopped = &soon__error_cancelled_running;
+        /* Relaxed, both: every chunk has left. */
+        stopped |= atomic_load_explicit(&chunk->failed, memory_order_relaxed) > 0;
+        begun |= atomic_load_explicit(&chunk->rest, memory_order_relaxed) > 0 || chunk->begun_error;
     }
-    *ret_stopped = stopped != NULL;
-    return stopped;
+    *ret_stopped = stopped;
+    if (!stopped)
+        return NULL;
+    return begun ? &soon__error_cancelled_running : &soon__error_cancelled;
 }
 
 static void complete(struct soon__map *map)
@@ -93,6 +95,14 @@ static void destroy(soon_future *future)
     free(map->own_args);
     free(map->own_results);
     free(map);
+}
+
+/* Its calls know what has begun: it is cancelled when they are, all of them, which may be at once. */
+static bool take_back(soon_future *future, void *owner)
+{
+    (void)future;
+    (void)owner;
+    return false;
 }
 
 static void cancelled(soon_future *future, void *owner, bool taken)
@@ -191,17 +201,16 @@ static const char *label(const soon_future *future)
     return of_future(future)->label;
 }
 
-static const struct soon__class map_class = {.destroy = destroy,
-                                             .cancelled = cancelled,
-                                             .help = help,
-                                             .source = source,
-                                             .look = look,
-                                             .progress = progress,
-                                             .label = label};
+#define MAP_CLASS                                                                                                      \
+    .destroy = destroy, .cancelled = cancelled, .help = help, .source = source, .look = look, .progress = progress,    \
+    .label = label
+static const struct soon__class map_class = {MAP_CLASS};
+/* Of an executor whose calls begin without a word to their items: those know it, and the map does not. */
+static const struct soon__class remote_class = {MAP_CLASS, .take_back = take_back};
 
 struct soon__map *soon__map_of(const soon_future *future)
 {
-    return future && future->class == &map_class ? of_future(future) : NULL;
+    return future && (future->class == &map_class || future->class == &remote_class) ? of_future(future) : NULL;
 }
 
 /*
@@ -316,6 +325,7 @@ static int map_new(struct soon__map **ret, const struct params *params)
 {
     const char *text = params->options.each && params->options.each->label ? params->options.each->label : "";
     int64_t timeout_ms = params->options.timeout_ms;
+    const struct soon__executor_extra *extra = params->executor->extra;
     struct soon__map *map = malloc(sizeof *map + strlen(text) + 1);
     int rc;
 
@@ -328,7 +338,7 @@ static int map_new(struct soon__map **ret, const struct params *params)
                               .stop_at_error = params->options.stop_at_error,
                               .observed = params->observed};
     strcpy(map->label, text);
-    soon__future_init(&map->future, &map_class, 1, 1);
+    soon__future_init(&map->future, extra && extra->look ? &remote_class : &map_class, 1, 1);
     rc = map_fill(map, params);
     if (rc < 0) {
         soon__future_unref(&map->future);

@@ -262,3 +262,42 @@ Test(race_process, of_a_cancel_or_a_kill_with_deaths_ends_all_tries)
     }
     free_pool(pool);
 }
+
+SOON_TASK(count_in_shared, int, int)
+{
+    *result = ++((_Atomic int *)soon_task_shared(task))[*arg];
+    nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
+    return 0;
+}
+
+/* Just when its worker begins it: what an item says of that is true at once. */
+Test(race_process, of_a_cancelled_map_and_its_begin_is_told_by_each_item)
+{
+    enum { ITEMS = 4 };
+    static const int items[ITEMS] = {0, 1, 2, 3};
+    soon_shared *shared = NULL;
+    unsigned seed = 5;
+    _Atomic int *begun;
+
+    cr_assert_eq(soon_shared_new(&shared, ITEMS * sizeof *begun), 0);
+    begun = soon_shared_data(shared);
+    pool = new_processes(.workers = 1, .shared = shared);
+    cr_assert_eq(soon_executor_boot(pool, SOON_FOREVER), 0);
+    for (unsigned round = 0; round < rounds_of(1000); round++) {
+        soon_future *map = soon_map_async_with(pool, (.chunk = 1 + round % ITEMS), count_in_shared, items, ITEMS);
+        bool never[ITEMS];
+
+        for (unsigned spin = dice(&seed, 4000); spin > 0; spin--)
+            __asm__ volatile("");
+        (void)soon_future_cancel(map);
+        for (size_t i = 0; i < ITEMS; i++)
+            never[i] = soon_map_item_error(map, i)->code == -ECANCELED && !soon_map_item_error(map, i)->started;
+        cr_assert_eq(soon_future_wait(map, SOON_FOREVER), 0);
+        cr_assert_eq(outcome_of(soon_submit(pool, nothing)), 0); /* what had begun has ended */
+        for (size_t i = 0; i < ITEMS; i++)
+            cr_assert(!atomic_exchange(&begun[i], 0) || !never[i], "round %u, item %zu", round, i);
+        soon_future_unref(map);
+    }
+    free_pool(pool);
+    soon_shared_unref(shared);
+}
