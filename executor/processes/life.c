@@ -3,7 +3,8 @@
  * signalled, dead, reaped. Loop thread only, but for what marks under the mutex.
  *
  * Signals: a process that is to go gets SIGTERM, and SIGKILL when the grace period is over. One that was killed for a
- * task that has ended meanwhile is let live.
+ * task that has ended meanwhile is let live. One that we may not signal is asked by its socket, and if it does not end for
+ * that its tasks are not waited for.
  */
 #include "pool_internal.h"
 

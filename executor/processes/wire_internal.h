@@ -3,6 +3,7 @@
  * the control socket, and the worker's table of functions.
  *
  *     worker starts --> HELLO (its table lies at the start of the reply area) --> it serves its desk
+ *     parent        --> END, if it may not signal the worker; or it hangs up
  *     either side   --> DESCRIPTORS for a slot, before that is posted, or the reply is published
  *
  * A message with descriptors says all that it belongs to: the request by slot and sequence, the item of a chunk, and which

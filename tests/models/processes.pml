@@ -38,7 +38,8 @@
  * published counts, also after a death; every reply is of what is posted there; after a death nothing is left with the
  * dead, and only what it had claimed was lost; a signal for a task loses no other.
  *
- * Left out: starting and retiring, a second process beside the first that is not doomed, the loop's stay and its inspections
+ * Left out: starting and retiring, a second process beside the first that is not doomed, a second sentence on one that is
+ * (P13), the loop's stay and its inspections
  * (P8), shutdown, retries, limits of time, chunks, bodies and descriptors, slots that are
  * filled outside the mutex (P3), mad workers (D4), spinning, priorities; the future, which is future.pml; weak memory: all
  * is sequentially consistent, a variant without a fence has its two steps the other way round.
