@@ -354,6 +354,21 @@ int soon__library_start(void)
  * Posts
  */
 
+/* A program that closes all descriptors has closed the loop's: libuv is about to abort, without a word. */
+static void check_descriptors(const struct library *self)
+{
+    static const char text[] =
+        "libsoon: the program has closed descriptors of the library's (closefrom()?), and cannot "
+        "go on: see \"Threads and loops\" in its documentation\n";
+    ssize_t written;
+
+    if (fcntl(uv_backend_fd(&self->uv), F_GETFD) >= 0 || errno != EBADF)
+        return;
+    written = write(STDERR_FILENO, text, sizeof text - 1);
+    (void)written; /* nothing more can be done */
+    abort();
+}
+
 void soon__library_loop_post(struct soon__job *job)
 {
     struct library *self = library();
@@ -363,8 +378,10 @@ void soon__library_loop_post(struct soon__job *job)
     pthread_mutex_lock(&self->loop.mutex);
     was_empty = push_job(&self->loop.locked.jobs, job);
     pthread_mutex_unlock(&self->loop.mutex);
-    if (was_empty)
-        uv_async_send(&self->wake);
+    if (!was_empty)
+        return;
+    check_descriptors(self);
+    uv_async_send(&self->wake);
 }
 
 void soon__library_callbacks_post(struct soon__job *job)
