@@ -94,6 +94,22 @@ asan=(asan -Db_sanitize=address,undefined -Db_lundef=false -Ddemos=enabled)
 tsan=(tsan -Db_sanitize=thread -Db_lundef=false -Dtest_runner=inprocess -Ddemos=disabled)
 valgrind=(valgrind -Dslab=false -Dtest_runner=inprocess -Ddemos=disabled)
 
+# storms FOLDER SECONDS: random programs on both kinds of pool, at the same time.
+storms() {
+    local folder=$1 seconds=$2 kind status=0 pids=()
+    for kind in threads processes; do
+        # A worker's leak check traces it, and what is killed meanwhile nobody can reap.
+        ASAN_OPTIONS=detect_leaks=0 "$folder/tests/storm/storm" $kind "$seconds" >"$logs/storm-$kind" 2>&1 &
+        pids+=($!)
+    done
+    for kind in threads processes; do
+        wait "${pids[0]}" || status=1
+        pids=("${pids[@]:1}")
+        cat "$logs/storm-$kind"
+    done
+    return $status
+}
+
 # Every program runs once, small; then what a task takes in instructions is compared with what it took.
 benchmarks() {
     build build-bench --buildtype=release -Db_ndebug=true -Dtests=disabled -Ddemos=disabled -Dbench=enabled &&

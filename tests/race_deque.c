@@ -131,15 +131,24 @@ SOON_TASK_LOCAL(raise_flag, _Atomic bool *, soon_none, NULL, NULL)
     return 0;
 }
 
-/* It does not wait for the futures: nobody but other workers runs the children. */
+static void last_up_to(unsigned most)
+{
+    for (volatile unsigned spins = random_below(most); spins; spins--)
+        ;
+}
+
+/* It does not wait for the futures: nobody but other workers runs the children. They come at once, or one after the other. */
 SOON_TASK(need_another, int, soon_none)
 {
     _Atomic bool flags[3] = {false};
     soon_future *children[3];
+    unsigned pause = random_below(2) * 1000;
     int rc = 0;
 
-    for (int i = 0; i < *arg; i++)
+    for (int i = 0; i < *arg; i++) {
         children[i] = soon_submit(soon_task_executor(task), raise_flag, &flags[i]);
+        last_up_to(1 + pause);
+    }
     for (int i = 0; i < *arg; i++) {
         while (!flags[i])
             sched_yield();
@@ -151,8 +160,7 @@ SOON_TASK(need_another, int, soon_none)
 
 SOON_TASK(last_a_moment, soon_none, soon_none)
 {
-    for (volatile unsigned spins = random_below(3000); spins; spins--)
-        ;
+    last_up_to(3000);
     return 0;
 }
 
