@@ -3,15 +3,22 @@
  *
  *     none --start--> both run, parked, until the process ends --fork, in the child--> none
  *
- * B1  The loop never ends: one async handle, referenced, wakes it. Parked it sits in epoll_wait, the callback
- *     thread in pthread_cond_wait, both without a timeout.
+ * B1  The loop never ends. Parked it sleeps on its set of watches, the callback thread in pthread_cond_wait, both without a
+ *     timeout.
  * B2  Job lists are spliced out under their mutex and run without it. What a job posts comes after what was there,
  *     so that timers have their turn.
- * B3  A fork leaves all of this to the parent. The child closes its copies of the loop's descriptors (close alone:
- *     anything that libuv would do goes to the epoll set that both share) and forgets the rest. Other threads may
- *     have been in the middle of it, so it is not read any further; it stays reachable, for leak checkers.
+ * B3  The loop's timers are libuv's. libuv ends the program where it cannot get what it needs, and it needs something
+ *     when a loop is made, and when it polls for the first time. So the start asks for as much before, and lets it poll
+ *     once. After that it is run when a timer is due or a handle closes, which needs nothing: descriptors are watched without
+ *     it (loops/watch.c).
+ * B4  `awake` is held by the loop's thread while it does anything, and given up while it sleeps. A fork takes it, so that
+ *     libuv's loop is whole in the child, which closes it by libuv's own means. A fork does not wait for ever: an allocator
+ *     that locks itself before us, as sanitizers do, may keep the loop's thread from its end. Then the child closes what
+ *     it knows of, and no more.
+ * B5  All else is left to the parent and forgotten by the child; it stays reachable, for leak checkers.
  */
 #include "library_loop_internal.h"
+#include "loops/watch_internal.h"
 
 #include "surroundings_internal.h"
 
@@ -19,10 +26,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
+
+#define FORK_WAIT_NS INT64_C(200000000)
 
 struct jobs {
     struct soon__job *head, *tail;
@@ -31,8 +40,10 @@ struct jobs {
 struct library {
     uint32_t generation;
     struct library *inherited; /* of the parent */
+    struct soon__watches watches;
+    pthread_mutex_t awake; /* B4 */
     uv_loop_t uv;
-    uv_async_t wake;
+    uv_timer_t first; /* of its handles; closed */
     pthread_t callback_thread, loop_thread;
 
     struct {
@@ -58,6 +69,7 @@ static struct {
     bool watches_forks; /* under the mutex */
     _Atomic(struct library *) library;
     struct library *inherited; /* under the mutex */
+    struct library *held;      /* by the thread that forks; NULL: it was not to be had */
 } start = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
 static _Thread_local bool on_loop;
@@ -85,9 +97,8 @@ static bool push_job(struct jobs *jobs, struct soon__job *job)
  * The loop's thread
  */
 
-static void on_wake(uv_async_t *wake)
+static void run_jobs(struct library *self)
 {
-    struct library *self = wake->data;
     struct soon__job *job, *next;
 
     pthread_mutex_lock(&self->loop.mutex);
@@ -98,6 +109,39 @@ static void on_wake(uv_async_t *wake)
         next = job->next;
         job->run(job);
     }
+}
+
+/* Runs timers that are due and the ends of handles. How long the next may be waited for, in milliseconds; -1: for ever. */
+static int run_timers(struct library *self)
+{
+    uv_update_time(&self->uv);
+    if (uv_loop_alive(&self->uv) && uv_backend_timeout(&self->uv) == 0)
+        uv_run(&self->uv, UV_RUN_NOWAIT);
+    return uv_loop_alive(&self->uv) ? uv_backend_timeout(&self->uv) : -1;
+}
+
+/* A program that closes all descriptors has closed the loop's. */
+static _Noreturn void descriptors_are_gone(void)
+{
+    static const char text[] =
+        "libsoon: the program has closed descriptors of the library's (closefrom()?), and cannot "
+        "go on: see \"Threads and loops\" in its documentation\n";
+    ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
+
+    (void)written; /* nothing more can be done */
+    abort();
+}
+
+static void turn(struct library *self)
+{
+    int timeout_ms = run_timers(self);
+
+    pthread_mutex_unlock(&self->awake);
+    if (soon__watches_wait(&self->watches, timeout_ms) < 0)
+        descriptors_are_gone();
+    pthread_mutex_lock(&self->awake);
+    if (soon__watches_dispatch(&self->watches))
+        run_jobs(self);
 }
 
 /* soon__thread.sink: what this thread completes or releases, the other settles. */
@@ -127,7 +171,9 @@ static void *run_loop(void *data)
     on_loop = true;
     thread->of_library = true;
     thread->sink = sink;
-    uv_run(&self->uv, UV_RUN_DEFAULT);
+    pthread_mutex_lock(&self->awake);
+    for (;;)
+        turn(self);
     return NULL;
 }
 
@@ -208,60 +254,96 @@ static void stop_callbacks(struct library *self)
     pthread_join(self->callback_thread, NULL);
 }
 
-/* The first loop of a process makes libuv open descriptors that it aborts without. So looks first if there are any. */
-static int probe_descriptors(void)
-{
-    int pairs[3][2], count = 0, rc = 0;
+/*
+ * What libuv may not find wanting: B3. Copies of a descriptor take the places of those that it will make, and of those of
+ * input, output and errors in a program that has closed these: libuv ends a program in which one of its own is among them.
+ */
+enum { PLACES = 16, PLACES_MIN = 10, WATCHES = 4, MEMORY = 1 << 16 };
 
-    while (count < 3 && rc == 0) {
-        if (pipe2(pairs[count], O_CLOEXEC) < 0)
-            rc = -errno;
-        else
-            count++;
+struct places {
+    int taken[PLACES];
+    int count;
+};
+
+static void give_places(struct places *places, int down_to)
+{
+    for (int i = places->count; i > 0; i--) {
+        if (places->taken[i - 1] < down_to)
+            continue;
+        close(places->taken[i - 1]);
+        places->taken[i - 1] = places->taken[--places->count];
     }
-    while (count-- > 0) {
-        close(pairs[count][0]);
-        close(pairs[count][1]);
+}
+
+static int take_places(struct places *places, int of)
+{
+    int fd = 0, above = 0;
+
+    for (places->count = 0; above<PLACES_MIN; above += fd> STDERR_FILENO) {
+        fd = fcntl(of, F_DUPFD_CLOEXEC, 0);
+        if (fd < 0) {
+            int error = errno;
+
+            give_places(places, 0);
+            return -error;
+        }
+        places->taken[places->count++] = fd;
     }
+    return 0;
+}
+
+/* Is there room for so many in an epoll set? */
+static int probe_watches(struct library *self, const struct places *places)
+{
+    struct soon__watch watches[WATCHES] = {{NULL, 0, false}};
+    int rc = 0;
+
+    for (int i = 0; i < WATCHES && rc == 0; i++)
+        rc = soon__watches_add(&self->watches, &watches[i], places->taken[places->count - 1 - i], true);
+    for (int i = 0; i < WATCHES; i++)
+        soon__watches_remove(&self->watches, &watches[i]);
     return rc;
 }
 
-static int init_uv(struct library *self)
+static int probe_memory(const struct places *places)
 {
-    int rc = uv_loop_init(&self->uv);
+    /* libuv has an array with a place for each descriptor up to its own. */
+    void *memory = malloc(MEMORY + 4 * sizeof(void *) * (size_t)places->taken[places->count - 1]);
+
+    free(memory);
+    return memory ? 0 : -ENOMEM;
+}
+
+/* A loop without handles would not poll. */
+static void poll_once(struct library *self)
+{
+    uv_timer_init(&self->uv, &self->first);
+    uv_close((uv_handle_t *)&self->first, NULL);
+    uv_run(&self->uv, UV_RUN_NOWAIT);
+}
+
+static int start_uv(struct library *self)
+{
+    struct places places;
+    int rc = take_places(&places, self->watches.wake);
 
     if (rc < 0)
         return rc;
-    rc = uv_async_init(&self->uv, &self->wake, on_wake);
-    if (rc < 0)
-        uv_loop_close(&self->uv);
-    self->wake.data = self;
-    return rc;
-}
-
-/* libuv aborts at the end of a program in which descriptors of its own are those of input, output or errors: in one that
- * has closed these, their places are taken while it makes its own. */
-static int start_uv(struct library *self)
-{
-    int places[4], count = 0, rc;
-
-    do {
-        places[count] = eventfd(0, EFD_CLOEXEC); /* of no file: there may be none */
-        rc = places[count] < 0 ? -errno : 0;
-    } while (rc == 0 && places[count++] < 3);
+    rc = probe_watches(self, &places);
     if (rc == 0)
-        rc = probe_descriptors();
+        rc = probe_memory(&places);
+    if (rc == 0) {
+        give_places(&places, STDERR_FILENO + 1);
+        rc = uv_loop_init(&self->uv);
+    }
     if (rc == 0)
-        rc = init_uv(self);
-    while (count > 0)
-        close(places[--count]);
+        poll_once(self);
+    give_places(&places, 0);
     return rc;
 }
 
 static void stop_uv(struct library *self)
 {
-    uv_close((uv_handle_t *)&self->wake, NULL);
-    uv_run(&self->uv, UV_RUN_DEFAULT);
     uv_loop_close(&self->uv);
 }
 
@@ -274,8 +356,11 @@ static int library_new(struct library **ret)
         return -ENOMEM;
     self->generation = soon__generation();
     self->inherited = start.inherited;
-    self->loop.mutex = self->callbacks.mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    self->loop.mutex = self->callbacks.mutex = self->awake = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     self->callbacks.some = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+    rc = soon__watches_init(&self->watches);
+    if (rc < 0)
+        goto fail_watches;
     rc = start_uv(self);
     if (rc < 0)
         goto fail_uv;
@@ -293,14 +378,69 @@ fail_loop:
 fail_callbacks:
     stop_uv(self);
 fail_uv:
+    soon__watches_fini(&self->watches);
+fail_watches:
     pthread_cond_destroy(&self->callbacks.some);
     pthread_mutex_destroy(&self->callbacks.mutex);
+    pthread_mutex_destroy(&self->awake);
     pthread_mutex_destroy(&self->loop.mutex);
     free(self);
     return rc;
 }
 
-/* B3 */
+/*
+ * Forks
+ */
+
+static bool try_to_hold(struct library *self)
+{
+    int64_t end = soon__clock_ns() + FORK_WAIT_NS;
+
+    while (pthread_mutex_trylock(&self->awake) != 0) {
+        if (soon__clock_ns() >= end)
+            return false;
+        sched_yield();
+    }
+    return true;
+}
+
+/* B4 */
+static void before_fork(void)
+{
+    struct library *self = library();
+
+    start.held = self && !on_loop && try_to_hold(self) ? self : NULL;
+}
+
+static void after_fork_in_parent(void)
+{
+    if (start.held)
+        pthread_mutex_unlock(&start.held->awake);
+}
+
+static void close_handle(uv_handle_t *handle, void *unused)
+{
+    (void)unused;
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+/* Nothing may be done to the loop as it is: its epoll set is the parent's, too. */
+static void close_inherited_uv(struct library *old)
+{
+    struct places places;
+
+    if (take_places(&places, old->watches.wake) < 0)
+        places.count = 0;
+    give_places(&places, STDERR_FILENO + 1);
+    if (uv_loop_fork(&old->uv) == 0) {
+        uv_walk(&old->uv, close_handle, NULL);
+        uv_run(&old->uv, UV_RUN_NOWAIT);
+        uv_loop_close(&old->uv);
+    }
+    give_places(&places, 0);
+}
+
 static void forget_in_child(void)
 {
     struct library *old = library();
@@ -308,10 +448,11 @@ static void forget_in_child(void)
     start.mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     if (!old)
         return;
-    close(uv_backend_fd(&old->uv));
-    close(old->uv.async_io_watcher.fd);
-    close(old->uv.signal_pipefd[0]);
-    close(old->uv.signal_pipefd[1]);
+    if (start.held)
+        close_inherited_uv(old);
+    else
+        close(uv_backend_fd(&old->uv));
+    soon__watches_fini(&old->watches);
     start.inherited = old;
     /* Relaxed: there is no other thread. */
     atomic_store_explicit(&start.library, NULL, memory_order_relaxed);
@@ -326,7 +467,7 @@ static int start_locked(void)
     if (self)
         return 0;
     if (!start.watches_forks)
-        rc = soon__at_fork_child(forget_in_child);
+        rc = soon__at_fork(before_fork, after_fork_in_parent, forget_in_child);
     if (rc < 0)
         return rc;
     start.watches_forks = true;
@@ -354,21 +495,6 @@ int soon__library_start(void)
  * Posts
  */
 
-/* A program that closes all descriptors has closed the loop's: libuv is about to abort, without a word. */
-static void check_descriptors(const struct library *self)
-{
-    static const char text[] =
-        "libsoon: the program has closed descriptors of the library's (closefrom()?), and cannot "
-        "go on: see \"Threads and loops\" in its documentation\n";
-    ssize_t written;
-
-    if (fcntl(uv_backend_fd(&self->uv), F_GETFD) >= 0 || errno != EBADF)
-        return;
-    written = write(STDERR_FILENO, text, sizeof text - 1);
-    (void)written; /* nothing more can be done */
-    abort();
-}
-
 void soon__library_loop_post(struct soon__job *job)
 {
     struct library *self = library();
@@ -378,10 +504,8 @@ void soon__library_loop_post(struct soon__job *job)
     pthread_mutex_lock(&self->loop.mutex);
     was_empty = push_job(&self->loop.locked.jobs, job);
     pthread_mutex_unlock(&self->loop.mutex);
-    if (!was_empty)
-        return;
-    check_descriptors(self);
-    uv_async_send(&self->wake);
+    if (was_empty && soon__watches_wake(&self->watches) < 0)
+        descriptors_are_gone();
 }
 
 void soon__library_callbacks_post(struct soon__job *job)
@@ -393,6 +517,18 @@ void soon__library_callbacks_post(struct soon__job *job)
     push_job(&self->callbacks.locked.jobs, job);
     pthread_cond_signal(&self->callbacks.some);
     pthread_mutex_unlock(&self->callbacks.mutex);
+}
+
+int soon__library_watch(struct soon__watch *watch, int fd, bool once_each)
+{
+    assert(on_loop);
+    return soon__watches_add(&library()->watches, watch, fd, once_each);
+}
+
+void soon__library_unwatch(struct soon__watch *watch)
+{
+    assert(on_loop);
+    soon__watches_remove(&library()->watches, watch);
 }
 
 uv_loop_t *soon__library_uv(void)

@@ -9,6 +9,7 @@
 #define SOON_EXECUTOR_LIBRARY_LOOP_INTERNAL_H
 
 #include "../futures/future_internal.h"
+#include "loops/watch_internal.h"
 
 #include <uv.h>
 
@@ -25,7 +26,10 @@ int soon__library_start(void);
 void soon__library_loop_post(struct soon__job *job);
 void soon__library_callbacks_post(struct soon__job *job);
 
-uv_loop_t *soon__library_uv(void); /* loop thread only */
+uv_loop_t *soon__library_uv(void); /* for timers. Loop thread only */
+/* As soon__watches_add() and soon__watches_remove(), in the loop's own set. Loop thread only. */
+int soon__library_watch(struct soon__watch *watch, int fd, bool once_each);
+void soon__library_unwatch(struct soon__watch *watch);
 bool soon__library_on_loop(void);
 bool soon__library_on_callbacks(void); /* on the callback thread */
 

@@ -68,7 +68,7 @@ int soon__process_signal(int watch, pid_t pid, int signal);
 /* A counter with a descriptor: readable once it was rung. */
 int soon__bell_new(void);
 int soon__bell_ring(int bell);   /* never blocks. 0; -EBADF: it is not there */
-void soon__bell_quiet(int bell); /* not readable until it is rung again */
+void soon__bell_quiet(int bell); /* makes room in the counter, where it can; for who is told of each ring */
 
 /* Two ends that keep the bounds of messages. The first does not block, the second does. */
 int soon__socket_pair(int ret[2]);

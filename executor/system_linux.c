@@ -350,7 +350,11 @@ int soon__bell_ring(int bell)
     return rc;
 }
 
-/* RWF_NOWAIT because whoever else holds the bell can take its O_NONBLOCK away, and ring less often than we look. */
+/*
+ * RWF_NOWAIT because whoever else holds the bell can take its O_NONBLOCK away, and ring less often than we look. Linux
+ * before 5.8 does not know it for bells, nor does gVisor, and a filter may refuse the call: then the counter goes on, which
+ * is as good: who listens is told of each ring (executor/loops/watch.c), and it cannot run full by ringing.
+ */
 void soon__bell_quiet(int bell)
 {
     uint64_t count;

@@ -129,7 +129,7 @@ static int memory_new(const char *name)
 {
     int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
 
-    if (fd < 0 && errno == EINVAL)
+    if (fd < 0 && (errno == EINVAL || errno == EPERM)) /* not known; or refused, by a filter */
         fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     return fd < 0 ? -errno : fd;
 }
@@ -252,7 +252,8 @@ size_t soon__descriptors_max(void)
  *             that is held, calls no user code and does not fork. Nor does it call pthread_atfork(), for which another
  *             thread's fork may wait.
  *     anew    made in the child, with all that it guards: the slabs (slab.c), the start of the library's loop
- *             (library_loop.c), which registers handlers and so cannot be held, and that loop's own two.
+ *             (library_loop.c), which registers handlers and so cannot be held, and that loop's own. One of these,
+ *             `awake`, is taken before the fork, ahead of all leaves.
  *     parent  in an object of the parent's, which the child does not lock: it compares generations first, and answers
  *             SOON_EFORKED. Futures (LOCK), promises, executors and their processes, attached loops, iterators.
  *     worker  of a worker process, whose forked children never come back to it (processes/serve.c).
@@ -262,8 +263,10 @@ size_t soon__descriptors_max(void)
  * soon__leave_child().
  */
 static _Atomic uint32_t generation;
-static void (*at_fork_child[8])(void);
-static int at_fork_child_count;
+static struct {
+    void (*before)(void), (*parent)(void), (*child)(void); /* each may be NULL */
+} at_fork[8];
+static int at_fork_count;
 static pthread_mutex_t *held_at_fork[8];
 static int held_at_fork_count;
 static pthread_mutex_t at_fork_mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -277,41 +280,64 @@ uint32_t soon__generation(void)
 static void before_fork(void)
 {
     pthread_mutex_lock(&at_fork_mutex);
+    for (int i = at_fork_count; i > 0; i--) {
+        if (at_fork[i - 1].before)
+            at_fork[i - 1].before();
+    }
     for (int i = 0; i < held_at_fork_count; i++)
         pthread_mutex_lock(held_at_fork[i]);
 }
 
-static void let_go_after_fork(void)
+static void let_go(void)
 {
     for (int i = held_at_fork_count; i > 0; i--)
         pthread_mutex_unlock(held_at_fork[i - 1]);
+}
+
+static void after_fork_in_parent(void)
+{
+    let_go();
+    for (int i = 0; i < at_fork_count; i++) {
+        if (at_fork[i].parent)
+            at_fork[i].parent();
+    }
     pthread_mutex_unlock(&at_fork_mutex);
 }
 
 static void after_fork_in_child(void)
 {
-    let_go_after_fork();
+    let_go();
     atomic_fetch_add_explicit(&generation, 1, memory_order_relaxed);
-    for (int i = 0; i < at_fork_child_count; i++)
-        at_fork_child[i]();
+    for (int i = 0; i < at_fork_count; i++) {
+        if (at_fork[i].child)
+            at_fork[i].child();
+    }
+    pthread_mutex_unlock(&at_fork_mutex);
 }
 
 __attribute__((constructor)) static void watch_forks(void)
 {
-    pthread_atfork(before_fork, let_go_after_fork, after_fork_in_child);
+    pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
-int soon__at_fork_child(void (*fn)(void))
+int soon__at_fork(void (*before)(void), void (*parent)(void), void (*child)(void))
 {
     int rc = -ENOMEM;
 
     pthread_mutex_lock(&at_fork_mutex);
-    if (at_fork_child_count < (int)(sizeof at_fork_child / sizeof *at_fork_child)) {
-        at_fork_child[at_fork_child_count++] = fn;
+    if (at_fork_count < (int)(sizeof at_fork / sizeof *at_fork)) {
+        at_fork[at_fork_count].before = before;
+        at_fork[at_fork_count].parent = parent;
+        at_fork[at_fork_count++].child = child;
         rc = 0;
     }
     pthread_mutex_unlock(&at_fork_mutex);
     return rc;
+}
+
+int soon__at_fork_child(void (*fn)(void))
+{
+    return soon__at_fork(NULL, NULL, fn);
 }
 
 int soon__hold_at_fork(pthread_mutex_t *mutex)

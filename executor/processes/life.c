@@ -25,9 +25,9 @@ enum { KILLED_AT_ONCE = 16 }; /* starts that others ended are made up for at onc
 static void died(struct soon__process *process);
 static void abandon(struct soon__process *process);
 static void drop_mad(struct soon__process *process);
-static void on_death(uv_poll_t *poll, int status, int events);
-static void on_bell(uv_poll_t *poll, int status, int events);
-static void on_control(uv_poll_t *poll, int status, int events);
+static void on_death(struct soon__watch *watch);
+static void on_bell(struct soon__watch *watch);
+static void on_control(struct soon__watch *watch);
 static void on_overdue(uv_timer_t *timer);
 static void on_turn(uv_timer_t *timer);
 
@@ -298,21 +298,15 @@ static void start_failed(struct soon__process_pool *pool, bool killed, int code,
             soon__error_newf(&fields, "%d workers in a row died before they were ready, the last one %s", times, why));
 }
 
-static bool watch_poll(struct soon__process *process, uv_poll_t *poll, int fd, uv_poll_cb fn)
-{
-    poll->data = process;
-    if (uv_poll_init(soon__library_uv(), poll, fd) < 0)
-        return false;
-    process->handles++;
-    uv_poll_start(poll, UV_READABLE, fn);
-    return true;
-}
-
+/* Its bell is told of once for each ring: that goes on where it cannot be made quiet. */
 static bool watch_all(struct soon__process *process)
 {
-    return watch_poll(process, &process->bell_poll, process->view.bell, on_bell) &&
-           watch_poll(process, &process->control_poll, process->control, on_control) && process->watch >= 0 &&
-           watch_poll(process, &process->death_poll, process->watch, on_death);
+    process->on_bell.ready = on_bell;
+    process->on_control.ready = on_control;
+    process->on_death.ready = on_death;
+    return soon__library_watch(&process->on_bell, process->view.bell, true) == 0 &&
+           soon__library_watch(&process->on_control, process->control, false) == 0 && process->watch >= 0 &&
+           soon__library_watch(&process->on_death, process->watch, false) == 0;
 }
 
 void soon__process_start_is_short(struct soon__process *process, int code)
@@ -473,13 +467,13 @@ static void on_turn(uv_timer_t *timer)
     soon__process_serve(timer->data);
 }
 
-static void on_bell(uv_poll_t *poll, int status, int events)
+#define PROCESS_OF(watch, member) ((struct soon__process *)((char *)(watch)-offsetof(struct soon__process, member)))
+
+static void on_bell(struct soon__watch *watch)
 {
-    struct soon__process *process = poll->data;
+    struct soon__process *process = PROCESS_OF(watch, on_bell);
     struct soon__process_pool *pool = process->pool;
 
-    (void)status;
-    (void)events;
     soon__bell_quiet(process->view.bell);
     soon__process_serve(process);
     soon__process_pool_stay(pool);
@@ -502,16 +496,15 @@ static int receive(struct soon__process *process)
     return rc;
 }
 
-static void on_control(uv_poll_t *poll, int status, int events)
+static void on_control(struct soon__watch *watch)
 {
-    struct soon__process *process = poll->data;
+    struct soon__process *process = PROCESS_OF(watch, on_control);
     int rc = process->mad ? 0 : receive(process);
 
-    (void)events;
     if (rc < 0)
         drop_mad(process);
-    if (rc <= 0 || status < 0)
-        uv_poll_stop(poll); /* its end is closed: that is not its death yet */
+    if (rc <= 0)
+        soon__library_unwatch(watch); /* its end is closed: that is not its death yet */
 }
 
 /* What the desk says of a process's slots. */
@@ -591,14 +584,11 @@ static void on_handle_closed(uv_handle_t *handle)
 
 static void close_handles(struct soon__process *process)
 {
-    uv_handle_t *all[] = {(uv_handle_t *)&process->timer, (uv_handle_t *)&process->again,
-                          (uv_handle_t *)&process->bell_poll, (uv_handle_t *)&process->control_poll,
-                          (uv_handle_t *)&process->death_poll};
-
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        if (all[i]->loop)
-            uv_close(all[i], on_handle_closed);
-    }
+    soon__library_unwatch(&process->on_bell);
+    soon__library_unwatch(&process->on_control);
+    soon__library_unwatch(&process->on_death);
+    uv_close((uv_handle_t *)&process->timer, on_handle_closed);
+    uv_close((uv_handle_t *)&process->again, on_handle_closed);
 }
 
 /* What it had. */
@@ -741,9 +731,7 @@ static void died(struct soon__process *process)
     pthread_mutex_unlock(&pool->mutex);
 }
 
-static void on_death(uv_poll_t *poll, int status, int events)
+static void on_death(struct soon__watch *watch)
 {
-    (void)status;
-    (void)events;
-    died(poll->data);
+    died(PROCESS_OF(watch, on_death));
 }

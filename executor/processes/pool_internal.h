@@ -146,7 +146,7 @@ struct soon__process {
     int denied; /* it cannot be signalled, for this: it is asked by its socket */
     enum { SOON__LET_BE, SOON__EXECUTE, SOON__KILL_IT } todo; /* found under the mutex, done outside of it */
     bool inspect;                                             /* as that */
-    uv_poll_t death_poll, bell_poll, control_poll;
+    struct soon__watch on_death, on_bell, on_control;
     uv_timer_t timer, again;
     int handles;
 };

@@ -1,25 +1,12 @@
 /*
- * fail.c - stands before each function that can run out of something, counts its calls, and lets one of them fail.
- *
- * The linker sends `malloc` to `__wrap_malloc` and `__real_malloc` to malloc. A new one needs a line here and its name
- * in tests/meson.build.
+ * fail.c - counts calls that can run out of something, and says which of them fails. Who calls it: fail_wrap.c stands before
+ * what the library and the test call, fail_everywhere.c before what anybody in the program calls.
  */
-#include "fail.h"
+#include "fail_internal.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
-#include <spawn.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/types.h>
-#include <uv.h>
+#include <unistd.h>
 
 static atomic_size_t calls, first, last; /* fails: first <= calls <= last */
 static atomic_int only;                  /* the thread that they are counted of; 0: all */
@@ -72,7 +59,7 @@ void fail_resume(void)
     paused--;
 }
 
-static bool fails(void)
+bool fail__now(void)
 {
     int counted = atomic_load(&only);
 
@@ -80,108 +67,4 @@ static bool fails(void)
         return false;
     size_t number = atomic_fetch_add(&calls, 1) + 1;
     return number >= atomic_load(&first) && number <= atomic_load(&last);
-}
-
-/* RESULT __wrap_NAME(PARAMETERS): fails with the value FAILURE and errno ERROR (0: leaves it), or calls the real one.
- */
-#define WRAP(result, name, parameters, arguments, error, failure)                                                      \
-    result __real_##name parameters;                                                                                   \
-    result __wrap_##name parameters;                                                                                   \
-    result __wrap_##name parameters                                                                                    \
-    {                                                                                                                  \
-        if (!fails())                                                                                                  \
-            return __real_##name arguments;                                                                            \
-        if (error)                                                                                                     \
-            errno = error;                                                                                             \
-        return failure;                                                                                                \
-    }
-
-WRAP(void *, malloc, (size_t size), (size), ENOMEM, NULL)
-WRAP(void *, calloc, (size_t count, size_t size), (count, size), ENOMEM, NULL)
-WRAP(void *, realloc, (void *pointer, size_t size), (pointer, size), ENOMEM, NULL)
-WRAP(void *, aligned_alloc, (size_t alignment, size_t size), (alignment, size), ENOMEM, NULL)
-WRAP(char *, strdup, (const char *string), (string), ENOMEM, NULL)
-
-/* One failure, whatever it takes. */
-void *__real_soon__block_new(size_t size);
-void *__wrap_soon__block_new(size_t size);
-void *__wrap_soon__block_new(size_t size)
-{
-    void *block;
-
-    if (fails())
-        return NULL;
-    fail_pause();
-    block = __real_soon__block_new(size);
-    fail_resume();
-    return block;
-}
-
-/* With large files, which Meson asks for, the linker sees these names. */
-WRAP(FILE *, fopen64, (const char *path, const char *mode), (path, mode), EMFILE, NULL)
-WRAP(int, ftruncate64, (int fd, off_t size), (fd, size), ENOSPC, -1)
-WRAP(void *, mmap64, (void *address, size_t size, int protection, int flags, int fd, off_t offset),
-     (address, size, protection, flags, fd, offset), ENOMEM, MAP_FAILED)
-WRAP(void *, mremap, (void *address, size_t old_size, size_t size, int flags, ...), (address, old_size, size, flags),
-     ENOMEM, MAP_FAILED)
-WRAP(int, memfd_create, (const char *name, unsigned flags), (name, flags), EMFILE, -1)
-WRAP(int, eventfd, (unsigned count, int flags), (count, flags), EMFILE, -1)
-WRAP(int, socketpair, (int domain, int type, int protocol, int ends[2]), (domain, type, protocol, ends), EMFILE, -1)
-WRAP(int, open64, (const char *path, int flags, ...), (path, flags), EMFILE, -1) /* makes no files */
-WRAP(ssize_t, sendmsg, (int socket, const struct msghdr *message, int flags), (socket, message, flags), ENOBUFS, -1)
-WRAP(int, pipe2, (int fds[2], int flags), (fds, flags), EMFILE, -1)
-
-WRAP(int, pthread_create, (pthread_t * ret, const pthread_attr_t *attributes, void *(*body)(void *), void *argument),
-     (ret, attributes, body, argument), 0, EAGAIN)
-WRAP(int, pthread_key_create, (pthread_key_t * ret, void (*destructor)(void *)), (ret, destructor), 0, EAGAIN)
-WRAP(int, pthread_atfork, (void (*prepare)(void), void (*parent)(void), void (*child)(void)), (prepare, parent, child),
-     0, ENOMEM)
-WRAP(int, posix_spawn,
-     (pid_t * ret, const char *path, const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes,
-      char *const arguments[], char *const environment[]),
-     (ret, path, actions, attributes, arguments, environment), 0, EAGAIN)
-WRAP(int, uv_poll_init, (uv_loop_t * loop, uv_poll_t *poll, int fd), (loop, poll, fd), 0, UV_ENOMEM)
-WRAP(int, uv_loop_init, (uv_loop_t * loop), (loop), 0, UV_ENOMEM)
-WRAP(int, uv_async_init, (uv_loop_t * loop, uv_async_t *async, uv_async_cb fn), (loop, async, fn), 0, UV_EMFILE)
-
-/*
- * Those whose number of arguments varies.
- */
-
-/* Only what makes a descriptor or needs memory. */
-#define FAILS_AS(error)                                                                                                \
-    if (fails()) {                                                                                                     \
-        errno = error;                                                                                                 \
-        return -1;                                                                                                     \
-    }
-
-int __real_fcntl64(int fd, int what, ...);
-int __wrap_fcntl64(int fd, int what, ...);
-int __wrap_fcntl64(int fd, int what, ...)
-{
-    va_list more;
-    long value;
-
-    if (what == F_DUPFD_CLOEXEC || what == F_ADD_SEALS)
-        FAILS_AS(EMFILE)
-    va_start(more, what);
-    value = va_arg(more, long); /* or anything, if there is none: the system does not look at it then */
-    va_end(more);
-    return __real_fcntl64(fd, what, value);
-}
-
-long __real_syscall(long number, ...);
-long __wrap_syscall(long number, ...);
-long __wrap_syscall(long number, ...)
-{
-    va_list more;
-    long a[6];
-
-    if (number == SYS_pidfd_open)
-        FAILS_AS(EMFILE)
-    va_start(more, number);
-    for (int i = 0; i < 6; i++)
-        a[i] = va_arg(more, long);
-    va_end(more);
-    return __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }

@@ -1,8 +1,8 @@
 /*
  * fail.h - makes allocations and their like fail on purpose.
  *
- * For a program linked with fail.c and with --wrap for each function in it (tests/meson.build does that): what the
- * library and the test itself call is counted and may fail; what libuv and libc call inside is not.
+ * For a program that tests/meson.build links with `fail`: what the library and the test itself call is counted and may
+ * fail; what libuv and libc call inside is not. With `fail_everywhere` that is, too.
  *
  *     for (size_t n = 1;; n++) {
  *         fail_nth(n);
