@@ -56,13 +56,29 @@ static bool is_of_alarms(const char *name)
 struct section {
     const ElfW(Sym) * symbols;
     const char *names;
-    size_t count; /* of the first symbols, among which all are that it asks for */
+    size_t count;
 };
 
 /* Where it has been relocated it is an address, else an offset. */
 static const void *address_in(const struct dl_phdr_info *object, ElfW(Addr) value)
 {
     return (const void *)(value < object->dlpi_addr ? object->dlpi_addr + value : value);
+}
+
+/* The newer table of hashes: of the symbols from the second word on. What is asked for and has an address of its own, as a
+ * program has it that is not position-independent, is among them. */
+static size_t count_of(const uint32_t *gnu)
+{
+    uint32_t buckets = gnu[0], first = gnu[1], last = 0;
+    const uint32_t *bucket = (const uint32_t *)((const ElfW(Addr) *)(gnu + 4) + gnu[2]), *chain = bucket + buckets;
+
+    for (uint32_t i = 0; i < buckets; i++)
+        last = bucket[i] > last ? bucket[i] : last;
+    if (last < first)
+        return first;
+    while (!(chain[last - first] & 1))
+        last++;
+    return (size_t)last + 1;
 }
 
 static bool read_section(const struct dl_phdr_info *object, const ElfW(Dyn) * entry, struct section *ret)
@@ -80,7 +96,7 @@ static bool read_section(const struct dl_phdr_info *object, const ElfW(Dyn) * en
         else if (entry->d_tag == DT_HASH)
             old = address_in(object, entry->d_un.d_ptr);
     }
-    ret->count = gnu ? gnu[1] : old ? old[1] : 0; /* the first one that it defines; how many there are */
+    ret->count = gnu ? count_of(gnu) : old ? old[1] : 0;
     return ret->symbols && ret->names && ret->count;
 }
 
