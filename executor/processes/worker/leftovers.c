@@ -112,15 +112,17 @@ static bool asks_for_alarms(const struct section *section)
     return false;
 }
 
-static int look_at(struct dl_phdr_info *object, size_t size, void *dynamic)
+/* `is_dynamic`: any of the objects has a loader, which the program has first of all. */
+static int look_at(struct dl_phdr_info *object, size_t size, void *is_dynamic)
 {
     struct section section;
 
     (void)size;
     for (int i = 0; i < object->dlpi_phnum; i++) {
+        if (object->dlpi_phdr[i].p_type == PT_INTERP)
+            *(bool *)is_dynamic = true;
         if (object->dlpi_phdr[i].p_type != PT_DYNAMIC)
             continue;
-        *(bool *)dynamic = true;
         if (read_section(object, address_in(object, object->dlpi_addr + object->dlpi_phdr[i].p_vaddr), &section) &&
             asks_for_alarms(&section))
             return 1;
@@ -130,10 +132,10 @@ static int look_at(struct dl_phdr_info *object, size_t size, void *dynamic)
 
 int soon__leftovers_init(void)
 {
-    bool dynamic = false;
+    bool is_dynamic = false;
 
-    has_alarms = dl_iterate_phdr(look_at, &dynamic) == 1;
-    if (!dynamic)
+    has_alarms = dl_iterate_phdr(look_at, &is_dynamic) == 1;
+    if (!has_alarms && !is_dynamic)
         has_alarms = alarm || setitimer;
     return -pthread_atfork(write_all_out, NULL, NULL);
 }
