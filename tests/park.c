@@ -9,9 +9,10 @@
 static struct halves both;
 static int helps, returns;
 
-static int end_it(void *worker, soon_future *awaited)
+static int end_it(void *worker, soon_future *awaited, bool others)
 {
     (void)awaited;
+    cr_assert(others);
     cr_assert_eq(worker, &both);
     if (helps++ == 0)
         set_int(both.promise, 5);
@@ -24,6 +25,12 @@ static void count_return(void *worker)
     returns++;
 }
 
+static bool is_others(void *worker, soon_future *future)
+{
+    (void)worker;
+    return future == both.future;
+}
+
 static bool run_nothing(void *worker, soon_future *awaited)
 {
     (void)worker;
@@ -31,7 +38,8 @@ static bool run_nothing(void *worker, soon_future *awaited)
     return false;
 }
 
-static const struct soon__parking parking = {.run_own = run_nothing, .help = end_it, .unparked = count_return};
+static const struct soon__parking parking = {
+    .run_own = run_nothing, .help = end_it, .unparked = count_return, .is_others = is_others};
 
 static void play_worker(void)
 {
@@ -97,16 +105,16 @@ Test(park, of_an_iterator)
 /* The limit is long enough that the wait comes to ask for help at all. */
 enum { LIMIT_MS = 200 };
 
-static int end_it_when_the_time_is_over(void *worker, soon_future *awaited)
+static int end_it_when_the_time_is_over(void *worker, soon_future *awaited, bool others)
 {
     int64_t over = soon__clock_ns() + 210000000;
 
     test_wait_until(soon__clock_ns() >= over);
-    return end_it(worker, awaited);
+    return end_it(worker, awaited, others);
 }
 
 static const struct soon__parking late = {
-    .run_own = run_nothing, .help = end_it_when_the_time_is_over, .unparked = count_return};
+    .run_own = run_nothing, .help = end_it_when_the_time_is_over, .unparked = count_return, .is_others = is_others};
 
 static void play_late_worker(void)
 {
