@@ -26,6 +26,7 @@ Test(crash, is_told_in_words)
         {{.denied = -EPERM}, "could not be ended (Operation not permitted), it may still run"},
         {{.known = true, .number = 83}, "exited with status 83 (out of memory)"},
         {{.known = true, .number = 84}, "exited with status 84 (it could not load the object)"},
+        {{.known = true, .number = 87}, "exited with status 87 (it could make no thread)"},
         {{.known = true, .number = 127}, "exited with status 127 (the program or a library of it was not found)"},
         {{.known = false}, "gone, nobody knows how"},
     };
@@ -33,6 +34,25 @@ Test(crash, is_told_in_words)
 
     for (size_t i = 0; i < COUNT(table); i++)
         cr_assert_str_eq(soon__crash_describe(text, sizeof text, &table[i].exit), table[i].words);
+}
+
+/* Only what a worker says that did not begin; and only that it may be better soon. */
+Test(crash, tells_want_of_something_from_the_rest)
+{
+    static const struct {
+        struct soon__exit exit;
+        int shortage;
+    } table[] = {
+        {{.known = true, .number = 83}, -ENOMEM}, {{.known = true, .number = 87}, -EAGAIN},
+        {{.known = true, .number = 81}, 0},       {{.known = true, .number = 0}, 0},
+        {{.known = false, .number = 83}, 0},      {{.known = true, .killed = true, .number = 83}, 0},
+    };
+
+    for (size_t i = 0; i < COUNT(table); i++)
+        cr_assert_eq(soon__crash_shortage(&table[i].exit), table[i].shortage, "%zu", i);
+    cr_assert_null(soon__shortage(-ENOENT));
+    cr_assert_null(soon__shortage(SOON_EBROKEN));
+    cr_assert_not_null(soon__shortage(-EMFILE));
 }
 
 Test(crash, is_cut_to_the_room_that_there_is)

@@ -38,6 +38,8 @@ static const char *meaning_of(int status)
         return "it is no child of the pool's process: a wrapper must exec the program, not fork and wait for it";
     case SOON__EXIT_RIGHTS:
         return "its user or group is not that of the pool's process, as of a set-user-ID program that has given it up";
+    case SOON__EXIT_NO_THREAD:
+        return "it could make no thread";
     case 127:
         return "the program or a library of it was not found";
     default:
@@ -75,7 +77,7 @@ const char *soon__shortage(int code)
     case -ENFILE:
         return "the system has no descriptor left";
     case -EAGAIN:
-        return "no process can be added (RLIMIT_NPROC, or pids.max of its cgroup)";
+        return "no process or thread can be added (RLIMIT_NPROC, or pids.max of its cgroup)";
     case -ENOMEM:
         return "there is no memory left";
     case -ENOBUFS:
@@ -91,7 +93,9 @@ const char *soon__shortage(int code)
 
 int soon__crash_shortage(const struct soon__exit *exit)
 {
-    return exit->known && !exit->killed && exit->number == SOON__EXIT_NO_MEMORY ? -ENOMEM : 0;
+    if (!exit->known || exit->killed)
+        return 0;
+    return exit->number == SOON__EXIT_NO_MEMORY ? -ENOMEM : exit->number == SOON__EXIT_NO_THREAD ? -EAGAIN : 0;
 }
 
 struct soon__error *soon__crash_error(int code, pid_t pid, const struct soon__exit *exit, const char *function,

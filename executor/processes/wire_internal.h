@@ -47,6 +47,7 @@ enum {
     SOON__EXIT_LOAD = 84,      /* soon-worker could not load an object */
     SOON__EXIT_NO_CHILD = 85,  /* another process than the pool's has started it */
     SOON__EXIT_RIGHTS = 86,    /* it has rights that the pool's process does not have */
+    SOON__EXIT_NO_THREAD = 87, /* as NO_MEMORY: it could make no thread */
 };
 
 enum soon__message_kind {

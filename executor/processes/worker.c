@@ -158,8 +158,10 @@ static void begin(void)
     pthread_setname_np(pthread_self(), self.view.desk->name);
     self.generation = soon__generation();
     soon__replies_init(&self.view);
-    if (soon__leftovers_init() < 0 || soon__worker_signals(self.parent) < 0 || soon__control_start(self.parent) < 0)
+    if (soon__leftovers_init() < 0 || soon__worker_signals(self.parent) < 0)
         give_up(SOON__EXIT_NO_MEMORY);
+    if (soon__control_start(self.parent) < 0)
+        give_up(SOON__EXIT_NO_THREAD);
     soon__process_point(SOON__POINT_BEFORE_HELLO);
     say_hello();
     soon__process_point(SOON__POINT_AFTER_HELLO);
