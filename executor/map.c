@@ -115,6 +115,30 @@ static void cancelled(soon_future *future, void *owner, bool taken)
     soon__map_ring(map); /* an item of a map that is cancelled has its outcome */
 }
 
+/* Each worker that runs an item of it; what has not started is cancelled. Where its executor cannot, nothing is done. */
+static int kill_map(soon_future *future, void *owner)
+{
+    struct soon__map *map = of_future(future);
+
+    (void)owner;
+    if (!map->can_be_killed)
+        return -ENOTSUP;
+    if (soon_future_state(future) == SOON_PENDING && soon_future_cancel(future))
+        return 0;
+    soon__future_set_bits(future, SOON__CANCEL_REQUESTED); /* if nothing is there to be killed, it ends CANCELLED */
+    /* Relaxed: who finds a call killed finds this. Not stopped: the outcome of an item that is killed counts. */
+    atomic_store_explicit(&map->killed, 1, memory_order_relaxed);
+    /* What is pending first, or it would start in the place of what is killed. */
+    for (size_t i = map->chunk_count; i-- > 0;) {
+        /* Acquire: pairs with the store in soon__chunk_submit(). */
+        soon_future *call = atomic_load_explicit(&map->chunks[i].future, memory_order_acquire);
+
+        if (call && !soon__word_final(soon__future_word(call)))
+            (void)soon_future_kill(call); /* or it has just ended */
+    }
+    return soon__word_final(soon__future_word(future)) ? SOON_EINVALIDSTATE : 0;
+}
+
 /* Of the first chunk that has not ended; NULL: none. */
 static soon_future *unfinished_call(struct soon__map *map)
 {
@@ -202,8 +226,8 @@ static const char *label(const soon_future *future)
 }
 
 #define MAP_CLASS                                                                                                      \
-    .destroy = destroy, .cancelled = cancelled, .help = help, .source = source, .look = look, .progress = progress,    \
-    .label = label
+    .destroy = destroy, .cancelled = cancelled, .kill = kill_map, .help = help, .source = source, .look = look,        \
+    .progress = progress, .label = label
 static const struct soon__class map_class = {MAP_CLASS};
 /* Of an executor whose calls begin without a word to their items: those know it, and the map does not. */
 static const struct soon__class remote_class = {MAP_CLASS, .take_back = take_back};
@@ -336,7 +360,8 @@ static int map_new(struct soon__map **ret, const struct params *params)
                               .chunk_size = choose_chunk(params),
                               .deadline = timeout_ms ? soon__deadline(timeout_ms) : SOON__NEVER,
                               .stop_at_error = params->options.stop_at_error,
-                              .observed = params->observed};
+                              .observed = params->observed,
+                              .can_be_killed = params->executor->klass.kill != NULL};
     strcpy(map->label, text);
     soon__future_init(&map->future, extra && extra->look ? &remote_class : &map_class, 1, 1);
     rc = map_fill(map, params);

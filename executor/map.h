@@ -67,7 +67,8 @@ SOON_API int soon_map_bytes(soon_executor *executor, const soon_function *functi
  * soon_map_async() is the typed form. Choose it to do something else meanwhile, or to see each item's message.
  *
  * A cancel ends a map of which nothing has started; else what has not started is cancelled, what runs is asked to stop,
- * and the map ends CANCELLED when that has ended. With `timeout_ms` no item starts after that time: those left fail
+ * and the map ends CANCELLED when that has ended. soon_future_kill() kills each worker that runs an item of it and cancels
+ * the rest: the map ends with SOON_EKILLED, or CANCELLED if none ran just then. With `timeout_ms` no item starts after that time: those left fail
  * with -ETIMEDOUT, and those that run are waited for.
  *
  * Ownership: arguments are copied; what LOCAL arguments point to is taken, except with -EINVAL. The caller owns one

@@ -234,8 +234,12 @@ static void explain_rest(struct soon__chunk *chunk, soon_future *future, int rc)
 {
     struct soon__map *map = chunk->map;
     struct soon__error *failure = rc < 0 ? soon__error_static(rc) : soon__future_failure(future);
-    bool stopped = soon__map_is_stopped(map);
+    /* Relaxed: see kill_map(). */
+    bool killed = atomic_load_explicit(&map->killed, memory_order_relaxed);
+    bool stopped = soon__map_is_stopped(map) || killed;
 
+    if (killed && failure && failure->public.code == SOON_EKILLED) /* which the item that ran has */
+        failure = &soon__error_cancelled;
     if (!failure) /* its run was cut short by a cancel request; or resolved by hand, with other bytes */
         failure = stopped || chunk->items.count > 1 ? &soon__error_cancelled : soon__error_static_started(SOON_ETYPE);
     else if (failure == &soon__error_cancelled_between) /* the call was; not its items */

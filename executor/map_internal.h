@@ -55,7 +55,9 @@ struct soon__map {
     int64_t deadline; /* no item starts after it */
     bool stop_at_error;
     bool observed;                   /* a map_async: others may wait for its items */
+    bool can_be_killed;              /* its executor can kill a call */
     _Atomic uint32_t stopped;        /* nothing more is to start */
+    _Atomic uint32_t killed;         /* nor after what is killed */
     _Atomic size_t first_unfinished; /* where to look for a chunk that has not ended */
     _Atomic size_t left;             /* chunks that have not ended; and one for who is submitting */
     /* Who waits for one item counts itself in, then sleeps on the bell. */
