@@ -119,12 +119,11 @@ static void cancelled(soon_future *future, void *owner, bool taken)
 static int kill_map(soon_future *future, void *owner)
 {
     struct soon__map *map = of_future(future);
+    int rc = SOON_EINVALIDSTATE;
 
     (void)owner;
     if (!map->can_be_killed)
         return -ENOTSUP;
-    if (soon_future_state(future) == SOON_PENDING && soon_future_cancel(future))
-        return 0;
     soon__future_set_bits(future, SOON__CANCEL_REQUESTED); /* if nothing is there to be killed, it ends CANCELLED */
     /* Relaxed: who finds a call killed finds this. Not stopped: the outcome of an item that is killed counts. */
     atomic_store_explicit(&map->killed, 1, memory_order_relaxed);
@@ -133,10 +132,10 @@ static int kill_map(soon_future *future, void *owner)
         /* Acquire: pairs with the store in soon__chunk_submit(). */
         soon_future *call = atomic_load_explicit(&map->chunks[i].future, memory_order_acquire);
 
-        if (call && !soon__word_final(soon__future_word(call)))
-            (void)soon_future_kill(call); /* or it has just ended */
+        if (call && soon_future_kill(call) == 0) /* else it has ended */
+            rc = 0;
     }
-    return soon__word_final(soon__future_word(future)) ? SOON_EINVALIDSTATE : 0;
+    return rc;
 }
 
 /* Of the first chunk that has not ended; NULL: none. */

@@ -257,6 +257,8 @@ static void fail_pending(struct soon__process_pool *pool, struct soon__error *wh
     pthread_mutex_lock(&pool->mutex);
     if (broken && !pool->locked.broken)
         pool->locked.broken = soon__error_ref(why);
+    if (broken)
+        soon__executor_break(pool->executor);
     close_intake_locked(pool);
     pending = take_pending_locked(pool);
     pool->locked.failed += length_of(pending);
