@@ -309,7 +309,7 @@ int main(int argc, char **argv)
     else
         for (uint64_t number = 0; now_ms() < until; number++)
             play(number);
-    printf("%s, seed %llu: %llu rounds, %llu operations, %llu futures; blows %llu, stops %llu, squeezes %llu, mad "
+    printf("%s, seed %llu: %llu rounds, %llu operations, %llu futures; blows %llu, stops %llu, squeezes %llu, corrupt "
            "tasks %llu, forks %llu, kills %llu, cancels %llu\n",
            argv[1], (unsigned long long)seed0, (unsigned long long)rounds, (unsigned long long)operations,
            (unsigned long long)futures_made, (unsigned long long)blows_all, (unsigned long long)stops_all,
