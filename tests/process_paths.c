@@ -164,6 +164,15 @@ Test(process_paths, of_what_a_program_needs_are_named_when_it_is_not_there)
     assert_broken_because(new_processes(.workers = 1, .worker_program = "./script", .max_restarts = 1), "/nowhere/sh");
 }
 
+static const char *const missing_object[] = {"./nowhere.so", NULL};
+
+Test(process_paths, of_an_object_that_is_not_there_is_named)
+{
+    enter_folder();
+    assert_broken_because(new_processes(.workers = 1, .load = missing_object, .max_restarts = 1),
+                          "/nowhere.so is not there");
+}
+
 /*
  * Other roots
  */

@@ -7,7 +7,7 @@
 #include "../../futures/error_internal.h"
 #include "../system_internal.h"
 
-enum { SOON__CRASH_TEXT = 128 };
+enum { SOON__CRASH_TEXT = 256 };
 /* "killed by signal 11 (SIGSEGV)", "exited with status 3", "gone, nobody knows how"; of a worker that did not begin also
  * what its status means. Cut to `size`. Returns `to`. */
 char *soon__crash_describe(char *to, size_t size, const struct soon__exit *exit);

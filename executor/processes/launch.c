@@ -226,6 +226,20 @@ char *soon__launch_explain(const struct soon__launch *launch, int error, char *t
     return to;
 }
 
+void soon__launch_add_missing(const struct soon__launch *launch, const struct soon__exit *exit, char *text, size_t size)
+{
+    size_t length = strlen(text);
+
+    if (!exit->known || exit->killed || exit->number != SOON__EXIT_LOAD)
+        return;
+    for (char **object = launch->arguments + 1; object[0] && object[1]; object++) { /* the last is the marker */
+        if (strchr(*object, '/') && access(*object, F_OK) < 0) {
+            snprintf(text + length, size - length, ": %s is not there", *object);
+            return;
+        }
+    }
+}
+
 void soon__launch_fini(struct soon__launch *launch)
 {
     soon__program_fini(&launch->program);

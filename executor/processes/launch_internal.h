@@ -5,6 +5,7 @@
 #define SOON_EXECUTOR_PROCESSES_LAUNCH_INTERNAL_H
 
 #include "../pool.h"
+#include "../system_internal.h"
 #include "parent/program_internal.h"
 
 #include <sys/stat.h>
@@ -27,6 +28,9 @@ int soon__launch_init(struct soon__launch *launch, const soon_process_pool_optio
 int soon__launch_start(const struct soon__launch *launch, const int *descriptors, int count, pid_t *ret_pid);
 /* Why that has failed, in words: with what is missing. */
 char *soon__launch_explain(const struct soon__launch *launch, int error, char *to, size_t size);
+/* Of a worker that could not load an object: adds to `text` which of them is not there. */
+void soon__launch_add_missing(const struct soon__launch *launch, const struct soon__exit *exit, char *text,
+                              size_t size);
 void soon__launch_fini(struct soon__launch *launch);
 
 #endif

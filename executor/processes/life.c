@@ -659,7 +659,7 @@ static void count_failed_start(struct soon__process *process, const struct soon_
     else if (process->mad)
         snprintf(why, sizeof why, "said what no worker says");
     else
-        soon__crash_describe(why, sizeof why, exit);
+        soon__launch_add_missing(&process->pool->launch, exit, soon__crash_describe(why, sizeof why, exit), sizeof why);
     start_failed(process->pool, killed, 0, why);
 }
 
