@@ -299,14 +299,19 @@ static void start_failed(struct soon__process_pool *pool, bool killed, int code,
 }
 
 /* Its bell is told of once for each ring: that goes on where it cannot be made quiet. */
-static bool watch_all(struct soon__process *process)
+static int watch_all(struct soon__process *process)
 {
+    int rc;
+
     process->on_bell.ready = on_bell;
     process->on_control.ready = on_control;
     process->on_death.ready = on_death;
-    return soon__library_watch(&process->on_bell, process->view.bell, true) == 0 &&
-           soon__library_watch(&process->on_control, process->control, false) == 0 && process->watch >= 0 &&
-           soon__library_watch(&process->on_death, process->watch, false) == 0;
+    rc = soon__library_watch(&process->on_bell, process->view.bell, true);
+    if (rc == 0)
+        rc = soon__library_watch(&process->on_control, process->control, false);
+    if (rc == 0)
+        rc = process->watch < 0 ? -ESRCH : soon__library_watch(&process->on_death, process->watch, false);
+    return rc;
 }
 
 void soon__process_start_is_short(struct soon__process *process, int code)
@@ -318,14 +323,14 @@ void soon__process_start_is_short(struct soon__process *process, int code)
 static void adopt(struct soon__process *process)
 {
     struct soon__process_pool *pool = process->pool;
-    bool watched;
+    int rc;
 
     uv_timer_init(soon__library_uv(), &process->timer);
     process->timer.data = process;
     uv_timer_init(soon__library_uv(), &process->again);
     process->again.data = process;
     process->handles = 2;
-    watched = watch_all(process);
+    rc = watch_all(process);
     process->ready_by = soon__later(soon__clock_ns(), pool->start_timeout_ns);
     soon__loop_timer(&process->timer, on_overdue, process->ready_by);
     pthread_mutex_lock(&pool->mutex);
@@ -334,13 +339,13 @@ static void adopt(struct soon__process *process)
         process->next->previous = process;
     pool->locked.processes = process;
     pthread_mutex_unlock(&pool->mutex);
-    if (watched) {
+    if (rc == 0) {
         (void)soon__desk_want_bell(&process->view, 0);
         return;
     }
     /* It is dead already, and somebody else has reaped it; or we could not hear of its end, which comes at once then. */
     if (process->watch >= 0)
-        soon__process_start_is_short(process, -ENOMEM);
+        soon__process_start_is_short(process, rc);
     died(process);
 }
 
