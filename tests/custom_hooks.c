@@ -279,6 +279,76 @@ Test(custom_kinds, thread_pool_may_be_freed_in_a_callback_of_what_its_shutdown_c
     gate_free(pool.gate);
 }
 
+/* Its own functions, called while the library has it pinned, would wait for themselves. */
+static struct {
+    soon_executor *executor;
+    soon_call *call;
+    soon_promise *down;
+    int in_take_back, in_kill, in_shutdown, freed, waited;
+} waiter;
+
+static int keep_call(void *self, soon_call *call, bool may_block)
+{
+    (void)self;
+    (void)may_block;
+    waiter.call = call;
+    return 0;
+}
+
+static bool wait_in_take_back(void *self, soon_call *call)
+{
+    (void)self;
+    (void)call;
+    waiter.in_take_back = soon_executor_shutdown(waiter.executor, SOON_DRAIN, SOON_FOREVER);
+    return false;
+}
+
+static int wait_in_kill(void *self, soon_call *call)
+{
+    soon_future *down = soon_executor_down(waiter.executor);
+
+    (void)self;
+    waiter.in_kill = soon_executor_shutdown(waiter.executor, SOON_KILL, SOON_FOREVER);
+    waiter.freed = soon_executor_free(waiter.executor);
+    waiter.waited = soon_future_wait(down, SOON_FOREVER);
+    soon_future_unref(down);
+    return soon_promise_set_exception(soon_call_promise(call), SOON_EKILLED, NULL);
+}
+
+static int wait_in_shutdown(void *self, soon_shutdown mode, soon_promise *down)
+{
+    (void)self;
+    waiter.down = down;
+    waiter.in_shutdown = soon_executor_shutdown(waiter.executor, mode, SOON_FOREVER);
+    return 0;
+}
+
+Test(custom_kinds, that_would_wait_for_their_own_end_are_told)
+{
+    soon_executor_class klass = {.size = sizeof klass,
+                                 .name = "waiter",
+                                 .submit = keep_call,
+                                 .take_back = wait_in_take_back,
+                                 .kill = wait_in_kill,
+                                 .shutdown = wait_in_shutdown};
+    soon_future *f;
+
+    cr_assert_eq(soon_executor_new(&waiter.executor, &klass, NULL), 0);
+    f = soon_submit(waiter.executor, nothing);
+    cr_assert_not(soon_future_cancel(f));
+    cr_assert_eq(waiter.in_take_back, SOON_EDEADLK);
+    cr_assert_eq(waiter.in_shutdown, SOON_EDEADLK);
+    cr_assert_eq(soon_future_kill(f), 0);
+    cr_assert_eq(waiter.in_kill, SOON_EDEADLK);
+    cr_assert_eq(waiter.freed, SOON_EDEADLK);
+    cr_assert_eq(waiter.waited, SOON_EDEADLK);
+    soon_call_free(waiter.call);
+    cr_assert_eq(soon_promise_set_result(waiter.down, NULL, 0), 0);
+    cr_assert_eq(soon_executor_free(waiter.executor), 0);
+
+    soon_future_unref(f);
+}
+
 /*
  * Kinds of executors that people write
  */

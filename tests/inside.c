@@ -266,12 +266,12 @@ static struct {
     soon_executor *pool;
     const struct way *way;
     int code;
-    _Atomic bool done;
+    _Atomic bool begun, done;
 } now;
 
 static void block_here(void)
 {
-    if (now.done)
+    if (atomic_exchange(&now.begun, true))
         return;
     now.code = now.way->block(now.pool);
     now.done = true;
@@ -469,6 +469,54 @@ static void in_a_post_to_a_loop(SOON_UNUSED soon_executor *pool)
     cr_assert_eq(uv_loop_close(&uv), 0);
 }
 
+SOON_TASK(block_in_task, soon_none, int)
+{
+    *result = 1;
+    open_gate();
+    block_here();
+    return 0;
+}
+
+static void in_a_task(soon_executor *pool)
+{
+    soon_future_unref(soon_submit(pool, block_in_task));
+}
+
+/* On a pool of its own. */
+static void in_a_task_that_its_submitter_runs(SOON_UNUSED soon_executor *pool)
+{
+    soon_executor *full = new_pool(.workers = 1, .queue_max = 1, .when_full = SOON_FULL_RUN_HERE);
+    soon_future *running = occupy(full);
+
+    soon_future_unref(soon_submit(full, answer)); /* its place in the queue */
+    now.pool = full;
+    soon_future_unref(soon_submit(full, block_in_task));
+    open_gate();
+    soon_future_unref(running);
+    cr_assert_eq(soon_executor_free(full), 0);
+    now.pool = pool;
+}
+
+static int block_in_initializer(soon_task *task, const void *arg, void *result)
+{
+    (void)arg;
+    (void)result;
+    now.pool = soon_task_executor(task);
+    block_here();
+    return 0;
+}
+
+static void in_an_initializer(SOON_UNUSED soon_executor *pool)
+{
+    static const soon_function initializer = {.name = "block_in_initializer", .body = block_in_initializer};
+    soon_executor *own = new_pool(.workers = 1, .initializer = &initializer);
+
+    soon_future_unref(soon_submit(own, answer));
+    test_wait_until(now.done);
+    cr_assert_eq(soon_executor_free(own), 0);
+    now.pool = pool;
+}
+
 static const struct place {
     const char *name;
     void (*run)(soon_executor *pool);
@@ -479,6 +527,9 @@ static const struct place {
     {"a callback of soon_apply_async()", in_a_callback_of_apply, true, false},
     {"the hook for errors", in_the_hook_for_errors, false, false},
     {"the release of a payload", in_the_release_of_a_payload, false, false},
+    {"a task", in_a_task, true, true},
+    {"a task that its submitter runs", in_a_task_that_its_submitter_runs, true, true},
+    {"an initializer", in_an_initializer, true, true},
     {"a release in a shutdown", in_a_release_in_a_shutdown, true, true},
     {"a callback in a shutdown", in_a_callback_in_a_shutdown, false, true},
     {"a release in a cancel", in_a_release_in_a_cancel, true, true},
@@ -499,7 +550,7 @@ static void try_way_in_place(soon_executor *(*make)(void), const struct place *p
     close_gate();
     now.pool = make();
     now.way = way;
-    now.done = false;
+    now.begun = now.done = false;
     place->run(now.pool);
     test_wait_until(now.done);
 
