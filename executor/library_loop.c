@@ -483,6 +483,7 @@ int soon__library_start(void)
 {
     int cancel_state, rc;
 
+    soon__stay_loaded();
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
     pthread_mutex_lock(&start.mutex);
     rc = start_locked();

@@ -53,6 +53,9 @@ int soon__hold_at_fork(pthread_mutex_t *mutex);
  * handlers and flushes, which are the parent's too. */
 _Noreturn void soon__leave_child(void);
 
+/* The object that this code is in stays in memory from now on, whoever unloads it. */
+void soon__stay_loaded(void);
+
 /*
  * Memory behind a descriptor.
  */

@@ -6,6 +6,7 @@
  */
 #include "system_internal.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -356,6 +357,23 @@ int soon__hold_at_fork(pthread_mutex_t *mutex)
 void soon__leave_child(void)
 {
     _exit(0);
+}
+
+/*
+ * A plugin may contain this library, and be unloaded. By then threads run in it that are there for good, and the end of a
+ * thread calls it. The object can be found by any address in it; the program itself is found, too, and needs nothing.
+ */
+void soon__stay_loaded(void)
+{
+    static _Atomic bool done;
+    Dl_info object;
+
+    /* Relaxed: whoever comes second need not wait for the first, which is in the object, too. */
+    if (atomic_exchange_explicit(&done, true, memory_order_relaxed))
+        return;
+    if (!dladdr((void *)(uintptr_t)&soon__stay_loaded, &object) ||
+        !dlopen(object.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE))
+        (void)dlerror(); /* that is not for the program to find */
 }
 
 /*

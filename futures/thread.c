@@ -161,6 +161,7 @@ static void forget_worker(void)
 
 static pthread_key_t end_key;
 static bool has_end_key;
+static _Atomic bool end_key_is_used;
 
 static void end(void *data)
 {
@@ -172,8 +173,12 @@ static void end(void *data)
 
 bool soon__thread_watch_end(void)
 {
-    if (!soon__this_thread.end_is_watched)
+    if (!soon__this_thread.end_is_watched) {
+        soon__stay_loaded();
+        /* Relaxed: read when the object is unloaded, which it is not any more. */
+        atomic_store_explicit(&end_key_is_used, true, memory_order_relaxed);
         soon__this_thread.end_is_watched = has_end_key && pthread_setspecific(end_key, &soon__this_thread) == 0;
+    }
     return soon__this_thread.end_is_watched;
 }
 
@@ -181,4 +186,11 @@ __attribute__((constructor)) static void begin(void)
 {
     has_end_key = pthread_key_create(&end_key, end) == 0;
     (void)soon__at_fork_child(forget_worker); /* one of the first: there is room */
+}
+
+/* An object that is unloaded again without having used the library takes its key along. */
+__attribute__((destructor)) static void finish(void)
+{
+    if (has_end_key && !atomic_load_explicit(&end_key_is_used, memory_order_relaxed))
+        pthread_key_delete(end_key);
 }
