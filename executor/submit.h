@@ -68,6 +68,7 @@ static inline SOON_MUST_USE soon_future *soon_submit_bytes(soon_executor *execut
 
 /**
  * Submits without ever blocking or running the task here. For event loops, and where a refusal must be seen at once.
+ * soon_try_submit() is the typed form.
  *
  * Ownership: on 0 as soon_submit_bytes_sized(). A refusal takes nothing: payload and what a LOCAL argument points to
  * remain the caller's.
@@ -108,14 +109,32 @@ static inline SOON_MUST_USE soon_future *soon__submit(soon_executor *e, const so
 {
     return soon_submit_bytes(e, f, &a, sizeof a, o);
 }
+template <class A>
+static inline int soon__try_submit(soon_future **ret, soon_executor *e, const soon_function *f, const A &a,
+                                   const soon_submit_options *o)
+{
+    return soon_try_submit_bytes(ret, e, f, &a, sizeof a, o);
+}
+static inline const soon_submit_options *soon__submit_options(const soon_submit_options &o)
+{
+    return &o;
+}
 #define SOON__SUBMIT_1(executor, options, fn, ...) soon__submit(executor, &fn##_task, fn##_arg{__VA_ARGS__}, options)
+#define SOON__TRY_SUBMIT_1(ret, executor, options, fn, ...)                                                            \
+    soon__try_submit(ret, executor, &fn##_task, fn##_arg{__VA_ARGS__}, options)
+#define SOON__SUBMIT_OPTIONS(options) soon__submit_options(soon_submit_options SOON__BRACES options)
 #else
 #define SOON__SUBMIT_1(executor, options, fn, ...)                                                                     \
     soon_submit_bytes(executor, &fn##_task, &(fn##_arg){__VA_ARGS__}, sizeof(fn##_arg), options)
+#define SOON__TRY_SUBMIT_1(ret, executor, options, fn, ...)                                                            \
+    soon_try_submit_bytes(ret, executor, &fn##_task, &(fn##_arg){__VA_ARGS__}, sizeof(fn##_arg), options)
+#define SOON__SUBMIT_OPTIONS(options) (&(soon_submit_options)SOON__BRACES options)
 #endif
 
 /* SOON__MORE(...) is 0 for one argument and 1 for 2 to 33. */
 #define SOON__SUBMIT_0(executor, options, fn) soon_submit_bytes(executor, &fn##_task, NULL, 0, options)
+#define SOON__TRY_SUBMIT_0(ret, executor, options, fn)                                                                 \
+    soon_try_submit_bytes(ret, executor, &fn##_task, NULL, 0, options)
 #define SOON__ARG33(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w, x, y, z, A, B, C, D, E, F, G, \
                     N, ...)                                                                                            \
     N
@@ -135,10 +154,21 @@ static inline SOON_MUST_USE soon_future *soon__submit(soon_executor *e, const so
  */
 #define soon_submit(executor, ...) SOON__CAT(SOON__SUBMIT_, SOON__MORE(__VA_ARGS__))(executor, NULL, __VA_ARGS__)
 
-/** soon_submit_with(pool, (.label = "a", .time_limit_ms = 500), fn, .x = 1). C only; in C++ use `fn_submit`. */
+/** soon_submit_with(pool, (.label = "a", .time_limit_ms = 500), fn, .x = 1). In C++17 options stand in their order. */
 #define soon_submit_with(executor, options, ...)                                                                       \
-    SOON__CAT(SOON__SUBMIT_, SOON__MORE(__VA_ARGS__))                                                                  \
-    (executor, (&(soon_submit_options)SOON__BRACES options), __VA_ARGS__)
+    SOON__CAT(SOON__SUBMIT_, SOON__MORE(__VA_ARGS__))(executor, SOON__SUBMIT_OPTIONS(options), __VA_ARGS__)
+
+/**
+ * rc = soon_try_submit(&f, pool, fn, .x = 1): as soon_submit(), but never blocks, runs nothing here, and a refusal is
+ * returned and takes nothing. For a struct that exists: `fn_try_submit(&f, pool, &arg, options)`. Else as
+ * soon_try_submit_bytes_sized().
+ */
+#define soon_try_submit(ret, executor, ...)                                                                            \
+    SOON__CAT(SOON__TRY_SUBMIT_, SOON__MORE(__VA_ARGS__))(ret, executor, NULL, __VA_ARGS__)
+
+/** soon_try_submit_with(&f, pool, (.on_done = reply, .on_done_loop = on), fn, .x = 1). */
+#define soon_try_submit_with(ret, executor, options, ...)                                                              \
+    SOON__CAT(SOON__TRY_SUBMIT_, SOON__MORE(__VA_ARGS__))(ret, executor, SOON__SUBMIT_OPTIONS(options), __VA_ARGS__)
 
 /** @} */
 #endif

@@ -133,6 +133,11 @@ SOON_API int soon_task_return_payload(soon_task *task, soon_buffer *buffer);
     {                                                                                                                  \
         return soon_submit_bytes(executor, &name##_task, arg, arg ? sizeof *arg : 0, options);                         \
     }                                                                                                                  \
+    static inline SOON_UNUSED int name##_try_submit(soon_future **ret, soon_executor *executor, const name##_arg *arg, \
+                                                    const soon_submit_options *options)                                \
+    {                                                                                                                  \
+        return soon_try_submit_bytes(ret, executor, &name##_task, arg, arg ? sizeof *arg : 0, options);                \
+    }                                                                                                                  \
     static inline SOON_UNUSED int name##_get(soon_future *future, int64_t timeout_ms, name##_result *ret)              \
     {                                                                                                                  \
         return soon_future_read_as(future, &name##_task, timeout_ms, ret, sizeof *ret);                                \
@@ -161,7 +166,7 @@ SOON_API int soon_task_return_payload(soon_task *task, soon_buffer *buffer);
 
 /**
  * In a header: declares the function that SOON_TASK_DEFINE defines in one .c file, with its types and its typed
- * calls. `name_task`, `name_arg`, `name_result`, `name_submit`, `name_get` as in SOON_TASK.
+ * calls. `name_task`, `name_arg`, `name_result`, `name_submit`, `name_try_submit`, `name_get` as in SOON_TASK.
  */
 #define SOON_TASK_DECLARE(name, arg_type, result_type)                                                                 \
     SOON__TASK_TYPES(name, arg_type, result_type)                                                                      \
@@ -178,6 +183,7 @@ SOON_API int soon_task_return_payload(soon_task *task, soon_buffer *buffer);
  *     slow_add_task       the soon_function, with external linkage: two of a name do not link
  *     slow_add_arg, slow_add_result                   the two types
  *     slow_add_submit(executor, &arg, options)        typed by the compiler; arg NULL: zeroes; options NULL: defaults
+ *     slow_add_try_submit(&future, executor, &arg, options)       never blocks, and returns a refusal
  *     slow_add_get(future, timeout_ms, &result)       SOON_ETYPE for a future of another function
  *
  * The body returns 0, or fails by soon_raise(). Argument and result travel by value. Types whose names are not one
@@ -197,8 +203,8 @@ SOON_API int soon_task_return_payload(soon_task *task, soon_buffer *buffer);
     SOON__TASK_BODY(name, SOON_FUNCTION_LOCAL, free_arg, free_result)
 
 /**
- * Declares a function of variable size for SOON_TASK_BYTES_DEFINE: `name_task` and `name_submit(executor, data, size,
- * options)`.
+ * Declares a function of variable size for SOON_TASK_BYTES_DEFINE: `name_task`, `name_submit(executor, data, size,
+ * options)` and `name_try_submit(&future, executor, data, size, options)`.
  */
 #define SOON_TASK_BYTES_DECLARE(name)                                                                                  \
     SOON__EXTERN_C const soon_function name##_task;                                                                    \
@@ -206,6 +212,11 @@ SOON_API int soon_task_return_payload(soon_task *task, soon_buffer *buffer);
         soon_executor *executor, const void *data, size_t size, const soon_submit_options *options)                    \
     {                                                                                                                  \
         return soon_submit_bytes(executor, &name##_task, data, size, options);                                         \
+    }                                                                                                                  \
+    static inline SOON_UNUSED int name##_try_submit(soon_future **ret, soon_executor *executor, const void *data,      \
+                                                    size_t size, const soon_submit_options *options)                   \
+    {                                                                                                                  \
+        return soon_try_submit_bytes(ret, executor, &name##_task, data, size, options);                                \
     }                                                                                                                  \
     struct soon__semicolon
 

@@ -392,6 +392,33 @@ Contract(contract_submit, has_try_submit_that_gives_the_same)
     cr_assert_eq(soon_try_submit_bytes(&f, executor, &mul_task, &pair, sizeof pair, NULL), 0);
     cr_assert_eq(soon_take(f, &product), 0);
     cr_assert_eq(product, 42);
+    cr_assert_eq(mul_try_submit(&f, executor, &pair, NULL), 0);
+    cr_assert_eq(soon_take(f, &product), 0);
+    cr_assert_eq(product, 42);
+}
+
+Contract(contract_submit, has_try_submit_with_the_argument_in_the_call)
+{
+    soon_future *f, *none = NULL;
+    int product = 7, data;
+
+    cr_assert_eq(soon_try_submit(&f, executor, mul, .x = 3, .y = 5), 0);
+    cr_assert_eq(soon_take(f, &product), 0);
+    cr_assert_eq(product, 15);
+    cr_assert_eq(soon_try_submit(&f, executor, mul), 0);
+    cr_assert_eq(soon_take(f, &product), 0);
+    cr_assert_eq(product, 0, "no argument is zeroes");
+    cr_assert_eq(soon_try_submit_with(&f, executor, (.label = "six", .data = &data), mul, 2, 3), 0);
+    cr_assert_str_eq(soon_future_label(f), "six");
+    cr_assert_eq(soon_future_data(f), &data);
+    cr_assert_eq(soon_take(f, &product), 0);
+    cr_assert_eq(product, 6);
+    cr_assert_eq(soon_try_submit_with(&f, executor, (.priority = 1), mul), 0);
+    cr_assert_eq(soon_take(f, &product), 0);
+
+    cr_assert_eq(soon_try_submit_with(&none, executor, (.retries = -1), mul, 2, 3), -EINVAL);
+    cr_assert_eq(soon_try_submit(&none, NULL, mul, 2, 3), -EINVAL);
+    cr_assert_null(none);
 }
 
 SOON_TASK(swap, struct pair, struct pair)

@@ -93,6 +93,31 @@ Test(cpp, submit_takes_the_argument_in_the_call_or_as_a_struct)
     cr_assert_eq(result, 42);
 }
 
+Test(cpp, try_submit_takes_the_argument_in_the_call_or_as_a_struct)
+{
+    soon_future *f = nullptr;
+    pair numbers = {6, 7};
+    int result;
+
+    cr_assert_eq(soon_try_submit(&f, pool, mul, 6, 7), 0);
+    cr_assert_eq(soon_take(f, &result), 0);
+    cr_assert_eq(result, 42);
+    cr_assert_eq(soon_try_submit(&f, pool, mul), 0);
+    cr_assert_eq(soon_take(f, &result), 0);
+    cr_assert_eq(result, 0);
+    cr_assert_eq(mul_try_submit(&f, pool, &numbers, nullptr), 0);
+    cr_assert_eq(soon_take(f, &result), 0);
+    cr_assert_eq(result, 42);
+    cr_assert_eq(shout_try_submit(&f, pool, "quiet", 5, nullptr), 0);
+    soon_future_unref(f);
+    cr_assert_eq(soon_try_submit_with(&f, pool, ("a label"), twice, 21), 0);
+    cr_assert_str_eq(soon_future_label(f), "a label");
+    cr_assert_eq(soon_take(f, &result), 0);
+    cr_assert_eq(result, 42);
+    cr_assert_eq(soon_take(soon_submit_with(pool, ("another"), twice, 2), &result), 0);
+    cr_assert_eq(result, 4);
+}
+
 Test(cpp, submit_takes_options)
 {
     soon_submit_options options = {};
