@@ -5,7 +5,10 @@
 #include "library_loop_fixture.h"
 #include "process_fixture.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
@@ -142,6 +145,42 @@ Test(surroundings, of_a_worker_are_not_those_of_who_used_the_library_first, .bar
         pool = new_pool_of_one(processes);
 
         assert_same(place_of_worker(pool), place_of(0));
+        free_pool(pool);
+    }
+}
+
+SOON_TASK(tell_filters, soon_none, int)
+{
+    *result = prctl(PR_GET_SECCOMP, 0, 0, 0, 0);
+    return *result < 0 ? -errno : 0;
+}
+
+/* A thread that may start no other, and hands that on. */
+static void *submit_behind_a_filter(void *pool)
+{
+    struct sock_filter rules[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog filter = {.len = sizeof rules / sizeof *rules, .filter = rules};
+    int filters = -1;
+
+    cr_assert_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+    cr_assert_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter), 0);
+    cr_assert_eq(soon_take(soon_submit(pool, tell_filters), &filters), 0);
+    cr_assert_eq(filters, 0);
+    return NULL;
+}
+
+Test(surroundings, of_a_worker_have_no_filter_of_who_submitted_first)
+{
+    for (int processes = 0; processes < 2; processes++) {
+        soon_executor *pool = new_pool_of_one(processes);
+
+        in_a_thread(submit_behind_a_filter, pool);
         free_pool(pool);
     }
 }

@@ -10,6 +10,7 @@
  * K2  Per slot the latest are kept, with their request's sequence number. Older ones were for a request that was taken
  *     back: they are closed when the next come, or the slot is claimed without any.
  */
+#include "../surroundings_internal.h"
 #include "worker_internal.h"
 
 #include <assert.h>
@@ -99,6 +100,7 @@ static void *listen_to_parent(void *unused)
     bool watches = true;
     int rc;
 
+    soon__surroundings_give(soon__surroundings_of_process(), 0); /* not what the pool's maker wants for its tasks */
     for (;;) {
         struct sent sent = {.count = 0};
 
