@@ -98,7 +98,7 @@ valgrind=(valgrind -Dslab=false -Dtest_runner=inprocess -Ddemos=disabled)
 storms() {
     local folder=$1 seconds=$2 kind status=0 pids=()
     for kind in threads processes; do
-        # A worker's leak check traces it, and what is killed meanwhile nobody can reap.
+        # Else it complains of workers that are killed while it looks for their leaks.
         ASAN_OPTIONS=detect_leaks=0 "$folder/tests/storm/storm" $kind "$seconds" >"$logs/storm-$kind" 2>&1 &
         pids+=($!)
     done

@@ -10,8 +10,8 @@
  * It prints one line for each violation, with seed and round, then figures. Exit: 0 clean; 1 violations; 2 could not run;
  * 3 nothing moved for STORM_PATIENCE seconds, by default 60 (with STORM_WAIT=1 it then waits 60 s for a debugger).
  *
- * Under a sanitizer it does not fork, and blows come less often. AddressSanitizer wants ASAN_OPTIONS=detect_leaks=0: the
- * leak check of a worker that exits traces it, and the parent cannot reap what is killed while it is traced.
+ * Under a sanitizer it does not fork, and blows come less often. With ASAN_OPTIONS=detect_leaks=0 AddressSanitizer does not
+ * complain of workers that were killed while it looked for their leaks.
  *
  * A round: a pool with random options; DRIVERS threads that do random things for a short time; shutdown in a random mode,
  * in one or two steps, while they still go on. Then, for every future that was made:
