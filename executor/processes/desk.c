@@ -169,12 +169,12 @@ bool soon__desk_progress(const struct soon__desk_view *view, uint32_t slot, uint
         /* Acquire: the two are read after it; pairs with the release store in soon__desk_set_progress(). */
         uint32_t before = atomic_load_explicit(&status->progress_sequence, memory_order_acquire);
         /* Relaxed: the sequence tells whether they belong together. */
-        uint64_t done = atomic_load_explicit(&status->progress_done, memory_order_relaxed);
-        uint64_t total = atomic_load_explicit(&status->progress_total, memory_order_relaxed);
+        uint64_t done = atomic_load_explicit(&status->progress[before & 1].done, memory_order_relaxed);
+        uint64_t total = atomic_load_explicit(&status->progress[before & 1].total, memory_order_relaxed);
 
         /* The two were read before it; pairs with the release fence in soon__desk_set_progress(). */
         atomic_thread_fence(memory_order_acquire);
-        if (before & 1 || atomic_load_explicit(&status->progress_sequence, memory_order_relaxed) != before)
+        if (atomic_load_explicit(&status->progress_sequence, memory_order_relaxed) != before)
             continue;
         *ret_done = done;
         *ret_total = total;
@@ -513,15 +513,14 @@ void soon__desk_set_progress(const struct soon__desk_view *view, uint32_t slot, 
 {
     struct soon__status *status = &view->desk->status[slot];
     /* Relaxed: nobody else writes it. */
-    uint32_t sequence = atomic_load_explicit(&status->progress_sequence, memory_order_relaxed);
+    uint32_t sequence = atomic_load_explicit(&status->progress_sequence, memory_order_relaxed) + 1;
 
-    atomic_store_explicit(&status->progress_sequence, sequence + 1, memory_order_relaxed);
-    /* It is odd before the two change; pairs with the acquire fence in soon__desk_progress(). */
+    /* The sequence has left this pair before that changes; pairs with the acquire fence in soon__desk_progress(). */
     atomic_thread_fence(memory_order_release);
-    atomic_store_explicit(&status->progress_done, done, memory_order_relaxed);
-    atomic_store_explicit(&status->progress_total, total, memory_order_relaxed);
+    atomic_store_explicit(&status->progress[sequence & 1].done, done, memory_order_relaxed);
+    atomic_store_explicit(&status->progress[sequence & 1].total, total, memory_order_relaxed);
     /* Release: the two; pairs with the acquire in soon__desk_progress(). */
-    atomic_store_explicit(&status->progress_sequence, sequence + 2, memory_order_release);
+    atomic_store_explicit(&status->progress_sequence, sequence, memory_order_release);
 }
 
 /*

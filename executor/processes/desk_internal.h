@@ -42,7 +42,7 @@ enum {
     SOON__BODY_MAX = (4 << 20), /* an argument, a payload or a result above this has a descriptor of its own */
     SOON__REQUEST_AREA = 16 << 20,
     SOON__REPLY_AREA = 16 << 20,
-    SOON__DESK_VERSION = 5,
+    SOON__DESK_VERSION = 6,
 };
 #define SOON__DESK_MAGIC UINT64_C(0x31304b5345444e53) /* "SNDESK01" */
 
@@ -91,14 +91,18 @@ struct soon__status {
      * task without. */
     _Atomic int64_t started_ns;
     uint32_t reserved;
-    _Atomic uint32_t progress_sequence; /* odd while the next two are written */
-    _Atomic uint64_t progress_done, progress_total;
+    /* Counts what was told of progress: the last is in the pair of this number's last bit. The next goes to the other one, so
+     * that whoever dies while he writes it leaves the last. */
+    _Atomic uint32_t progress_sequence;
     /* Of a chunk. Results of the items [items_first, items_finished) lie one behind the other in the reply area from
      * `items_offset` on and were not replied yet. */
     _Atomic uint64_t items_first, items_finished, items_offset;
     _Atomic uint64_t item; /* the one that started last, or is about to */
+    _Alignas(64) struct {
+        _Atomic uint64_t done, total;
+    } progress[2];
 };
-_Static_assert(sizeof(struct soon__status) == 64, "a cache line");
+_Static_assert(sizeof(struct soon__status) == 128, "two cache lines");
 
 enum soon__reply_kind {
     SOON__REPLY_DONE = 1,  /* the last one of its request: frees the slot */
@@ -241,7 +245,7 @@ bool soon__desk_is_asleep(const struct soon__desk_view *view);
 void soon__desk_hold(const struct soon__desk_view *view, uint32_t slot, uint64_t *ret_item, int64_t *ret_started);
 void soon__desk_let_go(const struct soon__desk_view *view, uint32_t slot);
 void soon__desk_request_cancel(const struct soon__desk_view *view, uint32_t slot);
-/* False: it is being written all the time. */
+/* What was told last, whole, also by one that died while it told more. False: more is told all the time. */
 bool soon__desk_progress(const struct soon__desk_view *view, uint32_t slot, uint64_t *ret_done, uint64_t *ret_total);
 void soon__desk_retire(const struct soon__desk_view *view);
 

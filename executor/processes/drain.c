@@ -299,9 +299,8 @@ void soon__process_pool_take_again(struct soon__process_pool *pool, soon_call *c
     soon__call_comes_back(call);
     broken = soon__error_ref(pool->locked.broken);
     word = soon__future_word(soon__call_future(call)); /* what was asked for while it was in no slot */
-    pool->locked.failed += broken != NULL;
     if (broken)
-        word = 0;
+        pool->locked.failed++;
     else if (pool->locked.dropping || word & SOON__CANCEL_REQUESTED)
         soon__process_pool_refuse_locked(pool, call, -ECANCELED);
     else if (word & SOON__KILL_REQUESTED)
