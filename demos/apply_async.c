@@ -51,7 +51,7 @@ static void print_error(const soon_error *error, void *data)
 int main(int argc, char **argv)
 {
     int workers = 0, pause = 300, x;
-    demo_start(argc, argv, "apply_async", (struct demo_option[]){{"-j", &workers}, {"--pause-ms", &pause}, {0}});
+    demo_start(argc, argv, "apply_async", (struct demo_option[]){{"-j", &workers, 0}, {"--pause-ms", &pause, 0}, {0}});
     soon_executor *pool = demo_pool(workers);
 
     /* 1, 2: no argument, an argument */

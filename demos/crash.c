@@ -55,9 +55,8 @@ int main(int argc, char **argv)
 {
     int workers = 2, limit_ms = 500, results = 0;
     soon_future *futures[TASKS];
-    demo_start(argc, argv, "crash", (struct demo_option[]){{"-j", &workers}, {"--limit-ms", &limit_ms}, {0}});
-    if (demo_threads)
-        return fputs("crash: on threads the first crash would end the program\n", stderr), 2;
+    demo_why_no_threads = "on threads the first crash would end the program";
+    demo_start(argc, argv, "crash", (struct demo_option[]){{"-j", &workers, 0}, {"--limit-ms", &limit_ms, 1}, {0}});
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); /* workers inherit it: no core files */
 
     soon_executor *pool = demo_pool(workers);

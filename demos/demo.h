@@ -12,14 +12,15 @@
 #include <string.h>
 #include <time.h>
 
-/* `--name 5`, `--name=5` or `-j5` sets `*value`. A table of them ends with a NULL. */
+/* `--name 5`, `--name=5` or `-j5` sets `*value`, which may not be less than `least`. A table of them ends with a NULL. */
 struct demo_option {
     const char *name;
-    int *value;
+    int *value, least;
 };
 
-/* The option that every demo has: `--threads`, or `--processes`, as it is. */
+/* An option that most demos have: `--threads`, or `--processes`, as it is. A demo that makes no sense on threads says why not. */
 static bool demo_threads;
+static const char *demo_why_no_threads;
 
 static inline bool demo_is_executor(const char *argument)
 {
@@ -34,20 +35,45 @@ static inline bool demo_is_executor(const char *argument)
 
 static inline void demo_usage(const char *program, const struct demo_option *options, FILE *to)
 {
-    fprintf(to, "usage: %s [--threads | --processes]", program);
+    fprintf(to, "usage: %s%s", program, demo_why_no_threads ? "" : " [--threads | --processes]");
     for (; options->name; options++)
         fprintf(to, " [%s N]", options->name);
     fputc('\n', to);
     exit(to == stdout ? 0 : 2);
 }
 
-/* The number from 0 to INT_MAX that `text` is as a whole; else -1. */
+/* The number from 0 to INT_MAX that `text` is as a whole; else -1, also for NULL. */
 static inline int demo_number(const char *text)
 {
+    if (!text)
+        return -1;
     char *end;
     errno = 0;
     long number = strtol(text, &end, 10);
     return errno || end == text || *end || number < 0 || number > INT_MAX ? -1 : (int)number;
+}
+
+static inline void demo_read_option(const char *program, const struct demo_option *options, char ***argument)
+{
+    const struct demo_option *o = options;
+    const char *word = **argument;
+
+    while (o->name && strncmp(word, o->name, strlen(o->name)) != 0)
+        o++;
+    if (!o->name) {
+        fprintf(stderr, "%s: there is no option '%s'\n", program, word);
+        demo_usage(program, options, stderr);
+    }
+    const char *text = word + strlen(o->name);
+    if (!*text)
+        text = *++*argument;
+    else if (*text == '=')
+        text++;
+    if ((*o->value = demo_number(text)) < o->least) {
+        fprintf(stderr, "%s: %s needs a number from %d to %d, not '%s'\n", program, o->name, o->least, INT_MAX,
+                text ? text : "");
+        demo_usage(program, options, stderr);
+    }
 }
 
 /*
@@ -59,22 +85,15 @@ static inline void demo_start(int argc, char **argv, const char *program, const 
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (soon_init(argc, argv) < 0)
         exit(1);
-    for (int i = 1; i < argc; i++) {
-        const struct demo_option *o = options;
-        if (demo_is_executor(argv[i]))
-            continue;
-        while (o->name && strncmp(argv[i], o->name, strlen(o->name)) != 0)
-            o++;
-        if (!o->name)
-            demo_usage(program, options, strcmp(argv[i], "--help") == 0 ? stdout : stderr);
-
-        const char *text = argv[i] + strlen(o->name);
-        if (!*text && i + 1 < argc)
-            text = argv[++i];
-        else if (*text == '=')
-            text++;
-        if ((*o->value = demo_number(text)) < 0)
-            demo_usage(program, options, stderr);
+    for (char **argument = argv + 1; *argument; argument++) {
+        if (strcmp(*argument, "--help") == 0)
+            demo_usage(program, options, stdout);
+        if (!demo_is_executor(*argument))
+            demo_read_option(program, options, &argument);
+    }
+    if (demo_threads && demo_why_no_threads) {
+        fprintf(stderr, "%s: %s\n", program, demo_why_no_threads);
+        exit(2);
     }
 }
 

@@ -51,7 +51,7 @@ static void print_squares(soon_executor *pool, int unwelcome, int pause_ms)
 int main(int argc, char **argv)
 {
     int workers = 0, pause_ms = 300;
-    demo_start(argc, argv, "map_async", (struct demo_option[]){{"-j", &workers}, {"--pause-ms", &pause_ms}, {0}});
+    demo_start(argc, argv, "map_async", (struct demo_option[]){{"-j", &workers, 0}, {"--pause-ms", &pause_ms, 0}, {0}});
     soon_executor *pool = demo_pool(workers);
 
     print_squares(pool, 0, pause_ms);

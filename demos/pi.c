@@ -56,8 +56,8 @@ static int compute(soon_executor *pool, size_t slices, int64_t strips, double *r
 
 int main(int argc, char **argv)
 {
-    int workers = 0, strips = 10000000;
-    demo_start(argc, argv, "pi", (struct demo_option[]){{"-j", &workers}, {"-n", &strips}, {0}});
+    int workers = 0, strips = 200000000;
+    demo_start(argc, argv, "pi", (struct demo_option[]){{"-j", &workers, 0}, {"-n", &strips, 1}, {0}});
 
     for (int all = 0; all < 2; all++) {
         soon_executor *pool = demo_pool(all ? workers : 1);

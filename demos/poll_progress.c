@@ -49,8 +49,9 @@ int main(int argc, char **argv)
 {
     int workers = 0, pause_ms = 250, poll_ms = 1000;
     soon_future *futures[TASKS];
-    demo_start(argc, argv, "poll_progress",
-               (struct demo_option[]){{"-j", &workers}, {"--pause-ms", &pause_ms}, {"--poll-ms", &poll_ms}, {0}});
+    demo_start(
+        argc, argv, "poll_progress",
+        (struct demo_option[]){{"-j", &workers, 0}, {"--pause-ms", &pause_ms, 0}, {"--poll-ms", &poll_ms, 1}, {0}});
     soon_executor *pool = demo_pool(workers);
 
     const struct add sums[TASKS] = {

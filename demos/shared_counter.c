@@ -57,9 +57,8 @@ int main(int argc, char **argv)
     soon_shared *memory;
     soon_executor *pool;
     soon_future *futures[TASKS];
-    demo_start(argc, argv, "shared_counter", (struct demo_option[]){{"-j", &workers}, {"-n", &times}, {0}});
-    if (demo_threads)
-        return fputs("shared_counter: on threads a death would end the program\n", stderr), 2;
+    demo_why_no_threads = "on threads a death would end the program";
+    demo_start(argc, argv, "shared_counter", (struct demo_option[]){{"-j", &workers, 0}, {"-n", &times, 0}, {0}});
 
     if (soon_shared_new(&memory, sizeof(struct counters)) < 0)
         return 1;

@@ -1,5 +1,8 @@
 /*
- * bar.c - one line of text, as wide as the terminal is at that moment, drawn over itself with a carriage return.
+ * bar.c - one line of text, as wide as the terminal is at that moment, drawn over itself.
+ *
+ * The cursor is left at its beginning. So the ^C that the terminal shows at a Ctrl-C does not begin another line, and a
+ * terminal that has become narrower, and has made two lines of this one, is cleared from the first of them on.
  */
 #include "bar.h"
 
@@ -13,7 +16,10 @@
 
 enum { WIDTH_MAX = 512, SAMPLES = 32 };
 
-static atomic_int shown; /* how many columns are to be cleared */
+static atomic_bool shown;
+
+/* To the end of the screen. */
+#define CLEAR "\r\033[J"
 
 /* The last few draws: the rate is that of the last seconds. */
 static struct sample {
@@ -29,14 +35,9 @@ static void write_line(const char *text, size_t size)
 
 void bar_clear(void)
 {
-    /* Relaxed: the number is all there is to it. */
-    int columns = atomic_exchange_explicit(&shown, 0, memory_order_relaxed);
-    char text[WIDTH_MAX + 2];
-    if (columns > 0) {
-        memset(text, ' ', sizeof text);
-        text[0] = text[columns + 1] = '\r';
-        write_line(text, (size_t)columns + 2);
-    }
+    /* Relaxed: whether is all there is to it. */
+    if (atomic_exchange_explicit(&shown, false, memory_order_relaxed))
+        write_line(CLEAR, sizeof CLEAR - 1);
 }
 
 /* The columns that can be used; the last one would wrap on some terminals. */
@@ -103,7 +104,7 @@ static int draw_blocks(char *text, int used, int columns, double part)
 
 void bar_draw(uint64_t done, uint64_t total)
 {
-    char text[WIDTH_MAX + 128] = "\r", now[32], all[32], rate[32], left[32] = "";
+    char text[WIDTH_MAX + 128] = CLEAR, *line = text + sizeof CLEAR - 1, now[32], all[32], rate[32], left[32] = "";
     double speed = rate_of(done);
     int columns = width();
     bytes_text(now, sizeof now, (double)done);
@@ -115,18 +116,15 @@ void bar_draw(uint64_t done, uint64_t total)
         if (speed > 0)
             time_text(left, sizeof left, (double)(total - done) / speed);
         bytes_text(all, sizeof all, (double)total);
-        used = sprintf(text + 1, "%3d %%  %s of %s  %s/s  %s", (int)(100 * part), now, all, rate, left);
-        used = draw_blocks(text + 1, used, columns, part);
+        used = sprintf(line, "%3d %%  %s of %s  %s/s  %s", (int)(100 * part), now, all, rate, left);
+        used = draw_blocks(line, used, columns, part);
     } else {
-        used = sprintf(text + 1, "%s  %s/s", now, rate);
+        used = sprintf(line, "%s  %s/s", now, rate);
     }
 
     if (used > columns)
         used = columns;
-    int before = atomic_exchange_explicit(&shown, used, memory_order_relaxed);
-    if (before > columns)
-        before = columns; /* the terminal has become narrower */
-    for (; used < before; used++)
-        text[1 + used] = ' ';
-    write_line(text, (size_t)used + 1);
+    line[used] = '\r';
+    atomic_store_explicit(&shown, true, memory_order_relaxed); /* as above */
+    write_line(text, sizeof CLEAR + (size_t)used);
 }

@@ -41,6 +41,12 @@ static void usage(FILE *to)
     exit(to == stdout && fflush(stdout) == 0 ? 0 : 2);
 }
 
+static void wrong(const char *what, const char *word)
+{
+    fprintf(stderr, "digest: %s%s\n", what, word);
+    usage(stderr);
+}
+
 /* Returns: the workers, 0 if it was not said. The paths begin at argv[optind]. */
 static int parse(int argc, char **argv)
 {
@@ -54,11 +60,13 @@ static int parse(int argc, char **argv)
             usage(stdout);
         else if (option == 't' || option == 'p')
             demo_threads = option == 't';
-        else if (option != 'j' || (workers = demo_number(optarg)) < 1)
+        else if (option != 'j') /* it is named by getopt_long() */
             usage(stderr);
+        else if ((workers = demo_number(optarg)) < 1)
+            wrong("-j needs a number from 1 on, not ", optarg);
     }
     if (optind == argc)
-        usage(stderr);
+        wrong("no PATH is given", "");
     return workers;
 }
 

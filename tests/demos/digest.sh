@@ -218,7 +218,7 @@ on_a_terminal() {
     kill -INT "$(cat pid)"
     status 130 wait $! || return
     sha256sum tree/aa | cmp ours - || return
-    tr '\r' '\n' <typescript >drawn
+    tr '\r' '\n' <typescript | sed 's/\x1b\[J//g' >drawn
     grep -qE '^ +[0-9]+ %  [0-9.]+ [KMGT]?i?B of [0-9.]+ [GT]iB  [0-9.]+ [KMGT]?i?B/s  [0-9:]+ left  \[#* *\] *$' drawn &&
         nothing grep -vE '^(Script .*|.{0,99})$' drawn && nothing eval "grep -v '^Script ' drawn | tail -n 2 | tr -d ' \n'"
 }

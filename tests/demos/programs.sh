@@ -72,7 +72,7 @@ for executor in --threads --processes; do
         check "poll_progress, $on" prints poll_progress "$executor" -j "$workers" --pause-ms 5 --poll-ms 7
         check "poll_progress, $on: what it prints only grows" progress_only_grows
     done
-    check "pi, $executor" prints pi "$executor" -j 2
+    check "pi, $executor" prints pi "$executor" -j 2 -n 10000000
 done
 check 'processes are what they run on' prints map_async --pause-ms 2
 
@@ -98,6 +98,7 @@ for program in apply_async map_async pi poll_progress crash shared_counter; do
     check "$program says on top what it prints" says_so_on_top "$program"
     check "$program --help" "$demos/$program" --help
     check "$program refuses what it does not know" refuses "$program" --no-such-option
+    check "$program names it" grep -q -e "$program: .*'--no-such-option'" "$scratch/output2"
     check "$program refuses what is no number" refuses "$program" -j two
 done
 finish
