@@ -2,7 +2,7 @@
  * pi.c - pi as the area under 4 / (1 + x * x) from 0 to 1, in N strips: the sum split over the workers with
  * apply_async, by one worker and by all.
  *
- *     $ pi -j 2
+ *     $ pi -j 2 -n 10000000
  *     1 worker:  pi = 3.141592653590, 0.060 s
  *     2 workers: pi = 3.141592653590, 0.030 s
  */
