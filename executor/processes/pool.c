@@ -142,6 +142,7 @@ static int kill_call(void *self, soon_call *call)
 {
     struct soon__process_pool *pool = self;
     uint32_t slot;
+    int rc = 0;
 
     /* Before the mutex: whoever has it in hand looks under that. */
     soon__future_set_bits(soon__call_future(call), SOON__KILL_REQUESTED);
@@ -150,8 +151,10 @@ static int kill_call(void *self, soon_call *call)
         soon__process_pool_refuse_locked(pool, call, SOON_EKILLED);
     else if ((slot = running_slot_locked(call)) < SOON__SLOTS)
         soon__process_doom_locked(call->process, SOON_EKILLED, slot);
+    else if (soon__word_final(soon__future_word(soon__call_future(call))))
+        rc = SOON_EINVALIDSTATE;
     pthread_mutex_unlock(&pool->mutex);
-    return soon__word_final(soon__future_word(soon__call_future(call))) ? SOON_EINVALIDSTATE : 0;
+    return rc;
 }
 
 static void ask_to_cancel(void *self, soon_call *call)
