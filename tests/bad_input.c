@@ -121,7 +121,8 @@ Test(bad_input, of_promises)
     REFUSED(-EINVAL, soon_promise_set_running(NULL));
     REFUSED(-EINVAL, soon_promise_set_result(NULL, NULL, 0));
     REFUSED(-EINVAL, soon_promise_set_result(promise, NULL, 4));
-    REFUSED(-ENOMEM, soon_promise_set_result(promise, &none, PTRDIFF_MAX));
+    if (sizeof(size_t) > 4) /* with 32 bits there may be room for so much */
+        REFUSED(-ENOMEM, soon_promise_set_result(promise, &none, PTRDIFF_MAX));
     cr_assert_eq(soon_buffer_new(&given, 1), 0);
     REFUSED(-EINVAL, soon_promise_set_payload(NULL, given)); /* takes it all the same */
     REFUSED(-EINVAL, soon_promise_set_payload(promise, NULL));
@@ -148,7 +149,8 @@ Test(bad_input, of_buffers)
 
     REFUSED(-EINVAL, soon_buffer_new(NULL, 1));
     REFUSED(-ENOMEM, soon_buffer_new(&made, SIZE_MAX));
-    REFUSED(-ENOMEM, soon_buffer_new(&made, PTRDIFF_MAX));
+    if (sizeof(size_t) > 4) /* with 32 bits there may be room for so much */
+        REFUSED(-ENOMEM, soon_buffer_new(&made, PTRDIFF_MAX));
     REFUSED(-EINVAL, soon_buffer_wrap(NULL, &byte, 1, NULL));
     REFUSED(-EINVAL, soon_buffer_wrap(&made, NULL, 1, free));
     REFUSED(-EINVAL, soon_buffer_wrap(&made, &byte, SIZE_MAX, free));
@@ -158,7 +160,8 @@ Test(bad_input, of_buffers)
     ASSERTED(0, soon_buffer_size(NULL));
     REFUSED(-EINVAL, soon_buffer_resize(NULL, 1));
     REFUSED(-ENOMEM, soon_buffer_resize(buffer, SIZE_MAX));
-    REFUSED(-ENOMEM, soon_buffer_resize(buffer, PTRDIFF_MAX));
+    if (sizeof(size_t) > 4) /* with 32 bits there may be room for so much */
+        REFUSED(-ENOMEM, soon_buffer_resize(buffer, PTRDIFF_MAX));
     REFUSED(-EBUSY, soon_buffer_resize(soon_buffer_ref(buffer), 1));
     soon_buffer_unref(buffer);
 

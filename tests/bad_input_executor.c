@@ -133,7 +133,8 @@ Test(bad_input_executor, of_submits)
     REFUSES(-EINVAL, pool, &add_one_task, NULL, sizeof x, 0);
     REFUSES(-EINVAL, pool, &any_size_task, NULL, 1, 0);
     REFUSES(-EINVAL, pool, &any_size_task, &x, SIZE_MAX, 0);
-    REFUSES(-ENOMEM, pool, &any_size_task, &x, PTRDIFF_MAX, 0);
+    if (sizeof(size_t) > 4) /* with 32 bits there may be room for so much */
+        REFUSES(-ENOMEM, pool, &any_size_task, &x, PTRDIFF_MAX, 0);
     REFUSES(-EINVAL, pool, &add_one_task, &x, sizeof x, .retries = -1);
     REFUSES(-EINVAL, pool, &add_one_task, &x, sizeof x, .time_limit_ms = -1);
     REFUSES(-EINVAL, pool, &add_one_task, &x, sizeof x, .queue_limit_ms = -1);
@@ -294,7 +295,7 @@ static int source(void *arg, void *data)
 
 Test(bad_input_executor, of_imaps)
 {
-    static const size_t huge[] = {SIZE_MAX, SIZE_MAX / 2, SIZE_MAX / sizeof(int) + 1, (size_t)1 << 60};
+    static const size_t huge[] = {SIZE_MAX, SIZE_MAX / 2, SIZE_MAX / sizeof(int) + 1, SIZE_MAX / 16 + 1};
     soon_map_options negative = {.timeout_ms = -1}, each = {.each = &(soon_submit_options){.on_done = nothing}};
     soon_future *future = pending;
     soon_imap *made = NULL;

@@ -208,7 +208,7 @@ Contract(contract_refusal, of_a_then_is_a_future_that_is_done)
 Contract(contract_refusal, of_a_result_read_wrongly_leaves_it_alone)
 {
     soon_future *f = soon_submit(executor, mul, 6, 7);
-    long large = -1;
+    long long large = -1;
     char small = 'x';
     int quotient = -1, product;
 

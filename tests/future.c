@@ -206,7 +206,7 @@ Test(future, read_wants_the_results_size)
 {
     struct halves both = successful();
     char small = 7;
-    long large = 7;
+    long long large = 7;
 
     cr_assert_eq(soon_result(both.future, &small), SOON_ETYPE);
     cr_assert_eq(soon_result(both.future, &large), SOON_ETYPE);
