@@ -8,9 +8,13 @@
  *         |      --complete--> delivered --claimed by its loop--> run     (posted)
  *         +--------------------------+--removed--> gone
  *
+ * Whoever takes one back among more than a few makes an index of them all, by what they call, which is kept up from then
+ * on: so that neither adding one nor completing pays for it where nobody does. Its root lies in the last of the ring.
+ *
  * Running is iterative. A thread that completes a future drains the internal continuations of it, and of what those
  * complete, then the users' callbacks of all these. What is completed inside a callback waits until that has returned.
  */
+#include "callback_index_internal.h"
 #include "future_internal.h"
 
 #include <errno.h>
@@ -20,8 +24,10 @@ static void push_first_locked(soon_future *future, struct soon__callback *callba
 {
     struct soon__callback *last = future->callbacks;
 
-    if (!last)
+    if (!last) {
         future->callbacks = last = callback->next = callback;
+        callback->index.root = NULL;
+    }
     callback->previous = last;
     callback->next = last->next;
     last->next->previous = callback;
@@ -30,18 +36,25 @@ static void push_first_locked(soon_future *future, struct soon__callback *callba
 
 static void push_last_locked(soon_future *future, struct soon__callback *callback)
 {
+    struct soon__callback *root = future->callbacks ? future->callbacks->index.root : NULL;
+
     push_first_locked(future, callback);
     future->callbacks = callback;
+    callback->index.root = root ? soon__callback_index_add(root, callback) : NULL;
 }
 
 static void unlink_locked(soon_future *future, struct soon__callback *callback)
 {
-    struct soon__callback *previous = callback->previous;
+    struct soon__callback *previous = callback->previous, *root = future->callbacks->index.root;
 
+    if (root && callback->kind != SOON__CALLBACK_INTERNAL)
+        root = soon__callback_index_remove(root, callback);
     callback->next->previous = previous;
     previous->next = callback->next;
     if (future->callbacks == callback)
         future->callbacks = previous == callback ? NULL : previous;
+    if (future->callbacks)
+        future->callbacks->index.root = root;
     callback->next = NULL;
 }
 
@@ -268,19 +281,40 @@ int soon_future_add_done_callback(soon_future *future, soon_done_fn fn, void *da
     return rc < 0 ? rc : 0;
 }
 
+enum { FEW = 16 };
+
+/* Of all that a program has registered. There are some. */
+static void make_index_locked(soon_future *future)
+{
+    struct soon__callback *last = future->callbacks, *callback = last->next, *root = NULL;
+
+    while (callback->kind == SOON__CALLBACK_INTERNAL)
+        callback = callback->next;
+    for (;; callback = callback->next) {
+        root = soon__callback_index_add(root, callback);
+        if (callback == last)
+            break;
+    }
+    last->index.root = root;
+}
+
 /* Of those that a program has registered: the first that has not begun to run. NULL: none. */
 static struct soon__callback *find_locked(soon_future *future, soon_done_fn fn, const void *data)
 {
-    struct soon__callback *last = future->callbacks, *callback = last;
+    struct soon__callback *last = future->callbacks, *callback = last, *found = NULL;
 
     if (!last)
         return NULL;
-    do {
-        callback = callback->next;
-        if (callback->fn == fn && callback->data == data && callback->kind != SOON__CALLBACK_INTERNAL)
-            return callback;
-    } while (callback != last);
-    return NULL;
+    for (int i = 0; !last->index.root && callback->kind != SOON__CALLBACK_INTERNAL; i++) {
+        if (callback->fn == fn && callback->data == data)
+            found = callback;
+        if (i == FEW)
+            make_index_locked(future);
+        if (callback == last->next)
+            break;
+        callback = callback->previous;
+    }
+    return last->index.root ? soon__callback_index_find(last->index.root, fn, data) : found;
 }
 
 bool soon_future_remove_done_callback(soon_future *future, soon_done_fn fn, void *data)

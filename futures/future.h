@@ -180,7 +180,8 @@ SOON_API void *soon_future_data(const soon_future *future);
 SOON_API SOON_MUST_USE int soon_future_add_done_callback(soon_future *future, soon_done_fn fn, void *data);
 
 /**
- * Takes back the first registration of `fn` with `data` that has not begun to run, whichever way it was made.
+ * Takes back the first registration of `fn` with `data` that has not begun to run, whichever way it was made. Of many
+ * callbacks it is found without a look at the others.
  *
  * Threads: any thread. Never blocks. For a callback on a loop exact on that loop's thread: after it, it does not run.
  * Returns: true: it will not run; false: it has run, it is running, or there is none.

@@ -133,6 +133,10 @@ struct soon__callback {
     /* POSTED: a remove has taken it back before it was delivered. Runs outside LOCK. After that there is only the
      * claim. */
     void (*removed)(struct soon__callback *callback, soon_future *future);
+    struct {
+        struct soon__callback *parent, *left, *right;
+        struct soon__callback *root; /* of the ring's last: of an index of users' callbacks; NULL: there is none yet */
+    } index;
 };
 
 /* Whether there can be an array of `count` elements of `size` bytes. A count that is a negative number in disguise, or the
