@@ -21,15 +21,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static char *join(const char *folder, const char *name)
+{
+    size_t size = strlen(folder) + strlen(name) + 2;
+    char *path = malloc(size);
+
+    if (path)
+        snprintf(path, size, "%s/%s", folder, name);
+    return path;
+}
+
 char *soon__path_from_here(const char *path)
 {
-    char here[PATH_MAX], *whole;
+    char here[PATH_MAX];
 
     if (*path == '/' || !strchr(path, '/'))
         return strdup(path);
-    if (!getcwd(here, sizeof here) || asprintf(&whole, "%s/%s", here, path) < 0)
-        return NULL;
-    return whole;
+    return getcwd(here, sizeof here) ? join(here, path) : NULL;
 }
 
 /*
@@ -142,11 +150,8 @@ static int search(struct soon__program *program, const char *name)
     int rc = path ? -ENOENT : -ENOMEM;
 
     while (rc < 0 && rc != -ENOMEM && (folder = strsep(&rest, ":"))) {
-        if (asprintf(&candidate, "%s/%s", *folder ? folder : ".", name) < 0) {
-            rc = -ENOMEM;
-            break;
-        }
-        whole = soon__path_from_here(candidate);
+        candidate = join(*folder ? folder : ".", name);
+        whole = candidate ? soon__path_from_here(candidate) : NULL;
         free(candidate);
         rc = whole ? try(program, whole, rc) : -errno;
     }
