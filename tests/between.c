@@ -81,6 +81,12 @@ SOON_TASK_LOCAL(own_something, soon_none, int, NULL, release_when_let)
     return 0;
 }
 
+static void want_it(soon_future *all, void *data)
+{
+    (void)all;
+    (void)data;
+}
+
 Test(between, the_last_of_a_group_releases_the_others_while_tasks_come)
 {
     soon_executor *pool = two_workers();
@@ -89,6 +95,7 @@ Test(between, the_last_of_a_group_releases_the_others_while_tasks_come)
 
     cr_assert_eq(soon_future_wait(members[0], SOON_FOREVER), 0);
     all = soon_gather(members, 2);
+    cr_assert_eq(soon_future_add_done_callback(all, want_it, NULL), 0); /* so that it is not given up here */
     soon_futures_unref(members, 2);
     soon_future_unref(all);
     gate_await(gate, 1);
