@@ -15,7 +15,7 @@ static int do_nothing(soon_task *task, const void *arg, void *result)
 /* In an order that is not theirs in the table. */
 static const soon_function functions[] = {
     {.name = "wire.c", .body = do_nothing, .arg_size = 1, .result_size = 2, .arg_type = "char", .result_type = "short"},
-    {.name = "wire.a", .body = do_nothing, .arg_size = UINT64_C(1) << 40},
+    {.name = "wire.a", .body = do_nothing, .arg_size = (size_t)1 << 5 * sizeof(size_t)},
     {.name = "wire.b", .body = do_nothing, .arg_type = "", .result_type = "struct b"},
     {.name = "wire.local", .body = do_nothing, .flags = SOON_FUNCTION_LOCAL},
     {.name = "wire.twice", .body = do_nothing},
