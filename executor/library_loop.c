@@ -134,12 +134,16 @@ static _Noreturn void descriptors_are_gone(void)
 
 static void turn(struct library *self)
 {
-    int timeout_ms = run_timers(self);
+    int timeout_ms = run_timers(self), rc;
 
-    pthread_mutex_unlock(&self->awake);
-    if (soon__watches_wait(&self->watches, timeout_ms) < 0)
+    /* A fork finds no handle half closed: its end would call us in the child. Then libuv wants its next turn at once. */
+    if (timeout_ms)
+        pthread_mutex_unlock(&self->awake);
+    rc = soon__watches_wait(&self->watches, timeout_ms);
+    if (timeout_ms)
+        pthread_mutex_lock(&self->awake);
+    if (rc < 0)
         descriptors_are_gone();
-    pthread_mutex_lock(&self->awake);
     if (soon__watches_dispatch(&self->watches))
         run_jobs(self);
 }
