@@ -621,26 +621,57 @@ bool soon_future_cancel(soon_future *future)
     return cancelled;
 }
 
-int soon_future_kill(soon_future *future)
+/* Groups in groups are killed to a depth: the stack does not grow with what a program builds. */
+enum { KILL_DEPTH_MAX = 32 };
+
+static int kill_at(soon_future *future, int depth);
+
+/* Each that can be. What it returns is the best that was said of one. */
+static int kill_members(soon_future *group, int depth)
+{
+    int rc = SOON_EINVALIDSTATE;
+    soon_future *member;
+
+    for (size_t i = 0; (member = group->class->member(group, i)); i++) {
+        int killed = depth < KILL_DEPTH_MAX ? kill_at(member, depth + 1) : -ENOTSUP;
+
+        if (killed == 0 || (killed == -ENOTSUP && rc < 0))
+            rc = killed;
+        soon__future_unref(member);
+    }
+    return rc;
+}
+
+static int kill_one(soon_future *future, void *owner, int depth)
+{
+    if (future->class->member)
+        return kill_members(future, depth);
+    return future->class->kill ? future->class->kill(future, owner) : -ENOTSUP;
+}
+
+static int kill_at(soon_future *future, int depth)
 {
     struct soon__pinned pinned;
     void *owner;
     int rc;
 
-    if (!future)
-        return -EINVAL;
     if (!soon__future_lock_unfinished(future))
         return soon__word_final(soon__future_word(future)) ? SOON_EINVALIDSTATE : SOON_EFORKED;
     owner = future->class->pin ? future->class->pin(future) : NULL;
     soon__future_unlock(future);
     if (future->class->pin)
         soon__pinned_begin(&pinned, owner);
-    rc = future->class->kill ? future->class->kill(future, owner) : -ENOTSUP;
+    rc = kill_one(future, owner, depth);
     if (future->class->pin) {
         future->class->unpin(owner);
         soon__pinned_end(&pinned);
     }
     return rc;
+}
+
+int soon_future_kill(soon_future *future)
+{
+    return future ? kill_at(future, 0) : -EINVAL;
 }
 
 void soon_futures_unref(soon_future *const *futures, size_t count)

@@ -84,11 +84,12 @@ SOON_API bool soon_future_cancel(soon_future *future);
 
 /**
  * Ends a running task by force, where its executor can: its future then fails with SOON_EKILLED, also when it waits
- * for its next try just now. There a pending one is cancelled. Choose soon_future_cancel() wherever the task listens.
+ * for its next try just now. There a pending one is cancelled. Of a map, each item that runs; of soon_gather() and
+ * soon_any(), each member that can be killed. Choose soon_future_cancel() wherever the task listens.
  *
  * Threads: any thread. Never blocks.
- * Returns: 0: it is under way, or cancelled; SOON_EINVALIDSTATE: it is done already; -ENOTSUP, pending or not: a task
- * of a thread pool, or of anything else that cannot kill; -EINVAL; SOON_EFORKED.
+ * Returns: 0: it is under way, or cancelled (of a group: of one member at least); SOON_EINVALIDSTATE: it is done already;
+ * -ENOTSUP, pending or not: a task of a thread pool, or of anything else that cannot kill; -EINVAL; SOON_EFORKED.
  */
 SOON_API int soon_future_kill(soon_future *future);
 

@@ -89,7 +89,8 @@ SOON_API void soon_as_completed_free(soon_as_completed *set);
  * at the first failure, soon_wait() with SOON_FIRST_EXCEPTION.
  *
  * Ownership: the caller owns one reference; it holds the members as long as it lives, and they keep nothing of it once it is
- * done. One that is given up by all before that, with no callback left to run, goes at once. Cancelling it cancels all members.
+ * done. One that is given up by all before that, with no callback left to run, goes at once. Cancelling it cancels all
+ * members, killing it kills them.
  * Threads: any thread. Never blocks.
  * Returns: never NULL; a future that is done with -EINVAL (a NULL among them), -ENOMEM (which may be one and the same
  * object for several calls), SOON_EFORKED.
@@ -101,7 +102,7 @@ SOON_API SOON_MUST_USE soon_future *soon_gather(soon_future *const *futures, siz
  * all have failed, with the first error in their order. Of none: -EINVAL. The losers go on: cancel them if they are
  * not wanted.
  *
- * Ownership: as soon_gather(). Cancelling it cancels all members.
+ * Ownership: as soon_gather(). Cancelling it cancels all members, killing it kills them.
  * Threads: any thread. Never blocks. Returns: as soon_gather().
  */
 SOON_API SOON_MUST_USE soon_future *soon_any(soon_future *const *futures, size_t count);
