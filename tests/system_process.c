@@ -12,13 +12,13 @@
 enum { MAX = 8 };
 
 /* The field of /proc/PID/status as a mask of signals. */
-static unsigned long long signals_in(const char *field)
+static unsigned long long signals_in(pid_t process, const char *field)
 {
     unsigned long long mask = 0;
     char path[64], line[256];
     FILE *file;
 
-    snprintf(path, sizeof path, "/proc/%d/status", pid);
+    snprintf(path, sizeof path, "/proc/%d/status", process);
     file = fopen(path, "r");
     while (fgets(line, sizeof line, file)) {
         if (strncmp(line, field, strlen(field)) == 0)
@@ -151,22 +151,25 @@ Test(process, reads_nothing_and_writes_where_this_one_does)
     kill_and_reap();
 }
 
-/* But what this one ignores, and not the end of children. */
+/* But what this one ignores, also what it was started with, and not the end of children. */
 Test(process, has_no_signal_blocked_or_ignored)
 {
     const unsigned long long libc_own = UINT64_C(3) << 31; /* 32 and 33 */
+    unsigned long long ignored;
     sigset_t all;
 
     signal(SIGPIPE, SIG_IGN);
     signal(SIGUSR1, SIG_IGN);
     signal(SIGCHLD, SIG_IGN);
+    ignored = signals_in(getpid(), "SigIgn:");
+    cr_assert_eq(ignored & bit_of(SIGCHLD), bit_of(SIGCHLD));
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, NULL);
     start_shell("kill -STOP $$", NULL, 0);
     await_stop();
 
-    cr_assert_eq(signals_in("SigBlk:"), 0);
-    cr_assert_eq(signals_in("SigIgn:") & ~libc_own, bit_of(SIGPIPE) | bit_of(SIGUSR1));
+    cr_assert_eq(signals_in(pid, "SigBlk:"), 0);
+    cr_assert_eq(signals_in(pid, "SigIgn:") & ~libc_own, ignored & ~libc_own & ~bit_of(SIGCHLD));
     signal(SIGCHLD, SIG_DFL);
     kill_and_reap();
 }

@@ -107,19 +107,27 @@ static void release(uv_idle_t *idle)
     atomic_store(&released, true);
 }
 
-/* The worker is busy for as long as we like: three more fit into the queue. */
+static void leave(soon_future *future)
+{
+    must(soon_future_cancel(future));
+    must(soon_future_cancelled(future));
+    soon_future_unref(future);
+}
+
+/* The worker is busy for as long as we like: three more fit into the queue. The hurried one comes when that was seen: it
+ * gives its place back whenever its time is over. */
 static void rush(uv_idle_t *idle)
 {
     if (!soon_future_running(service.held))
         return;
     forget(service.held);
     forget(handle("GET /patient", (struct request){PLAIN, 2}, 0, 0));
-    forget(handle("GET /hurried", (struct request){PLAIN, 3}, 1, 0));
-    soon_future *left = handle("GET /gone", (struct request){PLAIN, 4}, 0, 0);
+    soon_future *left = handle("GET /gone", (struct request){PLAIN, 3}, 0, 0);
+    soon_future *left_too = handle("GET /gone-too", (struct request){PLAIN, 4}, 0, 0);
     must(!handle("GET /late", (struct request){PLAIN, 5}, 0, 0));
-    must(soon_future_cancel(left));
-    must(soon_future_cancelled(left));
-    soon_future_unref(left);
+    leave(left);
+    leave(left_too);
+    forget(handle("GET /hurried", (struct request){PLAIN, 6}, 1, 0));
     uv_idle_stop(idle);
     uv_idle_start(idle, release);
 }
@@ -157,10 +165,10 @@ static void next_step(void)
         uv_idle_start(&service.idle, rush);
         break;
     case 2:
-        forget(handle("GET /spin", (struct request){SPIN, 6}, 0, 20));
+        forget(handle("GET /spin", (struct request){SPIN, 7}, 0, 20));
         break;
     case 3:
-        forget(handle("POST /nonsense", (struct request){FAIL, 7}, 0, 0));
+        forget(handle("POST /nonsense", (struct request){FAIL, 8}, 0, 0));
         break;
     case 4:
         uv_close((uv_handle_t *)&service.idle, NULL);
