@@ -332,7 +332,7 @@ static void begin_turn(soon_loop *loop)
 {
     pthread_mutex_lock(&loop->mutex);
     set_thread_locked(loop);
-    soon__bell_quiet(loop->bell);
+    soon__bell_reset(loop->bell); /* libuv tells of it as long as it is readable */
     loop->locked.rung = false;
     append(&loop->ready, &loop->locked.posted);
     pthread_mutex_unlock(&loop->mutex);

@@ -69,6 +69,8 @@ int soon__process_signal(int watch, pid_t pid, int signal);
 int soon__bell_new(void);
 int soon__bell_ring(int bell);   /* never blocks. 0; -EBADF: it is not there */
 void soon__bell_quiet(int bell); /* makes room in the counter, where it can; for who is told of each ring */
+/* Until it is rung again it is not readable. For one that nobody else has: who has it can make this block. */
+void soon__bell_reset(int bell);
 
 /* Two ends that keep the bounds of messages. The first does not block, the second does. */
 int soon__socket_pair(int ret[2]);

@@ -366,6 +366,16 @@ void soon__bell_quiet(int bell)
     errno = saved;
 }
 
+void soon__bell_reset(int bell)
+{
+    uint64_t count;
+    int saved = errno;
+
+    while (read(bell, &count, sizeof count) < 0 && errno == EINTR)
+        ;
+    errno = saved;
+}
+
 /*
  * Sockets.
  */

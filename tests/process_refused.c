@@ -1,12 +1,14 @@
 /*
- * process_refused.c - a process pool where the system refuses what an older kernel, gVisor or a container's filter does not
- * know: it works all the same, and sleeps when there is nothing to do; or says at once what is missing.
+ * process_refused.c - a process pool, and a caller's loop, where the system refuses what an older kernel, gVisor or a
+ * container's filter does not know: they work all the same, and sleep when there is nothing to do; or say at once what is
+ * missing.
  */
 #include "library_loop_fixture.h"
 #include "process_fixture.h"
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -74,25 +76,62 @@ static void await_sleep_of_loop(void)
 }
 
 /* In a process of its own, which ends well. */
-static void works_without(const struct refused *what)
+static void in_child_without(const struct refused *what, void (*run)(void))
 {
-    soon_executor *pool;
-    int result, status;
+    int status;
     pid_t child = test_fork();
 
-    if (child != 0) {
-        cr_assert_eq(waitpid(child, &status, 0), child);
-        cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "without %s: status %x", what->name, (unsigned)status);
-        return;
+    if (child == 0) {
+        refuse(what);
+        run();
+        _exit(0);
     }
-    refuse(what);
-    pool = new_processes(.workers = 2);
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "without %s: status %x", what->name, (unsigned)status);
+}
+
+static void use_pool(void)
+{
+    soon_executor *pool = new_processes(.workers = 2);
+    int result;
+
     for (int i = 0; i < 20; i++)
         cr_assert(soon_take(soon_submit(pool, twice, i), &result) == 0 && result == 2 * i);
     cr_assert_eq(soon_take(soon_submit(pool, die_by, BY_EXIT_AT_ONCE), &result), SOON_EWORKERDIED);
     await_sleep_of_loop();
     free_pool(pool);
-    _exit(0);
+}
+
+static void works_without(const struct refused *what)
+{
+    in_child_without(what, use_pool);
+}
+
+static void set(void *flag)
+{
+    *(bool *)flag = true;
+}
+
+/* Woken, and then there is nothing that it would wake for. */
+static void use_loop(void)
+{
+    struct pollfd loops = {.events = POLLIN};
+    bool done = false, closed = false;
+    uv_loop_t loop;
+    soon_loop *on;
+
+    cr_assert_eq(uv_loop_init(&loop), 0);
+    cr_assert_eq(soon_loop_attach(&on, &loop), 0);
+    cr_assert_eq(soon_loop_post(on, set, &done), 0);
+    while (!done)
+        uv_run(&loop, UV_RUN_NOWAIT);
+    uv_run(&loop, UV_RUN_NOWAIT);
+    loops.fd = uv_backend_fd(&loop);
+    cr_assert_eq(poll(&loops, 1, 0), 0, "the loop turns without end");
+    soon_loop_detach(on, set, &closed);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    cr_assert(closed);
+    cr_assert_eq(uv_loop_close(&loop), 0);
 }
 
 /* Linux 5.4 to 5.7 and gVisor do not know the flag for bells; filters refuse in several ways. */
@@ -100,8 +139,12 @@ Test(process_refused, reading_without_waiting_is_not_needed)
 {
     static const int errors[] = {EOPNOTSUPP, EINVAL, ENOSYS, EPERM};
 
-    for (size_t i = 0; i < COUNT(errors); i++)
-        works_without(&(struct refused){"preadv2", SYS_preadv2, .error = errors[i]});
+    for (size_t i = 0; i < COUNT(errors); i++) {
+        const struct refused what = {"preadv2", SYS_preadv2, .error = errors[i]};
+
+        works_without(&what);
+        in_child_without(&what, use_loop);
+    }
 }
 
 Test(process_refused, what_is_newer_than_the_oldest_kernel_is_not_needed)
