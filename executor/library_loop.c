@@ -450,6 +450,7 @@ static void forget_in_child(void)
     struct library *old = library();
 
     start.mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    start.watches_forks = true; /* who was about to note that is not here */
     if (!old)
         return;
     if (start.held)
