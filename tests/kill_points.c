@@ -299,6 +299,43 @@ Test(kill_points, in_a_chunk_keep_what_its_items_have_given)
     kill_in_chunk(SOON__POINT_REPLY_PUBLISHED, 0);
 }
 
+/* As large as a request may be: each item of the chunk is one of its own. */
+struct block {
+    int number;
+    char filler[SOON__BODY_MAX - sizeof(int)];
+};
+
+SOON_TASK(number_of, struct block, int)
+{
+    *result = arg->number;
+    return 0;
+}
+
+/* All that was sent has ended, nobody was told: what has not been sent has not begun. */
+static void kill_between_requests(int point)
+{
+    static struct block blocks[3] = {{.number = 0}, {.number = 1}, {.number = 2}};
+    const struct row row = {.point = point};
+    soon_executor *pool = pool_with_trap(&row, 1);
+    soon_future *map = soon_map_async_with(pool, (.chunk = 3), number_of, blocks, 3);
+    int number, rc;
+
+    kill(await_caught(), SIGKILL);
+    for (int i = 0; i < 3; i++) {
+        rc = soon_map_item(map, (size_t)i, SOON_FOREVER, &number, sizeof number);
+        cr_assert(rc == 0 && number == i, "point %d, item %d: %s", point, i, soon_strerror(rc));
+    }
+    soon_future_unref(map);
+    free_pool(pool);
+    forget_trap();
+}
+
+Test(kill_points, between_the_requests_of_a_chunk_lose_nothing)
+{
+    kill_between_requests(SOON__POINT_BEFORE_REPLY);
+    kill_between_requests(SOON__POINT_REPLY_PUBLISHED);
+}
+
 /*
  * In the parent: the descriptors are on their way, the slot is not posted
  */

@@ -638,10 +638,10 @@ static struct soon__error *loss(const struct soon__process *process, const struc
                              soon_future_label(soon__call_future(lost->call)));
 }
 
-/* Of a chunk whose worker was held back at one item: the next one had not. */
+/* Of a chunk: one that was not sent with the others had not, nor had the next one where its worker was held back. */
 static bool had_begun(const struct soon__assignment *lost, size_t item)
 {
-    return lost->sentence != SOON_ETIMELIMIT || item <= lost->last_item;
+    return item < lost->items && (lost->sentence != SOON_ETIMELIMIT || item <= lost->last_item);
 }
 
 static bool may_try_again(const struct soon__process *process, const struct soon__assignment *lost)
@@ -664,7 +664,7 @@ static void lose_item(struct soon__process *process, const struct soon__assignme
     size_t ended = recover_items(process, lost, slot);
 
     extra->items_ended += ended;
-    if (extra->items_ended == extra->items->count || !had_begun(lost, ended))
+    if (!had_begun(lost, ended))
         return;
     if (may_try_again(process, lost)) {
         extra->items->begun = extra->items_ended + 1;
