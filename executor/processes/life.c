@@ -397,7 +397,7 @@ void soon__process_is_ready(struct soon__process *process)
     soon_error fields = {.code = SOON_EBROKEN};
     int rc = 0;
 
-    if (process->dying)
+    if (process->dying || process->signal_sent) /* it was given up before this was heard */
         return;
     if (pool->initializer && !process->initialised) {
         process->initialised = true;
@@ -680,6 +680,15 @@ static void reap(struct soon__process *process, struct soon__exit *ret)
     process->watch = -1;
 }
 
+/* What came back from one that is no use any more. */
+static void hand_out(struct soon__process_pool *pool)
+{
+    pthread_mutex_lock(&pool->mutex);
+    soon__process_pool_dispatch_locked(pool, soon__clock_ns());
+    soon__process_pool_look_soon_locked(pool);
+    pthread_mutex_unlock(&pool->mutex);
+}
+
 /* It could not be ended, nor does it do that itself: it has become another program, or stands still. Its tasks are waited
  * for no longer. It is: its place is its own until it is gone (P12). */
 static void abandon(struct soon__process *process)
@@ -695,6 +704,7 @@ static void abandon(struct soon__process *process)
     pthread_mutex_unlock(&pool->mutex);
     for (size_t i = 0; i < count; i++)
         soon__process_lost_call(process, &lost[i], slots[i], &(struct soon__exit){.denied = process->denied});
+    hand_out(pool);
 }
 
 static void died(struct soon__process *process)
@@ -730,10 +740,7 @@ static void died(struct soon__process *process)
     if (!process->served && !process->unwanted)
         count_failed_start(process, &exit);
     close_handles(process);
-    pthread_mutex_lock(&pool->mutex);
-    soon__process_pool_dispatch_locked(pool, soon__clock_ns());
-    soon__process_pool_look_soon_locked(pool);
-    pthread_mutex_unlock(&pool->mutex);
+    hand_out(pool);
 }
 
 static void on_death(struct soon__watch *watch)

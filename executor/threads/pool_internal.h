@@ -12,9 +12,10 @@
  *
  * I1  Everything about who works and who sleeps is decided under `mutex`, when it is given back: soon__pool_unlock(). So
  *     a submit either sees a worker asleep and wakes it, or the worker sees the task before it sleeps.
- * I2  At most one worker is being woken at a time (`waking`), and none while another is about to look for work anyway: one
- *     that lingers, or is between two tasks; one that is starting does not count, its initializer may take long. Who takes a task passes the baton on, if there is more, before it runs it.
- *     So a burst of submits costs one wake-up, and two long tasks still run side by side.
+ * I2  At most one worker is being woken at a time (`waking`), and none while another is about to look for work anyway:
+ *     one that lingers, or is between two tasks; one that is starting does not count, its initializer may take long.
+ *     Who takes a task passes the baton on, if there is more, before it runs it. So a burst of submits costs one
+ *     wake-up, and two long tasks still run side by side.
  * I3  Active workers (alive, neither idle nor parked inside a task) take work up to `max`. When one parks inside a
  *     task another may take its place, up to SPARES_MAX threads more than `max`; when it comes back, whoever first
  *     looks for work while there are too many becomes idle.

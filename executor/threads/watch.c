@@ -1,6 +1,6 @@
 /*
- * watch.c - what the library's loop does for a pool: owns the handles of its workers, expires queue limits, retires
- * idle workers, joins them, and tells when all is over. Loop thread only.
+ * watch.c - what the library's loop does for a pool: expires queue limits, retires idle workers, joins those that have
+ * ended, and tells when all is over. It starts them, too: worker.c. Loop thread only.
  */
 #include "pool_internal.h"
 
