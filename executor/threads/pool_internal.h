@@ -26,7 +26,8 @@
  *     the other way.
  * I5  The thread that decides to start a worker counts it first, in `threads` and `unjoined`, and tells the loop outside the
  *     mutex. The loop starts it, and joins it when it has told the loop of its end. So a worker inherits from the loop, and
- *     not from whoever submitted: a niceness, or a filter of system calls, cannot be undone.
+ *     not from whoever submitted: a niceness, or a filter of system calls, cannot be undone. A thread ends with destructors
+ *     of the program's (pthread_key_create(), C++), which may wait for other pools, and so for the loop: it waits for none.
  * I6  The pool is down when it is closed and nothing is unjoined; then the loop closes its timer and resolves
  *     `down`, its last touch of the pool.
  * I7  No future's LOCK is taken, and no user code called, under `mutex`.
@@ -86,6 +87,7 @@ struct soon__worker {
     bool parked_for_others; /* counted in the pool's; under the mutex */
     /* Loop thread only. */
     struct soon__job start, end;
+    struct soon__worker *next_ended;
 };
 
 struct soon__pool {
@@ -144,6 +146,8 @@ struct soon__pool {
     /* Loop thread only, but for posting. */
     struct soon__job open, look, close;
     uv_timer_t timer;
+    struct soon__worker *ended; /* whose threads have not ended yet: I5 */
+    int64_t join_again_ns;      /* when they are looked at once more, from the last look on */
 };
 
 /* Takes the mutex, and what has come in meanwhile into the queue. */

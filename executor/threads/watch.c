@@ -5,7 +5,13 @@
 #include "pool_internal.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
+
+enum { JOIN_TRIES = 100 };
+#define JOIN_AGAIN_FIRST_NS INT64_C(1000000)
+#define JOIN_AGAIN_MAX_NS INT64_C(100000000)
 
 static struct soon__worker *worker_of(struct soon__job *job, size_t offset)
 {
@@ -41,19 +47,64 @@ void soon__pool_watch(struct soon__pool *pool)
     soon__library_loop_post(&pool->open);
 }
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* I5 */
+static bool join(struct soon__worker *worker)
+{
+    struct soon__pool *pool = worker->pool;
+    int rc = EBUSY;
+
+    for (int tries = 0; tries < JOIN_TRIES && rc == EBUSY; tries++) {
+        rc = pthread_tryjoin_np(worker->thread, NULL);
+        if (rc == EBUSY)
+            sched_yield(); /* most often it is a matter of microseconds */
+    }
+    if (rc == EBUSY)
+        return false;
+    free(worker);
+    soon__pool_lock(pool);
+    pool->locked.unjoined--;
+    soon__pool_close_if_empty_locked(pool);
+    soon__pool_unlock(pool);
+    return true;
+}
+
 void soon__worker_ended(struct soon__job *job)
 {
     struct soon__worker *worker = worker_of(job, offsetof(struct soon__worker, end));
     struct soon__pool *pool = worker->pool;
 
     assert(soon__library_on_loop());
-    pthread_join(worker->thread, NULL);
-    free(worker);
+    if (join(worker))
+        return;
+    worker->next_ended = pool->ended;
+    pool->ended = worker;
+    pool->join_again_ns = JOIN_AGAIN_FIRST_NS;
     soon__pool_lock(pool);
-    pool->locked.unjoined--;
-    soon__pool_close_if_empty_locked(pool);
+    soon__pool_alarm_locked(pool, soon__clock_ns() + pool->join_again_ns);
     soon__pool_unlock(pool);
+}
+
+/* When to try again; SOON__NEVER: all are joined. */
+static int64_t join_ended(struct soon__pool *pool, int64_t now)
+{
+    struct soon__worker **link = &pool->ended, *next;
+
+    while (*link) {
+        next = (*link)->next_ended;
+        if (join(*link))
+            *link = next;
+        else
+            link = &(*link)->next_ended;
+    }
+    if (!pool->ended)
+        return SOON__NEVER;
+    pool->join_again_ns = earlier(2 * pool->join_again_ns, JOIN_AGAIN_MAX_NS);
+    return now + pool->join_again_ns;
 }
 
 /* The longest idle one that has been so for too long; NULL: none. Sets when the next will be. */
@@ -66,7 +117,7 @@ static struct soon__worker *pop_overdue_locked(struct soon__pool *pool, int64_t 
         return NULL;
     due = worker->idle_since + soon__pool_idle_limit(pool);
     if (due > now) {
-        *next = due < *next ? due : *next;
+        *next = earlier(due, *next);
         return NULL;
     }
     worker->retired = true;
@@ -78,9 +129,10 @@ static void look(struct soon__pool *pool)
 {
     soon_call *expired = NULL, **end = &expired, *call, *after;
     struct soon__worker *worker;
-    int64_t now = soon__clock_ns(), next;
+    int64_t now = soon__clock_ns(), again, next;
 
     assert(soon__library_on_loop());
+    again = join_ended(pool, now);
     soon__pool_lock(pool);
     while ((call = soon__queue_pop_expired(&pool->locked.queue, now))) {
         soon__pool_freed_locked(pool);
@@ -89,7 +141,7 @@ static void look(struct soon__pool *pool)
         end = &call->next;
     }
     *end = NULL;
-    next = soon__queue_next_limit(&pool->locked.queue);
+    next = earlier(again, soon__queue_next_limit(&pool->locked.queue));
     while ((worker = pop_overdue_locked(pool, now, &next)))
         soon__worker_ring(worker);
     pool->locked.alarm = next;
