@@ -281,9 +281,9 @@ static void give_places(struct places *places, int down_to)
 
 static int take_places(struct places *places, int of)
 {
-    int fd = 0, above = 0;
+    int fd, above = 0;
 
-    for (places->count = 0; above<PLACES_MIN; above += fd> STDERR_FILENO) {
+    for (places->count = 0; above < PLACES_MIN;) {
         fd = fcntl(of, F_DUPFD_CLOEXEC, 0);
         if (fd < 0) {
             int error = errno;
@@ -292,6 +292,8 @@ static int take_places(struct places *places, int of)
             return -error;
         }
         places->taken[places->count++] = fd;
+        if (fd > STDERR_FILENO)
+            above++;
     }
     return 0;
 }
