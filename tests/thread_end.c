@@ -59,3 +59,25 @@ Test(thread_end, of_one_that_retires_may_wait_for_another_pool)
     test_wait_until(destroyed == 1);
     free_pool(pool);
 }
+
+static void destroy_with_its_pool(void *pool)
+{
+    cr_assert_eq(soon_executor_free(pool), SOON_EDEADLK);
+    destroyed++;
+}
+
+SOON_TASK(keep_its_pool, soon_none, soon_none)
+{
+    return pthread_setspecific(key, soon_task_executor(task));
+}
+
+/* Which waits for that thread. */
+Test(thread_end, cannot_free_its_own_pool)
+{
+    soon_executor *pool = new_pool(.workers = 1, .idle_timeout_ms = 1);
+
+    cr_assert_eq(pthread_key_create(&key, destroy_with_its_pool), 0);
+    cr_assert_eq(outcome_of(soon_submit(pool, keep_its_pool)), 0);
+    test_wait_until(destroyed == 1);
+    free_pool(pool);
+}

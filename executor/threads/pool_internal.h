@@ -75,7 +75,9 @@ struct soon__worker {
     int64_t idle_since;
     _Atomic uint32_t bell; /* idle workers sleep on it, one that lingers looks at it: 1 when rung */
     unsigned number;
-    struct soon__local local;  /* its own thread only, as the next */
+    /* Its own thread only, as the next. Also in callbacks, releases, destructors: here the pool cannot be waited for, or freed. */
+    struct soon__frame frame;
+    struct soon__local local;
     struct soon__deque *deque; /* NULL: it has none */
     uintptr_t stack_end;       /* the lowest address at which another task may start on its stack */
     /* Written by the worker alone, before what they count can be seen; read by stats. */

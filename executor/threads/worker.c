@@ -406,15 +406,14 @@ static void *worker_main(void *data)
     struct soon__worker *worker = data;
     struct soon__pool *pool = worker->pool;
     struct soon__thread *self = soon__thread_self();
-    /* Also in callbacks and releases: here the pool cannot be waited for, or freed. */
-    struct soon__frame frame = {.executor = pool->executor};
 
     soon__surroundings_give(&pool->surroundings, 0);
     set_name(worker);
     measure_stack(worker);
     self->parking = &parking;
     self->worker = worker;
-    self->frames = &frame;
+    worker->frame.executor = pool->executor;
+    self->frames = &worker->frame; /* to the end of the thread */
     if (initialize(worker))
         work(worker);
     self->parking = NULL;
@@ -426,8 +425,7 @@ static void *worker_main(void *data)
     soon__pool_lock(pool);
     leave_locked(worker);
     soon__pool_unlock(pool);
-    self->frames = NULL;
-    soon__library_loop_post(&worker->end); /* the last touch */
+    soon__library_loop_post(&worker->end); /* the last touch, but of its frame */
     return NULL;
 }
 
