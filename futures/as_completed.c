@@ -19,6 +19,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+enum { ASKED_MAX = 32 };
+
 struct node {
     struct soon__waiter waiter; /* first */
     soon_as_completed *set;
@@ -205,14 +207,14 @@ static bool could_never_end(soon_as_completed *set)
     return false;
 }
 
-/* One of them is enough. */
+/* One of them is enough. Of many some are asked, since this is for each sleep: the rest counts as the pool's own. */
 static bool others_end(soon_as_completed *set)
 {
     size_t at = 0, total;
     soon_future *future;
     bool found = !soon__thread_self()->parking;
 
-    while (!found && (future = find_member(set, &at, &total))) {
+    for (int asked = 0; !found && asked < ASKED_MAX && (future = find_member(set, &at, &total)); asked++) {
         found = soon__thread_others_end(future);
         soon__future_unref(future);
     }

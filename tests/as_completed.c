@@ -496,3 +496,50 @@ Test(as_completed, may_grow_while_it_is_waited_for_in_a_task)
     cr_assert_eq(soon_executor_free(pool), 0);
     cr_assert_eq(soon_executor_free(growing.other), 0);
 }
+
+/*
+ * A worker that is about to sleep
+ */
+
+static int asked;
+
+static bool is_ours(void *worker, soon_future *future)
+{
+    (void)worker;
+    (void)future;
+    asked++;
+    return false;
+}
+
+static int refuse_sleep(void *worker, soon_future *awaited, bool others)
+{
+    (void)worker;
+    (void)awaited;
+    cr_assert_not(others);
+    return SOON_EDEADLK;
+}
+
+static const struct soon__parking refusing = {.help = refuse_sleep, .is_others = is_ours};
+
+/* It sleeps once for each of them, perhaps. */
+Test(as_completed, asks_of_some_of_many_alone_who_ends_them)
+{
+    enum { MANY = 1000 };
+    struct halves many[MANY];
+    soon_future *futures[MANY], *given;
+    soon_as_completed *set;
+
+    for (int i = 0; i < MANY; i++) {
+        many[i] = pending();
+        futures[i] = many[i].future;
+    }
+    cr_assert_eq(soon_as_completed_new(&set, futures, MANY, SOON_FOREVER), 0);
+    soon__thread_self()->parking = &refusing;
+    cr_assert_eq(soon_as_completed_next(set, &given), SOON_EDEADLK);
+    soon__thread_self()->parking = NULL;
+    cr_assert(asked > 0 && asked < MANY / 10, "%d", asked);
+
+    soon_as_completed_free(set);
+    for (int i = 0; i < MANY; i++)
+        release(many[i]);
+}
