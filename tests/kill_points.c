@@ -265,30 +265,32 @@ Test(kill_points, do_not_hold_up_a_shutdown)
 
 enum { ITEMS = 10 };
 
-/* At a chunk's point: how many of its items fail, the first ones. */
-static void kill_in_chunk(int point, int lost)
+/* The worker is killed there: the first `lost` items fail. */
+static void kill_chunk(soon_executor *pool, soon_future *map, int lost)
 {
-    const struct row row = {.point = point};
-    soon_executor *pool = pool_with_trap(&row, 1);
-    int args[ITEMS], result, caught;
-    soon_future *map;
+    int result;
 
-    for (int i = 0; i < ITEMS; i++)
-        args[i] = i;
-    map = soon_map_async_with(pool, (.chunk = ITEMS), twice, args, ITEMS);
-    caught = await_caught();
-    kill(caught, SIGKILL);
-
+    kill(await_caught(), SIGKILL);
     (void)soon_future_wait(map, SOON_FOREVER);
     for (int i = 0; i < ITEMS; i++) {
         int rc = soon_map_item(map, (size_t)i, SOON_FOREVER, &result, sizeof result);
 
-        cr_assert_eq(rc, i < lost ? SOON_EWORKERDIED : 0, "point %d, item %d: %s", point, i, soon_strerror(rc));
+        cr_assert_eq(rc, i < lost ? SOON_EWORKERDIED : 0, "item %d: %s", i, soon_strerror(rc));
         cr_assert(i < lost || result == 2 * i);
     }
     soon_future_unref(map);
     free_pool(pool);
     forget_trap();
+}
+
+static const int counted[ITEMS] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
+
+static void kill_in_chunk(int point, int lost)
+{
+    const struct row row = {.point = point};
+    soon_executor *pool = pool_with_trap(&row, 1);
+
+    kill_chunk(pool, soon_map_async_with(pool, (.chunk = ITEMS), twice, counted, ITEMS), lost);
 }
 
 Test(kill_points, in_a_chunk_keep_what_its_items_have_given)
@@ -297,6 +299,22 @@ Test(kill_points, in_a_chunk_keep_what_its_items_have_given)
     kill_in_chunk(SOON__POINT_AFTER_CLAIM, 1);
     kill_in_chunk(SOON__POINT_BEFORE_REPLY, 0);
     kill_in_chunk(SOON__POINT_REPLY_PUBLISHED, 0);
+}
+
+/* So slowly that each is told of by itself. */
+SOON_TASK(twice_slowly, int, int)
+{
+    usleep(2000);
+    *result = 2 * *arg;
+    return 0;
+}
+
+Test(kill_points, between_two_items_of_a_chunk_lose_nothing)
+{
+    const struct row row = {.point = SOON__POINT_REPLY_PUBLISHED};
+    soon_executor *pool = pool_with_trap(&row, 1);
+
+    kill_chunk(pool, soon_map_async_with(pool, (.chunk = ITEMS), twice_slowly, counted, ITEMS), 0);
 }
 
 /* As large as a request may be: each item of the chunk is one of its own. */

@@ -638,10 +638,17 @@ static struct soon__error *loss(const struct soon__process *process, const struc
                              soon_future_label(soon__call_future(lost->call)));
 }
 
-/* Of a chunk: one that was not sent with the others had not, nor had the next one where its worker was held back. */
-static bool had_begun(const struct soon__assignment *lost, size_t item)
+/* Of a chunk. Not one that was not sent with the others, nor one behind the last that the worker has begun; but the first is
+ * believed to have, so that each death ends something. Where the worker was held back, nor the next one. */
+static bool had_begun(const struct soon__process *process, const struct soon__assignment *lost, uint32_t slot,
+                      size_t item)
 {
-    return item < lost->items && (lost->sentence != SOON_ETIMELIMIT || item <= lost->last_item);
+    /* Relaxed: it is dead, or given up and believed within bounds. */
+    uint64_t last = atomic_load_explicit(&process->view.desk->status[slot].item, memory_order_relaxed);
+
+    if (item >= lost->items || (item > 0 && item > last))
+        return false;
+    return lost->sentence != SOON_ETIMELIMIT || item <= lost->last_item;
 }
 
 static bool may_try_again(const struct soon__process *process, const struct soon__assignment *lost)
@@ -664,7 +671,7 @@ static void lose_item(struct soon__process *process, const struct soon__assignme
     size_t ended = recover_items(process, lost, slot);
 
     extra->items_ended += ended;
-    if (!had_begun(lost, ended))
+    if (!had_begun(process, lost, slot, ended))
         return;
     if (may_try_again(process, lost)) {
         extra->items->begun = extra->items_ended + 1;
