@@ -232,11 +232,13 @@ int soon_executor_free(soon_executor *executor)
     rc = soon__executor_check(executor);
     if (rc < 0)
         return rc;
-    if (soon__thread_in_executor(executor) || (!is_done(executor->down_future) && may_not_wait(executor)))
+    if (executor->freeing || soon__thread_in_executor(executor) ||
+        (!is_done(executor->down_future) && may_not_wait(executor)))
         return SOON_EDEADLK;
     rc = soon_executor_shutdown(executor, SOON_DRAIN, SOON_FOREVER);
     if (rc < 0)
         return rc;
+    executor->freeing = true;
     if (executor->klass.free)
         executor->klass.free(executor->self);
     soon__executor_destroy(executor);

@@ -37,6 +37,7 @@ struct soon_executor {
     soon_full when_full;                      /* never DEFAULT */
     soon_shared *shared;                      /* of its tasks: a reference; NULL: none */
     uint32_t generation;
+    bool freeing;                 /* the class's `free` runs, or has run: of the thread that frees it alone */
     _Atomic uint32_t pins;        /* who is inside between pin and unpin; and the class, until it is down */
     _Atomic uint32_t applied;     /* soon_apply_async() calls that are not done: of the pins */
     _Atomic int refusal;          /* 0, or why it takes nothing any more: SOON_ESHUTDOWN, SOON_EBROKEN */

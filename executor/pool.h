@@ -173,8 +173,8 @@ SOON_API SOON_MUST_USE soon_future *soon_executor_down(soon_executor *executor);
  * Drains the executor if it is open, waits until its workers are gone, frees it. Futures may outlive it.
  *
  * Threads: one thread, after every other use. Blocks, unless soon_executor_down() is done already.
- * Returns: 0, also for NULL; SOON_EDEADLK, and nothing is freed: inside one of its own tasks, and, unless it is down,
- * wherever soon_executor_shutdown() says so; SOON_EFORKED in a child of the process that made it.
+ * Returns: 0, also for NULL; SOON_EDEADLK, and nothing is freed: inside one of its own tasks, in the `free` of its own
+ * class, and, unless it is down, wherever soon_executor_shutdown() says so; SOON_EFORKED in a child of the process that made it.
  *
  * As leaving `with Executor()` in Python. SOON_AUTO_EXECUTOR does it at the end of a scope.
  */

@@ -205,7 +205,7 @@ static int write_all(int fd, const char *data, size_t size)
         ssize_t written = pwrite(fd, data + done, size - done, (off_t)done);
 
         if (written < 0 && errno != EINTR)
-            return -errno;
+            return errno == EFAULT ? -EINVAL : -errno; /* the caller's size is more than there is at `data` */
         if (written > 0)
             done += (size_t)written;
     }

@@ -396,6 +396,32 @@ Test(custom_kinds, that_runs_at_once_has_done_futures)
     cr_assert_eq(soon_executor_free(executor), 0);
 }
 
+static struct {
+    soon_executor *executor;
+    int calls, again, shut;
+} freed;
+
+static void free_again(void *self)
+{
+    (void)self;
+    freed.calls++;
+    freed.again = soon_executor_free(freed.executor);
+    freed.shut = soon_executor_shutdown(freed.executor, SOON_KILL, SOON_FOREVER);
+}
+
+Test(custom_kinds, that_free_themselves_while_they_are_freed_are_told)
+{
+    soon_executor_class klass = {
+        .size = sizeof klass, .submit = run_at_once, .shutdown = down_at_once, .free = free_again};
+
+    cr_assert_eq(soon_executor_new(&freed.executor, &klass, NULL), 0);
+    cr_assert_eq(soon_executor_free(freed.executor), 0);
+
+    cr_assert_eq(freed.calls, 1);
+    cr_assert_eq(freed.again, SOON_EDEADLK);
+    cr_assert_eq(freed.shut, 0);
+}
+
 /* One that hands its calls to another executor, as a limiter or a logger would. */
 struct wrapper {
     soon_executor *inner;

@@ -326,6 +326,21 @@ Test(buffer, frozen_is_seen_and_is_written_by_nobody)
     soon_buffer_unref(shared);
 }
 
+Test(buffer, of_bytes_that_are_not_there_makes_no_sense)
+{
+    soon_buffer *buffer = NULL;
+    char *page;
+
+    if (!test_has_processes())
+        cr_skip_test("valgrind reports the bytes that are not there");
+    page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    cr_assert_neq((void *)page, MAP_FAILED);
+    cr_assert_eq(munmap(page + 4096, 4096), 0);
+    cr_assert_eq(soon__buffer_new_frozen(&buffer, page, 8192), -EINVAL);
+    cr_assert_null(buffer);
+    munmap(page, 4096);
+}
+
 Test(buffer, in_other_memory_has_no_descriptor)
 {
     soon_buffer *all[] = {new_buffer(10), wrap(malloc(10), 10, free)};
