@@ -136,6 +136,10 @@ static enum answer group_leads(soon_future *group, struct search *search, bool b
         bool done = soon__word_final(soon__future_word(member)), may_end_it;
         bool found = member_leads(member, search, by_callback, depth, &may_end_it);
 
+        if (!done && !found && soon__word_final(soon__future_word(member))) { /* meanwhile: it is asked once more */
+            done = true;
+            found = member_leads(member, search, by_callback, depth, &may_end_it);
+        }
         left |= !done;
         one |= found;
         all &= found || (done && !may_end_it);
@@ -196,9 +200,9 @@ static bool leads(soon_future *start, struct search *search, bool by_callback, u
             at = next;
         } else if (answer == AGAIN && search->here && by_callback && soon__thread_self()->of_library) {
             sched_yield(); /* D4 */
-        } else {
+        } else if (answer == YES || !soon__word_final(soon__future_word(at))) {
             break;
-        }
+        } /* else it has ended while it was asked, and so has said nothing: what is done is asked in another way */
     }
     soon__future_unref(at);
     return answer == YES;
