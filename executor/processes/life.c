@@ -28,8 +28,8 @@ static void drop_mad(struct soon__process *process);
 static void on_death(struct soon__watch *watch);
 static void on_bell(struct soon__watch *watch);
 static void on_control(struct soon__watch *watch);
-static void on_overdue(uv_timer_t *timer);
-static void on_turn(uv_timer_t *timer);
+static void on_overdue(struct soon__timer *timer);
+static void on_turn(struct soon__timer *timer);
 
 /*
  * Signals
@@ -83,7 +83,7 @@ static bool has_more_time(struct soon__process *process)
 }
 
 /* It was to be ready, or gone, by now. */
-static void on_overdue(uv_timer_t *timer)
+static void on_overdue(struct soon__timer *timer)
 {
     struct soon__process *process = timer->data;
     bool starting;
@@ -171,7 +171,7 @@ void soon__process_execute(struct soon__process *process)
         return;
     }
     if (rc > 0)
-        uv_timer_start(&process->again, on_turn, 0, 0);
+        soon__loop_timer(&process->again, on_turn, 0);
     pthread_mutex_lock(&pool->mutex);
     reprieved = reprieve_locked(process);
     pthread_mutex_unlock(&pool->mutex);
@@ -325,11 +325,9 @@ static void adopt(struct soon__process *process)
     struct soon__process_pool *pool = process->pool;
     int rc;
 
-    uv_timer_init(soon__library_uv(), &process->timer);
-    process->timer.data = process;
-    uv_timer_init(soon__library_uv(), &process->again);
-    process->again.data = process;
-    process->handles = 2;
+    process->timer = (struct soon__timer){.data = process};
+    process->again = (struct soon__timer){.data = process};
+    process->timers = 2;
     rc = watch_all(process);
     process->ready_by = soon__later(soon__clock_ns(), pool->start_timeout_ns);
     soon__loop_timer(&process->timer, on_overdue, process->ready_by);
@@ -464,10 +462,10 @@ void soon__process_serve(struct soon__process *process)
     if (rc < 0)
         drop_mad(process);
     else if (rc > 0)
-        uv_timer_start(&process->again, on_turn, 0, 0); /* there is more: after others had theirs */
+        soon__loop_timer(&process->again, on_turn, 0); /* there is more: after others had theirs */
 }
 
-static void on_turn(uv_timer_t *timer)
+static void on_turn(struct soon__timer *timer)
 {
     soon__process_serve(timer->data);
 }
@@ -579,21 +577,21 @@ static void gone(struct soon__process *process)
     soon__process_close(process);
 }
 
-static void on_handle_closed(uv_handle_t *handle)
+static void on_timer_ended(struct soon__timer *timer)
 {
-    struct soon__process *process = handle->data;
+    struct soon__process *process = timer->data;
 
-    if (--process->handles == 0)
+    if (--process->timers == 0)
         gone(process);
 }
 
-static void close_handles(struct soon__process *process)
+static void end_watches(struct soon__process *process)
 {
     soon__library_unwatch(&process->on_bell);
     soon__library_unwatch(&process->on_control);
     soon__library_unwatch(&process->on_death);
-    uv_close((uv_handle_t *)&process->timer, on_handle_closed);
-    uv_close((uv_handle_t *)&process->again, on_handle_closed);
+    soon__loop_timer_end(&process->timer, on_timer_ended);
+    soon__loop_timer_end(&process->again, on_timer_ended);
 }
 
 /* What it had. */
@@ -739,7 +737,7 @@ static void died(struct soon__process *process)
         soon__process_lost_call(process, &lost[i], slots[i], &exit);
     if (!process->served && !process->unwanted)
         count_failed_start(process, &exit);
-    close_handles(process);
+    end_watches(process);
     hand_out(pool);
 }
 
