@@ -7,11 +7,15 @@
  *     timeout.
  * B2  Job lists are spliced out under their mutex and run without it. What a job posts comes after what was there,
  *     so that timers have their turn.
- * B3  Its timers are a heap of its own, and descriptors are watched without libuv (loops/watch.c): libuv ends the program
- *     where it cannot get what it needs, also when a loop is made. A turn runs the timers that were due when it began: one
- *     that is set again at once has its turn after a look at the descriptors, and after those that were due before.
- * B4  A forked child closes the descriptors of the parent's loop. All else is left to the parent and forgotten by the child;
- *     it stays reachable, for leak checkers.
+ * B3  The loop's timers are libuv's. libuv ends the program where it cannot get what it needs, and it needs something
+ *     when a loop is made, and when it polls for the first time. So the start asks for as much before, and lets it poll
+ *     once. After that it is run when a timer is due or a handle closes, which needs nothing: descriptors are watched without
+ *     it (loops/watch.c).
+ * B4  `awake` is held by the loop's thread while it does anything, and given up while it sleeps. A fork takes it, so that
+ *     libuv's loop is whole in the child, which closes it by libuv's own means. A fork does not wait for ever: an allocator
+ *     that locks itself before us, as sanitizers do, may keep the loop's thread from its end. Then the child closes what
+ *     it knows of, and no more.
+ * B5  All else is left to the parent and forgotten by the child; it stays reachable, for leak checkers.
  */
 #include "library_loop_internal.h"
 #include "loops/watch_internal.h"
@@ -20,11 +24,14 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <limits.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#define FORK_WAIT_NS INT64_C(200000000)
 
 struct jobs {
     struct soon__job *head, *tail;
@@ -34,8 +41,9 @@ struct library {
     uint32_t generation;
     struct library *inherited; /* of the parent */
     struct soon__watches watches;
-    struct soon__heap timers;
-    uint64_t timers_set; /* so many times */
+    pthread_mutex_t awake; /* B4 */
+    uv_loop_t uv;
+    uv_timer_t first; /* of its handles; closed */
     pthread_t callback_thread, loop_thread;
 
     struct {
@@ -61,6 +69,7 @@ static struct {
     bool watches_forks; /* under the mutex */
     _Atomic(struct library *) library;
     struct library *inherited; /* under the mutex */
+    struct library *held;      /* by the thread that forks; NULL: it was not to be had */
 } start = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
 static _Thread_local bool on_loop;
@@ -102,30 +111,13 @@ static void run_jobs(struct library *self)
     }
 }
 
-static void run_timers(struct library *self, int64_t now)
+/* Runs timers that are due and the ends of handles. How long the next may be waited for, in milliseconds; -1: for ever. */
+static int run_timers(struct library *self)
 {
-    uint64_t set = self->timers_set;
-    struct soon__heap_node *first;
-
-    while ((first = soon__heap_first(&self->timers)) && first->key <= now && first->sequence < set) { /* B3 */
-        struct soon__timer *timer = (struct soon__timer *)((char *)first - offsetof(struct soon__timer, node));
-
-        soon__heap_remove(&self->timers, first);
-        timer->fn(timer);
-    }
-}
-
-/* How long the next timer may be waited for, in milliseconds; -1: for ever. */
-static int next_timer_ms(const struct library *self)
-{
-    const struct soon__heap_node *first = soon__heap_first(&self->timers);
-    int64_t left, left_ms;
-
-    if (!first)
-        return -1;
-    left = first->key - soon__clock_ns();
-    left_ms = left > 0 ? (left - 1) / 1000000 + 1 : 0;
-    return left_ms < INT_MAX ? (int)left_ms : INT_MAX;
+    uv_update_time(&self->uv);
+    if (uv_loop_alive(&self->uv) && uv_backend_timeout(&self->uv) == 0)
+        uv_run(&self->uv, UV_RUN_NOWAIT);
+    return uv_loop_alive(&self->uv) ? uv_backend_timeout(&self->uv) : -1;
 }
 
 /* A program that closes all descriptors has closed the loop's. */
@@ -142,8 +134,15 @@ static _Noreturn void descriptors_are_gone(void)
 
 static void turn(struct library *self)
 {
-    run_timers(self, soon__clock_ns());
-    if (soon__watches_wait(&self->watches, next_timer_ms(self)) < 0)
+    int timeout_ms = run_timers(self), rc;
+
+    /* A fork finds no handle half closed: its end would call us in the child. Then libuv wants its next turn at once. */
+    if (timeout_ms)
+        pthread_mutex_unlock(&self->awake);
+    rc = soon__watches_wait(&self->watches, timeout_ms);
+    if (timeout_ms)
+        pthread_mutex_lock(&self->awake);
+    if (rc < 0)
         descriptors_are_gone();
     if (soon__watches_dispatch(&self->watches))
         run_jobs(self);
@@ -176,6 +175,7 @@ static void *run_loop(void *data)
     on_loop = true;
     thread->of_library = true;
     thread->sink = sink;
+    pthread_mutex_lock(&self->awake);
     for (;;)
         turn(self);
     return NULL;
@@ -258,6 +258,101 @@ static void stop_callbacks(struct library *self)
     pthread_join(self->callback_thread, NULL);
 }
 
+/*
+ * What libuv may not find wanting: B3. Copies of a descriptor take the places of those that it will make, and of those of
+ * input, output and errors in a program that has closed these: libuv ends a program in which one of its own is among them.
+ */
+enum { PLACES = 16, PLACES_MIN = 10, WATCHES = 4, MEMORY = 1 << 16 };
+
+struct places {
+    int taken[PLACES];
+    int count;
+};
+
+static void give_places(struct places *places, int down_to)
+{
+    for (int i = places->count; i > 0; i--) {
+        if (places->taken[i - 1] < down_to)
+            continue;
+        close(places->taken[i - 1]);
+        places->taken[i - 1] = places->taken[--places->count];
+    }
+}
+
+static int take_places(struct places *places, int of)
+{
+    int fd, above = 0;
+
+    for (places->count = 0; above < PLACES_MIN;) {
+        fd = fcntl(of, F_DUPFD_CLOEXEC, 0);
+        if (fd < 0) {
+            int error = errno;
+
+            give_places(places, 0);
+            return -error;
+        }
+        places->taken[places->count++] = fd;
+        if (fd > STDERR_FILENO)
+            above++;
+    }
+    return 0;
+}
+
+/* Is there room for so many in an epoll set? */
+static int probe_watches(struct library *self, const struct places *places)
+{
+    struct soon__watch watches[WATCHES] = {{NULL, 0, false}};
+    int rc = 0;
+
+    for (int i = 0; i < WATCHES && rc == 0; i++)
+        rc = soon__watches_add(&self->watches, &watches[i], places->taken[places->count - 1 - i], true);
+    for (int i = 0; i < WATCHES; i++)
+        soon__watches_remove(&self->watches, &watches[i]);
+    return rc;
+}
+
+static int probe_memory(const struct places *places)
+{
+    /* libuv has an array with a place for each descriptor up to its own. */
+    void *memory = malloc(MEMORY + 4 * sizeof(void *) * (size_t)places->taken[places->count - 1]);
+
+    free(memory);
+    return memory ? 0 : -ENOMEM;
+}
+
+/* A loop without handles would not poll. */
+static void poll_once(struct library *self)
+{
+    uv_timer_init(&self->uv, &self->first);
+    uv_close((uv_handle_t *)&self->first, NULL);
+    uv_run(&self->uv, UV_RUN_NOWAIT);
+}
+
+static int start_uv(struct library *self)
+{
+    struct places places;
+    int rc = take_places(&places, self->watches.wake);
+
+    if (rc < 0)
+        return rc;
+    rc = probe_watches(self, &places);
+    if (rc == 0)
+        rc = probe_memory(&places);
+    if (rc == 0) {
+        give_places(&places, STDERR_FILENO + 1);
+        rc = uv_loop_init(&self->uv);
+    }
+    if (rc == 0)
+        poll_once(self);
+    give_places(&places, 0);
+    return rc;
+}
+
+static void stop_uv(struct library *self)
+{
+    uv_loop_close(&self->uv);
+}
+
 static int library_new(struct library **ret)
 {
     struct library *self = calloc(1, sizeof *self);
@@ -267,11 +362,14 @@ static int library_new(struct library **ret)
         return -ENOMEM;
     self->generation = soon__generation();
     self->inherited = start.inherited;
-    self->loop.mutex = self->callbacks.mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    self->loop.mutex = self->callbacks.mutex = self->awake = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     self->callbacks.some = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
     rc = soon__watches_init(&self->watches);
     if (rc < 0)
         goto fail_watches;
+    rc = start_uv(self);
+    if (rc < 0)
+        goto fail_uv;
     rc = start_thread(&self->callback_thread, run_callbacks, self);
     if (rc < 0)
         goto fail_callbacks;
@@ -284,10 +382,13 @@ static int library_new(struct library **ret)
 fail_loop:
     stop_callbacks(self);
 fail_callbacks:
+    stop_uv(self);
+fail_uv:
     soon__watches_fini(&self->watches);
 fail_watches:
     pthread_cond_destroy(&self->callbacks.some);
     pthread_mutex_destroy(&self->callbacks.mutex);
+    pthread_mutex_destroy(&self->awake);
     pthread_mutex_destroy(&self->loop.mutex);
     free(self);
     return rc;
@@ -297,6 +398,55 @@ fail_watches:
  * Forks
  */
 
+static bool try_to_hold(struct library *self)
+{
+    int64_t end = soon__clock_ns() + FORK_WAIT_NS;
+
+    while (pthread_mutex_trylock(&self->awake) != 0) {
+        if (soon__clock_ns() >= end)
+            return false;
+        sched_yield();
+    }
+    return true;
+}
+
+/* B4 */
+static void before_fork(void)
+{
+    struct library *self = library();
+
+    start.held = self && !on_loop && try_to_hold(self) ? self : NULL;
+}
+
+static void after_fork_in_parent(void)
+{
+    if (start.held)
+        pthread_mutex_unlock(&start.held->awake);
+}
+
+static void close_handle(uv_handle_t *handle, void *unused)
+{
+    (void)unused;
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+/* Nothing may be done to the loop as it is: its epoll set is the parent's, too. */
+static void close_inherited_uv(struct library *old)
+{
+    struct places places;
+
+    if (take_places(&places, old->watches.wake) < 0)
+        places.count = 0;
+    give_places(&places, STDERR_FILENO + 1);
+    if (uv_loop_fork(&old->uv) == 0) {
+        uv_walk(&old->uv, close_handle, NULL);
+        uv_run(&old->uv, UV_RUN_NOWAIT);
+        uv_loop_close(&old->uv);
+    }
+    give_places(&places, 0);
+}
+
 static void forget_in_child(void)
 {
     struct library *old = library();
@@ -305,6 +455,10 @@ static void forget_in_child(void)
     start.watches_forks = true; /* who was about to note that is not here */
     if (!old)
         return;
+    if (start.held)
+        close_inherited_uv(old);
+    else
+        close(uv_backend_fd(&old->uv));
     soon__watches_fini(&old->watches);
     start.inherited = old;
     /* Relaxed: there is no other thread. */
@@ -320,7 +474,7 @@ static int start_locked(void)
     if (self)
         return 0;
     if (!start.watches_forks)
-        rc = soon__at_fork_child(forget_in_child);
+        rc = soon__at_fork(before_fork, after_fork_in_parent, forget_in_child);
     if (rc < 0)
         return rc;
     start.watches_forks = true;
@@ -385,6 +539,12 @@ void soon__library_unwatch(struct soon__watch *watch)
     soon__watches_remove(&library()->watches, watch);
 }
 
+uv_loop_t *soon__library_uv(void)
+{
+    assert(on_loop);
+    return &library()->uv;
+}
+
 bool soon__library_on_loop(void)
 {
     return on_loop;
@@ -422,28 +582,15 @@ int64_t soon__later(int64_t now, int64_t span)
     return span > INT64_MAX - now ? SOON__NEVER : now + span;
 }
 
-static void set_timer(struct soon__timer *timer, soon__timer_fn fn, int64_t when)
+void soon__loop_timer(uv_timer_t *timer, uv_timer_cb fn, int64_t when)
 {
-    struct library *self = library();
     int64_t now = soon__clock_ns();
+    uint64_t wait_ms = when > now ? (uint64_t)(when - now + 999999) / 1000000 : 0;
 
-    assert(on_loop);
-    if (timer->node.linked)
-        soon__heap_remove(&self->timers, &timer->node);
-    timer->fn = fn;
-    if (when != SOON__NEVER)
-        soon__heap_push(&self->timers, &timer->node, when > now ? when : now, self->timers_set++);
-}
-
-void soon__loop_timer(struct soon__timer *timer, soon__timer_fn fn, int64_t when)
-{
-    if (!timer->ended)
-        set_timer(timer, fn, when);
-}
-
-void soon__loop_timer_end(struct soon__timer *timer, soon__timer_fn fn)
-{
-    assert(!timer->ended);
-    timer->ended = true;
-    set_timer(timer, fn, 0);
+    if (when == SOON__NEVER) {
+        uv_timer_stop(timer);
+        return;
+    }
+    uv_update_time(soon__library_uv());
+    uv_timer_start(timer, fn, wait_ms, 0);
 }

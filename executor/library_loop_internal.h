@@ -1,16 +1,17 @@
 /*
- * library_loop_internal.h - the library's own loop, on its thread, and the callback thread beside it.
+ * library_loop_internal.h - the library's own libuv loop, on its thread, and the callback thread beside it.
  *
  * Both start with the first executor and stay, parked, until the process ends. In a forked child they are made anew at
- * the first need. Timers and watches are touched on the loop's thread alone; no user code runs there: soon__thread.sink is set,
+ * the first need. uv handles are touched on the loop's thread alone; no user code runs there: soon__thread.sink is set,
  * so that callbacks, releases and the unhandled-error hook of what it completes go to the callback thread.
  */
 #ifndef SOON_EXECUTOR_LIBRARY_LOOP_INTERNAL_H
 #define SOON_EXECUTOR_LIBRARY_LOOP_INTERNAL_H
 
 #include "../futures/future_internal.h"
-#include "heap_internal.h"
 #include "loops/watch_internal.h"
+
+#include <uv.h>
 
 /* Something to do on one of the two threads; embedded in what it is about, free again when `run` is called. */
 struct soon__job {
@@ -25,6 +26,7 @@ int soon__library_start(void);
 void soon__library_loop_post(struct soon__job *job);
 void soon__library_callbacks_post(struct soon__job *job);
 
+uv_loop_t *soon__library_uv(void); /* for timers. Loop thread only */
 /* As soon__watches_add() and soon__watches_remove(), in the loop's own set. Loop thread only. */
 int soon__library_watch(struct soon__watch *watch, int fd, bool once_each);
 void soon__library_unwatch(struct soon__watch *watch);
@@ -45,20 +47,7 @@ bool soon__library_is_quiet(void);
 
 /* Of soon__clock_ns(): `span` nanoseconds behind `now`, SOON__NEVER at most. */
 int64_t soon__later(int64_t now, int64_t span);
-
-/* A timer of the library's loop; embedded in what it is about. Begins as zeroes, but for `data`. */
-struct soon__timer;
-typedef void (*soon__timer_fn)(struct soon__timer *timer);
-struct soon__timer {
-    void *data;
-    soon__timer_fn fn;
-    struct soon__heap_node node;
-    bool ended;
-};
-/* Sets it to a reading of that clock; what is past is now, in the next turn; SOON__NEVER stops it. Loop thread only. */
-void soon__loop_timer(struct soon__timer *timer, soon__timer_fn fn, int64_t when);
-/* Stops it for good: what sets it later does nothing. `fn` is called in the next turn and may free its memory. Loop thread
- * only. */
-void soon__loop_timer_end(struct soon__timer *timer, soon__timer_fn fn);
+/* Sets a timer of the library's loop to a reading of that clock; SOON__NEVER stops it. Loop thread only. */
+void soon__loop_timer(uv_timer_t *timer, uv_timer_cb fn, int64_t when);
 
 #endif

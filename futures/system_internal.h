@@ -44,6 +44,8 @@ void soon__pages_free(void *pages, size_t size);
 uint32_t soon__generation(void);
 /* Runs in the child of a fork, in the order of registration. Any number, at load or first use. 0 or -ENOMEM. */
 int soon__at_fork_child(void (*fn)(void));
+/* `before` runs ahead of the fork, the last one registered first, then `parent` or `child`. Each may be NULL. */
+int soon__at_fork(void (*before)(void), void (*parent)(void), void (*child)(void));
 /* Taken before each fork and given back after it, in parent and child, so that the child finds what it guards whole. For
  * leaves only: see system_linux.c. 0 or -ENOMEM. */
 int soon__hold_at_fork(pthread_mutex_t *mutex);

@@ -253,7 +253,8 @@ size_t soon__descriptors_max(void)
  *             that is held, calls no user code and does not fork. Nor does it call pthread_atfork(), for which another
  *             thread's fork may wait.
  *     anew    made in the child, with all that it guards: the slabs (slab.c), the start of the library's loop
- *             (library_loop.c), which registers handlers and so cannot be held, and that loop's own.
+ *             (library_loop.c), which registers handlers and so cannot be held, and that loop's own. One of these,
+ *             `awake`, is taken before the fork, ahead of all leaves.
  *     parent  in an object of the parent's, which the child does not lock: it compares generations first, and answers
  *             SOON_EFORKED. Futures (LOCK), promises, executors and their processes, attached loops, iterators.
  *     worker  of a worker process, whose forked children never come back to it (processes/serve.c).
@@ -263,7 +264,9 @@ size_t soon__descriptors_max(void)
  * soon__leave_child().
  */
 static _Atomic uint32_t generation;
-static void (*at_fork[8])(void);
+static struct {
+    void (*before)(void), (*parent)(void), (*child)(void); /* each may be NULL */
+} at_fork[8];
 static int at_fork_count;
 static pthread_mutex_t *held_at_fork[8];
 static int held_at_fork_count;
@@ -278,6 +281,10 @@ uint32_t soon__generation(void)
 static void before_fork(void)
 {
     pthread_mutex_lock(&at_fork_mutex);
+    for (int i = at_fork_count; i > 0; i--) {
+        if (at_fork[i - 1].before)
+            at_fork[i - 1].before();
+    }
     for (int i = 0; i < held_at_fork_count; i++)
         pthread_mutex_lock(held_at_fork[i]);
 }
@@ -291,6 +298,10 @@ static void let_go(void)
 static void after_fork_in_parent(void)
 {
     let_go();
+    for (int i = 0; i < at_fork_count; i++) {
+        if (at_fork[i].parent)
+            at_fork[i].parent();
+    }
     pthread_mutex_unlock(&at_fork_mutex);
 }
 
@@ -298,8 +309,10 @@ static void after_fork_in_child(void)
 {
     let_go();
     atomic_fetch_add_explicit(&generation, 1, memory_order_relaxed);
-    for (int i = 0; i < at_fork_count; i++)
-        at_fork[i]();
+    for (int i = 0; i < at_fork_count; i++) {
+        if (at_fork[i].child)
+            at_fork[i].child();
+    }
     pthread_mutex_unlock(&at_fork_mutex);
 }
 
@@ -308,17 +321,24 @@ __attribute__((constructor)) static void watch_forks(void)
     pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
-int soon__at_fork_child(void (*fn)(void))
+int soon__at_fork(void (*before)(void), void (*parent)(void), void (*child)(void))
 {
     int rc = -ENOMEM;
 
     pthread_mutex_lock(&at_fork_mutex);
     if (at_fork_count < (int)(sizeof at_fork / sizeof *at_fork)) {
-        at_fork[at_fork_count++] = fn;
+        at_fork[at_fork_count].before = before;
+        at_fork[at_fork_count].parent = parent;
+        at_fork[at_fork_count++].child = child;
         rc = 0;
     }
     pthread_mutex_unlock(&at_fork_mutex);
     return rc;
+}
+
+int soon__at_fork_child(void (*fn)(void))
+{
+    return soon__at_fork(NULL, NULL, fn);
 }
 
 int soon__hold_at_fork(pthread_mutex_t *mutex)

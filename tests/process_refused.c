@@ -12,7 +12,6 @@
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <uv.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

@@ -28,8 +28,8 @@ static void drop_mad(struct soon__process *process);
 static void on_death(struct soon__watch *watch);
 static void on_bell(struct soon__watch *watch);
 static void on_control(struct soon__watch *watch);
-static void on_overdue(struct soon__timer *timer);
-static void on_turn(struct soon__timer *timer);
+static void on_overdue(uv_timer_t *timer);
+static void on_turn(uv_timer_t *timer);
 
 /*
  * Signals
@@ -83,7 +83,7 @@ static bool has_more_time(struct soon__process *process)
 }
 
 /* It was to be ready, or gone, by now. */
-static void on_overdue(struct soon__timer *timer)
+static void on_overdue(uv_timer_t *timer)
 {
     struct soon__process *process = timer->data;
     bool starting;
@@ -171,7 +171,7 @@ void soon__process_execute(struct soon__process *process)
         return;
     }
     if (rc > 0)
-        soon__loop_timer(&process->again, on_turn, 0);
+        uv_timer_start(&process->again, on_turn, 0, 0);
     pthread_mutex_lock(&pool->mutex);
     reprieved = reprieve_locked(process);
     pthread_mutex_unlock(&pool->mutex);
@@ -325,9 +325,11 @@ static void adopt(struct soon__process *process)
     struct soon__process_pool *pool = process->pool;
     int rc;
 
-    process->timer = (struct soon__timer){.data = process};
-    process->again = (struct soon__timer){.data = process};
-    process->timers = 2;
+    uv_timer_init(soon__library_uv(), &process->timer);
+    process->timer.data = process;
+    uv_timer_init(soon__library_uv(), &process->again);
+    process->again.data = process;
+    process->handles = 2;
     rc = watch_all(process);
     process->ready_by = soon__later(soon__clock_ns(), pool->start_timeout_ns);
     soon__loop_timer(&process->timer, on_overdue, process->ready_by);
@@ -462,10 +464,10 @@ void soon__process_serve(struct soon__process *process)
     if (rc < 0)
         drop_mad(process);
     else if (rc > 0)
-        soon__loop_timer(&process->again, on_turn, 0); /* there is more: after others had theirs */
+        uv_timer_start(&process->again, on_turn, 0, 0); /* there is more: after others had theirs */
 }
 
-static void on_turn(struct soon__timer *timer)
+static void on_turn(uv_timer_t *timer)
 {
     soon__process_serve(timer->data);
 }
@@ -577,21 +579,21 @@ static void gone(struct soon__process *process)
     soon__process_close(process);
 }
 
-static void on_timer_ended(struct soon__timer *timer)
+static void on_handle_closed(uv_handle_t *handle)
 {
-    struct soon__process *process = timer->data;
+    struct soon__process *process = handle->data;
 
-    if (--process->timers == 0)
+    if (--process->handles == 0)
         gone(process);
 }
 
-static void end_watches(struct soon__process *process)
+static void close_handles(struct soon__process *process)
 {
     soon__library_unwatch(&process->on_bell);
     soon__library_unwatch(&process->on_control);
     soon__library_unwatch(&process->on_death);
-    soon__loop_timer_end(&process->timer, on_timer_ended);
-    soon__loop_timer_end(&process->again, on_timer_ended);
+    uv_close((uv_handle_t *)&process->timer, on_handle_closed);
+    uv_close((uv_handle_t *)&process->again, on_handle_closed);
 }
 
 /* What it had. */
@@ -737,7 +739,7 @@ static void died(struct soon__process *process)
         soon__process_lost_call(process, &lost[i], slots[i], &exit);
     if (!process->served && !process->unwanted)
         count_failed_start(process, &exit);
-    end_watches(process);
+    close_handles(process);
     hand_out(pool);
 }
 

@@ -10,7 +10,7 @@
  *        |                                    |                  |
  *        +--dies, or not in time----------+   | signals    exits |
  *                                         v   v                  v
- *                                        DEAD: replies drained, tasks given back, timers ended --> gone
+ *                                        DEAD: replies drained, tasks given back, handles closed --> gone
  *
  * P1  A call that the pool has is in the queue, or in one slot of one process, or with the thread that took it out of
  *     there under `mutex` to end it. Who finds it in a slot and wants it back asks the desk (D1).
@@ -147,8 +147,8 @@ struct soon__process {
     enum { SOON__LET_BE, SOON__EXECUTE, SOON__KILL_IT } todo; /* found under the mutex, done outside of it */
     bool inspect;                                             /* as that */
     struct soon__watch on_death, on_bell, on_control;
-    struct soon__timer timer, again;
-    int timers; /* that have not ended */
+    uv_timer_t timer, again;
+    int handles;
 };
 
 struct soon__process_pool {
@@ -212,7 +212,7 @@ struct soon__process_pool {
 
     /* Loop thread only, but for posting. */
     struct soon__job open, look, close;
-    struct soon__timer timer;
+    uv_timer_t timer;
 };
 
 /*
@@ -342,7 +342,7 @@ void soon__remains_keep(struct soon__remains *remains, int watch, pid_t pid);
 
 /* start.c: one process and what it shares with us. 0 or a negative errno. Loop thread only. */
 int soon__process_new(struct soon__process **ret, struct soon__process_pool *pool);
-/* When its timers have ended: gives back everything but the memory, which the last reference frees. */
+/* When its handles are closed: gives back everything but the memory, which the last reference frees. */
 void soon__process_close(struct soon__process *process);
 
 #endif

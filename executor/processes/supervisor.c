@@ -6,7 +6,6 @@
 #include "pool_internal.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <signal.h>
 
 static void look(struct soon__process_pool *pool);
@@ -250,7 +249,7 @@ static void execute_all(struct soon__process_pool *pool)
     }
 }
 
-static void on_timer(struct soon__timer *timer)
+static void on_timer(uv_timer_t *timer)
 {
     look(timer->data);
 }
@@ -290,7 +289,8 @@ static void open_pool(struct soon__job *job)
 {
     struct soon__process_pool *pool = pool_of(job, offsetof(struct soon__process_pool, open));
 
-    pool->timer = (struct soon__timer){.data = pool};
+    uv_timer_init(soon__library_uv(), &pool->timer);
+    pool->timer.data = pool;
 }
 
 static void look_job(struct soon__job *job)
@@ -303,9 +303,9 @@ static void look_job(struct soon__job *job)
     look(pool);
 }
 
-static void on_timer_ended(struct soon__timer *timer)
+static void on_closed(uv_handle_t *handle)
 {
-    struct soon__process_pool *pool = timer->data;
+    struct soon__process_pool *pool = handle->data;
     soon_promise *down = pool->down;
 
     soon__future_ref(&down->future); /* the pool may be freed as soon as it is resolved */
@@ -317,7 +317,7 @@ static void close_pool(struct soon__job *job)
 {
     struct soon__process_pool *pool = pool_of(job, offsetof(struct soon__process_pool, close));
 
-    soon__loop_timer_end(&pool->timer, on_timer_ended);
+    uv_close((uv_handle_t *)&pool->timer, on_closed);
 }
 
 void soon__process_pool_watch(struct soon__process_pool *pool)

@@ -147,7 +147,7 @@ struct soon__pool {
 
     /* Loop thread only, but for posting. */
     struct soon__job open, look, close;
-    struct soon__timer timer;
+    uv_timer_t timer;
     struct soon__worker *ended; /* whose threads have not ended yet: I5 */
     int64_t join_again_ns;      /* when they are looked at once more, from the last look on */
 };

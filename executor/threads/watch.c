@@ -25,7 +25,7 @@ static struct soon__pool *pool_of(struct soon__job *job, size_t offset)
 
 static void look(struct soon__pool *pool);
 
-static void on_timer(struct soon__timer *timer)
+static void on_timer(uv_timer_t *timer)
 {
     look(timer->data);
 }
@@ -35,7 +35,8 @@ static void open_pool(struct soon__job *job)
     struct soon__pool *pool = pool_of(job, offsetof(struct soon__pool, open));
 
     assert(soon__library_on_loop());
-    pool->timer = (struct soon__timer){.data = pool};
+    uv_timer_init(soon__library_uv(), &pool->timer);
+    pool->timer.data = pool;
 }
 
 void soon__pool_watch(struct soon__pool *pool)
@@ -163,9 +164,9 @@ void soon__pool_look(struct soon__job *job)
     look(pool);
 }
 
-static void on_timer_ended(struct soon__timer *timer)
+static void on_closed(uv_handle_t *handle)
 {
-    struct soon__pool *pool = timer->data;
+    struct soon__pool *pool = handle->data;
     soon_promise *down = pool->down;
 
     soon__future_ref(&down->future); /* the pool may be freed as soon as it is resolved */
@@ -178,5 +179,5 @@ void soon__pool_close(struct soon__job *job)
     struct soon__pool *pool = pool_of(job, offsetof(struct soon__pool, close));
 
     assert(soon__library_on_loop());
-    soon__loop_timer_end(&pool->timer, on_timer_ended);
+    uv_close((uv_handle_t *)&pool->timer, on_closed);
 }

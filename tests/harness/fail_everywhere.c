@@ -3,6 +3,9 @@
  * too. A program has either this or fail_wrap.c.
  *
  * The program's own definitions come before those of shared libraries. Not with a sanitizer, whose allocator is its own.
+ *
+ * What libuv calls while it makes a loop and polls with it for the first time neither counts nor fails: it ends the program
+ * where it fails, and the library can only ask before whether there is enough (executor/library_loop.c, B3).
  */
 #include "fail_internal.h"
 
@@ -18,6 +21,7 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <unistd.h>
+#include <uv.h>
 
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
@@ -93,4 +97,33 @@ int epoll_ctl(int set, int what, int fd, struct epoll_event *event)
     }
     *(void **)&real = next("epoll_ctl");
     return real(set, what, fd, event);
+}
+
+static _Thread_local const uv_loop_t *fresh; /* it has not polled yet */
+
+int uv_loop_init(uv_loop_t *loop)
+{
+    int (*real)(uv_loop_t *), rc;
+
+    *(void **)&real = next("uv_loop_init");
+    fail_pause();
+    rc = real(loop);
+    fail_resume();
+    fresh = loop;
+    return rc;
+}
+
+int uv_run(uv_loop_t *loop, uv_run_mode mode)
+{
+    int (*real)(uv_loop_t *, uv_run_mode), rc;
+    bool is_fresh = fresh == loop;
+
+    *(void **)&real = next("uv_run");
+    fresh = NULL;
+    if (is_fresh)
+        fail_pause();
+    rc = real(loop, mode);
+    if (is_fresh)
+        fail_resume();
+    return rc;
 }

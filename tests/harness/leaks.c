@@ -14,7 +14,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#include <uv.h>
 
 enum { MAX_DESCRIPTORS = 4096, POLL_NS = 1000000, POLLS_BEFORE_TELLING = 1000 };
 
@@ -72,15 +71,6 @@ void test_skip_leak_check(void)
     skipped = true;
 }
 
-/* libuv opens a pipe with the first loop of a process, and keeps it. */
-static void open_what_libuv_keeps(void)
-{
-    uv_loop_t loop;
-
-    cr_assert_eq(uv_loop_init(&loop), 0);
-    cr_assert_eq(uv_loop_close(&loop), 0);
-}
-
 void test__leaks_begin(bool bare)
 {
     cr_assert_eq(soon_init(0, NULL), 0);
@@ -89,7 +79,6 @@ void test__leaks_begin(bool bare)
     if (bare)
         return;
     cr_assert_eq(soon__library_start(), 0);
-    open_what_libuv_keeps();
     test_accept_open_descriptors();
 }
 

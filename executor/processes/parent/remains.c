@@ -25,16 +25,16 @@ struct soon__remains {
 /* Loop thread only. */
 static struct {
     uint32_t generation; /* of the process whose loop the timer is in, and one; 0: it is in none */
-    struct soon__timer timer;
-    int64_t wait_ms;
+    uv_timer_t timer;
+    uint64_t wait_ms;
     struct soon__remains *first;
 } remains;
 
-static void on_timer(struct soon__timer *timer);
+static void on_timer(uv_timer_t *timer);
 
 static void try_again_later(void)
 {
-    soon__loop_timer(&remains.timer, on_timer, soon__later(soon__clock_ns(), remains.wait_ms * 1000000));
+    uv_timer_start(&remains.timer, on_timer, remains.wait_ms, 0);
     remains.wait_ms = remains.wait_ms * 2 < MAX_MS ? remains.wait_ms * 2 : MAX_MS;
 }
 
@@ -50,7 +50,7 @@ static bool reap(struct soon__remains *one)
     return true;
 }
 
-static void on_timer(struct soon__timer *timer)
+static void on_timer(uv_timer_t *timer)
 {
     struct soon__remains **link = &remains.first, *next;
 
@@ -73,7 +73,7 @@ static void prepare(void)
         return;
     remains.generation = soon__generation() + 1;
     remains.first = NULL;
-    remains.timer = (struct soon__timer){0};
+    uv_timer_init(soon__library_uv(), &remains.timer);
 }
 
 struct soon__remains *soon__remains_new(void)
