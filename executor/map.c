@@ -39,24 +39,32 @@ void soon__map_stop(struct soon__map *map)
     }
 }
 
-/* M3. `*ret_stopped`: the map has stopped some of its items. */
+/* Relaxed, all: every chunk has left. */
+static bool has_begun(const struct soon__chunk *chunk)
+{
+    return atomic_load_explicit(&chunk->rest, memory_order_relaxed) > 0 || chunk->items.begun > 0;
+}
+
+/* M3. A reference, or NULL. `*ret_stopped`: the map has stopped some of its items, and nothing else is the matter. It says
+ * that the map has begun if any item has, whatever it is of. */
 static struct soon__error *first_error(struct soon__map *map, bool *ret_stopped)
 {
+    struct soon__error *own = NULL;
     bool stopped = false, begun = false;
 
     for (size_t i = 0; i < map->chunk_count; i++) {
         struct soon__chunk *chunk = &map->chunks[i];
 
-        if (chunk->first_own)
-            return chunk->first_own;
-        /* Relaxed, both: every chunk has left. */
+        own = own ? own : chunk->first_own;
         stopped |= atomic_load_explicit(&chunk->failed, memory_order_relaxed) > 0;
-        begun |= atomic_load_explicit(&chunk->rest, memory_order_relaxed) > 0 || chunk->begun_error;
+        begun |= has_begun(chunk);
     }
-    *ret_stopped = stopped;
+    *ret_stopped = stopped && !own;
+    if (own)
+        return begun ? soon__error_as_started(soon__error_ref(own)) : soon__error_ref(own);
     if (!stopped)
         return NULL;
-    return begun ? &soon__error_cancelled_running : &soon__error_cancelled;
+    return soon__error_ref(begun ? &soon__error_cancelled_running : &soon__error_cancelled);
 }
 
 static void complete(struct soon__map *map)
@@ -66,9 +74,9 @@ static void complete(struct soon__map *map)
     struct soon__error *error = first_error(map, &stopped);
 
     if (stopped && asked)
-        soon__future_finish_cancelled(future, soon__error_ref(error));
+        soon__future_finish_cancelled(future, error);
     else if (error)
-        soon__future_fail(future, soon__error_ref(error));
+        soon__future_fail(future, error);
     else if (soon__future_claim(future))
         soon__future_publish_bytes(future, map->results, map->count * map->function->result_size, 0);
     if (!map->observed)

@@ -52,6 +52,8 @@ int soon__hold_at_fork(pthread_mutex_t *mutex);
 /* Ends a forked child that has returned to the library from user code, where all that follows is the parent's. Without exit
  * handlers and flushes, which are the parent's too. */
 _Noreturn void soon__leave_child(void);
+/* What such a child does then. For a worker process, before it has tasks. */
+void soon__before_leaving_child(void (*fn)(void));
 
 /* The object that this code is in stays in memory from now on, whoever unloads it. */
 void soon__stay_loaded(void);

@@ -354,8 +354,17 @@ int soon__hold_at_fork(pthread_mutex_t *mutex)
     return rc;
 }
 
+static void (*before_leaving)(void);
+
+void soon__before_leaving_child(void (*fn)(void))
+{
+    before_leaving = fn;
+}
+
 void soon__leave_child(void)
 {
+    if (before_leaving)
+        before_leaving();
     _exit(0);
 }
 

@@ -164,6 +164,29 @@ TestOnEach(map_errors, of_an_executor_that_is_shut_down_says_so)
     soon_future_unref(map);
 }
 
+static bool has_started(soon_future *map)
+{
+#undef started /* the fixture's */
+    return soon_future_error(map)->started;
+}
+
+/* Whatever the error is of: who reads that it is false may do all of it once more. */
+Test(map_errors, tells_that_it_has_started_if_an_item_has)
+{
+    soon_executor *executor = make_threads(1);
+    int args[] = {1, 0};
+    soon_future *map = soon_map_async_with(executor, (.chunk = 1), at_gate, args, 2);
+
+    test_wait_until(common()->started == 1);
+    cr_assert_eq(soon_executor_shutdown(executor, SOON_CANCEL_PENDING, 0), -ETIMEDOUT);
+    open_gate();
+    cr_assert_eq(soon_future_wait(map, SOON_FOREVER), 0);
+    cr_assert_eq(soon_future_error(map)->code, -ECANCELED);
+    cr_assert(has_started(map));
+    soon_future_unref(map);
+    cr_assert_eq(soon_executor_free(executor), 0);
+}
+
 SOON_TASK(refuse_to_start, soon_none, soon_none)
 {
     return soon_raise(task, EIO, "no disk");

@@ -113,6 +113,35 @@ Test(process_leftovers, that_are_prints_come_once_when_a_task_forks)
     give_output_back();
 }
 
+/* The child is back where its task returns to: there it ends. */
+SOON_TASK(fork_and_print_in_the_child, soon_none, int)
+{
+    pid_t child;
+
+    printf("p");
+    child = test_fork();
+    if (child == 0) {
+        printf("c");
+        return 0;
+    }
+    cr_assert_eq(waitpid(child, result, 0), child);
+    return 0;
+}
+
+Test(process_leftovers, that_are_prints_of_a_child_that_a_task_leaves_are_written)
+{
+    soon_executor *pool;
+    int status;
+
+    catch_output();
+    pool = new_processes(.workers = 1);
+    cr_assert_eq(soon_take(soon_submit(pool, fork_and_print_in_the_child), &status), 0);
+    cr_assert_eq(status, 0);
+    free_pool(pool);
+    assert_printed("pc");
+    give_output_back();
+}
+
 /*
  * Alarms
  */

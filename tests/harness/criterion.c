@@ -39,6 +39,7 @@ int main(int argc, char **argv)
 {
     if (soon_init(argc, argv) < 0)
         return 1;
+    test__use_usual_signals();
 
     struct criterion_test_set *tests = criterion_initialize();
     bool failed = criterion_handle_args(argc, argv, true) && !criterion_run_all_tests(tests);

@@ -216,6 +216,7 @@ int main(int argc, char **argv)
 
     if (soon_init(argc, argv) < 0)
         return 1;
+    test__use_usual_signals();
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--filter") == 0 && i + 1 < argc)
             filter = argv[++i];

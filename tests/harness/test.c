@@ -9,6 +9,7 @@
 #include "test.h"
 #include "leaks_internal.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -129,6 +130,14 @@ bool test__in_its_process(void)
 bool test__on_its_thread(void)
 {
     return gettid() == its_process;
+}
+
+void test__use_usual_signals(void)
+{
+    static const int signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGUSR1, SIGUSR2, SIGTERM};
+
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+        signal(signals[i], SIG_DFL);
 }
 
 void test__run(const struct test_case *test)

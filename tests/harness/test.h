@@ -101,6 +101,7 @@ const struct test_suite *test__suite(const char *name); /* NULL: none */
 const struct test_case *test__cases(void);              /* in the order of the file */
 
 /* The runner calls these: the whole test; what of its clean-up is left, when that was cut short. */
+void test__use_usual_signals(void); /* whoever starts the tests may ignore some: nohup, a shell's background job */
 void test__run(const struct test_case *test);
 void test__clean_up(void);
 bool test__in_its_process(void); /* false in forked children */

@@ -8,6 +8,8 @@
  */
 #include "leftovers_internal.h"
 
+#include "../../../futures/system_internal.h"
+
 #include <link.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -137,6 +139,7 @@ int soon__leftovers_init(void)
     has_alarms = dl_iterate_phdr(look_at, &is_dynamic) == 1;
     if (!has_alarms && !is_dynamic)
         has_alarms = alarm || setitimer;
+    soon__before_leaving_child(write_all_out); /* its own: the parent's were written before the fork */
     return -pthread_atfork(write_all_out, NULL, NULL);
 }
 
