@@ -144,6 +144,12 @@ Test(map_errors, that_stops_at_an_error_reports_that_error_not_what_it_stopped)
     soon_executor_free(executor);
 }
 
+static bool has_started(soon_future *map)
+{
+#undef started /* the fixture's */
+    return soon_future_error(map)->started;
+}
+
 TestOnEach(map_errors, of_an_executor_that_is_shut_down_says_so)
 {
     int args[10], results[10], errors[10];
@@ -161,13 +167,8 @@ TestOnEach(map_errors, of_an_executor_that_is_shut_down_says_so)
     map = soon_map_async(executor, square, args, 10);
     cr_assert_eq(soon_future_wait(map, 0), 0);
     cr_assert_eq(soon_future_error(map)->code, SOON_ESHUTDOWN);
+    cr_assert_not(has_started(map));
     soon_future_unref(map);
-}
-
-static bool has_started(soon_future *map)
-{
-#undef started /* the fixture's */
-    return soon_future_error(map)->started;
 }
 
 /* Whatever the error is of: who reads that it is false may do all of it once more. */
@@ -184,6 +185,25 @@ Test(map_errors, tells_that_it_has_started_if_an_item_has)
     cr_assert_eq(soon_future_error(map)->code, -ECANCELED);
     cr_assert(has_started(map));
     soon_future_unref(map);
+    cr_assert_eq(soon_executor_free(executor), 0);
+}
+
+Test(map_errors, tells_that_it_has_not_started_if_no_item_has)
+{
+    soon_executor *executor = make_threads(1);
+    int args[] = {1, 1, 1};
+    soon_future *running = soon_submit(executor, at_gate, 1), *map;
+
+    test_wait_until(common()->started == 1);
+    map = soon_map_async_with(executor, (.chunk = 2), at_gate, args, 3);
+    soon_future_cancel(map);
+    cr_assert_eq(soon_future_wait(map, SOON_FOREVER), 0);
+    cr_assert_eq(soon_future_error(map)->code, -ECANCELED);
+    cr_assert_not(has_started(map));
+
+    open_gate();
+    soon_future_unref(map);
+    soon_future_unref(running);
     cr_assert_eq(soon_executor_free(executor), 0);
 }
 
