@@ -112,8 +112,7 @@ static void meddle(struct dice *d)
         break;
     case 2:
     case 3:
-        record->killed = true;
-        mark_cancelled(record); /* a pending one is cancelled */
+        mark_killed(record);
         rc = soon_future_kill(future);
         kills_made += rc == 0;
         r.kills += rc == 0;

@@ -76,6 +76,15 @@ void mark_cancelled(struct record *record)
         mark_cancelled(record->members[i]);
 }
 
+/* A pending one is cancelled then; those that a group waits for are killed with it. */
+void mark_killed(struct record *record)
+{
+    record->cancelled = true;
+    record->killed = true;
+    for (int i = 0; i < record->member_count; i++)
+        mark_killed(record->members[i]);
+}
+
 void check_code(struct record *record, const char *what, int code, bool started, uint32_t ticket)
 {
     int mode = r.mode;

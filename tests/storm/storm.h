@@ -159,6 +159,7 @@ struct record *new_record(enum kind kind, uint32_t tickets); /* NULL: there are 
 void publish(struct record *record, struct dice *d);         /* others may see it from now on */
 soon_future *pick(struct dice *d, struct record **ret);      /* a published one, or NULL */
 void mark_cancelled(struct record *record);
+void mark_killed(struct record *record);
 void check_code(struct record *record, const char *what, int code, bool started, uint32_t ticket);
 void check_resolved(void);
 void judge(struct record *record);
