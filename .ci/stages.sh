@@ -88,6 +88,9 @@ part() {
 few_rounds() {
     TEST_ROUNDS_PART=4 "$@"
 }
+all_rounds() {
+    TEST_ROUNDS_PART=1 "$@"
+}
 
 release=(release --buildtype=release -Db_ndebug=true -Ddemos=disabled)
 asan=(asan -Db_sanitize=address,undefined -Db_lundef=false -Ddemos=enabled)

@@ -70,8 +70,8 @@ bool test_has_processes(void);
 /* How many times as long all takes, under valgrind or a sanitizer: TEST_TIMEOUT_FACTOR in the environment, else 1. */
 unsigned test_slowness(void);
 
-/* How many rounds a race runs that wants `count`: fewer where TEST_ROUNDS_PART in the environment says so, 4 for a quarter of
- * them. At least one. */
+/* How many rounds a race, or another test of many, runs that wants `count`: fewer where TEST_ROUNDS_PART in the
+ * environment says so, 4 for a quarter of them. At least one. */
 int test_rounds(int count);
 
 /* Waits for ever, the test's timeout ends it. Not for what can be waited for by other means. */
