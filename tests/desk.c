@@ -3,6 +3,8 @@
  */
 #include "desk_fixture.h"
 
+#include <stdio.h>
+
 static uint32_t slot;
 static uint64_t sequence, head;
 static struct soon__reply reply;
@@ -330,10 +332,12 @@ Test(desk, the_bell_tells_of_claims_where_that_is_asked_for)
  */
 
 static _Atomic bool awake;
+static _Atomic pid_t sleeper;
 
 static void *await_request(void *data)
 {
     (void)data;
+    atomic_store(&sleeper, gettid());
     while (!soon__desk_claim(&worker, &slot, &sequence) && !soon__desk_is_retired(&worker))
         soon__desk_await_request(&worker);
     atomic_store(&awake, true);
@@ -348,11 +352,27 @@ static pthread_t start_sleeper(void *(*body)(void *))
     return thread;
 }
 
+/* It says so before it looks once more, and only then sleeps: what comes in between wakes nobody. */
+static bool is_asleep(void)
+{
+    char path[64], state = 0;
+    FILE *file;
+
+    if (!atomic_load(&parent.desk->asleep))
+        return false;
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)atomic_load(&sleeper));
+    file = fopen(path, "re");
+    cr_assert_not_null(file);
+    cr_assert_eq(fscanf(file, "%*d %*s %c", &state), 1);
+    fclose(file);
+    return state == 'S';
+}
+
 Test(desk, a_worker_sleeps_until_there_is_a_request)
 {
     pthread_t thread = start_sleeper(await_request);
 
-    test_wait_until(atomic_load(&parent.desk->asleep));
+    test_wait_until(is_asleep());
     cr_assert(!atomic_load(&awake));
     post(2, 5, 0);
 
@@ -365,7 +385,7 @@ Test(desk, a_worker_sleeps_until_it_is_to_retire)
 {
     pthread_t thread = start_sleeper(await_request);
 
-    test_wait_until(atomic_load(&parent.desk->asleep));
+    test_wait_until(is_asleep());
     soon__desk_retire(&parent);
     pthread_join(thread, NULL);
     cr_assert(soon__desk_is_retired(&worker));
