@@ -137,13 +137,18 @@ Test(race_process, of_users_a_killer_and_a_shutdown_leaves_nothing_unresolved)
     storm_end();
 }
 
-/* Short, and busy: so the parent hears of its end when the next one is under way. */
-SOON_TASK(spin_us, int, soon_none)
+static void busy_us(int us)
 {
-    int64_t until = storm__clock_ns() + *arg * 1000LL;
+    int64_t until = storm__clock_ns() + us * INT64_C(1000);
 
     while (storm__clock_ns() < until)
         ;
+}
+
+/* Short, and busy: so the parent hears of its end when the next one is under way. */
+SOON_TASK(spin_us, int, soon_none)
+{
+    busy_us(*arg);
     return 0;
 }
 
@@ -159,7 +164,7 @@ Test(race_process, of_a_kill_and_a_shutdown_has_one_cause_for_each_task)
     enum { TASKS = 60 };
     unsigned seed = 7;
 
-    for (unsigned round = 0; round < rounds_of(150); round++) {
+    for (unsigned round = 0; round < rounds_of(400); round++) {
         soon_future *futures[TASKS];
         size_t victim = dice(&seed, 50);
 
@@ -168,6 +173,7 @@ Test(race_process, of_a_kill_and_a_shutdown_has_one_cause_for_each_task)
         for (int i = 0; i < TASKS; i++)
             futures[i] = soon_submit(pool, spin_us, i < TASKS - 2 ? 30 : 20000);
         await_begin(futures[victim]);
+        busy_us((int)dice(&seed, 40)); /* when it is killed it is near its end, or over */
         (void)soon_future_kill(futures[victim]);
         cr_assert_eq(soon_executor_shutdown(pool, SOON_TERMINATE, SOON_FOREVER), 0);
         for (int i = 0; i < TASKS; i++) {
