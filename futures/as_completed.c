@@ -1,14 +1,16 @@
 /*
  * as_completed.c - a set that gives its futures back as they finish.
  *
- *     add --> waiting (a waiter with the future) --notify--> ready (a list, in the order of completion) --next--> given
+ *     unused --add--> waiting (a waiter with the future) --notify--> ready --next--> in hand --next--> given: unused
  *
- * I1  A node is in `members` from add until it is given, and holds a reference of its future all that time; next()
+ * I1  A node is a member from add until it is given, and holds a reference of its future all that time; next()
  *     passes that on, so the set keeps nothing of what it has given.
  * I2  Order of locks: a future's LOCK, then the set's mutex (notify runs under the former). So no future's LOCK is
  *     taken under the mutex, and no future is released there.
  * I3  notify touches nothing of the set after it has left the mutex, and nothing of the node once that is in
  *     `ready`: the iterating thread may free both then.
+ * I4  next() takes all that is ready into its hand, under the mutex, and gives it out without: `hand` and `given` are
+ *     written by the iterating thread alone. A node that was given is used again only after the next look under the mutex.
  */
 #include "depend_internal.h"
 #include "future_internal.h"
@@ -19,24 +21,43 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { ASKED_MAX = 32 };
+enum { ASKED_MAX = 32, NODES_MIN = 8 };
 
 struct node {
     struct soon__waiter waiter; /* first */
-    soon_as_completed *set;
-    soon_future *future;
-    struct node *next;
+    struct soon__member member;
+    soon_as_completed *set; /* NULL: its future was done, so that it waits for nothing */
+};
+
+/* Nodes stay where they are, also when there are more: so they come in blocks. */
+struct block {
+    struct block *older;
+    size_t first;      /* how many nodes there are in the older ones */
+    size_t room, used; /* those from `used` on were never used */
+    struct node nodes[];
+};
+
+/* Linked from first to last. */
+struct list {
+    struct soon__member *first, *last;
 };
 
 struct soon_as_completed {
     pthread_mutex_t mutex;
     struct {
-        struct soon__set members; /* future -> node; the immortal one is not in it */
-        struct node *ready, **ready_end;
-        size_t left, total;
+        struct soon__set members; /* the immortal one is not in it */
+        struct block *latest;
+        struct soon__member *unused; /* those that were given */
+        struct list ready;
+        size_t total;
         bool asleep;
     } locked;
     _Atomic uint32_t bell; /* counts what became ready; next() sleeps on it */
+    _Atomic size_t given;  /* of the total */
+    struct {
+        struct list nodes;
+        struct soon__member *next; /* those before it were given */
+    } hand;
     int64_t deadline;
     uint32_t generation; /* of the process that made it */
 };
@@ -47,13 +68,21 @@ static bool is_foreign(const soon_as_completed *set)
     return set->generation != soon__generation();
 }
 
-static void make_ready_locked(soon_as_completed *set, struct node *node)
+static void append(struct list *list, struct soon__member *member)
 {
-    node->next = NULL;
-    *set->locked.ready_end = node;
-    set->locked.ready_end = &node->next;
-    /* Relaxed: the mutex orders it; the futex call compares it again. */
-    atomic_fetch_add_explicit(&set->bell, 1, memory_order_relaxed);
+    member->next = NULL;
+    if (list->first)
+        list->last->next = member;
+    else
+        list->first = member;
+    list->last = member;
+}
+
+static void make_ready_locked(soon_as_completed *set, struct soon__member *member)
+{
+    append(&set->locked.ready, member);
+    /* Relaxed: written under the mutex, which orders it; the futex call compares it again. */
+    atomic_store_explicit(&set->bell, atomic_load_explicit(&set->bell, memory_order_relaxed) + 1, memory_order_relaxed);
     if (set->locked.asleep)
         soon__unpark_one(&set->bell);
     set->locked.asleep = false;
@@ -66,14 +95,105 @@ static void notify(struct soon__waiter *waiter, soon_future *future)
 
     (void)future;
     pthread_mutex_lock(&set->mutex);
-    make_ready_locked(set, node);
+    make_ready_locked(set, &node->member);
     pthread_mutex_unlock(&set->mutex);
+}
+
+/*
+ * Adding
+ */
+
+static bool add_block_locked(soon_as_completed *set, size_t room)
+{
+    struct block *older = set->locked.latest, *block = NULL;
+
+    if (soon__array_fits(room, sizeof *block + sizeof *block->nodes))
+        block = malloc(sizeof *block + room * sizeof *block->nodes);
+    if (!block)
+        return false;
+    *block = (struct block){.older = older, .first = older ? older->first + older->room : 0, .room = room};
+    set->locked.latest = block;
+    return true;
+}
+
+/* One that is not in use, and stays so unless it is entered. NULL: no memory. */
+static struct node *unused_node_locked(soon_as_completed *set)
+{
+    struct block *latest = set->locked.latest;
+    size_t room = NODES_MIN;
+
+    if (set->locked.unused)
+        return (struct node *)((char *)set->locked.unused - offsetof(struct node, member));
+    if (latest && latest->used < latest->room)
+        return &latest->nodes[latest->used];
+    if (latest)
+        room += (latest->first + latest->room) / 2;
+    return add_block_locked(set, room) ? set->locked.latest->nodes : NULL;
+}
+
+/* `owner`: the set, if it is to wait for it. 1: `*ret_node` is a member's now; 0: another is; -ENOMEM. */
+static int enter_locked(soon_as_completed *set, soon_future *future, soon_as_completed *owner, struct node **ret_node)
+{
+    struct node *node = unused_node_locked(set);
+    int rc = 1;
+
+    if (!node)
+        return -ENOMEM;
+    if (soon__future_is_immortal(future))
+        soon__member_set(&node->member, future);
+    else
+        rc = soon__set_add(&set->locked.members, &node->member, future);
+    if (rc <= 0)
+        return rc;
+    if (set->locked.unused)
+        set->locked.unused = node->member.next;
+    else
+        set->locked.latest->used++;
+    node->set = owner;
+    node->waiter.notify = notify;
+    soon__future_ref(future);
+    set->locked.total++;
+    *ret_node = node;
+    return 1;
+}
+
+/* To a set that nobody else knows of: those that are done, in the order given. */
+static int add_done(soon_as_completed *set, soon_future *const *futures, size_t count, size_t *ret_left)
+{
+    struct node *node;
+    int rc = 0;
+
+    for (size_t i = 0; rc >= 0 && i < count; i++) {
+        if (!futures[i])
+            return -EINVAL;
+        if (!soon__word_final(soon__future_word(futures[i])))
+            ++*ret_left;
+        else if ((rc = enter_locked(set, futures[i], NULL, &node)) > 0)
+            append(&set->locked.ready, &node->member);
+    }
+    return rc < 0 ? rc : 0;
+}
+
+static int add_all(soon_as_completed *set, soon_future *const *futures, size_t count)
+{
+    size_t left = 0;
+    int rc = soon__set_reserve(&set->locked.members, count);
+
+    if (rc == 0 && count > 0 && !add_block_locked(set, count))
+        rc = -ENOMEM;
+    if (rc == 0)
+        rc = add_done(set, futures, count, &left);
+    for (size_t i = 0; rc == 0 && left && i < count; i++) {
+        if (!soon__future_is_immortal(futures[i])) /* it is done, so it is there, and would not be merged */
+            rc = soon_as_completed_add(set, futures[i]);
+    }
+    return rc;
 }
 
 int soon_as_completed_new(soon_as_completed **ret, soon_future *const *futures, size_t count, int64_t timeout_ms)
 {
     soon_as_completed *set;
-    int rc = 0;
+    int rc;
 
     if (!ret || (!futures && count) || !soon__array_fits(count, sizeof *futures) || timeout_ms < SOON_FOREVER)
         return -EINVAL;
@@ -81,41 +201,15 @@ int soon_as_completed_new(soon_as_completed **ret, soon_future *const *futures, 
     if (!set)
         return -ENOMEM;
     pthread_mutex_init(&set->mutex, NULL);
-    set->locked.ready_end = &set->locked.ready;
     set->deadline = soon__deadline(timeout_ms);
     set->generation = soon__generation();
-    rc = soon__set_reserve(&set->locked.members, count);
-    /* Those that are done come first, in the order given. */
-    for (size_t i = 0; rc == 0 && i < count; i++) {
-        if (!futures[i])
-            rc = -EINVAL;
-        else if (soon__word_final(soon__future_word(futures[i])))
-            rc = soon_as_completed_add(set, futures[i]);
-    }
-    for (size_t i = 0; rc == 0 && i < count; i++) {
-        if (!soon__future_is_immortal(futures[i])) /* it is done, so it is there, and would not be merged */
-            rc = soon_as_completed_add(set, futures[i]);
-    }
+    rc = add_all(set, futures, count);
     if (rc < 0) {
         soon_as_completed_free(set);
         return rc;
     }
     *ret = set;
     return 0;
-}
-
-/* 1: it is a member now; 0: it was one; -ENOMEM. */
-static int enter_locked(soon_as_completed *set, struct node *node)
-{
-    int rc = 1;
-
-    if (!soon__future_is_immortal(node->future))
-        rc = soon__set_add(&set->locked.members, node->future, node);
-    if (rc > 0) {
-        set->locked.left++;
-        set->locked.total++;
-    }
-    return rc;
 }
 
 int soon_as_completed_add(soon_as_completed *set, soon_future *future)
@@ -127,18 +221,11 @@ int soon_as_completed_add(soon_as_completed *set, soon_future *future)
         return -EINVAL;
     if (is_foreign(set) || (!soon__word_final(soon__future_word(future)) && soon__future_is_foreign(future)))
         return SOON_EFORKED;
-    node = malloc(sizeof *node);
-    if (!node)
-        return -ENOMEM;
-    *node = (struct node){.waiter.notify = notify, .set = set, .future = soon__future_ref(future)};
     pthread_mutex_lock(&set->mutex);
-    rc = enter_locked(set, node);
+    rc = enter_locked(set, future, set, &node);
     pthread_mutex_unlock(&set->mutex);
-    if (rc <= 0) {
-        soon__future_unref(future);
-        free(node);
+    if (rc <= 0)
         return rc;
-    }
     if (!soon__future_add_waiter(future, &node->waiter))
         notify(&node->waiter, future);
     return 0;
@@ -152,30 +239,62 @@ int soon_as_completed_give(soon_as_completed *set, soon_future *future)
     return rc;
 }
 
-static struct node *take_ready_locked(soon_as_completed *set)
-{
-    struct node *node = set->locked.ready;
+/*
+ * Giving out
+ */
 
-    if (!node)
-        return NULL;
-    set->locked.ready = node->next;
-    if (!set->locked.ready)
-        set->locked.ready_end = &set->locked.ready;
-    if (!soon__future_is_immortal(node->future))
-        soon__set_remove(&set->locked.members, node->future);
-    set->locked.left--;
-    return node;
+/* Nothing is in hand: takes what is ready. False: nothing is. */
+static bool fill_hand_locked(soon_as_completed *set)
+{
+    if (set->hand.nodes.first) {
+        set->hand.nodes.last->next = set->locked.unused;
+        set->locked.unused = set->hand.nodes.first;
+    }
+    set->hand.nodes = set->locked.ready;
+    set->hand.next = set->locked.ready.first;
+    set->locked.ready.first = NULL;
+    return set->hand.next;
 }
 
-/* The first member from slot `*at` on, which moves behind it: a reference; NULL: there is none. Others may add more: `*ret_total`
+static soon_future *take_from_hand(soon_as_completed *set)
+{
+    struct soon__member *member = set->hand.next;
+    soon_future *future = soon__member_future(member);
+
+    set->hand.next = member->next;
+    soon__member_set(member, NULL);
+    /* Relaxed: a count. */
+    atomic_store_explicit(&set->given, atomic_load_explicit(&set->given, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+    return future;
+}
+
+static size_t left_locked(const soon_as_completed *set)
+{
+    return set->locked.total - atomic_load_explicit(&set->given, memory_order_relaxed);
+}
+
+static struct node *node_at_locked(const soon_as_completed *set, size_t at)
+{
+    struct block *block = set->locked.latest;
+
+    while (block && at < block->first)
+        block = block->older;
+    return block && at - block->first < block->used ? &block->nodes[at - block->first] : NULL;
+}
+
+/* The first member from node `*at` on, which moves behind it: a reference; NULL: there is none. Others may add more: `*ret_total`
  * tells. */
 static soon_future *find_member(soon_as_completed *set, size_t *at, size_t *ret_total)
 {
     soon_future *found = NULL;
+    struct node *node;
 
     pthread_mutex_lock(&set->mutex);
-    while (!found && *at < set->locked.members.size)
-        found = (soon_future *)set->locked.members.slots[(*at)++].future;
+    while (!found && (node = node_at_locked(set, *at))) {
+        found = soon__member_future(&node->member);
+        ++*at;
+    }
     if (found)
         soon__future_ref(found);
     *ret_total = set->locked.total;
@@ -231,7 +350,7 @@ static int sleep_locked(soon_as_completed *set)
     if (set->deadline == SOON__POLL || !could_never_end(set))
         rc = soon__deadline_check(set->deadline);
     pthread_mutex_lock(&set->mutex);
-    if (set->locked.ready)
+    if (set->locked.ready.first)
         return 0;
     if (rc < 0)
         return rc;
@@ -249,22 +368,22 @@ static int sleep_locked(soon_as_completed *set)
 
 int soon_as_completed_next(soon_as_completed *set, soon_future **ret)
 {
-    struct node *node = NULL;
     int rc = 0;
 
     if (!set || !ret)
         return -EINVAL;
     if (is_foreign(set))
         return SOON_EFORKED;
-    pthread_mutex_lock(&set->mutex);
-    while (rc == 0 && !(node = take_ready_locked(set)))
-        rc = set->locked.left ? sleep_locked(set) : SOON_EEND;
-    pthread_mutex_unlock(&set->mutex);
-    if (!node)
-        return rc;
-    *ret = soon_future_ref(node->future);
-    soon__future_unref(node->future);
-    free(node);
+    if (!set->hand.next) {
+        pthread_mutex_lock(&set->mutex);
+        while (rc == 0 && !fill_hand_locked(set))
+            rc = left_locked(set) ? sleep_locked(set) : SOON_EEND;
+        pthread_mutex_unlock(&set->mutex);
+        if (rc < 0)
+            return rc;
+    }
+    *ret = take_from_hand(set);
+    soon__future_give(*ret);
     return 0;
 }
 
@@ -280,7 +399,7 @@ size_t soon_as_completed_left(const soon_as_completed *set, size_t *ret_total)
     }
     if (!is_foreign(set))
         pthread_mutex_lock(&writable->mutex);
-    left = set->locked.left;
+    left = left_locked(set);
     if (ret_total)
         *ret_total = set->locked.total;
     if (!is_foreign(set))
@@ -290,27 +409,26 @@ size_t soon_as_completed_left(const soon_as_completed *set, size_t *ret_total)
 
 void soon_as_completed_free(soon_as_completed *set)
 {
+    struct block *older;
     struct node *node;
+    bool some;
 
     if (!set)
         return;
+    some = left_locked(set) > 0;
     /* Each future's LOCK once, outside the mutex (I2): after that no notify can come, so what is left is this
      * thread's. */
-    for (size_t i = 0; i < set->locked.members.size; i++) {
-        node = set->locked.members.slots[i].value;
-        if (node)
-            soon__future_remove_waiter(node->future, &node->waiter);
+    for (size_t at = 0; some && (node = node_at_locked(set, at)); at++) {
+        if (soon__member_future(&node->member) && node->set)
+            soon__future_remove_waiter(soon__member_future(&node->member), &node->waiter);
     }
-    while ((node = take_ready_locked(set))) {
-        soon__future_unref(node->future);
-        free(node);
+    for (size_t at = 0; some && (node = node_at_locked(set, at)); at++) {
+        if (soon__member_future(&node->member))
+            soon__future_unref(soon__member_future(&node->member));
     }
-    for (size_t i = 0; i < set->locked.members.size; i++) {
-        node = set->locked.members.slots[i].value;
-        if (node) {
-            soon__future_unref(node->future);
-            free(node);
-        }
+    for (struct block *block = set->locked.latest; block; block = older) {
+        older = block->older;
+        free(block);
     }
     soon__set_fini(&set->locked.members);
     pthread_mutex_destroy(&set->mutex);

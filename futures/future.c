@@ -171,6 +171,12 @@ soon_future *soon__future_ref(soon_future *future)
     return future;
 }
 
+void soon__future_give(soon_future *future)
+{
+    if (!soon__future_is_immortal(future))
+        atomic_fetch_add_explicit(&future->refs, READER - LIBRARY, memory_order_relaxed);
+}
+
 void soon__future_unref(soon_future *future)
 {
     if (future->class->counting != SOON__COUNTED) {

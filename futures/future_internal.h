@@ -177,6 +177,7 @@ void soon__future_init(soon_future *future, const struct soon__class *class, uin
 void soon__future_fini(soon_future *future);        /* in destroy: outcome, unhandled-error hook */
 soon_future *soon__future_ref(soon_future *future); /* a reference of the library's own */
 void soon__future_unref(soon_future *future);
+void soon__future_give(soon_future *future);    /* a reference of the library's own becomes a reader's */
 void soon__future_destroy(soon_future *future); /* has no references left */
 void soon__future_settle(soon_future *future);  /* see soon__thread.sink */
 

@@ -115,8 +115,9 @@ void soon__promise_abandon(soon_promise *promise)
 {
     soon_future *future = &promise->future;
 
-    soon__future_fail(future, soon__future_has_started(future) ? soon__error_static_started(SOON_EABANDONED)
-                                                               : soon__error_static(SOON_EABANDONED));
+    if (!soon__word_final(soon__future_word(future)))
+        soon__future_fail(future, soon__future_has_started(future) ? soon__error_static_started(SOON_EABANDONED)
+                                                                   : soon__error_static(SOON_EABANDONED));
 }
 
 void soon_promise_free(soon_promise *promise)

@@ -1,6 +1,7 @@
 /*
- * set.c - open addressing with linear probing, at most half full; removal moves later entries up, so there are no
- * tombstones.
+ * set.c - open addressing with linear probing, at most half full. A slot says where a member lies, and the member whose it is:
+ * so one that is no member any more needs no removal. Its slot stands for nobody, or for whom its place was used again, until
+ * the slots are made anew.
  */
 #include "set_internal.h"
 
@@ -13,75 +14,71 @@ static size_t home(const struct soon__set *set, const soon_future *future)
     return (size_t)((((uintptr_t)future >> 4) * UINT64_C(0x9E3779B97F4A7C15)) >> 20) & (set->size - 1);
 }
 
-static struct soon__set_slot *find(const struct soon__set *set, const soon_future *future)
+/* The slot of its member, or the free one where that belongs. */
+static struct soon__member **find(const struct soon__set *set, const soon_future *future)
 {
     size_t i = home(set, future);
 
-    while (set->slots[i].future && set->slots[i].future != future)
+    while (set->slots[i] && soon__member_future(set->slots[i]) != future)
         i = (i + 1) & (set->size - 1);
     return &set->slots[i];
 }
 
-static int resize(struct soon__set *set, size_t size)
+static void enter(struct soon__set *set, struct soon__member **slot, struct soon__member *member)
 {
-    struct soon__set bigger = {.size = size, .count = set->count};
+    set->used += !*slot;
+    *slot = member;
+}
 
-    bigger.slots = calloc(size, sizeof *bigger.slots);
-    if (!bigger.slots)
+/* Twice as many slots as `count` at least, with all that are members. */
+static int make_anew(struct soon__set *set, size_t count)
+{
+    struct soon__set fresh = {.size = 8};
+    soon_future *future;
+
+    if (count > SIZE_MAX / 4 / sizeof *set->slots)
+        return -ENOMEM;
+    while (fresh.size < 2 * count)
+        fresh.size *= 2;
+    fresh.slots = calloc(fresh.size, sizeof *fresh.slots);
+    if (!fresh.slots)
         return -ENOMEM;
     for (size_t i = 0; i < set->size; i++) {
-        if (set->slots[i].future)
-            *find(&bigger, set->slots[i].future) = set->slots[i];
+        if (set->slots[i] && (future = soon__member_future(set->slots[i])))
+            enter(&fresh, find(&fresh, future), set->slots[i]);
     }
     free(set->slots);
-    *set = bigger;
+    *set = fresh;
     return 0;
 }
 
 int soon__set_reserve(struct soon__set *set, size_t count)
 {
-    size_t size = 8;
-
-    if (count > SIZE_MAX / 4 / sizeof *set->slots)
-        return -ENOMEM;
-    while (size < 2 * count)
-        size *= 2;
-    return size > set->size ? resize(set, size) : 0;
+    return count > set->size / 2 ? make_anew(set, count) : 0;
 }
 
-int soon__set_add(struct soon__set *set, const soon_future *future, void *value)
+/* Half as many more as there are members: so that it is for many that the slots are made anew. */
+static int grow(struct soon__set *set)
 {
-    struct soon__set_slot *slot;
+    size_t members = 0;
 
-    if (soon__set_reserve(set, set->count + 1) < 0)
+    for (size_t i = 0; i < set->size; i++)
+        members += set->slots[i] && soon__member_future(set->slots[i]);
+    return make_anew(set, members + members / 2 + 1);
+}
+
+int soon__set_add(struct soon__set *set, struct soon__member *member, soon_future *future)
+{
+    struct soon__member **slot;
+
+    if (set->used >= set->size / 2 && grow(set) < 0)
         return -ENOMEM;
     slot = find(set, future);
-    if (slot->future)
+    if (*slot)
         return 0;
-    *slot = (struct soon__set_slot){future, value};
-    set->count++;
+    soon__member_set(member, future);
+    enter(set, slot, member);
     return 1;
-}
-
-void soon__set_remove(struct soon__set *set, const soon_future *future)
-{
-    size_t hole, i, mask = set->size - 1;
-
-    if (!set->size || !find(set, future)->future)
-        return;
-    hole = i = (size_t)(find(set, future) - set->slots);
-    for (;;) {
-        i = (i + 1) & mask;
-        if (!set->slots[i].future)
-            break;
-        /* It may move into the hole unless its home lies cyclically after the hole. */
-        if (((i - home(set, set->slots[i].future)) & mask) >= ((i - hole) & mask)) {
-            set->slots[hole] = set->slots[i];
-            hole = i;
-        }
-    }
-    set->slots[hole] = (struct soon__set_slot){NULL, NULL};
-    set->count--;
 }
 
 void soon__set_fini(struct soon__set *set)

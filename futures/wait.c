@@ -151,7 +151,8 @@ static int look(soon_future *const *futures, size_t count, soon_when when, int64
 }
 
 /* How many are done, each once; from the same look as `ret_done`. */
-static int64_t snapshot(struct soon__set *seen, soon_future *const *futures, size_t count, bool *ret_done)
+static int64_t snapshot(struct soon__set *seen, struct soon__member *members, soon_future *const *futures, size_t count,
+                        bool *ret_done)
 {
     int64_t done = 0;
 
@@ -160,17 +161,29 @@ static int64_t snapshot(struct soon__set *seen, soon_future *const *futures, siz
 
         if (ret_done)
             ret_done[i] = is_done;
-        if (is_done && (soon__future_is_immortal(futures[i]) || soon__set_add(seen, futures[i], NULL) > 0))
+        if (is_done && (soon__future_is_immortal(futures[i]) || soon__set_add(seen, &members[i], futures[i]) > 0))
             done++;
     }
     return done;
 }
 
+static int wait_until(soon_future *const *futures, size_t count, soon_when when, int64_t timeout_ms)
+{
+    int64_t deadline = soon__deadline(timeout_ms);
+    bool over;
+    int rc = look(futures, count, when, deadline, &over);
+
+    if (rc < 0 || over || !timeout_ms)
+        return rc;
+    return when == SOON_ALL_COMPLETED ? wait_for_all(futures, count, deadline)
+                                      : wait_for_first(futures, count, when, deadline);
+}
+
 int64_t soon_wait(soon_future *const *futures, size_t count, soon_when when, int64_t timeout_ms, bool *ret_done)
 {
     struct soon__set seen = {NULL, 0, 0};
-    int64_t deadline, rc;
-    bool over;
+    struct soon__member *members;
+    int64_t rc = -ENOMEM;
 
     if ((!futures && count) || !soon__array_fits(count, sizeof *futures))
         return -EINVAL;
@@ -182,15 +195,12 @@ int64_t soon_wait(soon_future *const *futures, size_t count, soon_when when, int
     }
     if (count == 0)
         return 0;
-    if (soon__set_reserve(&seen, count) < 0)
-        return -ENOMEM;
-    deadline = soon__deadline(timeout_ms);
-    rc = look(futures, count, when, deadline, &over);
-    if (rc == 0 && !over && timeout_ms)
-        rc = when == SOON_ALL_COMPLETED ? wait_for_all(futures, count, deadline)
-                                        : wait_for_first(futures, count, when, deadline);
+    members = soon__array_fits(count, sizeof *members) ? malloc(count * sizeof *members) : NULL;
+    if (members && soon__set_reserve(&seen, count) == 0)
+        rc = wait_until(futures, count, when, timeout_ms);
     if (rc == 0 || rc == -ETIMEDOUT)
-        rc = snapshot(&seen, futures, count, ret_done);
+        rc = snapshot(&seen, members, futures, count, ret_done);
     soon__set_fini(&seen);
+    free(members);
     return rc;
 }

@@ -313,6 +313,45 @@ Test(as_completed, takes_a_hundred_thousand)
     free(all);
 }
 
+/* Members that are given and added in any order, in growing numbers: what is in the set, and only that, counts once. */
+Test(as_completed, knows_its_members_among_all_that_it_has_given)
+{
+    enum { MANY = 2000, STEPS = 40000 };
+    struct halves *all = calloc(MANY, sizeof *all);
+    bool *is_member = calloc(MANY, sizeof *is_member);
+    soon_as_completed *set = set_of(NULL, 0, SOON_FOREVER);
+    size_t members = 0, total = 0, seen;
+    unsigned seed = 7;
+
+    for (int i = 0; i < MANY; i++)
+        all[i] = successful();
+    for (int step = 0; step < STEPS; step++) {
+        size_t which = (size_t)rand_r(&seed) % (size_t)(1 + step * MANY / STEPS);
+
+        if (members > 0 && rand_r(&seed) % 2) {
+            soon_future *given = next_of(set);
+            for (which = 0; all[which].future != given; which++)
+                continue;
+            cr_assert(is_member[which]);
+            is_member[which] = false;
+            members--;
+        } else {
+            cr_assert_eq(soon_as_completed_add(set, all[which].future), 0);
+            total += !is_member[which];
+            members += !is_member[which];
+            is_member[which] = true;
+        }
+        cr_assert_eq(soon_as_completed_left(set, &seen), members);
+        cr_assert_eq(seen, total);
+    }
+
+    soon_as_completed_free(set);
+    for (int i = 0; i < MANY; i++)
+        release(all[i]);
+    free(all);
+    free(is_member);
+}
+
 /*
  * Arguments, the end
  */

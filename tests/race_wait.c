@@ -288,3 +288,48 @@ Test(race_wait, what_ends_as_the_iterator_goes_to_sleep_wakes_it)
     run_race(&(struct race){
         .threads = 2, .rounds = ROUNDS(5000), .before = make_batch, .body = sleep_or_complete, .after = release_batch});
 }
+
+static void make_done_ones(void)
+{
+    make_empty_set();
+    for (int i = 0; i < FUTURES; i++)
+        set_int(all[i].promise, i);
+}
+
+/* One thread gives out, the others add what may be given out at the same moment: it counts as there, or is given again. */
+static void add_and_give_out(unsigned thread, unsigned *seed)
+{
+    size_t given = 0, total;
+    soon_future *future;
+    int rc;
+
+    if (thread > 0) {
+        for (int i = 0; i < 50; i++)
+            cr_assert_eq(soon_as_completed_add(set, futures[dice(seed, FUTURES)]), 0);
+        stages++;
+        return;
+    }
+    for (bool last = false; !last;) {
+        last = stages == 2;
+        while ((rc = soon_as_completed_next(set, &future)) == 0) {
+            cr_assert(future == futures[0] || future == futures[1] || future == futures[2]);
+            soon_future_unref(future);
+            given++;
+        }
+        cr_assert_eq(rc, SOON_EEND);
+        sched_yield();
+    }
+    cr_assert_eq(soon_as_completed_left(set, &total), 0);
+    cr_assert_eq(given, total);
+    soon_as_completed_free(set);
+}
+
+/* Guards the end of a membership in soon_as_completed_next(), which is out of the mutex, and what becomes of its node. */
+Test(race_wait, what_is_added_while_it_is_given_out_counts_as_often_as_it_is_given)
+{
+    run_race(&(struct race){.threads = 3,
+                            .rounds = ROUNDS(5000),
+                            .before = make_done_ones,
+                            .body = add_and_give_out,
+                            .after = release_all});
+}
