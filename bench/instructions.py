@@ -45,13 +45,13 @@ class Case(typing.NamedTuple):
 
 CASES = {
     "submit + complete": Case("submit", "tasks", 2000, 12000),
-    "round trip": Case("roundtrip", "rounds", 500, 2500, batch=False, kept=KINDS[:1]),
-    "round trip, both asleep": Case("roundtrip", "rounds", 500, 2500),
+    "round trip": Case("roundtrip", "rounds", 500, 2500, words={"whole": 1}, batch=False, kept=KINDS[:1]),
+    "round trip, both asleep": Case("roundtrip", "rounds", 500, 2500, words={"whole": 1}),
     "fib task": Case("fib", "passes", 2, 12, 465, {"n": 12}),
     "as_completed, 1,000 done": Case("sets", "passes", 2, 12, 1000, {"futures": 1000}, inside="as_completed"),
     "map item": Case("map", "items", 20000, 120000, 2, {"passes": 2}),
     "callback on a loop": Case("callbacks", "tasks", 2000, 12000),
-    "process round trip": Case("roundtrip", "rounds", 500, 2500, words={"pool": "processes"}, batch=False),
+    "process round trip": Case("roundtrip", "rounds", 500, 2500, words={"pool": "processes", "whole": 1}, batch=False),
     "process task": Case("submit", "tasks", 2000, 12000, words={"pool": "processes"}, batch=False),
 }
 
@@ -122,7 +122,8 @@ def run(build, case, number):
                     "--fair-sched=yes", "--trace-children=yes", f"--callgrind-out-file={folder}/%p"]
         if case.inside:
             valgrind.append("--toggle-collect=" + case.inside)
-        process = subprocess.Popen(valgrind + command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(valgrind + command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                   text=True)
         said = process.communicate()[1]
         if process.returncode != 0:
             sys.exit(f"{' '.join(command)} failed under valgrind:\n{said}")
@@ -177,7 +178,7 @@ def check(kept, now):
             if was is None:
                 print(f"{side}: {number:g} {kind}; nothing was kept to compare with")
                 continue
-            slack = MARGIN * was + (RMWS_SLACK if kind == "read-modify-writes" else 0)
+            slack = MARGIN * was + (RMWS_SLACK if kind == KINDS[1] else 0)
             worse += number > was + slack
             print(f"{side}: {number:g} {kind}, {was:g} were kept" + (": too many" if number > was + slack else ""))
             if number < was - slack:
