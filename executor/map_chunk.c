@@ -351,6 +351,11 @@ void soon__chunk_init(struct soon__chunk *chunk, struct soon__map *map, size_t f
         .ended = {.kind = SOON__CALLBACK_INTERNAL, .fn = ended, .data = chunk},
         .given = map->own_results ? 0 : count,
     };
+    /* Nobody is to be told of each, nothing released after it, and no clock looked at. */
+    if (!map->observed && !function->free_arg && map->deadline == SOON__NEVER) {
+        chunk->items.finished = &chunk->finished;
+        chunk->items.stopped = &map->stopped;
+    }
 }
 
 struct soon__chunk *soon__chunk_of(const soon_future *future)

@@ -140,36 +140,105 @@ static void run_one(soon_call *call, struct soon__local *local, const struct soo
     soon__call_finish(call, &task.outcome, hooks);
 }
 
-/* Runs one item of a chunk and gives its outcome to the owner. */
-static void run_item(soon_call *call, struct soon__local *local, struct soon__items *items, size_t index)
-{
-    const soon_function *function = call->function;
-    soon_task task = task_of(call, local);
-    bool own_space = function->result_size && !items->results;
+/*
+ * Items
+ */
 
-    task.arg = (const char *)items->args + index * function->arg_size;
-    task.arg_size = function->arg_size;
-    task.space = NULL;
-    if (own_space) {
-        task.space = calloc(1, function->result_size);
-        if (!task.space) {
-            task.outcome.error = &soon__error_nomem;
-            items->done(items, index, &task.outcome);
-            return;
-        }
-    } else if (function->result_size) {
-        task.space = (char *)items->results + index * function->result_size;
-        memset(task.space, 0, function->result_size);
-    }
-    start_clock(&task, call);
-    soon__task_run(&task);
-    if (task.outcome.error && own_space)
-        free(task.space);
-    else if (task.outcome.error && task.space)
-        memset(task.space, 0, function->result_size);
+enum { ZEROED_MAX = 1024 }; /* bytes of results */
+
+/* Zeroed space for the results of the item, and of those after it that may run without a pause: how many in all; 0: no memory. */
+static size_t make_spaces(soon_task *task, const struct soon__items *items, size_t index, bool plain)
+{
+    size_t size = task->function->result_size, count = 1;
+
+    if (plain)
+        count = size * (items->count - index) <= ZEROED_MAX ? items->count - index : ZEROED_MAX / size + 1;
+    task->space = NULL;
+    if (size && !items->results)
+        task->space = calloc(1, size);
+    else if (size)
+        task->space = memset((char *)items->results + index * size, 0, count * size);
+    return !size || task->space ? count : 0;
+}
+
+/* Not 0: the body has left one beside its result. */
+static uintptr_t has_outcome(const struct soon__outcome *outcome)
+{
+    return (uintptr_t)outcome->error | (uintptr_t)outcome->result | (uintptr_t)outcome->payload;
+}
+
+static bool may_go_on(const soon_task *task, const struct soon__items *items)
+{
+    /* Relaxed, all: flags. */
+    return !(atomic_load_explicit(items->stopped, memory_order_relaxed) |
+             (atomic_load_explicit(&task->future->word, memory_order_relaxed) & SOON__CANCEL_REQUESTED) |
+             atomic_load_explicit(&task->executor->terminating, memory_order_relaxed));
+}
+
+/* The bodies of up to `count` items, of more than one only if they are plain: up to the first that fails or has a payload, or
+ * after which no other is to start. `*index` moves behind those that went well, which need no done(). True: that one has run
+ * too, and needs it. */
+static bool run_bodies(soon_task *task, struct soon__items *items, size_t *index, size_t count, bool plain)
+{
+    const soon_function *function = task->function;
+    const char *arg = (const char *)items->args + *index * function->arg_size;
+    char *space = task->space;
+    size_t i = *index, end = i + count;
+    struct soon__frame frame = {.future = task->future, .executor = task->executor};
+    struct soon__thread_saved saved;
+    uint32_t generation = soon__generation();
+    uintptr_t apart;
+    int rc;
+
+    soon__thread_enter(&frame, &saved);
+    do {
+        task->arg = arg;
+        task->space = space;
+        rc = function->body(task, arg, space);
+        if (soon__generation() != generation)
+            soon__leave_child(); /* it has forked, and this is the child */
+        apart = (unsigned)rc | has_outcome(&task->outcome) | !plain;
+        if (apart)
+            break;
+        /* Release: the result; pairs with the acquire of who looks for it. */
+        atomic_store_explicit(items->finished, ++i, memory_order_release);
+        arg += function->arg_size;
+        space += function->result_size;
+    } while (i < end && may_go_on(task, items));
+    soon__thread_leave(&frame, &saved);
+    *index = i;
+    if (apart)
+        soon__task_settle(task, rc);
+    return apart;
+}
+
+/* Gives the outcome of an item to the owner. */
+static void end_item(soon_task *task, struct soon__items *items, size_t index)
+{
+    bool own_space = task->space && !items->results;
+
+    if (task->outcome.error && own_space)
+        free(task->space);
+    else if (task->outcome.error && task->space)
+        memset(task->space, 0, task->function->result_size);
     else if (own_space)
-        task.outcome.result_on_heap = true;
-    items->done(items, index, &task.outcome);
+        task->outcome.result_on_heap = true;
+    items->done(items, index, &task->outcome);
+    task->outcome = (struct soon__outcome){0};
+}
+
+/* Runs an item, and those after it as long as nothing comes between. Which is the next. */
+static size_t run_some(soon_task *task, const soon_call *call, struct soon__items *items, size_t index)
+{
+    bool plain = items->finished && !call->extra->options.time_limit_ms;
+    size_t count = make_spaces(task, items, index, plain);
+
+    task->outcome.error = count ? NULL : &soon__error_nomem;
+    start_clock(task, call);
+    if (count && !run_bodies(task, items, &index, count, plain))
+        return index;
+    end_item(task, items, index);
+    return index + 1;
 }
 
 /* What the items' arguments point to is the owner's to release. */
@@ -177,18 +246,19 @@ static void run_items(soon_call *call, struct soon__local *local, const struct s
 {
     struct soon__items *items = call->extra->items;
     struct soon__outcome outcome = {0};
-    soon_task asked = task_of(call, local);
+    soon_task task = task_of(call, local);
 
+    task.arg_size = call->function->arg_size;
     if (!start(call, hooks))
         return;
-    for (size_t i = 0; i < items->count && !outcome.cancelled; i++) {
-        if (items->wanted && !items->wanted(items, i))
-            continue;
-        if (soon__task_cancel_requested_by_reader(&asked)) {
+    for (size_t i = 0; i < items->count && !outcome.cancelled;) {
+        if (items->wanted && !items->wanted(items, i)) {
+            i++;
+        } else if (cancel_requested(&task)) {
             outcome.error = &soon__error_cancelled; /* of the rest, which has not begun */
             outcome.cancelled = true;
         } else {
-            run_item(call, local, items, i);
+            i = run_some(&task, call, items, i);
         }
     }
     soon__call_finish(call, &outcome, hooks);

@@ -209,7 +209,7 @@ static void gave_in(soon_task *task)
     set_error(task, soon__error_newf(&fields, NULL));
 }
 
-static void settle(soon_task *task, int rc)
+void soon__task_settle(soon_task *task, int rc)
 {
     struct soon__outcome *outcome = &task->outcome;
     soon_error fields;
@@ -247,5 +247,5 @@ void soon__task_run(soon_task *task)
     if (soon__generation() != generation)
         soon__leave_child(); /* it has forked, and this is the child */
     soon__thread_leave(&frame, &saved);
-    settle(task, rc);
+    soon__task_settle(task, rc);
 }

@@ -33,6 +33,7 @@ struct soon_task {
 
 /* Runs the body and settles the outcome. */
 void soon__task_run(soon_task *task);
+void soon__task_settle(soon_task *task, int rc); /* for who runs the body itself, which has returned `rc` */
 bool soon__task_cancel_requested_by_reader(const soon_task *task);
 void soon__outcome_drop(struct soon__outcome *outcome);
 
