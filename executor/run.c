@@ -161,55 +161,17 @@ static size_t make_spaces(soon_task *task, const struct soon__items *items, size
     return !size || task->space ? count : 0;
 }
 
-/* Not 0: the body has left one beside its result. */
-static uintptr_t has_outcome(const struct soon__outcome *outcome)
+/* Those before the item `next` are through. */
+static bool went_well(soon_task *task, void *data, size_t next)
 {
-    return (uintptr_t)outcome->error | (uintptr_t)outcome->result | (uintptr_t)outcome->payload;
-}
+    struct soon__items *items = data;
 
-static bool may_go_on(const soon_task *task, const struct soon__items *items)
-{
+    /* Release: the results; pairs with the acquire of who looks for them. */
+    atomic_store_explicit(items->finished, next, memory_order_release);
     /* Relaxed, all: flags. */
     return !(atomic_load_explicit(items->stopped, memory_order_relaxed) |
              (atomic_load_explicit(&task->future->word, memory_order_relaxed) & SOON__CANCEL_REQUESTED) |
              atomic_load_explicit(&task->executor->terminating, memory_order_relaxed));
-}
-
-/* The bodies of up to `count` items, of more than one only if they are plain: up to the first that fails or has a payload, or
- * after which no other is to start. `*index` moves behind those that went well, which need no done(). True: that one has run
- * too, and needs it. */
-static bool run_bodies(soon_task *task, struct soon__items *items, size_t *index, size_t count, bool plain)
-{
-    const soon_function *function = task->function;
-    const char *arg = (const char *)items->args + *index * function->arg_size;
-    char *space = task->space;
-    size_t i = *index, end = i + count;
-    struct soon__frame frame = {.future = task->future, .executor = task->executor};
-    struct soon__thread_saved saved;
-    uint32_t generation = soon__generation();
-    uintptr_t apart;
-    int rc;
-
-    soon__thread_enter(&frame, &saved);
-    do {
-        task->arg = arg;
-        task->space = space;
-        rc = function->body(task, arg, space);
-        if (soon__generation() != generation)
-            soon__leave_child(); /* it has forked, and this is the child */
-        apart = (unsigned)rc | has_outcome(&task->outcome) | !plain;
-        if (apart)
-            break;
-        /* Release: the result; pairs with the acquire of who looks for it. */
-        atomic_store_explicit(items->finished, ++i, memory_order_release);
-        arg += function->arg_size;
-        space += function->result_size;
-    } while (i < end && may_go_on(task, items));
-    soon__thread_leave(&frame, &saved);
-    *index = i;
-    if (apart)
-        soon__task_settle(task, rc);
-    return apart;
 }
 
 /* Gives the outcome of an item to the owner. */
@@ -234,8 +196,9 @@ static size_t run_some(soon_task *task, const soon_call *call, struct soon__item
     size_t count = make_spaces(task, items, index, plain);
 
     task->outcome.error = count ? NULL : &soon__error_nomem;
+    task->arg = (const char *)items->args + index * task->arg_size;
     start_clock(task, call);
-    if (count && !run_bodies(task, items, &index, count, plain))
+    if (count && !soon__task_run_items(task, &index, index + count, plain, went_well, items))
         return index;
     end_item(task, items, index);
     return index + 1;

@@ -47,10 +47,11 @@ TestOnEach(map_items, each_fails_or_succeeds_by_itself)
     }
 }
 
-/* The first item of the first half, the first of the second, or another. */
-SOON_TASK(fail_at_the_gate, int, soon_none)
+/* 0: begins with the first half, and ends when that is to be cancelled. 1: fails then. 2: another of the first half. */
+SOON_TASK(fail_at_the_gate, int, int)
 {
-    runs++;
+    *result = *arg;
+    runs += *arg == 2;
     if (*arg == 1) {
         test_wait_until(common()->arrived == 1);
         return -EDOM;
@@ -62,19 +63,64 @@ SOON_TASK(fail_at_the_gate, int, soon_none)
     return 0;
 }
 
-Test(map_items, none_begins_after_the_map_has_stopped)
+/* `first`: what becomes of the first item. */
+static void stop_in_the_first_item(soon_executor *executor, int first)
 {
-    soon_executor *executor = make_threads(2);
+    enum { HALF = MANY / 2 };
     int args[MANY], errors[MANY];
 
     for (int i = 0; i < MANY; i++)
-        args[i] = i == 0 ? 0 : i == MANY / 2 ? 1 : 2;
+        args[i] = i < HALF ? 2 : 3;
+    args[0] = 0;
+    args[HALF] = 1;
     cr_assert_eq(
-        soon_map_with(executor, (.chunk = MANY / 2, .stop_at_error = true), fail_at_the_gate, args, MANY, NULL, errors),
+        soon_map_with(executor, (.chunk = HALF, .stop_at_error = true), fail_at_the_gate, args, MANY, NULL, errors),
         SOON_ERAISED);
-    cr_assert_eq(runs, 2);
-    for (int i = 0; i < MANY; i++)
-        cr_assert_eq(errors[i], i == 0 ? 0 : i == MANY / 2 ? SOON_ERAISED : -ECANCELED);
+    cr_assert_eq(runs, 0);
+    for (int i = 0; i < HALF; i++)
+        cr_assert_eq(errors[i], i == 0 ? first : -ECANCELED);
+    cr_assert_eq(errors[HALF], SOON_ERAISED);
+    soon_executor_free(executor);
+}
+
+Test(map_items, none_begins_after_the_map_has_stopped)
+{
+    stop_in_the_first_item(make_threads(2), 0);
+}
+
+Test(map_items, none_begins_in_another_process_after_the_map_has_stopped)
+{
+    if (!test_has_processes())
+        cr_skip_test("no worker processes here");
+    common_begin();
+    stop_in_the_first_item(make_processes(2), -ECANCELED); /* its result comes too late */
+}
+
+SOON_TASK(die_at_777, int, int)
+{
+    runs++;
+    *result = *arg + 1;
+    if (*arg == 777)
+        _exit(3);
+    return 0;
+}
+
+Test(map_items, a_death_loses_the_one_that_ran_and_no_other)
+{
+    soon_executor *executor;
+    int args[MANY], results[MANY], errors[MANY];
+
+    if (!test_has_processes())
+        cr_skip_test("no worker processes here");
+    common_begin();
+    executor = make_processes(1);
+    count_up(args, MANY);
+    cr_assert_eq(soon_map_with(executor, (.chunk = MANY), die_at_777, args, MANY, results, errors), SOON_EWORKERDIED);
+    cr_assert_eq(runs, MANY);
+    for (int i = 0; i < MANY; i++) {
+        cr_assert_eq(errors[i], i == 777 ? SOON_EWORKERDIED : 0);
+        cr_assert_eq(results[i], i == 777 ? 0 : i + 1);
+    }
     soon_executor_free(executor);
 }
 

@@ -56,6 +56,7 @@ enum soon__request_flags {
     SOON__REQUEST_PAYLOAD_SENT = 8, /* the payload is the next one */
     SOON__REQUEST_IN_AREA = 16,     /* its body lies in the request area at `offset`; else in `bytes` */
     SOON__REQUEST_HAS_LIMITS = 32,  /* of time; else there are none, whatever the fields say */
+    SOON__REQUEST_IS_PLAIN = 64,    /* items without a limit of their own, and nobody waits for one of them */
 };
 
 /*

@@ -183,8 +183,15 @@ static void item_ended(soon_call *call, size_t index, struct soon__outcome *outc
 /* Results of `count` items lie one behind the other. */
 static void items_succeeded(soon_call *call, size_t first, size_t count, const unsigned char *results)
 {
+    struct soon__items *items = call->extra->items;
     size_t size = call->function->result_size;
 
+    if (items->finished && items->wanted(items, first)) { /* plain ones, which need be told of no other */
+        memcpy(space_of_item(call, first), results, count * size);
+        /* Release: the results; pairs with the acquire of who looks for them. */
+        atomic_store_explicit(items->finished, first + count, memory_order_release);
+        return;
+    }
     for (size_t i = 0; i < count; i++) {
         struct soon__outcome outcome = {.result_size = size};
 

@@ -94,6 +94,11 @@ static void set_limits(struct soon__request *request, const struct soon__call_ex
     request->items_deadline = extra->items ? extra->items->deadline : SOON__NEVER;
 }
 
+static bool is_plain(const struct soon__call_extra *extra)
+{
+    return extra && extra->items && extra->items->finished && !extra->options.time_limit_ms;
+}
+
 static void write_request(struct soon__request *request, const struct soon__parcel *parcel)
 {
     const struct soon__call_extra *extra = parcel->call ? parcel->call->extra : NULL;
@@ -105,7 +110,8 @@ static void write_request(struct soon__request *request, const struct soon__parc
     request->flags =
         (parcel->call ? 0 : SOON__REQUEST_IS_INITIALIZER) | (parcel->payload ? SOON__REQUEST_HAS_PAYLOAD : 0) |
         (parcel->arg_sent ? SOON__REQUEST_ARG_SENT : 0) | (parcel->payload_sent ? SOON__REQUEST_PAYLOAD_SENT : 0) |
-        (parcel->in_area ? SOON__REQUEST_IN_AREA : 0) | (extra ? SOON__REQUEST_HAS_LIMITS : 0);
+        (parcel->in_area ? SOON__REQUEST_IN_AREA : 0) | (extra ? SOON__REQUEST_HAS_LIMITS : 0) |
+        (is_plain(extra) ? SOON__REQUEST_IS_PLAIN : 0);
     if (parcel->payload)
         request->payload_size = soon_buffer_size(parcel->payload);
     if (parcel->in_area)

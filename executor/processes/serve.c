@@ -22,7 +22,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WINDOW_MAX = 64 << 10, FLUSH_NS = 1000000 };
+enum { WINDOW_MAX = 64 << 10, FLUSH_NS = 1000000, ZEROED_MAX = 1024 /* bytes of results */ };
 
 /* A request while it is served. The task comes first: it is found by its address. */
 struct serving {
@@ -269,35 +269,34 @@ static void flush(struct serving *serving, struct window *window)
     window->first = window->next;
 }
 
-/* Where the next item's result goes. */
-static void open_window(struct serving *serving, struct window *window, uint64_t index)
+/* Where the results go of the next item, and of those after it that may run without a pause: how many in all. */
+static uint64_t open_window(struct serving *serving, struct window *window, uint64_t index, bool plain)
 {
-    uint64_t size = serving->task.function->result_size, left = serving->request->items - index;
+    uint64_t size = serving->task.function->result_size, left = serving->request->items - index, count;
 
     if (window->place.region == SOON__NO_REGION) {
         window->size = size > WINDOW_MAX / left ? size > WINDOW_MAX ? size : WINDOW_MAX : size * left;
         window->place = soon__replies_take(window->size);
         window->first = window->next = index;
+        /* Relaxed: `items_finished` publishes them, to our heir. */
+        atomic_store_explicit(&serving->status->items_offset, window->place.offset, memory_order_relaxed);
+        atomic_store_explicit(&serving->status->items_first, index, memory_order_relaxed);
     }
+    count = plain ? window->size / size - (index - window->first) : 1;
+    if (count > ZEROED_MAX / size + 1)
+        count = ZEROED_MAX / size + 1;
     serving->task.space = window->place.data + (index - window->first) * size;
-    memset(serving->task.space, 0, size);
+    memset(serving->task.space, 0, count * size);
+    return count;
 }
 
-/* S3. A result of its own size and nothing beside it: it lies where it belongs. */
-static void keep_in_window(struct serving *serving, struct window *window, uint64_t index)
+/* S3. Results of their own size and nothing beside them, of all items before `next`: they lie where they belong. */
+static void keep_in_window(struct serving *serving, struct window *window, uint64_t next)
 {
-    struct soon__status *status = serving->status;
-    uint64_t size = serving->task.function->result_size;
-
-    if (window->next == window->first) {
-        /* Relaxed: the next store publishes them, to our heir. */
-        atomic_store_explicit(&status->items_offset, window->place.offset, memory_order_relaxed);
-        atomic_store_explicit(&status->items_first, index, memory_order_relaxed);
-    }
-    window->next = index + 1;
-    atomic_store_explicit(&status->items_finished, index + 1, memory_order_release);
+    window->next = next;
+    atomic_store_explicit(&serving->status->items_finished, next, memory_order_release);
     serving->task.outcome = (struct soon__outcome){0};
-    if ((window->next - window->first + 1) * size > window->size)
+    if ((next - window->first + 1) * serving->task.function->result_size > window->size)
         flush(serving, window);
 }
 
@@ -313,11 +312,42 @@ static void answer_item(struct serving *serving, struct window *window, uint64_t
     soon__reply_publish(&reply, &place);
 }
 
-static void run_item(struct serving *serving, struct window *window, uint64_t index)
+/* Plain ones before the item `next` have ended, with their results in the window. */
+static bool went_well(soon_task *task, void *data, size_t next)
+{
+    struct serving *serving = (struct serving *)task;
+
+    (void)data;
+    soon__leftovers_clear();
+    atomic_store_explicit(&serving->status->items_finished, next, memory_order_release);
+    /* Relaxed, both: to be believed within bounds; and a flag. */
+    atomic_store_explicit(&serving->status->item, next, memory_order_relaxed);
+    return !atomic_load_explicit(serving->cancel_requested, memory_order_relaxed);
+}
+
+/* True: the item at `*index` needs an answer. */
+static bool run_bodies(struct serving *serving, uint64_t *index, uint64_t end, bool plain)
+{
+    size_t next = *index;
+    bool apart;
+
+    pthread_cleanup_push(leave, NULL);
+    apart = soon__task_run_items(&serving->task, &next, end, plain, went_well, NULL);
+    pthread_cleanup_pop(0);
+    if (apart)
+        soon__leftovers_clear();
+    *index = next;
+    return apart;
+}
+
+/* Runs the item, and plain ones after it as long as nothing comes between. Which is the next. */
+static uint64_t run_some(struct serving *serving, struct window *window, uint64_t index)
 {
     const soon_function *function = serving->task.function;
     bool in_window = function->result_size > 0 && function->result_size <= SOON__BODY_MAX;
+    bool plain = in_window && serving->request->flags & SOON__REQUEST_IS_PLAIN;
     struct soon__outcome *outcome = &serving->task.outcome;
+    uint64_t count = 1;
     int rc = 0;
 
     *outcome = (struct soon__outcome){0};
@@ -325,17 +355,21 @@ static void run_item(struct serving *serving, struct window *window, uint64_t in
     serving->task.arg_size = function->arg_size;
     serving->result.region = SOON__NO_REGION;
     if (in_window)
-        open_window(serving, window, index);
+        count = open_window(serving, window, index, plain);
     else
         rc = make_space(serving);
-    if (rc == 0)
-        run(serving);
-    else
+    if (rc < 0) {
         outcome->error = soon__error_newf(&(soon_error){.code = rc}, NULL);
-    if (in_window && !outcome->error && !outcome->payload)
+    } else if (!run_bodies(serving, &index, index + count, plain)) {
         keep_in_window(serving, window, index);
+        return index;
+    }
+    window->next = in_window ? index : window->next;
+    if (in_window && !outcome->error && !outcome->payload)
+        keep_in_window(serving, window, index + 1);
     else
         answer_item(serving, window, index);
+    return index + 1;
 }
 
 /* Why no further item is to start; 0: one may. */
@@ -370,7 +404,7 @@ static void run_items(struct serving *serving, int64_t now)
 
     /* Relaxed, as all but the last of these: S3. */
     atomic_store_explicit(&serving->status->items_finished, 0, memory_order_relaxed);
-    for (; ended < serving->request->items; ended++) {
+    while (ended < serving->request->items) {
         atomic_store_explicit(&serving->status->item, ended, memory_order_relaxed);
         atomic_store_explicit(&serving->status->started_ns, now, memory_order_relaxed);
         /* Pairs with the fence in soon__desk_hold(): we see the request, or the parent sees this item. */
@@ -379,7 +413,7 @@ static void run_items(struct serving *serving, int64_t now)
         if (reason < 0)
             break;
         serving->task.deadline = deadline_of(serving->time_limit_ns, now);
-        run_item(serving, &window, ended);
+        ended = run_some(serving, &window, ended);
         now = soon__clock_ns();
         if (now - window.flushed_ns > FLUSH_NS) {
             flush(serving, &window);
