@@ -50,18 +50,25 @@ def limit(name, case, **extra):
     return System("limit: " + name, "limit", ["bench_limits", case], **extra)
 
 
+def handed_over(between):
+    """A block with an argument that comes back with a result, and the least of all: a word in a ring, one way."""
+    return [limit("a block there and back", "blocks", between=between), limit("one-way ring", "ring", between=between)]
+
+
 def submit_threads(params):
     systems = [
         ours("threads", "submit"),
         peer("libuv uv_queue_work", "peer_uv", "submit"),
         peer("GLib GThreadPool", "peer_glib", "submit"),
+        peer("GLib GTask", "peer_gtask", "submit"),
         peer("oneTBB task_group", "peer_tbb", "submit", how="task_group"),
         peer("oneTBB enqueue", "peer_tbb", "submit", how="enqueue"),
         peer("Boost.Asio thread_pool", "peer_asio", "submit"),
+        peer("Taskflow async", "peer_taskflow", "submit"),
         peer("OpenMP tasks", "peer_openmp", "submit"),
         peer("Go goroutines", "peer_go", "submit"),
         python("tpe", "submit", scale=20),
-        limit("one-way ring", "ring", between="threads"),
+        *handed_over("threads"),
     ]
     return Group("submit, threads", params, ["ns_per_task"], systems)
 
@@ -88,8 +95,10 @@ def roundtrip_systems(pool, pause_us):
         peers = [
             peer("libuv uv_queue_work", "peer_uv", "roundtrip"),
             peer("GLib GThreadPool", "peer_glib", "roundtrip"),
+            peer("GLib GTask", "peer_gtask", "roundtrip"),
             peer("oneTBB enqueue", "peer_tbb", "roundtrip"),
             peer("Boost.Asio thread_pool", "peer_asio", "roundtrip"),
+            peer("Taskflow async", "peer_taskflow", "roundtrip"),
             peer("Go goroutines", "peer_go", "roundtrip"),
             python("tpe", "roundtrip", scale=scale),
         ]
@@ -105,28 +114,30 @@ def roundtrip(quick, pools=("threads", "processes")):
                         roundtrip_systems(pool, pause_us))
 
 
-def fib_systems():
+def fib_systems(spawns):
+    """Both halves of a call are spawned, or one, and the other is called."""
+    others = [peer("OpenMP tasks", "peer_openmp", "fib"), peer("Go goroutines", "peer_go", "fib")] if spawns == 2 else []
     return [
         ours("threads", "fib"),
         peer("oneTBB task_group", "peer_tbb", "fib"),
-        peer("OpenMP tasks", "peer_openmp", "fib"),
-        peer("Go goroutines", "peer_go", "fib"),
+        *others,
         System("limit: plain recursion", "limit", ["peer_openmp", "plain_fib"]),
     ]
 
 
 def fib(quick):
-    for workers in (1, 2, 4):
-        if workers != 2 and quick:
-            continue
-        yield Group("fork-join, fib", dict(workers=workers, n=22 if quick else 30, passes=1), ["ns_per_task"],
-                    fib_systems())
+    for spawns in (2, 1):
+        for workers in (1, 2, 4):
+            if workers != 2 and quick:
+                continue
+            yield Group("fork-join, fib", dict(workers=workers, spawns=spawns, n=22 if quick else 30, passes=1), ["ns_per_task"],
+                        fib_systems(spawns))
 
 
 def sets(quick):
     for how in ("as_completed", "wait"):
         for when in ("done", "live"):
-            for futures in (1, 1000, 100000 if quick else 1000000):
+            for futures in (1, 1000, 100000) if quick else (1, 1000, 100000, 1000000):
                 peers = [python("tpe", "sets", scale=10 if futures >= 100000 else 1)]
                 yield Group("collect", dict(how=how, when=when, futures=futures), ["ns_per_future"],
                             [ours("threads", "sets")] + peers, rounds=2, grows="futures")
@@ -151,7 +162,8 @@ def callbacks(quick):
         ours("threads", "callbacks"),
         ours("processes", "callbacks"),
         peer("libuv uv_queue_work", "peer_uv", "callbacks"),
-        limit("one-way ring", "ring", between="threads"),
+        peer("GLib GTask", "peer_gtask", "callbacks"),
+        *handed_over("threads"),
     ]
     yield Group("callbacks on a loop", dict(workers=2, tasks=50000 if quick else 200000), ["ns_per_task"], systems)
 
@@ -165,7 +177,7 @@ def processes(quick):
                 ours("processes", "submit"),
                 python("ppe", "submit", scale=50),
                 python("pool", "submit", scale=20),
-                limit("one-way ring", "ring", between="processes"),
+                *handed_over("processes"),
             ]
             params = dict(submitters=submitters, workers=workers, work_ns=0, tasks=50000 if quick else 100000)
             yield Group("submit, processes", params, ["ns_per_task"], systems)
@@ -241,7 +253,7 @@ def growth(quick):
         yield Group("map", dict(workers=2, items=items), ["ns_per_item"],
                     [ours("threads", "map"), ours("processes", "map")], rounds=1, grows="items")
         n = {100: 13, 10: 18, 1: 22} if quick else {100: 20, 10: 25, 1: 30}
-        yield Group("fork-join, fib", dict(workers=2, n=n[part], passes=1), ["ns_per_task"], [ours("threads", "fib")],
+        yield Group("fork-join, fib", dict(workers=2, spawns=2, n=n[part], passes=1), ["ns_per_task"], [ours("threads", "fib")],
                     rounds=1, grows="n")
         yield Group("memory per pending future", dict(size=32, tasks=(200000 if quick else 10000000) // part),
                     ["bytes_per_future"], [ours("threads", "memory"), ours("processes", "memory")], rounds=1, grows="tasks")

@@ -2,6 +2,7 @@
  * limits.c - what the machine itself can do: nothing that hands work over can be faster.
  *
  *     limits pingpong between=threads|processes spin_there_ns= spin_here_ns= rounds= pause_us= passes=
+ *     limits blocks between=threads|processes tasks= passes=
  *     limits ring between=threads|processes items= passes=
  *     limits exchange size= copies=1|2 spin_there_ns= spin_here_ns= rounds= passes=
  *     limits fresh size= rounds= passes=
@@ -169,6 +170,106 @@ static int pingpong(void)
     }
     join(partner);
     free(times_ns);
+    return bench_finish();
+}
+
+/*
+ * A block there and back: what a pool does for a task that can be cancelled and waited for, and no more. A block comes in by a
+ * compare-exchange on a list that the other side takes whole; it starts by one, for somebody might have cancelled it; the result
+ * is written beside the argument, and the end is an exchange. All are made, then each is read. Nobody sleeps.
+ */
+
+enum { PENDING, RUNNING, FINISHED };
+
+struct block {
+    _Alignas(64) _Atomic uint64_t state;
+    uint64_t next; /* its place in `all`, plus one */
+    uint64_t argument, result;
+};
+
+static struct blocks {
+    _Alignas(128) _Atomic uint64_t latest;
+    _Alignas(128) uint64_t count, passes;
+    struct block all[];
+} * blocks;
+
+static void push_block(uint64_t place, uint64_t argument)
+{
+    struct block *block = &blocks->all[place];
+
+    block->argument = argument;
+    atomic_store_explicit(&block->state, PENDING, memory_order_relaxed);
+    block->next = atomic_load_explicit(&blocks->latest, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(&blocks->latest, &block->next, place + 1, memory_order_release,
+                                                  memory_order_relaxed))
+        continue;
+}
+
+/* All that are there, the oldest first, as places plus one; 0: none. */
+static uint64_t take_blocks(void)
+{
+    uint64_t latest, oldest = 0;
+
+    if (!atomic_load_explicit(&blocks->latest, memory_order_relaxed))
+        return 0;
+    latest = atomic_exchange_explicit(&blocks->latest, 0, memory_order_acquire);
+    while (latest) {
+        struct block *block = &blocks->all[latest - 1];
+        uint64_t next = block->next;
+        block->next = oldest;
+        oldest = latest;
+        latest = next;
+    }
+    return oldest;
+}
+
+static void *answer_blocks(void *data)
+{
+    for (uint64_t done = 0; done < blocks->count * blocks->passes;) {
+        uint64_t at = take_blocks();
+        if (!at)
+            pause_a_little();
+        for (; at; done++) {
+            struct block *block = &blocks->all[at - 1];
+            uint64_t state = PENDING;
+            at = block->next; /* at the end the block is the reader's */
+            bench_check(atomic_compare_exchange_strong_explicit(&block->state, &state, RUNNING, memory_order_acq_rel,
+                                                                memory_order_relaxed),
+                        "a block's state");
+            block->result = block->argument + 1;
+            atomic_exchange_explicit(&block->state, FINISHED, memory_order_acq_rel);
+        }
+    }
+    return data;
+}
+
+static uint64_t read_block(const struct block *block)
+{
+    while (atomic_load_explicit(&block->state, memory_order_acquire) != FINISHED)
+        pause_a_little();
+    return block->result;
+}
+
+static int blocks_case(void)
+{
+    uint64_t count = (uint64_t)bench_number("tasks", 100000);
+    struct partner partner;
+
+    blocks = shared(sizeof *blocks + count * sizeof *blocks->all);
+    blocks->count = count;
+    blocks->passes = (uint64_t)bench_number("passes", 3);
+    partner = start(answer_blocks, is_processes());
+    for (uint64_t pass = 0; pass < blocks->passes; pass++) {
+        int64_t started_ns = bench_now_ns();
+        uint64_t sum = 0;
+        for (uint64_t i = 0; i < count; i++)
+            push_block(i, i);
+        for (uint64_t i = 0; i < count; i++)
+            sum += read_block(&blocks->all[i]);
+        bench_metric("ns_per_task", (double)(bench_now_ns() - started_ns) / (double)count);
+        bench_check(sum == bench_sum(count), "the sum of the results");
+    }
+    join(partner);
     return bench_finish();
 }
 
@@ -364,6 +465,8 @@ int main(int argc, char **argv)
     bench_start(argc, argv);
     if (strcmp(which, "pingpong") == 0)
         return pingpong();
+    if (strcmp(which, "blocks") == 0)
+        return blocks_case();
     if (strcmp(which, "ring") == 0)
         return ring_case();
     if (strcmp(which, "exchange") == 0)

@@ -1,7 +1,9 @@
 """measure.py BUILD RESULTS [--quick] [--rounds N] [--cpus N] [CASE ...]: measures, prints the table, writes RESULTS.
 
 The systems of a group take turns (A B C A B C ...), each time in a process of its own, all on the same CPUs: what else the
-machine does hits them alike. Shown are the median and the quartiles over all passes of all rounds.
+machine does hits them alike. Shown are the median and the quartiles over all passes of all rounds, but the first of each program,
+which meets memory that is new; where a case says itself how many passes, all count. Before each round a ping-pong tells how close
+the CPUs are to each other.
 """
 import argparse
 import datetime
@@ -53,6 +55,10 @@ def version(*command):
     return match.group() if shown.returncode == 0 and match else None
 
 
+def debian_version(package):
+    return version("dpkg-query", "-W", "-f", "${Version}", package)
+
+
 def cpu_model():
     for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
@@ -75,6 +81,7 @@ def machine(python_version, cpus):
             "libuv": version("pkg-config", "--modversion", "libuv"),
             "GLib": version("pkg-config", "--modversion", "glib-2.0"),
             "oneTBB": version("pkg-config", "--modversion", "tbb"),
+            "Taskflow": debian_version("libtaskflow-cpp-dev"),
             "Boost": boost.group(1).replace("_", ".") if boost else None,
             "Go": version("go", "version"),
             "Python": python_version,
@@ -89,7 +96,7 @@ class Runner:
 
     def command(self, group, system):
         params = {**group.params, **{k: v for k, v in system.extra.items() if k != "scale"}}
-        params.setdefault("passes", self.passes)
+        params.setdefault("passes", self.passes + 1)  # the first one is left out
         for name in ("tasks", "rounds", "items", "futures"):
             if name in params and system.extra.get("scale", 1) > 1:
                 params[name] = max(params[name] // system.extra["scale"], 10)
@@ -109,18 +116,31 @@ class Runner:
         except subprocess.TimeoutExpired:
             return "took longer than 300 s"
         if done.returncode == 0:
-            return json.loads(done.stdout)
+            metrics = json.loads(done.stdout)
+            return metrics if "passes" in group.params else {name: values[1:] or values for name, values in metrics.items()}
         said = done.stderr.strip().splitlines()[-1:] or ["status %d" % done.returncode]
         return said[0] if done.returncode == NOT_HERE else "FAILED: " + said[0]
 
+    def ping_pong_ns(self):
+        """What it takes two threads to pass a word to and fro, where both look for it; the best of some. None: there is one CPU."""
+        if len(self.cpus) == 1:
+            return None
+        command = [str(self.programs / "bench_limits"), "pingpong", "between=threads", "rounds=1000", "passes=5",
+                   "spin_there_ns=1000000", "spin_here_ns=1000000"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True,
+                              preexec_fn=lambda: os.sched_setaffinity(0, self.cpus))
+        return min(json.loads(done.stdout)["p50_ns"])
+
 
 def measure(runner, group, rounds, budget_s, not_run):
-    """The values of each system's metrics, by the systems' order in the group."""
+    """The values of each system's metrics, by the systems' order in the group; and the ping-pongs' times."""
     values = {system: {} for system in group.systems}
+    ping_pongs_ns = []
     started = time.monotonic()
     for turn in range(group.rounds or rounds):
         if turn > 0 and time.monotonic() - started > budget_s:
             break
+        ping_pongs_ns.append(runner.ping_pong_ns())
         for system in group.systems:
             if system not in values:
                 continue
@@ -131,7 +151,7 @@ def measure(runner, group, rounds, budget_s, not_run):
                 continue
             for name, more in sample.items():
                 values[system].setdefault(name, []).extend(more)
-    return values
+    return values, [ns for ns in ping_pongs_ns if ns is not None]
 
 
 def summary(numbers):
@@ -145,7 +165,7 @@ def ratio(part, whole):
     return part / whole if whole else None
 
 
-def rows_of(group, values):
+def rows_of(group, values, ping_pongs_ns):
     rows = []
     ours = [system for system in values if system.role == "ours"]
     limits = [system for system in values if system.role == "limit"]
@@ -154,7 +174,7 @@ def rows_of(group, values):
             if metric not in metrics:
                 continue
             row = {"case": group.case, "system": system.name, "role": system.role, "params": group.params,
-                   "metric": metric, "grows": group.grows, **summary(metrics[metric])}
+                   "metric": metric, "grows": group.grows, "ping_pongs_ns": ping_pongs_ns, **summary(metrics[metric])}
             for key, to in ("ratio_to_ours", ours), ("ratio_to_limit", limits):
                 to = [statistics.median(values[one][metric]) for one in to if metric in values[one]]
                 row[key] = ratio(row["median"], to[0]) if to else None
@@ -185,7 +205,7 @@ def main():
         for group in cases.CASES[name](arguments.quick):
             print(f"  {time.monotonic() - started:5.0f} s  {name}: {group.case}, {table.words(group.params)}", file=sys.stderr,
                   flush=True)
-            rows = rows_of(group, measure(runner, group, rounds, budget_s, results["not_run"]))
+            rows = rows_of(group, *measure(runner, group, rounds, budget_s, results["not_run"]))
             for row in rows:
                 row["of"] = name
             results["rows"] += rows

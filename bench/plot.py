@@ -48,7 +48,7 @@ def draw_tasks(results, path):
         (pick(results, "submit, threads", "ns_per_task", submitters=1, workers=2, work_ns=0),
          "Threads: submit and complete, per task (1 submitter, 2 workers)"),
         (pick(results, "round trip, threads", "p50_ns", pause_us=0), "Threads: round trip, median"),
-        (pick(results, "fork-join, fib", "ns_per_task", workers=2), "Threads: nested fork-join, per task (2 workers)"),
+        (pick(results, "fork-join, fib", "ns_per_task", workers=2, spawns=2), "Threads: nested fork-join, per task (2 workers)"),
         (pick(results, "submit, processes", "ns_per_task", submitters=1, workers=2),
          "Processes: submit and complete, per task (1 submitter, 2 workers)"),
         (pick(results, "round trip, processes", "p50_ns", pause_us=0), "Processes: round trip, median"),

@@ -72,12 +72,26 @@ def cells(row):
 HEAD = ["system", "what", "median", "quartiles", "x ours", "x limit"]
 
 
+# A ping-pong takes 100 to 200 ns between CPUs that share a cache, and 400 to 600 between others; more where others run on them.
+CLOSENESS = {"close": 250, "far": 1000, "busy": math.inf}
+
+
+def closeness(ping_pongs_ns):
+    """How close the CPUs were, by a ping-pong between them before each turn."""
+    if not ping_pongs_ns:
+        return ""
+    found = [next(how for how, most in CLOSENESS.items() if ns <= most) for ns in sorted(ping_pongs_ns)]
+    low, high = min(ping_pongs_ns), max(ping_pongs_ns)
+    return f"; CPUs {' and '.join(dict.fromkeys(found))} ({time(low)}{'' if high == low else ' .. ' + time(high)})"
+
+
 def blocks(results):
     """(title, rows) for each group, in the order measured; of the case growth there are only exponents."""
     found = {}
     for row in results["rows"]:
         if row["of"] != "growth":
-            found.setdefault(row["case"] + ": " + words(row["params"]), []).append(cells(row))
+            title = row["case"] + ": " + words(row["params"]) + closeness(row.get("ping_pongs_ns"))
+            found.setdefault(title, []).append(cells(row))
     return found.items()
 
 

@@ -4,7 +4,7 @@
  *
  *     tbb submit how=task_group|enqueue workers= submitters= tasks= work_ns= passes=
  *     tbb roundtrip workers= rounds= pause_us= passes=     (enqueue)
- *     tbb fib workers= n= passes=                          (task_group)
+ *     tbb fib workers= spawns=2|1 n= passes=               (task_group)
  */
 #include "../bench.h"
 
@@ -129,9 +129,24 @@ uint64_t fib(int n)
     return a + b;
 }
 
+/* As the users of TBB write it. */
+uint64_t fib_called(int n)
+{
+    uint64_t a, b;
+
+    if (n < 2)
+        return uint64_t(n);
+    task_group group;
+    group.run([&a, n] { a = fib_called(n - 1); });
+    b = fib_called(n - 2);
+    group.wait();
+    return a + b;
+}
+
 void measure_fib(int workers)
 {
     int n = int(bench_number("n", 25));
+    bool both = bench_number("spawns", 2) == 2;
     uint64_t expected = plain_fib(n), calls = 2 * plain_fib(n + 1) - 1;
     oneapi::tbb::global_control limit(oneapi::tbb::global_control::max_allowed_parallelism, size_t(workers));
     task_arena arena(workers, 1);
@@ -139,7 +154,7 @@ void measure_fib(int workers)
     for (int64_t i = bench_number("passes", 1); i > 0; i--) {
         uint64_t result = 0;
         int64_t started_ns = bench_now_ns();
-        arena.execute([&] { result = fib(n); });
+        arena.execute([&] { result = both ? fib(n) : fib_called(n); });
         bench_metric("ns_per_task", double(bench_now_ns() - started_ns) / double(calls));
         bench_check(result == expected, "fib");
     }
