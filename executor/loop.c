@@ -6,18 +6,20 @@
  *                  +--somebody else has---+--> LOST --last detach, nothing outstanding--> freed
  *                     closed our handle
  *
- * L1  Other threads touch a soon_loop under its mutex only, and nothing of the uv loop's: they ring a bell of ours, a
- *     descriptor, which the uv loop polls. So it does not matter to them what becomes of the handle, or of the uv loop.
+ * L1  Other threads touch nothing of the uv loop's: they ring a bell of ours, a descriptor, which the uv loop polls. So it does not matter to them what becomes of the handle, or of the uv loop.
  *     (uv_async_send() would touch both, and abort when the loop is closed.) CLOSED is reached under the mutex when nothing
  *     is outstanding.
- * L2  `outstanding` counts registrations, from soon__loop_count_in() until they ran or were counted out, and posts.
- *     CLOSING lets no new ones in.
+ * L2  `here` and `outstanding` together count registrations, from soon__loop_count_in() until they ran or were counted
+ *     out, and posts: one is the loop's thread's own, the other everybody's, and either alone may be below 0. What that
+ *     thread takes from its own is followed by a look at both under the mutex; who takes from the other looks there. So
+ *     somebody sees that nothing is left. CLOSING lets no new ones in.
  * L3  uv_ref, uv_unref and uv_close are for the loop's thread, which brings the handle in line with the count: in
  *     each turn, and at once when that thread itself changes the count. Other threads wake the loop for it.
  * L4  The handle begins referenced and woken: the first turn tells which thread runs the loop. Before it nobody
  *     need reference the handle, so nobody need know.
- * L5  One wake-up for a whole list: who finds it empty rings. A turn runs at most TURN_MAX entries, then wakes
- *     itself, so that timers and sockets have their turn.
+ * L5  One wake-up for a whole list: who finds it empty pushes and rings under the mutex, as it is taken under that. Who
+ *     finds some there pushes without, and looks at nothing of the loop after that: it may be gone. A turn runs at
+ *     most TURN_MAX entries, then wakes itself, so that timers and sockets have their turn.
  * L6  Somebody else may close the handle, on the loop's thread: uv_walk() and uv_close() are the usual end of a program. We
  *     are not told, so whatever we do on that thread looks first. Then it is LOST: nothing comes in, and what is there,
  *     or comes when futures complete, is dropped. The uv loop, which may be gone as well, is not touched any more. It has
@@ -66,20 +68,23 @@ struct soon_loop {
     size_t attached;
     struct post *spares; /* one for each attach but the first, so that a detach needs no memory */
 
+    _Atomic uint64_t thread_number; /* of the thread that runs the loop, written under the mutex; 0: no turn yet (L4) */
+    _Atomic(struct soon__loop_entry *) posted; /* the latest first (L5) */
+
     /* Loop's thread only. */
-    struct list ready; /* taken from `posted`, comes before it */
+    struct list ready;    /* taken from `posted`, comes before it */
+    _Atomic int64_t here; /* L2; read by others */
     soon_loop_fn on_closed;
     void *on_closed_data;
 
     pthread_mutex_t mutex;
     struct {
-        struct list posted;
-        size_t outstanding;
-        bool closing;
-        bool lost;
+        int64_t outstanding; /* L2 */
+        bool closing; /* this and `referenced`: written by the loop's thread, which reads them without the mutex */
         bool referenced;
+        bool lost;
+        struct list dropped; /* L6 */
         bool rung;
-        const struct soon__thread *thread; /* that runs the loop; NULL: no turn yet (L4) */
         pid_t thread_id;
     } locked;
 };
@@ -103,17 +108,44 @@ static bool is_foreign(const soon_loop *loop)
     return loop->generation != soon__generation();
 }
 
-/* Appends all of `from`, which is left empty. */
-static void append(struct list *to, struct list *from)
+static bool is_thread_here(soon_loop *loop)
 {
-    if (!from->head)
+    /* Relaxed: only the thread whose number it is has written it. */
+    return soon__thread_self()->number &&
+           atomic_load_explicit(&loop->thread_number, memory_order_relaxed) == soon__thread_self()->number;
+}
+
+/* Relaxed, both: see L2. */
+static void count_here(soon_loop *loop, int64_t more)
+{
+    atomic_store_explicit(&loop->here, atomic_load_explicit(&loop->here, memory_order_relaxed) + more,
+                          memory_order_relaxed);
+}
+static bool is_needed_locked(soon_loop *loop)
+{
+    return loop->locked.outstanding + atomic_load_explicit(&loop->here, memory_order_relaxed) > 0;
+}
+
+/* Moves what is posted behind what is there, in the order of the pushes. */
+static void take_posted_locked(soon_loop *loop, struct list *to)
+{
+    struct soon__loop_entry *entry, *next, *last, *turned = NULL;
+
+    /* Relaxed: what is not there now comes with a ring of its own. */
+    if (!atomic_load_explicit(&loop->posted, memory_order_relaxed))
         return;
+    /* Acquire: the entries; pairs with the release of the pushes. */
+    last = atomic_exchange_explicit(&loop->posted, NULL, memory_order_acquire);
+    for (entry = last; entry; entry = next) {
+        next = entry->next;
+        entry->next = turned;
+        turned = entry;
+    }
     if (to->head)
-        to->tail->next = from->head;
+        to->tail->next = turned;
     else
-        to->head = from->head;
-    to->tail = from->tail;
-    from->head = NULL;
+        to->head = turned;
+    to->tail = last;
 }
 
 static uv_handle_t *handle_of(const soon_loop *loop)
@@ -138,8 +170,8 @@ static bool is_lost_locked(soon_loop *loop)
     if (loop->locked.lost || !uv_is_closing(handle_of(loop)))
         return loop->locked.lost;
     loop->locked.lost = true;
-    append(&loop->ready, &loop->locked.posted);
-    append(&loop->locked.posted, &loop->ready);
+    loop->locked.dropped = loop->ready;
+    loop->ready.head = NULL;
     return true;
 }
 
@@ -152,12 +184,13 @@ static void leave(soon_loop *loop)
     bool over;
 
     if (loop->locked.lost) {
-        entry = loop->locked.posted.head;
-        loop->locked.posted.head = NULL;
+        take_posted_locked(loop, &loop->locked.dropped);
+        entry = loop->locked.dropped.head;
+        loop->locked.dropped.head = NULL;
     }
     for (next = entry; next; next = next->next)
         loop->locked.outstanding--;
-    over = loop->locked.lost && loop->locked.closing && !loop->locked.outstanding;
+    over = loop->locked.lost && loop->locked.closing && !is_needed_locked(loop);
     pthread_mutex_unlock(&loop->mutex);
     if (over)
         loop_free(loop);
@@ -173,7 +206,7 @@ static void on_close(uv_handle_t *handle);
 static void update_locked(soon_loop *loop)
 {
     uv_handle_t *handle = handle_of(loop);
-    bool needed = loop->locked.outstanding > 0;
+    bool needed = is_needed_locked(loop);
 
     if (is_lost_locked(loop))
         return;
@@ -190,7 +223,7 @@ static void update_locked(soon_loop *loop)
 
 static void update_or_wake_locked(soon_loop *loop)
 {
-    if (loop->locked.thread == soon__thread_self())
+    if (is_thread_here(loop))
         update_locked(loop);
     else
         ring_locked(loop);
@@ -200,7 +233,7 @@ static int count_in_locked(soon_loop *loop)
 {
     if (loop->locked.closing || loop->locked.lost)
         return SOON_ESHUTDOWN;
-    if (loop->locked.thread == soon__thread_self() && is_lost_locked(loop))
+    if (is_thread_here(loop) && is_lost_locked(loop))
         return SOON_ESHUTDOWN;
     loop->locked.outstanding++;
     if (!loop->locked.referenced)
@@ -208,14 +241,26 @@ static int count_in_locked(soon_loop *loop)
     return 0;
 }
 
+/* False: there is none yet, and `even_first` is false. */
+static bool push(soon_loop *loop, struct soon__loop_entry *entry, bool even_first)
+{
+    struct soon__loop_entry *latest = atomic_load_explicit(&loop->posted, memory_order_relaxed);
+
+    do {
+        if (!latest && !even_first)
+            return false;
+        entry->next = latest;
+        /* Release: pairs with the acquire in take_posted_locked(). */
+    } while (!atomic_compare_exchange_weak_explicit(&loop->posted, &latest, entry, memory_order_release,
+                                                    memory_order_relaxed));
+    return true;
+}
+
 static void push_locked(soon_loop *loop, struct soon__loop_entry *entry)
 {
-    struct list one = {entry, entry};
-
-    entry->next = NULL;
-    if (!loop->locked.posted.head)
+    push(loop, entry, true);
+    if (!entry->next)
         ring_locked(loop); /* L5 */
-    append(&loop->locked.posted, &one);
 }
 
 int soon__loop_count_in(soon_loop *loop)
@@ -224,6 +269,10 @@ int soon__loop_count_in(soon_loop *loop)
 
     if (is_foreign(loop))
         return SOON_EFORKED;
+    if (is_thread_here(loop) && loop->locked.referenced && !loop->locked.closing && !uv_is_closing(handle_of(loop))) {
+        count_here(loop, 1);
+        return 0;
+    }
     pthread_mutex_lock(&loop->mutex);
     rc = count_in_locked(loop);
     leave(loop);
@@ -235,7 +284,8 @@ void soon__loop_count_out(soon_loop *loop)
     if (is_foreign(loop))
         return;
     pthread_mutex_lock(&loop->mutex);
-    if (--loop->locked.outstanding == 0)
+    loop->locked.outstanding--;
+    if (!is_needed_locked(loop))
         update_or_wake_locked(loop);
     leave(loop);
 }
@@ -244,6 +294,8 @@ void soon__loop_push(soon_loop *loop, struct soon__loop_entry *entry)
 {
     if (is_foreign(loop))
         return; /* the parent's copy of it runs */
+    if (push(loop, entry, false))
+        return;
     pthread_mutex_lock(&loop->mutex);
     push_locked(loop, entry);
     leave(loop);
@@ -322,9 +374,14 @@ int soon_loop_post(soon_loop *loop, soon_loop_fn fn, void *data)
 
 static void set_thread_locked(soon_loop *loop)
 {
-    if (loop->locked.thread == soon__thread_self())
+    static _Atomic uint64_t numbers;
+    struct soon__thread *self = soon__thread_self();
+
+    if (is_thread_here(loop))
         return;
-    loop->locked.thread = soon__thread_self();
+    if (!self->number)
+        self->number = atomic_fetch_add_explicit(&numbers, 1, memory_order_relaxed) + 1;
+    atomic_store_explicit(&loop->thread_number, self->number, memory_order_relaxed);
     loop->locked.thread_id = gettid();
 }
 
@@ -334,14 +391,14 @@ static void begin_turn(soon_loop *loop)
     set_thread_locked(loop);
     soon__bell_reset(loop->bell); /* libuv tells of it as long as it is readable */
     loop->locked.rung = false;
-    append(&loop->ready, &loop->locked.posted);
+    take_posted_locked(loop, &loop->ready);
     pthread_mutex_unlock(&loop->mutex);
 }
 
 static void end_turn(soon_loop *loop, size_t count)
 {
+    count_here(loop, -(int64_t)count);
     pthread_mutex_lock(&loop->mutex);
-    loop->locked.outstanding -= count;
     if (loop->ready.head)
         ring_locked(loop); /* L5 */
     update_locked(loop);
@@ -385,7 +442,7 @@ static bool claim_thread(soon_loop *loop)
     bool ours;
 
     pthread_mutex_lock(&loop->mutex);
-    ours = !loop->locked.thread || loop->locked.thread == soon__thread_self() || is_gone(loop->locked.thread_id);
+    ours = !loop->locked.thread_id || is_thread_here(loop) || is_gone(loop->locked.thread_id);
     if (ours)
         set_thread_locked(loop);
     pthread_mutex_unlock(&loop->mutex);
