@@ -53,6 +53,8 @@ CASES = {
     "callback on a loop": Case("callbacks", "tasks", 2000, 12000),
     "process round trip": Case("roundtrip", "rounds", 500, 2500, words={"pool": "processes", "whole": 1}, batch=False),
     "process task": Case("submit", "tasks", 2000, 12000, words={"pool": "processes"}, batch=False),
+    "process map item": Case("map", "items", 20000, 120000, 2, {"passes": 2, "pool": "processes"}, batch=False),
+    "process callback on a loop": Case("callbacks", "tasks", 2000, 12000, words={"pool": "processes"}, batch=False),
 }
 
 
