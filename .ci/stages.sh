@@ -113,7 +113,7 @@ storms() {
     return $status
 }
 
-# Every program runs once, small; then what a task takes in instructions is compared with what it took.
+# Every program runs once, small; then instructions and atomic read-modify-writes of a task are compared with what it took.
 benchmarks() {
     build build-bench --buildtype=release -Db_ndebug=true -Dtests=disabled -Ddemos=disabled -Dbench=enabled &&
         run_tests build-bench && bench/instructions --check

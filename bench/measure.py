@@ -126,7 +126,7 @@ class Runner:
         if len(self.cpus) == 1:
             return None
         command = [str(self.programs / "bench_limits"), "pingpong", "between=threads", "rounds=1000", "passes=5",
-                   "spin_there_ns=1000000", "spin_here_ns=1000000"]
+                   "spin_there_ns=20000", "spin_here_ns=20000"]
         done = subprocess.run(command, capture_output=True, text=True, check=True,
                               preexec_fn=lambda: os.sched_setaffinity(0, self.cpus))
         return min(json.loads(done.stdout)["p50_ns"])
