@@ -8,7 +8,8 @@
  *     consumed        replies_head: release --> has_room, reply,  replies_head: acquire (the place may be written)
  *                                               await_consumed
  *
- * The three fences of each side are those of D3.
+ * The fences are those of D3. A wake of the worker has none: to store the bell and to look whether it sleeps are sequentially
+ * consistent, which is the same for one step less.
  */
 #include "desk_internal.h"
 
@@ -47,15 +48,17 @@ void soon__desk_init(const struct soon__desk_view *view, uint64_t last)
 
 void soon__desk_wake(const struct soon__desk_view *view, uint64_t filled)
 {
+    struct soon__orders *orders = view->orders;
+    /* Relaxed: ours. */
+    uint32_t bell = atomic_load_explicit(&orders->post_bell, memory_order_relaxed);
+
     /* Relaxed: the bell's release publishes it. */
-    atomic_store_explicit(&view->orders->filled, filled, memory_order_relaxed);
-    /* Release: who sees the bell changed sees why; pairs with the acquire in soon__desk_await_request(). */
-    atomic_fetch_add_explicit(&view->orders->post_bell, 1, memory_order_release);
-    /* D3: pairs with the fence in soon__desk_await_request(): it sees the bell, or we see it asleep. */
-    atomic_thread_fence(memory_order_seq_cst);
-    /* Relaxed: the fence orders it. */
-    if (atomic_load_explicit(&view->desk->asleep, memory_order_relaxed))
-        soon__shared_unpark(&view->orders->post_bell);
+    atomic_store_explicit(&orders->filled, filled, memory_order_relaxed);
+    /* Who sees the bell changed sees why; pairs with the acquire in soon__desk_await_request(). D3, both: pairs with the fence
+     * there: it sees the bell, or we see it asleep. */
+    atomic_store_explicit(&orders->post_bell, bell + 1, memory_order_seq_cst);
+    if (atomic_load_explicit(&view->desk->asleep, memory_order_seq_cst))
+        soon__shared_unpark(&orders->post_bell);
 }
 
 void soon__desk_wake_anyway(const struct soon__desk_view *view)
