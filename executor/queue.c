@@ -34,7 +34,7 @@ static bool enter(struct soon__queue *queue, soon_call *call)
 
 void soon__queue_push(struct soon__queue *queue, soon_call *call)
 {
-    soon__call_future(call)->number = queue->sequence++;
+    soon__queue_pass(queue, call);
     if (!enter(queue, call))
         return;
     call->next = NULL;

@@ -15,6 +15,11 @@ struct soon__queue {
 };
 
 void soon__queue_push(struct soon__queue *queue, soon_call *call); /* sets call->queued */
+/* One that need not wait has its number all the same: it may come back. */
+static inline void soon__queue_pass(struct soon__queue *queue, soon_call *call)
+{
+    soon__call_future(call)->number = queue->sequence++;
+}
 /* One that was popped, and is not begun: it has its place again among those that came before and after it. */
 void soon__queue_return(struct soon__queue *queue, soon_call *call);
 soon_call *soon__queue_first(const struct soon__queue *queue); /* NULL: empty */

@@ -15,6 +15,8 @@
 #define SOON__NEVER INT64_MAX
 #define SOON__POLL INT64_C(0) /* over before it begins */
 int64_t soon__clock_ns(void);
+/* What it was some milliseconds ago at most: costs a third. For spans that are longer than that. */
+int64_t soon__clock_coarse_ns(void);
 /* When `timeout_ms` from now is: saturates; SOON_FOREVER is SOON__NEVER, 0 is SOON__POLL. */
 int64_t soon__deadline(int64_t timeout_ms);
 /* 0 (with no look at the clock for SOON__NEVER), or -ETIMEDOUT once it has passed. */

@@ -366,6 +366,73 @@ Test(process_limits, are_not_reached_by_large_data)
     free_pool(pool);
 }
 
+/* As which one in its process. */
+SOON_TASK_BYTES(count_in)
+{
+    static int count;
+    int *space = soon_task_return_space(task, sizeof count);
+
+    (void)arg;
+    if (!space)
+        return -ENOMEM;
+    *space = ++count;
+    return 0;
+}
+
+static int place_of(soon_future *future)
+{
+    soon_bytes bytes;
+    int place;
+
+    cr_assert_eq(soon_future_result(future, SOON_FOREVER, &bytes), 0);
+    place = *(const int *)bytes.data;
+    soon_future_unref(future);
+    return place;
+}
+
+/* What fits waits behind what does not fit yet. */
+Test(process_limits, of_the_areas_change_no_order)
+{
+    enum { LARGE = 4 << 20, COUNT = 8 };
+    soon_executor *pool = new_processes(.workers = 1);
+    struct gate gate = gate_new();
+    soon_future *first = submit_pass(pool, gate), *futures[COUNT];
+    char *large = calloc(1, LARGE);
+
+    gate_await(gate, 1);
+    for (int i = 0; i < COUNT; i++)
+        futures[i] = count_in_submit(pool, large, i < COUNT - 1 ? LARGE : 1, NULL);
+    gate_open(gate, 1);
+
+    for (int i = 0; i < COUNT; i++)
+        cr_assert_eq(place_of(futures[i]), i + 1);
+    cr_assert_eq(outcome_of(first), 0);
+    free(large);
+    free_pool(pool);
+    gate_free(gate);
+}
+
+/* The last one goes into a slot before that of the one before it. */
+Test(process_limits, of_slots_change_no_order)
+{
+    soon_executor *pool = new_processes(.workers = 1);
+    struct gate gate = gate_new(), next = gate_new();
+    soon_future *first = submit_pass(pool, gate), *second = submit_pass(pool, next), *third, *fourth;
+
+    third = count_in_submit(pool, "", 1, NULL);
+    gate_open(gate, 1);
+    cr_assert_eq(outcome_of(first), 0);
+    fourth = count_in_submit(pool, "", 1, NULL);
+    gate_open(next, 1);
+
+    cr_assert_eq(place_of(third), 1);
+    cr_assert_eq(place_of(fourth), 2);
+    cr_assert_eq(outcome_of(second), 0);
+    free_pool(pool);
+    gate_free(gate);
+    gate_free(next);
+}
+
 /* Around the size from which data travels as a descriptor, and the size of the areas. */
 Test(process_limits, of_the_areas_are_not_seen)
 {

@@ -178,3 +178,17 @@ int soon__parcel_fill(const struct soon__parcel *parcel, struct soon__process *p
         return 0;
     return send_descriptors(process, parcel, slot, sequence);
 }
+
+void soon__parcel_fill_plain(struct soon__request *request, const soon_call *call, uint32_t function, uint64_t order)
+{
+    soon_bytes arg = soon__call_arg(call);
+
+    /* Relaxed: as in soon__parcel_fill(). */
+    atomic_store_explicit(&request->order, order, memory_order_relaxed);
+    request->arg_size = arg.size;
+    request->items = 0;
+    request->function = function;
+    request->flags = request->label_size = 0;
+    if (arg.size)
+        memcpy(request->bytes, arg.data, arg.size);
+}

@@ -31,4 +31,11 @@ bool soon__parcel_is_long(const struct soon__parcel *parcel);
 int soon__parcel_fill(const struct soon__parcel *parcel, struct soon__process *process, uint32_t slot,
                       uint64_t sequence, uint64_t order);
 
+/* Of a call without options, with an argument that fits in there: writes it to its slot. */
+static inline bool soon__parcel_is_plain(const soon_call *call)
+{
+    return !call->extra && soon__call_arg(call).size <= SOON__REQUEST_INLINE;
+}
+void soon__parcel_fill_plain(struct soon__request *request, const soon_call *call, uint32_t function, uint64_t order);
+
 #endif

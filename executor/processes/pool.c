@@ -1,7 +1,7 @@
 /*
  * pool.c - the process pool as an executor. The invariants are in pool_internal.h.
  */
-#include "pool_internal.h"
+#include "parcel_internal.h"
 
 #include "../cpu_internal.h"
 
@@ -71,8 +71,22 @@ static int push_locked(struct soon__process_pool *pool, soon_call *call, bool bo
     soon__queue_push(&pool->locked.queue, call);
     if (call->extra)
         soon__process_pool_alarm_locked(pool, call->extra->queue_deadline);
-    soon__process_pool_dispatch_locked(pool, soon__clock_ns());
+    soon__process_pool_dispatch_locked(pool, call->extra ? soon__clock_ns() : soon__clock_coarse_ns());
     return 0;
+}
+
+/* True: it is in a slot. The mutex is not left in between, so the pool need not be pinned. */
+static bool submit_plain(struct soon__process_pool *pool, soon_call *call)
+{
+    bool posted;
+
+    if (pool->queue_max || !soon__parcel_is_plain(call))
+        return false;
+    pthread_mutex_lock(&pool->mutex);
+    posted = !pool->locked.closed && !pool->locked.broken && soon__process_pool_post_plain_locked(pool, call);
+    pool->locked.submitted += posted;
+    pthread_mutex_unlock(&pool->mutex);
+    return posted;
 }
 
 static int submit(void *self, soon_call *call, bool may_block)
@@ -84,7 +98,7 @@ static int submit(void *self, soon_call *call, bool may_block)
 
     if (call->function->flags & SOON_FUNCTION_LOCAL)
         return SOON_ELOCAL;
-    if (!call->extra && soon__intake_push(&pool->intake, call))
+    if ((!call->extra && soon__intake_push(&pool->intake, call)) || submit_plain(pool, call))
         return 0;
     soon__executor_pin(executor); /* the mutex is left in between: the end waits until we are out of here */
     do {

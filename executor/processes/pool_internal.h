@@ -222,6 +222,9 @@ struct soon__process_pool {
 /* Hands out what is queued to those that are ready; may leave the mutex while it copies. Then what the loop is needed
  * for is posted. */
 void soon__process_pool_dispatch_locked(struct soon__process_pool *pool, int64_t now);
+/* A plain call (parcel_internal.h): posts it, if nothing comes before it and there is a place. False: it is to be
+ * queued. */
+bool soon__process_pool_post_plain_locked(struct soon__process_pool *pool, soon_call *call);
 /* The loop is to look at the pool: now, or `when` comes at the latest. */
 void soon__process_pool_alarm_locked(struct soon__process_pool *pool, int64_t when);
 void soon__process_pool_look_soon_locked(struct soon__process_pool *pool);

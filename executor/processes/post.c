@@ -156,9 +156,36 @@ size_t soon__process_pool_pending_locked(struct soon__process_pool *pool)
  * Posting
  */
 
+/* The slot is the call's; NULL: the initializer's. */
+static struct soon__assignment *occupy_locked(struct soon__process *process, uint32_t slot, soon_call *call,
+                                              int64_t now)
+{
+    struct soon__process_pool *pool = process->pool;
+    struct soon__assignment *assignment = &process->slots[slot];
+
+    /* What the worker has read last: on its way to us while the rest is made up. */
+    soon__cpu_expect_write(&process->view.orders->requests[slot]);
+    soon__cpu_expect_write((const void *)&process->view.orders->bell_wanted);
+    soon__cpu_expect_write((const void *)&process->view.orders->post_bell);
+    *assignment = (struct soon__assignment){
+        .stage = SOON__SLOT_FILLING, .call = call, .sequence = ++process->sequence, .is_initializer = !call};
+    process->full |= UINT64_C(1) << slot;
+    if (!process->assigned++) {
+        process->moved_on_ns = now;
+        pool->locked.busy++;
+    }
+    pool->locked.assigned += call != NULL;
+    pool->locked.posted_lately = true;
+    if (pool->locked.inspect_at == SOON__NEVER) {
+        pool->locked.inspect_at = now + SOON__INSPECT_NS;
+        soon__process_pool_alarm_locked(pool, pool->locked.inspect_at);
+    }
+    return assignment;
+}
+
 static bool reserve_locked(struct soon__process *process, struct soon__parcel *parcel, uint32_t slot, int64_t now)
 {
-    struct soon__assignment *assignment = &process->slots[slot];
+    struct soon__assignment *assignment;
     uint32_t region = 0;
 
     if (parcel->in_area && !soon__area_take(&process->area, parcel->body_size, &parcel->offset, &region)) {
@@ -166,28 +193,10 @@ static bool reserve_locked(struct soon__process *process, struct soon__parcel *p
         process->retry_at = SOON__NEVER;
         return false;
     }
-    /* What the worker has read last: on its way to us while the rest is made up. */
-    soon__cpu_expect_write(&process->view.orders->requests[slot]);
-    soon__cpu_expect_write((const void *)&process->view.orders->bell_wanted);
-    soon__cpu_expect_write((const void *)&process->view.orders->post_bell);
-    *assignment = (struct soon__assignment){.stage = SOON__SLOT_FILLING,
-                                            .call = parcel->call,
-                                            .sequence = ++process->sequence,
-                                            .is_initializer = !parcel->call,
-                                            .in_area = parcel->in_area,
-                                            .region = region,
-                                            .items = parcel->items};
-    process->full |= UINT64_C(1) << slot;
-    if (!process->assigned++) {
-        process->moved_on_ns = now;
-        process->pool->locked.busy++;
-    }
-    process->pool->locked.assigned += parcel->call != NULL;
-    process->pool->locked.posted_lately = true;
-    if (process->pool->locked.inspect_at == SOON__NEVER) {
-        process->pool->locked.inspect_at = now + SOON__INSPECT_NS;
-        soon__process_pool_alarm_locked(process->pool, process->pool->locked.inspect_at);
-    }
+    assignment = occupy_locked(process, slot, parcel->call, now);
+    assignment->in_area = parcel->in_area;
+    assignment->region = region;
+    assignment->items = parcel->items;
     return true;
 }
 
@@ -243,22 +252,29 @@ static void let_spin_locked(struct soon__process *process)
     pool->locked.spinner = process;
 }
 
-/* The slot is filled, or could not be: `rc`. */
+/* The slot is filled. A wake is to follow. */
+static void post_locked(struct soon__process *process, uint32_t slot, int64_t now)
+{
+    struct soon__assignment *assignment = &process->slots[slot];
+
+    assignment->stage = SOON__SLOT_IN_USE;
+    assignment->posted_ns = now;
+    if (process->bell_is_off)
+        soon__desk_turn_bell_on(&process->view);
+    process->bell_is_off = false;
+    soon__desk_publish(&process->view, slot, assignment->sequence);
+    let_spin_locked(process);
+}
+
+/* It was filled, or could not be: `rc`. */
 static void publish_locked(struct soon__process *process, uint32_t slot, soon_call *call, int rc, int64_t now)
 {
     struct soon__process_pool *pool = process->pool;
-    struct soon__assignment *assignment = &process->slots[slot];
-    bool wanted = assignment->call == call;
+    bool wanted = process->slots[slot].call == call;
 
     if (wanted && rc == 0 && (process->stage == SOON__READY || !call)) {
-        assignment->stage = SOON__SLOT_IN_USE;
-        assignment->posted_ns = now;
-        if (process->bell_is_off)
-            soon__desk_turn_bell_on(&process->view);
-        process->bell_is_off = false;
-        soon__desk_publish(&process->view, slot, assignment->sequence);
+        post_locked(process, slot, now);
         process->to_wake = true;
-        let_spin_locked(process);
         if (call)
             watch_limits_locked(process, slot);
         return;
@@ -329,6 +345,14 @@ static int fill_and_publish_locked(struct soon__process *process, uint32_t slot,
     return rc;
 }
 
+static void give_locked(struct soon__process *process, uint32_t slot, soon_call *call)
+{
+    call->posted = true;
+    call->process = process;
+    call->slot = slot;
+    process->given++;
+}
+
 /* The first of the queue; false: it does not fit there now. Takes time if that is long to copy: `*now` goes with it. */
 static bool post_first_locked(struct soon__process *process, int64_t *now)
 {
@@ -346,10 +370,7 @@ static bool post_first_locked(struct soon__process *process, int64_t *now)
     if (!reserve_locked(process, &parcel, slot, *now))
         return false;
     soon__queue_remove(&pool->locked.queue, call);
-    call->posted = true;
-    call->process = process;
-    call->slot = slot;
-    process->given++;
+    give_locked(process, slot, call);
     (void)fill_and_publish_locked(process, slot, &parcel, now);
     return true;
 }
@@ -506,7 +527,7 @@ void soon__process_pool_want_none_locked(struct soon__process_pool *pool)
 /* Counted here, started by the loop. In a back-off that has set its timer. */
 static void grow_locked(struct soon__process_pool *pool)
 {
-    size_t missing = soon__process_pool_missing_locked(pool);
+    size_t missing = pool->locked.present < pool->max ? soon__process_pool_missing_locked(pool) : 0;
 
     if (!missing || pool->locked.start_again_at > soon__clock_ns())
         return;
@@ -553,6 +574,41 @@ void soon__process_pool_dispatch_locked(struct soon__process_pool *pool, int64_t
     } while (share_locked(pool, now) || !settle_intake_locked(pool, now));
     wake_all_locked(pool);
     grow_locked(pool);
+}
+
+/* Who gets one that comes now, if nothing comes before it. NULL: something does, or nobody has a place. */
+static struct soon__process *choose_at_once_locked(struct soon__process_pool *pool, int64_t now)
+{
+    if (pool->locked.queue.count || !soon__intake_is_closed(&pool->intake))
+        return NULL;
+    for (const struct soon__process *process = pool->locked.processes; process; process = process->next) {
+        if (is_held_up_locked(process, now))
+            return NULL; /* what waits there may */
+    }
+    return choose_locked(pool, now);
+}
+
+bool soon__process_pool_post_plain_locked(struct soon__process_pool *pool, soon_call *call)
+{
+    int64_t now = soon__clock_coarse_ns(), function = SOON_ENOFUNCTION;
+    struct soon__process *process = choose_at_once_locked(pool, now);
+    struct soon__assignment *assignment;
+    uint32_t slot;
+
+    if (process)
+        function = soon__directory_find(&process->directory, call->function);
+    if (function < 0)
+        return false;
+    slot = find_empty_locked(process);
+    soon__queue_pass(&pool->locked.queue, call);
+    assignment = occupy_locked(process, slot, call, now);
+    assignment->order = order_of(call);
+    give_locked(process, slot, call);
+    soon__parcel_fill_plain(&process->view.orders->requests[slot], call, (uint32_t)function, assignment->order);
+    post_locked(process, slot, now);
+    soon__desk_wake(&process->view, process->full);
+    grow_locked(pool);
+    return true;
 }
 
 void soon__process_pool_alarm_locked(struct soon__process_pool *pool, int64_t when)
