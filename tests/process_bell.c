@@ -31,8 +31,13 @@ static struct soon__process *only_process(soon_executor *executor)
 /* As who has waited and leaves. */
 static void linger(struct soon__process *process)
 {
+    struct soon__process_pool *pool = process->pool;
     struct soon__stint stint;
 
+    pthread_mutex_lock(&pool->mutex);
+    process->lingered = true;
+    pool->locked.lingering++;
+    pthread_mutex_unlock(&pool->mutex);
     soon__library_stint_begin(&stint);
     soon__desk_want_no_bell(&process->view);
     cr_assert_geq(soon__process_drain_lingering(process), 0);
@@ -134,8 +139,8 @@ SOON_TASK(fails, int, soon_none)
     return soon_raise(task, -EINVAL, "number %d", *arg);
 }
 
-/* More than there are slots, and the loop has no part in it. */
-Test(process_bell, is_not_needed_to_go_on_after_tasks_that_failed)
+/* More than there are slots, and the loop has no part in it. All end with `code`. */
+static void run_without_the_loop(soon_future *(*submit_one)(soon_executor *pool, int number), int code)
 {
     enum { TASKS = SOON__SLOTS + MORE };
     soon_executor *pool = new_processes(.workers = 1);
@@ -145,13 +150,33 @@ Test(process_bell, is_not_needed_to_go_on_after_tasks_that_failed)
 
     hold_loop_up(&hold);
     for (int i = 0; i < TASKS; i++)
-        futures[i] = soon_submit(pool, fails, i);
+        futures[i] = submit_one(pool, i);
     for (int i = 0; i < TASKS; i++)
         take_in_by_hand(process, futures[i]);
     sem_post(&hold.over);
     for (int i = 0; i < TASKS; i++) {
-        cr_assert_eq(soon_future_error(futures[i])->code, SOON_ERAISED);
+        cr_assert_eq(soon_future_error(futures[i])->code, code);
         soon_future_unref(futures[i]);
     }
     free_pool(pool);
+}
+
+static soon_future *submit_fails(soon_executor *pool, int number)
+{
+    return soon_submit(pool, fails, number);
+}
+
+Test(process_bell, is_not_needed_to_go_on_after_tasks_that_failed)
+{
+    run_without_the_loop(submit_fails, SOON_ERAISED);
+}
+
+static soon_future *submit_twice(soon_executor *pool, int number)
+{
+    return soon_submit(pool, twice, number);
+}
+
+Test(process_bell, is_not_needed_to_go_on_after_plain_tasks)
+{
+    run_without_the_loop(submit_twice, 0);
 }

@@ -199,7 +199,11 @@ void soon__desk_retire(const struct soon__desk_view *view)
  */
 
 typedef uint64_t __attribute__((may_alias)) word;
-enum { WORDS = sizeof(struct soon__reply) / sizeof(word), SHORT_WORDS = 64 / sizeof(word) };
+enum {
+    WORDS = sizeof(struct soon__reply) / sizeof(word),
+    SHORT_WORDS = 64 / sizeof(word),
+    SHORT_BODY = SOON__REPLY_SHORT_MAX / sizeof(word),
+};
 
 /* Reads every word once, whoever changes them meanwhile; not the number. */
 static void copy_reply(struct soon__reply *to, const struct soon__reply *from)
@@ -280,6 +284,22 @@ static bool reply_makes_sense(const struct soon__reply *reply)
 static uint64_t number_before(uint64_t head)
 {
     return head < SOON__REPLIES ? 0 : head + 1 - SOON__REPLIES;
+}
+
+bool soon__desk_next_short(const struct soon__desk_view *view, uint64_t head, struct soon__short_reply *ret)
+{
+    const volatile struct soon__reply *next = &view->desk->replies[head % SOON__REPLIES]; /* each field read once */
+
+    /* Acquire: the reply; pairs with the release in soon__desk_reply(). */
+    if (atomic_load_explicit(&next->number, memory_order_acquire) != head + 1)
+        return false;
+    ret->sequence = next->sequence;
+    ret->size = next->result_size;
+    ret->slot = next->slot;
+    for (int i = 0; i < SHORT_BODY; i++)
+        ret->body[i] = ((const volatile word *)next->bytes)[i];
+    return next->flags == SOON__REPLY_IS_SHORT && next->kind == SOON__REPLY_DONE && next->code == 0 &&
+           ret->slot < SOON__SLOTS && ret->size <= SOON__REPLY_SHORT_MAX;
 }
 
 int soon__desk_next_reply(const struct soon__desk_view *view, uint64_t *head, struct soon__reply *ret)

@@ -258,6 +258,16 @@ void soon__desk_retire(const struct soon__desk_view *view);
  */
 int soon__desk_next_reply(const struct soon__desk_view *view, uint64_t *head, struct soon__reply *ret);
 /*
+ * The one after `head` if it is what most are: a task has succeeded, and all there is is a small result. The caller counts it.
+ * False: it is another, which soon__desk_next_reply() tells, or there is none.
+ */
+struct soon__short_reply {
+    uint64_t sequence, size;
+    uint32_t slot;
+    uint64_t body[SOON__REPLY_SHORT_MAX / sizeof(uint64_t)];
+};
+bool soon__desk_next_short(const struct soon__desk_view *view, uint64_t head, struct soon__short_reply *ret);
+/*
  * Its body: the result, then payload, then message; a part of no bytes takes no room. Lent until soon__desk_consumed().
  * It may change while it is read, and its message may have no end: copy, then look.
  */

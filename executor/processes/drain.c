@@ -423,16 +423,23 @@ static struct soon__assignment *find_assignment(struct soon__process *process, c
     return found ? assignment : NULL;
 }
 
-/* The call that this reply ends, if that is one that most replies are: a task of its own has succeeded at its first try,
- * and all there is is a small result. */
-static soon_call *find_plain_locked(struct soon__process *process, const struct soon__reply *reply)
+/* One turn of taking in, under `reading`. */
+struct turn {
+    uint64_t head; /* replies that were taken in */
+    enum { KEEPS_BELL, WANTS_BELL, ENDS_LINGERING } then;
+    bool settled, more; /* that was done; and there are more replies */
+    bool mad;
+};
+
+/* The call that this reply ends, if it is a task of its own, at its first try, and has the result that it promised. */
+static soon_call *find_plain_locked(struct soon__process *process, const struct soon__short_reply *reply)
 {
     struct soon__assignment *assignment = &process->slots[reply->slot];
     soon_call *call = assignment->call;
 
-    if (reply->kind != SOON__REPLY_DONE || reply->code || reply->flags || !call || assignment->items || call->began ||
-        assignment->stage != SOON__SLOT_IN_USE || assignment->sequence != reply->sequence ||
-        call->function->result_size != reply->result_size || (reply->result_size && !soon__call_space(call)))
+    if (!call || assignment->items || call->began || assignment->stage != SOON__SLOT_IN_USE ||
+        assignment->sequence != reply->sequence || call->function->result_size != reply->size ||
+        (reply->size && !call->has_space))
         return NULL;
     /* The desk is not asked whether it was claimed: its line there is the worker's. Who has not taken it back has to believe
      * who answers it. */
@@ -440,32 +447,28 @@ static soon_call *find_plain_locked(struct soon__process *process, const struct 
     return call;
 }
 
-/*
- * Plain replies, up to the first that is another: that one goes to `*ret_other`. What they end, and who comes next, is one
- * step under the mutex. Returns what the last soon__desk_next_reply() has: 0: there were no more.
- */
-static int take_plain_replies(struct soon__process *process, uint64_t *head, struct soon__reply *ret_other)
+/* True: there was one, and its call is to be finished. */
+static bool take_plain_locked(struct soon__process *process, struct turn *turn, int64_t now, soon_call **ret)
 {
-    struct soon__process_pool *pool = process->pool;
-    soon_call *calls[BATCH], *call = NULL;
+    static const struct soon__outcome success;
+    struct soon__short_reply reply;
+
+    if (!soon__desk_next_short(&process->view, turn->head, &reply))
+        return false;
+    *ret = find_plain_locked(process, &reply);
+    if (!*ret)
+        return false;
+    if (reply.size)
+        memcpy(soon__call_space(*ret), reply.body, reply.size);
+    end_locked(process, reply.slot, &success, now);
+    turn->head++;
+    return true;
+}
+
+static void finish_all(soon_call *const *calls, int count)
+{
     struct soon__wakes wakes;
-    int rc = 0, count = 0;
-    int64_t now;
 
-    pthread_mutex_lock(&pool->mutex);
-    now = soon__clock_ns();
-    while (count < BATCH && (rc = soon__desk_next_reply(&process->view, head, ret_other)) > 0 &&
-           (call = find_plain_locked(process, ret_other))) {
-        struct soon__outcome outcome = {.result = soon__call_space(call)};
-
-        if (ret_other->result_size)
-            memcpy(outcome.result, ret_other->bytes, ret_other->result_size);
-        end_locked(process, ret_other->slot, &outcome, now);
-        calls[count++] = call;
-    }
-    if (count)
-        soon__process_pool_dispatch_locked(pool, now);
-    pthread_mutex_unlock(&pool->mutex);
     soon__wakes_hold(&wakes); /* a thread that reads one after the other finds them all then */
     for (int i = 0; i < count; i++) {
         struct soon__outcome outcome = {.result = soon__call_space(calls[i]),
@@ -474,7 +477,40 @@ static int take_plain_replies(struct soon__process *process, uint64_t *head, str
         soon__call_finish(calls[i], &outcome, NULL);
     }
     soon__wakes_release(&wakes);
-    return count == BATCH ? 2 : rc;
+}
+
+/* What the turn is to end with. */
+static void settle_locked(struct soon__process *process, struct turn *turn)
+{
+    turn->settled = turn->then != KEEPS_BELL;
+    if (turn->then == ENDS_LINGERING)
+        soon__process_end_lingering_locked(process);
+    if (!turn->settled || process->book_closed)
+        return;
+    process->bell_is_off = turn->then == ENDS_LINGERING && !process->assigned; /* P10 */
+    if (!process->bell_is_off)
+        turn->more = soon__desk_want_bell(&process->view, turn->head);
+}
+
+/* Plain replies, up to the first that is another. What they end, who comes next, and what the turn ends with if there are no
+ * more, is one step under the mutex. True: there may be more of them. */
+static bool take_plain_replies(struct soon__process *process, struct turn *turn)
+{
+    struct soon__process_pool *pool = process->pool;
+    int64_t now = soon__clock_coarse_ns();
+    soon_call *calls[BATCH];
+    int count = 0;
+
+    pthread_mutex_lock(&pool->mutex);
+    while (count < BATCH && take_plain_locked(process, turn, now, &calls[count]))
+        count++;
+    if (count && soon__process_pool_may_hand_out_locked(pool))
+        soon__process_pool_dispatch_locked(pool, now);
+    if (count < BATCH && !soon__desk_has_replies(&process->view, turn->head, 1))
+        settle_locked(process, turn);
+    pthread_mutex_unlock(&pool->mutex);
+    finish_all(calls, count);
+    return count == BATCH;
 }
 
 static bool take_answer(struct soon__process *process, struct soon__assignment *assignment,
@@ -522,90 +558,91 @@ static void dispatch(struct soon__process_pool *pool)
     pthread_mutex_unlock(&pool->mutex);
 }
 
-/* How many there were; `*ret_dispatch`: with places that nobody has filled yet. What cannot be understood makes it mad. */
-static uint64_t take_replies(struct soon__process *process, bool *ret_dispatch)
+/* The next one, whatever it is: 1; 0: there is none; -EPROTO: no worker in its right mind has written this. */
+static int take_any_reply(struct soon__process *process, struct turn *turn)
 {
     struct soon__reply reply;
-    /* Relaxed, here and below: only who holds `reading` counts it up. */
-    uint64_t before = atomic_load_explicit(&process->head, memory_order_relaxed), head = before;
+    int rc = soon__desk_next_reply(&process->view, &turn->head, &reply);
+
+    return rc == 1 && !take_reply(process, &reply) ? -EPROTO : rc;
+}
+
+/* True: with places that nobody has filled yet. What cannot be understood makes it mad. */
+static bool take_replies(struct soon__process *process, struct turn *turn)
+{
+    uint64_t before = turn->head;
     bool others = false;
     int rc = 1;
 
     /* Not for ever, however fast it answers: others wait for this thread. */
-    while (head - before < SOON__REPLIES && rc > 0) {
-        rc = take_plain_replies(process, &head, &reply);
-        if (rc == 1 && !take_reply(process, &reply))
-            rc = -EPROTO;
-        others |= rc == 1;
-        if (others || head - process->told >= CONSUME_EVERY)
-            tell_consumed(process, head);
+    while (turn->head - before < SOON__REPLIES && !turn->settled && rc > 0) {
+        if (!take_plain_replies(process, turn) && !turn->settled) {
+            rc = take_any_reply(process, turn);
+            others |= rc == 1;
+        }
+        if (others || turn->head - process->told >= CONSUME_EVERY)
+            tell_consumed(process, turn->head);
     }
-    *ret_dispatch = others;
     if (rc < 0)
         process->mad = true;
-    atomic_store_explicit(&process->head, head, memory_order_relaxed);
-    return head - before;
+    /* Relaxed: only who holds `reading` counts it up. */
+    atomic_store_explicit(&process->head, turn->head, memory_order_relaxed);
+    return others;
 }
 
-/* True: there are more replies. */
-static bool settle_bell(struct soon__process *process, bool may_stay_off)
+static void settle(struct soon__process *process, struct turn *turn)
 {
-    bool more = false;
-
     pthread_mutex_lock(&process->pool->mutex);
-    process->bell_is_off = may_stay_off && !process->assigned; /* P10 */
-    if (!process->bell_is_off)
-        more = soon__desk_want_bell(&process->view, process->head);
+    settle_locked(process, turn);
     pthread_mutex_unlock(&process->pool->mutex);
-    return more;
 }
 
-static int drain(struct soon__process *process, bool may_stay_off, bool last)
+/* Returns how many there were. */
+static uint64_t take_in(struct soon__process *process, struct turn *turn, bool last)
 {
-    bool more = false, places = false, mad;
+    uint64_t before;
+    bool places = false;
 
     assert(soon__library_is_quiet());
     pthread_mutex_lock(&process->reading);
-    if (!process->book_closed && !process->mad) {
-        take_replies(process, &places);
-        more = settle_bell(process, may_stay_off);
-    }
-    mad = process->mad;
+    /* Relaxed: as in take_replies(). */
+    turn->head = before = atomic_load_explicit(&process->head, memory_order_relaxed);
+    if (!process->book_closed && !process->mad)
+        places = take_replies(process, turn);
+    if (!turn->settled && turn->then != KEEPS_BELL)
+        settle(process, turn);
+    turn->mad = process->mad;
     process->book_closed |= last;
     pthread_mutex_unlock(&process->reading);
     if (places)
         dispatch(process->pool);
-    return mad ? -EPROTO : more;
+    return turn->head - before;
+}
+
+static int drain(struct soon__process *process, struct turn *turn, bool last)
+{
+    (void)take_in(process, turn, last);
+    return turn->mad ? -EPROTO : turn->more;
 }
 
 uint64_t soon__process_take_in(struct soon__process *process)
 {
-    bool places = false;
-    uint64_t came = 0;
-
-    assert(soon__library_is_quiet());
-    pthread_mutex_lock(&process->reading);
-    if (!process->book_closed && !process->mad)
-        came = take_replies(process, &places);
-    pthread_mutex_unlock(&process->reading);
-    if (places)
-        dispatch(process->pool);
-    return came;
+    return take_in(process, &(struct turn){.then = KEEPS_BELL}, false);
 }
 
 int soon__process_drain(struct soon__process *process)
 {
-    return drain(process, false, false);
+    return drain(process, &(struct turn){.then = WANTS_BELL}, false);
 }
 
 int soon__process_drain_lingering(struct soon__process *process)
 {
-    return drain(process, true, false);
+    return drain(process, &(struct turn){.then = ENDS_LINGERING}, false);
 }
 
 int soon__process_drain_last(struct soon__process *process)
 {
-    return drain(process, false, true);
+    return drain(process, &(struct turn){.then = WANTS_BELL}, true);
 }
 
 /*

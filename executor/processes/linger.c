@@ -41,61 +41,64 @@ static struct soon__process *begin_locked(struct soon__process_pool *pool, const
     return process;
 }
 
-static void end_locked(struct soon__process *process)
-{
-    process->lingered = false;
-    process->pool->locked.lingering--;
-}
-
 static bool is_done(const soon_future *future)
 {
     return soon__word_final(soon__future_word(future));
 }
 
-/* True: a reply. False: the call has ended otherwise, or time is over. */
-static bool await_reply(const struct soon__process *process, const soon_future *future, int64_t until)
+/* True: a reply. False: the call has ended otherwise, or time is over. That begins when the first looks were in vain. */
+static bool await_reply(const struct soon__process *process, const soon_future *future, int64_t deadline,
+                        int64_t *until)
 {
+    /* Relaxed: a hint, the drain looks again. */
+    uint64_t head = atomic_load_explicit(&process->head, memory_order_relaxed);
+    int64_t now;
+
     do {
         for (int i = 0; i < LOOKS; i++, soon__cpu_relax()) {
-            /* Relaxed: a hint, the drain looks again. */
-            if (soon__desk_has_replies(&process->view, atomic_load_explicit(&process->head, memory_order_relaxed), 1))
+            if (soon__desk_has_replies(&process->view, head, 1))
                 return true;
             if (is_done(future))
                 return false;
         }
-    } while (soon__clock_ns() < until);
+        now = soon__clock_ns();
+        if (*until == SOON__NEVER)
+            *until = soon__later(now, process->pool->spin_ns);
+    } while (now < *until && now < deadline);
     return false;
 }
 
-void soon__process_pool_linger(void *self, soon_call *call, int64_t deadline)
+/* True: a reply of another call came: there may be time for one more. */
+static bool linger_once(struct soon__process_pool *pool, soon_call *call, int64_t deadline, int64_t *until)
 {
-    struct soon__process_pool *pool = self;
     const soon_future *future = soon__call_future(call);
     struct soon__process *process;
-    int64_t until;
-    bool came;
+    bool came, done;
     int rc;
 
     pthread_mutex_lock(&pool->mutex);
     process = begin_locked(pool, call);
     pthread_mutex_unlock(&pool->mutex);
     if (!process)
-        return;
-    until = soon__later(soon__clock_ns(), pool->spin_ns);
-    if (until > deadline)
-        until = deadline;
-    do {
-        soon__desk_want_no_bell(&process->view);
-        came = await_reply(process, future, until);
-        rc = soon__process_drain_lingering(process);
-    } while (came && rc == 0 && !is_done(future) && soon__clock_ns() < until);
+        return false;
+    soon__desk_want_no_bell(&process->view);
+    came = await_reply(process, future, deadline, until);
+    rc = soon__process_drain_lingering(process);
+    done = is_done(future);
     if (rc)
         soon__bell_ring(process->view.bell); /* for the loop: there is more, or it is to go */
-    soon__luck_note(&pool->luck, came && is_done(future));
-    pthread_mutex_lock(&pool->mutex);
-    end_locked(process);
-    pthread_mutex_unlock(&pool->mutex);
+    if (done || !came)
+        soon__luck_note(&pool->luck, came && done);
     soon__process_unref(process);
+    return came && !done && rc == 0;
+}
+
+void soon__process_pool_linger(void *self, soon_call *call, int64_t deadline)
+{
+    int64_t until = SOON__NEVER;
+
+    while (linger_once(self, call, deadline, &until))
+        ;
 }
 
 /*

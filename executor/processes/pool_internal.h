@@ -222,6 +222,11 @@ struct soon__process_pool {
 /* Hands out what is queued to those that are ready; may leave the mutex while it copies. Then what the loop is needed
  * for is posted. */
 void soon__process_pool_dispatch_locked(struct soon__process_pool *pool, int64_t now);
+/* Else there is nothing to hand out, and nobody has more than another. */
+static inline bool soon__process_pool_may_hand_out_locked(const struct soon__process_pool *pool)
+{
+    return pool->locked.queue.count || pool->locked.assigned || !soon__intake_is_closed(&pool->intake);
+}
 /* A plain call (parcel_internal.h): posts it, if nothing comes before it and there is a place. False: it is to be
  * queued. */
 bool soon__process_pool_post_plain_locked(struct soon__process_pool *pool, soon_call *call);
@@ -265,7 +270,7 @@ void soon__process_unref(struct soon__process *process);
 /* Takes in what the process has answered, and asks for its bell: 0; 1: there is more already; -EPROTO: it has written
  * nonsense, and is to be killed. */
 int soon__process_drain(struct soon__process *process);
-/* The same; the bell may stay off (P10). */
+/* The same for who lingers, and does no more after it; the bell may stay off (P10). */
 int soon__process_drain_lingering(struct soon__process *process);
 /* The same, and the bell stays as it is, as may what the worker knows of it: how many there were. A drain is to follow. */
 uint64_t soon__process_take_in(struct soon__process *process);
@@ -284,6 +289,11 @@ void soon__process_pool_take_again(struct soon__process_pool *pool, soon_call *c
 
 /* A thread that waits for a call. As soon__executor_extra.linger. */
 void soon__process_pool_linger(void *self, soon_call *call, int64_t deadline);
+static inline void soon__process_end_lingering_locked(struct soon__process *process)
+{
+    process->lingered = false;
+    process->pool->locked.lingering--;
+}
 /* The loop, which has just taken in some. */
 void soon__process_pool_stay(struct soon__process_pool *pool);
 

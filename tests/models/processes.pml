@@ -17,9 +17,10 @@
  *     worker: reply               desk.c: soon__desk_reply(), soon__desk_await_consumed(); D5: the ring holds RING replies
  *     worker: sleep               desk.c: soon__desk_await_request()
  *     take_out()                  desk.c: soon__desk_take_back(); post.c: take_out_locked()
- *     dispatch()                  post.c: soon__process_pool_dispatch_locked(), settle_intake_locked(), wake_all_locked();
+ *     dispatch()                  post.c: soon__process_pool_dispatch_locked(), settle_intake_locked(), wake_all_locked(), and
+ *                                 soon__process_pool_post_plain_locked(), which does the same for one that need not wait;
  *                                 desk.c: soon__desk_publish(), soon__desk_wake()
- *     drain()                     drain.c: drain(), take_replies(), tell_consumed(), settle_bell(); desk.c:
+ *     drain()                     drain.c: take_in(), take_replies(), settle_locked(), tell_consumed(); desk.c:
  *                                 soon__desk_consumed(), soon__desk_want_bell()
  *     waiter                      linger.c: soon__process_pool_linger(); read.c: soon__future_await()
  *     doom(), execute()           life.c: soon__process_doom_locked(), soon__process_execute(), reprieve_locked()
@@ -393,7 +394,13 @@ inline want_bell(p)
     }
 }
 
-/* `more`: there is one behind those that were taken in. */
+#ifdef LINGER
+#define END_LINGERING(p) lingered[p] = lingered[p] && !lingers
+#else
+#define END_LINGERING(p) skip
+#endif
+
+/* `more`: there is one behind those that were taken in. `lingers`: who does so, and does no more after it. */
 inline drain(p, lingers, last)
 {
     atomic {
@@ -403,7 +410,12 @@ inline drain(p, lingers, last)
         more = false
     }
     if
-    :: book_closed[p]
+    :: book_closed[p] ->
+        atomic {
+            lock();
+            END_LINGERING(p);
+            mutex = false
+        }
     :: else ->
         do
         :: atomic {
@@ -447,25 +459,9 @@ inline drain(p, lingers, last)
             dispatch(true)
         :: else
         fi;
-        if
-        :: h - consumed[p] >= CONSUME_EVERY ->
-#ifdef LOOK_BEFORE_CONSUMED
-            if
-            :: starved[p] -> consumed[p] = h; room_bell[p] = true; starves[p] = false
-            :: else -> consumed[p] = h; room_bell[p] = true
-            fi
-#else
-            consumed[p] = h;
-            room_bell[p] = true;
-            if
-            :: starved[p] -> starves[p] = false
-            :: else
-            fi
-#endif
-        :: else
-        fi;
-        atomic { /* settle_bell() */
+        atomic { /* settle_locked() */
             lock();
+            END_LINGERING(p);
 #ifdef NO_BELL_FOR_THE_REST
             bell_is_off[p] = lingers
 #else
@@ -483,7 +479,24 @@ inline drain(p, lingers, last)
             more = tail[p] != h
 #endif
         fi;
-        mutex = false
+        mutex = false;
+        if
+        :: h - consumed[p] >= CONSUME_EVERY ->
+#ifdef LOOK_BEFORE_CONSUMED
+            if
+            :: starved[p] -> consumed[p] = h; room_bell[p] = true; starves[p] = false
+            :: else -> consumed[p] = h; room_bell[p] = true
+            fi
+#else
+            consumed[p] = h;
+            room_bell[p] = true;
+            if
+            :: starved[p] -> starves[p] = false
+            :: else
+            fi
+#endif
+        :: else
+        fi
     fi;
     atomic {
         book_closed[p] = book_closed[p] || last;
@@ -816,23 +829,23 @@ proctype waiter(byte task)
     byte p;
     bool seen;
 
-    atomic {
-        lock();
-        p = NONE;
+    do
+    :: true -> /* linger_once() */
+        atomic {
+            lock();
+            p = NONE;
+            if
+            :: posted[task] && stage[at_process[task]] == READY && !lingered[at_process[task]] ->
+                p = at_process[task];
+                lingered[p] = true
+            :: else
+            fi;
+            mutex = false
+        }
         if
-        :: posted[task] && stage[at_process[task]] == READY && !lingered[at_process[task]] ->
-            p = at_process[task];
-            lingered[p] = true
+        :: p == NONE -> goto over
         :: else
         fi;
-        mutex = false
-    }
-    if
-    :: p == NONE -> goto over
-    :: else
-    fi;
-    do
-    :: true ->
         bell_wanted[p] = false;
         if
         :: tail[p] != head[p] -> seen = true
@@ -849,18 +862,16 @@ proctype waiter(byte task)
         if
         :: !seen || more || ended[task] -> break
         :: seen && !more -> break /* time is over */
-        :: seen && !more && !ended[task]
+        :: seen && !more && !ended[task] -> seen = false
         fi
     od;
-    if
-    :: more -> rung[p] = true; more = false
-    :: else
-    fi;
     atomic {
-        lock();
-        lingered[p] = false;
-        mutex = false;
+        rung[p] = rung[p] || more;
+        more = false;
         seen = false;
+#ifdef NO_LAST_DRAIN
+        lingered[p] = false;
+#endif
         p = 0
     }
 over:
