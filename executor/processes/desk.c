@@ -423,8 +423,11 @@ static struct found find_first(const struct soon__desk_view *view)
     struct found found = {.slot = SOON__SLOTS};
     uint64_t filled = filled_slots(view), none = look_in(view, filled, &found);
 
-    if (found.slot < SOON__SLOTS)
-        look_in(view, none | (filled_slots(view) & ~filled), &found);
+    if (found.slot == SOON__SLOTS)
+        return found;
+    none |= filled_slots(view) & ~filled;
+    if (none)
+        look_in(view, none, &found);
     return found;
 }
 
@@ -451,10 +454,17 @@ static bool claim(struct soon__desk *desk, struct found found)
                                                    memory_order_relaxed);
 }
 
+/* Acquire: who sees it changed sees why; pairs with the release in soon__desk_wake(). */
+static uint32_t post_bell(const struct soon__desk_view *view)
+{
+    return atomic_load_explicit(&view->orders->post_bell, memory_order_acquire);
+}
+
 bool soon__desk_claim(const struct soon__desk_view *view, uint32_t *ret_slot, uint64_t *ret_sequence)
 {
     struct found found;
 
+    view->notes->post_bell = post_bell(view);
     do {
         found = find_first(view);
         if (found.slot == SOON__SLOTS)
@@ -479,17 +489,6 @@ bool soon__desk_is_retired(const struct soon__desk_view *view)
 {
     /* Relaxed: the flag is all there is to tell. */
     return atomic_load_explicit(&view->orders->retire, memory_order_relaxed);
-}
-
-/* Acquire: who sees it changed sees why; pairs with the release in soon__desk_wake(). */
-static uint32_t post_bell(const struct soon__desk_view *view)
-{
-    return atomic_load_explicit(&view->orders->post_bell, memory_order_acquire);
-}
-
-static bool has_news(const struct soon__desk_view *view)
-{
-    return soon__desk_is_retired(view) || find_first(view).slot < SOON__SLOTS;
 }
 
 /* Whether the bell has changed within `spin_ns`, or what is posted in slot 0: who has nothing to do gets it there, and the
@@ -517,10 +516,10 @@ static bool spin(const struct soon__desk_view *view, uint32_t bell)
 void soon__desk_await_request(const struct soon__desk_view *view)
 {
     struct soon__desk *desk = view->desk;
-    /* Before the look: what is published after the look changes it. */
-    uint32_t bell = post_bell(view);
+    /* From before the claim looked: what was published after that has changed it. */
+    uint32_t bell = view->notes->post_bell;
 
-    if (has_news(view) || spin(view, bell))
+    if (soon__desk_is_retired(view) || spin(view, bell))
         return;
     /* Relaxed: the fence orders it. */
     atomic_store_explicit(&desk->asleep, 1, memory_order_relaxed);
@@ -598,16 +597,22 @@ static void write_reply(struct soon__reply *to, const struct soon__reply *reply)
         to->flags = SOON__REPLY_IS_SHORT;
 }
 
-bool soon__desk_reply(const struct soon__desk_view *view, const struct soon__reply *reply)
+static struct soon__reply *next_place(const struct soon__desk_view *view)
 {
     struct soon__desk_notes *notes = view->notes;
-    struct soon__reply *place = &view->desk->replies[notes->published % SOON__REPLIES];
-    uint32_t wanted;
 
     /* Its line is the parent's: looked at when the ring may be full. */
     if (notes->published - notes->consumed >= SOON__REPLIES)
         notes->consumed = soon__desk_await_consumed(view, notes->published - SOON__REPLIES); /* D5 */
-    write_reply(place, reply);
+    return &view->desk->replies[notes->published % SOON__REPLIES];
+}
+
+/* True: the bell is to be rung. */
+static bool publish(const struct soon__desk_view *view, struct soon__reply *place)
+{
+    struct soon__desk_notes *notes = view->notes;
+    uint32_t wanted;
+
     /* Release: the reply and its body; pairs with the acquire in soon__desk_next_reply(). */
     atomic_store_explicit(&place->number, ++notes->published, memory_order_release);
     soon__process_point(SOON__POINT_REPLY_PUBLISHED);
@@ -619,6 +624,30 @@ bool soon__desk_reply(const struct soon__desk_view *view, const struct soon__rep
         return false;
     notes->rung = wanted;
     return true;
+}
+
+bool soon__desk_reply(const struct soon__desk_view *view, const struct soon__reply *reply)
+{
+    struct soon__reply *place = next_place(view);
+
+    write_reply(place, reply);
+    return publish(view, place);
+}
+
+bool soon__desk_reply_short(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence,
+                            const unsigned char bytes[SOON__REPLY_SHORT_MAX], size_t size)
+{
+    struct soon__reply *place = next_place(view);
+
+    place->sequence = sequence;
+    place->result_size = size;
+    place->first = 0;
+    place->slot = slot;
+    place->kind = SOON__REPLY_DONE;
+    place->flags = SOON__REPLY_IS_SHORT;
+    place->code = 0;
+    memcpy(place->bytes, bytes, SOON__REPLY_SHORT_MAX);
+    return publish(view, place);
 }
 
 uint64_t soon__desk_await_consumed(const struct soon__desk_view *view, uint64_t head)

@@ -192,6 +192,7 @@ struct soon__desk_notes {
     uint64_t published;            /* replies */
     uint64_t consumed;             /* `replies_head`, when it was looked at last */
     uint32_t rung;                 /* for which number the bell was rung last */
+    uint32_t post_bell;            /* what it was when a claim began to look */
 };
 
 /* One side's view. */
@@ -290,7 +291,8 @@ void soon__desk_want_no_bell(const struct soon__desk_view *view);
 bool soon__desk_claim(const struct soon__desk_view *view, uint32_t *ret_slot, uint64_t *ret_sequence);
 /* Before its last reply: a task may have written over the word. Until that is consumed nobody else changes it. */
 void soon__desk_restore_claim(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence);
-/* Looks for work for `spin_ns`, then sleeps until there may be some. Returns at once if it is to retire. */
+/* After a claim that found nothing: looks for work for `spin_ns`, then sleeps until there may be some. Returns at once if it is to
+ * retire. */
 void soon__desk_await_request(const struct soon__desk_view *view);
 bool soon__desk_is_retired(const struct soon__desk_view *view);
 void soon__desk_set_progress(const struct soon__desk_view *view, uint32_t slot, uint64_t done, uint64_t total);
@@ -300,6 +302,9 @@ bool soon__desk_has_room(const struct soon__desk_view *view);
 void soon__desk_await_room(const struct soon__desk_view *view);
 /* Copies the reply into the ring. There is room. True: the bell is to be rung. */
 bool soon__desk_reply(const struct soon__desk_view *view, const struct soon__reply *reply);
+/* The same of a task that has succeeded, and all there is is a result of `size` bytes, or none. */
+bool soon__desk_reply_short(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence,
+                            const unsigned char bytes[SOON__REPLY_SHORT_MAX], size_t size);
 /* Sleeps until more than `head` replies were consumed: returns how many were. */
 uint64_t soon__desk_await_consumed(const struct soon__desk_view *view, uint64_t head);
 uint64_t soon__desk_consumed_count(const struct soon__desk_view *view);

@@ -175,39 +175,27 @@ static void let_go(struct serving *serving)
 static int make_space(struct serving *serving)
 {
     size_t size = serving->task.function->result_size;
+    int rc;
 
     serving->result.region = SOON__NO_REGION;
-    if (size == 0)
+    memset(serving->small, 0, sizeof serving->small);
+    serving->task.space = size ? serving->small : NULL;
+    if (size <= sizeof serving->small)
         return 0;
-    if (size <= sizeof serving->small) {
-        serving->task.space = serving->small;
-    } else if (size <= SOON__BODY_MAX) {
-        serving->result = soon__replies_take(size);
-        serving->task.space = serving->result.data;
-    } else {
-        int rc = soon__buffer_new_mappable(&serving->task.outcome.result_buffer, size);
-
-        if (rc < 0)
-            return rc;
-        serving->task.space = soon_buffer_data(serving->task.outcome.result_buffer);
-        return 0; /* zeroed already */
+    if (size > SOON__BODY_MAX) {
+        rc = soon__buffer_new_mappable(&serving->task.outcome.result_buffer, size);
+        if (rc == 0)
+            serving->task.space = soon_buffer_data(serving->task.outcome.result_buffer); /* zeroed already */
+        return rc;
     }
-    memset(serving->task.space, 0, size);
+    serving->result = soon__replies_take(size);
+    serving->task.space = memset(serving->result.data, 0, size);
     return 0;
-}
-
-/* pthread_exit() in a task: without this thread the process would stay, and answer nobody. */
-static void leave(void *unused)
-{
-    (void)unused;
-    _exit(0);
 }
 
 static void run(struct serving *serving)
 {
-    pthread_cleanup_push(leave, NULL);
     soon__task_run(&serving->task);
-    pthread_cleanup_pop(0);
     soon__leftovers_clear();
 }
 
@@ -232,6 +220,20 @@ static void answer(struct serving *serving, enum soon__reply_kind kind, uint64_t
     soon__reply_publish(&reply, &place);
 }
 
+/* What most answers are: it has succeeded, and all there is is a small result. False: it is another. */
+static bool answer_short(const struct serving *serving)
+{
+    const struct soon__outcome *outcome = &serving->task.outcome;
+    /* Relaxed: as in reply_of(). */
+    uint32_t progress = atomic_load_explicit(&serving->status->progress_sequence, memory_order_relaxed);
+
+    if (outcome->error || outcome->payload || outcome->result_on_heap || outcome->result_buffer ||
+        outcome->result_size > SOON__REPLY_SHORT_MAX || progress != serving->progress_before)
+        return false;
+    soon__reply_publish_short(serving->slot, serving->sequence, serving->small, outcome->result_size);
+    return true;
+}
+
 static void run_one(struct serving *serving)
 {
     int rc = make_space(serving);
@@ -241,7 +243,8 @@ static void run_one(struct serving *serving)
         return;
     }
     run(serving);
-    answer(serving, SOON__REPLY_DONE, 0);
+    if (!answer_short(serving))
+        answer(serving, SOON__REPLY_DONE, 0);
 }
 
 /*
@@ -329,11 +332,8 @@ static bool went_well(soon_task *task, void *data, size_t next)
 static bool run_bodies(struct serving *serving, uint64_t *index, uint64_t end, bool plain)
 {
     size_t next = *index;
-    bool apart;
+    bool apart = soon__task_run_items(&serving->task, &next, end, plain, went_well, NULL);
 
-    pthread_cleanup_push(leave, NULL);
-    apart = soon__task_run_items(&serving->task, &next, end, plain, went_well, NULL);
-    pthread_cleanup_pop(0);
     if (apart)
         soon__leftovers_clear();
     *index = next;
@@ -433,43 +433,67 @@ static void take_limits(struct serving *serving, int64_t now)
     serving->items_deadline = serving->request->items_deadline;
 }
 
-void soon__worker_serve(struct soon__worker *worker, uint32_t slot, uint64_t sequence)
+/* As for one that has all that belongs to it in the request itself, and no limits. `small` is filled when it is needed. */
+static void begin(struct serving *serving, struct soon__worker *worker, uint32_t slot, uint64_t sequence)
 {
-    struct serving serving = {
-        .task = {.host = &in_process, .local = &worker->local, .shared = worker->shared, .deadline = SOON__NEVER},
-        .worker = worker,
-        .request = &worker->view.orders->requests[slot],
-        .status = &worker->view.desk->status[slot],
-        .cancel_requested = &worker->view.orders->cancel_requested[slot],
-        .slot = slot,
-        /* Relaxed: ours, set by the claim. */
-        .progress_before =
-            atomic_load_explicit(&worker->view.desk->status[slot].progress_sequence, memory_order_relaxed),
-        .sequence = sequence,
-        .queue_deadline = SOON__NEVER,
-        .items_deadline = SOON__NEVER,
-    };
-    const struct soon__request *request = serving.request;
-    bool limited = request->flags & SOON__REQUEST_HAS_LIMITS;
-    int64_t now = limited || request->items ? soon__clock_ns() : 0; /* who has no limits is spared the look */
-    int rc = arrive(&serving);
+    const struct soon__request *request = &worker->view.orders->requests[slot];
 
     if (request->function >= worker->function_count)
         _exit(SOON__EXIT_NO_DESK);
-    serving.task.function = worker->functions[request->function];
-    serving.task.is_initializer = request->flags & SOON__REQUEST_IS_INITIALIZER;
-    serving.task.arg = serving.arg;
-    serving.task.arg_size = request->arg_size;
+    serving->task = (soon_task){.function = worker->functions[request->function],
+                                .host = &in_process,
+                                .is_initializer = request->flags & SOON__REQUEST_IS_INITIALIZER,
+                                .arg = request->bytes,
+                                .arg_size = request->arg_size,
+                                .local = &worker->local,
+                                .shared = worker->shared,
+                                .deadline = SOON__NEVER};
+    serving->worker = worker;
+    serving->request = request;
+    serving->status = &worker->view.desk->status[slot];
+    serving->cancel_requested = &worker->view.orders->cancel_requested[slot];
+    serving->slot = slot;
+    /* Relaxed: ours, set by the claim. */
+    serving->progress_before = atomic_load_explicit(&serving->status->progress_sequence, memory_order_relaxed);
+    serving->sequence = sequence;
+    serving->time_limit_ns = 0;
+    serving->queue_deadline = serving->items_deadline = SOON__NEVER;
+    serving->arg = request->bytes;
+    serving->mapped_size = 0;
+}
+
+static void serve(struct serving *serving)
+{
+    const struct soon__request *request = serving->request;
+    bool limited = request->flags & SOON__REQUEST_HAS_LIMITS;
+    int64_t now = limited || request->items ? soon__clock_ns() : 0; /* who has no limits is spared the look */
+    int rc = arrive(serving);
+
+    serving->task.arg = serving->arg;
     if (limited)
-        take_limits(&serving, now);
-    serving.task.deadline = deadline_of(serving.time_limit_ns, now);
+        take_limits(serving, now);
+    serving->task.deadline = deadline_of(serving->time_limit_ns, now);
     if (rc < 0)
-        refuse(&serving, 0, rc, SOON__REPLY_NOT_STARTED);
-    else if (now > serving.queue_deadline)
-        refuse(&serving, 0, SOON_EEXPIRED, SOON__REPLY_NOT_STARTED);
+        refuse(serving, 0, rc, SOON__REPLY_NOT_STARTED);
+    else if (now > serving->queue_deadline)
+        refuse(serving, 0, SOON_EEXPIRED, SOON__REPLY_NOT_STARTED);
     else if (request->items)
-        run_items(&serving, now);
+        run_items(serving, now);
     else
-        run_one(&serving);
-    let_go(&serving);
+        run_one(serving);
+    let_go(serving);
+}
+
+void soon__worker_serve(struct soon__worker *worker, uint32_t slot, uint64_t sequence)
+{
+    const struct soon__request *request = &worker->view.orders->requests[slot];
+    struct serving serving;
+
+    begin(&serving, worker, slot, sequence);
+    if (request->flags || request->items || request->label_size) {
+        serve(&serving);
+        return;
+    }
+    soon__control_forget(slot, sequence);
+    run_one(&serving);
 }

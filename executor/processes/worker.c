@@ -206,18 +206,27 @@ static bool serve_next(void)
     return true;
 }
 
+/* pthread_exit() in a task: without this thread the process would stay, and answer nobody. */
+static void leave(void *unused)
+{
+    (void)unused;
+    _exit(0);
+}
+
 static void serve_until_retired(void)
 {
-    for (;;) {
-        /* Asked first. The parent asks who has nothing in its slots, so there is nothing to miss. */
-        bool retired = soon__desk_is_retired(&self.view);
+    bool retired;
 
-        if (serve_next())
-            continue;
-        if (retired)
-            return;
-        soon__desk_await_request(&self.view);
-    }
+    pthread_cleanup_push(leave, NULL);
+    do {
+        /* Asked first. The parent asks who has nothing in its slots, so there is nothing to miss. */
+        retired = soon__desk_is_retired(&self.view);
+        while (serve_next())
+            ;
+        if (!retired)
+            soon__desk_await_request(&self.view);
+    } while (!retired);
+    pthread_cleanup_pop(0);
 }
 
 void soon__worker_main(void)

@@ -82,6 +82,9 @@ struct soon__place soon__reply_fill(struct soon__reply *reply, struct soon__outc
 /* Publishes; waits for a place in the ring if it is not the last of its slot. `place` (may be NULL) is given back when
  * the reply was consumed. */
 void soon__reply_publish(const struct soon__reply *reply, const struct soon__place *place);
+/* The only reply of a task that has succeeded, and all there is is a result of `size` bytes, or none. */
+void soon__reply_publish_short(uint32_t slot, uint64_t sequence, const unsigned char bytes[SOON__REPLY_SHORT_MAX],
+                               size_t size);
 
 /*
  * signals.c: what this process does with signals, and what its forked children do not inherit.

@@ -80,6 +80,21 @@ void soon__replies_give(struct soon__place *place)
     place->region = SOON__NO_REGION;
 }
 
+/* The next reply's region is this one. */
+static void note_region(uint32_t region)
+{
+    keep_regions();
+    replies.regions[soon__desk_published_count(replies.view) % SOON__REPLIES] = region;
+}
+
+static void ring(void)
+{
+    soon__worker_check_bell();
+    /* A task has closed it: nobody would ever hear of this reply, but of our death. */
+    if (soon__bell_ring(replies.view->bell) < 0)
+        _exit(SOON__EXIT_NO_DESK);
+}
+
 void soon__reply_publish(const struct soon__reply *reply, const struct soon__place *place)
 {
     soon__process_point(SOON__POINT_BEFORE_REPLY);
@@ -87,16 +102,21 @@ void soon__reply_publish(const struct soon__reply *reply, const struct soon__pla
         soon__desk_restore_claim(replies.view, reply->slot, reply->sequence);
     else
         soon__desk_await_room(replies.view);
-    keep_regions();
-    replies.regions[soon__desk_published_count(replies.view) % SOON__REPLIES] = place ? place->region : SOON__NO_REGION;
+    note_region(place ? place->region : SOON__NO_REGION);
     if (reply->flags & (SOON__REPLY_RESULT_SENT | SOON__REPLY_PAYLOAD_SENT))
         replies.sent = soon__desk_published_count(replies.view) + 1;
-    if (!soon__desk_reply(replies.view, reply))
-        return;
-    soon__worker_check_bell();
-    /* A task has closed it: nobody would ever hear of this reply, but of our death. */
-    if (soon__bell_ring(replies.view->bell) < 0)
-        _exit(SOON__EXIT_NO_DESK);
+    if (soon__desk_reply(replies.view, reply))
+        ring();
+}
+
+void soon__reply_publish_short(uint32_t slot, uint64_t sequence, const unsigned char bytes[SOON__REPLY_SHORT_MAX],
+                               size_t size)
+{
+    soon__process_point(SOON__POINT_BEFORE_REPLY);
+    soon__desk_restore_claim(replies.view, slot, sequence);
+    note_region(SOON__NO_REGION);
+    if (soon__desk_reply_short(replies.view, slot, sequence, bytes, size))
+        ring();
 }
 
 /*

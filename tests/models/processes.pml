@@ -930,17 +930,19 @@ end_unborn:
     {
         s = 0;
 find:
+        post_bell[p] = false; /* what it is now */
+look_again:
         atomic {
             n = 0;
             w = 0;
             f = filled[p] | 1
         }
-        LOOK(sleep);
+        LOOK(nothing);
         atomic {
 #ifdef CLAIM_BY_STORE
             if
             :: word[AT(p, s)] == w -> goto claim
-            :: else -> s = 0; goto find
+            :: else -> s = 0; goto look_again
             fi
         }
 claim:
@@ -948,7 +950,7 @@ claim:
 #else
             if
             :: word[AT(p, s)] == w
-            :: else -> s = 0; goto find
+            :: else -> s = 0; goto look_again
             fi;
 #endif
             word[AT(p, s)] = n;
@@ -1003,13 +1005,7 @@ claim:
         fi;
         goto find;
 
-sleep:
-        post_bell[p] = false; /* what it is now */
-        f = filled[p] | 1;
-        LOOK(nothing);
-        s = 0;
-        goto find;
-nothing:
+nothing: /* soon__desk_await_request() */
 #ifdef LOOK_BEFORE_SLEEP
         if
         :: post_bell[p] -> goto find
