@@ -21,20 +21,13 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { ASKED_MAX = 32, NODES_MIN = 8 };
+enum { ASKED_MAX = 32 };
 
 struct node {
     struct soon__waiter waiter; /* first */
     struct soon__member member;
     soon_as_completed *set; /* NULL: its future was done, so that it waits for nothing */
-};
-
-/* Nodes stay where they are, also when there are more: so they come in blocks. */
-struct block {
-    struct block *older;
-    size_t first;      /* how many nodes there are in the older ones */
-    size_t room, used; /* those from `used` on were never used */
-    struct node nodes[];
+    struct node *older;     /* all that there are, whether in use or not */
 };
 
 /* Linked from first to last. */
@@ -46,8 +39,9 @@ struct soon_as_completed {
     pthread_mutex_t mutex;
     struct {
         struct soon__set members; /* the immortal one is not in it */
-        struct block *latest;
-        struct soon__member *unused; /* those that were given */
+        struct node *latest;
+        struct soon__member *unused; /* those that were given, or none yet */
+        size_t used;                 /* of `nodes` */
         struct list ready;
         size_t total;
         bool asleep;
@@ -58,6 +52,8 @@ struct soon_as_completed {
         struct list nodes;
         struct soon__member *next; /* those before it were given */
     } hand;
+    struct node *nodes; /* for those that it was made with; the others come one by one */
+    size_t room;
     int64_t deadline;
     uint32_t generation; /* of the process that made it */
 };
@@ -103,52 +99,41 @@ static void notify(struct soon__waiter *waiter, soon_future *future)
  * Adding
  */
 
-static bool add_block_locked(soon_as_completed *set, size_t room)
+static bool have_unused_locked(soon_as_completed *set)
 {
-    struct block *older = set->locked.latest, *block = NULL;
-
-    if (soon__array_fits(room, sizeof *block + sizeof *block->nodes))
-        block = malloc(sizeof *block + room * sizeof *block->nodes);
-    if (!block)
-        return false;
-    *block = (struct block){.older = older, .first = older ? older->first + older->room : 0, .room = room};
-    set->locked.latest = block;
-    return true;
-}
-
-/* One that is not in use, and stays so unless it is entered. NULL: no memory. */
-static struct node *unused_node_locked(soon_as_completed *set)
-{
-    struct block *latest = set->locked.latest;
-    size_t room = NODES_MIN;
+    struct node *node;
 
     if (set->locked.unused)
-        return (struct node *)((char *)set->locked.unused - offsetof(struct node, member));
-    if (latest && latest->used < latest->room)
-        return &latest->nodes[latest->used];
-    if (latest)
-        room += (latest->first + latest->room) / 2;
-    return add_block_locked(set, room) ? set->locked.latest->nodes : NULL;
+        return true;
+    node = set->locked.used < set->room ? &set->nodes[set->locked.used++] : malloc(sizeof *node);
+    if (!node)
+        return false;
+    node->older = set->locked.latest;
+    set->locked.latest = node;
+    soon__member_set(&node->member, NULL);
+    node->member.next = NULL;
+    set->locked.unused = &node->member;
+    return true;
 }
 
 /* `owner`: the set, if it is to wait for it. 1: `*ret_node` is a member's now; 0: another is; -ENOMEM. */
 static int enter_locked(soon_as_completed *set, soon_future *future, soon_as_completed *owner, struct node **ret_node)
 {
-    struct node *node = unused_node_locked(set);
+    struct soon__member *member;
+    struct node *node;
     int rc = 1;
 
-    if (!node)
+    if (!have_unused_locked(set))
         return -ENOMEM;
+    member = set->locked.unused;
     if (soon__future_is_immortal(future))
-        soon__member_set(&node->member, future);
+        soon__member_set(member, future);
     else
-        rc = soon__set_add(&set->locked.members, &node->member, future);
+        rc = soon__set_add(&set->locked.members, member, future);
     if (rc <= 0)
         return rc;
-    if (set->locked.unused)
-        set->locked.unused = node->member.next;
-    else
-        set->locked.latest->used++;
+    set->locked.unused = member->next;
+    node = (struct node *)((char *)member - offsetof(struct node, member));
     node->set = owner;
     node->waiter.notify = notify;
     soon__future_ref(future);
@@ -179,8 +164,9 @@ static int add_all(soon_as_completed *set, soon_future *const *futures, size_t c
     size_t left = 0;
     int rc = soon__set_reserve(&set->locked.members, count);
 
-    if (rc == 0 && count > 0 && !add_block_locked(set, count))
-        rc = -ENOMEM;
+    if (rc == 0 && soon__array_fits(count, sizeof *set->nodes))
+        set->nodes = malloc(count * sizeof *set->nodes);
+    set->room = set->nodes ? count : 0; /* without, they come one by one */
     if (rc == 0)
         rc = add_done(set, futures, count, &left);
     for (size_t i = 0; rc == 0 && left && i < count; i++) {
@@ -274,26 +260,17 @@ static size_t left_locked(const soon_as_completed *set)
     return set->locked.total - atomic_load_explicit(&set->given, memory_order_relaxed);
 }
 
-static struct node *node_at_locked(const soon_as_completed *set, size_t at)
-{
-    struct block *block = set->locked.latest;
-
-    while (block && at < block->first)
-        block = block->older;
-    return block && at - block->first < block->used ? &block->nodes[at - block->first] : NULL;
-}
-
-/* The first member from node `*at` on, which moves behind it: a reference; NULL: there is none. Others may add more: `*ret_total`
- * tells. */
-static soon_future *find_member(soon_as_completed *set, size_t *at, size_t *ret_total)
+/* The first member behind `*at` (NULL: at all), which moves to it: a reference; NULL: there is none. Others may add more:
+ * `*ret_total` tells. */
+static soon_future *find_member(soon_as_completed *set, struct node **at, size_t *ret_total)
 {
     soon_future *found = NULL;
     struct node *node;
 
     pthread_mutex_lock(&set->mutex);
-    while (!found && (node = node_at_locked(set, *at))) {
+    for (node = *at ? (*at)->older : set->locked.latest; node && !found; node = node->older) {
         found = soon__member_future(&node->member);
-        ++*at;
+        *at = node;
     }
     if (found)
         soon__future_ref(found);
@@ -306,7 +283,8 @@ static soon_future *find_member(soon_as_completed *set, size_t *at, size_t *ret_
  * it follows futures to what they wait for. */
 static bool could_never_end(soon_as_completed *set)
 {
-    size_t at = 0, total, total_before = 0;
+    size_t total, total_before = 0;
+    struct node *at = NULL;
     soon_future *future;
     bool inside = soon__thread_is_busy();
 
@@ -314,7 +292,7 @@ static bool could_never_end(soon_as_completed *set)
         future = find_member(set, &at, &total);
         if (total != total_before) { /* the first look; or they lie elsewhere now: once more */
             total_before = total;
-            at = 0;
+            at = NULL;
         } else if (!future) {
             return true;
         } else {
@@ -329,8 +307,9 @@ static bool could_never_end(soon_as_completed *set)
 /* One of them is enough. Of many some are asked, since this is for each sleep: the rest counts as the pool's own. */
 static bool others_end(soon_as_completed *set)
 {
-    size_t at = 0, total;
+    struct node *at = NULL;
     soon_future *future;
+    size_t total;
     bool found = !soon__thread_self()->parking;
 
     for (int asked = 0; !found && asked < ASKED_MAX && (future = find_member(set, &at, &total)); asked++) {
@@ -409,27 +388,26 @@ size_t soon_as_completed_left(const soon_as_completed *set, size_t *ret_total)
 
 void soon_as_completed_free(soon_as_completed *set)
 {
-    struct block *older;
-    struct node *node;
-    bool some;
+    soon_future *future;
+    struct node *older;
 
     if (!set)
         return;
-    some = left_locked(set) > 0;
     /* Each future's LOCK once, outside the mutex (I2): after that no notify can come, so what is left is this
      * thread's. */
-    for (size_t at = 0; some && (node = node_at_locked(set, at)); at++) {
-        if (soon__member_future(&node->member) && node->set)
-            soon__future_remove_waiter(soon__member_future(&node->member), &node->waiter);
+    for (struct node *node = set->locked.latest; node; node = node->older) {
+        if (node->set && (future = soon__member_future(&node->member)))
+            soon__future_remove_waiter(future, &node->waiter);
     }
-    for (size_t at = 0; some && (node = node_at_locked(set, at)); at++) {
-        if (soon__member_future(&node->member))
-            soon__future_unref(soon__member_future(&node->member));
+    for (struct node *node = set->locked.latest; node; node = older) {
+        older = node->older;
+        future = soon__member_future(&node->member);
+        if (future)
+            soon__future_unref(future);
+        if (node < set->nodes || node >= set->nodes + set->room)
+            free(node);
     }
-    for (struct block *block = set->locked.latest; block; block = older) {
-        older = block->older;
-        free(block);
-    }
+    free(set->nodes);
     soon__set_fini(&set->locked.members);
     pthread_mutex_destroy(&set->mutex);
     free(set);
