@@ -72,23 +72,34 @@ static unsigned take_part(void)
 
 void soon__future_thread_ends(void)
 {
-    size_t part = alive_here ? (size_t)((__typeof__(&alive[0]))alive_here - alive) : SHARED;
+    size_t part;
 
+    if (!alive_here)
+        return;
+    part = (size_t)((__typeof__(&alive[0]))alive_here - alive);
     alive_here = NULL;
+    atomic_fetch_and_explicit(&parts_taken, ~(UINT64_C(1) << part), memory_order_release);
+}
+
+/* A thread that has no part of its own, or none yet. */
+static __attribute__((noinline)) void count_alive_slowly(size_t more)
+{
+    unsigned part = take_part();
+
     if (part != SHARED)
-        atomic_fetch_and_explicit(&parts_taken, ~(UINT64_C(1) << part), memory_order_release);
+        alive_here = &alive[part].count;
+    /* Release: who reads the sum sees what it is of. */
+    atomic_fetch_add_explicit(&alive[part].count, more, memory_order_release);
 }
 
 static void count_alive(size_t more)
 {
-    if (!alive_here)
-        alive_here = &alive[take_part()].count;
-    /* Release: who reads the sum sees what it is of. */
-    if (alive_here == &alive[SHARED].count)
-        atomic_fetch_add_explicit(alive_here, more, memory_order_release);
-    else
-        atomic_store_explicit(alive_here, atomic_load_explicit(alive_here, memory_order_relaxed) + more,
-                              memory_order_release);
+    _Atomic size_t *here = alive_here;
+
+    if (!here)
+        count_alive_slowly(more);
+    else /* as there */
+        atomic_store_explicit(here, atomic_load_explicit(here, memory_order_relaxed) + more, memory_order_release);
 }
 
 void soon__future_init(soon_future *future, const struct soon__class *class, uint32_t readers, uint32_t library)

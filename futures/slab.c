@@ -354,7 +354,8 @@ static void unload(size_t class)
     self->classes[class].loaded = (struct list){NULL, 0};
 }
 
-void *soon__block_new(size_t size)
+/* There is none in the thread's list, or it has no lists. */
+static __attribute__((noinline)) void *new_slowly(size_t size)
 {
     struct list one = {NULL, 0}, *loaded = &one;
     size_t class = class_of(size);
@@ -367,6 +368,18 @@ void *soon__block_new(size_t size)
     if (!loaded->first && !(self ? load(class) : take(class, 1, loaded)))
         return NULL;
     block = loaded->first;
+    loaded->first = block->next;
+    loaded->count--;
+    return block;
+}
+
+void *soon__block_new(size_t size)
+{
+    struct list *loaded = self && size <= SIZE_LIMIT ? &self->classes[class_of(size)].loaded : NULL;
+    struct block *block = loaded ? loaded->first : NULL;
+
+    if (!block)
+        return new_slowly(size);
     loaded->first = block->next;
     loaded->count--;
     return block;
@@ -385,7 +398,7 @@ static bool holds_back(const void *block, size_t class)
            atomic_load_explicit(&slab_of(block)->out, memory_order_relaxed) < 2 * BATCH;
 }
 
-void soon__block_free(void *block, size_t size)
+static __attribute__((noinline)) void free_slowly(void *block, size_t size)
 {
     size_t class = class_of(size);
 
@@ -405,6 +418,17 @@ void soon__block_free(void *block, size_t size)
     push(&self->classes[class].loaded, block);
     if (holds_back(block, class))
         give_class(class);
+}
+
+void soon__block_free(void *block, size_t size)
+{
+    size_t class = class_of(size);
+
+    if (!self || size > SIZE_LIMIT || !block || is_of_parent(block) ||
+        self->classes[class].loaded.count == BATCH || holds_back(block, class))
+        free_slowly(block, size);
+    else
+        push(&self->classes[class].loaded, block);
 }
 
 #endif

@@ -42,8 +42,13 @@ size_t soon__descriptors_max(void);
 void *soon__pages_new(size_t size, bool huge);
 void soon__pages_free(void *pages, size_t size);
 
-/* How many forks lie between the first process and this one. Cheap. Objects remember it (DESIGN: fork). */
-uint32_t soon__generation(void);
+/* How many forks lie between the first process and this one. Objects remember it. */
+extern _Atomic uint32_t soon__forks;
+static inline uint32_t soon__generation(void)
+{
+    /* Relaxed: it changes only in a child that has one thread. */
+    return atomic_load_explicit(&soon__forks, memory_order_relaxed);
+}
 /* Runs in the child of a fork, in the order of registration. Any number, at load or first use. 0 or -ENOMEM. */
 int soon__at_fork_child(void (*fn)(void));
 /* `before` runs ahead of the fork, the last one registered first, then `parent` or `child`. Each may be NULL. */

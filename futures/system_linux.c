@@ -273,7 +273,7 @@ size_t soon__descriptors_max(void)
  * A child that returns to the library from user code, on a thread or in a frame that is the parent's, ends: see
  * soon__leave_child().
  */
-static _Atomic uint32_t generation;
+_Atomic uint32_t soon__forks;
 static struct {
     void (*before)(void), (*parent)(void), (*child)(void); /* each may be NULL */
 } at_fork[8];
@@ -281,12 +281,6 @@ static int at_fork_count;
 static pthread_mutex_t *held_at_fork[8];
 static int held_at_fork_count;
 static pthread_mutex_t at_fork_mutex = PTHREAD_MUTEX_INITIALIZER;
-
-uint32_t soon__generation(void)
-{
-    /* Relaxed: it changes only in a child that has one thread. */
-    return atomic_load_explicit(&generation, memory_order_relaxed);
-}
 
 static void before_fork(void)
 {
@@ -318,7 +312,7 @@ static void after_fork_in_parent(void)
 static void after_fork_in_child(void)
 {
     let_go();
-    atomic_fetch_add_explicit(&generation, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&soon__forks, 1, memory_order_relaxed);
     for (int i = 0; i < at_fork_count; i++) {
         if (at_fork[i].child)
             at_fork[i].child();
