@@ -66,9 +66,12 @@ static void destroy(soon_future *future)
     free_block(call);
 }
 
-static bool is_plain(const soon_future *future)
+static bool destroy_plain(soon_future *future)
 {
-    return !of_future(future)->function->free_result && !future->payload && !(soon__future_word(future) & SOON__FAILED);
+    if (of_future(future)->function->free_result || future->payload || soon__future_word(future) & SOON__FAILED)
+        return false;
+    destroy(future);
+    return true;
 }
 
 static void *pin(soon_future *future)
@@ -219,7 +222,7 @@ static const void *function(const soon_future *future)
 
 static const struct soon__class call_class = {
     .destroy = destroy,
-    .is_plain = is_plain,
+    .destroy_plain = destroy_plain,
     .pin = pin,
     .unpin = unpin,
     .take_back = take_back,

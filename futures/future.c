@@ -130,16 +130,11 @@ void soon__future_fini(soon_future *future)
  * told while the library still holds the block.
  */
 
-static bool is_plain(const soon_future *future)
-{
-    return future->class->is_plain && future->class->is_plain(future);
-}
-
-void soon__future_destroy(soon_future *future)
+static __attribute__((noinline)) void destroy_slowly(soon_future *future)
 {
     struct soon__thread *self = soon__thread_self();
 
-    if (self->sink && !is_plain(future)) {
+    if (self->sink) {
         self->sink(future);
         return;
     }
@@ -150,11 +145,17 @@ void soon__future_destroy(soon_future *future)
     }
     self->in_destroy = true;
     do {
-        if (self->parking && !is_plain(future))
+        if (self->parking)
             self->parking->held_up(self->worker);
         future->class->destroy(future);
     } while ((future = soon__future_list_pop(&self->doomed)));
     self->in_destroy = false;
+}
+
+void soon__future_destroy(soon_future *future)
+{
+    if (!future->class->destroy_plain || !future->class->destroy_plain(future))
+        destroy_slowly(future);
 }
 
 /* One reference less, `unit`. */

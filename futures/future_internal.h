@@ -46,8 +46,9 @@ struct soon__members {
 struct soon__class {
     /* Frees the block; the base's part is released by soon__future_fini() in it. */
     void (*destroy)(soon_future *future);
-    /* Does that run no user code? NULL: it may. */
-    bool (*is_plain)(const soon_future *future);
+    /* The same, if it runs no user code and lets go of no other future; else false, and nothing is done. NULL: it never
+     * is that plain. */
+    bool (*destroy_plain)(soon_future *future);
 
     /* Any of these may be NULL. Those of a cancel and a kill run between pin and unpin: pin is called under LOCK
      * while the future is unfinished, so the owner still lives then, and keeps living until unpin. */

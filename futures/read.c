@@ -95,37 +95,37 @@ int soon_future_wait(soon_future *future, int64_t timeout_ms)
  * Reading
  */
 
+/* Of one that is done: 0, or what it failed with, which counts as having looked. */
+static int outcome_of(soon_future *future)
+{
+    return soon__future_word(future) & SOON__FAILED ? soon__future_failure(future)->public.code : 0;
+}
+
 int soon_future_result(soon_future *future, int64_t timeout_ms, soon_bytes *ret)
 {
-    struct soon__error *error;
-    int rc;
+    int rc = ret ? soon_future_wait(future, timeout_ms) : -EINVAL;
 
-    if (!ret)
-        return -EINVAL;
-    rc = soon_future_wait(future, timeout_ms);
-    if (rc < 0)
-        return rc;
-    error = soon__future_failure(future);
-    if (error)
-        return error->public.code;
-    *ret = (soon_bytes){.data = future->result, .size = future->result_size};
-    return 0;
+    if (rc == 0)
+        rc = outcome_of(future);
+    if (rc == 0)
+        *ret = (soon_bytes){.data = future->result, .size = future->result_size};
+    return rc;
 }
 
 int soon_future_read(soon_future *future, int64_t timeout_ms, void *ret, size_t size)
 {
-    soon_bytes bytes = {NULL, 0};
-    int rc;
+    int rc = ret || !size ? soon_future_wait(future, timeout_ms) : -EINVAL;
 
-    if (!ret && size)
-        return -EINVAL;
-    rc = soon_future_result(future, timeout_ms, &bytes);
+    if (rc == 0)
+        rc = outcome_of(future);
     if (rc < 0)
         return rc;
-    if (bytes.size != size)
+    if (future->result_size != size)
         return SOON_ETYPE;
-    if (size)
-        memcpy(ret, bytes.data, size);
+    if (size == sizeof(uint64_t)) /* most are: without a call */
+        memcpy(ret, future->result, sizeof(uint64_t));
+    else if (size)
+        memcpy(ret, future->result, size);
     return 0;
 }
 
