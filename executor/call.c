@@ -51,7 +51,8 @@ static void free_block(soon_call *call)
 {
     size_t size = block_size(arg_place(call), call->has_space ? call->function->result_size : 0);
 
-    free(call->extra);
+    if (call->extra)
+        free(call->extra);
     soon__block_free(call, size);
 }
 
@@ -70,7 +71,8 @@ static bool destroy_plain(soon_future *future)
 {
     if (of_future(future)->function->free_result || future->payload || soon__future_word(future) & SOON__FAILED)
         return false;
-    destroy(future);
+    soon__future_fini(future);
+    free_block(of_future(future));
     return true;
 }
 
@@ -367,6 +369,16 @@ static int set_far_arg(soon_call *call, const struct soon__call_params *params, 
     return 0;
 }
 
+static void init(soon_call *call, soon_executor *executor, const soon_function *function)
+{
+    soon__future_init(soon__call_future(call), &call_class, 1, 1);
+    call->function = function;
+    call->executor = executor;
+    /* What links it is set by who holds it. */
+    memset(&call->extra, 0, sizeof *call - offsetof(soon_call, extra));
+    call->lingers = executor->extra && executor->extra->linger;
+}
+
 /* With its future and where things go, no more. NULL: no memory. */
 static soon_call *block_new(const struct soon__call_params *params, size_t size)
 {
@@ -377,14 +389,28 @@ static soon_call *block_new(const struct soon__call_params *params, size_t size)
 
     if (!call)
         return NULL;
-    *call = (soon_call){.function = params->function,
-                        .executor = params->executor,
-                        .lingers = params->executor->extra && params->executor->extra->linger,
-                        .arg_is_far = far,
-                        .arg_is_lent = lent,
-                        .has_space = has_space,
-                        .arg_size = far ? 0 : size & 2047};
-    soon__future_init(soon__call_future(call), &call_class, 1, 1);
+    init(call, params->executor, params->function);
+    call->arg_is_far = far;
+    call->arg_is_lent = lent;
+    call->has_space = has_space;
+    call->arg_size = far ? 0 : size & 2047;
+    return call;
+}
+
+soon_call *soon__call_new_plain(soon_executor *executor, const soon_function *function, const void *arg, size_t size)
+{
+    size_t result = function->result_size;
+    soon_call *call;
+
+    if (size > SOON__CALL_SMALL_MAX || result > SOON__CALL_SMALL_MAX)
+        return NULL;
+    call = soon__block_new(block_size(size, result));
+    if (!call)
+        return NULL;
+    init(call, executor, function);
+    call->has_space = result != 0;
+    call->arg_size = size & 2047;
+    soon__copy((char *)call + SOON__CALL_ARG_AT, arg, size);
     return call;
 }
 
@@ -430,18 +456,16 @@ void soon__call_discard(soon_call *call)
 
 static void end(soon_call *call)
 {
-    soon_future *first = call->extra ? call->extra->first : NULL;
-
     if (call->function->free_arg && !call->arg_is_lent)
         call->function->free_arg((void *)soon__call_arg(call).data);
     if (call->arg_on_heap)
         free((void *)soon__call_arg(call).data);
-    if (call->extra)
+    if (call->extra) {
         soon_buffer_unref(call->extra->options.payload);
-    if (call->extra)
         soon_buffer_unref(call->extra->arg_buffer);
-    if (first)
-        soon__future_unref(first);
+        if (call->extra->first)
+            soon__future_unref(call->extra->first);
+    }
     soon__future_unref(soon__call_future(call));
 }
 
@@ -468,7 +492,7 @@ void soon__call_end(soon_call *call)
     if (atomic_load_explicit(&call->holds, memory_order_acquire) &&
         atomic_fetch_sub_explicit(&call->holds, 1, memory_order_acq_rel))
         return;
-    if (soon__library_is_quiet() && releases(call)) {
+    if (releases(call) && soon__library_is_quiet()) {
         call->job.run = end_job;
         soon__library_callbacks_post(&call->job);
     } else {

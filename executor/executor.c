@@ -22,13 +22,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-int soon__executor_check(const soon_executor *executor)
-{
-    if (!executor)
-        return -EINVAL;
-    return executor->generation == soon__generation() ? 0 : SOON_EFORKED;
-}
-
 /* I3 */
 static void tell_down(soon_executor *executor)
 {

@@ -8,6 +8,7 @@
 #include "call_internal.h"
 #include "shared_internal.h"
 
+#include <errno.h>
 #include <pthread.h>
 
 /* What the library's own pools do beyond the public class. */
@@ -60,7 +61,12 @@ int soon__executor_new(soon_executor **ret, const soon_executor_class *klass, vo
 /* For one that never ran anything, or whose workers are gone. Not the class's part. */
 void soon__executor_destroy(soon_executor *executor);
 /* 0, -EINVAL (NULL), SOON_EFORKED. */
-int soon__executor_check(const soon_executor *executor);
+static inline int soon__executor_check(const soon_executor *executor)
+{
+    if (!executor)
+        return -EINVAL;
+    return executor->generation == soon__generation() ? 0 : SOON_EFORKED;
+}
 
 /* Pins: keep it from being freed. Only while something else (an unfinished future's LOCK, a call) proves that it
  * lives. */

@@ -123,8 +123,8 @@ static void run_one(soon_call *call, struct soon__local *local, const struct soo
             soon__call_finish(call, &task.outcome, hooks);
             return;
         }
-    } else if (task.space) {
-        memset(task.space, 0, call->function->result_size);
+    } else {
+        soon__zero(task.space, call->function->result_size);
     }
     if (!start(call, hooks)) {
         if (on_heap)

@@ -186,8 +186,30 @@ static soon_future *submit_always(struct request *request)
     return future;
 }
 
-soon_future *soon_submit_bytes_sized(soon_executor *executor, const soon_function *function, const void *data,
-                                     size_t size, const soon_submit_options *options, size_t options_size)
+/* What most submits are: no options, a small argument, and nothing in the way. NULL, and nothing was done: it is another. */
+static soon_future *submit_plain(soon_executor *executor, const soon_function *function, const void *data, size_t size)
+{
+    soon_future *future;
+    soon_call *call;
+    int rc;
+
+    if (soon__executor_check(executor) < 0 || soon__executor_refusal(executor) < 0 ||
+        executor->when_full != SOON_FULL_BLOCK || !soon__function_is_valid(function) || !data ||
+        (function->arg_size && size != function->arg_size))
+        return NULL;
+    call = soon__call_new_plain(executor, function, data, size);
+    if (!call)
+        return NULL;
+    future = soon__call_future(call);
+    rc = soon__executor_take(executor, call, true);
+    if (rc < 0)
+        soon__executor_refuse(executor, call, rc);
+    return future;
+}
+
+static __attribute__((noinline)) soon_future *submit_any(soon_executor *executor, const soon_function *function,
+                                                         const void *data, size_t size,
+                                                         const soon_submit_options *options, size_t options_size)
 {
     struct request request;
     int rc;
@@ -198,6 +220,14 @@ soon_future *soon_submit_bytes_sized(soon_executor *executor, const soon_functio
     rc = read_request(&request, options, options_size);
 
     return rc < 0 ? refuse(&request, rc) : submit_always(&request);
+}
+
+soon_future *soon_submit_bytes_sized(soon_executor *executor, const soon_function *function, const void *data,
+                                     size_t size, const soon_submit_options *options, size_t options_size)
+{
+    soon_future *future = options ? NULL : submit_plain(executor, function, data, size);
+
+    return future ? future : submit_any(executor, function, data, size, options, options_size);
 }
 
 /* A refusal takes nothing. */

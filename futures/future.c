@@ -109,10 +109,9 @@ void soon__future_init(soon_future *future, const struct soon__class *class, uin
     count_alive(1);
 }
 
-void soon__future_fini(soon_future *future)
+/* What it has beside a result in its block. */
+static __attribute__((noinline)) void drop_outcome(soon_future *future, uint32_t word)
 {
-    uint32_t word = soon__future_word(future);
-
     if ((word & SOON__FAILED) && (word & (SOON__LOOKED | SOON__STATE)) == SOON__FINISHED)
         soon__error_unhandled(future->failure);
     if (word & SOON__RESULT_ON_HEAP)
@@ -121,7 +120,16 @@ void soon__future_fini(soon_future *future)
         soon__shm_unmap(future->result, future->result_size);
     if (word & SOON__FAILED)
         soon__error_unref(future->failure);
-    soon_buffer_unref(future->payload);
+}
+
+void soon__future_fini(soon_future *future)
+{
+    uint32_t word = soon__future_word(future);
+
+    if (word & (SOON__FAILED | SOON__RESULT_ON_HEAP | SOON__RESULT_MAPPED))
+        drop_outcome(future, word);
+    if (future->payload)
+        soon_buffer_unref(future->payload);
     count_alive((size_t)-1);
 }
 
@@ -330,7 +338,15 @@ static bool move(soon_future *future, uint32_t from, uint32_t to, uint32_t or_fr
 
 bool soon__future_start(soon_future *future)
 {
-    return move(future, SOON__PENDING, SOON__RUNNING, SOON__PENDING, SOON__RUNNING);
+    uint32_t word = atomic_load_explicit(&future->word, memory_order_relaxed);
+
+    /* As in move(). */
+    while ((word & SOON__STATE) == SOON__PENDING) {
+        if (atomic_compare_exchange_weak_explicit(&future->word, &word, word | SOON__RUNNING, memory_order_acq_rel,
+                                                  memory_order_relaxed))
+            return true;
+    }
+    return false;
 }
 
 bool soon__future_claim(soon_future *future)

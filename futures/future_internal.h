@@ -12,6 +12,8 @@
 #include "system_internal.h"
 #include "thread_internal.h"
 
+#include <string.h>
+
 /* The word: what state, who may touch the lists, who sleeps. See future.c. */
 enum {
     SOON__STATE = 7u,
@@ -146,6 +148,26 @@ struct soon__callback {
 static inline bool soon__array_fits(size_t count, size_t size)
 {
     return size == 0 || count <= PTRDIFF_MAX / size;
+}
+
+/* Most arguments and results are a word: these without a call. */
+static inline void soon__copy(void *to, const void *from, size_t size)
+{
+    if (size == sizeof(uint64_t))
+        memcpy(to, from, sizeof(uint64_t));
+    else if (size == sizeof(uint32_t))
+        memcpy(to, from, sizeof(uint32_t));
+    else if (size)
+        memcpy(to, from, size);
+}
+static inline void soon__zero(void *to, size_t size)
+{
+    if (size == sizeof(uint64_t))
+        memset(to, 0, sizeof(uint64_t));
+    else if (size == sizeof(uint32_t))
+        memset(to, 0, sizeof(uint32_t));
+    else if (size)
+        memset(to, 0, size);
 }
 
 struct soon_future {

@@ -5,7 +5,6 @@
 #include "future_internal.h"
 
 #include <errno.h>
-#include <string.h>
 
 /*
  * Waiting
@@ -122,10 +121,7 @@ int soon_future_read(soon_future *future, int64_t timeout_ms, void *ret, size_t 
         return rc;
     if (future->result_size != size)
         return SOON_ETYPE;
-    if (size == sizeof(uint64_t)) /* most are: without a call */
-        memcpy(ret, future->result, sizeof(uint64_t));
-    else if (size)
-        memcpy(ret, future->result, size);
+    soon__copy(ret, future->result, size);
     return 0;
 }
 

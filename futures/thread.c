@@ -77,7 +77,8 @@ void soon__pinned_end(struct soon__pinned *pinned)
 
 void soon__thread_set_aside(struct soon__thread_saved *ret_saved)
 {
-    *ret_saved = (struct soon__thread_saved){.in_internals = soon__this_thread.in_internals,
+    *ret_saved = (struct soon__thread_saved){.some = true,
+                                             .in_internals = soon__this_thread.in_internals,
                                              .in_callbacks = soon__this_thread.in_callbacks,
                                              .internals = soon__this_thread.internals,
                                              .callbacks = soon__this_thread.callbacks,
@@ -97,19 +98,6 @@ void soon__thread_take_up(const struct soon__thread_saved *saved)
     soon__this_thread.callbacks = saved->callbacks;
     soon__this_thread.settling = saved->settling;
     soon__this_thread.saved = saved->below;
-}
-
-void soon__thread_enter(struct soon__frame *frame, struct soon__thread_saved *ret_saved)
-{
-    soon__thread_set_aside(ret_saved);
-    frame->below = soon__this_thread.frames;
-    soon__this_thread.frames = frame;
-}
-
-void soon__thread_leave(struct soon__frame *frame, const struct soon__thread_saved *saved)
-{
-    soon__this_thread.frames = frame->below;
-    soon__thread_take_up(saved);
 }
 
 bool soon__thread_others_end(soon_future *future)

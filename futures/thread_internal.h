@@ -94,6 +94,7 @@ void soon__pinned_end(struct soon__pinned *pinned);                      /* afte
 
 /* Fresh queues for callbacks, so that what is completed from here on has its callbacks run at once; and back. */
 struct soon__thread_saved {
+    bool some; /* of a task: the rest was set */
     bool in_internals, in_callbacks;
     struct soon__future_list internals, callbacks;
     const soon_future *settling;
@@ -102,9 +103,24 @@ struct soon__thread_saved {
 void soon__thread_set_aside(struct soon__thread_saved *ret_saved);
 void soon__thread_take_up(const struct soon__thread_saved *saved);
 
-/* Around a task: its frame, and the same. */
-void soon__thread_enter(struct soon__frame *frame, struct soon__thread_saved *ret_saved);
-void soon__thread_leave(struct soon__frame *frame, const struct soon__thread_saved *saved);
+/* Around a task: its frame, and the same, if there is anything to set aside. */
+static inline void soon__thread_enter(struct soon__frame *frame, struct soon__thread_saved *ret_saved)
+{
+    struct soon__thread *self = soon__thread_self();
+
+    ret_saved->some = self->in_internals || self->in_callbacks || self->settling || self->internals.head ||
+                      self->callbacks.head;
+    if (ret_saved->some)
+        soon__thread_set_aside(ret_saved);
+    frame->below = self->frames;
+    self->frames = frame;
+}
+static inline void soon__thread_leave(struct soon__frame *frame, const struct soon__thread_saved *saved)
+{
+    soon__thread_self()->frames = frame->below;
+    if (saved->some)
+        soon__thread_take_up(saved);
+}
 
 /* Around any sleep that is not for one future: may start a spare worker. `others`: as for help(). SOON_EDEADLK: do not sleep. */
 int soon__thread_before_park(bool others);
