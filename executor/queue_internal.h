@@ -14,11 +14,12 @@ struct soon__queue {
     size_t count;
 };
 
-void soon__queue_push(struct soon__queue *queue, soon_call *call); /* sets call->queued */
+/* Sets call->queued, and a number above 0. */
+void soon__queue_push(struct soon__queue *queue, soon_call *call);
 /* One that need not wait has its number all the same: it may come back. */
 static inline void soon__queue_pass(struct soon__queue *queue, soon_call *call)
 {
-    soon__call_future(call)->number = queue->sequence++;
+    soon__call_future(call)->number = ++queue->sequence;
 }
 /* One that was popped, and is not begun: it has its place again among those that came before and after it. */
 void soon__queue_return(struct soon__queue *queue, soon_call *call);

@@ -107,10 +107,12 @@ static void carry_out(struct soon__pool *pool, const struct wake *wake)
  * Coming in
  */
 
-/* I9. A call with a queue limit goes another way: the loop has to know of it. */
+/* I9. Others go another way: the loop has to know of a queue limit, and workers of what comes before all else. */
 bool soon__pool_push(struct soon__pool *pool, soon_call *call)
 {
-    return !(call->extra && call->extra->queue_deadline != SOON__NEVER) && soon__intake_push(&pool->intake, call);
+    if (call->extra && (call->extra->queue_deadline != SOON__NEVER || call->extra->options.priority > 0))
+        return false;
+    return soon__intake_push(&pool->intake, call);
 }
 
 void soon__pool_close_intake_locked(struct soon__pool *pool)
@@ -137,16 +139,27 @@ static bool is_open_locked(const struct soon__pool *pool)
     return coming_locked(pool) > 0 && (pool->locked.idle || !may_start_locked(pool) || pool->locked.lingering);
 }
 
+bool soon__pool_is_calm_locked(const struct soon__pool *pool)
+{
+    return soon__pool_active_locked(pool) == pool->max && !pool->locked.idle && !pool->locked.closed &&
+           !pool->locked.broken && !soon__heap_first(&pool->locked.queue.prioritised);
+}
+
 static void settle_locked(struct soon__pool *pool, struct wake *wake)
 {
+    bool calm;
+
     decide_locked(pool, wake);
     if (!is_open_locked(pool)) {
         soon__pool_close_intake_locked(pool);
         decide_locked(pool, wake); /* for what has come until then */
-        if (!is_open_locked(pool))
-            return;
     }
-    soon__intake_open_locked(&pool->intake);
+    if (is_open_locked(pool))
+        soon__intake_open_locked(&pool->intake);
+    calm = soon__pool_is_calm_locked(pool);
+    /* Relaxed: a hint, written under the mutex. */
+    if (atomic_load_explicit(&pool->calm, memory_order_relaxed) != calm)
+        atomic_store_explicit(&pool->calm, calm, memory_order_relaxed);
 }
 
 void soon__pool_unlock(struct soon__pool *pool)
@@ -188,6 +201,15 @@ void soon__pool_freed_locked(struct soon__pool *pool)
 {
     if (pool->locked.waiting)
         pthread_cond_signal(&pool->place);
+}
+
+bool soon__pool_take_back_locked(struct soon__pool *pool, soon_call *call)
+{
+    if (!call->queued)
+        return soon__deque_take_back_locked(pool, call);
+    soon__queue_remove(&pool->locked.queue, call);
+    soon__pool_freed_locked(pool);
+    return true;
 }
 
 void soon__pool_alarm_locked(struct soon__pool *pool, int64_t when)

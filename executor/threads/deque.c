@@ -1,22 +1,26 @@
 /*
- * deque.c - what the tasks of a pool submit to it. Nobody needs to be told of such a task while all workers are busy, and
- * mostly the one that submitted it waits for it next: then it never meets the mutex.
+ * deque.c - what a worker has for itself: what its tasks submit, and a few of the queue that it takes at once. While all
+ * workers are busy nobody needs to be told of these, and mostly the same worker runs them: then they never meet the mutex.
  *
- *     submit by a task --intake open--> deque of its worker --awaited by that worker--> taken, run on top
- *                                          |
- *                                          +--a worker looks for work--> queue, the oldest of each deque
- *                                          +--somebody asks for one, or for how many there are--> queue, all
+ *     submit by a task --intake open--+                +--awaited by that worker--> taken, run on top
+ *                                     +--> its deque --+--that worker is through with a task, the pool is calm--> run
+ *     queue --all workers are busy----+                +--another worker finds the queue empty--> queue, the oldest
+ *                                                      +--somebody asks how many there are--> queue, all
  *
- * A worker that looks for work takes one from each deque, whether the queue has something or not: so none waits for ever
- * behind what comes from elsewhere, and the worker that submitted the rest can still run it without the mutex.
+ * A worker that looks for work looks at the deques now and then, even if the queue has something: so nothing waits for ever
+ * behind what comes from elsewhere. What came from the queue has its number, and goes back to its place there.
  *
  * Q1  A deque is pushed to by its worker alone, under its lock. So is what is taken out, by its worker or by who holds the
  *     pool's mutex. A call says by its `deque` in which it is.
- * Q2  Who looks with the mutex finds what was pushed before: `nested` says that there may be some. It is cleared before that
- *     and set again if some is left; who pushes looks at it after that, under the same locks. So it is seen, or set again.
+ * Q2  Who looks with the mutex finds what was pushed before: `nested` says that there may be some. It is cleared before the
+ *     deques are looked at, each under its lock, and set again if some is left; who pushes looks at it under the lock. So
+ *     who clears it comes to that deque later, and finds the call, or came earlier, and `nested` is set again.
  * Q3  Nobody is asleep while there is something: who decides that one more task would need somebody closes the intake,
- *     then looks at `nested`; who pushes sets `nested`, then looks at the intake, with a full fence between the two on both
- *     sides. Closed: the call is taken out again, and goes the way of all others, unless it was found already.
+ *     then looks at `nested`; who sets `nested` then looks at the intake, with a full fence between the two on both sides.
+ *     Who finds `nested` set has no need of one: who closes the intake comes to that deque later, and finds the call, or
+ *     came earlier, and the lock shows that it is closed. Then nothing was pushed, and the call goes the way of all others.
+ * Q4  A worker goes on with its deque without the mutex while the pool is `calm`: as many work as are to, and nothing is to
+ *     be done first. It is decided when the mutex is given back, as all is (pool_internal.h).
  */
 #include "../cpu_internal.h"
 #include "pool_internal.h"
@@ -27,18 +31,29 @@
 
 enum { SPINS = 64, YIELDS = 256, NAP_NS = 50000, SPARES = 32 };
 
-/* For a few stores. Its holder may have lost its CPU; to us, if we have a higher priority: then only sleep gives it back. */
-static void lock(struct soon__deque *deque)
+/* Its holder may have lost its CPU; to us, if we have a higher priority: then only sleep gives it back. */
+static __attribute__((noinline)) void lock_slowly(struct soon__deque *deque)
 {
-    /* Acquire: what the last holder has written; pairs with the release below. */
-    for (int spins = 0; atomic_exchange_explicit(&deque->lock, 1, memory_order_acquire); spins++) {
+    int spins = 0;
+
+    do {
         if (spins < SPINS)
             soon__cpu_relax();
         else if (spins < YIELDS)
             sched_yield();
         else
             soon__park(&deque->lock, 1, soon__clock_ns() + NAP_NS); /* nobody wakes us */
-    }
+        spins++;
+        /* Acquire: as in lock(). */
+    } while (atomic_exchange_explicit(&deque->lock, 1, memory_order_acquire));
+}
+
+/* For a few stores. */
+static inline void lock(struct soon__deque *deque)
+{
+    /* Acquire: what the last holder has written; pairs with the release below. */
+    if (atomic_exchange_explicit(&deque->lock, 1, memory_order_acquire))
+        lock_slowly(deque);
 }
 
 static void unlock(struct soon__deque *deque)
@@ -81,6 +96,31 @@ void soon__deque_leave_locked(struct soon__worker *worker)
     worker->deque = NULL;
 }
 
+static void push(struct soon__deque *deque, soon_call *call)
+{
+    call->next = NULL;
+    call->previous = deque->last;
+    if (deque->last)
+        deque->last->next = call;
+    else
+        deque->first = call;
+    deque->last = call;
+    atomic_store_explicit(&call->deque, deque->number, memory_order_relaxed); /* as in take_out() */
+}
+
+static void unlink_call(struct soon__deque *deque, soon_call *call)
+{
+    atomic_store_explicit(&call->deque, 0, memory_order_relaxed);
+    if (call->next)
+        call->next->previous = call->previous;
+    else
+        deque->last = call->previous;
+    if (call->previous)
+        call->previous->next = call->next;
+    else
+        deque->first = call->next;
+}
+
 /* False: it was taken out meanwhile. Whose deque it is not is told by the first look; else it is asked under the lock. */
 static bool take_out(struct soon__deque *deque, soon_call *call)
 {
@@ -91,50 +131,38 @@ static bool take_out(struct soon__deque *deque, soon_call *call)
         return false;
     lock(deque);
     found = atomic_load_explicit(&call->deque, memory_order_relaxed) == deque->number;
-    if (found) {
-        atomic_store_explicit(&call->deque, 0, memory_order_relaxed);
-        if (call->next)
-            call->next->previous = call->previous;
-        else
-            deque->last = call->previous;
-        if (call->previous)
-            call->previous->next = call->next;
-        else
-            deque->first = call->next;
-    }
+    if (found)
+        unlink_call(deque, call);
     unlock(deque);
     return found;
+}
+
+/* Q2. Under the lock of a deque, or the pool's mutex. */
+static void say_nested(struct soon__pool *pool)
+{
+    /* Relaxed: who has cleared it takes that lock after that. */
+    if (atomic_load_explicit(&pool->nested, memory_order_relaxed))
+        return;
+    atomic_store_explicit(&pool->nested, true, memory_order_relaxed);
+    /* Q3: pairs with the fence in soon__pool_close_intake_locked(). */
+    atomic_thread_fence(memory_order_seq_cst);
 }
 
 bool soon__deque_push(struct soon__worker *worker, soon_call *call)
 {
     struct soon__pool *pool = worker->pool;
     struct soon__deque *deque = worker->deque;
+    bool closed;
 
-    if (!deque || soon__intake_is_closed(&pool->intake) ||
-        (call->extra && (call->extra->options.priority || call->extra->queue_deadline != SOON__NEVER)))
+    if (!deque || (call->extra && (call->extra->options.priority || call->extra->queue_deadline != SOON__NEVER)))
         return false;
     lock(deque);
-    call->next = NULL;
-    call->previous = deque->last;
-    if (deque->last)
-        deque->last->next = call;
-    else
-        deque->first = call;
-    deque->last = call;
-    atomic_store_explicit(&call->deque, deque->number, memory_order_relaxed);
+    say_nested(pool);
+    closed = soon__intake_is_closed(&pool->intake); /* Q3 */
+    if (!closed)
+        push(deque, call);
     unlock(deque);
-    /* Q2. Relaxed: the locks order it. */
-    if (!atomic_load_explicit(&pool->nested, memory_order_relaxed))
-        atomic_store_explicit(&pool->nested, true, memory_order_relaxed);
-    /* Q3: pairs with the fence in soon__pool_close_intake_locked(). */
-    atomic_thread_fence(memory_order_seq_cst);
-    return !soon__intake_is_closed(&pool->intake) || !take_out(deque, call);
-}
-
-bool soon__deque_take(struct soon__worker *worker, soon_call *call)
-{
-    if (!worker->deque || !take_out(worker->deque, call))
+    if (closed)
         return false;
     /* Relaxed, and no read-modify-write: this thread alone writes. */
     atomic_store_explicit(&worker->submitted, atomic_load_explicit(&worker->submitted, memory_order_relaxed) + 1,
@@ -142,32 +170,59 @@ bool soon__deque_take(struct soon__worker *worker, soon_call *call)
     return true;
 }
 
+bool soon__deque_take(struct soon__worker *worker, soon_call *call)
+{
+    return worker->deque && take_out(worker->deque, call);
+}
+
+soon_call *soon__deque_next(struct soon__worker *worker)
+{
+    soon_call *call;
+
+    lock(worker->deque);
+    call = worker->deque->first;
+    if (call)
+        unlink_call(worker->deque, call);
+    unlock(worker->deque);
+    return call;
+}
+
+size_t soon__deque_fill_locked(struct soon__worker *worker, size_t most)
+{
+    struct soon__queue *queue = &worker->pool->locked.queue;
+    size_t count = 0;
+
+    if (!worker->deque)
+        return 0;
+    lock(worker->deque);
+    for (; count < most && queue->head && !queue->head->extra; count++) {
+        soon_call *call = queue->head;
+
+        soon__queue_remove(queue, call);
+        push(worker->deque, call);
+    }
+    unlock(worker->deque);
+    if (count)
+        say_nested(worker->pool);
+    return count;
+}
+
 /* The oldest go to the queue, up to `most`. True: some are left. */
 static bool move_locked(struct soon__pool *pool, struct soon__deque *deque, size_t most)
 {
-    soon_call *call = NULL, *next, *moved;
+    soon_call *call;
     bool left;
 
     lock(deque);
-    moved = deque->first;
-    for (next = moved; next && most > 0; next = next->next, most--) {
-        atomic_store_explicit(&next->deque, 0, memory_order_relaxed);
-        call = next;
+    for (; most > 0 && (call = deque->first); most--) {
+        unlink_call(deque, call);
+        if (soon__call_number(call)) /* it was in the queue before */
+            soon__queue_return(&pool->locked.queue, call);
+        else
+            soon__queue_push(&pool->locked.queue, call);
     }
-    left = next != NULL;
-    deque->first = next;
-    if (left)
-        next->previous = NULL;
-    else
-        deque->last = NULL;
+    left = deque->first;
     unlock(deque);
-    if (call)
-        call->next = NULL;
-    for (call = call ? moved : NULL; call; call = next) {
-        next = call->next;
-        soon__queue_push(&pool->locked.queue, call);
-        pool->locked.submitted++;
-    }
     return left;
 }
 
@@ -194,10 +249,10 @@ void soon__deques_empty_locked(struct soon__pool *pool)
     move_all_locked(pool, SIZE_MAX);
 }
 
-bool soon__deque_find_locked(struct soon__pool *pool, const soon_call *call)
+bool soon__deque_take_back_locked(struct soon__pool *pool, soon_call *call)
 {
-    /* Relaxed: who asks has got the call after it was pushed. It is in the queue by now, or in no place at all. */
-    if (!call->queued && atomic_load_explicit(&call->deque, memory_order_relaxed))
-        soon__deques_empty_locked(pool);
-    return call->queued;
+    /* Relaxed: who asks has got the call after it was pushed. It is there, in the queue, or in no place at all. */
+    uint8_t number = atomic_load_explicit(&call->deque, memory_order_relaxed);
+
+    return number && take_out(&pool->deques[number - 1], call);
 }

@@ -71,15 +71,13 @@ static int push_locked(struct soon__pool *pool, soon_call *call, bool bounded)
     return 0;
 }
 
-static int submit(void *self, soon_call *call, bool may_block)
+/* With the mutex: somebody has to be told, or it is to be refused. */
+static __attribute__((noinline)) int submit_slowly(struct soon__pool *pool, soon_call *call, bool may_block)
 {
-    struct soon__pool *pool = self;
     soon_executor *executor = pool->executor;
     bool bounded, pinned = false;
     int rc;
 
-    if (soon__worker_push(pool, call) || soon__pool_push(pool, call))
-        return 0;
     bounded = pool->queue_max && !call->exempt && !soon__worker_is_of(pool) && !soon__thread_in_executor(executor);
     for (;;) {
         soon__pool_lock(pool);
@@ -100,21 +98,26 @@ static int submit(void *self, soon_call *call, bool may_block)
     return rc;
 }
 
+static int submit(void *self, soon_call *call, bool may_block)
+{
+    if (soon__worker_push(self, call) || soon__pool_push(self, call))
+        return 0;
+    return submit_slowly(self, call, may_block);
+}
+
 static bool take_back(void *self, soon_call *call)
 {
     struct soon__pool *pool = self;
-    bool queued;
+    bool taken;
 
     soon__pool_lock(pool);
-    queued = soon__deque_find_locked(pool, call);
-    if (queued) {
-        soon__queue_remove(&pool->locked.queue, call);
+    taken = soon__pool_take_back_locked(pool, call);
+    if (taken) {
         pool->locked.cancelled++;
-        soon__pool_freed_locked(pool);
         soon__pool_close_if_empty_locked(pool);
     }
     soon__pool_unlock(pool);
-    return queued;
+    return taken;
 }
 
 static int begin_shutdown(void *self, soon_shutdown mode, soon_promise *down)

@@ -38,7 +38,8 @@
  *     the mutex has emptied that into the queue; who gives it back in a state in which somebody would have to be woken
  *     closes it first, in one exchange with taking what has come meanwhile. So no task is left there that nobody is about
  *     to look for. A pool that is shut down, broken or bounded leaves it closed.
- *     What a task of the pool submits while it is open goes to a deque of its worker, in the same way: see deque.c.
+ *     What a task of the pool submits while it is open goes to a deque of its worker, in the same way, and so does what a
+ *     worker takes of the queue beyond the next: see deque.c.
  * I10 At most one worker lingers: it looks at `intake`, `nested` and its bell for a short time before it sleeps, and counts as active.
  */
 #ifndef SOON_EXECUTOR_THREADS_POOL_INTERNAL_H
@@ -111,6 +112,7 @@ struct soon__pool {
     struct soon__intake intake; /* I9 */
     _Atomic bool nested;        /* there may be something in a deque */
     char apart_too[64];
+    _Atomic bool calm;           /* Q4; written under the mutex */
     _Atomic uint32_t between;    /* workers; changed without the mutex upwards, under it downwards */
     _Atomic bool waiter_lingers; /* one at a time */
     struct soon__luck waiters_luck;
@@ -133,6 +135,7 @@ struct soon__pool {
         size_t deques_used;             /* those behind never had an owner */
         struct soon__worker *lingering; /* NULL: nobody */
         struct soon__luck luck;
+        unsigned looks; /* of workers, for work */
         bool waking;
         bool cannot_start; /* the last start has failed: not again before there is another reason, or nobody else */
         bool closed;
@@ -169,6 +172,9 @@ size_t soon__pool_active_locked(const struct soon__pool *pool);
 int64_t soon__pool_idle_limit(const struct soon__pool *pool); /* ns until an idle worker retires */
 /* A place in the queue has become free. */
 void soon__pool_freed_locked(struct soon__pool *pool);
+/* True: it had not begun, and is the caller's. */
+bool soon__pool_take_back_locked(struct soon__pool *pool, soon_call *call);
+bool soon__pool_is_calm_locked(const struct soon__pool *pool); /* Q4 */
 void soon__pool_alarm_locked(struct soon__pool *pool, int64_t when); /* the loop looks then at the latest */
 void soon__pool_close_if_empty_locked(struct soon__pool *pool);
 void soon__pool_break(struct soon__pool *pool, struct soon__error *why); /* takes the reference */
@@ -188,11 +194,15 @@ void soon__deque_leave_locked(struct soon__worker *worker); /* what is in it sta
 bool soon__deque_push(struct soon__worker *worker, soon_call *call);
 /* By the worker's own thread. True: it was there, and is the caller's. */
 bool soon__deque_take(struct soon__worker *worker, soon_call *call);
+/* By the worker's own thread: the oldest; NULL: it is empty. */
+soon_call *soon__deque_next(struct soon__worker *worker);
+/* The next of the queue, up to `most`, into the worker's own; how many. */
+size_t soon__deque_fill_locked(struct soon__worker *worker, size_t most);
 /* Into the queue: the oldest of each; all. */
 void soon__deques_look_locked(struct soon__pool *pool);
 void soon__deques_empty_locked(struct soon__pool *pool);
-/* Whether a call is in the queue; it is if it was in a deque. */
-bool soon__deque_find_locked(struct soon__pool *pool, const soon_call *call);
+/* True: it was in a deque, and is the caller's. */
+bool soon__deque_take_back_locked(struct soon__pool *pool, soon_call *call);
 
 /* worker.c */
 void soon__worker_start(struct soon__pool *pool); /* counted already; not any more if it cannot be started */

@@ -13,20 +13,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STACK_RESERVE_MIN = 64 * 1024 };
+enum { STACK_RESERVE_MIN = 64 * 1024, LOOKS = 8, BATCH_MAX = 16 };
 
 static const struct soon__parking parking;
 
-bool soon__worker_is_of(const struct soon__pool *pool)
+static struct soon__worker *worker_of(const struct soon__pool *pool)
 {
     struct soon__thread *self = soon__thread_self();
+    struct soon__worker *worker = self->worker;
 
-    return self->parking == &parking && ((struct soon__worker *)self->worker)->pool == pool;
+    return self->parking == &parking && worker->pool == pool ? worker : NULL;
+}
+
+bool soon__worker_is_of(const struct soon__pool *pool)
+{
+    return worker_of(pool);
 }
 
 bool soon__worker_push(struct soon__pool *pool, soon_call *call)
 {
-    return soon__worker_is_of(pool) && soon__deque_push(soon__thread_self()->worker, call);
+    struct soon__worker *worker = worker_of(pool);
+
+    return worker && soon__deque_push(worker, call);
 }
 
 void soon__worker_ring(struct soon__worker *worker)
@@ -126,20 +134,16 @@ static bool has_stack(const struct soon__worker *worker)
 static bool run_if_queued(struct soon__worker *worker, soon_call *call)
 {
     struct soon__pool *pool = worker->pool;
-    bool queued;
+    bool taken;
 
     if (!has_stack(worker))
         return false;
     soon__pool_lock(pool);
-    queued = soon__deque_find_locked(pool, call);
-    if (queued) {
-        soon__queue_remove(&pool->locked.queue, call);
-        soon__pool_freed_locked(pool);
-    }
+    taken = soon__pool_take_back_locked(pool, call);
     soon__pool_unlock(pool);
-    if (queued)
+    if (taken)
         run_on_top(worker, call);
-    return queued;
+    return taken;
 }
 
 /* Before it is asked whether this could end: what is in our deque has not begun. */
@@ -227,7 +231,8 @@ static soon_call *take_locked(struct soon__pool *pool)
 
     if (is_surplus_locked(pool))
         return NULL;
-    soon__deques_look_locked(pool);
+    if (!pool->locked.queue.count || ++pool->locked.looks % LOOKS == 0)
+        soon__deques_look_locked(pool);
     call = soon__queue_pop(&pool->locked.queue);
     if (call) {
         soon__pool_freed_locked(pool);
@@ -300,19 +305,36 @@ static void sleep_locked(struct soon__worker *worker)
     pool->locked.waking = false; /* I2 */
 }
 
+/* Some more of the queue, if nobody else is there to take it: Q4. */
+static size_t take_more_locked(struct soon__worker *worker)
+{
+    struct soon__pool *pool = worker->pool;
+    size_t share = pool->locked.queue.count / pool->max;
+
+    if (share < 2 || pool->queue_max || !soon__pool_is_calm_locked(pool))
+        return 0;
+    return soon__deque_fill_locked(worker, share < BATCH_MAX ? share : BATCH_MAX);
+}
+
 static void work(struct soon__worker *worker)
 {
     struct soon__pool *pool = worker->pool;
     soon_call *call;
+    size_t more;
 
     soon__pool_lock(pool);
     no_longer_between_locked(worker);
     while (!must_end_locked(worker)) {
         call = take_locked(pool);
         if (call) {
+            more = take_more_locked(worker);
             soon__pool_unlock(pool); /* I2: passes the baton on */
-            worker->quick = is_quick(call);
-            run(worker, call);
+            do {
+                worker->quick = !more && is_quick(call);
+                run(worker, call);
+                /* Relaxed: who changes it needs no more than that it is seen soon. */
+            } while (more-- && atomic_load_explicit(&pool->calm, memory_order_relaxed) &&
+                     (call = soon__deque_next(worker)));
             soon__pool_lock(pool);
             no_longer_between_locked(worker);
         } else if (!linger_locked(worker)) {
