@@ -393,7 +393,7 @@ static soon_call *block_new(const struct soon__call_params *params, size_t size)
     call->arg_is_far = far;
     call->arg_is_lent = lent;
     call->has_space = has_space;
-    call->arg_size = far ? 0 : size & 2047;
+    call->arg_size = far ? 0 : size & 1023;
     return call;
 }
 
@@ -409,7 +409,8 @@ soon_call *soon__call_new_plain(soon_executor *executor, const soon_function *fu
         return NULL;
     init(call, executor, function);
     call->has_space = result != 0;
-    call->arg_size = size & 2047;
+    call->is_plain = !function->free_arg;
+    call->arg_size = size & 1023;
     soon__copy((char *)call + SOON__CALL_ARG_AT, arg, size);
     return call;
 }

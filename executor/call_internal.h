@@ -104,7 +104,8 @@ struct soon_call {
     uint16_t arg_on_heap : 1; /* malloc'ed */
     uint16_t arg_is_lent : 1; /* somebody else's: not released */
     uint16_t has_space : 1;   /* for its result, in the block */
-    uint16_t arg_size : 11;   /* of one in the block */
+    uint16_t is_plain : 1;    /* nothing is to be released at its end, and it has no `extra` */
+    uint16_t arg_size : 10;   /* of one in the block */
 };
 
 /* What follows in the block: the argument, or where it is; the result, if it is small and of fixed size. */

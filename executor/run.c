@@ -66,11 +66,23 @@ static void count(const struct soon__run_hooks *hooks, const struct soon__outcom
         hooks->counted(hooks->data, outcome);
 }
 
+/* A result in the block, or none, and nothing else. */
+static bool is_plain(const struct soon__outcome *outcome)
+{
+    return !outcome->error && !outcome->payload && !soon__outcome_owned(outcome);
+}
+
 void soon__call_finish(soon_call *call, struct soon__outcome *outcome, const struct soon__run_hooks *hooks)
 {
     soon_future *future = soon__call_future(call);
 
     count(hooks, outcome);
+    if (hooks && call->is_plain && is_plain(outcome)) {
+        future->result = outcome->result;
+        future->result_size = outcome->result_size;
+        soon__future_publish_and_unref(future, SOON__FINISHED);
+        return;
+    }
     /* A call of a pool's own is nobody else's to finish; others have a promise, which may be resolved by other means. */
     if (!hooks && !soon__future_claim(future)) {
         soon__outcome_drop(outcome);

@@ -215,7 +215,8 @@ void soon__task_settle(soon_task *task, int rc)
     soon_error fields;
 
     if (rc == 0) {
-        set_error(task, NULL);
+        if (outcome->error)
+            set_error(task, NULL);
         if (task->function->result_size) {
             outcome->result = task->space;
             outcome->result_size = task->function->result_size;

@@ -216,7 +216,7 @@ void soon__future_settle(soon_future *future)
     struct soon__thread *self = soon__thread_self();
 
     /* Relaxed: whoever handed it here did so after what matters. */
-    if (atomic_load_explicit(&future->refs, memory_order_relaxed) == 0) {
+    if (!soon__word_refs(atomic_load_explicit(&future->word, memory_order_relaxed))) {
         soon__future_destroy(future);
         return;
     }

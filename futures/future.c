@@ -30,9 +30,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define READER (UINT64_C(1) << 32)
-#define LIBRARY UINT64_C(1)
-
 /* Those made less those destroyed, for tests: in parts. A part is one thread's own until that ends, so that it needs no
  * read-modify-write; the last is everybody's for whom there is none. */
 enum { PARTS = 64, SHARED = PARTS - 1 };
@@ -104,8 +101,9 @@ static void count_alive(size_t more)
 
 void soon__future_init(soon_future *future, const struct soon__class *class, uint32_t readers, uint32_t library)
 {
-    *future = (soon_future){.class = class, .generation = soon__generation()};
-    atomic_init(&future->refs, readers * READER + library * LIBRARY);
+    *future = (soon_future){.word = readers * SOON__READER + library * SOON__LIBRARY,
+                            .class = class,
+                            .generation = soon__generation()};
     count_alive(1);
 }
 
@@ -134,8 +132,7 @@ void soon__future_fini(soon_future *future)
 }
 
 /*
- * References. Readers' and the library's own are counted apart in one word, so that a reader's unref too many is
- * told while the library still holds the block.
+ * References
  */
 
 static __attribute__((noinline)) void destroy_slowly(soon_future *future)
@@ -167,27 +164,27 @@ void soon__future_destroy(soon_future *future)
 }
 
 /* One reference less, `unit`. */
-static void unref_watched(soon_future *future, uint64_t unit)
+static __attribute__((noinline)) void unref_watched(soon_future *future, uint64_t unit)
 {
     /* Acquire, release: as in soon_future_unref(). */
-    uint64_t refs = atomic_load_explicit(&future->refs, memory_order_acquire), left;
+    uint64_t word = atomic_load_explicit(&future->word, memory_order_acquire), left;
 
     do {
-        if (!soon__check(unit == LIBRARY || refs >= READER, "soon_future_unref: one unref too many"))
+        if (!soon__check(unit == SOON__LIBRARY || word >= SOON__READER, "soon_future_unref: one unref too many"))
             return;
-        left = refs - unit;
-        if (left == LIBRARY && future->class->give_up(future, refs))
-            left = 0; /* nobody else has one, or can get it: the exchange succeeds */
+        left = word - unit;
+        if (soon__word_refs(left) == SOON__LIBRARY && future->class->give_up(future, soon__word_refs(word)))
+            left -= SOON__LIBRARY; /* nobody else has one, or can get it */
     } while (
-        !atomic_compare_exchange_weak_explicit(&future->refs, &refs, left, memory_order_acq_rel, memory_order_acquire));
-    if (left == 0)
+        !atomic_compare_exchange_weak_explicit(&future->word, &word, left, memory_order_acq_rel, memory_order_acquire));
+    if (!soon__word_refs(left))
         soon__future_destroy(future);
 }
 
 soon_future *soon__future_ref(soon_future *future)
 {
     if (!soon__future_is_immortal(future))
-        atomic_fetch_add_explicit(&future->refs, LIBRARY, memory_order_relaxed);
+        atomic_fetch_add_explicit(&future->word, SOON__LIBRARY, memory_order_relaxed);
     return future;
 }
 
@@ -201,44 +198,43 @@ void soon__future_unref(soon_future *future)
 {
     if (future->class->counting != SOON__COUNTED) {
         if (future->class->counting == SOON__WATCHED)
-            unref_watched(future, LIBRARY);
+            unref_watched(future, SOON__LIBRARY);
         return;
     }
     /* Release our use of the block, acquire that of the others, before the last one destroys it. */
-    if (atomic_fetch_sub_explicit(&future->refs, LIBRARY, memory_order_acq_rel) == LIBRARY)
+    if (soon__word_refs(atomic_fetch_sub_explicit(&future->word, SOON__LIBRARY, memory_order_acq_rel)) == SOON__LIBRARY)
         soon__future_destroy(future);
 }
 
 soon_future *soon_future_ref(soon_future *future)
 {
     if (soon__check(future, "soon_future_ref: NULL") && !soon__future_is_immortal(future))
-        atomic_fetch_add_explicit(&future->refs, READER, memory_order_relaxed);
+        atomic_fetch_add_explicit(&future->word, SOON__READER, memory_order_relaxed);
     return future;
 }
 
 void soon_future_unref(soon_future *future)
 {
-    uint64_t refs;
+    uint64_t word;
 
     if (!future || future->class->counting != SOON__COUNTED) {
         if (future && future->class->counting == SOON__WATCHED)
-            unref_watched(future, READER);
+            unref_watched(future, SOON__READER);
         return;
     }
     /* Acquire: if it is the last one, what the others have done; pairs with the release below. */
-    refs = atomic_load_explicit(&future->refs, memory_order_acquire);
+    word = atomic_load_explicit(&future->word, memory_order_acquire);
     do {
-        if (refs == READER) { /* nobody else can have it any more */
-            atomic_store_explicit(&future->refs, 0, memory_order_relaxed);
-            break;
+        if (soon__word_refs(word) == SOON__READER) { /* nobody else can have it any more */
+            atomic_store_explicit(&future->word, word - SOON__READER, memory_order_relaxed);
+            soon__future_destroy(future);
+            return;
         }
-        if (!soon__check(refs >= READER, "soon_future_unref: one unref too many"))
+        if (!soon__check(word >= SOON__READER, "soon_future_unref: one unref too many"))
             return;
         /* As in soon__future_unref(). */
-    } while (!atomic_compare_exchange_weak_explicit(&future->refs, &refs, refs - READER, memory_order_acq_rel,
+    } while (!atomic_compare_exchange_weak_explicit(&future->word, &word, word - SOON__READER, memory_order_acq_rel,
                                                     memory_order_acquire));
-    if (refs == READER)
-        soon__future_destroy(future);
 }
 
 /*
@@ -247,7 +243,7 @@ void soon_future_unref(soon_future *future)
 
 void soon__future_lock(soon_future *future)
 {
-    uint32_t word = atomic_load_explicit(&future->word, memory_order_relaxed);
+    uint64_t word = atomic_load_explicit(&future->word, memory_order_relaxed);
 
     for (int spins = 0;;) {
         if (!(word & SOON__LOCK)) {
@@ -265,18 +261,18 @@ void soon__future_lock(soon_future *future)
             !atomic_compare_exchange_weak_explicit(&future->word, &word, word | SOON__LOCK_WANTED, memory_order_relaxed,
                                                    memory_order_relaxed))
             continue;
-        soon__park(&future->word, word | SOON__LOCK_WANTED, SOON__NEVER);
+        soon__park(soon__future_bed(future), (uint32_t)word | SOON__LOCK_WANTED, SOON__NEVER);
         word = atomic_load_explicit(&future->word, memory_order_relaxed);
     }
 }
 
 void soon__future_unlock(soon_future *future)
 {
-    uint32_t word =
-        atomic_fetch_and_explicit(&future->word, ~(uint32_t)(SOON__LOCK | SOON__LOCK_WANTED), memory_order_release);
+    uint64_t word =
+        atomic_fetch_and_explicit(&future->word, ~(uint64_t)(SOON__LOCK | SOON__LOCK_WANTED), memory_order_release);
 
     if (word & SOON__LOCK_WANTED)
-        soon__unpark_all(&future->word);
+        soon__unpark_all(soon__future_bed(future));
 }
 
 void soon__future_set_bits(soon_future *future, uint32_t bits)
@@ -288,9 +284,10 @@ void soon__future_set_bits(soon_future *future, uint32_t bits)
 void soon__future_mark_taken(soon_future *future)
 {
     /* Acquire: nobody else can have it any more, what they did is done, to the word too. */
-    if (atomic_load_explicit(&future->refs, memory_order_acquire) == READER)
-        atomic_store_explicit(&future->word, atomic_load_explicit(&future->word, memory_order_relaxed) | SOON__TAKEN,
-                              memory_order_relaxed);
+    uint64_t word = atomic_load_explicit(&future->word, memory_order_acquire);
+
+    if (soon__word_refs(word) == SOON__READER)
+        atomic_store_explicit(&future->word, word | SOON__TAKEN, memory_order_relaxed);
     else
         soon__future_set_bits(future, SOON__TAKEN);
 }
@@ -320,13 +317,13 @@ bool soon__future_lock_unfinished(soon_future *future)
 /* Moves the state from one of two to another; the flags stay. False: it was in neither. */
 static bool move(soon_future *future, uint32_t from, uint32_t to, uint32_t or_from, uint32_t or_to)
 {
-    uint32_t word = atomic_load_explicit(&future->word, memory_order_relaxed), next;
+    uint64_t word = atomic_load_explicit(&future->word, memory_order_relaxed), next;
 
     do {
         if ((word & SOON__STATE) == from)
-            next = (word & ~(uint32_t)SOON__STATE) | to;
+            next = (word & ~(uint64_t)SOON__STATE) | to;
         else if ((word & SOON__STATE) == or_from)
-            next = (word & ~(uint32_t)SOON__STATE) | or_to;
+            next = (word & ~(uint64_t)SOON__STATE) | or_to;
         else
             return false;
         /* Acquire and release order nothing here (I2 starts at publish), but make start() and claim() points that
@@ -338,7 +335,7 @@ static bool move(soon_future *future, uint32_t from, uint32_t to, uint32_t or_fr
 
 bool soon__future_start(soon_future *future)
 {
-    uint32_t word = atomic_load_explicit(&future->word, memory_order_relaxed);
+    uint64_t word = atomic_load_explicit(&future->word, memory_order_relaxed);
 
     /* As in move(). */
     while ((word & SOON__STATE) == SOON__PENDING) {
@@ -360,18 +357,18 @@ static bool claim_pending(soon_future *future)
     return move(future, SOON__PENDING, SOON__COMPLETING_PENDING, SOON__PENDING, SOON__COMPLETING_PENDING);
 }
 
-/* Stores the final state; returns what the word was. */
-static uint32_t store_final(soon_future *future, uint32_t state, uint32_t unless)
+/* Stores the final state, and gives up `refs`, unless one of these flags is set; returns what the word was. */
+static inline uint64_t store_final(soon_future *future, uint32_t state, uint64_t refs, uint32_t unless)
 {
-    uint32_t word = atomic_load_explicit(&future->word, memory_order_relaxed);
+    uint64_t word = atomic_load_explicit(&future->word, memory_order_relaxed);
 
     do {
         if (word & unless)
             break;
         /* Release publishes the outcome (I2); pairs with the acquire in soon__future_word(). */
-    } while (!atomic_compare_exchange_weak_explicit(&future->word, &word,
-                                                    (word & ~(uint32_t)(SOON__STATE | SOON__PARKED)) | state,
-                                                    memory_order_acq_rel, memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(
+        &future->word, &word, ((word & ~(uint64_t)(SOON__STATE | SOON__PARKED)) | state) - refs, memory_order_acq_rel,
+        memory_order_relaxed));
     return word;
 }
 
@@ -380,9 +377,9 @@ static void wake_sleepers(soon_future *future)
     struct soon__wakes *wakes = soon__thread_self()->wakes;
 
     if (wakes && wakes->count < sizeof wakes->words / sizeof *wakes->words)
-        wakes->words[wakes->count++] = &future->word;
+        wakes->words[wakes->count++] = soon__future_bed(future);
     else
-        soon__unpark_all(&future->word);
+        soon__unpark_all(soon__future_bed(future));
 }
 
 void soon__wakes_hold(struct soon__wakes *wakes)
@@ -413,7 +410,7 @@ static void notify_waiters_locked(soon_future *future)
 
 bool soon__future_publish_quietly(soon_future *future, uint32_t state)
 {
-    uint32_t word = store_final(future, state, SOON__LOCK | SOON__LISTS);
+    uint64_t word = store_final(future, state, 0, SOON__LOCK | SOON__LISTS);
     bool callbacks;
 
     if (!(word & (SOON__LOCK | SOON__LISTS))) {
@@ -423,7 +420,7 @@ bool soon__future_publish_quietly(soon_future *future, uint32_t state)
     }
     soon__future_lock(future);
     callbacks = future->callbacks != NULL;
-    word = store_final(future, callbacks && soon__thread_self()->sink ? state | SOON__SUNK : state, 0);
+    word = store_final(future, callbacks && soon__thread_self()->sink ? state | SOON__SUNK : state, 0, 0);
     notify_waiters_locked(future);
     if (callbacks) {
         soon__future_ref(future);
@@ -439,6 +436,21 @@ void soon__future_publish(soon_future *future, uint32_t state)
 {
     if (soon__future_publish_quietly(future, state))
         soon__future_run_callbacks(future);
+}
+
+void soon__future_publish_and_unref(soon_future *future, uint32_t state)
+{
+    uint64_t word = store_final(future, state, SOON__LIBRARY, SOON__LOCK | SOON__LISTS);
+
+    if (word & (SOON__LOCK | SOON__LISTS)) {
+        soon__future_publish(future, state);
+        soon__future_unref(future);
+        return;
+    }
+    if (word & SOON__PARKED)
+        wake_sleepers(future); /* by its address: it may be gone */
+    if (soon__word_refs(word) == SOON__LIBRARY)
+        soon__future_destroy(future);
 }
 
 void soon__future_publish_bytes(soon_future *future, const void *data, size_t size, uint32_t owned)

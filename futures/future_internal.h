@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-/* The word: what state, who may touch the lists, who sleeps. See future.c. */
+/* The word: what state, who may touch the lists, who sleeps; above these its references. See future.c. */
 enum {
     SOON__STATE = 7u,
     SOON__PENDING = 0,
@@ -36,6 +36,11 @@ enum {
     SOON__KILL_REQUESTED = 16384u, /* there will be no further try */
     SOON__SUNK = 1024u,            /* its callbacks were handed to the library's callback thread */
 };
+
+/* The library's references and, above them, the readers': apart, so that a reader's unref too many is told while the
+ * library still holds the block. 24 bits each. */
+#define SOON__LIBRARY (UINT64_C(1) << 16)
+#define SOON__READER (UINT64_C(1) << 40)
 
 /* A group whose members are being cancelled. */
 struct soon__members {
@@ -104,7 +109,7 @@ struct soon__class {
     const void *(*function)(const soon_future *future); /* whose result it is; NULL: nobody's */
     /* One that holds a reference of itself until it is done. Whoever is about to give up the only one beside that asks:
      * true: nobody can want it any more, so that one is given up too. NULL: it holds none. */
-    bool (*give_up)(soon_future *future, uint64_t refs);
+    bool (*give_up)(soon_future *future, uint64_t refs); /* `refs`: of its word, as soon__word_refs() */
     /* What a reference is: COUNTED; those of WATCHED ones are given up with a look at give_up; IMMORTAL has none. */
     enum { SOON__COUNTED, SOON__WATCHED, SOON__IMMORTAL } counting;
 };
@@ -171,10 +176,9 @@ static inline void soon__zero(void *to, size_t size)
 }
 
 struct soon_future {
-    _Atomic uint32_t word;
-    uint32_t generation;   /* of the process that made it */
-    _Atomic uint64_t refs; /* readers in the upper half, the library's own in the lower */
+    _Atomic uint64_t word;
     const struct soon__class *class;
+    uint32_t generation; /* of the process that made it */
     union {
         struct soon__waiter *waiters; /* under LOCK, until final */
         soon_future *link;            /* afterwards: in a list of struct soon__thread */
@@ -204,10 +208,21 @@ void soon__future_give(soon_future *future);    /* a reference of the library's 
 void soon__future_destroy(soon_future *future); /* has no references left */
 void soon__future_settle(soon_future *future);  /* see soon__thread.sink */
 
+/* Without the references. */
 static inline uint32_t soon__future_word(const soon_future *future)
 {
     /* Acquire: pairs with the release that publishes the outcome, so a final state makes it readable. */
-    return atomic_load_explicit(&((soon_future *)future)->word, memory_order_acquire);
+    return (uint32_t)atomic_load_explicit(&((soon_future *)future)->word, memory_order_acquire) & (SOON__LIBRARY - 1);
+}
+/* Of its word: what is left without the flags. */
+static inline uint64_t soon__word_refs(uint64_t word)
+{
+    return word & ~(SOON__LIBRARY - 1);
+}
+/* Who sleeps sleeps on half of it: with a few references, whose coming and going wakes nobody. */
+static inline _Atomic uint32_t *soon__future_bed(soon_future *future)
+{
+    return (_Atomic uint32_t *)&future->word + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
 }
 static inline bool soon__word_final(uint32_t word)
 {
@@ -274,6 +289,8 @@ uint32_t soon__future_settled(soon_future *future);
 /* Stores the final state, wakes waiters, runs callbacks. `state` is SOON__FINISHED or SOON__CANCELLED. The caller
  * holds a reference. Allocates nothing. */
 void soon__future_publish(soon_future *future, uint32_t state);
+/* The same, and gives up the library's reference that the caller has. */
+void soon__future_publish_and_unref(soon_future *future, uint32_t state);
 /* FINISHED with this result. `owned`: 0, SOON__RESULT_ON_HEAP or SOON__RESULT_MAPPED: it goes with the future. */
 void soon__future_publish_bytes(soon_future *future, const void *data, size_t size, uint32_t owned);
 

@@ -110,7 +110,7 @@ static bool give_up(soon_future *future, uint64_t refs)
     if (!soon__future_lock_unfinished(future))
         return false;
     /* Relaxed: under LOCK nobody can add the first of others. */
-    group->given_up = atomic_load_explicit(&future->refs, memory_order_relaxed) == refs &&
+    group->given_up = soon__word_refs(atomic_load_explicit(&future->word, memory_order_relaxed)) == refs &&
                       future->callbacks == &group->over && group->over.next == &group->over;
     soon__future_unlock(future);
     return group->given_up;

@@ -13,15 +13,15 @@
 /* Sleeps until the word changes, `deadline`, or for no reason. */
 static void park_on(soon_future *future, int64_t deadline)
 {
-    uint32_t word = atomic_load_explicit(&future->word, memory_order_relaxed);
+    uint64_t word = atomic_load_explicit(&future->word, memory_order_relaxed);
 
-    if (soon__word_final(word))
+    if (soon__word_final((uint32_t)word))
         return;
     /* I6. Relaxed: the futex call compares the word again. */
     if (!(word & SOON__PARKED) && !atomic_compare_exchange_strong_explicit(&future->word, &word, word | SOON__PARKED,
                                                                            memory_order_relaxed, memory_order_relaxed))
         return;
-    soon__park(&future->word, word | SOON__PARKED, deadline);
+    soon__park(soon__future_bed(future), (uint32_t)word | SOON__PARKED, deadline);
 }
 
 uint32_t soon__future_settled(soon_future *future)

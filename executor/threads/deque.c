@@ -4,10 +4,10 @@
  *
  *     submit by a task --intake open--+                +--awaited by that worker--> taken, run on top
  *                                     +--> its deque --+--that worker is through with a task, the pool is calm--> run
- *     queue --all workers are busy----+                +--another worker finds the queue empty--> queue, the oldest
+ *     queue --all workers are busy----+                +--another worker looks for work--> queue, the oldest
  *                                                      +--somebody asks how many there are--> queue, all
  *
- * A worker that looks for work looks at the deques now and then, even if the queue has something: so nothing waits for ever
+ * A worker that looks for work takes one from each deque, whether the queue has something or not: so none waits for ever
  * behind what comes from elsewhere. What came from the queue has its number, and goes back to its place there.
  *
  * Q1  A deque is pushed to by its worker alone, under its lock. So is what is taken out, by its worker or by who holds the
@@ -21,6 +21,8 @@
  *     came earlier, and the lock shows that it is closed. Then nothing was pushed, and the call goes the way of all others.
  * Q4  A worker goes on with its deque without the mutex while the pool is `calm`: as many work as are to, and nothing is to
  *     be done first. It is decided when the mutex is given back, as all is (pool_internal.h).
+ * Q5  A worker takes of the queue at once what it will be through with in BATCH_NS, by how long the last ones took. So long
+ *     tasks begin one after the other in the order in which they came, whichever worker takes them, and short ones nearly.
  */
 #include "../cpu_internal.h"
 #include "pool_internal.h"
@@ -192,7 +194,7 @@ size_t soon__deque_fill_locked(struct soon__worker *worker, size_t most)
     struct soon__queue *queue = &worker->pool->locked.queue;
     size_t count = 0;
 
-    if (!worker->deque)
+    if (!worker->deque || !most)
         return 0;
     lock(worker->deque);
     for (; count < most && queue->head && !queue->head->extra; count++) {

@@ -80,6 +80,8 @@ struct soon__worker {
     struct soon__frame frame;
     struct soon__local local;
     struct soon__deque *deque; /* NULL: it has none */
+    int64_t batch_since;       /* when it last took one of many; 0: it was one of few */
+    size_t batch;              /* how many it took then */
     uintptr_t stack_end;       /* the lowest address at which another task may start on its stack */
     /* Written by the worker alone, before what they count can be seen; read by stats. */
     _Atomic uint64_t succeeded, failed, cancelled, submitted; /* the last: those that came from its deque to itself */
@@ -135,7 +137,6 @@ struct soon__pool {
         size_t deques_used;             /* those behind never had an owner */
         struct soon__worker *lingering; /* NULL: nobody */
         struct soon__luck luck;
-        unsigned looks; /* of workers, for work */
         bool waking;
         bool cannot_start; /* the last start has failed: not again before there is another reason, or nobody else */
         bool closed;

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STACK_RESERVE_MIN = 64 * 1024, LOOKS = 8, BATCH_MAX = 16 };
+enum { STACK_RESERVE_MIN = 64 * 1024, BATCH_MAX = 16, BATCH_NS = 20000 };
 
 static const struct soon__parking parking;
 
@@ -231,8 +231,7 @@ static soon_call *take_locked(struct soon__pool *pool)
 
     if (is_surplus_locked(pool))
         return NULL;
-    if (!pool->locked.queue.count || ++pool->locked.looks % LOOKS == 0)
-        soon__deques_look_locked(pool);
+    soon__deques_look_locked(pool);
     call = soon__queue_pop(&pool->locked.queue);
     if (call) {
         soon__pool_freed_locked(pool);
@@ -305,15 +304,30 @@ static void sleep_locked(struct soon__worker *worker)
     pool->locked.waking = false; /* I2 */
 }
 
-/* Some more of the queue, if nobody else is there to take it: Q4. */
+/* Q5. How many more it may take at once. */
+static size_t room_locked(struct soon__worker *worker)
+{
+    size_t share = worker->pool->locked.queue.count / worker->pool->max;
+    int64_t now, before = worker->batch_since, each;
+
+    worker->batch_since = 0;
+    if (share < 2 || worker->pool->queue_max || !soon__pool_is_calm_locked(worker->pool))
+        return 0;
+    worker->batch_since = now = soon__clock_ns();
+    if (!before)
+        return 0;
+    each = (now - before) / (int64_t)worker->batch + 1;
+    if (share > BATCH_MAX)
+        share = BATCH_MAX;
+    return each * (int64_t)share < BATCH_NS ? share : (size_t)(BATCH_NS / each);
+}
+
 static size_t take_more_locked(struct soon__worker *worker)
 {
-    struct soon__pool *pool = worker->pool;
-    size_t share = pool->locked.queue.count / pool->max;
+    size_t more = soon__deque_fill_locked(worker, room_locked(worker));
 
-    if (share < 2 || pool->queue_max || !soon__pool_is_calm_locked(pool))
-        return 0;
-    return soon__deque_fill_locked(worker, share < BATCH_MAX ? share : BATCH_MAX);
+    worker->batch = more + 1;
+    return more;
 }
 
 static void work(struct soon__worker *worker)
