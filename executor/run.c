@@ -33,7 +33,7 @@ static const struct soon__task_host on_thread = {
     .heap_max = SIZE_MAX,
 };
 
-static soon_task task_of(soon_call *call, struct soon__local *local)
+static inline soon_task task_of(soon_call *call, struct soon__local *local)
 {
     soon_bytes arg = soon__call_arg(call);
 
@@ -99,7 +99,7 @@ void soon__call_finish(soon_call *call, struct soon__outcome *outcome, const str
 }
 
 /* False, and the call has ended: it was cancelled, waited for too long, or was finished by somebody else. */
-static bool start(soon_call *call, const struct soon__run_hooks *hooks)
+static inline bool start(soon_call *call, const struct soon__run_hooks *hooks)
 {
     struct soon__outcome outcome;
 

@@ -215,8 +215,7 @@ void soon__task_settle(soon_task *task, int rc)
     soon_error fields;
 
     if (rc == 0) {
-        if (outcome->error)
-            set_error(task, NULL);
+        set_error(task, NULL);
         if (task->function->result_size) {
             outcome->result = task->space;
             outcome->result_size = task->function->result_size;
@@ -232,21 +231,4 @@ void soon__task_settle(soon_task *task, int rc)
         fields = fields_of(task, SOON_ERAISED, rc);
         set_error(task, soon__error_newf(&fields, NULL));
     }
-}
-
-void soon__task_run(soon_task *task)
-{
-    /* In a worker process there is no executor: any address will do, so that this is no callback. */
-    struct soon__frame frame = {.future = task->future,
-                                .executor = task->executor ? (const void *)task->executor : task};
-    struct soon__thread_saved saved;
-    uint32_t generation = soon__generation();
-    int rc;
-
-    soon__thread_enter(&frame, &saved);
-    rc = task->function->body(task, task->arg, task->space);
-    if (soon__generation() != generation)
-        soon__leave_child(); /* it has forked, and this is the child */
-    soon__thread_leave(&frame, &saved);
-    soon__task_settle(task, rc);
 }

@@ -31,9 +31,31 @@ struct soon_task {
     struct soon__outcome outcome; /* so far */
 };
 
+void soon__task_settle(soon_task *task, int rc); /* what it means that the body has returned `rc` */
+
 /* Runs the body and settles the outcome. */
-void soon__task_run(soon_task *task);
-void soon__task_settle(soon_task *task, int rc); /* for who runs the body itself, which has returned `rc` */
+static inline void soon__task_run(soon_task *task)
+{
+    const soon_function *function = task->function;
+    /* In a worker process there is no executor: any address will do, so that this is no callback. */
+    struct soon__frame frame = {.future = task->future,
+                                .executor = task->executor ? (const void *)task->executor : task};
+    struct soon__thread_saved saved;
+    uint32_t generation = soon__generation();
+    int rc;
+
+    soon__thread_enter(&frame, &saved);
+    rc = function->body(task, task->arg, task->space);
+    if (soon__generation() != generation)
+        soon__leave_child(); /* it has forked, and this is the child */
+    soon__thread_leave(&frame, &saved);
+    if (rc || task->outcome.error) {
+        soon__task_settle(task, rc);
+    } else if (function->result_size) {
+        task->outcome.result = task->space;
+        task->outcome.result_size = function->result_size;
+    }
+}
 
 /* Not 0: the body has left something beside a result in its space. */
 static inline uintptr_t soon__outcome_is_apart(const struct soon__outcome *outcome)
