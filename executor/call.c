@@ -69,10 +69,12 @@ static void destroy(soon_future *future)
 
 static bool destroy_plain(soon_future *future)
 {
-    if (of_future(future)->function->free_result || future->payload || soon__future_word(future) & SOON__FAILED)
+    soon_call *call = of_future(future);
+
+    if (future->payload || soon__future_word(future) & SOON__FAILED || (!call->is_plain && call->function->free_result))
         return false;
     soon__future_fini(future);
-    free_block(of_future(future));
+    free_block(call);
     return true;
 }
 
@@ -376,7 +378,7 @@ static void init(soon_call *call, soon_executor *executor, const soon_function *
     call->executor = executor;
     /* What links it is set by who holds it. */
     memset(&call->extra, 0, sizeof *call - offsetof(soon_call, extra));
-    call->lingers = executor->extra && executor->extra->linger;
+    call->lingers = executor->lingers;
 }
 
 /* With its future and where things go, no more. NULL: no memory. */
@@ -393,7 +395,7 @@ static soon_call *block_new(const struct soon__call_params *params, size_t size)
     call->arg_is_far = far;
     call->arg_is_lent = lent;
     call->has_space = has_space;
-    call->arg_size = far ? 0 : size & 1023;
+    call->arg_size = far ? 0 : (uint16_t)size;
     return call;
 }
 
@@ -409,8 +411,8 @@ soon_call *soon__call_new_plain(soon_executor *executor, const soon_function *fu
         return NULL;
     init(call, executor, function);
     call->has_space = result != 0;
-    call->is_plain = !function->free_arg;
-    call->arg_size = size & 1023;
+    call->is_plain = !function->free_arg && !function->free_result;
+    call->arg_size = (uint16_t)size;
     soon__copy((char *)call + SOON__CALL_ARG_AT, arg, size);
     return call;
 }

@@ -99,13 +99,13 @@ struct soon_call {
     bool exempt;           /* the queue's bound does not apply */
     _Atomic uint8_t deque; /* of a thread pool: the number of the deque that it is in; 0: in none */
     /* Never changed. */
-    uint16_t lingers : 1;     /* its executor has a `linger` */
-    uint16_t arg_is_far : 1;  /* not in the block */
-    uint16_t arg_on_heap : 1; /* malloc'ed */
-    uint16_t arg_is_lent : 1; /* somebody else's: not released */
-    uint16_t has_space : 1;   /* for its result, in the block */
-    uint16_t is_plain : 1;    /* nothing is to be released at its end, and it has no `extra` */
-    uint16_t arg_size : 10;   /* of one in the block */
+    uint8_t lingers : 1;     /* its executor has a `linger` */
+    uint8_t arg_is_far : 1;  /* not in the block */
+    uint8_t arg_on_heap : 1; /* malloc'ed */
+    uint8_t arg_is_lent : 1; /* somebody else's: not released */
+    uint8_t has_space : 1;   /* for its result, in the block */
+    uint8_t is_plain : 1;    /* it has nothing that is to be released, and no `extra` */
+    uint16_t arg_size;       /* of one in the block */
 };
 
 /* What follows in the block: the argument, or where it is; the result, if it is small and of fixed size. */

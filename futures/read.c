@@ -81,48 +81,56 @@ int soon__future_await(soon_future *future, int64_t deadline)
     return 0;
 }
 
-int soon_future_wait(soon_future *future, int64_t timeout_ms)
+static inline int wait_for(soon_future *future, int64_t timeout_ms)
 {
     if (!future || timeout_ms < SOON_FOREVER)
         return -EINVAL;
     if (soon__word_final(soon__future_word(future)))
         return 0;
-    return soon__future_await(future, soon__deadline(timeout_ms));
+    return soon__future_await(future, timeout_ms == SOON_FOREVER ? SOON__NEVER : soon__deadline(timeout_ms));
+}
+
+int soon_future_wait(soon_future *future, int64_t timeout_ms)
+{
+    return wait_for(future, timeout_ms);
 }
 
 /*
  * Reading
  */
 
-/* Of one that is done: 0, or what it failed with, which counts as having looked. */
-static int outcome_of(soon_future *future)
+/* Waits; 0, or what it failed with, which counts as having looked. */
+static inline int outcome_of(soon_future *future, int64_t timeout_ms)
 {
-    return soon__future_word(future) & SOON__FAILED ? soon__future_failure(future)->public.code : 0;
+    int rc = wait_for(future, timeout_ms);
+
+    return rc == 0 && soon__future_word(future) & SOON__FAILED ? soon__future_failure(future)->public.code : rc;
 }
 
 int soon_future_result(soon_future *future, int64_t timeout_ms, soon_bytes *ret)
 {
-    int rc = ret ? soon_future_wait(future, timeout_ms) : -EINVAL;
+    int rc = ret ? outcome_of(future, timeout_ms) : -EINVAL;
 
-    if (rc == 0)
-        rc = outcome_of(future);
     if (rc == 0)
         *ret = (soon_bytes){.data = future->result, .size = future->result_size};
     return rc;
 }
 
-int soon_future_read(soon_future *future, int64_t timeout_ms, void *ret, size_t size)
+static inline int read_into(soon_future *future, int64_t timeout_ms, void *ret, size_t size)
 {
-    int rc = ret || !size ? soon_future_wait(future, timeout_ms) : -EINVAL;
+    int rc = ret || !size ? outcome_of(future, timeout_ms) : -EINVAL;
 
-    if (rc == 0)
-        rc = outcome_of(future);
     if (rc < 0)
         return rc;
     if (future->result_size != size)
         return SOON_ETYPE;
     soon__copy(ret, future->result, size);
     return 0;
+}
+
+int soon_future_read(soon_future *future, int64_t timeout_ms, void *ret, size_t size)
+{
+    return read_into(future, timeout_ms, ret, size);
 }
 
 static soon_future *lender_of(const soon_future *future)
@@ -143,7 +151,7 @@ const void *soon__future_function(const soon_future *future)
 
 int soon_future_take(soon_future *future, void *ret, size_t size)
 {
-    int rc = soon_future_read(future, SOON_FOREVER, ret, size);
+    int rc = read_into(future, SOON_FOREVER, ret, size);
 
     if (rc == 0)
         soon__future_mark_taken(lender_of(future));
@@ -158,7 +166,7 @@ int soon_future_exception(soon_future *future, int64_t timeout_ms, const soon_er
 
     if (!ret)
         return -EINVAL;
-    rc = soon_future_wait(future, timeout_ms);
+    rc = wait_for(future, timeout_ms);
     if (rc < 0)
         return rc;
     error = soon__future_failure(future);
