@@ -2,8 +2,8 @@
  * decide.c - how tasks come in, who is woken, who is started: all of it when the pool's mutex is given back. The
  * invariants are in pool_internal.h.
  *
- *     push: intake by compare-exchange --closed: lock, queue, unlock--> decide
- *     lock: intake --> queue                  unlock: decide; open or close the intake; ring, start
+ *     push: inject by compare-exchange --not open: lock, queue, unlock--> decide
+ *     lock: inject --> queue                  unlock: decide; set the mode, take in what came; decide; ring, start
  */
 #include "pool_internal.h"
 
@@ -54,11 +54,9 @@ struct wake {
 /* Those that will look for work, and pass the baton on: in a moment, or, where nobody is idle, when their start is over. */
 static size_t coming_locked(const struct soon__pool *pool)
 {
-    /* Relaxed: who has seen an outcome sees its worker between, which was noted before it was published. */
-    size_t soon = pool->locked.waking + (pool->locked.lingering != NULL) +
-                  atomic_load_explicit(&pool->between, memory_order_relaxed);
+    bool searched = soon__inject_look(&pool->inject) & SOON__SEARCHER;
 
-    return pool->locked.idle ? soon : soon + pool->locked.starting; /* an initializer may take its time */
+    return pool->locked.idle ? searched : searched + pool->locked.starting; /* an initializer may take its time */
 }
 
 static size_t may_start_locked(const struct soon__pool *pool)
@@ -74,17 +72,18 @@ static size_t may_start_locked(const struct soon__pool *pool)
 /* I2, I8 */
 static void decide_locked(struct soon__pool *pool, struct wake *wake)
 {
-    size_t coming = coming_locked(pool), missing;
+    size_t coming, missing;
 
-    if (pool->locked.lingering && pool->locked.queue.count)
-        atomic_store_explicit(&pool->locked.lingering->bell, 1, memory_order_relaxed); /* a hint: it takes the mutex */
-    if (pool->locked.broken || pool->locked.queue.count <= coming || soon__pool_active_locked(pool) >= pool->max)
+    if (!pool->locked.queue.count || pool->locked.broken || soon__pool_active_locked(pool) >= pool->max)
+        return;
+    coming = coming_locked(pool);
+    if (pool->locked.queue.count <= coming)
         return;
     if (pool->locked.idle) {
-        if (coming || wake->worker)
+        if (coming || wake->worker || !soon__inject_search(&pool->inject))
             return;
         wake->worker = soon__pool_pop_idle_locked(pool, pool->locked.idle_first);
-        pool->locked.waking = true;
+        wake->worker->searches = true;
         pool->locked.wakeups++;
         return;
     }
@@ -110,56 +109,83 @@ static void carry_out(struct soon__pool *pool, const struct wake *wake)
 /* I9. Others go another way: the loop has to know of a queue limit, and workers of what comes before all else. */
 bool soon__pool_push(struct soon__pool *pool, soon_call *call)
 {
-    if (call->extra && (call->extra->queue_deadline != SOON__NEVER || call->extra->options.priority > 0))
+    if (pool->queue_max ||
+        (call->extra && (call->extra->queue_deadline != SOON__NEVER || call->extra->options.priority > 0)))
         return false;
-    return soon__intake_push(&pool->intake, call);
+    return soon__inject_push(&pool->inject, call);
 }
 
-void soon__pool_close_intake_locked(struct soon__pool *pool)
+void soon__pool_enqueue_locked(struct soon__pool *pool, soon_call *latest)
 {
-    pool->locked.submitted += soon__intake_close_locked(&pool->intake, &pool->locked.queue);
-    /* Pairs with the fence in soon__deque_push(): it sees that the intake is closed, or we see what is in its deque. */
-    atomic_thread_fence(memory_order_seq_cst);
-    soon__deques_empty_locked(pool);
+    soon_call *oldest = NULL, *next;
+
+    for (; latest; latest = next) {
+        next = latest->next;
+        latest->next = oldest;
+        oldest = latest;
+    }
+    for (; oldest; oldest = next, pool->locked.submitted++) {
+        next = oldest->next;
+        soon__queue_push(&pool->locked.queue, oldest);
+    }
 }
 
 void soon__pool_lock(struct soon__pool *pool)
 {
     pthread_mutex_lock(&pool->mutex);
-    pool->locked.submitted += soon__intake_empty_locked(&pool->intake, &pool->locked.queue);
+    soon__pool_enqueue_locked(pool, soon__inject_take_locked(&pool->inject, false));
 }
 
-/* I9: nobody has to be told of one more. */
-static bool is_open_locked(const struct soon__pool *pool)
+void soon__worker_lock(struct soon__worker *worker)
 {
-    if (pool->queue_max || pool->locked.closed || pool->locked.broken)
+    struct soon__pool *pool = worker->pool;
+
+    pthread_mutex_lock(&pool->mutex);
+    soon__pool_enqueue_locked(pool, soon__inject_take_locked(&pool->inject, worker->searches));
+    worker->searches = false;
+}
+
+uintptr_t soon__pool_mode_locked(const struct soon__pool *pool)
+{
+    size_t active = soon__pool_active_locked(pool);
+    struct soon__heap_node *first = soon__heap_first(&pool->locked.queue.prioritised);
+
+    if (pool->locked.closed || pool->locked.broken)
+        return SOON__SHUT;
+    if (active < pool->max)
+        return SOON__NEEDED;
+    return active > pool->max || (first && first->key < 0) ? SOON__CROWDED : SOON__BUSY;
+}
+
+/* I9: true: it is open. */
+static bool set_mode_locked(struct soon__pool *pool)
+{
+    soon_call *came;
+    bool open = soon__inject_set_locked(&pool->inject, soon__pool_mode_locked(pool) | (pool->locked.queue.count ? SOON__QUEUED : 0),
+                                        &came);
+
+    soon__pool_enqueue_locked(pool, came);
+    return open;
+}
+
+bool soon__pool_take_in_locked(struct soon__pool *pool)
+{
+    if (set_mode_locked(pool))
         return false;
-    if (soon__pool_active_locked(pool) >= pool->max)
-        return true;
-    return coming_locked(pool) > 0 && (pool->locked.idle || !may_start_locked(pool) || pool->locked.lingering);
-}
-
-bool soon__pool_is_calm_locked(const struct soon__pool *pool)
-{
-    return soon__pool_active_locked(pool) == pool->max && !pool->locked.idle && !pool->locked.closed &&
-           !pool->locked.broken && !soon__heap_first(&pool->locked.queue.prioritised);
+    /* Pairs with the fence in deque.c: who pushes sees that it is not open, or we see what is in its deque. */
+    atomic_thread_fence(memory_order_seq_cst);
+    soon__deques_empty_locked(pool);
+    set_mode_locked(pool); /* with QUEUED, if it is so: from now on who searches takes the mutex */
+    return true;
 }
 
 static void settle_locked(struct soon__pool *pool, struct wake *wake)
 {
-    bool calm;
-
     decide_locked(pool, wake);
-    if (!is_open_locked(pool)) {
-        soon__pool_close_intake_locked(pool);
-        decide_locked(pool, wake); /* for what has come until then */
-    }
-    if (is_open_locked(pool))
-        soon__intake_open_locked(&pool->intake);
-    calm = soon__pool_is_calm_locked(pool);
-    /* Relaxed: a hint, written under the mutex. */
-    if (atomic_load_explicit(&pool->calm, memory_order_relaxed) != calm)
-        atomic_store_explicit(&pool->calm, calm, memory_order_relaxed);
+    if (!soon__pool_take_in_locked(pool))
+        return;
+    decide_locked(pool, wake); /* for what has come until then; or the searcher has found another call */
+    set_mode_locked(pool);
 }
 
 void soon__pool_unlock(struct soon__pool *pool)
@@ -184,13 +210,6 @@ void soon__pool_settle_locked(struct soon__pool *pool)
     wake.worker = NULL;
     carry_out(pool, &wake);
     pthread_mutex_lock(&pool->mutex);
-}
-
-bool soon__pool_has_news(const struct soon__pool *pool, const struct soon__worker *worker)
-{
-    /* Relaxed: who sees it takes the mutex, which orders the rest. */
-    return soon__intake_has_some(&pool->intake) || atomic_load_explicit(&pool->nested, memory_order_relaxed) ||
-           atomic_load_explicit(&worker->bell, memory_order_relaxed);
 }
 
 /*
@@ -232,8 +251,6 @@ void soon__pool_close_if_empty_locked(struct soon__pool *pool)
 
 void soon__pool_ring_all_locked(struct soon__pool *pool)
 {
-    if (pool->locked.lingering)
-        soon__worker_ring(pool->locked.lingering);
     while (pool->locked.idle_first)
         soon__worker_ring(soon__pool_pop_idle_locked(pool, pool->locked.idle_first));
 }

@@ -2,10 +2,10 @@
  * deque.c - what a worker has for itself: what its tasks submit, and a few of the queue that it takes at once. While all
  * workers are busy nobody needs to be told of these, and mostly the same worker runs them: then they never meet the mutex.
  *
- *     submit by a task --intake open--+                +--awaited by that worker--> taken, run on top
- *                                     +--> its deque --+--that worker is through with a task, the pool is calm--> run
- *     queue --all workers are busy----+                +--another worker looks for work--> queue, the oldest
- *                                                      +--somebody asks how many there are--> queue, all
+ *     submit by a task, nobody has to be told--+                +--awaited by that worker--> taken, run on top
+ *                                              +--> its deque --+--that worker is through with a task, BUSY--> run
+ *     queue --all workers are busy-------------+                +--another worker looks for work--> queue, the oldest
+ *                                                               +--somebody asks how many there are--> queue, all
  *
  * A worker that looks for work takes one from each deque, whether the queue has something or not: so none waits for ever
  * behind what comes from elsewhere. What came from the queue has its number, and goes back to its place there.
@@ -15,12 +15,12 @@
  * Q2  Who looks with the mutex finds what was pushed before: `nested` says that there may be some. It is cleared before the
  *     deques are looked at, each under its lock, and set again if some is left; who pushes looks at it under the lock. So
  *     who clears it comes to that deque later, and finds the call, or came earlier, and `nested` is set again.
- * Q3  Nobody is asleep while there is something: who decides that one more task would need somebody closes the intake,
- *     then looks at `nested`; who sets `nested` then looks at the intake, with a full fence between the two on both sides.
- *     Who finds `nested` set has no need of one: who closes the intake comes to that deque later, and finds the call, or
- *     came earlier, and the lock shows that it is closed. Then nothing was pushed, and the call goes the way of all others.
- * Q4  A worker goes on with its deque without the mutex while the pool is `calm`: as many work as are to, and nothing is to
- *     be done first. It is decided when the mutex is given back, as all is (pool_internal.h).
+ * Q3  Nobody is asleep while there is something: who makes `inject` say that one more task takes somebody looks at `nested`
+ *     after that; who sets `nested` looks at `inject` after that, with a full fence between the two on both sides. Who finds
+ *     `nested` set has no need of one: the other comes to that deque later, and finds the call, or came earlier, and the
+ *     lock shows what it did. Then nothing is pushed, and the call goes the way of all others.
+ * Q4  A worker goes on with its deque without the mutex while `inject` says BUSY: as many work as are to, and nothing is to
+ *     be done first.
  * Q5  A worker takes of the queue at once what it will be through with in BATCH_NS, by how long the last ones took. So long
  *     tasks begin one after the other in the order in which they came, whichever worker takes them, and short ones nearly.
  */
@@ -146,7 +146,7 @@ static void say_nested(struct soon__pool *pool)
     if (atomic_load_explicit(&pool->nested, memory_order_relaxed))
         return;
     atomic_store_explicit(&pool->nested, true, memory_order_relaxed);
-    /* Q3: pairs with the fence in soon__pool_close_intake_locked(). */
+    /* Q3: pairs with the fence in soon__pool_take_in_locked(), and with the exchange of who searches. */
     atomic_thread_fence(memory_order_seq_cst);
 }
 
@@ -154,22 +154,19 @@ bool soon__deque_push(struct soon__worker *worker, soon_call *call)
 {
     struct soon__pool *pool = worker->pool;
     struct soon__deque *deque = worker->deque;
-    bool closed;
+    bool open;
 
-    if (!deque || (call->extra && (call->extra->options.priority || call->extra->queue_deadline != SOON__NEVER)))
+    if (!deque || pool->queue_max || (call->extra && (call->extra->options.priority || call->extra->queue_deadline != SOON__NEVER)))
         return false;
     lock(deque);
     say_nested(pool);
-    closed = soon__intake_is_closed(&pool->intake); /* Q3 */
-    if (!closed)
+    open = soon__inject_is_open(soon__inject_look(&pool->inject)); /* Q3 */
+    if (open)
         push(deque, call);
     unlock(deque);
-    if (closed)
-        return false;
-    /* Relaxed, and no read-modify-write: this thread alone writes. */
-    atomic_store_explicit(&worker->submitted, atomic_load_explicit(&worker->submitted, memory_order_relaxed) + 1,
-                          memory_order_relaxed);
-    return true;
+    if (open)
+        soon__count(&worker->submitted, 1);
+    return open;
 }
 
 bool soon__deque_take(struct soon__worker *worker, soon_call *call)

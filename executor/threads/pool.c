@@ -127,7 +127,7 @@ static int begin_shutdown(void *self, soon_shutdown mode, soon_promise *down)
 
     soon__pool_lock(pool);
     pool->locked.closed = true;
-    soon__pool_close_intake_locked(pool);
+    soon__pool_take_in_locked(pool);
     if (!pool->down) /* a stronger mode may come while the loop is about to resolve it */
         pool->down = down;
     if (mode >= SOON_CANCEL_PENDING) {
@@ -157,7 +157,7 @@ void soon__pool_break(struct soon__pool *pool, struct soon__error *why)
     if (!pool->locked.broken)
         pool->locked.broken = soon__error_ref(broken);
     soon__executor_break(pool->executor);
-    soon__pool_close_intake_locked(pool);
+    soon__pool_take_in_locked(pool);
     pool->locked.failed += pool->locked.queue.count;
     pending = soon__queue_take_all(&pool->locked.queue);
     soon__pool_ring_all_locked(pool);
@@ -392,7 +392,6 @@ static int pool_new(struct soon__pool **ret, const soon_thread_pool_options *o)
     pool->max = o->workers ? (size_t)o->workers : (size_t)soon__cpu_count();
     pool->queue_max = o->queue_max;
     pool->locked.alarm = SOON__NEVER;
-    soon__intake_init(&pool->intake);
     pool->linger_ns = soon__cpu_count() > 1 ? LINGER_NS : 0;
     pool->idle_timeout_ns = o->idle_timeout_ms > INT64_MAX / 4000000 ? INT64_MAX / 4 : o->idle_timeout_ms * 1000000;
     soon__pool_name(pool->name, sizeof pool->name, o->name);

@@ -12,10 +12,11 @@
  *
  * I1  Everything about who works and who sleeps is decided under `mutex`, when it is given back: soon__pool_unlock(). So
  *     a submit either sees a worker asleep and wakes it, or the worker sees the task before it sleeps.
- * I2  At most one worker is being woken at a time (`waking`), and none while another is about to look for work anyway:
- *     one that lingers, or is between two tasks; one that is starting does not count, its initializer may take long.
- *     Who takes a task passes the baton on, if there is more, before it runs it. So a burst of submits costs one
- *     wake-up, and two long tasks still run side by side.
+ * I2  At most one worker is the searcher: it was woken, or lingers, or is about to publish an outcome and to look then. Nobody
+ *     is woken while there is one; one that is starting does not count, its initializer may take long. Who takes a task is
+ *     it no more and passes the baton on, if there is more, before it runs it. So a burst of submits costs one wake-up, and
+ *     two long tasks still run side by side. A worker that may run user code before it looks (a callback, a release, the hook
+ *     for an error that nobody has read) is no searcher.
  * I3  Active workers (alive, neither idle nor parked inside a task) take work up to `max`. When one parks inside a
  *     task another may take its place, up to SPARES_MAX threads more than `max`; when it comes back, whoever first
  *     looks for work while there are too many becomes idle.
@@ -31,25 +32,25 @@
  * I6  The pool is down when it is closed and nothing is unjoined; then the loop closes its timer and resolves
  *     `down`, its last touch of the pool.
  * I7  No future's LOCK is taken, and no user code called, under `mutex`.
- * I8  No worker is started for work that has a taker: as many are starting, or are between two tasks and will look in a
- *     moment. So tasks one after the other need one thread. A worker that may run user code before it looks (a callback, a
- *     release, the hook for an error that nobody has read) does not count as between.
- * I9  While nobody needs to be woken or started for one more task, submits leave it in `intake`, without the mutex. Who has
- *     the mutex has emptied that into the queue; who gives it back in a state in which somebody would have to be woken
- *     closes it first, in one exchange with taking what has come meanwhile. So no task is left there that nobody is about
- *     to look for. A pool that is shut down, broken or bounded leaves it closed.
- *     What a task of the pool submits while it is open goes to a deque of its worker, in the same way, and so does what a
- *     worker takes of the queue beyond the next: see deque.c.
- * I10 At most one worker lingers: it looks at `intake`, `nested` and its bell for a short time before it sleeps, and counts as active.
+ * I8  No worker is started for work that has a taker: as many are starting, or there is a searcher. So tasks one after the
+ *     other need one thread.
+ * I9  While nobody has to be woken or started for one more task, submits leave it in `inject`, without the mutex. Who has
+ *     the mutex has emptied that into the queue. Who gives it back sets the mode, by how many work, and takes out what has
+ *     come if it is not open then; so does the searcher that takes the only call without the mutex. So no task is left there
+ *     that nobody is about to look for. QUEUED keeps the searcher from that: it has to pass the baton on then.
+ *     What a task of the pool submits goes to a deque of its worker, in the same way, and so does what a worker takes of
+ *     the queue beyond the next: see deque.c.
+ * I10 The searcher may linger: it looks at `inject` and `nested` for a short time before it sleeps, and counts as active.
  */
 #ifndef SOON_EXECUTOR_THREADS_POOL_INTERNAL_H
 #define SOON_EXECUTOR_THREADS_POOL_INTERNAL_H
 
 #include "../executor_internal.h"
-#include "../intake_internal.h"
 #include "../library_loop_internal.h"
 #include "../luck_internal.h"
+#include "../queue_internal.h"
 #include "../surroundings_internal.h"
+#include "inject_internal.h"
 
 #include <pthread.h>
 
@@ -74,7 +75,7 @@ struct soon__worker {
     struct soon__worker *next_idle, *previous_idle; /* the latest first */
     bool idle, retired;                             /* under the mutex */
     int64_t idle_since;
-    _Atomic uint32_t bell; /* idle workers sleep on it, one that lingers looks at it: 1 when rung */
+    _Atomic uint32_t bell; /* idle workers sleep on it: 1 when rung */
     unsigned number;
     /* Its own thread only, as the next. Also in callbacks, releases, destructors: here the pool cannot be waited for, or freed. */
     struct soon__frame frame;
@@ -84,11 +85,10 @@ struct soon__worker {
     size_t batch;              /* how many it took then */
     uintptr_t stack_end;       /* the lowest address at which another task may start on its stack */
     /* Written by the worker alone, before what they count can be seen; read by stats. */
-    _Atomic uint64_t succeeded, failed, cancelled, submitted; /* the last: those that came from its deque to itself */
-    _Atomic uint32_t running;
-    bool between; /* counted in the pool's: its task has ended, and it is about to look for work. Its own thread only,
-                     as the next */
-    bool quick;   /* what it runs ends without user code */
+    _Atomic uint64_t succeeded, failed, cancelled, running;
+    _Atomic uint64_t submitted; /* those that no mutex has seen come */
+    bool searches; /* it is the searcher; written by others while it is idle. Its own thread only, as the next */
+    bool quick;    /* what it runs ends without user code */
     bool parked_for_others; /* counted in the pool's; under the mutex */
     /* Loop thread only. */
     struct soon__job start, end;
@@ -111,11 +111,9 @@ struct soon__pool {
     int64_t linger_ns; /* how long a worker, and who waits for a task, looks before it sleeps; 0: not at all */
 
     char apart[64];             /* what submitters write is on cache lines of its own */
-    struct soon__intake intake; /* I9 */
+    struct soon__inject inject; /* I9 */
     _Atomic bool nested;        /* there may be something in a deque */
     char apart_too[64];
-    _Atomic bool calm;           /* Q4; written under the mutex */
-    _Atomic uint32_t between;    /* workers; changed without the mutex upwards, under it downwards */
     _Atomic bool waiter_lingers; /* one at a time */
     struct soon__luck waiters_luck;
     pthread_mutex_t mutex;
@@ -135,9 +133,7 @@ struct soon__pool {
         size_t waiting;  /* submitters that wait for `place` */
         unsigned numbers;
         size_t deques_used;             /* those behind never had an owner */
-        struct soon__worker *lingering; /* NULL: nobody */
         struct soon__luck luck;
-        bool waking;
         bool cannot_start; /* the last start has failed: not again before there is another reason, or nobody else */
         bool closed;
         int start_error;            /* the last start that failed, for boot */
@@ -162,8 +158,13 @@ void soon__pool_lock(struct soon__pool *pool);
 void soon__pool_unlock(struct soon__pool *pool);
 /* For one that is going to sleep with the mutex, on a condition. */
 void soon__pool_settle_locked(struct soon__pool *pool);
-/* Nothing comes in without the mutex any more. */
-void soon__pool_close_intake_locked(struct soon__pool *pool);
+/* For a worker: it searches no more. */
+void soon__worker_lock(struct soon__worker *worker);
+/* True: one more task takes somebody: nothing comes in without the mutex any more, and what has, and what is in deques, is
+ * in the queue. */
+bool soon__pool_take_in_locked(struct soon__pool *pool);
+void soon__pool_enqueue_locked(struct soon__pool *pool, soon_call *latest); /* a list by `next` */
+uintptr_t soon__pool_mode_locked(const struct soon__pool *pool);            /* see inject_internal.h */
 /* Without the mutex. False: this one needs it. */
 bool soon__pool_push(struct soon__pool *pool, soon_call *call);
 void soon__pool_count_start_locked(struct soon__pool *pool, size_t count); /* before soon__worker_start() */
@@ -175,14 +176,16 @@ int64_t soon__pool_idle_limit(const struct soon__pool *pool); /* ns until an idl
 void soon__pool_freed_locked(struct soon__pool *pool);
 /* True: it had not begun, and is the caller's. */
 bool soon__pool_take_back_locked(struct soon__pool *pool, soon_call *call);
-bool soon__pool_is_calm_locked(const struct soon__pool *pool); /* Q4 */
 void soon__pool_alarm_locked(struct soon__pool *pool, int64_t when); /* the loop looks then at the latest */
 void soon__pool_close_if_empty_locked(struct soon__pool *pool);
 void soon__pool_break(struct soon__pool *pool, struct soon__error *why); /* takes the reference */
 void soon__pool_free(struct soon__pool *pool);
 
-/* Is there something to do for one that lingers? */
-bool soon__pool_has_news(const struct soon__pool *pool, const struct soon__worker *worker);
+/* For a count that this thread alone writes: no read-modify-write. */
+static inline void soon__count(_Atomic uint64_t *count, uint64_t more)
+{
+    atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + more, memory_order_relaxed);
+}
 
 /*
  * deque.c

@@ -48,23 +48,12 @@ void soon__worker_ring(struct soon__worker *worker)
  * Running
  */
 
-/* Before the outcome is published (I2), so that who submits the next one knows of it. */
-static void now_between(struct soon__worker *worker)
+/* I2. False: another one does. */
+static bool search(struct soon__worker *worker)
 {
-    if (worker->between)
-        return;
-    worker->between = true;
-    /* Relaxed: see coming_locked(). */
-    atomic_fetch_add_explicit(&worker->pool->between, 1, memory_order_relaxed);
-}
-
-/* It looks for work now. */
-static void no_longer_between_locked(struct soon__worker *worker)
-{
-    if (!worker->between)
-        return;
-    worker->between = false;
-    atomic_fetch_sub_explicit(&worker->pool->between, 1, memory_order_relaxed);
+    if (!worker->searches)
+        worker->searches = soon__inject_search(&worker->pool->inject);
+    return worker->searches;
 }
 
 static void counted(void *data, const struct soon__outcome *outcome)
@@ -74,12 +63,13 @@ static void counted(void *data, const struct soon__outcome *outcome)
 
     if (outcome->error)
         count = outcome->cancelled ? &worker->cancelled : &worker->failed;
-    /* Relaxed, and no read-modify-write: this thread alone writes. Publishing the outcome comes after and orders it. */
-    atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + 1, memory_order_relaxed);
-    atomic_store_explicit(&worker->running, atomic_load_explicit(&worker->running, memory_order_relaxed) - 1,
-                          memory_order_relaxed);
-    if (worker->quick && !outcome->error && !outcome->payload)
-        now_between(worker);
+    /* Publishing the outcome comes after and orders it. */
+    soon__count(count, 1);
+    soon__count(&worker->running, (uint64_t)-1);
+    /* I2. Before the outcome is published, so that who submits the next one knows of it. */
+    if (worker->quick && !outcome->error && !outcome->payload &&
+        (soon__inject_look(&worker->pool->inject) & SOON__MODE) == SOON__NEEDED)
+        search(worker);
 }
 
 /* Ending it runs no user code: it releases nothing of theirs. */
@@ -95,11 +85,16 @@ static void run(struct soon__worker *worker, soon_call *call)
 {
     struct soon__run_hooks hooks = {.counted = counted, .data = worker};
 
-    atomic_store_explicit(&worker->running, atomic_load_explicit(&worker->running, memory_order_relaxed) + 1,
-                          memory_order_relaxed);
+    soon__count(&worker->running, 1);
     soon__call_run(call, &worker->local, &hooks);
     if (soon__thread_self()->worker != worker)
         soon__leave_child(); /* a callback has forked, and this is the child, which has no workers */
+}
+
+static void run_next(struct soon__worker *worker, soon_call *call, bool more)
+{
+    worker->quick = !more && is_quick(call);
+    run(worker, call);
 }
 
 /* On top of a task that waits for it: that one goes on then, so this worker is not about to look for work. */
@@ -116,13 +111,11 @@ static void run_on_top(struct soon__worker *worker, soon_call *call)
 static void held_up(void *data)
 {
     struct soon__worker *worker = data;
-    struct soon__pool *pool = worker->pool;
 
-    if (!worker->between)
+    if (!worker->searches)
         return;
-    soon__pool_lock(pool);
-    no_longer_between_locked(worker);
-    soon__pool_unlock(pool);
+    soon__worker_lock(worker);
+    soon__pool_unlock(worker->pool);
 }
 
 /* Is there still room for a task on top of this stack? What a task needs is not known: a quarter is left free. */
@@ -264,26 +257,66 @@ static void push_idle_locked(struct soon__worker *worker)
     pool->locked.idle++;
 }
 
+/* I10 */
+static bool has_news(const struct soon__pool *pool)
+{
+    uintptr_t word = soon__inject_look(&pool->inject);
+
+    /* Relaxed: who sees it takes the mutex, which orders the rest. */
+    return soon__inject_latest(word) || word & SOON__QUEUED || (word & SOON__MODE) == SOON__SHUT ||
+           atomic_load_explicit(&pool->nested, memory_order_relaxed);
+}
+
+static bool look_for_news(const struct soon__pool *pool)
+{
+    int64_t until = soon__clock_ns() + pool->linger_ns;
+
+    do {
+        for (int looks = 0; looks < 32; looks++, soon__cpu_relax()) {
+            if (has_news(pool))
+                return true;
+        }
+    } while (soon__clock_ns() < until);
+    return false;
+}
+
+/* The only one that came; else what came goes to `*ret_rest`, for the queue. */
+static soon_call *take_injected(struct soon__worker *worker, soon_call **ret_rest)
+{
+    struct soon__pool *pool = worker->pool;
+    soon_call *call = soon__inject_take(&pool->inject);
+
+    if (!call)
+        return NULL;
+    worker->searches = false;
+    /* Sequentially consistent, after that exchange: Q3. */
+    if (!call->next && !atomic_load_explicit(&pool->nested, memory_order_seq_cst)) {
+        soon__count(&worker->submitted, 1);
+        return call;
+    }
+    *ret_rest = call;
+    return NULL;
+}
+
 /* I10. True: something came, or may have. */
 static bool linger_locked(struct soon__worker *worker)
 {
     struct soon__pool *pool = worker->pool;
-    int64_t until;
-    bool came = false;
+    soon_call *call, *rest = NULL;
+    bool came;
 
-    if (!pool->linger_ns || pool->locked.lingering || is_surplus_locked(pool) || !soon__luck_try(&pool->locked.luck))
+    if (!pool->linger_ns || is_surplus_locked(pool) || !soon__luck_try(&pool->locked.luck) || !search(worker))
         return false;
-    pool->locked.lingering = worker;
-    atomic_store_explicit(&worker->bell, 0, memory_order_relaxed);
     soon__pool_unlock(pool);
-    until = soon__clock_ns() + pool->linger_ns;
     do {
-        for (int looks = 0; looks < 32 && !came; looks++, soon__cpu_relax())
-            came = soon__pool_has_news(pool, worker);
-    } while (!came && soon__clock_ns() < until);
-    soon__pool_lock(pool);
-    pool->locked.lingering = NULL;
-    soon__luck_note(&pool->locked.luck, came);
+        came = look_for_news(pool);
+        soon__luck_note(&pool->locked.luck, came);
+        call = came ? take_injected(worker, &rest) : NULL;
+        if (call)
+            run_next(worker, call, false);
+    } while (call && search(worker));
+    soon__worker_lock(worker);
+    soon__pool_enqueue_locked(pool, rest);
     return came || pool->locked.queue.count || must_end_locked(worker); /* the mutex was out of our hands */
 }
 
@@ -300,8 +333,7 @@ static void sleep_locked(struct soon__worker *worker)
     soon__pool_unlock(pool);
     while (!atomic_load_explicit(&worker->bell, memory_order_acquire))
         soon__park(&worker->bell, 0, SOON__NEVER);
-    soon__pool_lock(pool);
-    pool->locked.waking = false; /* I2 */
+    soon__worker_lock(worker);
 }
 
 /* Q5. How many more it may take at once. */
@@ -311,7 +343,7 @@ static size_t room_locked(struct soon__worker *worker)
     int64_t now, before = worker->batch_since, each;
 
     worker->batch_since = 0;
-    if (share < 2 || worker->pool->queue_max || !soon__pool_is_calm_locked(worker->pool))
+    if (share < 2 || worker->pool->queue_max || soon__pool_mode_locked(worker->pool) != SOON__BUSY)
         return 0;
     worker->batch_since = now = soon__clock_ns();
     if (!before)
@@ -336,21 +368,17 @@ static void work(struct soon__worker *worker)
     soon_call *call;
     size_t more;
 
-    soon__pool_lock(pool);
-    no_longer_between_locked(worker);
+    soon__worker_lock(worker);
     while (!must_end_locked(worker)) {
         call = take_locked(pool);
         if (call) {
             more = take_more_locked(worker);
             soon__pool_unlock(pool); /* I2: passes the baton on */
             do {
-                worker->quick = !more && is_quick(call);
-                run(worker, call);
-                /* Relaxed: who changes it needs no more than that it is seen soon. */
-            } while (more-- && atomic_load_explicit(&pool->calm, memory_order_relaxed) &&
+                run_next(worker, call, more);
+            } while (more-- && (soon__inject_look(&pool->inject) & SOON__MODE) == SOON__BUSY &&
                      (call = soon__deque_next(worker)));
-            soon__pool_lock(pool);
-            no_longer_between_locked(worker);
+            soon__worker_lock(worker);
         } else if (!linger_locked(worker)) {
             sleep_locked(worker);
         }
@@ -407,7 +435,7 @@ static bool initialize(struct soon__worker *worker)
     soon__pool_lock(pool);
     started_locked(pool);
     if (!error)
-        now_between(worker); /* until work() */
+        search(worker); /* until work() */
     soon__pool_unlock(pool);
     return !error;
 }
@@ -497,7 +525,7 @@ static void start_failed(struct soon__pool *pool, struct soon__worker *worker, i
     started_locked(pool);
     left = pool->locked.threads - pool->locked.parked;
     if (!left) {
-        soon__pool_close_intake_locked(pool);
+        soon__pool_take_in_locked(pool);
         pool->locked.failed += pool->locked.queue.count;
         pending = soon__queue_take_all(&pool->locked.queue);
         pthread_cond_broadcast(&pool->place);
