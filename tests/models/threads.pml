@@ -6,25 +6,28 @@
  *
  *     here                    in executor/threads/
  *     lock(), unlock()        decide.c: soon__pool_lock(), soon__pool_unlock()
+ *     worker_lock()           decide.c: soon__worker_lock(): it searches no more
  *     decide()                decide.c: decide_locked(), coming_locked(), may_start_locked()
- *     OPEN, settle            decide.c: is_open_locked(), settle_locked(), soon__pool_close_intake_locked()
+ *     OPEN, set_mode()        inject_internal.h: soon__inject_is_open(), soon__inject_set_locked(); decide.c: set_mode_locked()
  *     act()                   decide.c: carry_out()
- *     NEWS                    decide.c: soon__pool_has_news()
- *     submit()                pool.c: submit(), push_locked(); ../intake_internal.h: soon__intake_push()
- *     submit_child()          deque.c: soon__deque_push(), take_out()
+ *     search()                inject_internal.h: soon__inject_search(); worker.c: counted()
+ *     NEWS                    worker.c: has_news()
+ *     submit()                pool.c: submit(), push_locked(); inject_internal.h: soon__inject_push()
+ *     submit_child()          deque.c: soon__deque_push()
  *     take_deques()           deque.c: soon__deques_look_locked(), soon__deques_empty_locked(): here a deque holds at most one
- *     find()                  deque.c: soon__deque_find_locked()
+ *     take_back()             decide.c: soon__pool_take_back_locked(); deque.c: soon__deque_take_back_locked()
  *     ring()                  worker.c: soon__worker_ring(), its two steps
  *     start_failed()          worker.c: start_failed()
- *     worker                  worker.c: worker_main(), work(), linger_locked(), sleep_locked(), run(), held_up()
+ *     worker                  worker.c: worker_main(), work(), linger_locked(), take_injected(), sleep_locked(), run(),
+ *                             held_up(), take_more_locked()
  *     await(), park()         worker.c: run_own(), soon__worker_help(), unparked()
  *     canceller, closer       pool.c: take_back(), begin_shutdown()
  *     loop                    watch.c: look(), pop_overdue_locked(), soon__pool_close(); the worker's end: join_if_known()
  *
- * Who takes the mutex takes in what has come and does what it came for, in one step (`atomic`); then it decides, closes or
- * opens the intake and gives the mutex back, in another. Between the two whatever needs no mutex may happen: a push to the
- * intake or to a deque, `between`, rings, starts, outcomes. With -DNESTED to give it back takes two steps: the intake is
- * closed before the deques are looked at.
+ * Who takes the mutex takes in what has come and does what it came for, in one step (`atomic`); then it decides and sets the
+ * mode, in one step each, and gives the mutex back. Between any two whatever needs no mutex may happen: a push without it or
+ * to a deque, a worker that begins to search, a searcher that takes the only call, rings, starts, outcomes. `inject`, `mode`,
+ * `queued` and `searcher` are one word there: here each step on them is one step.
  *
  * What the tasks do:
  *
@@ -33,14 +36,15 @@
  *     -DMEET     2 and 3 each need that the other one has begun: long tasks run side by side
  *     -DHELD     1 has a callback, which stays until 0 has begun
  *     -DNESTED   0 submits a child, the task TASKS, and then may wait for it
- *     -DBESIDE   it does not wait, but needs that the child has begun
+ *     -DBESIDE   it does not wait, but needs that the child has begun; with -DLONG so does 1
  *     -DINIT     the initializer of the second worker that is started stays until 2 has begun
  *
- * Ending 3 runs user code: its worker does not count as between two tasks.
+ * Ending 3 runs user code: its worker does not search before that.
  *
  * -DCANCEL, -DCLOSE, -DRETIRE, -DSTART_FAILS: a task may be cancelled, the pool be shut down, a worker retire, a thread
  * fail to start, at any moment, or never; the last two up to n times with =n. -DLINGER: a worker may linger before it
- * sleeps. -DWORKERS=n, -DTASKS=n.
+ * sleeps, and take what comes meanwhile without the mutex. -DBATCH, with -DNESTED: a worker takes two of the queue at once.
+ * -DWORKERS=n, -DTASKS=n.
  *
  * Checked: no deadlock; whenever nothing moves any more every task has ended, and after a shutdown the pool is down;
  * each task ends exactly once.
@@ -54,9 +58,11 @@
  * that a starter takes the mutex to enter the worker in a list; that there are fewer deques than workers; the future, which is
  * future.pml; weak memory: all is sequentially consistent.
  *
- * Broken variants: -DNO_BATON, -DLOOK_BEFORE_LOCK, -DNO_LAST_DECIDE, -DNO_HELD_UP, -DSEPARATE_WORDS, -DKEEP_WAKING,
+ * Broken variants: -DNO_BATON, -DLOOK_BEFORE_LOCK, -DNO_LAST_DECIDE, -DNO_HELD_UP, -DSEARCH_AFTER, -DKEEP_SEARCHING,
  * -DSTART_FAILS -DIDLE_STAYS_IDLE, -DSTART_FAILS -DNEVER_AGAIN, -DINIT -DIDLE_AWAITS_START, -DLEAVE_OPEN,
- * -DCLOSE_UNTAKEN, -DLINGER -DSLEEP_UNLOOKED, and with -DNESTED -DPUSH_UNLOOKED, -DCLOSE_WITHOUT_DEQUES, -DDEQUES_BEFORE_CLOSE.
+ * -DCLOSE_UNTAKEN, -DLINGER -DSLEEP_UNLOOKED, -DLINGER -DTAKE_QUEUED, -DLINGER -DTAKE_ALL, -DLINGER -DDECIDE_ONCE, and with
+ * -DNESTED -DPUSH_UNLOOKED, -DCLOSE_WITHOUT_DEQUES, -DDEQUES_BEFORE_CLOSE; -DWORKERS=3 -DTASKS=3 -DNESTED -DBESIDE -DLONG -DLINGER
+ * -DTAKE_UNNESTED, which takes 38 million states to be found out, so tests/models/run leaves it out.
  */
 #ifndef WORKERS
 #define WORKERS 2
@@ -77,17 +83,22 @@
 /* Under the mutex. */
 bool held;
 chan queue = [ALL] of { byte };
-byte threads, idle, parked, starting, unjoined, ids, lingering = NONE;
+byte threads, idle, parked, starting, unjoined, ids;
 byte stack[IDS]; /* those that are idle, the latest last */
-bool waking, cannot_start, closed, close_posted;
+bool cannot_start, closed, close_posted;
 bool used[IDS], retired[IDS];
 
-/* Opened, closed and emptied under it. */
-chan intake = [ALL] of { byte };
-bool open;
+/* The word: the mode and `queued` are set under the mutex, */
+#define NEEDED 0
+#define BUSY 1
+#define SHUT 2
+chan inject = [ALL] of { byte };
+byte mode;
+bool queued;
+/* this one also without. */
+bool searcher, searches[IDS];
 
 /* Outside of it. */
-byte between;
 bool bell[IDS], asleep[IDS], born[IDS], adopted[IDS];
 bool begun[ALL], ended[ALL];
 bool down;
@@ -109,9 +120,9 @@ hidden byte i, n; /* within one step: no part of the state */
 
 #define ACTIVE (threads - idle - parked)
 #ifdef IDLE_AWAITS_START
-#define COMING (starting + waking + (lingering != NONE) + between)
+#define COMING (starting + searcher)
 #else
-#define COMING ((idle -> 0 : starting) + waking + (lingering != NONE) + between)
+#define COMING ((idle -> 0 : starting) + searcher)
 #endif
 #ifdef NEVER_AGAIN
 #define MAY_START (threads < WORKERS + SPARES && ACTIVE < WORKERS && !cannot_start)
@@ -120,14 +131,14 @@ hidden byte i, n; /* within one step: no part of the state */
 #endif
 #define MUST_END (retired[me] || (closed && (!len(queue) || ACTIVE > WORKERS)))
 #ifdef LEAVE_OPEN
-#define OPEN (!closed)
+#define OPEN (mode != SHUT)
 #else
-#define OPEN (!closed && (ACTIVE >= WORKERS || (COMING && (idle || !MAY_START || lingering != NONE))))
+#define OPEN (mode == BUSY || (mode == NEEDED && searcher))
 #endif
 #ifdef NESTED
-#define NEWS (len(intake) || nested || bell[me])
+#define NEWS (len(inject) || queued || mode == SHUT || nested)
 #else
-#define NEWS (len(intake) || bell[me])
+#define NEWS (len(inject) || queued || mode == SHUT)
 #endif
 
 inline end_task(t)
@@ -146,11 +157,11 @@ inline close_if_empty()
     fi
 }
 
-inline take_intake()
+inline take_inject()
 {
     do
-    :: nempty(intake) -> intake?i; queue!i
-    :: empty(intake) -> break
+    :: nempty(inject) -> inject?i; queue!i
+    :: empty(inject) -> break
     od;
     i = 0
 }
@@ -175,24 +186,22 @@ inline take_deques()
 #endif
 }
 
-/* Into the queue if it is in a deque. */
-inline find(t)
+/* Sets `taken`: it was in a deque, or in the queue. */
+inline take_back(t)
 {
 #ifdef NESTED
     i = 0;
     do
-    :: i < IDS && deque[i] == t -> break
+    :: i < IDS && deque[i] == t -> deque[i] = 0; taken = true; break
     :: i < IDS && deque[i] != t -> i++
     :: i == IDS -> break
     od;
-    if
-    :: i < IDS -> take_deques()
-    :: else
-    fi;
-    i = 0
-#else
-    skip
+    i = 0;
 #endif
+    if
+    :: queue??[eval(t)] -> queue??eval(t); taken = true
+    :: else
+    fi
 }
 
 /* The first statement of a step. */
@@ -201,17 +210,41 @@ inline lock()
     !held;
     held = true;
     d_step {
-        take_intake()
+        take_inject()
+    }
+}
+
+/* The same of a worker. */
+inline worker_lock()
+{
+    !held;
+    held = true;
+    d_step {
+        take_inject();
+#ifdef KEEP_SEARCHING
+        searches[me] = false
+#else
+        if
+        :: searches[me] -> searches[me] = false; searcher = false
+        :: else
+        fi
+#endif
+    }
+}
+
+inline search()
+{
+    d_step {
+        if
+        :: !searcher -> searcher = true; searches[me] = true
+        :: else
+        fi
     }
 }
 
 /* Sets `wake` and `starts`. */
 inline decide()
 {
-    if
-    :: lingering != NONE && len(queue) -> bell[lingering] = true
-    :: else
-    fi;
     if
     :: len(queue) <= COMING || ACTIVE >= WORKERS
     :: else ->
@@ -221,9 +254,8 @@ inline decide()
             idle--;
             wake = stack[idle];
             stack[idle] = 0;
-#ifndef SEPARATE_WORDS
-            waking = true
-#endif
+            searcher = true;
+            searches[wake] = true
         :: !idle && MAY_START ->
             n = len(queue) - COMING;
             if
@@ -244,60 +276,74 @@ inline decide()
     fi
 }
 
-inline close_intake()
+inline set_mode()
 {
-    open = false;
-#ifndef CLOSE_UNTAKEN
-    take_intake()
+    queued = len(queue) > 0;
+    if
+    :: closed -> mode = SHUT
+    :: !closed && ACTIVE >= WORKERS -> mode = BUSY
+    :: !closed && ACTIVE < WORKERS -> mode = NEEDED
+    fi;
+    if
+    :: OPEN
+    :: else ->
+#ifdef CLOSE_UNTAKEN
+        skip
+#else
+        take_inject()
 #endif
+    fi
 }
 
-inline open_if_due()
+/* soon__pool_take_in_locked(), from its second step on. */
+inline take_in_rest()
 {
-    decide(); /* for what has come until then */
-    open = OPEN
+#ifdef NESTED
+#ifndef CLOSE_WITHOUT_DEQUES
+#ifndef DEQUES_BEFORE_CLOSE
+    d_step {
+        take_deques()
+    }
+#endif
+#endif
+    d_step {
+        set_mode()
+    }
+#else
+    skip
+#endif
 }
 
 /* settle_locked(), and the mutex is free. */
 inline unlock()
 {
-#ifdef NESTED
     d_step {
-        decide()
+        decide();
+#ifdef DEQUES_BEFORE_CLOSE
+        take_deques()
+#endif
     }
     if
     :: d_step {
-        OPEN -> open = true;
+        (!closed && (ACTIVE >= WORKERS || searcher)) -> set_mode();
         held = false
     }
     :: d_step {
-        !OPEN ->
-#ifdef DEQUES_BEFORE_CLOSE
-        take_deques()
-#else
-        close_intake()
-#endif
+        !(!closed && (ACTIVE >= WORKERS || searcher)) -> set_mode()
     }
+        take_in_rest();
+#ifdef DECIDE_ONCE
+        held = false
+#else
         d_step {
-#ifdef DEQUES_BEFORE_CLOSE
-            close_intake();
-#elif !defined(CLOSE_WITHOUT_DEQUES)
-            take_deques();
-#endif
-            open_if_due();
+            decide()
+        }
+        d_step {
+            set_mode();
             held = false
         }
-    fi
-#else
-    d_step {
-        decide();
-        if
-        :: OPEN -> open = true
-        :: else -> close_intake(); open_if_due()
-        fi;
-        held = false
-    }
 #endif
+    fi
 }
 
 inline ring(w)
@@ -328,7 +374,7 @@ inline start_failed()
         starting--;
         cannot_start = true;
         if
-        :: threads == parked -> open = false; end_pending() /* nobody is left to run what is pending */
+        :: threads == parked -> end_pending() /* nobody is left to run what is pending */
         :: else
         fi;
         unjoined--;
@@ -353,9 +399,6 @@ inline act()
     if
     :: wake != NONE ->
         ring(wake);
-#ifdef SEPARATE_WORDS
-        waking = true; /* when the mutex was left */
-#endif
         wake = NONE
     :: else
     fi;
@@ -387,9 +430,9 @@ inline submit(t)
 {
     if
     :: atomic {
-        open -> intake!t
+        OPEN -> inject!t
     }
-    :: !open ->
+    :: !OPEN ->
         atomic {
             lock();
             if
@@ -402,28 +445,23 @@ inline submit(t)
     fi
 }
 
+/* Under the deque's lock, in one step with the look at the word; `nested` is set before that. */
 inline submit_child(t)
 {
+    nested = true;
     if
-    :: open ->
-        deque[me] = t;
-        nested = true;
-        if
+    :: atomic {
+        (OPEN && !deque[me]) -> deque[me] = t;
+        nested = true
+    }
 #ifdef PUSH_UNLOOKED
-        :: true
+    :: atomic {
+        (!OPEN && !deque[me]) -> deque[me] = t;
+        nested = true
+    }
 #else
-        :: open
-        :: !open ->
-            if
-            :: atomic {
-                deque[me] == t -> deque[me] = 0
-            }
-                submit(t)
-            :: deque[me] != t /* found already */
-            fi
+    :: !OPEN || deque[me] -> submit(t)
 #endif
-        fi
-    :: !open -> submit(t)
     fi
 }
 
@@ -455,7 +493,7 @@ inline park(over)
     fi
 }
 
-/* On top of the task that waits: this worker is not between two tasks then. */
+/* On top of the task that waits: this worker does not search then. */
 inline run_on_top(t)
 {
     begin(t);
@@ -483,12 +521,11 @@ inline await(t)
             atomic {
                 lock();
                 d_step {
-                    find(t)
+                    taken = false;
+                    take_back(t);
+                    on_top = taken;
+                    taken = false
                 }
-                if
-                :: queue??[eval(t)] -> queue??eval(t); on_top = true
-                :: else
-                fi
             }
             unlock();
             act()
@@ -517,7 +554,8 @@ inline lie_down()
 proctype worker(byte me)
 {
     byte task, wake = NONE, id, starts;
-    bool parks, on_top, is_between, came, slow;
+    chan rest = [ALL] of { byte };
+    bool parks, on_top, came, slow, taken, lingers, more;
 
 end_unborn:
     atomic {
@@ -536,21 +574,26 @@ end_unborn:
     atomic { /* initialize() */
         lock();
         starting--;
-        between++;
-        is_between = true
+        search()
     }
     unlock();
     act();
 
 look:
     atomic {
-        lock();
-        between = between - is_between;
-        is_between = false;
+        worker_lock();
         d_step {
             take_deques()
         }
 again:
+        lingers = false;
+        d_step {
+            do
+            :: nempty(rest) -> rest?i; queue!i
+            :: empty(rest) -> break
+            od;
+            i = 0
+        }
         if
         :: MUST_END -> goto leave
         :: else
@@ -565,13 +608,18 @@ again:
         :: ACTIVE <= WORKERS && len(queue) ->
             queue?task;
             cannot_start = false;
+#ifdef BATCH
+            if
+            :: ACTIVE == WORKERS && !closed && len(queue) && !queue?[0] && !deque[me] -> queue?deque[me]; nested = true; more = true
+            :: else
+            fi;
+#endif
 #ifdef NO_BATON
             held = false;
 #endif
 #ifdef LINGER
-        :: (ACTIVE <= WORKERS && !len(queue)) && lingering == NONE -> /* if it has luck */
-            lingering = me;
-            bell[me] = false;
+        :: (ACTIVE <= WORKERS && !len(queue)) && !searcher -> /* if it has luck */
+            search();
             goto linger
 #endif
         :: ACTIVE > WORKERS || !len(queue) ->
@@ -587,6 +635,7 @@ again:
     unlock();
     act();
 #endif
+runs:
     begin(task);
     if
 #ifdef WAIT
@@ -611,26 +660,28 @@ again:
         :: true
         fi
 #endif
+#ifdef LONG
+    :: task == 1 -> begun[TASKS] || ended[TASKS]
+#endif
 #endif
     :: else
     fi;
+#ifdef SEARCH_AFTER
+    end_task(task);
+#endif
     if
-    :: task != 3 -> /* as counted() */
-        atomic {
-            between++;
-            is_between = true
-        }
+    :: task != 3 && !more && mode == NEEDED -> search() /* as counted() */
     :: else
     fi;
+#ifndef SEARCH_AFTER
     end_task(task);
+#endif
 #ifdef HELD
     if
     :: task == 1 ->
 #ifndef NO_HELD_UP
         atomic {
-            lock();
-            between--;
-            is_between = false
+            worker_lock()
         }
         unlock();
         act();
@@ -643,6 +694,27 @@ again:
         task = 0;
         parks = false
     }
+#ifdef BATCH
+    if
+    :: atomic {
+        (more && mode == BUSY && deque[me]) -> task = deque[me];
+        deque[me] = 0;
+        more = false
+    }
+        goto runs
+    :: else -> more = false
+    fi;
+#endif
+#ifdef LINGER
+    if
+    :: lingers -> search();
+        if
+        :: searches[me] -> goto looking
+        :: else
+        fi
+    :: else
+    fi;
+#endif
     goto look;
 
 #ifdef LOOK_BEFORE_LOCK
@@ -657,15 +729,55 @@ sleep:
 linger:
     unlock();
     act();
+looking:
+    lingers = true;
     if
     :: NEWS -> came = true
     :: true /* its time is over */
+    fi;
+    /* take_injected() */
+    if
+    :: atomic {
+#ifdef TAKE_QUEUED
+        (came && len(inject) && mode != SHUT) ->
+#else
+        (came && len(inject) && !queued && mode != SHUT) ->
+#endif
+        came = false;
+        searcher = false;
+        searches[me] = false;
+        do
+        :: nempty(inject) -> inject?task; rest!task
+        :: empty(inject) -> break
+        od
+    }
+        if
+#ifdef TAKE_ALL
+        :: true ->
+#elif defined(NESTED) && !defined(TAKE_UNNESTED)
+        :: len(rest) == 1 && !nested ->
+#else
+        :: len(rest) == 1 ->
+#endif
+            atomic {
+                rest?task;
+                goto runs
+            }
+        :: else ->
+            atomic {
+                task = 0;
+                worker_lock();
+                goto again
+            }
+        fi
+    :: else
     fi;
 #ifdef SLEEP_UNLOOKED
     if
     :: !came ->
         atomic {
-            !held -> lingering = NONE;
+            !held -> searcher = false;
+            searches[me] = false;
             lie_down()
         }
         goto wait_for_bell
@@ -673,8 +785,7 @@ linger:
     fi;
 #endif
     atomic {
-        lock();
-        lingering = NONE;
+        worker_lock();
         if
         :: came || len(queue) || MUST_END -> came = false; goto again
         :: else
@@ -697,10 +808,7 @@ end_asleep:
         !asleep[me]
     od;
     atomic {
-        lock();
-#ifndef KEEP_WAKING
-        waking = false;
-#endif
+        worker_lock();
         goto again
     }
 
@@ -757,16 +865,17 @@ proctype submitter(byte first)
 proctype canceller()
 {
     byte wake = NONE, id, starts;
+    bool taken;
 
     if
     :: true
     :: atomic {
         lock();
         d_step {
-            find(CANCELLED)
+            take_back(CANCELLED)
         }
         if
-        :: queue??[eval(CANCELLED)] -> queue??eval(CANCELLED); end_task(CANCELLED); close_if_empty()
+        :: taken -> end_task(CANCELLED); close_if_empty()
         :: else
         fi
     }
@@ -784,19 +893,13 @@ proctype closer()
     :: atomic {
         lock();
         closed = true;
-        open = false;
-#ifdef NESTED
+        set_mode()
     }
+    take_in_rest();
     atomic {
-        take_deques();
-#endif
         if
         :: true
         :: end_pending() /* cancels what is pending */
-        fi;
-        if
-        :: lingering != NONE -> bell[lingering] = true
-        :: else
         fi;
         do
         :: idle -> idle--; ring(stack[idle]); stack[idle] = 0
@@ -856,7 +959,7 @@ proctype at_rest()
         :: else -> break
         od
     }
-    assert(!held && !len(queue) && !len(intake) && !starting && !parked && !between && idle == threads);
+    assert(!held && !len(queue) && !len(inject) && !starting && !parked && !searcher && idle == threads);
     assert(down == closed)
 }
 
