@@ -191,7 +191,7 @@ soon_future *soon__future_ref(soon_future *future)
 void soon__future_give(soon_future *future)
 {
     if (!soon__future_is_immortal(future))
-        atomic_fetch_add_explicit(&future->refs, READER - LIBRARY, memory_order_relaxed);
+        atomic_fetch_add_explicit(&future->word, SOON__READER - SOON__LIBRARY, memory_order_relaxed);
 }
 
 void soon__future_unref(soon_future *future)
