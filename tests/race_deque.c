@@ -1,5 +1,5 @@
 /*
- * race_deque.c - what tasks submit to their own pool, under stress. Q1 to Q3 are those of threads/deque.c.
+ * race_deque.c - what tasks submit to their own pool, under stress. Q1 to Q5 are those of threads/deque.c.
  */
 #include "pools.h"
 
@@ -227,4 +227,34 @@ Test(race_deque, shutdown_meets_tasks_that_submit)
                      stats_of(pool).succeeded + stats_of(pool).failed + stats_of(pool).cancelled);
         free_pool(pool);
     }
+}
+
+/*
+ * Taken of the queue at once
+ */
+
+static atomic_int met;
+
+SOON_TASK(wait_for_another, soon_none, soon_none)
+{
+    met++;
+    while (met % 2)
+        sched_yield();
+    return 0;
+}
+
+/* Q2, Q5: a worker that takes some at once, and begins a long one of these, leaves the others to whoever looks. Two that wait
+ * for each other lie side by side in a flood, so that mostly one worker takes both. Caught: a taking that nobody is told of. */
+Test(race_deque, task_that_was_taken_with_others_is_found_by_another_worker)
+{
+    soon_executor *pool = new_pool(.workers = 2);
+    soon_future *futures[400];
+
+    for (int round = 0; round < test_rounds(300); round++) {
+        for (int i = 0; i < 400; i++)
+            futures[i] = i == 300 || i == 301 ? soon_submit(pool, wait_for_another) : soon_submit(pool, nothing);
+        for (int i = 0; i < 400; i++)
+            cr_assert_eq(outcome_of(futures[i]), 0);
+    }
+    free_pool(pool);
 }

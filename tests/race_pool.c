@@ -1,5 +1,5 @@
 /*
- * race_pool.c - the thread pool under stress. I1 to I7 are those of pool_internal.h. What goes wrong here mostly hangs,
+ * race_pool.c - the thread pool under stress. I1 to I10 are those of pool_internal.h. What goes wrong here mostly hangs,
  * and the timeout of the test tells; some of it only a sanitizer sees.
  */
 #include "pools.h"
@@ -110,7 +110,8 @@ SOON_TASK(meet, int, soon_none)
     return 0;
 }
 
-/* I2: who is woken passes the baton on before it runs anything. Caught: no baton, or one after the first task. */
+/* I2: who is woken passes the baton on before it runs anything; so does who searches, if more came than one, or the queue has
+ * some: with a priority, that is where it comes. Caught: no baton, or one after the first task. */
 Test(race_pool, as_many_long_tasks_run_side_by_side_as_there_are_workers)
 {
     for (size_t w = 1; w < 4; w++) {
@@ -123,7 +124,7 @@ Test(race_pool, as_many_long_tasks_run_side_by_side_as_there_are_workers)
             if (round % 2)
                 test_wait_until(stats_of(pool).idle == (size_t)widths[w]);
             for (int i = 0; i < widths[w]; i++)
-                futures[i] = soon_submit(pool, meet, widths[w]);
+                futures[i] = soon_submit_with(pool, (.priority = i == 0 && round % 3 == 0), meet, widths[w]);
             for (int i = 0; i < widths[w]; i++)
                 cr_assert_eq(outcome_of(futures[i]), 0);
         }
