@@ -101,9 +101,8 @@ static void count_alive(size_t more)
 
 void soon__future_init(soon_future *future, const struct soon__class *class, uint32_t readers, uint32_t library)
 {
-    *future = (soon_future){.word = readers * SOON__READER + library * SOON__LIBRARY,
-                            .class = class,
-                            .generation = soon__generation()};
+    *future = (soon_future){
+        .word = readers * SOON__READER + library * SOON__LIBRARY, .class = class, .generation = soon__generation()};
     count_alive(1);
 }
 
@@ -366,9 +365,9 @@ static inline uint64_t store_final(soon_future *future, uint32_t state, uint64_t
         if (word & unless)
             break;
         /* Release publishes the outcome (I2); pairs with the acquire in soon__future_word(). */
-    } while (!atomic_compare_exchange_weak_explicit(
-        &future->word, &word, ((word & ~(uint64_t)(SOON__STATE | SOON__PARKED)) | state) - refs, memory_order_acq_rel,
-        memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(&future->word, &word,
+                                                    ((word & ~(uint64_t)(SOON__STATE | SOON__PARKED)) | state) - refs,
+                                                    memory_order_acq_rel, memory_order_relaxed));
     return word;
 }
 

@@ -424,8 +424,8 @@ void soon__block_free(void *block, size_t size)
 {
     size_t class = class_of(size);
 
-    if (!self || size > SIZE_LIMIT || !block || is_of_parent(block) ||
-        self->classes[class].loaded.count == BATCH || holds_back(block, class))
+    if (!self || size > SIZE_LIMIT || !block || is_of_parent(block) || self->classes[class].loaded.count == BATCH ||
+        holds_back(block, class))
         free_slowly(block, size);
     else
         push(&self->classes[class].loaded, block);

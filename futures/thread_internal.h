@@ -46,7 +46,7 @@ struct soon__thread {
     struct soon__wakes *wakes;  /* NULL: who sleeps for what this thread completes is woken at once */
     struct soon__frame *frames; /* innermost first */
     const struct soon__parking *parking;
-    void *worker; /* for `parking` */
+    void *worker;    /* for `parking` */
     uint64_t number; /* of one that has run a loop, nobody else's ever; 0: it has not */
     bool end_is_watched;
     bool of_library;   /* the loop's or the callback thread: nothing may be joined here */
@@ -108,8 +108,8 @@ static inline void soon__thread_enter(struct soon__frame *frame, struct soon__th
 {
     struct soon__thread *self = soon__thread_self();
 
-    ret_saved->some = self->in_internals || self->in_callbacks || self->settling || self->internals.head ||
-                      self->callbacks.head;
+    ret_saved->some =
+        self->in_internals || self->in_callbacks || self->settling || self->internals.head || self->callbacks.head;
     if (ret_saved->some)
         soon__thread_set_aside(ret_saved);
     frame->below = self->frames;

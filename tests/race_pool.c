@@ -110,8 +110,7 @@ SOON_TASK(meet, int, soon_none)
     return 0;
 }
 
-/* I2: who is woken passes the baton on before it runs anything; so does who searches, if more came than one, or the queue has
- * some: with a priority, that is where it comes. Caught: no baton, or one after the first task. */
+/* I2: who is woken passes the baton on before it runs anything. Caught: no baton, or one after the first task. */
 Test(race_pool, as_many_long_tasks_run_side_by_side_as_there_are_workers)
 {
     for (size_t w = 1; w < 4; w++) {
@@ -124,12 +123,32 @@ Test(race_pool, as_many_long_tasks_run_side_by_side_as_there_are_workers)
             if (round % 2)
                 test_wait_until(stats_of(pool).idle == (size_t)widths[w]);
             for (int i = 0; i < widths[w]; i++)
-                futures[i] = soon_submit_with(pool, (.priority = i == 0 && round % 3 == 0), meet, widths[w]);
+                futures[i] = soon_submit(pool, meet, widths[w]);
             for (int i = 0; i < widths[w]; i++)
                 cr_assert_eq(outcome_of(futures[i]), 0);
         }
         free_pool(pool);
     }
+}
+
+/* I9: so does who searches, if the queue has something beside what it finds without the mutex: what has a priority comes there.
+ * One searches, the other sleeps, after some tasks one by one. Caught: a taking that does not ask for QUEUED. */
+Test(race_pool, what_is_queued_is_not_left_behind_by_who_searches)
+{
+    soon_executor *pool = new_pool(.workers = 2);
+    soon_future *futures[2];
+
+    arrived = 0;
+    cr_assert_eq(soon_executor_boot(pool, SOON_FOREVER), 0);
+    for (int round = 0; round < test_rounds(4000); round++) {
+        for (int i = 0; i < 10; i++)
+            cr_assert_eq(outcome_of(soon_submit(pool, nothing)), 0);
+        futures[0] = soon_submit_with(pool, (.priority = 1), meet, 2);
+        futures[1] = soon_submit(pool, meet, 2);
+        for (int i = 0; i < 2; i++)
+            cr_assert_eq(outcome_of(futures[i]), 0);
+    }
+    free_pool(pool);
 }
 
 /*

@@ -161,8 +161,8 @@ uintptr_t soon__pool_mode_locked(const struct soon__pool *pool)
 static bool set_mode_locked(struct soon__pool *pool)
 {
     soon_call *came;
-    bool open = soon__inject_set_locked(&pool->inject, soon__pool_mode_locked(pool) | (pool->locked.queue.count ? SOON__QUEUED : 0),
-                                        &came);
+    bool open = soon__inject_set_locked(
+        &pool->inject, soon__pool_mode_locked(pool) | (pool->locked.queue.count ? SOON__QUEUED : 0), &came);
 
     soon__pool_enqueue_locked(pool, came);
     return open;

@@ -156,7 +156,8 @@ bool soon__deque_push(struct soon__worker *worker, soon_call *call)
     struct soon__deque *deque = worker->deque;
     bool open;
 
-    if (!deque || pool->queue_max || (call->extra && (call->extra->options.priority || call->extra->queue_deadline != SOON__NEVER)))
+    if (!deque || pool->queue_max ||
+        (call->extra && (call->extra->options.priority || call->extra->queue_deadline != SOON__NEVER)))
         return false;
     lock(deque);
     say_nested(pool);

@@ -55,8 +55,7 @@ static inline bool soon__inject_push(struct soon__inject *inject, soon_call *cal
             return false;
         call->next = soon__inject_latest(word);
         /* Release: the call; pairs with the acquire of who takes it. */
-    } while (!atomic_compare_exchange_weak_explicit(&inject->word, &word,
-                                                    (uintptr_t)call | (word & SOON__INJECT_FLAGS),
+    } while (!atomic_compare_exchange_weak_explicit(&inject->word, &word, (uintptr_t)call | (word & SOON__INJECT_FLAGS),
                                                     memory_order_release, memory_order_relaxed));
     return true;
 }
@@ -111,8 +110,8 @@ static inline bool soon__inject_set_locked(struct soon__inject *inject, uintptr_
         if (next == word)
             return open;
         /* As in soon__inject_take(). */
-    } while (!atomic_compare_exchange_weak_explicit(&inject->word, &word, next, memory_order_seq_cst,
-                                                    memory_order_relaxed));
+    } while (
+        !atomic_compare_exchange_weak_explicit(&inject->word, &word, next, memory_order_seq_cst, memory_order_relaxed));
     if (!open)
         *ret = soon__inject_latest(word);
     return open;

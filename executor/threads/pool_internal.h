@@ -132,7 +132,7 @@ struct soon__pool {
         size_t unjoined; /* threads, and those that have ended but are not joined */
         size_t waiting;  /* submitters that wait for `place` */
         unsigned numbers;
-        size_t deques_used;             /* those behind never had an owner */
+        size_t deques_used; /* those behind never had an owner */
         struct soon__luck luck;
         bool cannot_start; /* the last start has failed: not again before there is another reason, or nobody else */
         bool closed;
