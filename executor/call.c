@@ -14,6 +14,7 @@
 #include "../futures/slab_internal.h"
 #include "../futures/value_internal.h"
 #include "executor_internal.h"
+#include "pools/spin_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -168,6 +169,8 @@ static void linger(soon_future *future, int64_t deadline)
     soon_executor *executor;
     struct soon__stint stint;
 
+    if (call->spins && deadline != SOON__POLL)
+        soon__spin_for(future, deadline);
     if (!call->lingers || deadline == SOON__POLL || !soon__future_lock_unfinished(future))
         return;
     executor = pin(future);
@@ -379,6 +382,7 @@ static void init(soon_call *call, soon_executor *executor, const soon_function *
     /* What links it is set by who holds it. */
     memset(&call->extra, 0, sizeof *call - offsetof(soon_call, extra));
     call->lingers = executor->lingers;
+    call->spins = executor->spins;
 }
 
 /* With its future and where things go, no more. NULL: no memory. */

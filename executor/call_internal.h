@@ -100,6 +100,7 @@ struct soon_call {
     _Atomic uint8_t deque; /* of a thread pool: the number of the deque that it is in; 0: in none */
     /* Never changed. */
     uint8_t lingers : 1;     /* its executor has a `linger` */
+    uint8_t spins : 1;       /* or none, but this */
     uint8_t arg_is_far : 1;  /* not in the block */
     uint8_t arg_on_heap : 1; /* malloc'ed */
     uint8_t arg_is_lent : 1; /* somebody else's: not released */

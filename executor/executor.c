@@ -166,6 +166,7 @@ int soon__executor_new(soon_executor **ret, const soon_executor_class *klass, vo
     executor->self = self;
     executor->extra = extra;
     executor->lingers = extra && extra->linger;
+    executor->spins = extra && extra->spins;
     executor->when_full = when_full == SOON_FULL_DEFAULT ? SOON_FULL_BLOCK : when_full;
     executor->generation = soon__generation();
     atomic_init(&executor->pins, 1); /* the class's own: until its promise is resolved */

@@ -20,6 +20,7 @@ struct soon__executor_extra {
     size_t (*width)(void *self); /* how many workers it may have */
     bool tries_again;            /* a call that has begun may wait there again: `take_back` is asked for it, too */
     bool takes_items;            /* a call may have `items` with a count above 1 */
+    bool spins;                  /* who waits for one of its calls looks for its end before it sleeps */
     bool ends_on_loop;           /* callbacks of its calls run on the library's callback thread */
     size_t mappable_above;       /* arguments of more bytes go into memory that other processes can map; 0: none do */
     /* A reader wants a call that is not pending any more to end. */
@@ -36,7 +37,7 @@ struct soon_executor {
     void *self;
     const struct soon__executor_extra *extra; /* NULL: of the user's own */
     soon_full when_full;                      /* never DEFAULT */
-    bool lingers;                             /* `extra` has a `linger` */
+    bool lingers, spins;                      /* `extra` has a `linger`; says so */
     soon_shared *shared;                      /* of its tasks: a reference; NULL: none */
     uint32_t generation;
     bool freeing;                 /* the class's `free` runs, or has run: of the thread that frees it alone */

@@ -4,15 +4,13 @@
 #include "pool_internal.h"
 
 #include "../cpu_internal.h"
+#include "../pools/spin_internal.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* As long as it takes to go to sleep and be woken again. */
-enum { LINGER_NS = 20000 };
 
 /*
  * The class
@@ -276,30 +274,6 @@ static size_t width(void *self)
     return ((struct soon__pool *)self)->max;
 }
 
-/* A thread that waits for a task looks for its end before it sleeps, one at a time. */
-static void linger(void *self, soon_call *call, int64_t deadline)
-{
-    struct soon__pool *pool = self;
-    const soon_future *future = soon__call_future(call);
-    int64_t until;
-    bool done = false;
-
-    /* Relaxed, all: hints. */
-    if (!pool->linger_ns || atomic_load_explicit(&pool->waiter_lingers, memory_order_relaxed) ||
-        !soon__luck_try(&pool->waiters_luck) ||
-        atomic_exchange_explicit(&pool->waiter_lingers, true, memory_order_relaxed))
-        return;
-    until = soon__later(soon__clock_ns(), pool->linger_ns);
-    if (until > deadline)
-        until = deadline;
-    do {
-        for (int looks = 0; looks < 32 && !done; looks++, soon__cpu_relax())
-            done = soon__word_final(soon__future_word(future));
-    } while (!done && soon__clock_ns() < until);
-    atomic_store_explicit(&pool->waiter_lingers, false, memory_order_relaxed);
-    soon__luck_note(&pool->waiters_luck, done);
-}
-
 static void free_pool(void *self)
 {
     soon__pool_free(self);
@@ -320,7 +294,7 @@ static const struct soon__executor_extra pool_extra = {.boot = boot,
                                                        .counted_here = counted_here,
                                                        .width = width,
                                                        .takes_items = true,
-                                                       .linger = linger};
+                                                       .spins = true};
 
 /*
  * Making
@@ -392,7 +366,8 @@ static int pool_new(struct soon__pool **ret, const soon_thread_pool_options *o)
     pool->max = o->workers ? (size_t)o->workers : (size_t)soon__cpu_count();
     pool->queue_max = o->queue_max;
     pool->locked.alarm = SOON__NEVER;
-    pool->linger_ns = soon__cpu_count() > 1 ? LINGER_NS : 0;
+    pool->linger_ns = soon__cpu_count() > 1 ? SOON__SPIN_NS : 0;
+    soon__spin_allow((uint32_t)soon__cpu_count() / 2);
     pool->idle_timeout_ns = o->idle_timeout_ms > INT64_MAX / 4000000 ? INT64_MAX / 4 : o->idle_timeout_ms * 1000000;
     soon__pool_name(pool->name, sizeof pool->name, o->name);
     rc = soon__deques_new(pool);

@@ -108,14 +108,12 @@ struct soon__pool {
     struct soon__surroundings surroundings; /* of who made the pool */
     struct soon__deque *deques;
     size_t deques_count;
-    int64_t linger_ns; /* how long a worker, and who waits for a task, looks before it sleeps; 0: not at all */
+    int64_t linger_ns; /* how long a worker looks before it sleeps; 0: not at all */
 
     char apart[64];             /* what submitters write is on cache lines of its own */
     struct soon__inject inject; /* I9 */
     _Atomic bool nested;        /* there may be something in a deque */
     char apart_too[64];
-    _Atomic bool waiter_lingers; /* one at a time */
-    struct soon__luck waiters_luck;
     pthread_mutex_t mutex;
     pthread_cond_t place; /* submitters: the queue has room, or the pool is closed or broken */
     pthread_cond_t ready; /* boot: a worker is ready, or never will be */
