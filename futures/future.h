@@ -43,7 +43,7 @@ typedef enum soon_state {
 /** Hears of a future that is done. `future` is lent for the time of the call; take a reference to keep it. */
 typedef void (*soon_done_fn)(soon_future *future, void *data);
 
-/** One reference more. Returns `future`. */
+/** One reference more; there can be 16,777,215 at a time. Returns `future`. */
 SOON_API soon_future *soon_future_ref(soon_future *future);
 
 /**
