@@ -21,6 +21,7 @@
 #include <string.h>
 
 /* With 32 bytes of argument and 8 of result it takes 176. */
+_Static_assert(SOON__CALL_ARG_AT + 2 * SOON__CALL_SMALL_MAX < 256 * SOON__CALL_ALIGNMENT, "block_steps");
 _Static_assert(sizeof(soon_call) <= 128, "two cache lines; with pointers of 32 bits it is less");
 
 static soon_call *of_future(const soon_future *future)
@@ -45,16 +46,14 @@ void *soon__call_space(soon_call *call)
 
 static size_t block_size(size_t arg_place, size_t result)
 {
-    return SOON__CALL_ARG_AT + (result ? round_up(arg_place) + result : arg_place);
+    return round_up(SOON__CALL_ARG_AT + (result ? round_up(arg_place) + result : arg_place));
 }
 
 static void free_block(soon_call *call)
 {
-    size_t size = block_size(arg_place(call), call->has_space ? call->function->result_size : 0);
-
     if (call->extra)
         free(call->extra);
-    soon__block_free(call, size);
+    soon__block_free(call, call->block_steps * (size_t)SOON__CALL_ALIGNMENT);
 }
 
 static void destroy(soon_future *future)
@@ -374,7 +373,7 @@ static int set_far_arg(soon_call *call, const struct soon__call_params *params, 
     return 0;
 }
 
-static void init(soon_call *call, soon_executor *executor, const soon_function *function)
+static void init(soon_call *call, soon_executor *executor, const soon_function *function, size_t size)
 {
     soon__future_init(soon__call_future(call), &call_class, 1, 1);
     call->function = function;
@@ -383,6 +382,7 @@ static void init(soon_call *call, soon_executor *executor, const soon_function *
     memset(&call->extra, 0, sizeof *call - offsetof(soon_call, extra));
     call->lingers = executor->lingers;
     call->spins = executor->spins;
+    call->block_steps = (uint8_t)(size / SOON__CALL_ALIGNMENT);
 }
 
 /* With its future and where things go, no more. NULL: no memory. */
@@ -391,11 +391,12 @@ static soon_call *block_new(const struct soon__call_params *params, size_t size)
     bool lent = params->deferred || params->items, far = lent || size > SOON__CALL_SMALL_MAX || is_large(params);
     size_t result = params->function->result_size;
     bool has_space = result && result <= SOON__CALL_SMALL_MAX && !params->items;
-    soon_call *call = soon__block_new(block_size(far ? sizeof(soon_bytes) : size, has_space ? result : 0));
+    size_t block = block_size(far ? sizeof(soon_bytes) : size, has_space ? result : 0);
+    soon_call *call = soon__block_new(block);
 
     if (!call)
         return NULL;
-    init(call, params->executor, params->function);
+    init(call, params->executor, params->function, block);
     call->arg_is_far = far;
     call->arg_is_lent = lent;
     call->has_space = has_space;
@@ -405,15 +406,15 @@ static soon_call *block_new(const struct soon__call_params *params, size_t size)
 
 soon_call *soon__call_new_plain(soon_executor *executor, const soon_function *function, const void *arg, size_t size)
 {
-    size_t result = function->result_size;
+    size_t result = function->result_size, block = block_size(size, result);
     soon_call *call;
 
     if (size > SOON__CALL_SMALL_MAX || result > SOON__CALL_SMALL_MAX)
         return NULL;
-    call = soon__block_new(block_size(size, result));
+    call = soon__block_new(block);
     if (!call)
         return NULL;
-    init(call, executor, function);
+    init(call, executor, function, block);
     call->has_space = result != 0;
     call->is_plain = !function->free_arg && !function->free_result;
     call->arg_size = (uint16_t)size;

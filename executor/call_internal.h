@@ -96,9 +96,9 @@ struct soon_call {
     uint8_t queued : 1;
     uint8_t posted : 1;    /* it is in a slot of a worker process */
     uint8_t began : 1;     /* and came back: see soon__call_comes_back() */
-    bool exempt;           /* the queue's bound does not apply */
     _Atomic uint8_t deque; /* of a thread pool: the number of the deque that it is in; 0: in none */
-    /* Never changed. */
+    /* Never changed from when it is submitted on. */
+    uint8_t exempt : 1;      /* the queue's bound does not apply */
     uint8_t lingers : 1;     /* its executor has a `linger` */
     uint8_t spins : 1;       /* or none, but this */
     uint8_t arg_is_far : 1;  /* not in the block */
@@ -106,6 +106,7 @@ struct soon_call {
     uint8_t arg_is_lent : 1; /* somebody else's: not released */
     uint8_t has_space : 1;   /* for its result, in the block */
     uint8_t is_plain : 1;    /* it has nothing that is to be released, and no `extra` */
+    uint8_t block_steps;     /* its size, in steps of SOON__CALL_ALIGNMENT */
     uint16_t arg_size;       /* of one in the block */
 };
 

@@ -66,23 +66,11 @@ static void count(const struct soon__run_hooks *hooks, const struct soon__outcom
         hooks->counted(hooks->data, outcome);
 }
 
-/* A result in the block, or none, and nothing else. */
-static bool is_plain(const struct soon__outcome *outcome)
-{
-    return !outcome->error && !outcome->payload && !soon__outcome_owned(outcome);
-}
-
 void soon__call_finish(soon_call *call, struct soon__outcome *outcome, const struct soon__run_hooks *hooks)
 {
     soon_future *future = soon__call_future(call);
 
     count(hooks, outcome);
-    if (hooks && call->is_plain && is_plain(outcome)) {
-        future->result = outcome->result;
-        future->result_size = outcome->result_size;
-        soon__future_publish_and_unref(future, SOON__FINISHED);
-        return;
-    }
     /* A call of a pool's own is nobody else's to finish; others have a promise, which may be resolved by other means. */
     if (!hooks && !soon__future_claim(future)) {
         soon__outcome_drop(outcome);
@@ -96,6 +84,18 @@ void soon__call_finish(soon_call *call, struct soon__outcome *outcome, const str
         }
     }
     soon__call_end(call);
+}
+
+/* The same of a call that has nothing but its block, and a result there, or none. */
+static inline void finish_plain(soon_call *call, const struct soon__outcome *outcome,
+                                const struct soon__run_hooks *hooks)
+{
+    soon_future *future = soon__call_future(call);
+
+    count(hooks, outcome);
+    future->result = outcome->result;
+    future->result_size = outcome->result_size;
+    soon__future_publish_and_unref(future, SOON__FINISHED);
 }
 
 /* False, and the call has ended: it was cancelled, waited for too long, or was finished by somebody else. */
@@ -145,6 +145,10 @@ static void run_one(soon_call *call, struct soon__local *local, const struct soo
     }
     start_clock(&task, call);
     soon__task_run(&task);
+    if (hooks && call->is_plain && task.outcome.result == task.space && !task.outcome.error && !task.outcome.payload) {
+        finish_plain(call, &task.outcome, hooks);
+        return;
+    }
     if (on_heap && task.outcome.error)
         free(task.space);
     else if (on_heap)

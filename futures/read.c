@@ -57,7 +57,7 @@ static int help_or_park(soon_future *future, int64_t deadline)
     return 0;
 }
 
-int soon__future_await(soon_future *future, int64_t deadline)
+static __attribute__((noinline)) int await_slowly(soon_future *future, int64_t deadline)
 {
     struct soon__thread *self = soon__thread_self();
 
@@ -88,6 +88,17 @@ static inline int wait_for(soon_future *future, int64_t timeout_ms)
     if (soon__word_final(soon__future_word(future)))
         return 0;
     return soon__future_await(future, timeout_ms == SOON_FOREVER ? SOON__NEVER : soon__deadline(timeout_ms));
+}
+
+/* What a task waits for first is mostly its own, and has not begun. */
+int soon__future_await(soon_future *future, int64_t deadline)
+{
+    struct soon__thread *self = soon__thread_self();
+
+    if (self->parking && deadline == SOON__NEVER && self->parking->run_own(self->worker, future) &&
+        soon__word_final(soon__future_word(future)))
+        return 0;
+    return await_slowly(future, deadline);
 }
 
 int soon_future_wait(soon_future *future, int64_t timeout_ms)
