@@ -289,12 +289,8 @@ static const soon_executor_class pool_class = {
     .free = free_pool,
 };
 
-static const struct soon__executor_extra pool_extra = {.boot = boot,
-                                                       .reason = reason,
-                                                       .counted_here = counted_here,
-                                                       .width = width,
-                                                       .takes_items = true,
-                                                       .spins = true};
+static const struct soon__executor_extra pool_extra = {
+    .boot = boot, .reason = reason, .counted_here = counted_here, .width = width, .takes_items = true, .spins = true};
 
 /*
  * Making

@@ -48,9 +48,9 @@
 #include "../executor_internal.h"
 #include "../library_loop_internal.h"
 #include "../luck_internal.h"
+#include "../pools/inject_internal.h"
 #include "../queue_internal.h"
 #include "../surroundings_internal.h"
-#include "inject_internal.h"
 
 #include <pthread.h>
 

@@ -8,11 +8,11 @@
  *     lock(), unlock()        decide.c: soon__pool_lock(), soon__pool_unlock()
  *     worker_lock()           decide.c: soon__worker_lock(): it searches no more
  *     decide()                decide.c: decide_locked(), coming_locked(), may_start_locked()
- *     OPEN, set_mode()        inject_internal.h: soon__inject_is_open(), soon__inject_set_locked(); decide.c: set_mode_locked()
+ *     OPEN, set_mode()        ../pools/inject_internal.h: soon__inject_is_open(), soon__inject_set_locked(); decide.c: set_mode_locked()
  *     act()                   decide.c: carry_out()
- *     search()                inject_internal.h: soon__inject_search(); worker.c: counted()
+ *     search()                ../pools/inject_internal.h: soon__inject_search(); worker.c: counted()
  *     NEWS                    worker.c: has_news()
- *     submit()                pool.c: submit(), push_locked(); inject_internal.h: soon__inject_push()
+ *     submit()                pool.c: submit(), push_locked(); ../pools/inject_internal.h: soon__inject_push()
  *     submit_child()          deque.c: soon__deque_push()
  *     take_deques()           deque.c: soon__deques_look_locked(), soon__deques_empty_locked(): here a deque holds at most one
  *     take_back()             decide.c: soon__pool_take_back_locked(); deque.c: soon__deque_take_back_locked()

@@ -8,8 +8,8 @@
  * A push succeeds if the word says in the same step that somebody will look; else the call goes to the mutex. Who makes it
  * say otherwise takes out, in the same step, what has come until then.
  */
-#ifndef SOON_EXECUTOR_THREADS_INJECT_INTERNAL_H
-#define SOON_EXECUTOR_THREADS_INJECT_INTERNAL_H
+#ifndef SOON_EXECUTOR_POOLS_INJECT_INTERNAL_H
+#define SOON_EXECUTOR_POOLS_INJECT_INTERNAL_H
 
 #include "../call_internal.h"
 
