@@ -151,6 +151,50 @@ Test(race_pool, what_is_queued_is_not_left_behind_by_who_searches)
     free_pool(pool);
 }
 
+/* The second that is started fails, some time later. */
+SOON_TASK(fail_but_once, soon_none, soon_none)
+{
+    static atomic_int begun;
+
+    if (begun++ % 2 == 0)
+        return 0;
+    pause_randomly();
+    return -EIO;
+}
+
+static void *submit_in_pairs(void *pool)
+{
+    soon_future *futures[2];
+    int rc = 0;
+
+    for (int i = 0; i < 2000 && rc == 0; i++) {
+        for (int j = 0; j < 2; j++)
+            futures[j] = soon_submit(pool, nothing);
+        for (int j = 0; j < 2; j++) {
+            int one = outcome_of(futures[j]);
+
+            cr_assert(one == 0 || one == SOON_EBROKEN);
+            rc = one < 0 ? one : rc;
+        }
+    }
+    return NULL;
+}
+
+/* I9: whatever a worker has in its hands when the pool breaks. Caught: what a searcher took of the word and then gave to the queue
+ * of a pool that was broken. */
+Test(race_pool, each_task_ends_when_the_pool_breaks)
+{
+    pthread_t threads[3];
+
+    for (int round = 0; round < test_rounds(200); round++) {
+        soon_executor *pool = new_pool(.workers = 2, .initializer = &fail_but_once_task);
+
+        start(threads, 3, submit_in_pairs, pool);
+        join(threads, 3);
+        free_pool(pool);
+    }
+}
+
 /*
  * Growing and shrinking
  */

@@ -144,29 +144,40 @@ static int begin_shutdown(void *self, soon_shutdown mode, soon_promise *down)
     return 0;
 }
 
-void soon__pool_break(struct soon__pool *pool, struct soon__error *why)
+void soon__pool_fail_pending(struct soon__pool *pool)
 {
-    soon_error fields = {.code = SOON_EBROKEN};
-    struct soon__error *broken = soon__error_newf(&fields, "the initializer failed: %s", why->public.message);
     soon_call *pending, *next;
+    struct soon__error *broken;
 
-    soon__error_unref(why);
     soon__pool_lock(pool);
-    if (!pool->locked.broken)
-        pool->locked.broken = soon__error_ref(broken);
-    soon__executor_break(pool->executor);
     soon__pool_take_in_locked(pool);
     pool->locked.failed += pool->locked.queue.count;
     pending = soon__queue_take_all(&pool->locked.queue);
-    soon__pool_ring_all_locked(pool);
-    pthread_cond_broadcast(&pool->place);
-    pthread_cond_broadcast(&pool->ready);
+    broken = soon__error_ref(pool->locked.broken);
     soon__pool_unlock(pool);
     for (; pending; pending = next) {
         next = pending->next;
         soon__call_fail(pending, soon__error_ref(broken));
     }
     soon__error_unref(broken);
+}
+
+void soon__pool_break(struct soon__pool *pool, struct soon__error *why)
+{
+    soon_error fields = {.code = SOON_EBROKEN};
+    struct soon__error *broken = soon__error_newf(&fields, "the initializer failed: %s", why->public.message);
+
+    soon__error_unref(why);
+    soon__pool_lock(pool);
+    if (!pool->locked.broken)
+        pool->locked.broken = soon__error_ref(broken);
+    soon__executor_break(pool->executor);
+    soon__pool_ring_all_locked(pool);
+    pthread_cond_broadcast(&pool->place);
+    pthread_cond_broadcast(&pool->ready);
+    soon__pool_unlock(pool);
+    soon__error_unref(broken);
+    soon__pool_fail_pending(pool);
 }
 
 static struct soon__error *reason(void *self)

@@ -177,6 +177,7 @@ bool soon__pool_take_back_locked(struct soon__pool *pool, soon_call *call);
 void soon__pool_alarm_locked(struct soon__pool *pool, int64_t when); /* the loop looks then at the latest */
 void soon__pool_close_if_empty_locked(struct soon__pool *pool);
 void soon__pool_break(struct soon__pool *pool, struct soon__error *why); /* takes the reference */
+void soon__pool_fail_pending(struct soon__pool *pool);                   /* of one that is broken */
 void soon__pool_free(struct soon__pool *pool);
 
 /* For a count that this thread alone writes: no read-modify-write. */

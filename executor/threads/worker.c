@@ -470,6 +470,7 @@ static void *worker_main(void *data)
     struct soon__worker *worker = data;
     struct soon__pool *pool = worker->pool;
     struct soon__thread *self = soon__thread_self();
+    bool broken;
 
     soon__surroundings_give(&pool->surroundings, 0);
     set_name(worker);
@@ -483,8 +484,11 @@ static void *worker_main(void *data)
     self->parking = NULL;
     soon__pool_lock(pool);
     stop_working_locked(worker);
-    soon__pool_unlock(pool);   /* one that retires may be the one that was to take what has just come */
-    if (worker->local.release) /* which may take its time, or wait for a task: others are there for that */
+    broken = pool->locked.broken;
+    soon__pool_unlock(pool); /* one that retires may be the one that was to take what has just come */
+    if (broken)
+        soon__pool_fail_pending(pool); /* what it had in its hands when that became so */
+    if (worker->local.release)         /* which may take its time, or wait for a task: others are there for that */
         worker->local.release(worker->local.value);
     soon__pool_lock(pool);
     leave_locked(worker);
