@@ -353,6 +353,18 @@ static void give_locked(struct soon__process *process, uint32_t slot, soon_call 
     process->given++;
 }
 
+/* A plain call (parcel_internal.h), which fits into any slot. A wake is to follow. */
+static void post_plain_locked(struct soon__process *process, soon_call *call, uint32_t function, int64_t now)
+{
+    uint32_t slot = find_empty_locked(process);
+    struct soon__assignment *assignment = occupy_locked(process, slot, call, now);
+
+    assignment->order = order_of(call);
+    give_locked(process, slot, call);
+    soon__parcel_fill_plain(&process->view.orders->requests[slot], call, function, assignment->order);
+    post_locked(process, slot, now);
+}
+
 /* The first of the queue; false: it does not fit there now. Takes time if that is long to copy: `*now` goes with it. */
 static bool post_first_locked(struct soon__process *process, int64_t *now)
 {
@@ -364,6 +376,12 @@ static bool post_first_locked(struct soon__process *process, int64_t *now)
 
     if (function < 0) {
         soon__process_pool_refuse_locked(pool, soon__queue_pop(&pool->locked.queue), (int)function);
+        return true;
+    }
+    if (soon__parcel_is_plain(call)) {
+        soon__queue_remove(&pool->locked.queue, call);
+        post_plain_locked(process, call, (uint32_t)function, *now);
+        process->to_wake = true;
         return true;
     }
     soon__parcel_pack(&parcel, call, (uint32_t)function);
@@ -592,20 +610,13 @@ bool soon__process_pool_post_plain_locked(struct soon__process_pool *pool, soon_
 {
     int64_t now = soon__clock_coarse_ns(), function = SOON_ENOFUNCTION;
     struct soon__process *process = choose_at_once_locked(pool, now);
-    struct soon__assignment *assignment;
-    uint32_t slot;
 
     if (process)
         function = soon__directory_find(&process->directory, call->function);
     if (function < 0)
         return false;
-    slot = find_empty_locked(process);
     soon__queue_pass(&pool->locked.queue, call);
-    assignment = occupy_locked(process, slot, call, now);
-    assignment->order = order_of(call);
-    give_locked(process, slot, call);
-    soon__parcel_fill_plain(&process->view.orders->requests[slot], call, (uint32_t)function, assignment->order);
-    post_locked(process, slot, now);
+    post_plain_locked(process, call, (uint32_t)function, now);
     soon__desk_wake(&process->view, process->full);
     grow_locked(pool);
     return true;
