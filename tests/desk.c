@@ -121,6 +121,67 @@ Test(desk, a_request_is_not_taken_back_from_a_worker_that_has_changed_the_word)
     cr_assert_eq(soon__desk_look(&parent, 3, 10), SOON__LOOK_GARBAGE);
 }
 
+Test(desk, an_urgent_request_is_claimed_before_those_that_were_found_already)
+{
+    for (uint32_t i = 0; i < 4; i++)
+        post(i, i + 1, 10 + i);
+    claim(0, 1);
+    post(5, 5, 1);
+    claim(5, 5);
+    claim(1, 2);
+}
+
+Test(desk, a_request_that_was_found_is_not_claimed_once_it_was_taken_back)
+{
+    for (uint32_t i = 0; i < 4; i++)
+        post(i, i + 1, i);
+    claim(0, 1);
+    cr_assert(soon__desk_take_back(&parent, 1, 2));
+    cr_assert(soon__desk_take_back(&parent, 2, 3));
+    post(2, 5, 9);
+    claim(3, 4);
+    claim(2, 5);
+    cr_assert(!soon__desk_claim(&worker, &slot, &sequence));
+}
+
+/* One is claimed each time that all others are given something else. */
+Test(desk, requests_that_are_taken_back_again_and_again_leave_nothing_behind)
+{
+    uint64_t next = 1, last[SOON__SLOTS];
+
+    for (int round = 0; round < 10; round++) {
+        post(0, next++, 0);
+        for (uint32_t i = 1; i < SOON__SLOTS; i++, next++) {
+            cr_assert(round == 0 || soon__desk_take_back(&parent, i, last[i]));
+            post(i, last[i] = next, next);
+        }
+        cr_assert(soon__desk_claim(&worker, &slot, &sequence));
+        cr_assert_eq(slot, 0);
+    }
+    for (uint32_t i = 1; i < SOON__SLOTS; i++)
+        claim(i, last[i]);
+    cr_assert(!soon__desk_claim(&worker, &slot, &sequence));
+}
+
+/* All slots are full, and which slot a request is in says nothing about its turn. */
+Test(desk, requests_are_claimed_in_their_order_in_a_flood)
+{
+    uint64_t next = 1, expected = 1;
+    uint32_t empty[3];
+
+    for (uint32_t i = 0; i < SOON__SLOTS; i++, next++)
+        post(i, next, next);
+    for (int round = 0; round < 300; round++) {
+        for (int i = 0; i < 3; i++) {
+            cr_assert(soon__desk_claim(&worker, &slot, &sequence));
+            cr_assert_eq(sequence, expected++);
+            empty[i] = slot;
+        }
+        for (int i = 2; i >= 0; i--, next++)
+            post(empty[i], next, next);
+    }
+}
+
 Test(desk, a_request_is_looked_for_where_there_may_be_one)
 {
     fill_request(1, 5, 0);

@@ -24,26 +24,31 @@ TestSuite(race_desk, .init = make_desk, .fini = free_desk);
 
 static uint64_t numbers; /* of requests so far */
 static bool claimed[SOON__SLOTS], taken[SOON__SLOTS];
+static _Atomic bool begun;
 
 static void post_everywhere(void)
 {
     memset(claimed, 0, sizeof claimed);
     memset(taken, 0, sizeof taken);
+    atomic_store(&begun, false);
     for (uint32_t i = 0; i < SOON__SLOTS; i++)
         post(i, ++numbers, i);
 }
 
+/* From both ends, and each while the other is at it: they meet on the way. */
 static void claim_or_take_back(unsigned thread, unsigned *seed)
 {
-    (void)seed;
     if (thread == 0) {
-        for (uint32_t i = 0; i < SOON__SLOTS; i++)
+        while (!atomic_load(&begun))
+            sched_yield();
+        for (uint32_t i = SOON__SLOTS; i-- > 0; dawdle(seed, 300))
             taken[i] = soon__desk_take_back(&parent, i, numbers - SOON__SLOTS + 1 + i);
         return;
     }
     while (soon__desk_claim(&worker, &slot, &sequence)) {
         assert_request(slot, sequence);
         claimed[slot] = true;
+        atomic_store(&begun, true);
     }
 }
 

@@ -247,7 +247,7 @@ static void post_next(void)
     post_it();
 }
 
-/* Guards that find_first() passes over numbers below that of the word: else the first of the two is claimed. */
+/* Guards that look_at() passes over numbers below that of the word: else the first of the two is claimed. */
 Test(step_desk, what_is_claimed_may_be_taken_back_with_its_successor)
 {
     run_stepped(&(struct stepped){post_next, claim_it, take_back_twice, is_not_claimed});
@@ -270,7 +270,7 @@ static void the_first_is_claimed_first(void)
     claim_it();
 }
 
-/* Guards the second look in find_first(): else what was posted behind it is claimed before the one that it has missed. */
+/* Guards the second look in look(): else what was posted behind it is claimed before the one that it has missed. */
 Test(step_desk, two_may_be_posted_while_one_is_looked_for)
 {
     run_stepped(&(struct stepped){nothing, claim_it, post_two, the_first_is_claimed_first});

@@ -1,6 +1,6 @@
 /*
  * desk.c - posting, claiming and taking back requests; the ring of replies; sleeping and waking across processes. The
- * states and the invariants D1 to D5 are in desk_internal.h.
+ * states and the invariants D1 to D6 are in desk_internal.h.
  *
  *     post            sequence: release ------> claim             sequence: acquire (the request)
  *     claim           slot: release ----------> look              slot: acquire (the status)
@@ -80,7 +80,7 @@ void soon__desk_publish(const struct soon__desk_view *view, uint32_t slot, uint6
         orders->before[slot] = word_of(last, SOON__SLOT_CLAIMED);
     /* Relaxed: the next store publishes it. */
     atomic_store_explicit(&orders->cancel_requested[slot], 0, memory_order_relaxed);
-    /* Release publishes the request, its body in the area too; pairs with the acquire in look_in(). */
+    /* Release publishes the request, its body in the area too; pairs with the acquire in look_at(). */
     atomic_store_explicit(&orders->requests[slot].sequence, sequence, memory_order_release);
 }
 
@@ -378,36 +378,71 @@ void soon__desk_want_no_bell(const struct soon__desk_view *view)
  * The worker's side: requests.
  */
 
-/* A posted request that was found: it is there as long as its slot's word is this one. */
-struct found {
-    uint32_t slot; /* SOON__SLOTS: there is none */
-    uint64_t sequence, word, order;
-};
-
-/* The one with the lowest order in these slots, if that is below what was found. Returns those in which there was none. */
-static uint64_t look_in(const struct soon__desk_view *view, uint64_t slots, struct found *found)
+/* The first of those found. */
+static struct soon__found take_first(struct soon__desk_notes *notes)
 {
-    uint64_t sequence, word, order, none = 0;
+    struct soon__found first = notes->found[notes->first++];
 
-    for (; slots; slots &= slots - 1) {
-        uint32_t slot = (uint32_t)__builtin_ctzll(slots);
-        const struct soon__request *request = &view->orders->requests[slot];
+    notes->count--;
+    notes->found_slots &= ~(UINT64_C(1) << first.slot);
+    return first;
+}
 
-        /* Acquire: the request; pairs with the release in soon__desk_publish(). */
-        sequence = atomic_load_explicit(&request->sequence, memory_order_acquire);
-        /* Relaxed: the claim looks again. */
-        word = atomic_load_explicit(&view->desk->slots[slot], memory_order_relaxed);
-        /* At or below the word's: it is settled. Claimed by us, or no word at all: a task has written over it. */
-        if (sequence <= word >> 2 || sequence <= view->notes->claimed[slot] || !(word & SOON__SLOT_CLAIMED)) {
-            none |= UINT64_C(1) << slot;
-            continue;
-        }
-        /* Relaxed: if it was taken back, the next one's may be written already. The claim fails then. */
-        order = atomic_load_explicit(&request->order, memory_order_relaxed);
-        if (found->slot == SOON__SLOTS || order < found->order)
-            *found = (struct found){.slot = slot, .sequence = sequence, .word = word, .order = order};
+/* One of this slot was taken back, and the slot was filled anew. */
+static void forget(struct soon__desk_notes *notes, uint32_t slot)
+{
+    struct soon__found *place = &notes->found[notes->first], *end = place + notes->count;
+
+    while (place->slot != slot)
+        place++;
+    memmove(place, place + 1, (size_t)(end - place - 1) * sizeof *place);
+    notes->count--;
+    notes->found_slots &= ~(UINT64_C(1) << slot);
+}
+
+/* Behind those of its order: mostly the last. */
+static void note(struct soon__desk_notes *notes, struct soon__found found)
+{
+    struct soon__found *place;
+
+    if (notes->first + notes->count == sizeof notes->found / sizeof *notes->found) {
+        memmove(notes->found, &notes->found[notes->first], notes->count * sizeof *notes->found);
+        notes->first = 0;
     }
-    return none;
+    place = &notes->found[notes->first + notes->count++];
+    for (; place > &notes->found[notes->first] && place[-1].order > found.order; place--)
+        *place = place[-1];
+    *place = found;
+    notes->found_slots |= UINT64_C(1) << found.slot;
+}
+
+static inline void look_at(const struct soon__desk_view *view, uint32_t slot)
+{
+    const struct soon__request *request = &view->orders->requests[slot];
+    struct soon__desk_notes *notes = view->notes;
+    struct soon__found found = {.slot = slot};
+
+    /* Acquire: the request; pairs with the release in soon__desk_publish(). */
+    found.sequence = atomic_load_explicit(&request->sequence, memory_order_acquire);
+    if (found.sequence == notes->seen[slot])
+        return;
+    if (notes->found_slots & UINT64_C(1) << slot)
+        forget(notes, slot);
+    /* Relaxed: the claim looks again. */
+    found.word = atomic_load_explicit(&view->desk->slots[slot], memory_order_relaxed);
+    /* At or below the word's: it is settled. No word at all: a task has written over it. */
+    if (found.sequence <= found.word >> 2 || !(found.word & SOON__SLOT_CLAIMED))
+        return;
+    /* Relaxed: if it was taken back, the next one's may be written already. The claim fails then. */
+    found.order = atomic_load_explicit(&request->order, memory_order_relaxed);
+    notes->seen[slot] = found.sequence;
+    note(notes, found);
+}
+
+static void look_in(const struct soon__desk_view *view, uint64_t slots)
+{
+    for (; slots; slots &= slots - 1)
+        look_at(view, (uint32_t)__builtin_ctzll(slots));
 }
 
 /* Where there may be something. Relaxed: if there is more, the bell has changed, or will. Slot 0 is what spin() looks at. */
@@ -416,19 +451,13 @@ static uint64_t filled_slots(const struct soon__desk_view *view)
     return atomic_load_explicit(&view->orders->filled, memory_order_relaxed) | 1;
 }
 
-/* The one with the lowest order. Requests come while we look: what was posted before the one that was found is seen by a second
- * look, where the first has seen none. So they are claimed in their order. */
-static struct found find_first(const struct soon__desk_view *view)
+/* Requests come while we look: what was posted before one that was found is seen by a second look, where the first has seen
+ * none. So they are claimed in their order. */
+static void look(const struct soon__desk_view *view)
 {
-    struct found found = {.slot = SOON__SLOTS};
-    uint64_t filled = filled_slots(view), none = look_in(view, filled, &found);
-
-    if (found.slot == SOON__SLOTS)
-        return found;
-    none |= filled_slots(view) & ~filled;
-    if (none)
-        look_in(view, none, &found);
-    return found;
+    look_in(view, filled_slots(view));
+    if (view->notes->count)
+        look_in(view, filled_slots(view) & ~view->notes->found_slots);
 }
 
 /* A status of its own for the next task: before the claim, since the parent looks at it from there on. */
@@ -445,7 +474,7 @@ static void reset_status(const struct soon__desk_view *view, uint32_t slot)
     atomic_store_explicit(&status->started_ns, INT64_MAX, memory_order_relaxed);
 }
 
-static bool claim(struct soon__desk *desk, struct found found)
+static bool claim(struct soon__desk *desk, struct soon__found found)
 {
     /* D1. Release: the status; pairs with the acquire in soon__desk_look(). The request was acquired when it was
      * found. On failure nothing is read: relaxed. */
@@ -460,20 +489,31 @@ static uint32_t post_bell(const struct soon__desk_view *view)
     return atomic_load_explicit(&view->orders->post_bell, memory_order_acquire);
 }
 
+/* D6 */
+static void find_all(const struct soon__desk_view *view)
+{
+    struct soon__desk_notes *notes = view->notes;
+    uint32_t bell = post_bell(view);
+
+    if (notes->count && bell == notes->post_bell)
+        return;
+    notes->post_bell = bell;
+    look(view);
+}
+
 bool soon__desk_claim(const struct soon__desk_view *view, uint32_t *ret_slot, uint64_t *ret_sequence)
 {
-    struct found found;
+    struct soon__found found;
 
-    view->notes->post_bell = post_bell(view);
     do {
-        found = find_first(view);
-        if (found.slot == SOON__SLOTS)
+        find_all(view);
+        if (!view->notes->count)
             return false;
+        found = take_first(view->notes);
         reset_status(view, found.slot);
     } while (!claim(view->desk, found));
     if (view->desk->tell_claims)
         soon__bell_ring(view->bell);
-    view->notes->claimed[found.slot] = found.sequence;
     *ret_slot = found.slot;
     *ret_sequence = found.sequence;
     return true;

@@ -25,6 +25,8 @@
  *     that it needs: originals stay in its private memory.
  * D5  Replies of items leave room for a final one per slot. What was read but not given back yet by
  *     soon__desk_consumed() takes room too: who finds the ring full waits for that, which is under way then.
+ * D6  What the worker has found it claims one after the other without looking again, as long as the bell for posts is the same:
+ *     who comes before that, or was posted where one was taken back, has changed it.
  */
 #ifndef SOON_EXECUTOR_PROCESSES_DESK_INTERNAL_H
 #define SOON_EXECUTOR_PROCESSES_DESK_INTERNAL_H
@@ -186,13 +188,23 @@ struct soon__desk {
     _Alignas(64) struct soon__reply replies[SOON__REPLIES];
 };
 
+/* A posted request that was found: it is there as long as its slot's word is this one. */
+struct soon__found {
+    uint64_t order, sequence, word;
+    uint32_t slot;
+};
+
 /* What the worker keeps to itself: a task that writes over the desk does not change it. */
 struct soon__desk_notes {
-    uint64_t claimed[SOON__SLOTS]; /* the last number of each slot */
-    uint64_t published;            /* replies */
-    uint64_t consumed;             /* `replies_head`, when it was looked at last */
-    uint32_t rung;                 /* for which number the bell was rung last */
-    uint32_t post_bell;            /* what it was when a claim began to look */
+    uint64_t seen[SOON__SLOTS]; /* the last number of each slot that was found */
+    /* D6. Those that were found and not claimed yet, by their orders, from `first` on: one of a slot. */
+    struct soon__found found[2 * SOON__SLOTS];
+    uint32_t first, count;
+    uint64_t found_slots; /* a set */
+    uint64_t published;   /* replies */
+    uint64_t consumed;    /* `replies_head`, when it was looked at last */
+    uint32_t rung;        /* for which number the bell was rung last */
+    uint32_t post_bell;   /* what it was when a claim began to look */
 };
 
 /* One side's view. */

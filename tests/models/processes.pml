@@ -13,7 +13,8 @@
  *     -DFLOOD=n   from n tasks in slots on, and while none is free, submits go to the intake, without the mutex (P9)
  *
  *     here                        in executor/processes/
- *     worker: find, claim         desk.c: find_first(), claim()
+ *     worker: find, claim         desk.c: look(), claim(); D6: `kn` and `kw` stand for what was found
+ *                                 beside that, in a slot behind it
  *     worker: reply               desk.c: soon__desk_reply(), soon__desk_await_consumed(); D5: the ring holds RING replies
  *     worker: sleep               desk.c: soon__desk_await_request()
  *     take_out()                  desk.c: soon__desk_take_back(); post.c: take_out_locked()
@@ -923,6 +924,7 @@ proctype crash(byte p)
 proctype worker(byte p)
 {
     byte s, n, w, f; /* the slot; the request's number, and the word's; where to look */
+    byte kn, kw; /* D6 */
     bool wanted_bell;
 
 end_unborn:
@@ -930,19 +932,45 @@ end_unborn:
     {
         s = 0;
 find:
-        post_bell[p] = false; /* what it is now */
-look_again:
-        atomic {
-            n = 0;
-            w = 0;
-            f = filled[p] | 1
-        }
+        n = 0;
+        w = 0;
+        if
+        :: kn && !post_bell[p] ->
+            atomic {
+                s = 1;
+                n = kn;
+                w = kw;
+                kn = 0;
+                kw = 0;
+                goto try
+            }
+        :: else ->
+            post_bell[p] = false; /* what it is now */
+            kn = 0;
+            kw = 0
+        fi;
+        f = filled[p] | 1;
         LOOK(nothing);
+#if SLOTS == 2
+        if
+        :: s == 0 && filled[p] & 2 ->
+            kn = number[AT(p, 1)];
+            atomic {
+                kw = word[AT(p, 1)];
+                if
+                :: IS_NEWER(kn, kw)
+                :: else -> kn = 0; kw = 0
+                fi
+            }
+        :: else
+        fi;
+#endif
+try:
         atomic {
 #ifdef CLAIM_BY_STORE
             if
             :: word[AT(p, s)] == w -> goto claim
-            :: else -> s = 0; goto look_again
+            :: else -> s = 0; goto find
             fi
         }
 claim:
@@ -950,7 +978,7 @@ claim:
 #else
             if
             :: word[AT(p, s)] == w
-            :: else -> s = 0; goto look_again
+            :: else -> s = 0; goto find
             fi;
 #endif
             word[AT(p, s)] = n;
@@ -1029,6 +1057,8 @@ end_asleep:
         n = 0;
         w = 0;
         f = 0;
+        kn = 0;
+        kw = 0;
         wanted_bell = false;
         dead[p] = true
     }
