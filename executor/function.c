@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,7 +28,8 @@ static struct {
         size_t size; /* a power of two, or 0 */
         size_t count;
     } locked;
-} registry = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+    _Atomic uint32_t age; /* changed under the mutex */
+} registry = {.mutex = PTHREAD_MUTEX_INITIALIZER, .age = 1};
 
 static void lock(void)
 {
@@ -129,6 +131,9 @@ static void remove_locked(struct entry **link)
 
     *link = entry->next;
     free(entry);
+    /* Relaxed: who uses the address for another function has seen this one go. */
+    if (atomic_fetch_add_explicit(&registry.age, 1, memory_order_relaxed) == UINT32_MAX)
+        atomic_store_explicit(&registry.age, 1, memory_order_relaxed);
     if (--registry.locked.count > 0)
         return;
     free(registry.locked.chains);
@@ -172,6 +177,24 @@ const soon_function *soon__function_find(const char *name)
     found = find_by_name_locked(name, hash_of(name));
     unlock();
     return found;
+}
+
+uint32_t soon__functions_age(void)
+{
+    /* Relaxed: as in remove_locked(). */
+    return atomic_load_explicit(&registry.age, memory_order_relaxed);
+}
+
+uint32_t soon__function_age(const soon_function *function)
+{
+    bool is_there;
+    uint32_t age;
+
+    lock();
+    is_there = find_locked(function, hash_of(function->name)) != NULL;
+    age = soon__functions_age();
+    unlock();
+    return is_there ? age : 0;
 }
 
 static bool can_travel_locked(const struct entry *entry)

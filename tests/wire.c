@@ -4,6 +4,7 @@
 #include "support_futures.h"
 
 #include "../executor/function_internal.h"
+#include "../executor/processes/directory_internal.h"
 #include "../executor/processes/wire_internal.h"
 
 static int do_nothing(soon_task *task, const void *arg, void *result)
@@ -156,4 +157,38 @@ Test(wire, an_offset_behind_the_table_is_nonsense)
     uint64_t offset = table_size + 1;
 
     cr_assert_eq(soon__table_next(table, table_size, &offset, &entry), -EPROTO);
+}
+
+/* As an object that is loaded where another one was. */
+static void become(soon_function *function, const soon_function *what, bool registers)
+{
+    soon_function_unregister(function);
+    *function = *what;
+    if (registers)
+        cr_assert_eq(soon_function_register(function), 0);
+}
+
+Test(wire, a_function_is_found_by_what_it_is_now)
+{
+    static soon_function function;
+    struct soon__directory directory = {.count = 0};
+    soon_function stranger = {.name = "wire.stranger", .body = do_nothing};
+    int64_t a, c;
+
+    cr_assert_eq(soon__directory_init(&directory, table, table_size, written_count), 0);
+    a = soon__directory_find(&directory, &functions[1]);
+    c = soon__directory_find(&directory, &functions[0]);
+    cr_assert(a >= 0 && c >= 0 && a != c);
+    for (int round = 0; round < 8; round++) { /* each way from each other one */
+        bool registers = round & 1;
+
+        become(&function, &functions[1], registers);
+        for (int again = 0; again < 3; again++)
+            cr_assert_eq(soon__directory_find(&directory, &function), a);
+        become(&function, round & 2 ? &stranger : &functions[0], round & 4 ? !registers : registers);
+        for (int again = 0; again < 3; again++)
+            cr_assert_eq(soon__directory_find(&directory, &function), round & 2 ? (int64_t)SOON_ENOFUNCTION : c);
+    }
+    soon_function_unregister(&function);
+    soon__directory_fini(&directory);
 }

@@ -3,6 +3,8 @@
  */
 #include "directory_internal.h"
 
+#include "../function_internal.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,17 +71,10 @@ static bool matches(const struct soon__table_entry *entry, const soon_function *
            same_type(function->result_type, entry->result_type);
 }
 
-int64_t soon__directory_find(struct soon__directory *directory, const soon_function *function)
+static int64_t find(struct soon__directory *directory, const soon_function *function, size_t place)
 {
-    size_t place = ((uintptr_t)function >> 4) % SOON__DIRECTORY_CACHE;
     struct soon__directory_entry key = {.entry.name = function->name}, *found;
 
-    /* An address may have been used again by another object: the names tell. */
-    if (directory->cache[place].function == function) {
-        found = &directory->entries[directory->cache[place].place];
-        if (matches(&found->entry, function))
-            return found->index;
-    }
     if (!directory->entries)
         return SOON_ENOFUNCTION;
     found = bsearch(&key, directory->entries, directory->count, sizeof key, compare_names);
@@ -87,5 +82,21 @@ int64_t soon__directory_find(struct soon__directory *directory, const soon_funct
         return SOON_ENOFUNCTION;
     directory->cache[place].function = function;
     directory->cache[place].place = (uint32_t)(found - directory->entries);
+    directory->cache[place].age = soon__function_age(function);
     return found->index;
+}
+
+int64_t soon__directory_find(struct soon__directory *directory, const soon_function *function)
+{
+    size_t place = ((uintptr_t)function >> 4) % SOON__DIRECTORY_CACHE;
+    struct soon__directory_entry *found;
+
+    if (directory->cache[place].function != function)
+        return find(directory, function, place);
+    found = &directory->entries[directory->cache[place].place];
+    /* An address may have been used again by another object: if none has gone it was not, else the names tell. */
+    if (directory->cache[place].age == soon__functions_age() ||
+        (!directory->cache[place].age && matches(&found->entry, function)))
+        return found->index;
+    return find(directory, function, place);
 }

@@ -20,6 +20,7 @@ struct soon__directory {
     struct {
         const soon_function *function;
         uint32_t place;
+        uint32_t age; /* of all functions, when this one was registered; 0: it was not */
     } cache[SOON__DIRECTORY_CACHE];
 };
 
