@@ -170,19 +170,22 @@ static bool set_mode_locked(struct soon__pool *pool)
 
 bool soon__pool_take_in_locked(struct soon__pool *pool)
 {
+    size_t before = pool->locked.queue.count;
+
     if (set_mode_locked(pool))
         return false;
     /* Pairs with the fence in deque.c: who pushes sees that it is not open, or we see what is in its deque. */
     atomic_thread_fence(memory_order_seq_cst);
     soon__deques_empty_locked(pool);
-    set_mode_locked(pool); /* with QUEUED, if it is so: from now on who searches takes the mutex */
+    if (pool->locked.queue.count != before)
+        set_mode_locked(pool); /* with QUEUED: from now on who searches takes the mutex */
     return true;
 }
 
 static void settle_locked(struct soon__pool *pool, struct wake *wake)
 {
     decide_locked(pool, wake);
-    if (!soon__pool_take_in_locked(pool))
+    if (!soon__pool_take_in_locked(pool) || !pool->locked.queue.count)
         return;
     decide_locked(pool, wake); /* for what has come until then; or the searcher has found another call */
     set_mode_locked(pool);
