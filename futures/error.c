@@ -113,7 +113,8 @@ struct soon__error *soon__error_ref(struct soon__error *error)
     return error;
 }
 
-void soon__error_unref(struct soon__error *error)
+/* Not inlined: across files the compiler sees a static error and the free(), not that its count is 0. */
+__attribute__((noinline)) void soon__error_unref(struct soon__error *error)
 {
     if (!error || !atomic_load_explicit(&error->refs, memory_order_relaxed))
         return;
