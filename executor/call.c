@@ -21,7 +21,9 @@
 #include <string.h>
 
 /* With 32 bytes of argument and 8 of result it takes 176. */
-_Static_assert(SOON__CALL_ARG_AT + 2 * SOON__CALL_SMALL_MAX < 256 * SOON__CALL_ALIGNMENT, "block_steps");
+_Static_assert(SOON__CALL_ARG_AT + 2 * SOON__CALL_SMALL_MAX + sizeof(struct soon__delivery) <
+                   127 * SOON__CALL_ALIGNMENT,
+               "block_steps");
 _Static_assert(sizeof(soon_call) <= 128, "two cache lines; with pointers of 32 bits it is less");
 
 static soon_call *of_future(const soon_future *future)
@@ -44,16 +46,28 @@ void *soon__call_space(soon_call *call)
     return call->has_space ? (char *)call + SOON__CALL_ARG_AT + round_up(arg_place(call)) : NULL;
 }
 
-static size_t block_size(size_t arg_place, size_t result)
+static size_t block_size(size_t arg_place, size_t result, bool has_on_done)
 {
-    return round_up(SOON__CALL_ARG_AT + (result ? round_up(arg_place) + result : arg_place));
+    size_t size = SOON__CALL_ARG_AT + (result ? round_up(arg_place) + result : arg_place);
+
+    return round_up(size) + (has_on_done ? round_up(sizeof(struct soon__delivery)) : 0);
+}
+
+static size_t size_of(const soon_call *call)
+{
+    return call->block_steps * (size_t)SOON__CALL_ALIGNMENT;
+}
+
+static struct soon__delivery *on_done_of(soon_call *call)
+{
+    return (struct soon__delivery *)((char *)call + size_of(call) - round_up(sizeof(struct soon__delivery)));
 }
 
 static void free_block(soon_call *call)
 {
     if (call->extra)
         free(call->extra);
-    soon__block_free(call, call->block_steps * (size_t)SOON__CALL_ALIGNMENT);
+    soon__block_free(call, size_of(call));
 }
 
 static void destroy(soon_future *future)
@@ -288,7 +302,7 @@ static bool needs_extra(const struct soon__call_params *params)
 
     return params->deferred || params->items || is_large(params) ||
            (o && (o->label || o->data || o->priority || o->retries || o->time_limit_ms || o->queue_limit_ms ||
-                  o->when_full || o->payload || o->on_done));
+                  o->when_full || o->payload));
 }
 
 static int extra_new(struct soon__call_extra **ret, const struct soon__call_params *params)
@@ -308,28 +322,22 @@ static int extra_new(struct soon__call_extra **ret, const struct soon__call_para
     return 0;
 }
 
-/* Registered before anybody can complete the future, so it cannot come too late. */
-static int set_on_done(soon_call *call)
+/* Registered before anybody knows the future, so it cannot come too late. */
+static int set_on_done(soon_call *call, const soon_submit_options *options)
 {
-    struct soon__call_extra *extra = call->extra;
-    struct soon__callback *callback = &extra->on_done.callback;
+    struct soon__delivery *on_done = on_done_of(call);
     int rc = 0;
 
-    if (!extra->options.on_done)
-        return 0;
-    if (extra->options.on_done_loop) {
-        rc = soon__delivery_init(&extra->on_done, extra->options.on_done_loop, extra->options.on_done,
-                                 extra->options.on_done_data);
-        extra->on_done.embedded = true;
+    if (options->on_done_loop) {
+        rc = soon__delivery_init(on_done, options->on_done_loop, options->on_done, options->on_done_data);
+        on_done->embedded = true;
     } else {
-        *callback = (struct soon__callback){
-            .kind = SOON__CALLBACK_USER, .fn = extra->options.on_done, .data = extra->options.on_done_data};
+        on_done->callback =
+            (struct soon__callback){.kind = SOON__CALLBACK_USER, .fn = options->on_done, .data = options->on_done_data};
     }
-    if (rc < 0)
-        return rc;
-    extra->has_on_done = true;
-    soon__future_add_callback(soon__call_future(call), callback);
-    return 0;
+    if (rc == 0)
+        soon__future_begin_with(soon__call_future(call), &on_done->callback);
+    return rc;
 }
 
 static int set_large_arg(soon_call *call, const struct soon__call_params *params, size_t size)
@@ -391,7 +399,8 @@ static soon_call *block_new(const struct soon__call_params *params, size_t size)
     bool lent = params->deferred || params->items, far = lent || size > SOON__CALL_SMALL_MAX || is_large(params);
     size_t result = params->function->result_size;
     bool has_space = result && result <= SOON__CALL_SMALL_MAX && !params->items;
-    size_t block = block_size(far ? sizeof(soon_bytes) : size, has_space ? result : 0);
+    bool has_on_done = params->options && params->options->on_done;
+    size_t block = block_size(far ? sizeof(soon_bytes) : size, has_space ? result : 0, has_on_done);
     soon_call *call = soon__block_new(block);
 
     if (!call)
@@ -401,12 +410,25 @@ static soon_call *block_new(const struct soon__call_params *params, size_t size)
     call->arg_is_lent = lent;
     call->has_space = has_space;
     call->arg_size = far ? 0 : (uint16_t)size;
+    call->has_on_done = has_on_done;
     return call;
 }
 
-soon_call *soon__call_new_plain(soon_executor *executor, const soon_function *function, const void *arg, size_t size)
+/* Frees all, releases nothing of what was given, and counts nothing out. */
+static void drop(soon_call *call)
 {
-    size_t result = function->result_size, block = block_size(size, result);
+    if (call->arg_on_heap)
+        free((void *)soon__call_arg(call).data);
+    if (call->extra)
+        soon_buffer_unref(call->extra->arg_buffer);
+    soon__future_fini(soon__call_future(call));
+    free_block(call);
+}
+
+soon_call *soon__call_new_plain(soon_executor *executor, const soon_function *function, const void *arg, size_t size,
+                                const soon_submit_options *told)
+{
+    size_t result = function->result_size, block = block_size(size, result, told);
     soon_call *call;
 
     if (size > SOON__CALL_SMALL_MAX || result > SOON__CALL_SMALL_MAX)
@@ -418,7 +440,12 @@ soon_call *soon__call_new_plain(soon_executor *executor, const soon_function *fu
     call->has_space = result != 0;
     call->is_plain = !function->free_arg && !function->free_result;
     call->arg_size = (uint16_t)size;
+    call->has_on_done = told != NULL;
     soon__copy((char *)call + SOON__CALL_ARG_AT, arg, size);
+    if (told && set_on_done(call, told) < 0) {
+        drop(call);
+        return NULL;
+    }
     return call;
 }
 
@@ -436,26 +463,25 @@ int soon__call_new(soon_call **ret, const struct soon__call_params *params)
         rc = set_far_arg(call, params, size);
     else if (rc == 0)
         copy_arg((char *)call + SOON__CALL_ARG_AT, params, size);
-    if (rc == 0 && call->extra)
-        rc = set_on_done(call);
-    if (rc < 0) {
-        soon__call_discard(call);
-        return rc;
-    }
+    if (rc < 0)
+        goto fail;
+    if (call->has_on_done)
+        rc = set_on_done(call, params->options);
+    if (rc < 0)
+        goto fail;
     *ret = call;
     return 0;
+
+fail:
+    drop(call);
+    return rc;
 }
 
 void soon__call_discard(soon_call *call)
 {
-    if (call->extra && call->extra->has_on_done && call->extra->options.on_done_loop)
-        soon__delivery_drop(&call->extra->on_done);
-    if (call->arg_on_heap)
-        free((void *)soon__call_arg(call).data);
-    if (call->extra)
-        soon_buffer_unref(call->extra->arg_buffer);
-    soon__future_fini(soon__call_future(call));
-    free_block(call);
+    if (call->has_on_done && on_done_of(call)->callback.kind == SOON__CALLBACK_POSTED)
+        soon__delivery_drop(on_done_of(call));
+    drop(call);
 }
 
 /*

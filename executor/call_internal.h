@@ -54,8 +54,6 @@ struct soon__call_extra {
     int64_t queue_deadline;                          /* SOON__NEVER: none */
     struct soon__heap_node by_priority, by_deadline; /* the pool's queue's, as is the next */
     soon_call *call;
-    struct soon__delivery on_done;
-    bool has_on_done;
     soon_future *first; /* of a then: what it waits for, then what its argument lies in; a reference */
     struct soon__callback on_first;
     struct soon__items *items;
@@ -106,11 +104,13 @@ struct soon_call {
     uint8_t arg_is_lent : 1; /* somebody else's: not released */
     uint8_t has_space : 1;   /* for its result, in the block */
     uint8_t is_plain : 1;    /* it has nothing that is to be released, and no `extra` */
-    uint8_t block_steps;     /* its size, in steps of SOON__CALL_ALIGNMENT */
+    uint8_t has_on_done : 1; /* at the end of the block */
+    uint8_t block_steps : 7; /* its size, in steps of SOON__CALL_ALIGNMENT */
     uint16_t arg_size;       /* of one in the block */
 };
 
-/* What follows in the block: the argument, or where it is; the result, if it is small and of fixed size. */
+/* What follows in the block: the argument, or where it is; the result, if it is small and of fixed size; a struct
+ * soon__delivery, if the option on_done is set. */
 enum {
     SOON__CALL_ALIGNMENT = 16,
     SOON__CALL_SMALL_MAX = 256, /* of an argument or result that lies in the block */
@@ -156,7 +156,8 @@ struct soon__call_params {
 /* References: one of the reader, one of the library. 0, -ENOMEM, SOON_ESHUTDOWN (on_done_loop); nothing taken then. */
 int soon__call_new(soon_call **ret, const struct soon__call_params *params);
 /* The same without options, of an argument and a result that fit into the block. NULL: they do not, or no memory. */
-soon_call *soon__call_new_plain(soon_executor *executor, const soon_function *function, const void *arg, size_t size);
+soon_call *soon__call_new_plain(soon_executor *executor, const soon_function *function, const void *arg, size_t size,
+                                const soon_submit_options *told);
 
 static inline bool soon__call_is_then(const soon_call *call)
 {

@@ -186,8 +186,17 @@ static soon_future *submit_always(struct request *request)
     return future;
 }
 
-/* What most submits are: no options, a small argument, and nothing in the way. NULL, and nothing was done: it is another. */
-static soon_future *submit_plain(soon_executor *executor, const soon_function *function, const void *data, size_t size)
+/* Nothing is asked for but to be told. */
+static bool only_tells(const soon_submit_options *o, size_t options_size)
+{
+    return options_size == sizeof *o && o->on_done && !o->label && !o->data && !o->priority && !o->retries &&
+           !o->time_limit_ms && !o->queue_limit_ms && !o->when_full && !o->payload;
+}
+
+/* What most submits are: no options, or but a callback; a small argument; and nothing in the way. NULL, and nothing was done: it
+ * is another. */
+static soon_future *submit_plain(soon_executor *executor, const soon_function *function, const void *data, size_t size,
+                                 const soon_submit_options *told)
 {
     soon_future *future;
     soon_call *call;
@@ -197,7 +206,7 @@ static soon_future *submit_plain(soon_executor *executor, const soon_function *f
         executor->when_full != SOON_FULL_BLOCK || !soon__function_is_valid(function) || !data ||
         (function->arg_size && size != function->arg_size))
         return NULL;
-    call = soon__call_new_plain(executor, function, data, size);
+    call = soon__call_new_plain(executor, function, data, size, told);
     if (!call)
         return NULL;
     future = soon__call_future(call);
@@ -225,8 +234,10 @@ static __attribute__((noinline)) soon_future *submit_any(soon_executor *executor
 soon_future *soon_submit_bytes_sized(soon_executor *executor, const soon_function *function, const void *data,
                                      size_t size, const soon_submit_options *options, size_t options_size)
 {
-    soon_future *future = options ? NULL : submit_plain(executor, function, data, size);
+    soon_future *future = NULL;
 
+    if (!options || only_tells(options, options_size))
+        future = submit_plain(executor, function, data, size, options);
     return future ? future : submit_any(executor, function, data, size, options, options_size);
 }
 

@@ -11,6 +11,10 @@
  * Whoever takes one back among more than a few makes an index of them all, by what they call, which is kept up from then
  * on: so that neither adding one nor completing pays for it where nobody does. Its root lies in the last of the ring.
  *
+ * Most callbacks on a loop come with the submit and are all that there is to tell. The word says so (FOR_LOOP), and then who
+ * completes the future hands it to the loop in the step in which it takes LOCK away: nothing is drained, and no
+ * reference taken, since the maker's goes along.
+ *
  * Running is iterative. A thread that completes a future drains the internal continuations of it, and of what those
  * complete, then the users' callbacks of all these. What is completed inside a callback waits until that has returned.
  */
@@ -113,6 +117,46 @@ int soon__future_add_callback(soon_future *future, struct soon__callback *callba
     if (done)
         callback->deliver(callback, future);
     return 1;
+}
+
+void soon__future_begin_with(soon_future *future, struct soon__callback *callback)
+{
+    uint32_t bits = callback->kind == SOON__CALLBACK_POSTED ? SOON__LISTS | SOON__FOR_LOOP : SOON__LISTS;
+
+    callback->delivered = false;
+    callback->next = callback->previous = callback;
+    callback->index.root = NULL;
+    future->callbacks = callback;
+    /* Relaxed: it is passed on by other means. */
+    atomic_store_explicit(&future->word, atomic_load_explicit(&future->word, memory_order_relaxed) | bits,
+                          memory_order_relaxed);
+}
+
+bool soon__future_publish_to_loop(soon_future *future, uint32_t state, uint64_t refs)
+{
+    struct soon__callback *callback;
+    uint64_t word;
+
+    soon__future_lock(future);
+    callback = future->callbacks;
+    if (future->waiters || !callback || callback->next != callback || callback->kind != SOON__CALLBACK_POSTED) {
+        soon__future_unlock(future);
+        return false;
+    }
+    callback->delivered = true;
+    future->link = NULL;
+    word = atomic_load_explicit(&future->word, memory_order_relaxed);
+    /* Release: the outcome, and what LOCK guards. A reference more is the loop's. */
+    while (!atomic_compare_exchange_weak_explicit(
+        &future->word, &word,
+        ((word & ~(uint64_t)(SOON__STATE | SOON__PARKED | SOON__LOCK | SOON__LOCK_WANTED)) | state) + SOON__LIBRARY -
+            refs,
+        memory_order_acq_rel, memory_order_relaxed))
+        continue;
+    if (word & (SOON__PARKED | SOON__LOCK_WANTED))
+        soon__unpark_all(soon__future_bed(future));
+    callback->deliver(callback, future);
+    return true;
 }
 
 /* The next that has not begun: an internal one, or any. NULL: none; or one before it has forked, and this is the child:
@@ -252,7 +296,7 @@ void soon__callbacks_release(bool held)
     struct soon__thread *self = soon__thread_self();
 
     self->in_callbacks = held;
-    if (!held && !self->in_internals)
+    if (!held && !self->in_internals && self->callbacks.head)
         drain_callbacks(self);
 }
 

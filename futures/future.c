@@ -195,9 +195,18 @@ void soon__future_give(soon_future *future)
 
 void soon__future_unref(soon_future *future)
 {
+    uint64_t word;
+
     if (future->class->counting != SOON__COUNTED) {
         if (future->class->counting == SOON__WATCHED)
             unref_watched(future, SOON__LIBRARY);
+        return;
+    }
+    /* Acquire: as below. */
+    word = atomic_load_explicit(&future->word, memory_order_acquire);
+    if (soon__word_refs(word) == SOON__LIBRARY) { /* nobody else can have it any more */
+        atomic_store_explicit(&future->word, word - SOON__LIBRARY, memory_order_relaxed);
+        soon__future_destroy(future);
         return;
     }
     /* Release our use of the block, acquire that of the others, before the last one destroys it. */
@@ -433,6 +442,10 @@ bool soon__future_publish_quietly(soon_future *future, uint32_t state)
 
 void soon__future_publish(soon_future *future, uint32_t state)
 {
+    /* Relaxed: a hint. */
+    if (atomic_load_explicit(&future->word, memory_order_relaxed) & SOON__FOR_LOOP &&
+        soon__future_publish_to_loop(future, state, 0))
+        return;
     if (soon__future_publish_quietly(future, state))
         soon__future_run_callbacks(future);
 }
@@ -441,8 +454,11 @@ void soon__future_publish_and_unref(soon_future *future, uint32_t state)
 {
     uint64_t word = store_final(future, state, SOON__LIBRARY, SOON__LOCK | SOON__LISTS);
 
+    if (word & SOON__FOR_LOOP && soon__future_publish_to_loop(future, state, SOON__LIBRARY))
+        return;
     if (word & (SOON__LOCK | SOON__LISTS)) {
-        soon__future_publish(future, state);
+        if (soon__future_publish_quietly(future, state))
+            soon__future_run_callbacks(future);
         soon__future_unref(future);
         return;
     }

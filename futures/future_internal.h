@@ -34,7 +34,8 @@ enum {
     SOON__RESULT_MAPPED = 4096u,   /* they are a mapping of their own, as from soon__shm_map() */
     SOON__FAILED = 8192u,          /* its outcome is an error */
     SOON__KILL_REQUESTED = 16384u, /* there will be no further try */
-    SOON__SUNK = 1024u,            /* its callbacks were handed to the library's callback thread */
+    SOON__FOR_LOOP = 32768u, /* it began with a callback on a loop, which most likely is all that there is to tell */
+    SOON__SUNK = 1024u,      /* its callbacks were handed to the library's callback thread */
 };
 
 /* The library's references and, above them, the readers': apart, so that a reader's unref too many is told while the
@@ -323,6 +324,11 @@ bool soon__future_add_waiter(soon_future *future, struct soon__waiter *waiter);
 void soon__future_remove_waiter(soon_future *future, struct soon__waiter *waiter);
 /* 1: registered; 0: the future is done, nothing registered; SOON_EFORKED. */
 int soon__future_add_callback(soon_future *future, struct soon__callback *callback);
+/* The first of one that nobody else knows yet. */
+void soon__future_begin_with(soon_future *future, struct soon__callback *callback);
+/* Publishes, and gives up `refs`, if all that there is to tell is one loop: that is told at once, which runs no user code. False:
+ * it is not so, and nothing was done. */
+bool soon__future_publish_to_loop(soon_future *future, uint32_t state, uint64_t refs);
 /* Takes it off the future, in constant time. False: it has run, is running, or was taken off before. The loop's thread asks
  * before it runs a delivered one. */
 bool soon__future_take_callback(soon_future *future, struct soon__callback *callback);

@@ -250,7 +250,7 @@ Test(alloc_failure_growth, has_callbacks_that_may_try_again)
     soon_executor *one = new_pool(.workers = 1);
     soon_future *f;
 
-    fail_from_here(3);
+    fail_from_here(2);
     f = nothing_submit(one, NULL, &(soon_submit_options){.on_done = submit_again, .on_done_data = one});
     fail_stop();
     cr_assert_eq(outcome_of(f), SOON_EBROKEN);

@@ -3,13 +3,16 @@
  *
  * Modelled: a worker that starts it and finishes it, a canceller, a death (or whoever else finishes it from outside), all
  * at any moment; two readers that sleep on the word, one of whom may give up; with -DLISTS, in the place of that one
- * and of the death, a waiter that is registered with it, whose node is gone when it has given up.
+ * and of the death, a waiter that is registered with it, whose node is gone when it has given up; with -DLOOP a callback
+ * on a loop that it began with, the loop's turn that reaches it, and a remove.
  *
  *     here                    in futures/
  *     doze(), unpark_all()    system_linux.c: soon__park() compares and sleeps in one step; soon__unpark_all()
  *     start(), claim()        future.c: move()
  *     lock(), unlock()        future.c: soon__future_lock(), soon__future_unlock(); looking again first is left out
  *     publish()               future.c: soon__future_publish_quietly(), store_final(), notify_waiters_locked()
+ *     publish_to_loop()       callback.c: soon__future_publish_to_loop()
+ *     turn, remover           delivery.c: run(); callback.c: soon_future_remove_done_callback()
  *     canceller               future.c: cancel_one(); with -DOWNER a pool's own call: who has taken it out of its queue
  *                             finishes it (class->take_back(), run.c: soon__call_finish() with hooks)
  *     park_on()               read.c: park_on(); settled(): soon__future_settled()
@@ -21,12 +24,12 @@
  *
  * Checked: no deadlock; exactly one of the three writes the outcome, once; who sees a final state sees the outcome; every
  * reader and waiter wakes; a cancel that said true has made it CANCELLED, after one that said false it is not; a waiter that
- * has gone is not touched.
+ * has gone is not touched; a callback on a loop runs once, unless it was removed, which one remove was told.
  *
  * Left out: references, callbacks, progress, forks, groups and thens; weak memory: all is sequentially consistent.
  *
  * Broken variants: -DSEPARATE_WORDS, -DCLAIM_BY_STORE, -DFINAL_BEFORE_OUTCOME, -DSLEEP_UNSAID, -DWAKE_NOBODY,
- * -DLISTS -DFINAL_WITHOUT_LOCK, -DLISTS -DUNLOCK_WAKES_NOBODY.
+ * -DLISTS -DFINAL_WITHOUT_LOCK, -DLISTS -DUNLOCK_WAKES_NOBODY, -DLOOP -DLOOP_WAKES_NOBODY, -DLOOP -DTURN_UNLOCKED.
  */
 #define STATE 7
 #define PENDING 0
@@ -50,13 +53,17 @@
 #define DEATH 2
 #define READER 3 /* and 4 */
 #define WAITER 5
-#define THREADS 6
+#define TURN 6
+#define REMOVER 7
+#define THREADS 8
 
 byte word;
 bool asleep[THREADS];
 byte outcome;       /* who has written it, from 1; 0: nobody */
 bool queued = true; /* the owner's, under its mutex */
 bool parked;        /* with -DSEPARATE_WORDS */
+bool in_ring = true, delivered;
+byte ran, removed;
 
 /* The waiter's node: under LOCK. */
 bool linked, notified, gone;
@@ -79,7 +86,9 @@ inline unpark_all()
         asleep[2] = false;
         asleep[3] = false;
         asleep[4] = false;
-        asleep[5] = false
+        asleep[5] = false;
+        asleep[6] = false;
+        asleep[7] = false
     }
 }
 
@@ -202,7 +211,49 @@ inline notify()
     fi
 }
 
+/* `won`: it was so. */
+inline publish_to_loop(state)
+{
+    lock();
+    if
+    :: linked -> unlock(); won = false
+    :: else ->
+        d_step {
+            before = word;
+            word = WITHOUT(STATE + PARKED + LOCK + LOCK_WANTED) | state;
+            won = true
+        }
+        if
+#ifdef LOOP_WAKES_NOBODY
+        :: atomic {
+            before & PARKED -> unpark_all()
+        }
+#else
+        :: atomic {
+            before & (PARKED + LOCK_WANTED) -> unpark_all()
+        }
+#endif
+        :: else
+        fi;
+        before = 0;
+        delivered = true
+    fi
+}
+
 inline publish(state)
+{
+#ifdef LOOP
+    publish_to_loop(state);
+    if
+    :: !won -> publish_lists(state); delivered = true
+    :: else
+    fi
+#else
+    publish_lists(state)
+#endif
+}
+
+inline publish_lists(state)
 {
 #ifdef FINAL_WITHOUT_LOCK
     store_final(state, 0);
@@ -422,12 +473,48 @@ proctype waiter()
 over:
 }
 
+/* Takes the callback off its future: true for one alone. */
+inline take_off()
+{
+#ifdef TURN_UNLOCKED
+    took = in_ring;
+    in_ring = false
+#else
+    lock();
+    took = in_ring;
+    in_ring = false;
+    unlock()
+#endif
+}
+
+proctype turn()
+{
+    byte me = TURN, w;
+    bool took;
+
+    delivered;
+    take_off();
+    ran = ran + took
+}
+
+proctype remover()
+{
+    byte me = REMOVER, w;
+    bool took;
+
+    take_off();
+    removed = removed + took
+}
+
 proctype at_rest()
 {
     timeout;
+#ifdef LOOP
+    assert(ran + removed == 1);
+#endif
     assert(IS_FINAL && outcome);
     assert(!(word & (LOCK + LOCK_WANTED + PARKED)));
-    assert(!asleep[0] && !asleep[1] && !asleep[2] && !asleep[3] && !asleep[4] && !asleep[5])
+    assert(!asleep[0] && !asleep[1] && !asleep[2] && !asleep[3] && !asleep[4] && !asleep[5] && !asleep[6] && !asleep[7])
 }
 
 init
@@ -437,7 +524,13 @@ init
         run canceller();
 #ifdef LISTS
         run waiter();
-#else
+#endif
+#ifdef LOOP
+        word = LISTED;
+        run turn();
+        run remover();
+#endif
+#if !defined(LISTS) && !defined(LOOP)
         run death();
         run reader(READER);
         run impatience();
