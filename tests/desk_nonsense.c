@@ -139,6 +139,39 @@ Test(nonsense, a_short_reply_has_a_short_result)
     }
 }
 
+/* One of the fields of a plain reply is another. */
+static const struct {
+    const char *name;
+    struct soon__reply reply;
+} no_short_ones[] = {
+    {"another slot", {.slot = SOON__SLOTS, .kind = SOON__REPLY_DONE, .flags = SOON__REPLY_IS_SHORT}},
+    {"another kind", {.kind = SOON__REPLY_ITEM, .flags = SOON__REPLY_IS_SHORT}},
+    {"no flag", {.kind = SOON__REPLY_DONE}},
+    {"another flag", {.kind = SOON__REPLY_DONE, .flags = SOON__REPLY_IS_SHORT | SOON__REPLY_HAS_PROGRESS}},
+    {"a code", {.kind = SOON__REPLY_DONE, .flags = SOON__REPLY_IS_SHORT, .code = SOON_ERAISED}},
+    {"a long result",
+     {.kind = SOON__REPLY_DONE, .flags = SOON__REPLY_IS_SHORT, .result_size = SOON__REPLY_SHORT_MAX + 1}},
+};
+
+Test(nonsense, is_no_short_reply)
+{
+    struct soon__reply *place = worker.desk->replies;
+    struct soon__short_reply part;
+
+    for (size_t i = 0; i < COUNT(no_short_ones); i++) {
+        *place = no_short_ones[i].reply;
+        atomic_store(&place->number, 1);
+        cr_assert(!soon__desk_next_short(&parent, 0, &part), "%s", no_short_ones[i].name);
+    }
+    *place = (struct soon__reply){
+        .sequence = 7, .slot = 5, .kind = SOON__REPLY_DONE, .flags = SOON__REPLY_IS_SHORT, .result_size = 8};
+    for (uint64_t number = 0; number < 4; number++) {
+        atomic_store(&place->number, number);
+        cr_assert_eq(soon__desk_next_short(&parent, 0, &part), number == 1);
+    }
+    cr_assert(part.sequence == 7 && part.slot == 5 && part.size == 8);
+}
+
 /* What is checked is what is used: the words change all the time, and no reply that was let through is wrong. */
 static _Atomic bool scribbling;
 
@@ -151,23 +184,30 @@ static void *scribble(void *data)
 
         words[2] = dice(&seed, 2) ? 8 : UINT64_C(0x7fffffffffffff);           /* result_size */
         words[4] = dice(&seed, 2) ? UINT64_C(1) << 32 : UINT64_C(0x100000ff); /* slot and kind */
-        words[5] = dice(&seed, 2) ? SOON__REPLY_IN_AREA : 0;                  /* flags and code */
-        words[12] = dice(&seed, 2) ? 0 : UINT64_MAX;                          /* offset */
+        words[5] = dice(&seed, 2)   ? SOON__REPLY_IN_AREA
+                   : dice(&seed, 2) ? SOON__REPLY_IS_SHORT
+                                    : 0;             /* flags and code */
+        words[12] = dice(&seed, 2) ? 0 : UINT64_MAX; /* offset */
     }
     return data;
 }
 
 Test(nonsense, a_reply_that_changes_while_it_is_read_is_checked_as_it_was_copied, .disabled = UNDER_TSAN)
 {
+    struct soon__short_reply part;
     pthread_t thread;
-    int good = 0;
+    int good = 0, good_short = 0;
 
     worker.desk->replies[0].result_size = 8; /* until that is scribbled */
     atomic_store(&scribbling, true);
     start_thread(&thread, scribble, NULL);
     atomic_store(&worker.desk->replies[0].number, 1);
-    for (int i = 0; i < 1000000 || good == 0; i++) {
+    for (int i = 0; i < 1000000 || good == 0 || good_short == 0; i++) {
         head = 0;
+        if (soon__desk_next_short(&parent, head, &part)) {
+            good_short++;
+            cr_assert(part.slot < SOON__SLOTS && part.size == 8);
+        }
         if (soon__desk_next_reply(&parent, &head, &reply) != 1)
             continue;
         good++;

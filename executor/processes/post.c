@@ -6,8 +6,9 @@
  *       |                   +-- process is gone    +-- taken back: to be cancelled, or because another worker is idle,
  *       +-------------------+----------------------+   a more urgent one needs the slot, or the process is to go
  *
- * Slots are filled ahead of time, so that a worker that has ended a task finds the next one without asking. What is
- * long to copy is copied outside the mutex (P3).
+ * Slots are filled ahead of time, so that a worker that has ended a task finds the next one without asking. A plain call
+ * that comes when nothing waits skips the queue: it is chosen for, written and posted in one step. What is long to copy is
+ * copied outside the mutex (P3).
  */
 #include "parcel_internal.h"
 

@@ -55,14 +55,26 @@ static void write_worker_part(struct soon__desk *desk, const uint8_t *data, size
         atomic_store_explicit(&desk->replies[i].number, i + 1, memory_order_relaxed);
 }
 
+/* What a short one is taken for it is. */
+static void compare(const struct soon__short_reply *part, const struct soon__reply *whole)
+{
+    if (part->slot != whole->slot || part->sequence != whole->sequence || part->size != whole->result_size ||
+        part->size > sizeof part->body || whole->kind != SOON__REPLY_DONE || whole->flags || whole->code)
+        abort();
+}
+
 static void read_replies(const struct soon__desk_view *view)
 {
+    struct soon__short_reply part;
     struct soon__reply reply;
     uint64_t head = 0;
+    bool is_short;
 
-    while (soon__desk_next_reply(view, &head, &reply) == 1) {
+    while ((is_short = soon__desk_next_short(view, head, &part)), soon__desk_next_reply(view, &head, &reply) == 1) {
         if (reply.slot >= SOON__SLOTS || reply.kind >= SOON__REPLY_KINDS || head > SOON__REPLIES)
             abort();
+        if (is_short)
+            compare(&part, &reply);
         read_body(view, &reply);
     }
     soon__desk_consumed(view, head);
