@@ -4,7 +4,7 @@
  * Modelled: a worker that starts it and finishes it, a canceller, a death (or whoever else finishes it from outside), all
  * at any moment; two readers that sleep on the word, one of whom may give up; with -DLISTS, in the place of that one
  * and of the death, a waiter that is registered with it, whose node is gone when it has given up; with -DLOOP a callback
- * on a loop that it began with, the loop's turn that reaches it, and a remove.
+ * on a loop that it began with, the loop's turn that reaches it, and a remove; with both, the waiter, the callback and its turn.
  *
  *     here                    in futures/
  *     doze(), unpark_all()    system_linux.c: soon__park() compares and sleeps in one step; soon__unpark_all()
@@ -528,14 +528,18 @@ init
 #ifdef LOOP
         word = LISTED;
         run turn();
+#ifndef LISTS
         run remover();
+#endif
 #endif
 #if !defined(LISTS) && !defined(LOOP)
         run death();
         run reader(READER);
         run impatience();
 #endif
+#if !defined(LISTS) || !defined(LOOP)
         run reader(READER + 1);
+#endif
         run at_rest()
     }
 }
