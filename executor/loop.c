@@ -6,9 +6,9 @@
  *                  +--somebody else has---+--> LOST --last detach, nothing outstanding--> freed
  *                     closed our handle
  *
- * L1  Other threads touch nothing of the uv loop's: they ring a bell of ours, a descriptor, which the uv loop polls. So it does not matter to them what becomes of the handle, or of the uv loop.
- *     (uv_async_send() would touch both, and abort when the loop is closed.) CLOSED is reached under the mutex when nothing
- *     is outstanding.
+ * L1  Other threads touch nothing of the uv loop's: they ring a bell of ours, a descriptor, which the uv loop polls. So it
+ *     does not matter to them what becomes of the handle, or of the uv loop. (uv_async_send() would touch both, and abort
+ *     when the loop is closed.) CLOSED is reached under the mutex when nothing is outstanding.
  * L2  `here` and `outstanding` together count registrations, from soon__loop_count_in() until they ran or were counted
  *     out, and posts: one is the loop's thread's own, the other everybody's, and either alone may be below 0. What that
  *     thread takes from its own is followed by a look at both under the mutex; who takes from the other looks there. So
