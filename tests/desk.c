@@ -144,6 +144,16 @@ Test(desk, a_request_that_was_found_is_not_claimed_once_it_was_taken_back)
     cr_assert(!soon__desk_claim(&worker, &slot, &sequence));
 }
 
+/* By the task before it: what the word was before that is none of the worker's business. */
+Test(desk, a_request_that_was_found_is_claimed_though_a_task_has_written_over_its_word)
+{
+    post(0, 1000, 0);
+    post(1, 1001, 1);
+    claim(0, 1000);
+    atomic_store(&worker.desk->slots[1], 7 << 2 | SOON__SLOT_CLAIMED);
+    claim(1, 1001);
+}
+
 /* One is claimed each time that all others are given something else. */
 Test(desk, requests_that_are_taken_back_again_and_again_leave_nothing_behind)
 {

@@ -505,13 +505,16 @@ bool soon__desk_claim(const struct soon__desk_view *view, uint32_t *ret_slot, ui
 {
     struct soon__found found;
 
-    do {
+    for (;;) {
         find_all(view);
         if (!view->notes->count)
             return false;
         found = take_first(view->notes);
         reset_status(view, found.slot);
-    } while (!claim(view->desk, found));
+        if (claim(view->desk, found))
+            break;
+        view->notes->seen[found.slot] = 0; /* taken back; or a task has written over the word: it is looked at again */
+    }
     if (view->desk->tell_claims)
         soon__bell_ring(view->bell);
     *ret_slot = found.slot;
