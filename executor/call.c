@@ -31,26 +31,11 @@ static soon_call *of_future(const soon_future *future)
     return (soon_call *)future;
 }
 
-static size_t round_up(size_t size)
-{
-    return (size + SOON__CALL_ALIGNMENT - 1) & ~(size_t)(SOON__CALL_ALIGNMENT - 1);
-}
-
-static size_t arg_place(const soon_call *call)
-{
-    return call->arg_is_far ? sizeof(soon_bytes) : call->arg_size;
-}
-
-void *soon__call_space(soon_call *call)
-{
-    return call->has_space ? (char *)call + SOON__CALL_ARG_AT + round_up(arg_place(call)) : NULL;
-}
-
 static size_t block_size(size_t arg_place, size_t result, bool has_on_done)
 {
-    size_t size = SOON__CALL_ARG_AT + (result ? round_up(arg_place) + result : arg_place);
+    size_t size = SOON__CALL_ARG_AT + (result ? soon__call_round_up(arg_place) + result : arg_place);
 
-    return round_up(size) + (has_on_done ? round_up(sizeof(struct soon__delivery)) : 0);
+    return soon__call_round_up(size) + (has_on_done ? soon__call_round_up(sizeof(struct soon__delivery)) : 0);
 }
 
 static size_t size_of(const soon_call *call)
@@ -60,7 +45,7 @@ static size_t size_of(const soon_call *call)
 
 static struct soon__delivery *on_done_of(soon_call *call)
 {
-    return (struct soon__delivery *)((char *)call + size_of(call) - round_up(sizeof(struct soon__delivery)));
+    return (struct soon__delivery *)((char *)call + size_of(call) - soon__call_round_up(sizeof(struct soon__delivery)));
 }
 
 static void free_block(soon_call *call)

@@ -128,8 +128,17 @@ static inline soon_bytes soon__call_arg(const soon_call *call)
 
     return call->arg_is_far ? *(const soon_bytes *)place : (soon_bytes){place, call->arg_size};
 }
+static inline size_t soon__call_round_up(size_t size)
+{
+    return (size + SOON__CALL_ALIGNMENT - 1) & ~(size_t)(SOON__CALL_ALIGNMENT - 1);
+}
 /* For a small result of fixed size, in the block; NULL: none. */
-void *soon__call_space(soon_call *call);
+static inline void *soon__call_space(soon_call *call)
+{
+    size_t arg = call->arg_is_far ? sizeof(soon_bytes) : call->arg_size;
+
+    return call->has_space ? (char *)call + SOON__CALL_ARG_AT + soon__call_round_up(arg) : NULL;
+}
 /* Its age, for the queue that has, or had, it. */
 static inline uint64_t soon__call_number(const soon_call *call)
 {

@@ -33,22 +33,26 @@ static const struct soon__task_host on_thread = {
     .heap_max = SIZE_MAX,
 };
 
-static inline soon_task task_of(soon_call *call, struct soon__local *local)
+/* Field by field: a struct of zeroes, to be filled then, takes twice the stores. */
+static inline void make_task(soon_task *task, soon_call *call, struct soon__local *local)
 {
+    const struct soon__call_extra *extra = call->extra;
     soon_bytes arg = soon__call_arg(call);
 
-    return (soon_task){.executor = call->executor,
-                       .function = call->function,
-                       .host = &on_thread,
-                       .future = soon__call_future(call),
-                       .label = call->extra ? call->extra->options.label : NULL,
-                       .payload = call->extra ? call->extra->options.payload : NULL,
-                       .arg = arg.data,
-                       .arg_size = arg.size,
-                       .space = soon__call_space(call),
-                       .local = local,
-                       .shared = shared_of(call->executor),
-                       .deadline = SOON__NEVER};
+    task->executor = call->executor;
+    task->function = call->function;
+    task->host = &on_thread;
+    task->future = soon__call_future(call);
+    task->label = extra ? extra->options.label : NULL;
+    task->payload = extra ? extra->options.payload : NULL;
+    task->is_initializer = false;
+    task->arg = arg.data;
+    task->arg_size = arg.size;
+    task->space = soon__call_space(call);
+    task->local = local;
+    task->shared = shared_of(call->executor);
+    task->deadline = SOON__NEVER;
+    task->outcome = (struct soon__outcome){0};
 }
 
 /* The time limit counts from here. */
@@ -125,9 +129,11 @@ static inline bool start(soon_call *call, const struct soon__run_hooks *hooks)
 
 static void run_one(soon_call *call, struct soon__local *local, const struct soon__run_hooks *hooks)
 {
-    soon_task task = task_of(call, local);
-    bool on_heap = call->function->result_size && !task.space;
+    soon_task task;
+    bool on_heap;
 
+    make_task(&task, call, local);
+    on_heap = call->function->result_size && !task.space;
     if (on_heap) {
         task.space = calloc(1, call->function->result_size);
         if (!task.space) {
@@ -225,8 +231,9 @@ static void run_items(soon_call *call, struct soon__local *local, const struct s
 {
     struct soon__items *items = call->extra->items;
     struct soon__outcome outcome = {0};
-    soon_task task = task_of(call, local);
+    soon_task task;
 
+    make_task(&task, call, local);
     task.arg_size = call->function->arg_size;
     if (!start(call, hooks))
         return;
