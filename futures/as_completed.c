@@ -396,7 +396,8 @@ void soon_as_completed_free(soon_as_completed *set)
     /* Each future's LOCK once, outside the mutex (I2): after that no notify can come, so what is left is this
      * thread's. */
     for (struct node *node = set->locked.latest; node; node = node->older) {
-        if (node->set && (future = soon__member_future(&node->member)))
+        future = soon__member_future(&node->member);
+        if (future && node->set)
             soon__future_remove_waiter(future, &node->waiter);
     }
     for (struct node *node = set->locked.latest; node; node = older) {
@@ -404,7 +405,7 @@ void soon_as_completed_free(soon_as_completed *set)
         future = soon__member_future(&node->member);
         if (future)
             soon__future_unref(future);
-        if (node < set->nodes || node >= set->nodes + set->room)
+        if ((uintptr_t)node - (uintptr_t)set->nodes >= set->room * sizeof *node) /* not of `nodes` */
             free(node);
     }
     free(set->nodes);
