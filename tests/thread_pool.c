@@ -478,6 +478,23 @@ Test(thread_pool, can_be_one_of_many)
         free_pool(pools[i]);
 }
 
+/* More than have a place for what their tasks submit. The last to fall asleep is the first to be woken, so that one of those that
+ * have none gets most of the tasks. */
+Test(thread_pool, counts_what_each_of_many_workers_took)
+{
+    soon_executor *pool = new_pool(.workers = 270, .stack_size = 256 * 1024);
+    soon_stats stats;
+
+    cr_assert_eq(soon_executor_boot(pool, SOON_FOREVER), 0);
+    for (int i = 0; i < 2000; i++)
+        cr_assert_eq(outcome_of(soon_submit(pool, nothing)), 0);
+    cr_assert_eq(soon_executor_shutdown(pool, SOON_DRAIN, SOON_FOREVER), 0);
+    stats = stats_of(pool);
+    cr_assert_eq(stats.succeeded, 2000);
+    cr_assert_eq(stats.submitted, 2000);
+    free_pool(pool);
+}
+
 /* As of a service that locks itself in: there are neither /dev nor /proc. */
 static void work_in_an_empty_root(const char *folder)
 {

@@ -93,7 +93,6 @@ void soon__deque_leave_locked(struct soon__worker *worker)
 {
     if (!worker->deque)
         return;
-    worker->pool->locked.submitted += atomic_load_explicit(&worker->submitted, memory_order_relaxed);
     worker->deque->owned = false;
     worker->deque = NULL;
 }

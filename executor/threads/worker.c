@@ -460,6 +460,7 @@ static void leave_locked(struct soon__worker *worker)
     else
         pool->locked.workers = worker->next;
     soon__deque_leave_locked(worker);
+    pool->locked.submitted += atomic_load_explicit(&worker->submitted, memory_order_relaxed);
     pool->locked.succeeded += atomic_load_explicit(&worker->succeeded, memory_order_relaxed);
     pool->locked.failed += atomic_load_explicit(&worker->failed, memory_order_relaxed);
     pool->locked.cancelled += atomic_load_explicit(&worker->cancelled, memory_order_relaxed);
