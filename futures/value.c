@@ -1,16 +1,16 @@
 /*
- * value.c - buffers: counted blocks of bytes, from four sources.
+ * value.c - buffers: counted blocks of bytes, from three sources.
  *
- *     HEAP      soon_buffer_new, small: aligned heap memory
+ *     PLAIN     memory and the function that releases it: soon_buffer_wrap, the caller's; soon_buffer_new, small, the heap's
  *     MAPPABLE  soon_buffer_new, from a MiB on: pages behind a descriptor, which another process can map. Small ones
- *               would use up the descriptors. Where the system gives no more of them, HEAP serves.
+ *               would use up the descriptors. Where the system gives no more of them, the heap serves.
  *     READABLE  pages behind a descriptor, mapped to be read: somebody else's, or ours that were frozen
- *     WRAPPED   soon_buffer_wrap: the caller's memory and the caller's release function
  *
  * V1  What another process may have mapped is never resized in place: `shared` and READABLE are copied instead.
- * V2  Descriptors are the program's: buffers that are kept must not use them up. New ones are HEAP while a quarter of them is
- *     held by buffers. Memory that came from another process stays mapped without its descriptor while RECEIVED_MAX are held:
- *     as many as are on their way from one process to the next one at a time. What has none is copied when it is sent.
+ * V2  Descriptors are the program's: buffers that are kept must not use them up. New ones are on the heap while a quarter of
+ *     them is held by buffers. Memory that came from another process stays mapped without its descriptor while RECEIVED_MAX
+ *     are held: as many as are on their way from one process to the next one at a time. What has none is copied when it is
+ *     sent.
  * V3  A freeze fails while anybody can write: a child that was forked meanwhile has a copy of our mapping. Then what is there
  *     is copied to memory that was never mapped so.
  */
@@ -32,12 +32,12 @@ static _Atomic size_t held;
 
 struct soon_buffer {
     _Atomic size_t refs;
-    enum { HEAP, MAPPABLE, READABLE, WRAPPED } source;
+    enum { PLAIN, MAPPABLE, READABLE } source;
     _Atomic bool shared; /* MAPPABLE, and its descriptor was given away */
     int fd;              /* MAPPABLE, READABLE; -1: closed (V2) */
     void *data;
     size_t size;
-    soon_free_fn release; /* WRAPPED */
+    soon_free_fn release; /* PLAIN */
 };
 
 static void *heap_new(size_t size)
@@ -53,10 +53,10 @@ static void *heap_new(size_t size)
     return data;
 }
 
-/* A buffer without memory yet. */
+/* A buffer without memory yet. NULL: there is none for it, or none so large. */
 static soon_buffer *shell_new(int source, size_t size)
 {
-    soon_buffer *buffer = malloc(sizeof *buffer);
+    soon_buffer *buffer = size > PTRDIFF_MAX ? NULL : malloc(sizeof *buffer);
 
     if (!buffer)
         return NULL;
@@ -64,6 +64,16 @@ static soon_buffer *shell_new(int source, size_t size)
     atomic_init(&buffer->refs, 1);
     atomic_init(&buffer->shared, false);
     return buffer;
+}
+
+/* `rc`: whether it has got memory; what is returned. */
+static int hand_out(soon_buffer **ret, soon_buffer *buffer, int rc)
+{
+    if (rc < 0)
+        free(buffer);
+    else
+        *ret = buffer;
+    return rc;
 }
 
 static void hold_descriptor(soon_buffer *buffer, int fd)
@@ -109,13 +119,14 @@ static int mappable_memory_new(soon_buffer *buffer, size_t size)
     return 0;
 }
 
-/* Sets source, fd and data. */
+/* Sets source, and fd or release, and data. */
 static int memory_new(soon_buffer *buffer, size_t size)
 {
     if (size >= MAPPABLE_MIN && atomic_load_explicit(&held, memory_order_relaxed) < held_max() &&
         mappable_memory_new(buffer, size) == 0)
         return 0;
-    buffer->source = HEAP;
+    buffer->source = PLAIN;
+    buffer->release = free;
     buffer->data = heap_new(size);
     return buffer->data ? 0 : -ENOMEM;
 }
@@ -126,38 +137,18 @@ int soon_buffer_new(soon_buffer **ret, size_t size)
 
     if (!ret)
         return -EINVAL;
-    if (size > PTRDIFF_MAX)
-        return -ENOMEM;
-    buffer = shell_new(HEAP, size);
-    if (!buffer)
-        return -ENOMEM;
-    if (memory_new(buffer, size) < 0) {
-        free(buffer);
-        return -ENOMEM;
-    }
-    *ret = buffer;
-    return 0;
+    buffer = shell_new(PLAIN, size);
+    return hand_out(ret, buffer, buffer ? memory_new(buffer, size) : -ENOMEM);
 }
 
 int soon__buffer_new_mappable(soon_buffer **ret, size_t size)
 {
     soon_buffer *buffer;
-    int rc;
 
     if (size == 0)
         return -EINVAL;
-    if (size > PTRDIFF_MAX)
-        return -ENOMEM;
     buffer = shell_new(MAPPABLE, size);
-    if (!buffer)
-        return -ENOMEM;
-    rc = mappable_memory_new(buffer, size);
-    if (rc < 0) {
-        free(buffer);
-        return rc;
-    }
-    *ret = buffer;
-    return 0;
+    return hand_out(ret, buffer, buffer ? mappable_memory_new(buffer, size) : -ENOMEM);
 }
 
 int soon__buffer_new_frozen(soon_buffer **ret, const void *data, size_t size)
@@ -167,19 +158,11 @@ int soon__buffer_new_frozen(soon_buffer **ret, const void *data, size_t size)
 
     if (size == 0)
         return -EINVAL;
-    if (size > PTRDIFF_MAX)
-        return -ENOMEM;
     buffer = shell_new(READABLE, size);
-    if (!buffer)
-        return -ENOMEM;
-    rc = soon__frozen_new(&fd, &buffer->data, data, size);
-    if (rc < 0) {
-        free(buffer);
-        return rc;
-    }
-    hold_descriptor(buffer, fd);
-    *ret = buffer;
-    return 0;
+    rc = buffer ? soon__frozen_new(&fd, &buffer->data, data, size) : -ENOMEM;
+    if (rc == 0)
+        hold_descriptor(buffer, fd);
+    return hand_out(ret, buffer, rc);
 }
 
 int soon__buffer_of_descriptor(soon_buffer **ret, int fd, size_t size)
@@ -190,17 +173,12 @@ int soon__buffer_of_descriptor(soon_buffer **ret, int fd, size_t size)
     if (size == 0 || size > PTRDIFF_MAX)
         return -EINVAL;
     buffer = shell_new(READABLE, size);
-    if (!buffer)
-        return -ENOMEM;
-    rc = soon__shm_map(&buffer->data, fd, size, false);
-    if (rc < 0) {
-        free(buffer);
-        return rc;
+    rc = buffer ? soon__shm_map(&buffer->data, fd, size, false) : -ENOMEM;
+    if (rc == 0) {
+        hold_descriptor(buffer, fd);
+        spare_descriptor(buffer, RECEIVED_MAX);
     }
-    hold_descriptor(buffer, fd);
-    spare_descriptor(buffer, RECEIVED_MAX);
-    *ret = buffer;
-    return 0;
+    return hand_out(ret, buffer, rc);
 }
 
 bool soon__buffer_is_mappable(const soon_buffer *buffer)
@@ -268,7 +246,7 @@ int soon_buffer_wrap(soon_buffer **ret, void *data, size_t size, soon_free_fn re
 
     if (!ret || (!data && size) || size > PTRDIFF_MAX)
         return -EINVAL;
-    buffer = shell_new(WRAPPED, size);
+    buffer = shell_new(PLAIN, size);
     if (!buffer)
         return -ENOMEM;
     buffer->data = data;
@@ -286,20 +264,12 @@ soon_buffer *soon_buffer_ref(soon_buffer *buffer)
 
 static void release_data(soon_buffer *buffer)
 {
-    switch (buffer->source) {
-    case HEAP:
-        free(buffer->data);
-        break;
-    case MAPPABLE:
-    case READABLE:
+    if (buffer->source != PLAIN) {
         soon__mappable_free(buffer->fd, buffer->data, buffer->size);
         if (buffer->fd >= 0)
             let_descriptor_go(buffer);
-        break;
-    case WRAPPED:
-        if (buffer->release)
-            buffer->release(buffer->data);
-        break;
+    } else if (buffer->release) {
+        buffer->release(buffer->data);
     }
 }
 
@@ -324,10 +294,10 @@ size_t soon_buffer_size(const soon_buffer *buffer)
     return soon__check(buffer, "soon_buffer_size: NULL") ? buffer->size : 0;
 }
 
-/* HEAP; MAPPABLE that is to hold nothing, or is shared; and what has to become ours to be changed (V1). */
+/* PLAIN; MAPPABLE that is to hold nothing, or is shared; and what has to become ours to be changed (V1). */
 static int resize_by_copy(soon_buffer *buffer, size_t size)
 {
-    soon_buffer fresh = {.source = HEAP, .fd = -1};
+    soon_buffer fresh = {.fd = -1};
     int rc = memory_new(&fresh, size);
 
     if (rc < 0)
@@ -338,7 +308,7 @@ static int resize_by_copy(soon_buffer *buffer, size_t size)
     buffer->source = fresh.source;
     buffer->fd = fresh.fd;
     buffer->data = fresh.data;
-    buffer->release = NULL;
+    buffer->release = fresh.release;
     /* Relaxed: we are the only owner. */
     atomic_store_explicit(&buffer->shared, false, memory_order_relaxed);
     return 0;
