@@ -333,7 +333,7 @@ static void forget_in_child(void)
 
 __attribute__((constructor)) static void begin(void)
 {
-    (void)soon__at_fork_child(forget_in_child); /* one of the first: there is room */
+    (void)soon__at_fork(NULL, NULL, forget_in_child); /* one of the first: there is room */
 }
 
 static bool load(size_t class)

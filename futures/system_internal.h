@@ -27,13 +27,12 @@ void soon__park(_Atomic uint32_t *word, uint32_t expected, int64_t deadline);
 void soon__unpark_one(_Atomic uint32_t *word);
 void soon__unpark_all(_Atomic uint32_t *word);
 
-/* Memory that another process can map: zeroed pages behind a descriptor. 0 or a negative errno. */
-int soon__mappable_new(int *ret_fd, void **ret_data, size_t size);
+/* Memory that another process can map: zeroed pages behind a descriptor, which is returned; or a negative errno. */
+int soon__mappable_new(void **ret_data, size_t size);
 /* Such memory with `size` bytes of `data` (NULL: zeroes) that nobody can write, mapped to be read. There never is a mapping
  * that could: a process that is forked meanwhile would keep it, and freezing fails as long as there is one. */
-int soon__frozen_new(int *ret_fd, void **ret_data, const void *data, size_t size);
+int soon__frozen_new(void **ret_data, const void *data, size_t size);
 int soon__mappable_resize(int fd, void **data, size_t old_size, size_t size);
-void soon__mappable_free(int fd, void *data, size_t size); /* `fd` -1: it is closed already */
 /* How many descriptors this process may have. */
 size_t soon__descriptors_max(void);
 
@@ -49,9 +48,8 @@ static inline uint32_t soon__generation(void)
     /* Relaxed: it changes only in a child that has one thread. */
     return atomic_load_explicit(&soon__forks, memory_order_relaxed);
 }
-/* Runs in the child of a fork, in the order of registration. Any number, at load or first use. 0 or -ENOMEM. */
-int soon__at_fork_child(void (*fn)(void));
-/* `before` runs ahead of the fork, the last one registered first, then `parent` or `child`. Each may be NULL. */
+/* `before` runs ahead of a fork, the last one registered first, then `parent` or `child`, in the order of registration. Each may
+ * be NULL. At load or first use. 0 or -ENOMEM. */
 int soon__at_fork(void (*before)(void), void (*parent)(void), void (*child)(void));
 /* Taken before each fork and given back after it, in parent and child, so that the child finds what it guards whole. For
  * leaves only: see system_linux.c. 0 or -ENOMEM. */
@@ -87,8 +85,8 @@ int soon__shm_check_frozen(int fd, uint64_t size);
  * Words in shared memory on which a process sleeps.
  */
 
-/* Sleeps while `*word` is `expected`, until woken, `deadline` (of soon__clock_ns()), or for no reason. */
+/* As soon__park(), and soon__unpark_all(). */
 void soon__shared_park(_Atomic uint32_t *word, uint32_t expected, int64_t deadline);
-void soon__shared_unpark(_Atomic uint32_t *word); /* all who sleep on it */
+void soon__shared_unpark(_Atomic uint32_t *word);
 
 #endif

@@ -59,32 +59,49 @@ int soon__deadline_check(int64_t deadline)
     return deadline == SOON__POLL || soon__clock_ns() >= deadline ? -ETIMEDOUT : 0;
 }
 
-/* All futexes of this layer are private to the process. */
-void soon__park(_Atomic uint32_t *word, uint32_t expected, int64_t deadline)
+/* As the kernel knows the word: PRIVATE by its address; else, for memory that other processes have, by its page. */
+static void sleep_on(_Atomic uint32_t *word, int operation, uint32_t expected, int64_t deadline)
 {
     struct timespec until = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
+    int saved = errno; /* user code around a wait or a completion must not see ours */
 
     /* The bitset form takes an absolute time of the monotonic clock, so that interrupted sleeps do not add up. */
-    syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, expected, deadline == SOON__NEVER ? NULL : &until, NULL,
+    syscall(SYS_futex, word, operation, expected, deadline == SOON__NEVER ? NULL : &until, NULL,
             FUTEX_BITSET_MATCH_ANY);
+    errno = saved;
 }
 
-static void wake(_Atomic uint32_t *word, int count)
+static void wake(_Atomic uint32_t *word, int operation, int count)
 {
-    int saved = errno; /* user code around a completion must not see ours */
+    int saved = errno;
 
-    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+    syscall(SYS_futex, word, operation, count, NULL, NULL, 0);
     errno = saved;
+}
+
+void soon__park(_Atomic uint32_t *word, uint32_t expected, int64_t deadline)
+{
+    sleep_on(word, FUTEX_WAIT_BITSET_PRIVATE, expected, deadline);
 }
 
 void soon__unpark_one(_Atomic uint32_t *word)
 {
-    wake(word, 1);
+    wake(word, FUTEX_WAKE_PRIVATE, 1);
 }
 
 void soon__unpark_all(_Atomic uint32_t *word)
 {
-    wake(word, INT32_MAX);
+    wake(word, FUTEX_WAKE_PRIVATE, INT32_MAX);
+}
+
+void soon__shared_park(_Atomic uint32_t *word, uint32_t expected, int64_t deadline)
+{
+    sleep_on(word, FUTEX_WAIT_BITSET, expected, deadline);
+}
+
+void soon__shared_unpark(_Atomic uint32_t *word)
+{
+    wake(word, FUTEX_WAKE, INT32_MAX);
 }
 
 static void *pages(size_t size)
@@ -136,13 +153,13 @@ void soon__pages_free(void *pages, size_t size)
 #define MFD_NOEXEC_SEAL 8U /* since Linux 6.3: no program can be started from it */
 #endif
 
-static int memory_new(const char *name)
+/* `fd`, unless `rc` says that it is of no use. */
+static int keep(int fd, int rc)
 {
-    int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
-
-    if (fd < 0 && (errno == EINVAL || errno == EPERM)) /* not known; or refused, by a filter */
-        fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    return fd < 0 ? -errno : fd;
+    if (rc == 0)
+        return fd;
+    close(fd);
+    return rc;
 }
 
 /* Over the limit of file sizes the kernel sends SIGXFSZ, which would end the process: it is taken back. */
@@ -163,27 +180,20 @@ static int set_size(int fd, size_t size)
     return error;
 }
 
-int soon__mappable_new(int *ret_fd, void **ret_data, size_t size)
+static int memory_new(const char *name, size_t size)
 {
-    int fd = memory_new("soon-buffer"), error;
-    void *data;
+    int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
 
-    if (fd < 0)
-        return fd;
-    error = set_size(fd, size);
-    if (error < 0)
-        goto fail;
-    data = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    error = -errno;
-    if (data == MAP_FAILED)
-        goto fail;
-    *ret_fd = fd;
-    *ret_data = data;
-    return 0;
+    if (fd < 0 && (errno == EINVAL || errno == EPERM)) /* not known; or refused, by a filter */
+        fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    return fd < 0 ? -errno : keep(fd, set_size(fd, size));
+}
 
-fail:
-    close(fd);
-    return error;
+int soon__mappable_new(void **ret_data, size_t size)
+{
+    int fd = memory_new("soon-buffer", size);
+
+    return fd < 0 ? fd : keep(fd, soon__shm_map(ret_data, fd, size, true));
 }
 
 int soon__mappable_resize(int fd, void **data, size_t old_size, size_t size)
@@ -202,13 +212,6 @@ int soon__mappable_resize(int fd, void **data, size_t old_size, size_t size)
     return 0;
 }
 
-void soon__mappable_free(int fd, void *data, size_t size)
-{
-    munmap(data, size);
-    if (fd >= 0)
-        close(fd);
-}
-
 static int write_all(int fd, const char *data, size_t size)
 {
     for (size_t done = 0; done < size;) {
@@ -222,27 +225,18 @@ static int write_all(int fd, const char *data, size_t size)
     return 0;
 }
 
-int soon__frozen_new(int *ret_fd, void **ret_data, const void *data, size_t size)
+int soon__frozen_new(void **ret_data, const void *data, size_t size)
 {
-    int fd = memory_new("soon-buffer"), rc;
-    void *mapped = NULL;
+    int fd = memory_new("soon-buffer", size), rc;
 
     if (fd < 0)
         return fd;
-    rc = set_size(fd, size);
-    if (rc == 0 && data)
-        rc = write_all(fd, data, size);
+    rc = data ? write_all(fd, data, size) : 0;
     if (rc == 0)
         rc = soon__shm_freeze(fd);
     if (rc == 0)
-        rc = soon__shm_map_private(&mapped, fd, size);
-    if (rc < 0) {
-        close(fd);
-        return rc;
-    }
-    *ret_fd = fd;
-    *ret_data = mapped;
-    return 0;
+        rc = soon__shm_map_private(ret_data, fd, size);
+    return keep(fd, rc);
 }
 
 size_t soon__descriptors_max(void)
@@ -340,11 +334,6 @@ int soon__at_fork(void (*before)(void), void (*parent)(void), void (*child)(void
     return rc;
 }
 
-int soon__at_fork_child(void (*fn)(void))
-{
-    return soon__at_fork(NULL, NULL, fn);
-}
-
 int soon__hold_at_fork(pthread_mutex_t *mutex)
 {
     int rc = -ENOMEM;
@@ -393,19 +382,16 @@ void soon__stay_loaded(void)
  * Memory behind a descriptor.
  */
 
+static int seal(int fd, int seals)
+{
+    return fcntl(fd, F_ADD_SEALS, seals) < 0 ? -errno : 0;
+}
+
 int soon__shm_new(size_t size)
 {
-    int fd = memory_new("soon-shared"), error;
+    int fd = memory_new("soon-shared", size);
 
-    if (fd < 0)
-        return fd;
-    error = set_size(fd, size);
-    if (error == 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0)
-        error = -errno;
-    if (error == 0)
-        return fd;
-    close(fd);
-    return error;
+    return fd < 0 ? fd : keep(fd, seal(fd, F_SEAL_SHRINK | F_SEAL_GROW));
 }
 
 static int map(void **ret, int fd, size_t size, int protection, int flags)
@@ -438,11 +424,6 @@ void soon__shm_unmap(const void *data, size_t size)
         munmap((void *)(uintptr_t)data, size);
 }
 
-static int seal(int fd, int seals)
-{
-    return fcntl(fd, F_ADD_SEALS, seals) < 0 ? -errno : 0;
-}
-
 int soon__shm_close_to_writers(int fd)
 {
     return seal(fd, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE);
@@ -466,27 +447,4 @@ int soon__shm_check_frozen(int fd, uint64_t size)
     if (fstatfs(fd, &system) < 0 || (unsigned long)system.f_type != TMPFS_MAGIC)
         return -EPROTO;
     return fstat(fd, &file) == 0 && file.st_size >= 0 && (uint64_t)file.st_size == size ? 0 : -EPROTO;
-}
-
-/*
- * Words in shared memory: as soon__park() and so on, without FUTEX_PRIVATE_FLAG, so that the word is known by its page
- * and not by its address.
- */
-
-void soon__shared_park(_Atomic uint32_t *word, uint32_t expected, int64_t deadline)
-{
-    struct timespec until = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
-    int saved = errno;
-
-    syscall(SYS_futex, word, FUTEX_WAIT_BITSET, expected, deadline == SOON__NEVER ? NULL : &until, NULL,
-            FUTEX_BITSET_MATCH_ANY);
-    errno = saved;
-}
-
-void soon__shared_unpark(_Atomic uint32_t *word)
-{
-    int saved = errno;
-
-    syscall(SYS_futex, word, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
-    errno = saved;
 }

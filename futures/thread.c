@@ -173,7 +173,7 @@ bool soon__thread_watch_end(void)
 __attribute__((constructor)) static void begin(void)
 {
     has_end_key = pthread_key_create(&end_key, end) == 0;
-    (void)soon__at_fork_child(forget_worker); /* one of the first: there is room */
+    (void)soon__at_fork(NULL, NULL, forget_worker); /* one of the first: there is room */
 }
 
 /* An object that is unloaded again without having used the library takes its key along. */

@@ -82,9 +82,11 @@ static void hold_descriptor(soon_buffer *buffer, int fd)
     atomic_fetch_add_explicit(&held, 1, memory_order_relaxed);
 }
 
-/* It is not open any more, or another's. */
-static void let_descriptor_go(soon_buffer *buffer)
+static void close_descriptor(soon_buffer *buffer)
 {
+    if (buffer->fd < 0)
+        return;
+    close(buffer->fd);
     buffer->fd = -1;
     atomic_fetch_sub_explicit(&held, 1, memory_order_relaxed);
 }
@@ -97,10 +99,8 @@ static size_t held_max(void)
 
 static void spare_descriptor(soon_buffer *buffer, size_t max)
 {
-    if (buffer->source != READABLE || buffer->fd < 0 || atomic_load_explicit(&held, memory_order_relaxed) <= max)
-        return;
-    close(buffer->fd);
-    let_descriptor_go(buffer);
+    if (buffer->source == READABLE && atomic_load_explicit(&held, memory_order_relaxed) > max)
+        close_descriptor(buffer);
 }
 
 void soon__buffer_spare_descriptor(soon_buffer *buffer)
@@ -110,10 +110,10 @@ void soon__buffer_spare_descriptor(soon_buffer *buffer)
 
 static int mappable_memory_new(soon_buffer *buffer, size_t size)
 {
-    int fd, rc = soon__mappable_new(&fd, &buffer->data, size);
+    int fd = soon__mappable_new(&buffer->data, size);
 
-    if (rc < 0)
-        return rc;
+    if (fd < 0)
+        return fd;
     buffer->source = MAPPABLE;
     hold_descriptor(buffer, fd);
     return 0;
@@ -154,15 +154,15 @@ int soon__buffer_new_mappable(soon_buffer **ret, size_t size)
 int soon__buffer_new_frozen(soon_buffer **ret, const void *data, size_t size)
 {
     soon_buffer *buffer;
-    int fd, rc;
+    int fd;
 
     if (size == 0)
         return -EINVAL;
     buffer = shell_new(READABLE, size);
-    rc = buffer ? soon__frozen_new(&fd, &buffer->data, data, size) : -ENOMEM;
-    if (rc == 0)
+    fd = buffer ? soon__frozen_new(&buffer->data, data, size) : -ENOMEM;
+    if (fd >= 0)
         hold_descriptor(buffer, fd);
-    return hand_out(ret, buffer, rc);
+    return hand_out(ret, buffer, fd < 0 ? fd : 0);
 }
 
 int soon__buffer_of_descriptor(soon_buffer **ret, int fd, size_t size)
@@ -206,11 +206,12 @@ int soon__buffer_share(soon_buffer *buffer)
 static int freeze_copy(soon_buffer *buffer)
 {
     void *data;
-    int fd, rc = soon__frozen_new(&fd, &data, buffer->data, buffer->size);
+    int fd = soon__frozen_new(&data, buffer->data, buffer->size);
 
-    if (rc < 0)
-        return rc;
-    soon__mappable_free(buffer->fd, buffer->data, buffer->size);
+    if (fd < 0)
+        return fd;
+    soon__shm_unmap(buffer->data, buffer->size);
+    close(buffer->fd);
     buffer->fd = fd;
     buffer->data = data;
     return 0;
@@ -265,9 +266,8 @@ soon_buffer *soon_buffer_ref(soon_buffer *buffer)
 static void release_data(soon_buffer *buffer)
 {
     if (buffer->source != PLAIN) {
-        soon__mappable_free(buffer->fd, buffer->data, buffer->size);
-        if (buffer->fd >= 0)
-            let_descriptor_go(buffer);
+        soon__shm_unmap(buffer->data, buffer->size);
+        close_descriptor(buffer);
     } else if (buffer->release) {
         buffer->release(buffer->data);
     }

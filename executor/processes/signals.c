@@ -75,5 +75,5 @@ int soon__worker_signals(pid_t parent)
         ask(asking[i]);
     for (size_t i = 0; i < COUNT(ignored); i++)
         sigaction(ignored[i], &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
-    return soon__at_fork_child(in_child);
+    return soon__at_fork(NULL, NULL, in_child);
 }
