@@ -272,7 +272,7 @@ int soon_imap_next(soon_imap *imap, int64_t timeout_ms, soon_future **ret, uint6
 const soon_error *soon_imap_error(const soon_imap *imap)
 {
     if (!soon__check(imap, "soon_imap_error: NULL"))
-        return &soon__error_static(-EINVAL)->public;
+        return &soon__error_static(-EINVAL, false)->public;
     return imap->refused ? &imap->refused->public : &soon__error_none;
 }
 

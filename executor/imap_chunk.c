@@ -262,7 +262,7 @@ int soon__imap_chunk_submit(struct soon__imap_chunk *chunk, soon_executor *execu
         return rc;
     rc = soon__future_add_callback(chunk->call, &chunk->ended);
     if (rc < 0)
-        end(chunk, SOON__FINISHED, soon__error_static(rc));
+        end(chunk, SOON__FINISHED, soon__error_static(rc, false));
     else if (rc == 0)
         ended(chunk->call, chunk);
     return 0;

@@ -189,7 +189,7 @@ static bool wanted(struct soon__items *items, size_t index)
     if (soon__map_is_stopped(map) || (index == 0 && !map_has_started(map)))
         return refuse(chunk, &soon__error_cancelled, true);
     if (soon__deadline_check(map->deadline) < 0)
-        return refuse(chunk, soon__error_static(-ETIMEDOUT), false);
+        return refuse(chunk, soon__error_static(-ETIMEDOUT, false), false);
     if (!reserve_failure(chunk))
         return refuse(chunk, &soon__error_nomem, false);
     return true;
@@ -233,7 +233,7 @@ static bool take_bytes(struct soon__chunk *chunk, soon_future *future)
 static void explain_rest(struct soon__chunk *chunk, soon_future *future, int rc)
 {
     struct soon__map *map = chunk->map;
-    struct soon__error *failure = rc < 0 ? soon__error_static(rc) : soon__future_failure(future);
+    struct soon__error *failure = rc < 0 ? soon__error_static(rc, false) : soon__future_failure(future);
     /* Relaxed: see kill_map(). */
     bool killed = atomic_load_explicit(&map->killed, memory_order_relaxed);
     bool stopped = soon__map_is_stopped(map) || killed;
@@ -241,11 +241,11 @@ static void explain_rest(struct soon__chunk *chunk, soon_future *future, int rc)
     if (killed && failure && failure->public.code == SOON_EKILLED) /* which the item that ran has */
         failure = &soon__error_cancelled;
     if (!failure) /* its run was cut short by a cancel request; or resolved by hand, with other bytes */
-        failure = stopped || chunk->items.count > 1 ? &soon__error_cancelled : soon__error_static_started(SOON_ETYPE);
+        failure = stopped || chunk->items.count > 1 ? &soon__error_cancelled : soon__error_static(SOON_ETYPE, true);
     else if (failure == &soon__error_cancelled_between) /* the call was; not its items */
         failure = &soon__error_cancelled;
     else if (failure->public.code == SOON_EEXPIRED && soon__deadline_check(map->deadline) < 0)
-        failure = soon__error_static(-ETIMEDOUT);
+        failure = soon__error_static(-ETIMEDOUT, false);
     refuse(chunk, soon__error_ref(failure), stopped && failure->public.code == -ECANCELED);
 }
 
@@ -378,7 +378,7 @@ void soon__chunk_submit(struct soon__chunk *chunk, soon_executor *executor, cons
         return;
     }
     if (soon__deadline_check(map->deadline) < 0) {
-        refuse(chunk, soon__error_static(-ETIMEDOUT), false);
+        refuse(chunk, soon__error_static(-ETIMEDOUT, false), false);
         end(chunk, NULL, 0);
         return;
     }

@@ -131,7 +131,7 @@ const soon_error *soon_map_item_error(const soon_future *map, size_t index)
     struct soon__error *error;
 
     if (!chunk)
-        return &soon__error_static(-EINVAL)->public;
+        return &soon__error_static(-EINVAL, false)->public;
     if (!look(chunk, index, &error))
         return &not_done;
     if (!error)

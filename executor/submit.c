@@ -59,7 +59,7 @@ struct soon__error *soon__executor_reason(soon_executor *executor, int code)
 {
     struct soon__error *error = reason_of(executor, code);
 
-    return error ? error : soon__error_ref(soon__error_static(code));
+    return error ? error : soon__error_ref(soon__error_static(code, false));
 }
 
 void soon__executor_refuse(soon_executor *executor, soon_call *call, int code)

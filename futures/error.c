@@ -82,27 +82,17 @@ const char *soon_errname(int code)
     return name ? name : "UNKNOWN";
 }
 
-static struct soon__error *find_static(int code, bool started)
+struct soon__error *soon__error_static(int code, bool begun)
 {
     if (code == -ENOMEM)
-        return started ? &soon__error_nomem_started : &soon__error_nomem;
+        return begun ? &soon__error_nomem_started : &soon__error_nomem;
     if (code == -ECANCELED)
-        return started ? &soon__error_cancelled_running : &soon__error_cancelled;
+        return begun ? &soon__error_cancelled_running : &soon__error_cancelled;
     for (size_t i = 0; i < sizeof statics / sizeof *statics; i++) {
-        if (statics[i][started].public.code == code)
-            return &statics[i][started];
+        if (statics[i][begun].public.code == code)
+            return &statics[i][begun];
     }
     return NULL;
-}
-
-struct soon__error *soon__error_static(int code)
-{
-    return find_static(code, false);
-}
-
-struct soon__error *soon__error_static_started(int code)
-{
-    return find_static(code, true);
 }
 
 /* A static error counts none: its `refs` stays 0. */
@@ -123,73 +113,55 @@ __attribute__((noinline)) void soon__error_unref(struct soon__error *error)
         free(error);
 }
 
-static char *append(char *to, const char *text)
-{
-    return stpcpy(to, text) + 1;
-}
-
-static struct soon__error *build(const soon_error *fields, const char *message)
-{
-    const char *function = fields->function ? fields->function : "";
-    const char *label = fields->label ? fields->label : "";
-    struct soon__error *error;
-    char *text;
-
-    error = malloc(sizeof *error + strlen(message) + strlen(function) + strlen(label) + 3);
-    if (!error)
-        return NULL;
-    atomic_init(&error->refs, 1);
-    error->public = *fields;
-    text = (char *)(error + 1);
-    error->public.message = text;
-    for (char *c = strcpy(text, message); *c; c++) {
-        if (*c == '\n' || *c == '\r')
-            *c = ' ';
-    }
-    text += strlen(text) + 1;
-    error->public.function = text;
-    text = append(text, function);
-    error->public.label = text;
-    append(text, label);
-    return error;
-}
-
 /* Where the exact error cannot be made: the nearest static one. */
 static struct soon__error *fall_back(const soon_error *fields)
 {
-    struct soon__error *error = fields->code == SOON_ERAISED ? NULL : find_static(fields->code, fields->started);
+    struct soon__error *error = fields->code == SOON_ERAISED ? NULL : soon__error_static(fields->code, fields->started);
 
-    return error ? error : find_static(-ENOMEM, fields->started);
+    return error ? error : soon__error_static(-ENOMEM, fields->started);
+}
+
+static void to_one_line(char *text)
+{
+    for (; *text; text++) {
+        if (*text == '\n' || *text == '\r')
+            *text = ' ';
+    }
+}
+
+/* `length`: of the message that is made of the format. */
+static struct soon__error *build(const soon_error *fields, size_t length, const char *format, va_list args)
+{
+    const char *function = fields->function ? fields->function : "", *label = fields->label ? fields->label : "";
+    struct soon__error *error = malloc(sizeof *error + length + strlen(function) + strlen(label) + 3);
+    char *text;
+
+    if (!error)
+        return fall_back(fields);
+    atomic_init(&error->refs, 1);
+    error->public = *fields;
+    error->public.message = text = (char *)(error + 1);
+    vsnprintf(text, length + 1, format, args);
+    to_one_line(text);
+    error->public.function = strcpy(text + length + 1, function);
+    error->public.label = strcpy(text + length + strlen(function) + 2, label);
+    return error;
 }
 
 struct soon__error *soon__error_new(const soon_error *fields, const char *format, va_list args)
 {
-    struct soon__error *error;
-    char small[256], *message = small, *large = NULL;
     va_list again;
     int length;
 
     if (!format) {
         int told = fields->code == SOON_ERAISED && fields->raised ? fields->raised : fields->code;
 
-        error = build(fields, soon_strerror(told));
-        return error ? error : fall_back(fields);
+        return soon__error_newf(fields, "%s", soon_strerror(told));
     }
     va_copy(again, args);
-    length = vsnprintf(small, sizeof small, format, args);
-    if (length >= (int)sizeof small) {
-        large = malloc((size_t)length + 1);
-        if (large) {
-            vsnprintf(large, (size_t)length + 1, format, again);
-            message = large;
-        } /* else the beginning of it has to do */
-    } else if (length < 0) {
-        message = (char *)format;
-    }
+    length = vsnprintf(NULL, 0, format, again);
     va_end(again);
-    error = build(fields, message);
-    free(large);
-    return error ? error : fall_back(fields);
+    return length < 0 ? soon__error_newf(fields, "%s", format) : build(fields, (size_t)length, format, args);
 }
 
 struct soon__error *soon__error_newf(const soon_error *fields, const char *format, ...)
@@ -212,9 +184,9 @@ struct soon__error *soon__error_as_started(struct soon__error *error)
         return error;
     fields = error->public;
     fields.started = true;
-    twin = build(&fields, fields.message);
+    twin = soon__error_newf(&fields, "%s", fields.message);
     soon__error_unref(error);
-    return twin ? twin : fall_back(&fields);
+    return twin;
 }
 
 static struct {

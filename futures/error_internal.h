@@ -30,16 +30,16 @@ extern struct soon__error soon__error_cancelled_running; /* it gave in */
 extern struct soon__error soon__error_cancelled_between; /* it had begun, and waited for its next try */
 extern struct soon__error soon__error_nomem;
 extern struct soon__error soon__error_nomem_started; /* it ran, but there was no room for what became of it */
-/* The static error of one of our codes or an errno that a refusal can have; `code`'s text is its message. */
-struct soon__error *soon__error_static(int code);
-struct soon__error *soon__error_static_started(int code); /* of a task that had begun */
+/* The static error of one of our codes or an errno that a refusal can have; its message is the text of `code`. `begun`: of a
+ * task that had begun. */
+struct soon__error *soon__error_static(int code, bool begun);
 
 struct soon__error *soon__error_ref(struct soon__error *error); /* NULL allowed */
 void soon__error_unref(struct soon__error *error);
 
 /*
- * A new error: never NULL, a static one at worst, that of its code or for no memory, with the same `started`. message NULL: the text of the code. function and
- * label may be NULL. Line breaks in the message become spaces.
+ * A new error: never NULL, a static one at worst, that of its code or for no memory, with the same `started`. format NULL: the
+ * text of the code. function and label may be NULL. Line breaks in the message become spaces.
  */
 struct soon__error *soon__error_new(const soon_error *fields, const char *format, va_list args);
 struct soon__error *soon__error_newf(const soon_error *fields, const char *format, ...) SOON_PRINTF(2, 3);

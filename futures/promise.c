@@ -116,8 +116,7 @@ void soon__promise_abandon(soon_promise *promise)
     soon_future *future = &promise->future;
 
     if (!soon__word_final(soon__future_word(future)))
-        soon__future_fail(future, soon__future_has_started(future) ? soon__error_static_started(SOON_EABANDONED)
-                                                                   : soon__error_static(SOON_EABANDONED));
+        soon__future_fail(future, soon__error_static(SOON_EABANDONED, soon__future_has_started(future)));
 }
 
 void soon_promise_free(soon_promise *promise)
@@ -211,7 +210,7 @@ static int fail(soon_promise *promise, struct soon__error *error)
 /* One of our codes says what happened to the task; any other number is the exception of the task. */
 static bool is_our_code(int code)
 {
-    return code <= SOON_ERAISED && soon__error_static(code);
+    return code <= SOON_ERAISED && soon__error_static(code, false);
 }
 
 int soon_promise_set_exception(soon_promise *promise, int code, const char *format, ...)
