@@ -260,9 +260,8 @@ static size_t left_locked(const soon_as_completed *set)
     return set->locked.total - atomic_load_explicit(&set->given, memory_order_relaxed);
 }
 
-/* The first member behind `*at` (NULL: at all), which moves to it: a reference; NULL: there is none. Others may add more:
- * `*ret_total` tells. */
-static soon_future *find_member(soon_as_completed *set, struct node **at, size_t *ret_total)
+/* The first member behind `*at` (NULL: at all), which moves to it: a reference; NULL: there is none. */
+static soon_future *find_member(soon_as_completed *set, struct node **at)
 {
     soon_future *found = NULL;
     struct node *node;
@@ -274,7 +273,6 @@ static soon_future *find_member(soon_as_completed *set, struct node **at, size_t
     }
     if (found)
         soon__future_ref(found);
-    *ret_total = set->locked.total;
     pthread_mutex_unlock(&set->mutex);
     return found;
 }
@@ -283,25 +281,15 @@ static soon_future *find_member(soon_as_completed *set, struct node **at, size_t
  * it follows futures to what they wait for. */
 static bool could_never_end(soon_as_completed *set)
 {
-    size_t total, total_before = 0;
+    bool inside = soon__thread_is_busy();
     struct node *at = NULL;
     soon_future *future;
-    bool inside = soon__thread_is_busy();
 
-    while (inside) {
-        future = find_member(set, &at, &total);
-        if (total != total_before) { /* the first look; or they lie elsewhere now: once more */
-            total_before = total;
-            at = NULL;
-        } else if (!future) {
-            return true;
-        } else {
-            inside = soon__thread_is_inside(future);
-        }
-        if (future)
-            soon__future_unref(future);
+    while (inside && (future = find_member(set, &at))) {
+        inside = soon__thread_is_inside(future);
+        soon__future_unref(future);
     }
-    return false;
+    return inside;
 }
 
 /* One of them is enough. Of many some are asked, since this is for each sleep: the rest counts as the pool's own. */
@@ -309,40 +297,35 @@ static bool others_end(soon_as_completed *set)
 {
     struct node *at = NULL;
     soon_future *future;
-    size_t total;
     bool found = !soon__thread_self()->parking;
 
-    for (int asked = 0; !found && asked < ASKED_MAX && (future = find_member(set, &at, &total)); asked++) {
+    for (int asked = 0; !found && asked < ASKED_MAX && (future = find_member(set, &at)); asked++) {
         found = soon__thread_others_end(future);
         soon__future_unref(future);
     }
     return found;
 }
 
-/* Under the mutex, and out of it while asleep. 0: look again. */
+/* Under the mutex, and out of it meanwhile. 0: look again. */
 static int sleep_locked(soon_as_completed *set)
 {
     uint32_t bell = atomic_load_explicit(&set->bell, memory_order_relaxed);
+    size_t total = set->locked.total;
     int rc = SOON_EDEADLK;
 
+    set->locked.asleep = true; /* what becomes ready from now on is heard: the bell is another then */
     pthread_mutex_unlock(&set->mutex);
     if (set->deadline == SOON__POLL || !could_never_end(set))
         rc = soon__deadline_check(set->deadline);
-    pthread_mutex_lock(&set->mutex);
-    if (set->locked.ready.first)
-        return 0;
-    if (rc < 0)
-        return rc;
-    set->locked.asleep = true;
-    pthread_mutex_unlock(&set->mutex);
-    rc = soon__thread_before_park(others_end(set));
+    if (rc == 0)
+        rc = soon__thread_before_park(others_end(set));
     if (rc == 0) {
         soon__park(&set->bell, bell, set->deadline);
         soon__thread_after_park();
     }
     pthread_mutex_lock(&set->mutex);
     set->locked.asleep = false;
-    return rc;
+    return set->locked.ready.first || set->locked.total != total ? 0 : rc; /* one was added: it may have been missed */
 }
 
 int soon_as_completed_next(soon_as_completed *set, soon_future **ret)
