@@ -13,9 +13,8 @@
  *     written by the iterating thread alone. A node that was given is used again only after the next look under the mutex.
  */
 #include "depend_internal.h"
-#include "future_internal.h"
 #include "set_internal.h"
-#include "wait.h"
+#include "wait_internal.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -44,7 +43,7 @@ struct soon_as_completed {
         size_t used;                 /* of `nodes` */
         struct list ready;
         size_t total;
-        bool asleep;
+        size_t sleeps_for; /* so many more are to become ready before next() is woken; 0: it is awake */
     } locked;
     _Atomic uint32_t bell; /* counts what became ready; next() sleeps on it */
     _Atomic size_t given;  /* of the total */
@@ -55,6 +54,7 @@ struct soon_as_completed {
     struct node *nodes; /* for those that it was made with; the others come one by one */
     size_t room;
     int64_t deadline;
+    bool until_failure;  /* next() sleeps until one fails, or there are no more */
     uint32_t generation; /* of the process that made it */
 };
 
@@ -79,9 +79,13 @@ static void make_ready_locked(soon_as_completed *set, struct soon__member *membe
     append(&set->locked.ready, member);
     /* Relaxed: written under the mutex, which orders it; the futex call compares it again. */
     atomic_store_explicit(&set->bell, atomic_load_explicit(&set->bell, memory_order_relaxed) + 1, memory_order_relaxed);
-    if (set->locked.asleep)
+    if (!set->locked.sleeps_for)
+        return;
+    set->locked.sleeps_for--;
+    if (set->until_failure && soon__future_has_failed(soon__member_future(member)))
+        set->locked.sleeps_for = 0;
+    if (!set->locked.sleeps_for)
         soon__unpark_one(&set->bell);
-    set->locked.asleep = false;
 }
 
 static void notify(struct soon__waiter *waiter, soon_future *future)
@@ -292,18 +296,20 @@ static bool could_never_end(soon_as_completed *set)
     return inside;
 }
 
-/* One of them is enough. Of many some are asked, since this is for each sleep: the rest counts as the pool's own. */
+/* One of them is enough; unless all must come if none fails. Of many some are asked, since this is for each sleep: the rest
+ * counts as the pool's own. */
 static bool others_end(soon_as_completed *set)
 {
+    bool all = set->until_failure, others = all || !soon__thread_self()->parking;
     struct node *at = NULL;
     soon_future *future;
-    bool found = !soon__thread_self()->parking;
+    int asked = 0;
 
-    for (int asked = 0; !found && asked < ASKED_MAX && (future = find_member(set, &at)); asked++) {
-        found = soon__thread_others_end(future);
+    for (; others == all && asked < ASKED_MAX && (future = find_member(set, &at)); asked++) {
+        others = soon__thread_others_end(future);
         soon__future_unref(future);
     }
-    return found;
+    return others && (!all || asked < ASKED_MAX);
 }
 
 /* Under the mutex, and out of it meanwhile. 0: look again. */
@@ -313,7 +319,8 @@ static int sleep_locked(soon_as_completed *set)
     size_t total = set->locked.total;
     int rc = SOON_EDEADLK;
 
-    set->locked.asleep = true; /* what becomes ready from now on is heard: the bell is another then */
+    /* What becomes ready from now on is heard: the bell is another then. */
+    set->locked.sleeps_for = set->until_failure ? left_locked(set) : 1;
     pthread_mutex_unlock(&set->mutex);
     if (set->deadline == SOON__POLL || !could_never_end(set))
         rc = soon__deadline_check(set->deadline);
@@ -324,8 +331,13 @@ static int sleep_locked(soon_as_completed *set)
         soon__thread_after_park();
     }
     pthread_mutex_lock(&set->mutex);
-    set->locked.asleep = false;
+    set->locked.sleeps_for = 0;
     return set->locked.ready.first || set->locked.total != total ? 0 : rc; /* one was added: it may have been missed */
+}
+
+void soon__as_completed_until_failure(soon_as_completed *set)
+{
+    set->until_failure = true;
 }
 
 int soon_as_completed_next(soon_as_completed *set, soon_future **ret)

@@ -2,119 +2,16 @@
  * wait.c - soon_wait().
  *
  * ALL_COMPLETED waits for one future after the other, the last first: queues are mostly served in order, so that
- * most of the others are done by then; and inside a worker each may be run here. The other modes leave a waiter with
- * each unfinished future, which all point to one word that the thread sleeps on.
+ * most of the others are done by then; and inside a worker each may be run here. The other modes iterate over a set until one
+ * is enough.
  */
-#include "wait.h"
+#include "wait_internal.h"
 
 #include "depend_internal.h"
-#include "future_internal.h"
 #include "set_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
-
-struct group;
-
-struct note {
-    struct soon__waiter waiter; /* first */
-    struct group *group;
-    soon_future *future; /* NULL: not registered */
-};
-
-struct group {
-    _Atomic uint32_t over; /* the thread sleeps on it; 1: something it waits for has happened */
-    _Atomic size_t left;   /* FIRST_EXCEPTION: unfinished ones */
-    soon_when when;
-    struct note *notes;
-    size_t count;
-};
-
-static bool has_failed(const soon_future *future)
-{
-    /* FIRST_EXCEPTION does not count a cancellation. */
-    return (soon__future_word(future) & SOON__STATE) == SOON__FINISHED && soon__future_error(future);
-}
-
-static void notify(struct soon__waiter *waiter, soon_future *future)
-{
-    struct group *group = ((struct note *)waiter)->group;
-
-    /* Acquire-release: the thread that is woken sees what each completion saw. */
-    if (atomic_fetch_sub_explicit(&group->left, 1, memory_order_acq_rel) != 1 && group->when != SOON_FIRST_COMPLETED &&
-        !has_failed(future))
-        return;
-    atomic_store_explicit(&group->over, 1, memory_order_release); /* pairs with the acquire in sleep_on() */
-    soon__unpark_all(&group->over);
-}
-
-/* Registers with all that are unfinished. True: no need to sleep. */
-static bool register_notes(struct group *group, soon_future *const *futures)
-{
-    for (size_t i = 0; i < group->count; i++) {
-        struct note *note = &group->notes[i];
-
-        *note = (struct note){.waiter.notify = notify, .group = group};
-        if (soon__future_add_waiter(futures[i], &note->waiter)) {
-            note->future = futures[i];
-            continue;
-        }
-        if (atomic_fetch_sub_explicit(&group->left, 1, memory_order_acq_rel) == 1 ||
-            group->when == SOON_FIRST_COMPLETED || has_failed(futures[i])) {
-            group->count = i + 1;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* One of them is enough; unless all must come if none fails. */
-static bool others_end(const struct group *group)
-{
-    bool all = group->when == SOON_FIRST_EXCEPTION;
-
-    for (size_t i = 0; i < group->count; i++) {
-        if (group->notes[i].future && soon__thread_others_end(group->notes[i].future) != all)
-            return !all;
-    }
-    return all;
-}
-
-static int sleep_on(struct group *group, int64_t deadline)
-{
-    /* Acquire: pairs with the release in notify(). */
-    while (!atomic_load_explicit(&group->over, memory_order_acquire)) {
-        int rc = soon__deadline_check(deadline);
-
-        if (rc == 0)
-            rc = soon__thread_before_park(others_end(group));
-        if (rc < 0)
-            return rc;
-        soon__park(&group->over, 0, deadline);
-        soon__thread_after_park();
-    }
-    return 0;
-}
-
-static int wait_for_first(soon_future *const *futures, size_t count, soon_when when, int64_t deadline)
-{
-    struct group group = {.when = when, .count = count};
-    int rc = 0;
-
-    group.notes = malloc(count * sizeof *group.notes);
-    if (!group.notes)
-        return -ENOMEM;
-    atomic_init(&group.over, 0);
-    atomic_init(&group.left, count);
-    if (!register_notes(&group, futures))
-        rc = sleep_on(&group, deadline);
-    for (size_t i = 0; i < group.count; i++) {
-        if (group.notes[i].future)
-            soon__future_remove_waiter(group.notes[i].future, &group.notes[i].waiter);
-    }
-    free(group.notes);
-    return rc;
-}
 
 static int wait_for_all(soon_future *const *futures, size_t count, int64_t deadline)
 {
@@ -127,26 +24,43 @@ static int wait_for_all(soon_future *const *futures, size_t count, int64_t deadl
     return 0;
 }
 
-/* One look before any wait: is it over already, could it never end? */
-static int look(soon_future *const *futures, size_t count, soon_when when, int64_t deadline, bool *ret_over)
+static int wait_for_first(soon_future *const *futures, size_t count, soon_when when, int64_t timeout_ms)
 {
-    bool inside = soon__thread_is_busy() && deadline != SOON__POLL;
-    size_t done = 0, stuck = 0;
+    soon_as_completed *set;
+    soon_future *future;
+    bool found = false;
+    int rc = soon_as_completed_new(&set, futures, count, timeout_ms);
 
-    *ret_over = false;
+    if (rc < 0)
+        return rc;
+    if (when == SOON_FIRST_EXCEPTION)
+        soon__as_completed_until_failure(set);
+    while (!found && (rc = soon_as_completed_next(set, &future)) == 0) {
+        found = when == SOON_FIRST_COMPLETED || soon__future_has_failed(future);
+        soon_future_unref(future);
+    }
+    soon_as_completed_free(set);
+    return rc == SOON_EEND ? 0 : rc;
+}
+
+/* One look before any wait: is it over already, could it never end? */
+static int look(soon_future *const *futures, size_t count, soon_when when, int64_t timeout_ms, bool *ret_over)
+{
+    bool inside = when == SOON_ALL_COMPLETED && timeout_ms && soon__thread_is_busy(), found = false;
+    size_t done = 0;
+
     for (size_t i = 0; i < count; i++) {
         if (soon__word_final(soon__future_word(futures[i]))) {
             done++;
-            *ret_over |= when == SOON_FIRST_COMPLETED || (when == SOON_FIRST_EXCEPTION && has_failed(futures[i]));
+            found |=
+                when == SOON_FIRST_COMPLETED || (when == SOON_FIRST_EXCEPTION && soon__future_has_failed(futures[i]));
         } else if (soon__future_is_foreign(futures[i])) {
             return SOON_EFORKED;
         } else if (inside && soon__thread_is_inside(futures[i])) {
-            stuck++;
+            return SOON_EDEADLK;
         }
     }
-    *ret_over |= done == count;
-    if (!*ret_over && stuck && (when == SOON_ALL_COMPLETED || done + stuck == count))
-        return SOON_EDEADLK;
+    *ret_over = found || done == count;
     return 0;
 }
 
@@ -171,12 +85,12 @@ static int wait_until(soon_future *const *futures, size_t count, soon_when when,
 {
     int64_t deadline = soon__deadline(timeout_ms);
     bool over;
-    int rc = look(futures, count, when, deadline, &over);
+    int rc = look(futures, count, when, timeout_ms, &over);
 
     if (rc < 0 || over || !timeout_ms)
         return rc;
     return when == SOON_ALL_COMPLETED ? wait_for_all(futures, count, deadline)
-                                      : wait_for_first(futures, count, when, deadline);
+                                      : wait_for_first(futures, count, when, timeout_ms);
 }
 
 int64_t soon_wait(soon_future *const *futures, size_t count, soon_when when, int64_t timeout_ms, bool *ret_done)

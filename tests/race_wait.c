@@ -110,7 +110,7 @@ static void wait_or_complete(unsigned thread, unsigned *seed)
     }
 }
 
-/* Guards the count of `left` and the store to `over` before the unpark in wait.c: without either this hangs. */
+/* Guards `sleeps_for` in as_completed.c, of which one sleeps for the last: without it this hangs. */
 Test(race_wait, every_mode_ends_when_it_should)
 {
     run_race(&(struct race){.threads = FUTURES + 2,
@@ -118,6 +118,24 @@ Test(race_wait, every_mode_ends_when_it_should)
                             .before = make_all,
                             .body = wait_or_complete,
                             .after = release_all});
+}
+
+static void wait_or_fail_one(unsigned thread, unsigned *seed)
+{
+    if (thread == 0) {
+        cr_assert_geq(soon_wait(futures, FUTURES, SOON_FIRST_EXCEPTION, SOON_FOREVER, NULL), 1);
+        return;
+    }
+    for (volatile unsigned delay = dice(seed, 100000); delay > 0; delay--)
+        continue;
+    cr_assert_eq(soon_promise_set_exception(all[dice(seed, FUTURES)].promise, EDOM, NULL), 0);
+}
+
+/* Guards that a failure ends a sleep for more than one in as_completed.c: without it this hangs. */
+Test(race_wait, a_failure_is_enough_though_the_others_go_on)
+{
+    run_race(&(struct race){
+        .threads = 2, .rounds = ROUNDS(2000), .before = make_all, .body = wait_or_fail_one, .after = release_all});
 }
 
 /*
@@ -282,7 +300,7 @@ static void release_batch(void)
     soon_as_completed_free(set);
 }
 
-/* Guards `asleep` in sleep_locked(): without it this hangs. */
+/* Guards `sleeps_for` in sleep_locked(): without it this hangs. */
 Test(race_wait, what_ends_as_the_iterator_goes_to_sleep_wakes_it)
 {
     run_race(&(struct race){
