@@ -1,8 +1,8 @@
 /*
  * call.c - the block of a submission: its making, its future's class, its end.
  *
- *     [ soon_call | argument, if small, or where it is | result, if small and of fixed size ]   and `extra` beside it, if
- *     an option is set
+ *     [ soon_call | argument, if small, or where it is | result, if small and of fixed size ]   and a struct
+ *     soon__call_extra beside it, if an option is set
  *
  * I1  One holder at a time ends a call, once: soon__call_end(). It releases what was given with it (argument,
  *     payload, the future of a then) when the task has ended or will never start, not when the last reader lets go
@@ -20,22 +20,42 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* With 32 bytes of argument and 8 of result it takes 176. */
-_Static_assert(SOON__CALL_ARG_AT + 2 * SOON__CALL_SMALL_MAX + sizeof(struct soon__delivery) <
-                   127 * SOON__CALL_ALIGNMENT,
+_Static_assert(offsetof(soon_call, deque) == offsetof(soon_future, for_owner) &&
+                   offsetof(soon_call, before_outcome) == offsetof(soon_future, waiters),
+               "the call's in the future: always");
+_Static_assert(offsetof(soon_call, previous) == offsetof(soon_future, result) &&
+                   offsetof(soon_call, number) == offsetof(soon_future, number),
+               "the call's in the future: until it is claimed");
+_Static_assert(SOON__CALL_ARG_AT <= 96, "with 32 bytes of argument and 8 of result it takes 128");
+_Static_assert(SOON__CALL_ARG_AT + 2 * SOON__CALL_SMALL_MAX + sizeof(struct soon__job) + sizeof(soon_call *) +
+                       sizeof(struct soon__delivery) + 2 * SOON__CALL_ALIGNMENT <
+                   64 * SOON__CALL_ALIGNMENT,
                "block_steps");
-_Static_assert(sizeof(soon_call) <= 128, "two cache lines; with pointers of 32 bits it is less");
 
 static soon_call *of_future(const soon_future *future)
 {
     return (soon_call *)future;
 }
 
-static size_t block_size(size_t arg_place, size_t result, bool has_on_done)
-{
-    size_t size = SOON__CALL_ARG_AT + (result ? soon__call_round_up(arg_place) + result : arg_place);
+/* On its way to the callback thread, which ends it. */
+struct end_job {
+    struct soon__job job; /* first */
+    soon_call *call;
+};
 
-    return soon__call_round_up(size) + (has_on_done ? soon__call_round_up(sizeof(struct soon__delivery)) : 0);
+enum {
+    JOB_SIZE = (sizeof(struct end_job) + SOON__CALL_ALIGNMENT - 1) & ~(SOON__CALL_ALIGNMENT - 1),
+    ON_DONE_SIZE = (sizeof(struct soon__delivery) + SOON__CALL_ALIGNMENT - 1) & ~(SOON__CALL_ALIGNMENT - 1),
+};
+
+/* `result`: that has its place in the block. */
+static inline size_t block_size(size_t arg, size_t result, bool has_job, bool has_on_done)
+{
+    size_t size = SOON__CALL_ARG_AT + soon__call_round_up(arg);
+
+    if (result > sizeof(uint64_t))
+        size += soon__call_round_up(result);
+    return size + (has_job ? JOB_SIZE : 0) + (has_on_done ? ON_DONE_SIZE : 0);
 }
 
 static size_t size_of(const soon_call *call)
@@ -45,14 +65,12 @@ static size_t size_of(const soon_call *call)
 
 static struct soon__delivery *on_done_of(soon_call *call)
 {
-    return (struct soon__delivery *)((char *)call + size_of(call) - soon__call_round_up(sizeof(struct soon__delivery)));
+    return (struct soon__delivery *)((char *)call + size_of(call) - ON_DONE_SIZE);
 }
 
-static void free_block(soon_call *call)
+static struct end_job *job_of(soon_call *call)
 {
-    if (call->extra)
-        free(call->extra);
-    soon__block_free(call, size_of(call));
+    return (struct end_job *)((char *)call + size_of(call) - (call->has_on_done ? ON_DONE_SIZE : 0) - JOB_SIZE);
 }
 
 static void destroy(soon_future *future)
@@ -63,17 +81,17 @@ static void destroy(soon_future *future)
         !(soon__future_word(future) & SOON__TAKEN))
         call->function->free_result((void *)future->result);
     soon__future_fini(future);
-    free_block(call);
+    soon__block_free(call, size_of(call));
 }
 
 static bool destroy_plain(soon_future *future)
 {
     soon_call *call = of_future(future);
 
-    if (future->payload || soon__future_word(future) & SOON__FAILED || (!call->is_plain && call->function->free_result))
+    if (future->aside || soon__future_word(future) & SOON__FAILED || (!call->is_plain && call->function->free_result))
         return false;
     soon__future_fini(future);
-    free_block(call);
+    soon__block_free(call, size_of(call));
     return true;
 }
 
@@ -110,9 +128,9 @@ static soon_future *also_cancel(soon_future *future)
 {
     soon_call *call = of_future(future);
 
-    if (!soon__then_was_given_up(call) || soon_future_state(call->extra->first) != SOON_PENDING)
+    if (!soon__then_was_given_up(call) || soon_future_state(soon__call_extra(call)->first) != SOON_PENDING)
         return NULL;
-    return soon__future_ref(call->extra->first);
+    return soon__future_ref(soon__call_extra(call)->first);
 }
 
 static void taken_back(soon_future *future)
@@ -140,7 +158,7 @@ static int help(soon_future *future)
     soon_call *call = of_future(future);
 
     /* A thread that runs a task of this executor proves that it lives. */
-    return call->executor->klass.help && soon__thread_in_executor(call->executor) &&
+    return soon__thread_in_executor(call->executor) && call->executor->klass.help &&
            call->executor->klass.help(call->executor->self, call);
 }
 
@@ -182,12 +200,12 @@ static void linger(soon_future *future, int64_t deadline)
 
 static soon_future *source(const soon_future *future)
 {
-    soon_call *call = of_future(future);
+    struct soon__call_extra *extra = soon__call_extra(of_future(future));
 
     /* Relaxed: one that waits no more is the executor's, which is another matter. */
-    if (!call->extra || atomic_load_explicit(&call->deferred, memory_order_relaxed) != SOON__DEFERRED_WAITING)
+    if (!extra || atomic_load_explicit(&extra->deferred, memory_order_relaxed) != SOON__DEFERRED_WAITING)
         return NULL;
-    return call->extra->first;
+    return extra->first;
 }
 
 /* A then on an executor of the user's own: see soon_then(). */
@@ -200,24 +218,25 @@ static bool needs_callback(const soon_future *future)
 static bool ends_on_loop(const soon_future *future)
 {
     const soon_call *call = of_future(future);
-    const struct soon__executor_extra *extra = call->executor->extra;
+    const struct soon__executor_extra *of_pool = call->executor->extra;
+    const struct soon__call_extra *extra = soon__call_extra(call);
     bool pending = (soon__future_word(future) & SOON__STATE) == SOON__PENDING;
 
-    return extra && (extra->ends_on_loop || (pending && call->extra && call->extra->queue_deadline != SOON__NEVER));
+    return of_pool && (of_pool->ends_on_loop || (pending && extra && extra->queue_deadline != SOON__NEVER));
 }
 
 static const char *label(const soon_future *future)
 {
-    soon_call *call = of_future(future);
+    const struct soon__call_extra *extra = soon__call_extra(of_future(future));
 
-    return call->extra && call->extra->options.label ? call->extra->options.label : "";
+    return extra && extra->options.label ? extra->options.label : "";
 }
 
 static void *data(const soon_future *future)
 {
-    soon_call *call = of_future(future);
+    const struct soon__call_extra *extra = soon__call_extra(of_future(future));
 
-    return call->extra ? call->extra->options.data : NULL;
+    return extra ? extra->options.data : NULL;
 }
 
 static const void *function(const soon_future *future)
@@ -290,7 +309,7 @@ static bool needs_extra(const struct soon__call_params *params)
                   o->when_full || o->payload));
 }
 
-static int extra_new(struct soon__call_extra **ret, const struct soon__call_params *params)
+static int extra_new(soon_call *call, const struct soon__call_params *params)
 {
     static const soon_submit_options defaults;
     const soon_submit_options *options = params->options ? params->options : &defaults;
@@ -303,7 +322,8 @@ static int extra_new(struct soon__call_extra **ret, const struct soon__call_para
     if (options->label)
         extra->options.label = memcpy(extra->text, options->label, label_size);
     extra->queue_deadline = options->queue_limit_ms ? soon__deadline(options->queue_limit_ms) : SOON__NEVER;
-    *ret = extra;
+    call->promise.future.aside = &extra->aside;
+    call->has_extra = true;
     return 0;
 }
 
@@ -333,7 +353,7 @@ static int set_large_arg(soon_call *call, const struct soon__call_params *params
     if (rc < 0)
         return rc;
     soon__buffer_spare_descriptor(buffer);
-    call->extra->arg_buffer = buffer;
+    soon__call_extra(call)->arg_buffer = buffer;
     *soon__call_far_arg(call) = (soon_bytes){soon_buffer_data(buffer), size};
     return 0;
 }
@@ -371,11 +391,15 @@ static void init(soon_call *call, soon_executor *executor, const soon_function *
     soon__future_init(soon__call_future(call), &call_class, 1, 1);
     call->function = function;
     call->executor = executor;
-    /* What links it is set by who holds it. */
-    memset(&call->extra, 0, sizeof *call - offsetof(soon_call, extra));
     call->lingers = executor->lingers;
     call->spins = executor->spins;
-    call->block_steps = (uint8_t)(size / SOON__CALL_ALIGNMENT);
+    call->block_steps = (uint8_t)(size / SOON__CALL_ALIGNMENT) & 63;
+}
+
+/* Whether ending it may run user code: release functions. */
+static inline bool releases(const soon_function *function, const soon_submit_options *options, bool deferred)
+{
+    return function->free_arg || deferred || (options && options->payload);
 }
 
 /* With its future and where things go, no more. NULL: no memory. */
@@ -385,16 +409,16 @@ static soon_call *block_new(const struct soon__call_params *params, size_t size)
     size_t result = params->function->result_size;
     bool has_space = result && result <= SOON__CALL_SMALL_MAX && !params->items;
     bool has_on_done = params->options && params->options->on_done;
-    size_t block = block_size(far ? sizeof(soon_bytes) : size, has_space ? result : 0, has_on_done);
+    size_t block = block_size(far ? sizeof(soon_bytes) : size, has_space ? result : 0,
+                              releases(params->function, params->options, params->deferred), has_on_done);
     soon_call *call = soon__block_new(block);
 
     if (!call)
         return NULL;
     init(call, params->executor, params->function, block);
-    call->arg_is_far = far;
     call->arg_is_lent = lent;
     call->has_space = has_space;
-    call->arg_size = far ? 0 : (uint16_t)size;
+    call->arg_size = (far ? SOON__CALL_FAR : (uint16_t)size) & SOON__CALL_FAR;
     call->has_on_done = has_on_done;
     return call;
 }
@@ -404,16 +428,16 @@ static void drop(soon_call *call)
 {
     if (call->arg_on_heap)
         free((void *)soon__call_arg(call).data);
-    if (call->extra)
-        soon_buffer_unref(call->extra->arg_buffer);
+    if (call->has_extra)
+        soon_buffer_unref(soon__call_extra(call)->arg_buffer);
     soon__future_fini(soon__call_future(call));
-    free_block(call);
+    soon__block_free(call, size_of(call));
 }
 
 soon_call *soon__call_new_plain(soon_executor *executor, const soon_function *function, const void *arg, size_t size,
                                 const soon_submit_options *told)
 {
-    size_t result = function->result_size, block = block_size(size, result, told);
+    size_t result = function->result_size, block = block_size(size, result, function->free_arg, told);
     soon_call *call;
 
     if (size > SOON__CALL_SMALL_MAX || result > SOON__CALL_SMALL_MAX)
@@ -424,7 +448,7 @@ soon_call *soon__call_new_plain(soon_executor *executor, const soon_function *fu
     init(call, executor, function, block);
     call->has_space = result != 0;
     call->is_plain = !function->free_arg && !function->free_result;
-    call->arg_size = (uint16_t)size;
+    call->arg_size = (uint16_t)size & SOON__CALL_FAR;
     call->has_on_done = told != NULL;
     soon__copy((char *)call + SOON__CALL_ARG_AT, arg, size);
     if (told && set_on_done(call, told) < 0) {
@@ -443,8 +467,8 @@ int soon__call_new(soon_call **ret, const struct soon__call_params *params)
     if (!call)
         return -ENOMEM;
     if (needs_extra(params))
-        rc = extra_new(&call->extra, params);
-    if (rc == 0 && call->arg_is_far)
+        rc = extra_new(call, params);
+    if (rc == 0 && call->arg_size == SOON__CALL_FAR)
         rc = set_far_arg(call, params, size);
     else if (rc == 0)
         copy_arg((char *)call + SOON__CALL_ARG_AT, params, size);
@@ -475,22 +499,24 @@ void soon__call_discard(soon_call *call)
 
 static void end(soon_call *call)
 {
+    struct soon__call_extra *extra = soon__call_extra(call);
+
     if (call->function->free_arg && !call->arg_is_lent)
         call->function->free_arg((void *)soon__call_arg(call).data);
     if (call->arg_on_heap)
         free((void *)soon__call_arg(call).data);
-    if (call->extra) {
-        soon_buffer_unref(call->extra->options.payload);
-        soon_buffer_unref(call->extra->arg_buffer);
-        if (call->extra->first)
-            soon__future_unref(call->extra->first);
+    if (extra) {
+        soon_buffer_unref(extra->options.payload);
+        soon_buffer_unref(extra->arg_buffer);
+        if (extra->first)
+            soon__future_unref(extra->first);
     }
     soon__future_unref(soon__call_future(call));
 }
 
-static void end_job(struct soon__job *job)
+static void run_end_job(struct soon__job *job)
 {
-    end((soon_call *)((char *)job - offsetof(soon_call, job)));
+    end(((struct end_job *)job)->call);
 }
 
 void soon__call_hold(soon_call *call)
@@ -499,21 +525,19 @@ void soon__call_hold(soon_call *call)
     atomic_fetch_add_explicit(&call->holds, 1, memory_order_relaxed);
 }
 
-/* Whether ending it may run user code: release functions. */
-static bool releases(const soon_call *call)
-{
-    return call->function->free_arg || (call->extra && (call->extra->options.payload || call->extra->first));
-}
-
 void soon__call_end(soon_call *call)
 {
+    const struct soon__call_extra *extra = soon__call_extra(call);
+    struct end_job *job;
+
     /* Acquire-release: the last one ends what the others have read. Nobody holds it anew now: the load may be plain. */
     if (atomic_load_explicit(&call->holds, memory_order_acquire) &&
         atomic_fetch_sub_explicit(&call->holds, 1, memory_order_acq_rel))
         return;
-    if (releases(call) && soon__library_is_quiet()) {
-        call->job.run = end_job;
-        soon__library_callbacks_post(&call->job);
+    if (releases(call->function, extra ? &extra->options : NULL, extra && extra->first) && soon__library_is_quiet()) {
+        job = job_of(call);
+        *job = (struct end_job){.job.run = run_end_job, .call = call};
+        soon__library_callbacks_post(&job->job);
     } else {
         end(call);
     }
@@ -521,7 +545,7 @@ void soon__call_end(soon_call *call)
 
 void soon__call_comes_back(soon_call *call)
 {
-    struct soon__call_extra *extra = call->extra;
+    struct soon__call_extra *extra = soon__call_extra(call);
 
     soon__future_start(soon__call_future(call));
     call->began = true;
@@ -531,7 +555,7 @@ void soon__call_comes_back(soon_call *call)
 
 static bool has_begun(const soon_call *call)
 {
-    return call->began && !(call->extra && call->extra->items);
+    return call->began && !(call->has_extra && soon__call_extra(call)->items);
 }
 
 struct soon__error *soon__call_own_error(const soon_call *call, struct soon__error *error)

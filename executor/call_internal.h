@@ -50,12 +50,14 @@ struct soon__items {
 
 /* What few calls need; allocated with the first option that is set. */
 struct soon__call_extra {
+    struct soon__aside aside;                        /* first */
     soon_submit_options options;                     /* label points into `text` */
     int64_t queue_deadline;                          /* SOON__NEVER: none */
     struct soon__heap_node by_priority, by_deadline; /* the pool's queue's, as is the next */
     soon_call *call;
     soon_future *first; /* of a then: what it waits for, then what its argument lies in; a reference */
     struct soon__callback on_first;
+    _Atomic uint8_t deferred; /* enum soon__deferred */
     struct soon__items *items;
     size_t items_ended;      /* of these, in worker processes that have died: the rest is sent again */
     soon_buffer *arg_buffer; /* what `arg` lies in, to be sent to another process; NULL: it does not */
@@ -70,51 +72,59 @@ enum soon__deferred {
 };
 
 struct soon_call {
-    struct soon_promise promise; /* first; the future is first in that */
+    union {
+        soon_promise promise; /* the future is first in it */
+        struct {              /* what of that is its owner's */
+            char before_bits[offsetof(soon_future, for_owner)];
+            _Atomic uint8_t deque; /* of a thread pool: the number of the deque that it is in; 0: in none */
+            _Atomic uint8_t holds; /* 0: one; see soon__call_hold() */
+            /* Under the mutex of the pool that has it; its holder may read them. */
+            uint8_t queued : 1;
+            uint8_t posted : 1; /* it is in a slot of a worker process */
+            uint8_t began : 1;  /* and came back: see soon__call_comes_back() */
+            uint8_t : 0;
+            /* Never changed from when it is submitted on. */
+            uint8_t exempt : 1;       /* the queue's bound does not apply */
+            uint8_t lingers : 1;      /* its executor has a `linger` */
+            uint8_t spins : 1;        /* or none, but this */
+            uint8_t arg_on_heap : 1;  /* malloc'ed */
+            uint8_t arg_is_lent : 1;  /* somebody else's: not released */
+            uint8_t is_plain : 1;     /* it has nothing that is to be released, and no options */
+            uint8_t has_on_done : 1;  /* at the end of the block */
+            uint8_t has_extra : 1;    /* its `aside` is a struct soon__call_extra */
+            uint16_t has_space : 1;   /* for its result, in the block */
+            uint16_t block_steps : 6; /* its size, in steps of SOON__CALL_ALIGNMENT */
+            uint16_t arg_size : 9;    /* of one in the block; else SOON__CALL_FAR */
+            char before_outcome[offsetof(soon_future, result) - offsetof(soon_future, waiters)];
+            union {                  /* until it is claimed */
+                soon_call *previous; /* in the list of who holds it, as `next` */
+                uint32_t slot;       /* `posted`: this one of the process */
+                int refusal;         /* the code that it is to fail with */
+            };
+            uint64_t number; /* until it is claimed: its age, for the queue that has, or had, it */
+        };
+    };
     const soon_function *function;
     soon_executor *executor;
     union {
-        struct {
-            soon_call *next, *previous; /* in the list of who holds it */
-        };
-        struct soon__job job; /* on its way to the callback thread */
-        struct {
-            struct soon__process *process; /* `posted`: in this slot of it */
-            uint32_t slot;
-        };
-        struct {
-            soon_call *next_refused;
-            int refusal; /* the code that it is to fail with */
-        };
+        soon_call *next; /* in the list of who holds it */
+        soon_call *next_refused;
+        struct soon__process *process; /* `posted`: in a slot of it */
     };
-    struct soon__call_extra *extra; /* NULL: all defaults */
-    _Atomic uint8_t deferred;       /* enum soon__deferred */
-    _Atomic uint8_t holds;          /* 0: one; see soon__call_hold() */
-    /* Under the mutex of the pool that has it; its holder may read them. */
-    uint8_t queued : 1;
-    uint8_t posted : 1;    /* it is in a slot of a worker process */
-    uint8_t began : 1;     /* and came back: see soon__call_comes_back() */
-    _Atomic uint8_t deque; /* of a thread pool: the number of the deque that it is in; 0: in none */
-    /* Never changed from when it is submitted on. */
-    uint8_t exempt : 1;      /* the queue's bound does not apply */
-    uint8_t lingers : 1;     /* its executor has a `linger` */
-    uint8_t spins : 1;       /* or none, but this */
-    uint8_t arg_is_far : 1;  /* not in the block */
-    uint8_t arg_on_heap : 1; /* malloc'ed */
-    uint8_t arg_is_lent : 1; /* somebody else's: not released */
-    uint8_t has_space : 1;   /* for its result, in the block */
-    uint8_t is_plain : 1;    /* it has nothing that is to be released, and no `extra` */
-    uint8_t has_on_done : 1; /* at the end of the block */
-    uint8_t block_steps : 7; /* its size, in steps of SOON__CALL_ALIGNMENT */
-    uint16_t arg_size;       /* of one in the block */
 };
 
-/* What follows in the block: the argument, or where it is; the result, if it is small and of fixed size; a struct
- * soon__delivery, if the option on_done is set. */
+/*
+ * What follows in the block: the argument, or where it is; the result, if it is small and of fixed size; room for a job, if
+ * ending it may run user code; a struct soon__delivery, if the option on_done is set. A result that is a word lies before the
+ * argument, where there would be a hole.
+ */
 enum {
     SOON__CALL_ALIGNMENT = 16,
     SOON__CALL_SMALL_MAX = 256, /* of an argument or result that lies in the block */
-    SOON__CALL_ARG_AT = (sizeof(soon_call) + SOON__CALL_ALIGNMENT - 1) & ~(SOON__CALL_ALIGNMENT - 1),
+    SOON__CALL_FAR = 511,
+    SOON__CALL_WORD_AT = (sizeof(soon_call) + sizeof(uint64_t) - 1) & ~(sizeof(uint64_t) - 1),
+    SOON__CALL_ARG_AT =
+        (SOON__CALL_WORD_AT + sizeof(uint64_t) + SOON__CALL_ALIGNMENT - 1) & ~(SOON__CALL_ALIGNMENT - 1),
 };
 
 /* Where an argument is that is not in the block. */
@@ -126,23 +136,28 @@ static inline soon_bytes soon__call_arg(const soon_call *call)
 {
     const char *place = (const char *)call + SOON__CALL_ARG_AT;
 
-    return call->arg_is_far ? *(const soon_bytes *)place : (soon_bytes){place, call->arg_size};
+    return call->arg_size == SOON__CALL_FAR ? *(const soon_bytes *)place : (soon_bytes){place, call->arg_size};
 }
 static inline size_t soon__call_round_up(size_t size)
 {
     return (size + SOON__CALL_ALIGNMENT - 1) & ~(size_t)(SOON__CALL_ALIGNMENT - 1);
 }
-/* For a small result of fixed size, in the block; NULL: none. */
+/* Where a small result of fixed size lies, behind an argument that takes `arg` bytes. */
+static inline size_t soon__call_space_at(size_t result, size_t arg)
+{
+    return result <= sizeof(uint64_t) ? (size_t)SOON__CALL_WORD_AT : SOON__CALL_ARG_AT + soon__call_round_up(arg);
+}
+/* NULL: none. */
 static inline void *soon__call_space(soon_call *call)
 {
-    size_t arg = call->arg_is_far ? sizeof(soon_bytes) : call->arg_size;
+    size_t arg = call->arg_size == SOON__CALL_FAR ? sizeof(soon_bytes) : call->arg_size;
 
-    return call->has_space ? (char *)call + SOON__CALL_ARG_AT + soon__call_round_up(arg) : NULL;
+    return call->has_space ? (char *)call + soon__call_space_at(call->function->result_size, arg) : NULL;
 }
-/* Its age, for the queue that has, or had, it. */
-static inline uint64_t soon__call_number(const soon_call *call)
+/* What few have; NULL: all defaults. */
+static inline struct soon__call_extra *soon__call_extra(const soon_call *call)
 {
-    return call->promise.future.number;
+    return call->has_extra ? (struct soon__call_extra *)call->promise.future.aside : NULL;
 }
 
 static inline soon_future *soon__call_future(soon_call *call)
@@ -171,12 +186,16 @@ soon_call *soon__call_new_plain(soon_executor *executor, const soon_function *fu
 
 static inline bool soon__call_is_then(const soon_call *call)
 {
-    return call->extra && call->extra->on_first.fn;
+    const struct soon__call_extra *extra = soon__call_extra(call);
+
+    return extra && extra->on_first.fn;
 }
 static inline bool soon__then_was_given_up(const soon_call *call)
 {
+    struct soon__call_extra *extra = soon__call_extra(call);
+
     /* Relaxed: asked by the thread that gave it up, or after it went to the executor. */
-    return atomic_load_explicit(&call->deferred, memory_order_relaxed) == SOON__DEFERRED_GIVEN_UP;
+    return extra && atomic_load_explicit(&extra->deferred, memory_order_relaxed) == SOON__DEFERRED_GIVEN_UP;
 }
 
 /* A worker's local value, as soon_task_local() sees it. */

@@ -28,14 +28,17 @@ soon_bytes soon_call_arg(const soon_call *call)
 
 soon_buffer *soon_call_payload(const soon_call *call)
 {
-    return soon__check(call, "soon_call_payload: NULL") && call->extra ? call->extra->options.payload : NULL;
+    return soon__check(call, "soon_call_payload: NULL") && soon__call_extra(call)
+               ? soon__call_extra(call)->options.payload
+               : NULL;
 }
 
 const soon_submit_options *soon_call_options(const soon_call *call)
 {
     static const soon_submit_options defaults;
 
-    return soon__check(call, "soon_call_options: NULL") && call->extra ? &call->extra->options : &defaults;
+    return soon__check(call, "soon_call_options: NULL") && soon__call_extra(call) ? &soon__call_extra(call)->options
+                                                                                  : &defaults;
 }
 
 soon_promise *soon_call_promise(soon_call *call)

@@ -8,6 +8,7 @@
  * An argument is released exactly once: after its body, or when the call has ended, or with a drop.
  */
 #include "imap_internal.h"
+#include "task_internal.h"
 #include "map_internal.h"
 
 #include <stdlib.h>
@@ -177,9 +178,10 @@ static void done(struct soon__items *items, size_t index, struct soon__outcome *
 
     release_arg(chunk, index);
     chunk->ran = index + 1;
+    if (outcome->payload)
+        soon__outcome_give_payload(outcome, future);
     soon__future_claim(future); /* nobody else resolves it: it is handed out only when it is done */
     soon__future_set_error(future, outcome->error);
-    future->payload = outcome->payload;
     if (outcome->error)
         soon__future_publish(future, outcome->cancelled ? SOON__CANCELLED : SOON__FINISHED);
     else

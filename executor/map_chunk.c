@@ -361,7 +361,7 @@ void soon__chunk_init(struct soon__chunk *chunk, struct soon__map *map, size_t f
 struct soon__chunk *soon__chunk_of(const soon_future *future)
 {
     soon_call *call = soon__call_of(future);
-    struct soon__items *items = call && call->extra ? call->extra->items : NULL;
+    struct soon__items *items = call && soon__call_extra(call) ? soon__call_extra(call)->items : NULL;
 
     return items && items->done == done ? of_items(items) : NULL;
 }

@@ -11,24 +11,23 @@ static struct soon__call_extra *extra_of(struct soon__heap_node *node, size_t of
 
 static bool is_prioritised(const soon_call *call)
 {
-    return call->extra && call->extra->options.priority;
+    return soon__call_extra(call) && soon__call_extra(call)->options.priority;
 }
 
 /* All but its place in the list; true: it has one. */
 static bool enter(struct soon__queue *queue, soon_call *call)
 {
-    struct soon__call_extra *extra = call->extra;
+    struct soon__call_extra *extra = soon__call_extra(call);
 
     call->queued = true;
     queue->count++;
     if (extra)
         extra->call = call;
     if (extra && extra->queue_deadline != SOON__NEVER)
-        soon__heap_push(&queue->queue_limits, &extra->by_deadline, extra->queue_deadline, soon__call_number(call));
+        soon__heap_push(&queue->queue_limits, &extra->by_deadline, extra->queue_deadline, call->number);
     if (!is_prioritised(call))
         return true;
-    soon__heap_push(&queue->prioritised, &extra->by_priority, -(int64_t)extra->options.priority,
-                    soon__call_number(call));
+    soon__heap_push(&queue->prioritised, &extra->by_priority, -(int64_t)extra->options.priority, call->number);
     return false;
 }
 
@@ -52,7 +51,7 @@ void soon__queue_return(struct soon__queue *queue, soon_call *call)
 
     if (!enter(queue, call))
         return;
-    while (next && soon__call_number(next) < soon__call_number(call)) /* only others that came back are older */
+    while (next && next->number < call->number) /* only others that came back are older */
         next = next->next;
     call->next = next;
     call->previous = next ? next->previous : queue->tail;
@@ -83,10 +82,10 @@ void soon__queue_remove(struct soon__queue *queue, soon_call *call)
 {
     call->queued = false;
     queue->count--;
-    if (call->extra && call->extra->by_deadline.linked)
-        soon__heap_remove(&queue->queue_limits, &call->extra->by_deadline);
+    if (soon__call_extra(call) && soon__call_extra(call)->by_deadline.linked)
+        soon__heap_remove(&queue->queue_limits, &soon__call_extra(call)->by_deadline);
     if (is_prioritised(call))
-        soon__heap_remove(&queue->prioritised, &call->extra->by_priority);
+        soon__heap_remove(&queue->prioritised, &soon__call_extra(call)->by_priority);
     else
         unlink_call(queue, call);
 }

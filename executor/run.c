@@ -36,7 +36,7 @@ static const struct soon__task_host on_thread = {
 /* Field by field: a struct of zeroes, to be filled then, takes twice the stores. */
 static inline void make_task(soon_task *task, soon_call *call, struct soon__local *local)
 {
-    const struct soon__call_extra *extra = call->extra;
+    const struct soon__call_extra *extra = soon__call_extra(call);
     soon_bytes arg = soon__call_arg(call);
 
     task->executor = call->executor;
@@ -58,7 +58,7 @@ static inline void make_task(soon_task *task, soon_call *call, struct soon__loca
 /* The time limit counts from here. */
 static void start_clock(soon_task *task, const soon_call *call)
 {
-    const struct soon__call_extra *extra = call->extra;
+    const struct soon__call_extra *extra = soon__call_extra(call);
 
     if (extra && extra->options.time_limit_ms)
         task->deadline = soon__deadline(extra->options.time_limit_ms);
@@ -70,16 +70,28 @@ static void count(const struct soon__run_hooks *hooks, const struct soon__outcom
         hooks->counted(hooks->data, outcome);
 }
 
+void soon__outcome_give_payload(struct soon__outcome *outcome, soon_future *future)
+{
+    int rc = soon__future_set_payload(future, outcome->payload);
+
+    outcome->payload = NULL;
+    if (rc == -ENOMEM) {
+        soon__outcome_drop(outcome);
+        outcome->error = &soon__error_nomem;
+    }
+}
+
 void soon__call_finish(soon_call *call, struct soon__outcome *outcome, const struct soon__run_hooks *hooks)
 {
     soon_future *future = soon__call_future(call);
 
+    if (outcome->payload)
+        soon__outcome_give_payload(outcome, future);
     count(hooks, outcome);
     /* A call of a pool's own is nobody else's to finish; others have a promise, which may be resolved by other means. */
     if (!hooks && !soon__future_claim(future)) {
         soon__outcome_drop(outcome);
     } else {
-        future->payload = outcome->payload;
         if (outcome->error) {
             soon__future_set_error(future, soon__call_own_error(call, outcome->error));
             soon__future_publish(future, outcome->cancelled ? SOON__CANCELLED : SOON__FINISHED);
@@ -107,7 +119,7 @@ static inline bool start(soon_call *call, const struct soon__run_hooks *hooks)
 {
     struct soon__outcome outcome;
 
-    if (call->extra && soon__deadline_check(call->extra->queue_deadline) < 0) {
+    if (soon__call_extra(call) && soon__deadline_check(soon__call_extra(call)->queue_deadline) < 0) {
         outcome = (struct soon__outcome){.error = soon__call_error(call, SOON_EEXPIRED, NULL)};
         soon__call_finish(call, &outcome, hooks);
         return false;
@@ -214,7 +226,7 @@ static void end_item(soon_task *task, struct soon__items *items, size_t index)
 /* Runs an item, and those after it as long as nothing comes between. Which is the next. */
 static size_t run_some(soon_task *task, const soon_call *call, struct soon__items *items, size_t index)
 {
-    bool plain = items->finished && !call->extra->options.time_limit_ms;
+    bool plain = items->finished && !soon__call_extra(call)->options.time_limit_ms;
     size_t count = make_spaces(task, items, index, plain);
 
     task->outcome.error = count ? NULL : &soon__error_nomem;
@@ -229,7 +241,7 @@ static size_t run_some(soon_task *task, const soon_call *call, struct soon__item
 /* What the items' arguments point to is the owner's to release. */
 static void run_items(soon_call *call, struct soon__local *local, const struct soon__run_hooks *hooks)
 {
-    struct soon__items *items = call->extra->items;
+    struct soon__items *items = soon__call_extra(call)->items;
     struct soon__outcome outcome = {0};
     soon_task task;
 
@@ -252,7 +264,7 @@ static void run_items(soon_call *call, struct soon__local *local, const struct s
 
 void soon__call_run(soon_call *call, struct soon__local *local, const struct soon__run_hooks *hooks)
 {
-    if (call->extra && call->extra->items)
+    if (soon__call_extra(call) && soon__call_extra(call)->items)
         run_items(call, local, hooks);
     else
         run_one(call, local, hooks);

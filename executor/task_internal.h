@@ -104,5 +104,7 @@ static inline bool soon__task_run_items(soon_task *task, size_t *index, size_t e
 
 bool soon__task_cancel_requested_by_reader(const soon_task *task);
 void soon__outcome_drop(struct soon__outcome *outcome);
+/* Moves it into the future that is to be finished with the outcome; without memory for it that is an error. */
+void soon__outcome_give_payload(struct soon__outcome *outcome, soon_future *future);
 
 #endif

@@ -21,8 +21,8 @@ static bool win(soon_call *call, enum soon__deferred to)
     uint8_t waiting = SOON__DEFERRED_WAITING;
 
     /* Acquire-release: the winner sees what soon_then() wrote, a canceller what the winner did. */
-    return atomic_compare_exchange_strong_explicit(&call->deferred, &waiting, (uint8_t)to, memory_order_acq_rel,
-                                                   memory_order_relaxed);
+    return atomic_compare_exchange_strong_explicit(&soon__call_extra(call)->deferred, &waiting, (uint8_t)to,
+                                                   memory_order_acq_rel, memory_order_relaxed);
 }
 
 static void link_locked(soon_executor *executor, soon_call *call)
@@ -68,7 +68,7 @@ void soon__then_turn_is_over(soon_executor *executor)
 /* I3. Whoever has given it up, without the mutex: LOCK comes before that. It does not run in the child of a fork. */
 static void take_back_continuation(soon_call *call, soon_future *first)
 {
-    if (!soon__future_is_foreign(first) && soon__future_take_callback(first, &call->extra->on_first))
+    if (!soon__future_is_foreign(first) && soon__future_take_callback(first, &soon__call_extra(call)->on_first))
         soon__future_unref(soon__call_future(call));
 }
 
@@ -77,7 +77,7 @@ bool soon__then_take_back(soon_call *call)
     if (!win(call, SOON__DEFERRED_GIVEN_UP))
         return false;
     unlink_call(call);
-    take_back_continuation(call, call->extra->first);
+    take_back_continuation(call, soon__call_extra(call)->first);
     return true;
 }
 
@@ -97,7 +97,7 @@ void soon__thens_cancel(soon_executor *executor)
     pthread_mutex_unlock(&executor->mutex);
     for (call = given_up; call; call = next) {
         next = call->next;
-        take_back_continuation(call, call->extra->first);
+        take_back_continuation(call, soon__call_extra(call)->first);
         soon__call_cancel(call);
         soon__then_turn_is_over(executor);
     }
@@ -147,7 +147,8 @@ static bool enter(soon_executor *executor, soon_call *call)
     if (open) {
         soon__executor_pin(executor);
         link_locked(executor, call);
-        atomic_store_explicit(&call->deferred, SOON__DEFERRED_WAITING, memory_order_release); /* pairs with win() */
+        atomic_store_explicit(&soon__call_extra(call)->deferred, SOON__DEFERRED_WAITING,
+                              memory_order_release); /* pairs with win() */
     }
     pthread_mutex_unlock(&executor->mutex);
     return open;
@@ -155,7 +156,7 @@ static bool enter(soon_executor *executor, soon_call *call)
 
 static void start(soon_call *call, soon_future *first)
 {
-    struct soon__callback *callback = &call->extra->on_first;
+    struct soon__callback *callback = &soon__call_extra(call)->on_first;
     int rc;
 
     soon__future_ref(soon__call_future(call)); /* I3 */
@@ -190,9 +191,9 @@ soon_future *soon_then(soon_future *first, soon_executor *executor, const soon_f
         return soon__future_new_failed(rc, NULL, NULL, NULL);
     future = soon__call_future(call);
     call->exempt = true;
-    call->extra->first = soon__future_ref(first);
+    soon__call_extra(call)->first = soon__future_ref(first);
     /* An executor of the user's own has user code in its submit: that is no internal continuation then. */
-    call->extra->on_first = (struct soon__callback){
+    soon__call_extra(call)->on_first = (struct soon__callback){
         .kind = executor->extra ? SOON__CALLBACK_INTERNAL : SOON__CALLBACK_USER, .fn = first_done, .data = call};
     if (enter(executor, call))
         start(call, first);

@@ -101,8 +101,9 @@ static void count_alive(size_t more)
 
 void soon__future_init(soon_future *future, const struct soon__class *class, uint32_t readers, uint32_t library)
 {
-    *future = (soon_future){
-        .word = readers * SOON__READER + library * SOON__LIBRARY, .class = class, .generation = soon__generation()};
+    *future = (soon_future){.word = readers * SOON__READER + library * SOON__LIBRARY,
+                            .class = class,
+                            .generation = (uint16_t)soon__generation()};
     count_alive(1);
 }
 
@@ -119,14 +120,20 @@ static __attribute__((noinline)) void drop_outcome(soon_future *future, uint32_t
         soon__error_unref(future->failure);
 }
 
+static __attribute__((noinline)) void drop_aside(struct soon__aside *aside)
+{
+    soon_buffer_unref(aside->payload);
+    free(aside);
+}
+
 void soon__future_fini(soon_future *future)
 {
     uint32_t word = soon__future_word(future);
 
     if (word & (SOON__FAILED | SOON__RESULT_ON_HEAP | SOON__RESULT_MAPPED))
         drop_outcome(future, word);
-    if (future->payload)
-        soon_buffer_unref(future->payload);
+    if (future->aside)
+        drop_aside(future->aside);
     count_alive((size_t)-1);
 }
 
@@ -303,7 +310,7 @@ void soon__future_mark_taken(soon_future *future)
 /* Its LOCK may be held by a thread that is not here. */
 bool soon__future_is_foreign(const soon_future *future)
 {
-    return future->generation != soon__generation() && !soon__future_is_immortal(future);
+    return future->generation != (uint16_t)soon__generation() && !soon__future_is_immortal(future);
 }
 
 /* False, and not locked: it is final, or of the parent. */
@@ -513,7 +520,6 @@ void soon__future_publish_as(soon_future *future, soon_future *source)
     future->result = source->result;
     future->result_size = source->result_size;
     soon__future_set_error(future, soon__error_ref(soon__future_error(source)));
-    future->payload = source->payload ? soon_buffer_ref(source->payload) : NULL;
     soon__future_publish(future, soon__future_word(source) & SOON__STATE);
 }
 

@@ -176,10 +176,17 @@ static inline void soon__zero(void *to, size_t size)
         memset(to, 0, size);
 }
 
+/* What few futures have; made with the first of it. An owner may have more behind it. */
+struct soon__aside {
+    soon_progress progress; /* under LOCK */
+    soon_buffer *payload;   /* until it is claimed under LOCK; a reference */
+};
+
 struct soon_future {
     _Atomic uint64_t word;
     const struct soon__class *class;
-    uint32_t generation; /* of the process that made it */
+    uint16_t generation;        /* of the process that made it, so many bits of it */
+    unsigned char for_owner[6]; /* the owner's, always: where there would be a hole */
     union {
         struct soon__waiter *waiters; /* under LOCK, until final */
         soon_future *link;            /* afterwards: in a list of struct soon__thread */
@@ -187,17 +194,16 @@ struct soon_future {
     /* Under LOCK: the last of a ring. Internal ones first; then users' in order of registration; those delivered
      * last. */
     struct soon__callback *callbacks;
-    /* The outcome: written by who won COMPLETING, read after a final state. */
+    /* The outcome: written by who won COMPLETING, read after a final state. Until it is claimed both are the owner's. */
     union {
         struct soon__error *failure; /* FAILED; see soon__future_error() */
         const void *result;
     };
     union {
         size_t result_size;
-        uint64_t number; /* until it is claimed: what its owner likes */
+        uint64_t number;
     };
-    soon_buffer *payload;
-    struct soon_progress progress; /* under LOCK */
+    struct soon__aside *aside; /* NULL: none; malloc'ed. Under LOCK, but an owner's from the start */
 };
 
 /* One reader's reference and `library` of the library's own. */
@@ -311,7 +317,7 @@ void soon__callbacks_release(bool held);
 /* claim, fill, publish. error: takes the reference. False: it was done already (the reference is dropped). */
 bool soon__future_fail(soon_future *future, struct soon__error *error);
 bool soon__future_finish_cancelled(soon_future *future, struct soon__error *error);
-/* Gives `future` the outcome of `source`, which is done and which it keeps a reference of (bytes are lent on). */
+/* Gives `future` the outcome of `source`, which is done and its lender: bytes and payload are lent on. */
 bool soon__future_adopt(soon_future *future, soon_future *source);
 void soon__future_publish_as(soon_future *future, soon_future *source); /* the same, after claim */
 
@@ -342,8 +348,8 @@ void soon__future_look(soon_future *future);
 
 void soon__future_set_progress(soon_future *future, uint64_t done, uint64_t total);
 
-/* Takes the buffer if true; false: it is done. */
-bool soon__future_set_payload(soon_future *future, soon_buffer *payload);
+/* Takes the buffer, always. 0; SOON_EINVALIDSTATE: it is done; -ENOMEM. */
+int soon__future_set_payload(soon_future *future, soon_buffer *payload);
 
 /* A future that is done with an error, and one reader's reference. The immortal one if there is no memory. */
 soon_future *soon__future_new_failed(int code, const char *function, const char *label, void *data);

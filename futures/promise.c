@@ -196,10 +196,10 @@ int soon_promise_set_payload(soon_promise *promise, soon_buffer *buffer)
 {
     int rc = buffer ? check_maker(promise) : -EINVAL;
 
-    if (rc == 0 && soon__future_set_payload(&promise->future, buffer))
-        return 0;
+    if (rc == 0)
+        return soon__future_set_payload(&promise->future, buffer);
     soon_buffer_unref(buffer);
-    return rc < 0 ? rc : SOON_EINVALIDSTATE;
+    return rc;
 }
 
 static int fail(soon_promise *promise, struct soon__error *error)

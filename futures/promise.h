@@ -89,7 +89,7 @@ SOON_API int soon_promise_set_result(soon_promise *promise, const void *data, si
  * it.
  *
  * Ownership: takes the buffer, always.
- * Threads: one at a time, before it is resolved. Returns: 0; SOON_EINVALIDSTATE: it is done already; -EINVAL;
+ * Threads: one at a time, before it is resolved. Returns: 0; SOON_EINVALIDSTATE: it is done already; -ENOMEM; -EINVAL;
  * SOON_EFORKED.
  */
 SOON_API int soon_promise_set_payload(soon_promise *promise, soon_buffer *buffer);
@@ -123,7 +123,7 @@ SOON_API int soon_promise_set_error(soon_promise *promise, const soon_error *err
  */
 SOON_API int soon_promise_set_cancelled(soon_promise *promise);
 
-/** What soon_future_progress() shows from now on. Any thread. Ignored once it is done. */
+/** What soon_future_progress() shows from now on. Any thread. Ignored once it is done, and without memory for the first. */
 SOON_API void soon_promise_set_progress(soon_promise *promise, uint64_t done, uint64_t total);
 
 /** A reader has cancelled it. If it runs: clean up and call soon_promise_set_cancelled(). Any thread. */

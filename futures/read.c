@@ -5,6 +5,7 @@
 #include "future_internal.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 /*
  * Waiting
@@ -201,9 +202,13 @@ const soon_error *soon_future_error(const soon_future *future)
 
 soon_buffer *soon_future_payload(soon_future *future)
 {
-    if (!soon__check(future, "soon_future_payload: NULL") || !soon__word_final(soon__future_word(future)))
+    const struct soon__aside *aside;
+
+    if (!soon__check(future, "soon_future_payload: NULL") || !soon__word_final(soon__future_word(future)) ||
+        soon__future_error(future))
         return NULL;
-    return future->payload;
+    aside = lender_of(future)->aside;
+    return aside ? aside->payload : NULL;
 }
 
 void soon__future_look(soon_future *future)
@@ -272,43 +277,71 @@ bool soon_future_succeeded(const soon_future *future)
            !soon__future_error(future);
 }
 
+/* With LOCK, and there is one. Else SOON_EINVALIDSTATE: it is done, or the parent's; or -ENOMEM. */
+static int lock_aside(soon_future *future)
+{
+    struct soon__aside *made = NULL;
+
+    while (soon__future_lock_unfinished(future)) {
+        if (!future->aside) {
+            future->aside = made;
+            made = NULL;
+        }
+        if (future->aside) {
+            free(made);
+            return 0;
+        }
+        soon__future_unlock(future);
+        made = calloc(1, sizeof *made);
+        if (!made)
+            return -ENOMEM;
+    }
+    free(made);
+    return SOON_EINVALIDSTATE;
+}
+
 void soon__future_set_progress(soon_future *future, uint64_t done, uint64_t total)
 {
-    if (!soon__future_lock_unfinished(future))
+    if (lock_aside(future) < 0)
         return;
-    future->progress = (soon_progress){.done = done, .total = total};
+    future->aside->progress = (soon_progress){.done = done, .total = total};
     soon__future_unlock(future);
 }
 
-bool soon__future_set_payload(soon_future *future, soon_buffer *payload)
+int soon__future_set_payload(soon_future *future, soon_buffer *payload)
 {
-    soon_buffer *old;
+    soon_buffer *old = payload;
+    int rc = lock_aside(future);
 
-    if (!soon__future_lock_unfinished(future))
-        return false;
-    old = future->payload;
-    future->payload = payload;
-    soon__future_unlock(future);
+    if (rc == 0) {
+        old = future->aside->payload;
+        future->aside->payload = payload;
+        soon__future_unlock(future);
+    }
     soon_buffer_unref(old);
-    return true;
+    return rc;
 }
 
 soon_progress soon_future_progress(const soon_future *future)
 {
+    soon_progress progress = {0, 0};
     soon_future *shown;
-    soon_progress progress;
+    bool shared;
 
     if (!soon__check(future, "soon_future_progress: NULL"))
-        return (soon_progress){0, 0};
+        return progress;
     shown = lender_of(future);
     if (shown->class->progress)
         return shown->class->progress(shown);
-    if (soon__future_is_foreign(shown) || soon__future_is_immortal(shown))
-        return shown->progress;
-    soon__future_look(shown);
-    soon__future_lock(shown);
-    progress = shown->progress;
-    soon__future_unlock(shown);
+    shared = !soon__future_is_foreign(shown) && !soon__future_is_immortal(shown);
+    if (shared) {
+        soon__future_look(shown);
+        soon__future_lock(shown);
+    }
+    if (shown->aside)
+        progress = shown->aside->progress;
+    if (shared)
+        soon__future_unlock(shown);
     return progress;
 }
 

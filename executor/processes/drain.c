@@ -158,14 +158,14 @@ static bool read_outcome(struct soon__process *process, const struct soon__reply
 
 static void *space_of_item(const soon_call *call, size_t index)
 {
-    const struct soon__items *items = call->extra->items;
+    const struct soon__items *items = soon__call_extra(call)->items;
 
     return items->results ? (char *)items->results + index * call->function->result_size : NULL;
 }
 
 static void item_ended(soon_call *call, size_t index, struct soon__outcome *outcome)
 {
-    struct soon__items *items = call->extra->items;
+    struct soon__items *items = soon__call_extra(call)->items;
 
     if (outcome->error && items->results) /* nobody has written to it */
         memset(space_of_item(call, index), 0, call->function->result_size);
@@ -183,7 +183,7 @@ static void item_ended(soon_call *call, size_t index, struct soon__outcome *outc
 /* Results of `count` items lie one behind the other. */
 static void items_succeeded(soon_call *call, size_t first, size_t count, const unsigned char *results)
 {
-    struct soon__items *items = call->extra->items;
+    struct soon__items *items = soon__call_extra(call)->items;
     size_t size = call->function->result_size;
 
     if (items->finished && items->wanted(items, first)) { /* plain ones, which need be told of no other */
@@ -211,7 +211,7 @@ static bool take_items(struct soon__process *process, struct soon__assignment *a
         reply->flags & (SOON__REPLY_RESULT_SENT | SOON__REPLY_HAS_PAYLOAD) || reply->code ||
         reply->result_size != reply->count * size)
         return false;
-    items_succeeded(call, call->extra->items_ended + assignment->ended, reply->count,
+    items_succeeded(call, soon__call_extra(call)->items_ended + assignment->ended, reply->count,
                     soon__desk_reply_body(&process->view, reply));
     assignment->ended += reply->count;
     return true;
@@ -221,7 +221,7 @@ static bool take_item(struct soon__process *process, struct soon__assignment *as
                       const struct soon__reply *reply)
 {
     soon_call *call = assignment->call;
-    size_t index = call->extra->items_ended + assignment->ended;
+    size_t index = soon__call_extra(call)->items_ended + assignment->ended;
     struct soon__outcome outcome;
     void *space;
 
@@ -230,7 +230,7 @@ static bool take_item(struct soon__process *process, struct soon__assignment *as
     space = reply->flags & SOON__REPLY_RESULT_SENT ? NULL : space_of_item(call, index);
     if (!read_outcome(process, reply, call, space, &outcome))
         return false;
-    if (outcome.result_mapped && call->extra->items->results) { /* it is to lie with the others */
+    if (outcome.result_mapped && soon__call_extra(call)->items->results) { /* it is to lie with the others */
         struct soon__outcome copy = {.result_size = outcome.result_size, .payload = outcome.payload};
 
         if (copy_result(outcome.result, outcome.result_size, space_of_item(call, index), &copy) < 0)
@@ -293,8 +293,8 @@ static void release(struct soon__process *process, const struct soon__reply *rep
 static void return_locked(struct soon__process_pool *pool, soon_call *call)
 {
     soon__queue_return(&pool->locked.queue, call);
-    if (call->extra)
-        soon__process_pool_alarm_locked(pool, call->extra->queue_deadline);
+    if (soon__call_extra(call))
+        soon__process_pool_alarm_locked(pool, soon__call_extra(call)->queue_deadline);
 }
 
 void soon__process_pool_take_again(struct soon__process_pool *pool, soon_call *call)
@@ -323,7 +323,7 @@ void soon__process_pool_take_again(struct soon__process_pool *pool, soon_call *c
 static bool chunk_was_cut_short(struct soon__process *process, const struct soon__reply *reply, soon_call *call,
                                 struct soon__outcome *ret)
 {
-    struct soon__items *items = call->extra->items;
+    struct soon__items *items = soon__call_extra(call)->items;
 
     *ret = (struct soon__outcome){0};
     if (reply->code != -ETIMEDOUT) {
@@ -333,7 +333,8 @@ static bool chunk_was_cut_short(struct soon__process *process, const struct soon
             ret->error = &soon__error_cancelled; /* it is of the rest, and that had not begun */
         return true;
     }
-    return !items->wanted || !items->wanted(items, call->extra->items_ended); /* which notes why, or it is a lie */
+    return !items->wanted ||
+           !items->wanted(items, soon__call_extra(call)->items_ended); /* which notes why, or it is a lie */
 }
 
 static bool was_held(struct soon__process *process, const struct soon__assignment *assignment)
@@ -357,12 +358,12 @@ static bool chunk_done(struct soon__process *process, struct soon__assignment *a
 
     if (reply->first != ended || (!reply->code && ended != assignment->items))
         return false;
-    call->extra->items_ended += ended;
+    soon__call_extra(call)->items_ended += ended;
     if (reply->code && !given_back && !chunk_was_cut_short(process, reply, call, &outcome)) {
-        call->extra->items_ended -= ended;
+        soon__call_extra(call)->items_ended -= ended;
         return false;
     }
-    if ((!reply->code || given_back) && call->extra->items_ended < call->extra->items->count) {
+    if ((!reply->code || given_back) && soon__call_extra(call)->items_ended < soon__call_extra(call)->items->count) {
         release(process, reply, NULL);
         soon__process_pool_take_again(process->pool, call);
         return true;
@@ -662,7 +663,7 @@ static size_t recover_items(struct soon__process *process, const struct soon__as
     if (first != lost->ended || finished <= first || finished > lost->items || offset > SOON__REPLY_AREA ||
         (size && (finished - first) > (SOON__REPLY_AREA - offset) / size))
         return lost->ended;
-    items_succeeded(lost->call, lost->call->extra->items_ended + lost->ended, finished - first,
+    items_succeeded(lost->call, soon__call_extra(lost->call)->items_ended + lost->ended, finished - first,
                     process->view.replies + offset);
     return finished;
 }
@@ -697,7 +698,7 @@ static bool had_begun(const struct soon__process *process, const struct soon__as
 
 static bool may_try_again(const struct soon__process *process, const struct soon__assignment *lost)
 {
-    struct soon__call_extra *extra = lost->call->extra;
+    struct soon__call_extra *extra = soon__call_extra(lost->call);
 
     if (cause_of(process, lost) != SOON_EWORKERDIED || !extra || extra->options.retries <= 0)
         return false;
@@ -710,7 +711,7 @@ static void lose_item(struct soon__process *process, const struct soon__assignme
                       const struct soon__exit *exit)
 {
     soon_call *call = lost->call;
-    struct soon__call_extra *extra = call->extra;
+    struct soon__call_extra *extra = soon__call_extra(call);
     struct soon__outcome outcome = {0};
     size_t ended = recover_items(process, lost, slot);
 
@@ -736,7 +737,7 @@ void soon__process_lost_call(struct soon__process *process, const struct soon__a
     keep_progress(process, slot, call);
     if (lost->items) {
         lose_item(process, lost, slot, exit);
-        goes_on = call->extra->items_ended < call->extra->items->count;
+        goes_on = soon__call_extra(call)->items_ended < soon__call_extra(call)->items->count;
     } else {
         goes_on = may_try_again(process, lost);
         outcome.error = goes_on ? NULL : loss(process, lost, exit);

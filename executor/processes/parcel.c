@@ -41,7 +41,7 @@ static void set_items(struct soon__parcel *parcel, const struct soon__items *ite
 
 void soon__parcel_pack(struct soon__parcel *parcel, soon_call *call, uint32_t function)
 {
-    struct soon__call_extra *extra = call->extra;
+    struct soon__call_extra *extra = soon__call_extra(call);
     soon_bytes arg = soon__call_arg(call);
 
     *parcel = (struct soon__parcel){.call = call, .function = function, .arg = arg.data, .arg_size = arg.size};
@@ -101,7 +101,7 @@ static bool is_plain(const struct soon__call_extra *extra)
 
 static void write_request(struct soon__request *request, const struct soon__parcel *parcel)
 {
-    const struct soon__call_extra *extra = parcel->call ? parcel->call->extra : NULL;
+    const struct soon__call_extra *extra = parcel->call ? soon__call_extra(parcel->call) : NULL;
 
     request->arg_size = parcel->arg_size;
     request->items = parcel->items;
@@ -143,7 +143,8 @@ static int send_descriptors(struct soon__process *process, const struct soon__pa
                                              (parcel->payload_sent ? SOON__PART_PAYLOAD : 0),
                                     .sequence = sequence};
     soon_buffer *copies[2] = {NULL, NULL}, *payload = parcel->payload;
-    soon_buffer *arg = parcel->call && parcel->call->extra ? parcel->call->extra->arg_buffer : NULL;
+    soon_buffer *arg =
+        parcel->call && soon__call_extra(parcel->call) ? soon__call_extra(parcel->call)->arg_buffer : NULL;
     int fds[2], count = 0, rc = 0;
 
     if (parcel->arg_sent)

@@ -34,7 +34,7 @@ int soon__parcel_fill(const struct soon__parcel *parcel, struct soon__process *p
 /* Of a call without options, with an argument that fits in there: writes it to its slot. */
 static inline bool soon__parcel_is_plain(const soon_call *call)
 {
-    return !call->extra && soon__call_arg(call).size <= SOON__REQUEST_INLINE;
+    return !soon__call_extra(call) && soon__call_arg(call).size <= SOON__REQUEST_INLINE;
 }
 void soon__parcel_fill_plain(struct soon__request *request, const soon_call *call, uint32_t function, uint64_t order);
 

@@ -38,7 +38,7 @@ static int sleep_for_place_locked(struct soon__process_pool *pool, int64_t deadl
 /* Up to the call's queue limit. A thread pool's worker that waits here gives its place to a spare there. */
 static int wait_for_place(struct soon__process_pool *pool, const soon_call *call)
 {
-    int64_t deadline = call->extra ? call->extra->queue_deadline : SOON__NEVER;
+    int64_t deadline = soon__call_extra(call) ? soon__call_extra(call)->queue_deadline : SOON__NEVER;
     struct soon__long_wait wait;
     int rc = soon__long_wait_begin(&wait);
 
@@ -64,14 +64,14 @@ static int push_locked(struct soon__process_pool *pool, soon_call *call, bool bo
         return SOON_EFULL;
     soon__process_pool_take_in_locked(pool); /* it came before this one */
     pool->locked.submitted++;
-    if (call->extra && soon__future_word(soon__call_future(call)) & SOON__CANCEL_REQUESTED) {
+    if (soon__call_extra(call) && soon__future_word(soon__call_future(call)) & SOON__CANCEL_REQUESTED) {
         soon__process_pool_refuse_locked(pool, call, -ECANCELED); /* a then, on its way here */
         return 0;
     }
     soon__queue_push(&pool->locked.queue, call);
-    if (call->extra)
-        soon__process_pool_alarm_locked(pool, call->extra->queue_deadline);
-    soon__process_pool_dispatch_locked(pool, call->extra ? soon__clock_ns() : soon__clock_coarse_ns());
+    if (soon__call_extra(call))
+        soon__process_pool_alarm_locked(pool, soon__call_extra(call)->queue_deadline);
+    soon__process_pool_dispatch_locked(pool, soon__call_extra(call) ? soon__clock_ns() : soon__clock_coarse_ns());
     return 0;
 }
 
@@ -98,7 +98,7 @@ static int submit(void *self, soon_call *call, bool may_block)
 
     if (call->function->flags & SOON_FUNCTION_LOCAL)
         return SOON_ELOCAL;
-    if ((!call->extra && soon__intake_push(&pool->intake, call)) || submit_plain(pool, call))
+    if ((!soon__call_extra(call) && soon__intake_push(&pool->intake, call)) || submit_plain(pool, call))
         return 0;
     soon__executor_pin(executor); /* the mutex is left in between: the end waits until we are out of here */
     do {

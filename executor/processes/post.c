@@ -205,14 +205,14 @@ static bool reserve_locked(struct soon__process *process, struct soon__parcel *p
 static uint64_t order_of(const soon_call *call)
 {
     int64_t most = (1 << (PRIORITY_BITS - 1)) - 1;
-    int64_t priority = call && call->extra ? call->extra->options.priority : 0;
+    int64_t priority = call && soon__call_extra(call) ? soon__call_extra(call)->options.priority : 0;
 
     if (priority > most)
         priority = most;
     if (priority < -most)
         priority = -most;
     return ((uint64_t)(most - priority) << (64 - PRIORITY_BITS)) |
-           ((call ? soon__call_number(call) : 0) & (UINT64_MAX >> PRIORITY_BITS));
+           ((call ? call->number : 0) & (UINT64_MAX >> PRIORITY_BITS));
 }
 
 void soon__process_pool_refuse_locked(struct soon__process_pool *pool, soon_call *call, int code)
@@ -228,7 +228,8 @@ void soon__process_pool_refuse_locked(struct soon__process_pool *pool, soon_call
 static void watch_limits_locked(struct soon__process *process, uint32_t slot)
 {
     const struct soon__assignment *assignment = &process->slots[slot];
-    int64_t limit_ms = assignment->call->extra ? assignment->call->extra->options.time_limit_ms : 0;
+    int64_t limit_ms =
+        soon__call_extra(assignment->call) ? soon__call_extra(assignment->call)->options.time_limit_ms : 0;
 
     if (limit_ms && limit_ms < (SOON__NEVER - assignment->posted_ns) / 1000000)
         soon__process_pool_alarm_locked(process->pool, assignment->posted_ns + limit_ms * 1000000);
@@ -452,7 +453,7 @@ static bool displace_locked(struct soon__process_pool *pool)
     struct soon__process *worst = NULL;
     uint32_t slot, worst_slot = NOTHING;
 
-    if (!first->extra || first->extra->options.priority == 0)
+    if (!soon__call_extra(first) || soon__call_extra(first)->options.priority == 0)
         return false;
     for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
         slot = process->stage == SOON__READY ? find_unclaimed_locked(process, true) : NOTHING;

@@ -35,7 +35,7 @@ static bool hold_item_locked(struct soon__process *process, uint32_t slot, int64
 static int64_t check_time_limit_locked(struct soon__process *process, uint32_t slot, int64_t now)
 {
     struct soon__assignment *assignment = &process->slots[slot];
-    struct soon__call_extra *extra = assignment->call ? assignment->call->extra : NULL;
+    struct soon__call_extra *extra = assignment->call ? soon__call_extra(assignment->call) : NULL;
     int64_t limit, started;
     uint64_t item;
 
@@ -70,10 +70,11 @@ static soon_call *pop_expired_locked(struct soon__process *process, int64_t now,
         struct soon__assignment *assignment = &process->slots[slot];
         soon_call *call = assignment->stage == SOON__SLOT_EMPTY ? NULL : assignment->call;
 
-        if (!call || assignment->running || !call->extra || call->extra->queue_deadline == SOON__NEVER)
+        if (!call || assignment->running || !soon__call_extra(call) ||
+            soon__call_extra(call)->queue_deadline == SOON__NEVER)
             continue;
-        if (call->extra->queue_deadline > now)
-            *next = earlier(*next, call->extra->queue_deadline);
+        if (soon__call_extra(call)->queue_deadline > now)
+            *next = earlier(*next, soon__call_extra(call)->queue_deadline);
         else if (soon__process_take_back_locked(call))
             return call;
     }

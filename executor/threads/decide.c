@@ -109,8 +109,8 @@ static void carry_out(struct soon__pool *pool, const struct wake *wake)
 /* I9. Others go another way: the loop has to know of a queue limit, and workers of what comes before all else. */
 bool soon__pool_push(struct soon__pool *pool, soon_call *call)
 {
-    if (pool->queue_max ||
-        (call->extra && (call->extra->queue_deadline != SOON__NEVER || call->extra->options.priority > 0)))
+    if (pool->queue_max || (soon__call_extra(call) && (soon__call_extra(call)->queue_deadline != SOON__NEVER ||
+                                                       soon__call_extra(call)->options.priority > 0)))
         return false;
     return soon__inject_push(&pool->inject, call);
 }

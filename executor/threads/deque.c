@@ -156,7 +156,8 @@ bool soon__deque_push(struct soon__worker *worker, soon_call *call)
     bool open;
 
     if (!deque || pool->queue_max ||
-        (call->extra && (call->extra->options.priority || call->extra->queue_deadline != SOON__NEVER)))
+        (soon__call_extra(call) &&
+         (soon__call_extra(call)->options.priority || soon__call_extra(call)->queue_deadline != SOON__NEVER)))
         return false;
     lock(deque);
     say_nested(pool);
@@ -194,7 +195,7 @@ size_t soon__deque_fill_locked(struct soon__worker *worker, size_t most)
     if (!worker->deque || !most)
         return 0;
     lock(worker->deque);
-    for (; count < most && queue->head && !queue->head->extra; count++) {
+    for (; count < most && queue->head && !soon__call_extra(queue->head); count++) {
         soon_call *call = queue->head;
 
         soon__queue_remove(queue, call);
@@ -215,7 +216,7 @@ static bool move_locked(struct soon__pool *pool, struct soon__deque *deque, size
     lock(deque);
     for (; most > 0 && (call = deque->first); most--) {
         unlink_call(deque, call);
-        if (soon__call_number(call)) /* it was in the queue before */
+        if (call->number) /* it was in the queue before */
             soon__queue_return(&pool->locked.queue, call);
         else
             soon__queue_push(&pool->locked.queue, call);

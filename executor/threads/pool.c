@@ -37,7 +37,7 @@ static int sleep_for_place_locked(struct soon__pool *pool, int64_t deadline)
  * our mutex. */
 static int wait_for_place(struct soon__pool *pool, const soon_call *call)
 {
-    int64_t deadline = call->extra ? call->extra->queue_deadline : SOON__NEVER;
+    int64_t deadline = soon__call_extra(call) ? soon__call_extra(call)->queue_deadline : SOON__NEVER;
     struct soon__long_wait wait;
     int rc = soon__long_wait_begin(&wait);
 
@@ -63,8 +63,8 @@ static int push_locked(struct soon__pool *pool, soon_call *call, bool bounded)
         return SOON_EFULL;
     soon__queue_push(&pool->locked.queue, call);
     pool->locked.submitted++;
-    if (call->extra && call->extra->queue_deadline != SOON__NEVER)
-        soon__pool_alarm_locked(pool, call->extra->queue_deadline);
+    if (soon__call_extra(call) && soon__call_extra(call)->queue_deadline != SOON__NEVER)
+        soon__pool_alarm_locked(pool, soon__call_extra(call)->queue_deadline);
     pool->locked.cannot_start = false;
     return 0;
 }

@@ -75,7 +75,7 @@ static void counted(void *data, const struct soon__outcome *outcome)
 /* Ending it runs no user code: it releases nothing of theirs. */
 static bool is_quick(const soon_call *call)
 {
-    const struct soon__call_extra *extra = call->extra;
+    const struct soon__call_extra *extra = soon__call_extra(call);
 
     return !call->function->free_arg && !call->function->free_result &&
            (!extra || (!extra->options.payload && !extra->first && !extra->items));
