@@ -11,10 +11,10 @@
  * The executor is pinned until the outer future is done: the callbacks may run on another thread than the worker's, later
  * than its end, and a shutdown waits for them too.
  */
+#include "../futures/slab_internal.h"
 #include "map_internal.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 struct apply {
     soon_future future; /* first; the outer one */
@@ -35,7 +35,7 @@ static void destroy(soon_future *future)
 {
     soon_future_unref(of_future(future)->inner);
     soon__future_fini(future);
-    free(future);
+    soon__block_free(future, sizeof(struct apply));
 }
 
 static bool take_back(soon_future *future, void *owner)
@@ -132,7 +132,7 @@ static soon_future *without_memory(const soon_function *function, const void *ar
 soon_future *soon_apply_async_bytes(soon_executor *executor, const soon_function *function, const void *arg,
                                     size_t size, soon_value_fn callback, soon_error_fn error_callback, void *data)
 {
-    struct apply *apply = malloc(sizeof *apply);
+    struct apply *apply = soon__block_new(sizeof *apply);
     soon_submit_options options = {.on_done = done, .on_done_data = apply};
 
     if (!apply)

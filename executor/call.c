@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-_Static_assert(offsetof(soon_call, deque) == offsetof(soon_future, for_owner) &&
+_Static_assert(offsetof(soon_call, where) == offsetof(soon_future, for_owner) &&
                    offsetof(soon_call, before_outcome) == offsetof(soon_future, waiters),
                "the call's in the future: always");
 _Static_assert(offsetof(soon_call, previous) == offsetof(soon_future, result) &&
@@ -60,7 +60,7 @@ static inline size_t block_size(size_t arg, size_t result, bool has_job, bool ha
 
 static size_t size_of(const soon_call *call)
 {
-    return call->block_steps * (size_t)SOON__CALL_ALIGNMENT;
+    return (call->sizes & SOON__CALL_STEPS) * (size_t)SOON__CALL_ALIGNMENT;
 }
 
 static struct soon__delivery *on_done_of(soon_call *call)
@@ -70,7 +70,8 @@ static struct soon__delivery *on_done_of(soon_call *call)
 
 static struct end_job *job_of(soon_call *call)
 {
-    return (struct end_job *)((char *)call + size_of(call) - (call->has_on_done ? ON_DONE_SIZE : 0) - JOB_SIZE);
+    return (struct end_job *)((char *)call + size_of(call) - (call->flags & SOON__CALL_TELLS ? ON_DONE_SIZE : 0) -
+                              JOB_SIZE);
 }
 
 static void destroy(soon_future *future)
@@ -84,13 +85,14 @@ static void destroy(soon_future *future)
     soon__block_free(call, size_of(call));
 }
 
-static bool destroy_plain(soon_future *future)
+static bool destroy_plain(soon_future *future, uint64_t word)
 {
     soon_call *call = of_future(future);
 
-    if (future->aside || soon__future_word(future) & SOON__FAILED || (!call->is_plain && call->function->free_result))
+    if (future->aside || word & SOON__FAILED || (!(call->flags & SOON__CALL_PLAIN) && call->function->free_result))
         return false;
-    soon__future_fini(future);
+    if (word & (SOON__RESULT_ON_HEAP | SOON__RESULT_MAPPED))
+        soon__future_fini(future);
     soon__block_free(call, size_of(call));
     return true;
 }
@@ -170,6 +172,12 @@ static void cancelled(soon_future *future, void *owner, bool taken)
         executor->extra->ask_to_cancel(executor->self, of_future(future));
 }
 
+static bool has_begun(const soon_future *future)
+{
+    /* Relaxed: that is all that is to be known. */
+    return atomic_load_explicit(&of_future(future)->where, memory_order_relaxed) == SOON__CALL_BEGUN;
+}
+
 static void look(soon_future *future, void *owner)
 {
     soon_executor *executor = owner;
@@ -185,9 +193,9 @@ static void linger(soon_future *future, int64_t deadline)
     soon_executor *executor;
     struct soon__stint stint;
 
-    if (call->spins && deadline != SOON__POLL)
+    if (call->flags & SOON__CALL_SPINS && deadline != SOON__POLL)
         soon__spin_for(future, deadline);
-    if (!call->lingers || deadline == SOON__POLL || !soon__future_lock_unfinished(future))
+    if (!(call->flags & SOON__CALL_LINGERS) || deadline == SOON__POLL || !soon__future_lock_unfinished(future))
         return;
     executor = pin(future);
     soon__future_unlock(future);
@@ -254,6 +262,7 @@ static const struct soon__class call_class = {
     .also_cancel = also_cancel,
     .cancelled = cancelled,
     .taken_back = taken_back,
+    .has_begun = has_begun,
     .look = look,
     .linger = linger,
     .kill = kill_call,
@@ -323,7 +332,7 @@ static int extra_new(soon_call *call, const struct soon__call_params *params)
         extra->options.label = memcpy(extra->text, options->label, label_size);
     extra->queue_deadline = options->queue_limit_ms ? soon__deadline(options->queue_limit_ms) : SOON__NEVER;
     call->promise.future.aside = &extra->aside;
-    call->has_extra = true;
+    call->flags |= SOON__CALL_HAS_EXTRA;
     return 0;
 }
 
@@ -371,7 +380,7 @@ static int set_far_arg(soon_call *call, const struct soon__call_params *params, 
 {
     void *copy;
 
-    if (call->arg_is_lent) {
+    if (call->flags & SOON__CALL_ARG_LENT) {
         *soon__call_far_arg(call) = (soon_bytes){params->items ? params->items->args : NULL, size};
         return 0;
     }
@@ -380,20 +389,22 @@ static int set_far_arg(soon_call *call, const struct soon__call_params *params, 
     copy = malloc(size);
     if (!copy)
         return -ENOMEM;
-    call->arg_on_heap = true;
+    call->flags |= SOON__CALL_ARG_ON_HEAP;
     copy_arg(copy, params, size);
     *soon__call_far_arg(call) = (soon_bytes){copy, size};
     return 0;
 }
 
-static void init(soon_call *call, soon_executor *executor, const soon_function *function, size_t size)
+/* `block`: its size. */
+static inline void init(soon_call *call, soon_executor *executor, const soon_function *function, size_t block,
+                        size_t arg, bool has_space, unsigned flags)
 {
     soon__future_init(soon__call_future(call), &call_class, 1, 1);
     call->function = function;
     call->executor = executor;
-    call->lingers = executor->lingers;
-    call->spins = executor->spins;
-    call->block_steps = (uint8_t)(size / SOON__CALL_ALIGNMENT) & 63;
+    call->flags = (uint8_t)(executor->call_flags | flags);
+    call->sizes =
+        (uint16_t)(block / SOON__CALL_ALIGNMENT | (has_space ? SOON__CALL_HAS_SPACE : 0) | arg << SOON__CALL_ARG_SHIFT);
 }
 
 /* Whether ending it may run user code: release functions. */
@@ -415,20 +426,17 @@ static soon_call *block_new(const struct soon__call_params *params, size_t size)
 
     if (!call)
         return NULL;
-    init(call, params->executor, params->function, block);
-    call->arg_is_lent = lent;
-    call->has_space = has_space;
-    call->arg_size = (far ? SOON__CALL_FAR : (uint16_t)size) & SOON__CALL_FAR;
-    call->has_on_done = has_on_done;
+    init(call, params->executor, params->function, block, far ? SOON__CALL_FAR : size, has_space,
+         (lent ? SOON__CALL_ARG_LENT : 0) | (has_on_done ? SOON__CALL_TELLS : 0));
     return call;
 }
 
 /* Frees all, releases nothing of what was given, and counts nothing out. */
 static void drop(soon_call *call)
 {
-    if (call->arg_on_heap)
+    if (call->flags & SOON__CALL_ARG_ON_HEAP)
         free((void *)soon__call_arg(call).data);
-    if (call->has_extra)
+    if (call->flags & SOON__CALL_HAS_EXTRA)
         soon_buffer_unref(soon__call_extra(call)->arg_buffer);
     soon__future_fini(soon__call_future(call));
     soon__block_free(call, size_of(call));
@@ -445,11 +453,8 @@ soon_call *soon__call_new_plain(soon_executor *executor, const soon_function *fu
     call = soon__block_new(block);
     if (!call)
         return NULL;
-    init(call, executor, function, block);
-    call->has_space = result != 0;
-    call->is_plain = !function->free_arg && !function->free_result;
-    call->arg_size = (uint16_t)size & SOON__CALL_FAR;
-    call->has_on_done = told != NULL;
+    init(call, executor, function, block, size, result != 0,
+         (!function->free_arg && !function->free_result ? SOON__CALL_PLAIN : 0) | (told ? SOON__CALL_TELLS : 0));
     soon__copy((char *)call + SOON__CALL_ARG_AT, arg, size);
     if (told && set_on_done(call, told) < 0) {
         drop(call);
@@ -468,13 +473,13 @@ int soon__call_new(soon_call **ret, const struct soon__call_params *params)
         return -ENOMEM;
     if (needs_extra(params))
         rc = extra_new(call, params);
-    if (rc == 0 && call->arg_size == SOON__CALL_FAR)
+    if (rc == 0 && soon__call_is_far(call))
         rc = set_far_arg(call, params, size);
     else if (rc == 0)
         copy_arg((char *)call + SOON__CALL_ARG_AT, params, size);
     if (rc < 0)
         goto fail;
-    if (call->has_on_done)
+    if (call->flags & SOON__CALL_TELLS)
         rc = set_on_done(call, params->options);
     if (rc < 0)
         goto fail;
@@ -488,7 +493,7 @@ fail:
 
 void soon__call_discard(soon_call *call)
 {
-    if (call->has_on_done && on_done_of(call)->callback.kind == SOON__CALLBACK_POSTED)
+    if (call->flags & SOON__CALL_TELLS && on_done_of(call)->callback.kind == SOON__CALLBACK_POSTED)
         soon__delivery_drop(on_done_of(call));
     drop(call);
 }
@@ -501,9 +506,9 @@ static void end(soon_call *call)
 {
     struct soon__call_extra *extra = soon__call_extra(call);
 
-    if (call->function->free_arg && !call->arg_is_lent)
+    if (call->function->free_arg && !(call->flags & SOON__CALL_ARG_LENT))
         call->function->free_arg((void *)soon__call_arg(call).data);
-    if (call->arg_on_heap)
+    if (call->flags & SOON__CALL_ARG_ON_HEAP)
         free((void *)soon__call_arg(call).data);
     if (extra) {
         soon_buffer_unref(extra->options.payload);
@@ -553,14 +558,14 @@ void soon__call_comes_back(soon_call *call)
         extra->queue_deadline = extra->items ? extra->items->deadline : SOON__NEVER;
 }
 
-static bool has_begun(const soon_call *call)
+static bool began(const soon_call *call)
 {
-    return call->began && !(call->has_extra && soon__call_extra(call)->items);
+    return call->began && !(call->flags & SOON__CALL_HAS_EXTRA && soon__call_extra(call)->items);
 }
 
 struct soon__error *soon__call_own_error(const soon_call *call, struct soon__error *error)
 {
-    return has_begun(call) ? soon__error_as_started(error) : error;
+    return began(call) ? soon__error_as_started(error) : error;
 }
 
 struct soon__error *soon__item_own_error(const struct soon__items *items, size_t index, struct soon__error *error)
@@ -577,7 +582,7 @@ void soon__call_fail(soon_call *call, struct soon__error *error)
 void soon__call_cancel(soon_call *call)
 {
     soon__future_finish_cancelled(soon__call_future(call),
-                                  has_begun(call) ? &soon__error_cancelled_between : &soon__error_cancelled);
+                                  began(call) ? &soon__error_cancelled_between : &soon__error_cancelled);
     soon__call_end(call);
 }
 

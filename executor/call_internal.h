@@ -71,30 +71,32 @@ enum soon__deferred {
     SOON__DEFERRED_GIVEN_UP, /* cancelled before that */
 };
 
+enum soon__call_flags {
+    SOON__CALL_EXEMPT = 1,      /* the queue's bound does not apply */
+    SOON__CALL_LINGERS = 2,     /* its executor has a `linger` */
+    SOON__CALL_SPINS = 4,       /* or none, but this */
+    SOON__CALL_ARG_ON_HEAP = 8, /* malloc'ed */
+    SOON__CALL_ARG_LENT = 16,   /* somebody else's: not released */
+    SOON__CALL_PLAIN = 32,      /* all is in the block, nothing of it is to be released, and there are no options */
+    SOON__CALL_TELLS = 64,      /* a struct soon__delivery is at the end of the block */
+    SOON__CALL_HAS_EXTRA = 128, /* its `aside` is a struct soon__call_extra */
+};
+
 struct soon_call {
     union {
         soon_promise promise; /* the future is first in it */
         struct {              /* what of that is its owner's */
             char before_bits[offsetof(soon_future, for_owner)];
-            _Atomic uint8_t deque; /* of a thread pool: the number of the deque that it is in; 0: in none */
+            _Atomic uint8_t where; /* of a thread pool: the number of the deque that it is in; 0: in none; or BEGUN */
             _Atomic uint8_t holds; /* 0: one; see soon__call_hold() */
             /* Under the mutex of the pool that has it; its holder may read them. */
             uint8_t queued : 1;
             uint8_t posted : 1; /* it is in a slot of a worker process */
             uint8_t began : 1;  /* and came back: see soon__call_comes_back() */
             uint8_t : 0;
-            /* Never changed from when it is submitted on. */
-            uint8_t exempt : 1;       /* the queue's bound does not apply */
-            uint8_t lingers : 1;      /* its executor has a `linger` */
-            uint8_t spins : 1;        /* or none, but this */
-            uint8_t arg_on_heap : 1;  /* malloc'ed */
-            uint8_t arg_is_lent : 1;  /* somebody else's: not released */
-            uint8_t is_plain : 1;     /* it has nothing that is to be released, and no options */
-            uint8_t has_on_done : 1;  /* at the end of the block */
-            uint8_t has_extra : 1;    /* its `aside` is a struct soon__call_extra */
-            uint16_t has_space : 1;   /* for its result, in the block */
-            uint16_t block_steps : 6; /* its size, in steps of SOON__CALL_ALIGNMENT */
-            uint16_t arg_size : 9;    /* of one in the block; else SOON__CALL_FAR */
+            /* Never changed from when it is submitted on: enum soon__call_flags; and the sizes of what is in the block. */
+            uint8_t flags;
+            uint16_t sizes;
             char before_outcome[offsetof(soon_future, result) - offsetof(soon_future, waiters)];
             union {                  /* until it is claimed */
                 soon_call *previous; /* in the list of who holds it, as `next` */
@@ -121,7 +123,12 @@ struct soon_call {
 enum {
     SOON__CALL_ALIGNMENT = 16,
     SOON__CALL_SMALL_MAX = 256, /* of an argument or result that lies in the block */
-    SOON__CALL_FAR = 511,
+    /* `sizes`: that of the block, in steps of SOON__CALL_ALIGNMENT, whether there is space for the result, and the argument's. */
+    SOON__CALL_STEPS = 63,
+    SOON__CALL_HAS_SPACE = 64,
+    SOON__CALL_ARG_SHIFT = 7,
+    SOON__CALL_FAR = 511, /* as that: it is not in the block */
+    SOON__CALL_BEGUN = 255,
     SOON__CALL_WORD_AT = (sizeof(soon_call) + sizeof(uint64_t) - 1) & ~(sizeof(uint64_t) - 1),
     SOON__CALL_ARG_AT =
         (SOON__CALL_WORD_AT + sizeof(uint64_t) + SOON__CALL_ALIGNMENT - 1) & ~(SOON__CALL_ALIGNMENT - 1),
@@ -132,11 +139,16 @@ static inline soon_bytes *soon__call_far_arg(soon_call *call)
 {
     return (soon_bytes *)((char *)call + SOON__CALL_ARG_AT);
 }
+static inline bool soon__call_is_far(const soon_call *call)
+{
+    return call->sizes >> SOON__CALL_ARG_SHIFT == SOON__CALL_FAR;
+}
 static inline soon_bytes soon__call_arg(const soon_call *call)
 {
     const char *place = (const char *)call + SOON__CALL_ARG_AT;
 
-    return call->arg_size == SOON__CALL_FAR ? *(const soon_bytes *)place : (soon_bytes){place, call->arg_size};
+    return soon__call_is_far(call) ? *(const soon_bytes *)place
+                                   : (soon_bytes){place, call->sizes >> SOON__CALL_ARG_SHIFT};
 }
 static inline size_t soon__call_round_up(size_t size)
 {
@@ -150,14 +162,15 @@ static inline size_t soon__call_space_at(size_t result, size_t arg)
 /* NULL: none. */
 static inline void *soon__call_space(soon_call *call)
 {
-    size_t arg = call->arg_size == SOON__CALL_FAR ? sizeof(soon_bytes) : call->arg_size;
+    size_t arg = soon__call_is_far(call) ? sizeof(soon_bytes) : call->sizes >> SOON__CALL_ARG_SHIFT;
 
-    return call->has_space ? (char *)call + soon__call_space_at(call->function->result_size, arg) : NULL;
+    return call->sizes & SOON__CALL_HAS_SPACE ? (char *)call + soon__call_space_at(call->function->result_size, arg)
+                                              : NULL;
 }
 /* What few have; NULL: all defaults. */
 static inline struct soon__call_extra *soon__call_extra(const soon_call *call)
 {
-    return call->has_extra ? (struct soon__call_extra *)call->promise.future.aside : NULL;
+    return call->flags & SOON__CALL_HAS_EXTRA ? (struct soon__call_extra *)call->promise.future.aside : NULL;
 }
 
 static inline soon_future *soon__call_future(soon_call *call)

@@ -15,6 +15,7 @@
  *     a release or a class's function, finds the pin in the thread's frames (struct soon__pinned): there a wait for the end
  *     is SOON_EDEADLK.
  */
+#include "../futures/slab_internal.h"
 #include "executor_internal.h"
 
 #include <errno.h>
@@ -86,7 +87,7 @@ struct down {
 static void destroy_down(soon_future *future)
 {
     soon__future_fini(future);
-    free(future);
+    soon__block_free(future, sizeof(struct down));
 }
 
 /* No reader can cancel the end. */
@@ -127,14 +128,14 @@ static const struct soon__class down_class = {
 
 static int new_down(soon_executor *executor)
 {
-    struct down *down = malloc(sizeof *down);
+    struct down *down = soon__block_new(sizeof *down);
     int rc;
 
     if (!down)
         return -ENOMEM;
     rc = soon_promise_new(&executor->down, NULL);
     if (rc < 0) {
-        free(down);
+        soon__block_free(down, sizeof *down);
         return rc;
     }
     down->of = executor;
@@ -165,8 +166,7 @@ int soon__executor_new(soon_executor **ret, const soon_executor_class *klass, vo
     memcpy(&executor->klass, klass, klass->size < sizeof executor->klass ? klass->size : sizeof executor->klass);
     executor->self = self;
     executor->extra = extra;
-    executor->lingers = extra && extra->linger;
-    executor->spins = extra && extra->spins;
+    executor->call_flags = extra && extra->linger ? SOON__CALL_LINGERS : extra && extra->spins ? SOON__CALL_SPINS : 0;
     executor->when_full = when_full == SOON_FULL_DEFAULT ? SOON_FULL_BLOCK : when_full;
     executor->generation = soon__generation();
     atomic_init(&executor->pins, 1); /* the class's own: until its promise is resolved */

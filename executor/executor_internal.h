@@ -37,7 +37,7 @@ struct soon_executor {
     void *self;
     const struct soon__executor_extra *extra; /* NULL: of the user's own */
     soon_full when_full;                      /* never DEFAULT */
-    bool lingers, spins;                      /* `extra` has a `linger`; says so */
+    uint8_t call_flags;                       /* of its calls: of enum soon__call_flags */
     soon_shared *shared;                      /* of its tasks: a reference; NULL: none */
     uint32_t generation;
     bool freeing;                 /* the class's `free` runs, or has run: of the thread that frees it alone */

@@ -7,11 +7,11 @@
  *
  * An argument is released exactly once: after its body, or when the call has ended, or with a drop.
  */
+#include "../futures/slab_internal.h"
 #include "imap_internal.h"
-#include "task_internal.h"
 #include "map_internal.h"
+#include "task_internal.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { ALIGNMENT = 16 };
@@ -32,7 +32,7 @@ static void chunk_unref(struct soon__imap_chunk *chunk)
     if (atomic_fetch_sub_explicit(&chunk->refs, 1, memory_order_acq_rel) != 1)
         return;
     soon_future_unref(chunk->call);
-    free(chunk);
+    soon__block_free(chunk, chunk->size);
 }
 
 /*
@@ -116,7 +116,7 @@ static void ended(soon_future *call, void *data);
 struct soon__imap_chunk *soon__imap_chunk_new(const soon_function *function, size_t room)
 {
     size_t args, results, size = block_size(function, room, &args, &results);
-    char *block = size ? malloc(size) : NULL;
+    char *block = size ? soon__block_new(size) : NULL;
     struct soon__imap_chunk *chunk = (struct soon__imap_chunk *)block;
 
     if (!chunk)
@@ -128,6 +128,7 @@ struct soon__imap_chunk *soon__imap_chunk_new(const soon_function *function, siz
                   .wanted = wanted,
                   .done = done},
         .function = function,
+        .size = size,
         .ended = {.kind = SOON__CALLBACK_INTERNAL, .fn = ended, .data = chunk},
     };
     atomic_init(&chunk->refs, 1);

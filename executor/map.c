@@ -10,6 +10,7 @@
  *     stop_at_error or a cancel, counts only if there is no other.
  * M4  Completing a map allocates nothing.
  */
+#include "../futures/slab_internal.h"
 #include "map_internal.h"
 
 #include <errno.h>
@@ -91,6 +92,11 @@ void soon__map_leave(struct soon__map *map)
         complete(map);
 }
 
+static size_t size_with(const char *label)
+{
+    return sizeof(struct soon__map) + strlen(label) + 1;
+}
+
 static void destroy(soon_future *future)
 {
     struct soon__map *map = of_future(future);
@@ -102,7 +108,7 @@ static void destroy(soon_future *future)
     free(map->chunks);
     free(map->own_args);
     free(map->own_results);
-    free(map);
+    soon__block_free(map, size_with(map->label));
 }
 
 /* Its calls know what has begun: it is cancelled when they are, all of them, which may be at once. */
@@ -357,7 +363,7 @@ static int map_new(struct soon__map **ret, const struct params *params)
     const char *text = params->options.each && params->options.each->label ? params->options.each->label : "";
     int64_t timeout_ms = params->options.timeout_ms;
     const struct soon__executor_extra *extra = params->executor->extra;
-    struct soon__map *map = malloc(sizeof *map + strlen(text) + 1);
+    struct soon__map *map = soon__block_new(size_with(text));
     int rc;
 
     if (!map)

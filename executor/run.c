@@ -10,11 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void *shared_of(soon_executor *executor)
-{
-    return executor->shared ? soon_shared_data(executor->shared) : NULL;
-}
-
 static bool cancel_requested(const soon_task *task)
 {
     /* Relaxed: a flag, nothing is read through it. */
@@ -27,30 +22,52 @@ static void set_progress(soon_task *task, uint64_t done, uint64_t total)
     soon__future_set_progress(task->future, done, total);
 }
 
+static const struct soon__call_extra *extra_of(const soon_task *task)
+{
+    return task->future ? soon__call_extra((const soon_call *)task->future) : NULL;
+}
+
+static const char *label(const soon_task *task)
+{
+    return extra_of(task) ? extra_of(task)->options.label : NULL;
+}
+
+static soon_buffer *payload(const soon_task *task)
+{
+    return extra_of(task) ? extra_of(task)->options.payload : NULL;
+}
+
+static void *shared(const soon_task *task)
+{
+    return task->executor->shared ? soon_shared_data(task->executor->shared) : NULL;
+}
+
+static bool is_initializer(const soon_task *task)
+{
+    return !task->future;
+}
+
 static const struct soon__task_host on_thread = {
     .cancel_requested = cancel_requested,
     .set_progress = set_progress,
+    .label = label,
+    .payload = payload,
+    .shared = shared,
+    .is_initializer = is_initializer,
     .heap_max = SIZE_MAX,
 };
 
 /* Field by field: a struct of zeroes, to be filled then, takes twice the stores. */
-static inline void make_task(soon_task *task, soon_call *call, struct soon__local *local)
+static inline void make_task(soon_task *task, soon_call *call, soon_bytes arg, void *space, struct soon__local *local)
 {
-    const struct soon__call_extra *extra = soon__call_extra(call);
-    soon_bytes arg = soon__call_arg(call);
-
-    task->executor = call->executor;
     task->function = call->function;
+    task->executor = call->executor;
     task->host = &on_thread;
     task->future = soon__call_future(call);
-    task->label = extra ? extra->options.label : NULL;
-    task->payload = extra ? extra->options.payload : NULL;
-    task->is_initializer = false;
     task->arg = arg.data;
     task->arg_size = arg.size;
-    task->space = soon__call_space(call);
+    task->space = space;
     task->local = local;
-    task->shared = shared_of(call->executor);
     task->deadline = SOON__NEVER;
     task->outcome = (struct soon__outcome){0};
 }
@@ -102,18 +119,6 @@ void soon__call_finish(soon_call *call, struct soon__outcome *outcome, const str
     soon__call_end(call);
 }
 
-/* The same of a call that has nothing but its block, and a result there, or none. */
-static inline void finish_plain(soon_call *call, const struct soon__outcome *outcome,
-                                const struct soon__run_hooks *hooks)
-{
-    soon_future *future = soon__call_future(call);
-
-    count(hooks, outcome);
-    future->result = outcome->result;
-    future->result_size = outcome->result_size;
-    soon__future_publish_and_unref(future, SOON__FINISHED);
-}
-
 /* False, and the call has ended: it was cancelled, waited for too long, or was finished by somebody else. */
 static inline bool start(soon_call *call, const struct soon__run_hooks *hooks)
 {
@@ -139,12 +144,13 @@ static inline bool start(soon_call *call, const struct soon__run_hooks *hooks)
     return false;
 }
 
-static void run_one(soon_call *call, struct soon__local *local, const struct soon__run_hooks *hooks)
+static __attribute__((noinline)) void run_one(soon_call *call, struct soon__local *local,
+                                              const struct soon__run_hooks *hooks)
 {
     soon_task task;
     bool on_heap;
 
-    make_task(&task, call, local);
+    make_task(&task, call, soon__call_arg(call), soon__call_space(call), local);
     on_heap = call->function->result_size && !task.space;
     if (on_heap) {
         task.space = calloc(1, call->function->result_size);
@@ -163,15 +169,43 @@ static void run_one(soon_call *call, struct soon__local *local, const struct soo
     }
     start_clock(&task, call);
     soon__task_run(&task);
-    if (hooks && call->is_plain && task.outcome.result == task.space && !task.outcome.error && !task.outcome.payload) {
-        finish_plain(call, &task.outcome, hooks);
-        return;
-    }
     if (on_heap && task.outcome.error)
         free(task.space);
     else if (on_heap)
         task.outcome.result_on_heap = true;
     soon__call_finish(call, &task.outcome, hooks);
+}
+
+/*
+ * The same of a plain call of a pool's own. Who took it out of the pool is the only one who may begin or end it, so that takes no
+ * step of the future's: a store says that it has begun.
+ */
+static void run_plain(soon_call *call, struct soon__local *local, const struct soon__run_hooks *hooks)
+{
+    soon_future *future = soon__call_future(call);
+    size_t size = call->function->result_size, arg_size = call->sizes >> SOON__CALL_ARG_SHIFT;
+    soon_task task;
+
+    /* Relaxed: flags. */
+    if (soon__future_word(future) & SOON__CANCEL_REQUESTED ||
+        atomic_load_explicit(&call->executor->terminating, memory_order_relaxed)) {
+        task.outcome = (struct soon__outcome){.error = &soon__error_cancelled, .cancelled = true};
+        soon__call_finish(call, &task.outcome, hooks);
+        return;
+    }
+    make_task(&task, call, (soon_bytes){(char *)call + SOON__CALL_ARG_AT, arg_size},
+              size ? (char *)call + soon__call_space_at(size, arg_size) : NULL, local);
+    soon__zero(task.space, size);
+    atomic_store_explicit(&call->where, SOON__CALL_BEGUN, memory_order_relaxed);
+    soon__task_run(&task);
+    if (task.outcome.result != task.space || task.outcome.error || task.outcome.payload) {
+        soon__call_finish(call, &task.outcome, hooks);
+        return;
+    }
+    hooks->counted(hooks->data, &task.outcome);
+    future->result = task.outcome.result;
+    future->result_size = task.outcome.result_size;
+    soon__future_publish_and_unref(future, SOON__FINISHED);
 }
 
 /*
@@ -245,8 +279,7 @@ static void run_items(soon_call *call, struct soon__local *local, const struct s
     struct soon__outcome outcome = {0};
     soon_task task;
 
-    make_task(&task, call, local);
-    task.arg_size = call->function->arg_size;
+    make_task(&task, call, (soon_bytes){NULL, call->function->arg_size}, NULL, local);
     if (!start(call, hooks))
         return;
     for (size_t i = 0; i < items->count && !outcome.cancelled;) {
@@ -264,22 +297,50 @@ static void run_items(soon_call *call, struct soon__local *local, const struct s
 
 void soon__call_run(soon_call *call, struct soon__local *local, const struct soon__run_hooks *hooks)
 {
-    if (soon__call_extra(call) && soon__call_extra(call)->items)
+    if (hooks && call->flags & SOON__CALL_PLAIN)
+        run_plain(call, local, hooks);
+    else if (soon__call_extra(call) && soon__call_extra(call)->items)
         run_items(call, local, hooks);
     else
         run_one(call, local, hooks);
 }
+
+/*
+ * Initializers: nobody waits for one.
+ */
+
+static bool cancel_no_initializer(const soon_task *task)
+{
+    (void)task;
+    return false;
+}
+
+static void set_no_progress(soon_task *task, uint64_t done, uint64_t total)
+{
+    (void)task;
+    (void)done;
+    (void)total;
+}
+
+static const struct soon__task_host initializing = {
+    .cancel_requested = cancel_no_initializer,
+    .set_progress = set_no_progress,
+    .label = label,
+    .payload = payload,
+    .shared = shared,
+    .is_initializer = is_initializer,
+    .heap_max = SIZE_MAX,
+};
 
 struct soon__error *soon__initializer_run(soon_executor *executor, const soon_function *function, const void *arg,
                                           struct soon__local *local)
 {
     soon_task task = {.executor = executor,
                       .function = function,
-                      .is_initializer = true,
+                      .host = &initializing,
                       .arg = arg,
                       .arg_size = function->arg_size,
                       .local = local,
-                      .shared = shared_of(executor),
                       .deadline = SOON__NEVER};
     struct soon__error *error;
 

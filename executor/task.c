@@ -17,7 +17,7 @@
 
 bool soon__task_cancel_requested_by_reader(const soon_task *task)
 {
-    return task->host && task->host->cancel_requested(task);
+    return task->host->cancel_requested(task);
 }
 
 bool soon_task_cancel_requested(const soon_task *task)
@@ -38,7 +38,7 @@ int64_t soon_task_time_left_ms(const soon_task *task)
 
 void soon_task_set_progress(soon_task *task, uint64_t done, uint64_t total)
 {
-    if (soon__check(task, "soon_task_set_progress: NULL") && task->host)
+    if (soon__check(task, "soon_task_set_progress: NULL"))
         task->host->set_progress(task, done, total);
 }
 
@@ -54,7 +54,8 @@ void *soon_task_local(soon_task *task)
 
 void soon_task_set_local(soon_task *task, void *local, soon_free_fn release)
 {
-    if (!soon__check(task && task->is_initializer && task->local, "soon_task_set_local: not in an initializer"))
+    if (!soon__check(task && task->host->is_initializer(task) && task->local,
+                     "soon_task_set_local: not in an initializer"))
         return;
     task->local->value = local;
     task->local->release = release;
@@ -62,12 +63,14 @@ void soon_task_set_local(soon_task *task, void *local, soon_free_fn release)
 
 void *soon_task_shared(soon_task *task)
 {
-    return soon__check(task, "soon_task_shared: NULL") ? task->shared : NULL;
+    return soon__check(task, "soon_task_shared: NULL") ? task->host->shared(task) : NULL;
 }
 
 const char *soon_task_label(const soon_task *task)
 {
-    return soon__check(task, "soon_task_label: NULL") && task->label ? task->label : "";
+    const char *label = soon__check(task, "soon_task_label: NULL") ? task->host->label(task) : NULL;
+
+    return label ? label : "";
 }
 
 soon_bytes soon_task_arg(const soon_task *task)
@@ -79,7 +82,7 @@ soon_bytes soon_task_arg(const soon_task *task)
 
 soon_buffer *soon_task_payload(soon_task *task)
 {
-    return soon__check(task, "soon_task_payload: NULL") ? task->payload : NULL;
+    return soon__check(task, "soon_task_payload: NULL") ? task->host->payload(task) : NULL;
 }
 
 static void drop_result(struct soon__outcome *outcome)
@@ -102,7 +105,7 @@ void *soon_task_return_space(soon_task *task, size_t size)
         return NULL;
     if (task->function->result_size)
         return size == task->function->result_size ? task->space : NULL;
-    if (task->host && size > task->host->heap_max)
+    if (size > task->host->heap_max)
         space = soon__buffer_new_mappable(&buffer, size) == 0 ? soon_buffer_data(buffer) : NULL;
     else
         space = calloc(1, size ? size : 1);
@@ -149,8 +152,11 @@ int soon_task_return_payload(soon_task *task, soon_buffer *buffer)
 
 static soon_error fields_of(const soon_task *task, int code, int raised)
 {
-    return (soon_error){
-        .code = code, .raised = raised, .started = true, .function = task->function->name, .label = task->label};
+    return (soon_error){.code = code,
+                        .raised = raised,
+                        .started = true,
+                        .function = task->function->name,
+                        .label = task->host->label(task)};
 }
 
 static void set_error(soon_task *task, struct soon__error *error)

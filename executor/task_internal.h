@@ -11,22 +11,22 @@
 struct soon__task_host {
     bool (*cancel_requested)(const soon_task *task); /* by a reader; not: by its time limit */
     void (*set_progress)(soon_task *task, uint64_t done, uint64_t total);
+    const char *(*label)(const soon_task *task);    /* NULL: none */
+    soon_buffer *(*payload)(const soon_task *task); /* NULL: none */
+    void *(*shared)(const soon_task *task);         /* NULL: none */
+    bool (*is_initializer)(const soon_task *task);
     size_t heap_max; /* a result of variable size that is larger goes to a mappable buffer */
 };
 
 struct soon_task {
-    soon_executor *executor; /* NULL: it runs in a worker process */
     const soon_function *function;
-    const struct soon__task_host *host; /* NULL: nobody watches it, an initializer of threads */
-    soon_future *future;                /* NULL: in another process, or none */
-    const char *label;                  /* NULL: none */
-    soon_buffer *payload;               /* NULL: none */
-    bool is_initializer;
+    soon_executor *executor; /* NULL: it runs in a worker process */
+    const struct soon__task_host *host;
+    soon_future *future; /* NULL: in another process, or none */
     const void *arg;
     size_t arg_size;
     void *space;               /* for a result of fixed size */
     struct soon__local *local; /* NULL: none here */
-    void *shared;              /* NULL: none */
     int64_t deadline;
     struct soon__outcome outcome; /* so far */
 };

@@ -190,7 +190,7 @@ soon_future *soon_then(soon_future *first, soon_executor *executor, const soon_f
     if (rc < 0)
         return soon__future_new_failed(rc, NULL, NULL, NULL);
     future = soon__call_future(call);
-    call->exempt = true;
+    call->flags |= SOON__CALL_EXEMPT;
     soon__call_extra(call)->first = soon__future_ref(first);
     /* An executor of the user's own has user code in its submit: that is no internal continuation then. */
     soon__call_extra(call)->on_first = (struct soon__callback){

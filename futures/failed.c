@@ -3,7 +3,8 @@
  */
 #include "future_internal.h"
 
-#include <stdlib.h>
+#include "slab_internal.h"
+
 #include <string.h>
 
 struct failed {
@@ -12,10 +13,15 @@ struct failed {
     char label[];
 };
 
+static size_t size_with(const char *label)
+{
+    return sizeof(struct failed) + strlen(label) + 1;
+}
+
 static void failed_destroy(soon_future *future)
 {
     soon__future_fini(future);
-    free(future);
+    soon__block_free(future, size_with(((struct failed *)future)->label));
 }
 
 static const char *failed_label(const soon_future *future)
@@ -41,7 +47,7 @@ soon_future *soon__future_nomem(void)
 soon_future *soon__future_new_failed(int code, const char *function, const char *label, void *data)
 {
     soon_error fields = {.code = code, .function = function, .label = label};
-    struct failed *failed = malloc(sizeof *failed + (label ? strlen(label) : 0) + 1);
+    struct failed *failed = soon__block_new(size_with(label ? label : ""));
 
     if (!failed)
         return &nomem;

@@ -30,81 +30,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Those made less those destroyed, for tests: in parts. A part is one thread's own until that ends, so that it needs no
- * read-modify-write; the last is everybody's for whom there is none. */
-enum { PARTS = 64, SHARED = PARTS - 1 };
-static struct {
-    _Alignas(64) _Atomic size_t count; /* wraps: who destroys need not be who made */
-} alive[PARTS];
-static _Atomic uint64_t parts_taken = UINT64_C(1) << SHARED;
-static _Thread_local _Atomic size_t *alive_here __attribute__((tls_model("initial-exec")));
-
-/* Exact when no thread makes or destroys any meanwhile. */
-size_t soon__futures_alive(void)
-{
-    size_t sum = 0;
-
-    /* Acquire: pairs with the release in count_alive(). */
-    for (int i = 0; i < PARTS; i++)
-        sum += atomic_load_explicit(&alive[i].count, memory_order_acquire);
-    return sum;
-}
-
-static unsigned take_part(void)
-{
-    uint64_t taken = atomic_load_explicit(&parts_taken, memory_order_relaxed);
-
-    if (!soon__thread_watch_end())
-        return SHARED;
-    while (~taken) {
-        unsigned part = (unsigned)__builtin_ctzll(~taken);
-
-        /* Acquire: what its last thread has counted; pairs with the release below. */
-        if (atomic_compare_exchange_weak_explicit(&parts_taken, &taken, taken | UINT64_C(1) << part,
-                                                  memory_order_acquire, memory_order_relaxed))
-            return part;
-    }
-    return SHARED;
-}
-
-void soon__future_thread_ends(void)
-{
-    size_t part;
-
-    if (!alive_here)
-        return;
-    part = (size_t)((__typeof__(&alive[0]))alive_here - alive);
-    alive_here = NULL;
-    atomic_fetch_and_explicit(&parts_taken, ~(UINT64_C(1) << part), memory_order_release);
-}
-
-/* A thread that has no part of its own, or none yet. */
-static __attribute__((noinline)) void count_alive_slowly(size_t more)
-{
-    unsigned part = take_part();
-
-    if (part != SHARED)
-        alive_here = &alive[part].count;
-    /* Release: who reads the sum sees what it is of. */
-    atomic_fetch_add_explicit(&alive[part].count, more, memory_order_release);
-}
-
-static void count_alive(size_t more)
-{
-    _Atomic size_t *here = alive_here;
-
-    if (!here)
-        count_alive_slowly(more);
-    else /* as there */
-        atomic_store_explicit(here, atomic_load_explicit(here, memory_order_relaxed) + more, memory_order_release);
-}
-
 void soon__future_init(soon_future *future, const struct soon__class *class, uint32_t readers, uint32_t library)
 {
     *future = (soon_future){.word = readers * SOON__READER + library * SOON__LIBRARY,
                             .class = class,
                             .generation = (uint16_t)soon__generation()};
-    count_alive(1);
 }
 
 /* What it has beside a result in its block. */
@@ -134,7 +64,6 @@ void soon__future_fini(soon_future *future)
         drop_outcome(future, word);
     if (future->aside)
         drop_aside(future->aside);
-    count_alive((size_t)-1);
 }
 
 /*
@@ -165,8 +94,18 @@ static __attribute__((noinline)) void destroy_slowly(soon_future *future)
 
 void soon__future_destroy(soon_future *future)
 {
-    if (!future->class->destroy_plain || !future->class->destroy_plain(future))
+    if (!future->class->destroy_plain ||
+        !future->class->destroy_plain(future, atomic_load_explicit(&future->word, memory_order_relaxed)))
         destroy_slowly(future);
+}
+
+/* Whose last reference, `unit`, is the caller's: nobody else can have it any more. */
+static inline void give_up_last(soon_future *future, uint64_t word, uint64_t unit)
+{
+    if (future->class->destroy_plain && future->class->destroy_plain(future, word))
+        return;
+    atomic_store_explicit(&future->word, word - unit, memory_order_relaxed);
+    destroy_slowly(future);
 }
 
 /* One reference less, `unit`. */
@@ -211,9 +150,8 @@ void soon__future_unref(soon_future *future)
     }
     /* Acquire: as below. */
     word = atomic_load_explicit(&future->word, memory_order_acquire);
-    if (soon__word_refs(word) == SOON__LIBRARY) { /* nobody else can have it any more */
-        atomic_store_explicit(&future->word, word - SOON__LIBRARY, memory_order_relaxed);
-        soon__future_destroy(future);
+    if (soon__word_refs(word) == SOON__LIBRARY) {
+        give_up_last(future, word, SOON__LIBRARY);
         return;
     }
     /* Release our use of the block, acquire that of the others, before the last one destroys it. */
@@ -240,9 +178,8 @@ void soon_future_unref(soon_future *future)
     /* Acquire: if it is the last one, what the others have done; pairs with the release below. */
     word = atomic_load_explicit(&future->word, memory_order_acquire);
     do {
-        if (soon__word_refs(word) == SOON__READER) { /* nobody else can have it any more */
-            atomic_store_explicit(&future->word, word - SOON__READER, memory_order_relaxed);
-            soon__future_destroy(future);
+        if (soon__word_refs(word) == SOON__READER) {
+            give_up_last(future, word, SOON__READER);
             return;
         }
         if (!soon__check(word >= SOON__READER, "soon_future_unref: one unref too many"))
@@ -298,13 +235,18 @@ void soon__future_set_bits(soon_future *future, uint32_t bits)
 
 void soon__future_mark_taken(soon_future *future)
 {
+    soon__future_set_bits(future, SOON__TAKEN);
+}
+
+bool soon__future_give_up_taken(soon_future *future)
+{
     /* Acquire: nobody else can have it any more, what they did is done, to the word too. */
     uint64_t word = atomic_load_explicit(&future->word, memory_order_acquire);
 
-    if (soon__word_refs(word) == SOON__READER)
-        atomic_store_explicit(&future->word, word | SOON__TAKEN, memory_order_relaxed);
-    else
-        soon__future_set_bits(future, SOON__TAKEN);
+    if (soon__word_refs(word) != SOON__READER || future->class->counting != SOON__COUNTED)
+        return false;
+    give_up_last(future, word | SOON__TAKEN, SOON__READER);
+    return true;
 }
 
 /* Its LOCK may be held by a thread that is not here. */

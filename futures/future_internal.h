@@ -54,9 +54,9 @@ struct soon__members {
 struct soon__class {
     /* Frees the block; the base's part is released by soon__future_fini() in it. */
     void (*destroy)(soon_future *future);
-    /* The same, if it runs no user code and lets go of no other future; else false, and nothing is done. NULL: it never
-     * is that plain. */
-    bool (*destroy_plain)(soon_future *future);
+    /* The same, if it runs no user code and lets go of no other future; else false, and nothing is done. `word`: what its
+     * word would be, which may still have the last reference. NULL: it never is that plain. */
+    bool (*destroy_plain)(soon_future *future, uint64_t word);
 
     /* Any of these may be NULL. Those of a cancel and a kill run between pin and unpin: pin is called under LOCK
      * while the future is unfinished, so the owner still lives then, and keeps living until unpin. */
@@ -81,6 +81,8 @@ struct soon__class {
     /* What take_back gave up is over: after unpin and callbacks. */
     void (*taken_back)(soon_future *future);
     int (*kill)(soon_future *future, void *owner); /* in any unfinished state; NULL: -ENOTSUP */
+    /* Whether a pending one has begun although its word does not say so. NULL: the word, or look, says all. */
+    bool (*has_begun)(const soon_future *future);
     /* Somebody asks where it stands: an owner that knows more than the word starts it, and sets its progress. As the
      * others between pin and unpin. NULL: the word knows. */
     void (*look)(soon_future *future, void *owner);
@@ -213,7 +215,9 @@ soon_future *soon__future_ref(soon_future *future); /* a reference of the librar
 void soon__future_unref(soon_future *future);
 void soon__future_give(soon_future *future);    /* a reference of the library's own becomes a reader's */
 void soon__future_destroy(soon_future *future); /* has no references left */
-void soon__future_settle(soon_future *future);  /* see soon__thread.sink */
+bool soon__future_give_up_taken(
+    soon_future *future); /* by a reader that took what is in it: true, if it had the last reference */
+void soon__future_settle(soon_future *future); /* see soon__thread.sink */
 
 /* Without the references. */
 static inline uint32_t soon__future_word(const soon_future *future)
@@ -360,10 +364,5 @@ static inline bool soon__future_is_immortal(const soon_future *future)
 }
 
 const void *soon__future_function(const soon_future *future); /* see soon__class.function */
-
-void soon__future_thread_ends(void); /* on that thread: see soon__thread_watch_end() */
-
-/* For tests: how many blocks are alive. */
-size_t soon__futures_alive(void);
 
 #endif

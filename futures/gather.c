@@ -17,10 +17,10 @@
  * G4  Nothing here calls itself for a group in a group: what is given up inside a destroy waits in a list.
  */
 #include "future_internal.h"
+#include "slab_internal.h"
 #include "wait.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 struct group;
 
@@ -51,11 +51,16 @@ static struct group *of_future(const soon_future *future)
     return (struct group *)future;
 }
 
+static size_t size_of(size_t count)
+{
+    return sizeof(struct group) + count * sizeof(struct member);
+}
+
 static void block_unref(struct group *group)
 {
     /* Release our use of the block, acquire that of the others, before the last one frees it. */
     if (atomic_fetch_sub_explicit(&group->blocks, 1, memory_order_acq_rel) == 1)
-        free(group);
+        soon__block_free(group, size_of(group->count));
 }
 
 /* G1. `done`: then it counts as having looked at every error, also at those that are still to come. */
@@ -223,7 +228,7 @@ static struct group *block_new(soon_future *const *futures, size_t count, bool a
     struct group *group = NULL;
 
     if (count <= (SIZE_MAX - sizeof *group) / sizeof *group->members)
-        group = malloc(sizeof *group + count * sizeof *group->members);
+        group = soon__block_new(size_of(count));
     if (!group)
         return NULL;
     *group = (struct group){.any = any,

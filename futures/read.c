@@ -116,7 +116,9 @@ static inline int outcome_of(soon_future *future, int64_t timeout_ms)
 {
     int rc = wait_for(future, timeout_ms);
 
-    return rc == 0 && soon__future_word(future) & SOON__FAILED ? soon__future_failure(future)->public.code : rc;
+    return rc == 0 && __builtin_expect(soon__future_word(future) & SOON__FAILED, 0)
+               ? soon__future_failure(future)->public.code
+               : rc;
 }
 
 int soon_future_result(soon_future *future, int64_t timeout_ms, soon_bytes *ret)
@@ -164,9 +166,12 @@ const void *soon__future_function(const soon_future *future)
 int soon_future_take(soon_future *future, void *ret, size_t size)
 {
     int rc = read_into(future, SOON_FOREVER, ret, size);
+    soon_future *lender = rc == 0 ? lender_of(future) : NULL;
 
-    if (rc == 0)
-        soon__future_mark_taken(lender_of(future));
+    if (lender == future && soon__future_give_up_taken(future))
+        return 0;
+    if (lender)
+        soon__future_mark_taken(lender);
     soon_future_unref(future);
     return rc;
 }
@@ -229,8 +234,10 @@ static uint32_t state_seen(soon_future *future)
 {
     uint32_t state = soon__future_word(future) & SOON__STATE;
 
-    if (state != SOON__PENDING || !future->class->look)
+    if (state != SOON__PENDING)
         return state;
+    if (future->class->has_begun && future->class->has_begun(future))
+        return SOON__RUNNING;
     soon__future_look(future);
     return soon__future_word(future) & SOON__STATE;
 }

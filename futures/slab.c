@@ -14,7 +14,8 @@
  *     so the others get empty.
  * S3  The first use of a page faults, which takes long: that happens outside the mutex, as all system calls do.
  * S4  Blocks in the lists of a thread hold their slabs, up to as many slabs as blocks. So when many slabs have room,
- *     the last blocks of one go past those lists, and take along what is in them.
+ *     the last blocks of one go past those lists, and take along what is in them. `watchful` is not 0 while that may be: each
+ *     block is looked at then.
  * S5  In a forked child all of it begins anew: the mutex, and any list, may be in the middle of something. What the
  *     parent's slabs hold is never put on a list there.
  */
@@ -28,15 +29,28 @@
 
 #if !SOON__SLAB
 
+static _Atomic size_t alive;
+
 void *soon__block_new(size_t size)
 {
-    return malloc(size);
+    void *block = malloc(size);
+
+    if (block)
+        atomic_fetch_add_explicit(&alive, 1, memory_order_relaxed);
+    return block;
 }
 
 void soon__block_free(void *block, size_t size)
 {
     (void)size;
     free(block);
+    /* Release: who sees the count sees what it is of. */
+    atomic_fetch_sub_explicit(&alive, 1, memory_order_release);
+}
+
+size_t soon__blocks_alive(void)
+{
+    return atomic_load_explicit(&alive, memory_order_acquire);
 }
 
 void soon__slab_thread_ends(void)
@@ -45,7 +59,15 @@ void soon__slab_thread_ends(void)
 
 #else
 
-enum { STEP = 16, SIZE_LIMIT = 1024, CLASSES = SIZE_LIMIT / STEP, BATCH = 32, KEPT_MAX = 16, ROOMY_MAX = 4, HEAD = 64 };
+enum {
+    STEP = 16,
+    SIZE_LIMIT = 1024,
+    CLASSES = SIZE_LIMIT / STEP + 1,
+    BATCH = 32,
+    KEPT_MAX = 16,
+    ROOMY_MAX = 4,
+    HEAD = 64
+};
 #define SLAB_SIZE ((size_t)2 << 20)
 
 struct block {
@@ -65,10 +87,20 @@ _Static_assert(sizeof(struct slab) <= HEAD, "the first block follows");
 
 struct list {
     struct block *first;
-    size_t count;
+    size_t room; /* for so many more; of an empty one it may be 0 */
+};
+
+struct magazines {
+    struct {
+        struct list loaded;
+        struct block *spare; /* a list of BATCH, or NULL */
+    } classes[CLASSES];
+    struct magazines *next, *previous; /* of another thread */
 };
 
 static struct {
+    _Atomic uint32_t watchful; /* classes with more than ROOMY_MAX slabs with room; in a forked child one more */
+    _Atomic size_t large;      /* blocks that are beyond SIZE_LIMIT */
     pthread_mutex_t mutex;
     _Alignas(64) struct {
         struct {
@@ -78,18 +110,16 @@ static struct {
         } classes[CLASSES];
         struct slab *kept;
         size_t kept_count;
+        size_t out; /* blocks that are with threads, of all slabs */
+        struct magazines *threads;
     } locked;
 } central = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
-struct magazines {
-    struct {
-        struct list loaded;
-        struct block *spare; /* a list of BATCH, or NULL */
-    } classes[CLASSES];
-};
+/* Of a thread that has none: nothing can be taken from them, or given to them. */
+static struct magazines none;
 
-/* NULL: it has none yet. Its end gives back what is in them. */
-static _Thread_local struct magazines *self __attribute__((tls_model("initial-exec")));
+/* Its end gives back what is in them. */
+static _Thread_local struct magazines *self __attribute__((tls_model("initial-exec"))) = &none;
 
 static struct slab *slab_of(const void *block)
 {
@@ -98,14 +128,14 @@ static struct slab *slab_of(const void *block)
 
 static size_t class_of(size_t size)
 {
-    return size ? (size - 1) / STEP : 0;
+    return (size + STEP - 1) / STEP;
 }
 
 static void push(struct list *list, struct block *block)
 {
     block->next = list->first;
     list->first = block;
-    list->count++;
+    list->room--;
 }
 
 /*
@@ -122,13 +152,17 @@ static void count_out_locked(struct slab *slab, uint32_t more)
 {
     atomic_store_explicit(&slab->out, atomic_load_explicit(&slab->out, memory_order_relaxed) + more,
                           memory_order_relaxed);
+    central.locked.out += (size_t)(int32_t)more;
 }
 
 static void count_roomy_locked(const struct slab *slab, uint32_t more)
 {
     _Atomic uint32_t *count = &central.locked.classes[class_of(slab->size)].roomy_count;
+    uint32_t before = atomic_load_explicit(count, memory_order_relaxed);
 
-    atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + more, memory_order_relaxed);
+    atomic_store_explicit(count, before + more, memory_order_relaxed);
+    if ((before > ROOMY_MAX) != (before + more > ROOMY_MAX))
+        atomic_fetch_add_explicit(&central.watchful, more, memory_order_relaxed);
 }
 
 static void link_locked(struct slab *slab)
@@ -156,7 +190,7 @@ static void unlink_locked(struct slab *slab)
 
 static void add_locked(struct slab *slab, size_t class)
 {
-    *slab = (struct slab){.size = (uint32_t)(class + 1) * STEP, .fresh = HEAD, .generation = soon__generation()};
+    *slab = (struct slab){.size = (uint32_t) class * STEP, .fresh = HEAD, .generation = soon__generation()};
     central.locked.classes[class].count++;
     link_locked(slab);
 }
@@ -188,21 +222,21 @@ static bool have_slab_locked(size_t class)
     return true;
 }
 
-/* Up to `max` used ones, those of the first slabs. */
-static void take_used_locked(size_t class, size_t max, struct list *list)
+/* As many used ones as there is room for, those of the first slabs. */
+static void take_used_locked(size_t class, struct list *list)
 {
     struct slab *slab;
 
-    while (list->count < max && (slab = central.locked.classes[class].roomy) && slab->free) {
-        size_t before = list->count;
+    while (list->room && (slab = central.locked.classes[class].roomy) && slab->free) {
+        size_t before = list->room;
 
-        while (list->count < max && slab->free) {
+        while (list->room && slab->free) {
             struct block *block = slab->free;
 
             slab->free = block->next;
             push(list, block);
         }
-        count_out_locked(slab, (uint32_t)(list->count - before));
+        count_out_locked(slab, (uint32_t)(before - list->room));
         if (!has_room(slab))
             unlink_locked(slab);
     }
@@ -239,10 +273,10 @@ static bool add_slab(size_t class)
     return slab;
 }
 
-/* Between one and `max` blocks. False: no memory. */
-static bool take(size_t class, size_t max, struct list *ret)
+/* Into an empty list that has room. False: no memory. */
+static bool take(size_t class, struct list *ret)
 {
-    size_t size = (class + 1) * STEP, fresh_count = 0;
+    size_t size = class * STEP, fresh_count = 0;
     char *fresh = NULL;
     bool ok = true;
 
@@ -250,9 +284,9 @@ static bool take(size_t class, size_t max, struct list *ret)
     while (ok && !have_slab_locked(class))
         ok = add_slab(class);
     if (ok)
-        take_used_locked(class, max, ret);
-    if (ok && !ret->count)
-        fresh = take_fresh_locked(central.locked.classes[class].roomy, max, &fresh_count);
+        take_used_locked(class, ret);
+    if (ok && !ret->first)
+        fresh = take_fresh_locked(central.locked.classes[class].roomy, ret->room, &fresh_count);
     pthread_mutex_unlock(&central.mutex);
     while (fresh_count > 0) /* the first one on top */
         push(ret, (struct block *)(fresh + --fresh_count * size));
@@ -300,26 +334,72 @@ static void give_class(size_t class)
 {
     give(self->classes[class].loaded.first);
     give(self->classes[class].spare);
-    self->classes[class].loaded = (struct list){NULL, 0};
+    self->classes[class].loaded = (struct list){NULL, BATCH};
     self->classes[class].spare = NULL;
+}
+
+static void leave_locked(void)
+{
+    if (self->next)
+        self->next->previous = self->previous;
+    if (self->previous)
+        self->previous->next = self->next;
+    else
+        central.locked.threads = self->next;
 }
 
 void soon__slab_thread_ends(void)
 {
-    if (!self)
+    if (self == &none)
         return;
     for (size_t i = 0; i < CLASSES; i++)
         give_class(i);
+    pthread_mutex_lock(&central.mutex);
+    leave_locked();
+    pthread_mutex_unlock(&central.mutex);
     free(self);
-    self = NULL;
+    self = &none;
+}
+
+static void enter_locked(struct magazines *magazines)
+{
+    magazines->next = central.locked.threads;
+    if (magazines->next)
+        magazines->next->previous = magazines;
+    central.locked.threads = magazines;
 }
 
 /* False: this thread must not hold blocks that are free, nobody would give them back. */
 static bool has_magazines(void)
 {
-    if (!self && soon__thread_watch_end())
-        self = calloc(1, sizeof *self);
-    return self;
+    struct magazines *magazines;
+
+    if (self != &none)
+        return true;
+    magazines = soon__thread_watch_end() ? calloc(1, sizeof *magazines) : NULL;
+    if (!magazines)
+        return false;
+    pthread_mutex_lock(&central.mutex);
+    enter_locked(magazines);
+    pthread_mutex_unlock(&central.mutex);
+    self = magazines;
+    return true;
+}
+
+/* Exact when no thread takes or gives any meanwhile. */
+size_t soon__blocks_alive(void)
+{
+    size_t count;
+
+    pthread_mutex_lock(&central.mutex);
+    count = central.locked.out + atomic_load_explicit(&central.large, memory_order_acquire);
+    for (const struct magazines *m = central.locked.threads; m; m = m->next) {
+        for (size_t i = 0; i < CLASSES; i++)
+            count -= (m->classes[i].loaded.first ? BATCH - m->classes[i].loaded.room : 0) +
+                     (m->classes[i].spare ? BATCH : 0);
+    }
+    pthread_mutex_unlock(&central.mutex);
+    return count;
 }
 
 /* S5. The thread that forked had what is the parent's, too. */
@@ -327,8 +407,12 @@ static void forget_in_child(void)
 {
     central.locked = (__typeof__(central.locked)){0};
     pthread_mutex_init(&central.mutex, NULL);
-    if (self)
-        *self = (struct magazines){0};
+    atomic_store_explicit(&central.watchful, 1, memory_order_relaxed);
+    atomic_store_explicit(&central.large, 0, memory_order_relaxed);
+    if (self == &none)
+        return;
+    *self = (struct magazines){0};
+    enter_locked(self);
 }
 
 __attribute__((constructor)) static void begin(void)
@@ -340,9 +424,10 @@ static bool load(size_t class)
 {
     struct list *loaded = &self->classes[class].loaded;
 
+    loaded->room = BATCH;
     if (!self->classes[class].spare)
-        return take(class, BATCH, loaded);
-    *loaded = (struct list){self->classes[class].spare, BATCH};
+        return take(class, loaded);
+    *loaded = (struct list){self->classes[class].spare, 0};
     self->classes[class].spare = NULL;
     return true;
 }
@@ -351,37 +436,46 @@ static void unload(size_t class)
 {
     give(self->classes[class].spare);
     self->classes[class].spare = self->classes[class].loaded.first;
-    self->classes[class].loaded = (struct list){NULL, 0};
+    self->classes[class].loaded = (struct list){NULL, BATCH};
+}
+
+static void *new_large(size_t size)
+{
+    void *block = malloc(size);
+
+    if (block)
+        atomic_fetch_add_explicit(&central.large, 1, memory_order_relaxed);
+    return block;
 }
 
 /* There is none in the thread's list, or it has no lists. */
 static __attribute__((noinline)) void *new_slowly(size_t size)
 {
-    struct list one = {NULL, 0}, *loaded = &one;
+    struct list one = {NULL, 1}, *loaded = &one;
     size_t class = class_of(size);
     struct block *block;
 
     if (size > SIZE_LIMIT)
-        return malloc(size);
+        return new_large(size);
     if (has_magazines())
         loaded = &self->classes[class].loaded;
-    if (!loaded->first && !(self ? load(class) : take(class, 1, loaded)))
+    if (!loaded->first && !(loaded != &one ? load(class) : take(class, loaded)))
         return NULL;
     block = loaded->first;
     loaded->first = block->next;
-    loaded->count--;
+    loaded->room++;
     return block;
 }
 
 void *soon__block_new(size_t size)
 {
-    struct list *loaded = self && size <= SIZE_LIMIT ? &self->classes[class_of(size)].loaded : NULL;
-    struct block *block = loaded ? loaded->first : NULL;
+    struct list *loaded = size <= SIZE_LIMIT ? &self->classes[class_of(size)].loaded : &none.classes[0].loaded;
+    struct block *block = loaded->first;
 
     if (!block)
         return new_slowly(size);
     loaded->first = block->next;
-    loaded->count--;
+    loaded->room++;
     return block;
 }
 
@@ -392,7 +486,7 @@ static bool is_of_parent(const void *block)
 }
 
 /* S4. Relaxed: hints. Its slab cannot go meanwhile, since the block holds it. */
-static bool holds_back(const void *block, size_t class)
+static bool is_held_back(const void *block, size_t class)
 {
     return atomic_load_explicit(&central.locked.classes[class].roomy_count, memory_order_relaxed) > ROOMY_MAX &&
            atomic_load_explicit(&slab_of(block)->out, memory_order_relaxed) < 2 * BATCH;
@@ -404,31 +498,31 @@ static __attribute__((noinline)) void free_slowly(void *block, size_t size)
 
     if (size > SIZE_LIMIT) {
         free(block);
+        atomic_fetch_sub_explicit(&central.large, 1, memory_order_release);
         return;
     }
-    if (!block || is_of_parent(block))
+    if (is_of_parent(block))
         return;
     if (!has_magazines()) {
         ((struct block *)block)->next = NULL;
         give(block);
         return;
     }
-    if (self->classes[class].loaded.count == BATCH)
+    if (!self->classes[class].loaded.room)
         unload(class);
     push(&self->classes[class].loaded, block);
-    if (holds_back(block, class))
+    if (is_held_back(block, class))
         give_class(class);
 }
 
 void soon__block_free(void *block, size_t size)
 {
-    size_t class = class_of(size);
-
-    if (!self || size > SIZE_LIMIT || !block || is_of_parent(block) || self->classes[class].loaded.count == BATCH ||
-        holds_back(block, class))
+    /* Relaxed: a hint. */
+    if (size > SIZE_LIMIT || !self->classes[class_of(size)].loaded.room ||
+        atomic_load_explicit(&central.watchful, memory_order_relaxed))
         free_slowly(block, size);
     else
-        push(&self->classes[class].loaded, block);
+        push(&self->classes[class_of(size)].loaded, block);
 }
 
 #endif

@@ -10,8 +10,9 @@
 
 /* A multiple of 16, not zeroed. NULL: no memory. Never blocks for long. */
 void *soon__block_new(size_t size);
-/* `size` as it was asked for. In a forked child a block of the parent's is lost and not used again. NULL allowed. */
+/* `size` as it was asked for. In a forked child a block of the parent's is lost and not used again. */
 void soon__block_free(void *block, size_t size);
+size_t soon__blocks_alive(void);   /* for tests: given out and not given back; in a child, by it */
 void soon__slab_thread_ends(void); /* on that thread: see soon__thread_watch_end() */
 
 #endif

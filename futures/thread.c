@@ -155,7 +155,6 @@ static void end(void *data)
 {
     (void)data;
     soon__this_thread.end_is_watched = false;
-    soon__future_thread_ends();
     soon__slab_thread_ends();
 }
 

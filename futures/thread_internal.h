@@ -108,8 +108,7 @@ static inline void soon__thread_enter(struct soon__frame *frame, struct soon__th
 {
     struct soon__thread *self = soon__thread_self();
 
-    ret_saved->some =
-        self->in_internals || self->in_callbacks || self->settling || self->internals.head || self->callbacks.head;
+    ret_saved->some = self->in_internals || self->in_callbacks; /* else there is nothing in the lists either */
     if (ret_saved->some)
         soon__thread_set_aside(ret_saved);
     frame->below = self->frames;

@@ -149,7 +149,7 @@ Test(as_completed, keeps_nothing_of_what_it_has_given)
         cr_assert_eq(soon_as_completed_next(set, &future), 0);
         cr_assert_eq(int_of(future), i);
         soon_future_unref(future);
-        cr_assert_eq(soon__futures_alive(), (size_t)(MANY - 1 - i));
+        cr_assert_eq(soon__blocks_alive(), (size_t)(MANY - 1 - i));
     }
     soon_as_completed_free(set);
 }

@@ -197,7 +197,7 @@ Test(gather, holds_its_members)
     soon_future_unref(both.future);
     cr_assert_eq(soon_promise_set_exception(both.promise, EDOM, "held"), 0);
     soon_promise_free(both.promise);
-    cr_assert_eq(soon__futures_alive(), 2);
+    cr_assert_eq(soon__blocks_alive(), 2);
     cr_assert_str_eq(soon_future_error(future)->message, "held");
 
     soon_future_unref(future);
@@ -240,7 +240,7 @@ Test(gather, may_go_while_it_is_cancelled)
     cr_assert_eq(soon_future_add_done_callback(a.future, unref, future), 0);
     cr_assert(soon_future_cancel(future));
     cr_assert(soon_future_cancelled(a.future) && soon_future_cancelled(b.future));
-    cr_assert_eq(soon__futures_alive(), 2);
+    cr_assert_eq(soon__blocks_alive(), 2);
 
     release(a);
     release(b);
@@ -317,7 +317,7 @@ Test(gather, of_gather_of_gather_needs_no_stack)
 
     soon_promise_free(both.promise);
     soon_future_unref(last);
-    cr_assert_eq(soon__futures_alive(), 0);
+    cr_assert_eq(soon__blocks_alive(), 0);
 }
 
 Test(gather, cancelled_deep_down_needs_no_stack)

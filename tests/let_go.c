@@ -26,7 +26,7 @@ TestSuite(let_go, .init = listen);
 /* All is done by the test's own thread: what is not needed has gone, and nothing else. */
 static void assert_left(size_t count)
 {
-    cr_assert_eq(soon__futures_alive(), count);
+    cr_assert_eq(soon__blocks_alive(), count);
 }
 
 static soon_future *race(struct halves a, struct halves b)

@@ -6,6 +6,7 @@
 #define SOON_TESTS_SUPPORT_FUTURES_H
 
 #include "../futures/future_internal.h"
+#include "../futures/slab_internal.h"
 #include "harness/test.h"
 
 #include <errno.h>
@@ -111,7 +112,7 @@ static inline int code_of(soon_future *future)
 /* Every future that a test has made but `expected` is gone. */
 static inline void assert_alive(size_t expected)
 {
-    test_wait_until(soon__futures_alive() == expected);
+    test_wait_until(soon__blocks_alive() == expected);
 }
 
 /*

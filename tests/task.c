@@ -175,7 +175,7 @@ static int copy_ends(soon_task *task, const void *arg, void *result)
     soon_bytes bytes = soon_task_arg(task);
     char *to = result;
 
-    if (bytes.data != arg || (uintptr_t)arg % _Alignof(max_align_t) || (uintptr_t)result % _Alignof(max_align_t))
+    if (bytes.data != arg || (uintptr_t)arg % _Alignof(max_align_t) || (uintptr_t)result % test_alignment(bytes.size))
         return soon_raise(task, EFAULT, "not aligned");
     for (size_t i = 0; i < bytes.size && i < 4096; i++) {
         if (to[i])

@@ -237,7 +237,7 @@ Test(then, is_lent_the_bytes_of_the_first)
     release(first); /* they are held until the task has ended */
     cr_assert_eq(soon_executor_free(executor), 0);
     cr_assert_eq(int_of(then), 43);
-    cr_assert_eq(soon__futures_alive(), 1, "not longer");
+    cr_assert_eq(soon__blocks_alive(), 1, "not longer");
     soon_future_unref(then);
 }
 

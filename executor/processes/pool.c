@@ -93,7 +93,7 @@ static int submit(void *self, soon_call *call, bool may_block)
 {
     struct soon__process_pool *pool = self;
     soon_executor *executor = pool->executor;
-    bool bounded = pool->queue_max && !call->exempt;
+    bool bounded = pool->queue_max && !(call->flags & SOON__CALL_EXEMPT);
     int rc;
 
     if (call->function->flags & SOON_FUNCTION_LOCAL)

@@ -37,6 +37,8 @@ struct serving {
     int64_t time_limit_ns, queue_deadline, items_deadline;
     const unsigned char *arg; /* of all items */
     size_t mapped_size;       /* `arg` is a mapping of so many bytes; 0: it is none */
+    const char *label;        /* NULL: none */
+    soon_buffer *payload;     /* NULL: none */
     struct soon__place result;
     _Alignas(16) unsigned char small[SOON__REPLY_INLINE]; /* a result that goes into the reply itself */
 };
@@ -72,9 +74,33 @@ static void set_progress(soon_task *task, uint64_t done, uint64_t total)
     pthread_mutex_unlock(&mutex);
 }
 
+static const char *label(const soon_task *task)
+{
+    return ((const struct serving *)task)->label;
+}
+
+static soon_buffer *payload(const soon_task *task)
+{
+    return ((const struct serving *)task)->payload;
+}
+
+static void *shared(const soon_task *task)
+{
+    return ((const struct serving *)task)->worker->shared;
+}
+
+static bool is_initializer(const soon_task *task)
+{
+    return ((const struct serving *)task)->request->flags & SOON__REQUEST_IS_INITIALIZER;
+}
+
 static const struct soon__task_host in_process = {
     .cancel_requested = cancel_requested,
     .set_progress = set_progress,
+    .label = label,
+    .payload = payload,
+    .shared = shared,
+    .is_initializer = is_initializer,
     .heap_max = SOON__BODY_MAX,
 };
 
@@ -99,10 +125,10 @@ static int take_payload(struct serving *serving, const unsigned char *body, int 
     int rc;
 
     if (fd >= 0)
-        return soon__buffer_of_descriptor(&serving->task.payload, fd, size);
-    rc = soon_buffer_new(&serving->task.payload, size);
+        return soon__buffer_of_descriptor(&serving->payload, fd, size);
+    rc = soon_buffer_new(&serving->payload, size);
     if (rc == 0 && size > 0)
-        memcpy(soon_buffer_data(serving->task.payload), body, size);
+        memcpy(soon_buffer_data(serving->payload), body, size);
     return rc;
 }
 
@@ -156,13 +182,13 @@ static int arrive(struct serving *serving)
     if (request->flags & SOON__REQUEST_HAS_PAYLOAD && !(request->flags & SOON__REQUEST_PAYLOAD_SENT))
         body += soon__body_round(request->payload_size);
     if (request->label_size)
-        serving->task.label = (const char *)body;
+        serving->label = (const char *)body;
     return rc;
 }
 
 static void let_go(struct serving *serving)
 {
-    soon_buffer_unref(serving->task.payload);
+    soon_buffer_unref(serving->payload);
     if (serving->mapped_size)
         soon__shm_unmap(serving->arg, serving->mapped_size);
 }
@@ -442,11 +468,9 @@ static void begin(struct serving *serving, struct soon__worker *worker, uint32_t
         _exit(SOON__EXIT_NO_DESK);
     serving->task = (soon_task){.function = worker->functions[request->function],
                                 .host = &in_process,
-                                .is_initializer = request->flags & SOON__REQUEST_IS_INITIALIZER,
                                 .arg = request->bytes,
                                 .arg_size = request->arg_size,
                                 .local = &worker->local,
-                                .shared = worker->shared,
                                 .deadline = SOON__NEVER};
     serving->worker = worker;
     serving->request = request;
@@ -460,6 +484,8 @@ static void begin(struct serving *serving, struct soon__worker *worker, uint32_t
     serving->queue_deadline = serving->items_deadline = SOON__NEVER;
     serving->arg = request->bytes;
     serving->mapped_size = 0;
+    serving->label = NULL;
+    serving->payload = NULL;
 }
 
 static void serve(struct serving *serving)

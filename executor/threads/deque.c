@@ -106,12 +106,12 @@ static void push(struct soon__deque *deque, soon_call *call)
     else
         deque->first = call;
     deque->last = call;
-    atomic_store_explicit(&call->deque, deque->number, memory_order_relaxed); /* as in take_out() */
+    atomic_store_explicit(&call->where, deque->number, memory_order_relaxed); /* as in take_out() */
 }
 
 static void unlink_call(struct soon__deque *deque, soon_call *call)
 {
-    atomic_store_explicit(&call->deque, 0, memory_order_relaxed);
+    atomic_store_explicit(&call->where, 0, memory_order_relaxed);
     if (call->next)
         call->next->previous = call->previous;
     else
@@ -128,10 +128,10 @@ static bool take_out(struct soon__deque *deque, soon_call *call)
     bool found;
 
     /* Relaxed, all: written under the lock alone, by the owner to its number. */
-    if (atomic_load_explicit(&call->deque, memory_order_relaxed) != deque->number)
+    if (atomic_load_explicit(&call->where, memory_order_relaxed) != deque->number)
         return false;
     lock(deque);
-    found = atomic_load_explicit(&call->deque, memory_order_relaxed) == deque->number;
+    found = atomic_load_explicit(&call->where, memory_order_relaxed) == deque->number;
     if (found)
         unlink_call(deque, call);
     unlock(deque);
@@ -252,7 +252,7 @@ void soon__deques_empty_locked(struct soon__pool *pool)
 bool soon__deque_take_back_locked(struct soon__pool *pool, soon_call *call)
 {
     /* Relaxed: who asks has got the call after it was pushed. It is there, in the queue, or in no place at all. */
-    uint8_t number = atomic_load_explicit(&call->deque, memory_order_relaxed);
+    uint8_t number = atomic_load_explicit(&call->where, memory_order_relaxed);
 
-    return number && take_out(&pool->deques[number - 1], call);
+    return number && number != SOON__CALL_BEGUN && take_out(&pool->deques[number - 1], call);
 }

@@ -76,7 +76,8 @@ static __attribute__((noinline)) int submit_slowly(struct soon__pool *pool, soon
     bool bounded, pinned = false;
     int rc;
 
-    bounded = pool->queue_max && !call->exempt && !soon__worker_is_of(pool) && !soon__thread_in_executor(executor);
+    bounded = pool->queue_max && !(call->flags & SOON__CALL_EXEMPT) && !soon__worker_is_of(pool) &&
+              !soon__thread_in_executor(executor);
     for (;;) {
         soon__pool_lock(pool);
         rc = push_locked(pool, call, bounded);

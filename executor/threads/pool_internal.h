@@ -56,7 +56,7 @@
 
 enum { SOON__SPARES_MAX = 256, SOON__NAME_SIZE = 16 /* what the system takes, with the NUL */ };
 
-enum { SOON__DEQUES_MAX = UINT8_MAX }; /* workers beyond that submit as everybody does */
+enum { SOON__DEQUES_MAX = SOON__CALL_BEGUN - 1 }; /* workers beyond that submit as everybody does */
 
 struct soon__pool;
 

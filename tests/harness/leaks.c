@@ -5,7 +5,7 @@
 #include "test.h"
 
 #include "../../executor/library_loop_internal.h"
-#include "../../futures/future_internal.h"
+#include "../../futures/slab_internal.h"
 
 #include <dirent.h>
 #include <soon.h>
@@ -102,8 +102,8 @@ static bool has_children(void)
 static void tell_what_is_left(void)
 {
     fprintf(stderr, "waiting for what is left behind:\n");
-    if (soon__futures_alive() > 0)
-        fprintf(stderr, "  %zu futures are alive\n", soon__futures_alive());
+    if (soon__blocks_alive() > 0)
+        fprintf(stderr, "  %zu futures are alive\n", soon__blocks_alive());
     if (!descriptors_unchecked)
         each_descriptor(tell_new, stderr);
     if (has_children())
@@ -114,7 +114,7 @@ void assert_no_leaks(void)
 {
     if (skipped)
         return;
-    for (unsigned polls = 0; soon__futures_alive() > 0 || new_descriptors() > 0 || has_children(); polls++) {
+    for (unsigned polls = 0; soon__blocks_alive() > 0 || new_descriptors() > 0 || has_children(); polls++) {
         if (polls == POLLS_BEFORE_TELLING)
             tell_what_is_left();
         nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);

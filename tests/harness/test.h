@@ -18,6 +18,7 @@
 #include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #ifdef SOON_TEST_INPROCESS
@@ -50,6 +51,12 @@ struct test_options {
  * standard error, and the test's timeout ends it. Runs at the end of every test, and may be called in between.
  */
 void assert_no_leaks(void);
+
+/* What memory for any type of `size` bytes must be aligned to. */
+static inline size_t test_alignment(size_t size)
+{
+    return size <= sizeof(uint64_t) ? __alignof__(uint64_t) : __alignof__(max_align_t);
+}
 
 /* From here on what is open now counts as no leak. */
 void test_accept_open_descriptors(void);
