@@ -166,12 +166,14 @@ const void *soon__future_function(const soon_future *future)
 int soon_future_take(soon_future *future, void *ret, size_t size)
 {
     int rc = read_into(future, SOON_FOREVER, ret, size);
-    soon_future *lender = rc == 0 ? lender_of(future) : NULL;
+    soon_future *lender;
 
-    if (lender == future && soon__future_give_up_taken(future))
-        return 0;
-    if (lender)
+    if (rc == 0) {
+        lender = lender_of(future);
+        if (lender == future && soon__future_give_up_taken(future))
+            return 0;
         soon__future_mark_taken(lender);
+    }
     soon_future_unref(future);
     return rc;
 }

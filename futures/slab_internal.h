@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-/* A multiple of 16, not zeroed. NULL: no memory. Never blocks for long. */
+/* `size` of at least 1; at a multiple of 16, not zeroed. NULL: no memory. Never blocks for long. */
 void *soon__block_new(size_t size);
 /* `size` as it was asked for. In a forked child a block of the parent's is lost and not used again. */
 void soon__block_free(void *block, size_t size);

@@ -28,20 +28,18 @@ Test(slab, blocks_of_all_sizes_hold_what_is_written)
     enum { SIZES = SIZE_LIMIT + 100, EACH = 3 };
     static unsigned char *blocks[SIZES][EACH];
 
-    for (size_t size = 0; size < SIZES; size++) {
+    for (size_t size = 1; size < SIZES; size++) {
         for (size_t i = 0; i < EACH; i++)
             memset(blocks[size][i] = taken(size), (int)(size * EACH + i), size);
     }
 
-    for (size_t size = 0; size < SIZES; size++) {
+    for (size_t size = 1; size < SIZES; size++) {
         for (size_t i = 0; i < EACH; i++) {
             for (size_t byte = 0; byte < size; byte++)
                 cr_assert_eq(blocks[size][i][byte], (unsigned char)(size * EACH + i), "size %zu", size);
             soon__block_free(blocks[size][i], size);
         }
     }
-    soon__block_free(NULL, 8);
-    soon__block_free(NULL, SIZES);
 }
 
 /* Sizes at the edges of a class, and so that a slab's last block ends with it, or does not. */
