@@ -442,8 +442,8 @@ static void drop(soon_call *call)
     soon__block_free(call, size_of(call));
 }
 
-soon_call *soon__call_new_plain(soon_executor *executor, const soon_function *function, const void *arg, size_t size,
-                                const soon_submit_options *told)
+static inline soon_call *new_plain(soon_executor *executor, const soon_function *function, const void *arg, size_t size,
+                                   const soon_submit_options *told)
 {
     size_t result = function->result_size, block = block_size(size, result, function->free_arg, told);
     soon_call *call;
@@ -461,6 +461,17 @@ soon_call *soon__call_new_plain(soon_executor *executor, const soon_function *fu
         return NULL;
     }
     return call;
+}
+
+soon_call *soon__call_new_plain(soon_executor *executor, const soon_function *function, const void *arg, size_t size)
+{
+    return new_plain(executor, function, arg, size, NULL);
+}
+
+soon_call *soon__call_new_told(soon_executor *executor, const soon_function *function, const void *arg, size_t size,
+                               const soon_submit_options *told)
+{
+    return new_plain(executor, function, arg, size, told);
 }
 
 int soon__call_new(soon_call **ret, const struct soon__call_params *params)

@@ -9,26 +9,25 @@ static struct soon__call_extra *extra_of(struct soon__heap_node *node, size_t of
     return (struct soon__call_extra *)((char *)node - offset);
 }
 
-static bool is_prioritised(const soon_call *call)
-{
-    return soon__call_extra(call) && soon__call_extra(call)->options.priority;
-}
-
-/* All but its place in the list; true: it has one. */
-static bool enter(struct soon__queue *queue, soon_call *call)
+static __attribute__((noinline)) bool enter_heaps(struct soon__queue *queue, soon_call *call)
 {
     struct soon__call_extra *extra = soon__call_extra(call);
 
-    call->queued = true;
-    queue->count++;
-    if (extra)
-        extra->call = call;
-    if (extra && extra->queue_deadline != SOON__NEVER)
+    extra->call = call;
+    if (extra->queue_deadline != SOON__NEVER)
         soon__heap_push(&queue->queue_limits, &extra->by_deadline, extra->queue_deadline, call->number);
-    if (!is_prioritised(call))
+    if (!extra->options.priority)
         return true;
     soon__heap_push(&queue->prioritised, &extra->by_priority, -(int64_t)extra->options.priority, call->number);
     return false;
+}
+
+/* All but its place in the list; true: it has one. */
+static inline bool enter(struct soon__queue *queue, soon_call *call)
+{
+    call->queued = true;
+    queue->count++;
+    return !(call->flags & SOON__CALL_HAS_EXTRA) || enter_heaps(queue, call);
 }
 
 void soon__queue_push(struct soon__queue *queue, soon_call *call)
@@ -65,7 +64,7 @@ void soon__queue_return(struct soon__queue *queue, soon_call *call)
         queue->tail = call;
 }
 
-static void unlink_call(struct soon__queue *queue, soon_call *call)
+static inline void unlink_call(struct soon__queue *queue, soon_call *call)
 {
     if (call->next)
         call->next->previous = call->previous;
@@ -78,15 +77,24 @@ static void unlink_call(struct soon__queue *queue, soon_call *call)
     call->next = call->previous = NULL;
 }
 
+/* True: it is in the list. */
+static __attribute__((noinline)) bool leave_heaps(struct soon__queue *queue, soon_call *call)
+{
+    struct soon__call_extra *extra = soon__call_extra(call);
+
+    if (extra->by_deadline.linked)
+        soon__heap_remove(&queue->queue_limits, &extra->by_deadline);
+    if (!extra->options.priority)
+        return true;
+    soon__heap_remove(&queue->prioritised, &extra->by_priority);
+    return false;
+}
+
 void soon__queue_remove(struct soon__queue *queue, soon_call *call)
 {
     call->queued = false;
     queue->count--;
-    if (soon__call_extra(call) && soon__call_extra(call)->by_deadline.linked)
-        soon__heap_remove(&queue->queue_limits, &soon__call_extra(call)->by_deadline);
-    if (is_prioritised(call))
-        soon__heap_remove(&queue->prioritised, &soon__call_extra(call)->by_priority);
-    else
+    if (!(call->flags & SOON__CALL_HAS_EXTRA) || leave_heaps(queue, call))
         unlink_call(queue, call);
 }
 

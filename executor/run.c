@@ -185,6 +185,7 @@ static void run_plain(soon_call *call, struct soon__local *local, const struct s
     soon_future *future = soon__call_future(call);
     size_t size = call->function->result_size, arg_size = call->sizes >> SOON__CALL_ARG_SHIFT;
     soon_task task;
+    int rc;
 
     /* Relaxed: flags. */
     if (soon__future_word(future) & SOON__CANCEL_REQUESTED ||
@@ -197,14 +198,15 @@ static void run_plain(soon_call *call, struct soon__local *local, const struct s
               size ? (char *)call + soon__call_space_at(size, arg_size) : NULL, local);
     soon__zero(task.space, size);
     atomic_store_explicit(&call->where, SOON__CALL_BEGUN, memory_order_relaxed);
-    soon__task_run(&task);
-    if (task.outcome.result != task.space || task.outcome.error || task.outcome.payload) {
+    rc = soon__task_run_body(&task, task.executor);
+    if ((unsigned)rc | soon__outcome_is_apart(&task.outcome)) {
+        soon__task_settle(&task, rc);
         soon__call_finish(call, &task.outcome, hooks);
         return;
     }
     hooks->counted(hooks->data, &task.outcome);
-    future->result = task.outcome.result;
-    future->result_size = task.outcome.result_size;
+    future->result = task.space;
+    future->result_size = size;
     soon__future_publish_and_unref(future, SOON__FINISHED);
 }
 

@@ -62,7 +62,7 @@ struct soon__error *soon__executor_reason(soon_executor *executor, int code)
     return error ? error : soon__error_ref(soon__error_static(code, false));
 }
 
-void soon__executor_refuse(soon_executor *executor, soon_call *call, int code)
+__attribute__((noinline)) void soon__executor_refuse(soon_executor *executor, soon_call *call, int code)
 {
     struct soon__error *error = reason_of(executor, code);
 
@@ -195,8 +195,8 @@ static bool only_tells(const soon_submit_options *o, size_t options_size)
 
 /* What most submits are: no options, or but a callback; a small argument; and nothing in the way. NULL, and nothing was done: it
  * is another. */
-static soon_future *submit_plain(soon_executor *executor, const soon_function *function, const void *data, size_t size,
-                                 const soon_submit_options *told)
+static inline soon_future *submit_plain(soon_executor *executor, const soon_function *function, const void *data,
+                                        size_t size, const soon_submit_options *told)
 {
     soon_future *future;
     soon_call *call;
@@ -206,7 +206,8 @@ static soon_future *submit_plain(soon_executor *executor, const soon_function *f
         executor->when_full != SOON_FULL_BLOCK || !soon__function_is_valid(function) || !data ||
         (function->arg_size && size != function->arg_size))
         return NULL;
-    call = soon__call_new_plain(executor, function, data, size, told);
+    call = told ? soon__call_new_told(executor, function, data, size, told)
+                : soon__call_new_plain(executor, function, data, size);
     if (!call)
         return NULL;
     future = soon__call_future(call);
@@ -231,14 +232,25 @@ static __attribute__((noinline)) soon_future *submit_any(soon_executor *executor
     return rc < 0 ? refuse(&request, rc) : submit_always(&request);
 }
 
-soon_future *soon_submit_bytes_sized(soon_executor *executor, const soon_function *function, const void *data,
+static __attribute__((noinline)) soon_future *submit_with(soon_executor *executor, const soon_function *function,
+                                                          const void *data, size_t size,
+                                                          const soon_submit_options *options, size_t options_size)
+{
+    soon_future *future =
+        only_tells(options, options_size) ? submit_plain(executor, function, data, size, options) : NULL;
+
+    return future ? future : submit_any(executor, function, data, size, options, options_size);
+}
+
+__attribute__((flatten)) soon_future *soon_submit_bytes_sized(soon_executor *executor, const soon_function *function, const void *data,
                                      size_t size, const soon_submit_options *options, size_t options_size)
 {
-    soon_future *future = NULL;
+    soon_future *future;
 
-    if (!options || only_tells(options, options_size))
-        future = submit_plain(executor, function, data, size, options);
-    return future ? future : submit_any(executor, function, data, size, options, options_size);
+    if (options)
+        return submit_with(executor, function, data, size, options, options_size);
+    future = submit_plain(executor, function, data, size, NULL);
+    return future ? future : submit_any(executor, function, data, size, NULL, 0);
 }
 
 /* A refusal takes nothing. */

@@ -33,22 +33,32 @@ struct soon_task {
 
 void soon__task_settle(soon_task *task, int rc); /* what it means that the body has returned `rc` */
 
-/* Runs the body and settles the outcome. */
-static inline void soon__task_run(soon_task *task)
+/* Runs the body, no more; what it has returned. */
+static inline int soon__task_run_body(soon_task *task, const void *executor)
 {
-    const soon_function *function = task->function;
-    /* In a worker process there is no executor: any address will do, so that this is no callback. */
-    struct soon__frame frame = {.future = task->future,
-                                .executor = task->executor ? (const void *)task->executor : task};
+    struct soon__frame frame;
     struct soon__thread_saved saved;
     uint32_t generation = soon__generation();
     int rc;
 
+    frame.future = task->future;
+    frame.executor = executor;
+    frame.holds = NULL;
     soon__thread_enter(&frame, &saved);
-    rc = function->body(task, task->arg, task->space);
+    rc = task->function->body(task, task->arg, task->space);
     if (soon__generation() != generation)
         soon__leave_child(); /* it has forked, and this is the child */
     soon__thread_leave(&frame, &saved);
+    return rc;
+}
+
+/* And settles the outcome. */
+static inline void soon__task_run(soon_task *task)
+{
+    const soon_function *function = task->function;
+    /* In a worker process there is no executor: any address will do, so that this is no callback. */
+    int rc = soon__task_run_body(task, task->executor ? (const void *)task->executor : task);
+
     if (rc || task->outcome.error) {
         soon__task_settle(task, rc);
     } else if (function->result_size) {

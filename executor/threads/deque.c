@@ -46,15 +46,20 @@ static __attribute__((noinline)) void lock_slowly(struct soon__deque *deque)
         else
             soon__park(&deque->lock, 1, soon__clock_ns() + NAP_NS); /* nobody wakes us */
         spins++;
-        /* Acquire: as in lock(). */
+        /* Acquire: as in try_lock(). */
     } while (atomic_exchange_explicit(&deque->lock, 1, memory_order_acquire));
 }
 
 /* For a few stores. */
-static inline void lock(struct soon__deque *deque)
+static inline bool try_lock(struct soon__deque *deque)
 {
     /* Acquire: what the last holder has written; pairs with the release below. */
-    if (atomic_exchange_explicit(&deque->lock, 1, memory_order_acquire))
+    return !atomic_exchange_explicit(&deque->lock, 1, memory_order_acquire);
+}
+
+static inline void lock(struct soon__deque *deque)
+{
+    if (!try_lock(deque))
         lock_slowly(deque);
 }
 
@@ -149,25 +154,37 @@ static void say_nested(struct soon__pool *pool)
     atomic_thread_fence(memory_order_seq_cst);
 }
 
+/* Gives the lock back. */
+static inline bool push_locked(struct soon__worker *worker, soon_call *call)
+{
+    bool open;
+
+    say_nested(worker->pool);
+    open = soon__inject_is_open(soon__inject_look(&worker->pool->inject)); /* Q3 */
+    if (open)
+        push(worker->deque, call);
+    unlock(worker->deque);
+    if (open)
+        soon__count(&worker->submitted, 1);
+    return open;
+}
+
+static __attribute__((noinline)) bool push_slowly(struct soon__worker *worker, soon_call *call)
+{
+    lock_slowly(worker->deque);
+    return push_locked(worker, call);
+}
+
 bool soon__deque_push(struct soon__worker *worker, soon_call *call)
 {
     struct soon__pool *pool = worker->pool;
     struct soon__deque *deque = worker->deque;
-    bool open;
 
     if (!deque || pool->queue_max ||
         (soon__call_extra(call) &&
          (soon__call_extra(call)->options.priority || soon__call_extra(call)->queue_deadline != SOON__NEVER)))
         return false;
-    lock(deque);
-    say_nested(pool);
-    open = soon__inject_is_open(soon__inject_look(&pool->inject)); /* Q3 */
-    if (open)
-        push(deque, call);
-    unlock(deque);
-    if (open)
-        soon__count(&worker->submitted, 1);
-    return open;
+    return try_lock(deque) ? push_locked(worker, call) : push_slowly(worker, call);
 }
 
 bool soon__deque_take(struct soon__worker *worker, soon_call *call)

@@ -70,7 +70,7 @@ static int push_locked(struct soon__pool *pool, soon_call *call, bool bounded)
 }
 
 /* With the mutex: somebody has to be told, or it is to be refused. */
-static __attribute__((noinline)) int submit_slowly(struct soon__pool *pool, soon_call *call, bool may_block)
+static __attribute__((noinline)) int submit_by_mutex(struct soon__pool *pool, soon_call *call, bool may_block)
 {
     soon_executor *executor = pool->executor;
     bool bounded, pinned = false;
@@ -97,11 +97,15 @@ static __attribute__((noinline)) int submit_slowly(struct soon__pool *pool, soon
     return rc;
 }
 
+/* From elsewhere than a task of the pool, or what its worker may not keep. */
+static __attribute__((noinline)) int submit_to_all(struct soon__pool *pool, soon_call *call, bool may_block)
+{
+    return soon__pool_push(pool, call) ? 0 : submit_by_mutex(pool, call, may_block);
+}
+
 static int submit(void *self, soon_call *call, bool may_block)
 {
-    if (soon__worker_push(self, call) || soon__pool_push(self, call))
-        return 0;
-    return submit_slowly(self, call, may_block);
+    return soon__worker_push(self, call) ? 0 : submit_to_all(self, call, may_block);
 }
 
 static bool take_back(void *self, soon_call *call)

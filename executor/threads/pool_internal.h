@@ -80,6 +80,7 @@ struct soon__worker {
     /* Its own thread only, as the next. Also in callbacks, releases, destructors: here the pool cannot be waited for, or freed. */
     struct soon__frame frame;
     struct soon__local local;
+    struct soon__run_hooks hooks;
     struct soon__deque *deque; /* NULL: it has none */
     int64_t batch_since;       /* when it last took one of many; 0: it was one of few */
     size_t batch;              /* how many it took then */

@@ -77,16 +77,14 @@ static bool is_quick(const soon_call *call)
 {
     const struct soon__call_extra *extra = soon__call_extra(call);
 
-    return !call->function->free_arg && !call->function->free_result &&
-           (!extra || (!extra->options.payload && !extra->first && !extra->items));
+    return call->flags & SOON__CALL_PLAIN || (!call->function->free_arg && !call->function->free_result &&
+                                              (!extra || (!extra->options.payload && !extra->first && !extra->items)));
 }
 
 static void run(struct soon__worker *worker, soon_call *call)
 {
-    struct soon__run_hooks hooks = {.counted = counted, .data = worker};
-
     soon__count(&worker->running, 1);
-    soon__call_run(call, &worker->local, &hooks);
+    soon__call_run(call, &worker->local, &worker->hooks);
     if (soon__thread_self()->worker != worker)
         soon__leave_child(); /* a callback has forked, and this is the child, which has no workers */
 }
@@ -571,6 +569,7 @@ void soon__worker_start(struct soon__pool *pool)
         return;
     }
     worker->pool = pool;
+    worker->hooks = (struct soon__run_hooks){.counted = counted, .data = worker};
     worker->start.run = start;
     worker->end.run = soon__worker_ended;
     soon__pool_lock(pool);
