@@ -9,6 +9,7 @@ static struct soon__call_extra *extra_of(struct soon__heap_node *node, size_t of
     return (struct soon__call_extra *)((char *)node - offset);
 }
 
+/* True: its place is in the list. */
 static __attribute__((noinline)) bool enter_heaps(struct soon__queue *queue, soon_call *call)
 {
     struct soon__call_extra *extra = soon__call_extra(call);
@@ -22,33 +23,88 @@ static __attribute__((noinline)) bool enter_heaps(struct soon__queue *queue, soo
     return false;
 }
 
-/* All but its place in the list; true: it has one. */
-static inline bool enter(struct soon__queue *queue, soon_call *call)
+/* A list of so many. */
+static inline void append(struct soon__queue *queue, soon_call *first, soon_call *last, size_t count)
 {
-    call->queued = true;
-    queue->count++;
-    return !(call->flags & SOON__CALL_HAS_EXTRA) || enter_heaps(queue, call);
+    first->previous = queue->tail;
+    if (queue->tail)
+        queue->tail->next = first;
+    else
+        queue->head = first;
+    queue->tail = last;
+    queue->count += count;
 }
 
 void soon__queue_push(struct soon__queue *queue, soon_call *call)
 {
     soon__queue_pass(queue, call);
-    if (!enter(queue, call))
-        return;
+    call->queued = true;
     call->next = NULL;
-    call->previous = queue->tail;
-    if (queue->tail)
-        queue->tail->next = call;
+    if (!(call->flags & SOON__CALL_HAS_EXTRA) || enter_heaps(queue, call))
+        append(queue, call, call, 1);
     else
-        queue->head = call;
-    queue->tail = call;
+        queue->count++;
+}
+
+size_t soon__queue_push_list(struct soon__queue *queue, soon_call *latest)
+{
+    soon_call *first = NULL, *call, *next;
+    unsigned flags = 0;
+    size_t count = 0;
+
+    for (call = latest; call; call = next) {
+        next = call->next;
+        call->next = first;
+        if (first)
+            first->previous = call;
+        flags |= call->flags;
+        first = call;
+    }
+    for (call = first; call; call = next, count++) {
+        next = call->next;
+        if (flags & SOON__CALL_HAS_EXTRA) {
+            soon__queue_push(queue, call);
+        } else {
+            soon__queue_pass(queue, call);
+            call->queued = true;
+        }
+    }
+    if (count && !(flags & SOON__CALL_HAS_EXTRA))
+        append(queue, first, latest, count);
+    return count;
+}
+
+size_t soon__queue_take_plain(struct soon__queue *queue, size_t most, soon_call **ret_first, soon_call **ret_last)
+{
+    soon_call *last = NULL, *call;
+    size_t count = 0;
+
+    for (call = queue->head; count < most && call && !(call->flags & SOON__CALL_HAS_EXTRA);
+         call = call->next, count++) {
+        call->queued = false;
+        last = call;
+    }
+    if (!count)
+        return 0;
+    *ret_first = queue->head;
+    *ret_last = last;
+    queue->count -= count;
+    queue->head = call;
+    if (call)
+        call->previous = NULL;
+    else
+        queue->tail = NULL;
+    last->next = NULL;
+    return count;
 }
 
 void soon__queue_return(struct soon__queue *queue, soon_call *call)
 {
     soon_call *next = queue->head;
 
-    if (!enter(queue, call))
+    call->queued = true;
+    queue->count++;
+    if (call->flags & SOON__CALL_HAS_EXTRA && !enter_heaps(queue, call))
         return;
     while (next && next->number < call->number) /* only others that came back are older */
         next = next->next;

@@ -21,6 +21,10 @@ static inline void soon__queue_pass(struct soon__queue *queue, soon_call *call)
 {
     soon__call_future(call)->number = ++queue->sequence;
 }
+/* A list by `next`, the latest first; how many. */
+size_t soon__queue_push_list(struct soon__queue *queue, soon_call *latest);
+/* The next, up to `most`, as long as they have no options: a list by `next` and `previous`; how many. */
+size_t soon__queue_take_plain(struct soon__queue *queue, size_t most, soon_call **ret_first, soon_call **ret_last);
 /* One that was popped, and is not begun: it has its place again among those that came before and after it. */
 void soon__queue_return(struct soon__queue *queue, soon_call *call);
 soon_call *soon__queue_first(const struct soon__queue *queue); /* NULL: empty */

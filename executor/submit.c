@@ -242,8 +242,9 @@ static __attribute__((noinline)) soon_future *submit_with(soon_executor *executo
     return future ? future : submit_any(executor, function, data, size, options, options_size);
 }
 
-__attribute__((flatten)) soon_future *soon_submit_bytes_sized(soon_executor *executor, const soon_function *function, const void *data,
-                                     size_t size, const soon_submit_options *options, size_t options_size)
+__attribute__((flatten)) soon_future *soon_submit_bytes_sized(soon_executor *executor, const soon_function *function,
+                                                              const void *data, size_t size,
+                                                              const soon_submit_options *options, size_t options_size)
 {
     soon_future *future;
 

@@ -117,17 +117,8 @@ bool soon__pool_push(struct soon__pool *pool, soon_call *call)
 
 void soon__pool_enqueue_locked(struct soon__pool *pool, soon_call *latest)
 {
-    soon_call *oldest = NULL, *next;
-
-    for (; latest; latest = next) {
-        next = latest->next;
-        latest->next = oldest;
-        oldest = latest;
-    }
-    for (; oldest; oldest = next, pool->locked.submitted++) {
-        next = oldest->next;
-        soon__queue_push(&pool->locked.queue, oldest);
-    }
+    if (latest)
+        pool->locked.submitted += soon__queue_push_list(&pool->locked.queue, latest);
 }
 
 void soon__pool_lock(struct soon__pool *pool)

@@ -102,15 +102,21 @@ void soon__deque_leave_locked(struct soon__worker *worker)
     worker->deque = NULL;
 }
 
-static void push(struct soon__deque *deque, soon_call *call)
+/* A list. */
+static inline void append(struct soon__deque *deque, soon_call *first, soon_call *last)
+{
+    first->previous = deque->last;
+    if (deque->last)
+        deque->last->next = first;
+    else
+        deque->first = first;
+    deque->last = last;
+}
+
+static inline void push(struct soon__deque *deque, soon_call *call)
 {
     call->next = NULL;
-    call->previous = deque->last;
-    if (deque->last)
-        deque->last->next = call;
-    else
-        deque->first = call;
-    deque->last = call;
+    append(deque, call, call);
     atomic_store_explicit(&call->where, deque->number, memory_order_relaxed); /* as in take_out() */
 }
 
@@ -206,21 +212,18 @@ soon_call *soon__deque_next(struct soon__worker *worker)
 
 size_t soon__deque_fill_locked(struct soon__worker *worker, size_t most)
 {
-    struct soon__queue *queue = &worker->pool->locked.queue;
-    size_t count = 0;
+    struct soon__deque *deque = worker->deque;
+    soon_call *first, *last;
+    size_t count = deque && most ? soon__queue_take_plain(&worker->pool->locked.queue, most, &first, &last) : 0;
 
-    if (!worker->deque || !most)
+    if (!count)
         return 0;
-    lock(worker->deque);
-    for (; count < most && queue->head && !soon__call_extra(queue->head); count++) {
-        soon_call *call = queue->head;
-
-        soon__queue_remove(queue, call);
-        push(worker->deque, call);
-    }
-    unlock(worker->deque);
-    if (count)
-        say_nested(worker->pool);
+    for (soon_call *call = first; call; call = call->next)
+        atomic_store_explicit(&call->where, deque->number, memory_order_relaxed); /* as in take_out() */
+    lock(deque);
+    append(deque, first, last);
+    unlock(deque);
+    say_nested(worker->pool);
     return count;
 }
 
