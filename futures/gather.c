@@ -39,7 +39,7 @@ struct group {
     _Atomic uint32_t holds;        /* G2: it is not done; it is being made */
     _Atomic size_t blocks;         /* the future; continuations that have neither run nor been taken back */
     _Atomic size_t left;           /* members whose continuation has not run */
-    _Atomic size_t first_failed;   /* index; SIZE_MAX: none */
+    _Atomic bool failed;           /* one of them has */
     _Atomic(soon_future *) winner; /* any: whose outcome it lends */
     struct soon__members cancelling;
     size_t count;
@@ -149,7 +149,7 @@ static soon_future *member(soon_future *future, size_t index)
 
 static soon_future *lender(const soon_future *future)
 {
-    /* Acquire: pairs with the release in complete_any(). */
+    /* Acquire: pairs with the release in complete(). */
     return atomic_load_explicit(&of_future(future)->winner, memory_order_acquire);
 }
 
@@ -166,45 +166,33 @@ static const struct soon__class group_class = {.destroy = destroy,
                                                .give_up = give_up,
                                                .counting = SOON__WATCHED};
 
+/* Of one whose members are all done: in their order. */
 static struct soon__error *first_error(struct group *group)
 {
+    struct soon__error *error = NULL;
+
     /* Relaxed: `left` orders it. */
-    size_t first = atomic_load_explicit(&group->first_failed, memory_order_relaxed);
-
-    return first < group->count ? soon__future_error(group->members[first].future) : NULL;
+    for (size_t i = 0; !error && i < group->count && atomic_load_explicit(&group->failed, memory_order_relaxed); i++)
+        error = soon__future_error(group->members[i].future);
+    return error;
 }
 
-static void complete(struct group *group)
-{
-    if (!enter(group))
-        return;
-    if (soon__future_claim(&group->future)) {
-        soon__future_set_error(&group->future, soon__error_ref(first_error(group)));
-        soon__future_publish(&group->future, SOON__FINISHED);
-    }
-    soon__future_unref(&group->future);
-}
-
-static void complete_any(struct group *group, soon_future *member)
+/* `winner`: of a soon_any(); NULL: all are done. */
+static void complete(struct group *group, soon_future *winner)
 {
     if (!enter(group))
         return;
     if (soon__future_claim(&group->future)) {
         /* Release: whoever sees the winner sees its outcome. */
-        atomic_store_explicit(&group->winner, member, memory_order_release);
-        soon__future_publish_as(&group->future, member);
+        atomic_store_explicit(&group->winner, winner, memory_order_release);
+        if (winner) {
+            soon__future_publish_as(&group->future, winner);
+        } else {
+            soon__future_set_error(&group->future, soon__error_ref(first_error(group)));
+            soon__future_publish(&group->future, SOON__FINISHED);
+        }
     }
     soon__future_unref(&group->future);
-}
-
-static void note_failed(struct group *group, size_t index)
-{
-    size_t first = atomic_load_explicit(&group->first_failed, memory_order_relaxed);
-
-    /* Relaxed: `left` orders it. */
-    while (index < first && !atomic_compare_exchange_weak_explicit(&group->first_failed, &first, index,
-                                                                   memory_order_relaxed, memory_order_relaxed))
-        ;
 }
 
 static void member_done(soon_future *future, void *data)
@@ -214,12 +202,12 @@ static void member_done(soon_future *future, void *data)
 
     atomic_store_explicit(&member->ran, true, memory_order_relaxed);
     if (soon__future_failure(future))
-        note_failed(group, (size_t)(member - group->members));
+        atomic_store_explicit(&group->failed, true, memory_order_relaxed);
     else if (group->any)
-        complete_any(group, future);
+        complete(group, future);
     /* Acquire-release: the last one sees what the others saw. */
     if (atomic_fetch_sub_explicit(&group->left, 1, memory_order_acq_rel) == 1)
-        complete(group);
+        complete(group, NULL);
     block_unref(group);
 }
 
@@ -236,7 +224,6 @@ static struct group *block_new(soon_future *const *futures, size_t count, bool a
                             .holds = 2,
                             .blocks = 1,
                             .left = count + 1, /* one for group_start(), so that it does not end half registered */
-                            .first_failed = SIZE_MAX,
                             .count = count};
     for (size_t i = 0; i < count; i++) {
         struct member *member = &group->members[i];
@@ -262,7 +249,7 @@ static void group_start(struct group *group)
             member_done(member->future, member);
     }
     if (atomic_fetch_sub_explicit(&group->left, 1, memory_order_acq_rel) == 1)
-        complete(group);
+        complete(group, NULL);
     let_go_unless_held(group);
 }
 
