@@ -24,8 +24,7 @@ enum answer { NO, YES, AGAIN }; /* the last: its parts are done, and it is about
 
 struct search {
     /* Does it lead there itself? `by_callback`: a callback of it, or of what is made of it, is waited for. */
-    bool (*decides)(const struct search *search, soon_future *at, bool by_callback);
-    bool (*what)(soon_future *at, const void *data);
+    bool (*decides)(soon_future *at, const void *data, bool by_callback);
     const void *data;
     bool here; /* whether it can only come from this thread */
     unsigned groups;
@@ -40,30 +39,18 @@ static bool is_in_list(const struct soon__future_list *list, const soon_future *
     return false;
 }
 
-/* A done future whose internal continuations wait for their turn on this thread, or are being run. */
-static bool has_internals_here(const soon_future *done)
+/* D1. A done future whose internal continuations, or users' callbacks, wait for their turn on this thread, or are being run. */
+static bool waits_here(const soon_future *done, bool callbacks)
 {
     const struct soon__thread *self = soon__thread_self();
 
-    if (is_in_list(&self->internals, done))
+    if (is_in_list(&self->internals, done) ||
+        (callbacks && ((self->of_library && (soon__future_word(done) & SOON__SUNK)) || done == self->settling ||
+                       is_in_list(&self->callbacks, done))))
         return true;
     for (const struct soon__thread_saved *saved = self->saved; saved; saved = saved->below) {
-        if (is_in_list(&saved->internals, done))
-            return true;
-    }
-    return false;
-}
-
-/* The same of its users' callbacks. */
-static bool has_callbacks_here(const soon_future *done)
-{
-    const struct soon__thread *self = soon__thread_self();
-
-    if ((self->of_library && (soon__future_word(done) & SOON__SUNK)) || has_internals_here(done) ||
-        done == self->settling || is_in_list(&self->callbacks, done))
-        return true;
-    for (const struct soon__thread_saved *saved = self->saved; saved; saved = saved->below) {
-        if (done == saved->settling || is_in_list(&saved->callbacks, done))
+        if (is_in_list(&saved->internals, done) ||
+            (callbacks && (done == saved->settling || is_in_list(&saved->callbacks, done))))
             return true;
     }
     return false;
@@ -110,19 +97,6 @@ static soon_future *member_of(soon_future *group, size_t index)
 
 static bool leads(soon_future *start, struct search *search, bool by_callback, unsigned depth);
 
-/* A member of a group. `*ret_may_end_it`: it is done, with a success, and another thread is about to say so. */
-static bool member_leads(soon_future *member, struct search *search, bool by_callback, unsigned depth,
-                         bool *ret_may_end_it)
-{
-    *ret_may_end_it = false;
-    if (!soon__word_final(soon__future_word(member)))
-        return leads(member, search, by_callback, depth + 1);
-    if (search->here && has_internals_here(member))
-        return true;
-    *ret_may_end_it = !soon__future_error(member);
-    return false;
-}
-
 /* A gather does if one of its members does. A soon_any() comes with any of them: it leads here only if all do; and may need
  * a task if one does, since the others may fail. */
 static enum answer group_leads(soon_future *group, struct search *search, bool by_callback, unsigned depth)
@@ -133,16 +107,15 @@ static enum answer group_leads(soon_future *group, struct search *search, bool b
     if (depth >= DEPTH_MAX || search->groups++ >= GROUPS_MAX)
         return NO;
     for (size_t i = 0; (member = member_of(group, i)); i++) {
-        bool done = soon__word_final(soon__future_word(member)), may_end_it;
-        bool found = member_leads(member, search, by_callback, depth, &may_end_it);
+        bool done = soon__word_final(soon__future_word(member));
+        bool found = !done && leads(member, search, by_callback, depth + 1);
 
-        if (!done && !found && soon__word_final(soon__future_word(member))) { /* meanwhile: it is asked once more */
-            done = true;
-            found = member_leads(member, search, by_callback, depth, &may_end_it);
-        }
+        done = soon__word_final(soon__future_word(member)); /* it may have ended meanwhile, and so have said nothing */
+        if (done)
+            found = search->here && waits_here(member, false);
         left |= !done;
         one |= found;
-        all &= found || (done && !may_end_it);
+        all &= found || (done && soon__future_error(member)); /* a success is about to end it, on another thread */
         soon__future_unref(member);
         if (first_suffices ? !all : one)
             break;
@@ -150,12 +123,6 @@ static enum answer group_leads(soon_future *group, struct search *search, bool b
     if (first_suffices ? one && all : one)
         return YES;
     return left ? NO : AGAIN;
-}
-
-/* D1 */
-static bool done_leads(const struct search *search, const soon_future *done, bool by_callback_of_it)
-{
-    return search->here && (by_callback_of_it ? has_callbacks_here(done) : has_internals_here(done));
 }
 
 /* One step from `at`, which is unfinished: `*ret_next` a reference, or NULL and the answer. */
@@ -166,14 +133,14 @@ static enum answer step(soon_future *at, struct search *search, bool *by_callbac
     bool link = false;
 
     *ret_next = NULL;
-    if (search->decides(search, at, *by_callback))
+    if (search->decides(at, search->data, *by_callback))
         return YES;
     if (at->class->member)
         return group_leads(at, search, *by_callback, depth);
     next = source_of(at, &link);
     if (!next)
         return NO;
-    if (!link && soon__word_final(soon__future_word(next)) && !done_leads(search, next, link)) {
+    if (!link && soon__word_final(soon__future_word(next)) && !(search->here && waits_here(next, false))) {
         soon__future_unref(next);
         return AGAIN;
     }
@@ -191,7 +158,7 @@ static bool leads(soon_future *start, struct search *search, bool by_callback, u
 
     for (;;) {
         if (soon__word_final(soon__future_word(at))) {
-            answer = at != start && done_leads(search, at, link) ? YES : NO;
+            answer = at != start && search->here && waits_here(at, link) ? YES : NO;
             break;
         }
         answer = step(at, search, &by_callback, &link, depth, &next);
@@ -221,9 +188,9 @@ static bool is_on_stack(const soon_future *future)
     return false;
 }
 
-static bool comes_from_here(const struct search *search, soon_future *at, bool by_callback)
+static bool comes_from_here(soon_future *at, const void *data, bool by_callback)
 {
-    (void)search;
+    (void)data;
     return is_on_stack(at) || ask(at->class->is_held_up_here, at) ||
            (by_callback && soon__thread_self()->of_library && ask(at->class->ends_on_loop, at)); /* D4 */
 }
@@ -235,15 +202,10 @@ bool soon__thread_is_inside(const soon_future *future)
     return soon__thread_is_busy() && leads((soon_future *)future, &search, false, 0);
 }
 
-static bool is_what(const struct search *search, soon_future *at, bool by_callback)
+bool soon__future_needs(soon_future *future, bool (*what)(soon_future *at, const void *data, bool by_callback),
+                        const void *data)
 {
-    (void)by_callback;
-    return search->what(at, search->data);
-}
-
-bool soon__future_needs(soon_future *future, bool (*what)(soon_future *at, const void *data), const void *data)
-{
-    struct search search = {.decides = is_what, .what = what, .data = data};
+    struct search search = {.decides = what, .data = data};
 
     return leads(future, &search, false, 0);
 }

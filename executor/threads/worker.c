@@ -150,10 +150,11 @@ static bool run_own(void *data, soon_future *awaited)
     return true;
 }
 
-static bool is_call_of(soon_future *future, const void *executor)
+static bool is_call_of(soon_future *future, const void *executor, bool by_callback)
 {
     soon_call *call = soon__call_of(future);
 
+    (void)by_callback;
     return call && call->executor == executor;
 }
 
