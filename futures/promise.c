@@ -160,11 +160,12 @@ int soon_promise_set_running(soon_promise *promise)
     return (word & SOON__STATE) == SOON__CANCELLED ? -ECANCELED : SOON_EINVALIDSTATE;
 }
 
-/* Somebody else resolves it: it is done when its maker hears of it. */
-static int too_late(soon_promise *promise)
+/* `done`: by this call. Else somebody else resolves it: then it is done when its maker hears of it. */
+static int resolved(soon_promise *promise, bool done)
 {
-    (void)soon__future_settled(&promise->future);
-    return SOON_EINVALIDSTATE;
+    if (!done)
+        (void)soon__future_settled(&promise->future);
+    return done ? 0 : SOON_EINVALIDSTATE;
 }
 
 int soon_promise_set_result(soon_promise *promise, const void *data, size_t size)
@@ -186,7 +187,7 @@ int soon_promise_set_result(soon_promise *promise, const void *data, size_t size
     }
     if (!soon__future_claim(&promise->future)) {
         free(copy);
-        return too_late(promise);
+        return resolved(promise, false);
     }
     soon__future_publish_bytes(&promise->future, copy, size, SOON__RESULT_ON_HEAP);
     return 0;
@@ -200,11 +201,6 @@ int soon_promise_set_payload(soon_promise *promise, soon_buffer *buffer)
         return soon__future_set_payload(&promise->future, buffer);
     soon_buffer_unref(buffer);
     return rc;
-}
-
-static int fail(soon_promise *promise, struct soon__error *error)
-{
-    return soon__future_fail(&promise->future, error) ? 0 : too_late(promise);
 }
 
 /* One of our codes says what happened to the task; any other number is the exception of the task. */
@@ -228,29 +224,29 @@ int soon_promise_set_exception(soon_promise *promise, int code, const char *form
     va_start(args, format);
     error = soon__error_new(&fields, format, args);
     va_end(args);
-    return fail(promise, error);
+    return resolved(promise, soon__future_fail(&promise->future, error));
 }
 
 int soon_promise_set_error(soon_promise *promise, const soon_error *error)
 {
     int rc = !error || error->code >= 0 ? -EINVAL : check_maker(promise);
+    struct soon__error *copy;
 
     if (rc < 0)
         return rc;
-    return fail(promise, soon__error_newf(error, error->message ? "%s" : NULL, error->message));
+    copy = soon__error_newf(error, error->message ? "%s" : NULL, error->message);
+    return resolved(promise, soon__future_fail(&promise->future, copy));
 }
 
 int soon_promise_set_cancelled(soon_promise *promise)
 {
+    struct soon__error *error;
     int rc = check_maker(promise);
 
     if (rc < 0)
         return rc;
-    return soon__future_finish_cancelled(&promise->future, soon__future_has_started(&promise->future)
-                                                               ? &soon__error_cancelled_running
-                                                               : &soon__error_cancelled)
-               ? 0
-               : too_late(promise);
+    error = soon__error_static(-ECANCELED, soon__future_has_started(&promise->future));
+    return resolved(promise, soon__future_finish_cancelled(&promise->future, error));
 }
 
 void soon_promise_set_progress(soon_promise *promise, uint64_t done, uint64_t total)

@@ -107,14 +107,9 @@ bool soon__thread_others_end(soon_future *future)
 
 int soon__thread_before_park(bool others)
 {
-    if (!soon__this_thread.parking)
-        return 0;
-    for (;;) {
-        int rc = soon__this_thread.parking->help(soon__this_thread.worker, NULL, others);
+    const struct soon__parking *parking = soon__this_thread.parking;
 
-        if (rc <= 0)
-            return rc;
-    }
+    return parking ? parking->help(soon__this_thread.worker, NULL, others) : 0;
 }
 
 void soon__thread_after_park(void)

@@ -73,7 +73,7 @@ Test(park, of_a_wait_for_all)
     cr_assert_eq(soon_wait(&both.future, 1, SOON_ALL_COMPLETED, SOON_FOREVER, NULL), 1);
 }
 
-/* Guards that sleep_on() in wait.c sleeps on `over` as it was. */
+/* As of_an_iterator below: a set sleeps for it. */
 Test(park, of_a_wait_for_the_first)
 {
     cr_assert_eq(soon_wait(&both.future, 1, SOON_FIRST_COMPLETED, SOON_FOREVER, NULL), 1);
