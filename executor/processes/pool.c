@@ -4,12 +4,11 @@
 #include "parcel_internal.h"
 
 #include "../cpu_internal.h"
+#include "../pools/backlog_internal.h"
 
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* As long as it takes to go to sleep and be woken again. */
 enum { SPIN_NS = 20000 };
@@ -23,31 +22,21 @@ static bool is_full_locked(struct soon__process_pool *pool)
     return soon__process_pool_pending_locked(pool) >= pool->queue_max && !pool->locked.closed && !pool->locked.broken;
 }
 
-/* 0, or SOON_EEXPIRED. */
-static int sleep_for_place_locked(struct soon__process_pool *pool, int64_t deadline)
-{
-    struct timespec until = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
-
-    if (deadline == SOON__NEVER)
-        pthread_cond_wait(&pool->place, &pool->mutex);
-    else if (pthread_cond_timedwait(&pool->place, &pool->mutex, &until) == ETIMEDOUT && is_full_locked(pool))
-        return SOON_EEXPIRED;
-    return 0;
-}
-
 /* Up to the call's queue limit. A thread pool's worker that waits here gives its place to a spare there. */
 static int wait_for_place(struct soon__process_pool *pool, const soon_call *call)
 {
     int64_t deadline = soon__call_extra(call) ? soon__call_extra(call)->queue_deadline : SOON__NEVER;
     struct soon__long_wait wait;
+    bool over = false;
     int rc = soon__long_wait_begin(&wait);
 
     if (rc < 0)
         return rc;
     pthread_mutex_lock(&pool->mutex);
     pool->locked.waiting++;
-    while (rc == 0 && is_full_locked(pool))
-        rc = sleep_for_place_locked(pool, deadline);
+    while (is_full_locked(pool) && !over)
+        over = soon__pool_wait(&pool->place, &pool->mutex, deadline);
+    rc = is_full_locked(pool) ? SOON_EEXPIRED : 0;
     pool->locked.waiting--;
     pthread_mutex_unlock(&pool->mutex);
     soon__long_wait_end(&wait);
@@ -199,16 +188,6 @@ static void look(void *self, soon_call *call)
         soon__future_set_progress(soon__call_future(call), done, total);
 }
 
-static void cancel_all(soon_call *calls)
-{
-    soon_call *next;
-
-    for (; calls; calls = next) {
-        next = calls->next;
-        soon__call_cancel(calls);
-    }
-}
-
 /* The pool takes no more. */
 static void close_intake_locked(struct soon__process_pool *pool)
 {
@@ -263,13 +242,13 @@ static int begin_shutdown(void *self, soon_shutdown mode, soon_promise *down)
     pthread_cond_broadcast(&pool->ready);
     soon__process_pool_look_soon_locked(pool);
     pthread_mutex_unlock(&pool->mutex);
-    cancel_all(pending);
+    soon__calls_cancel(pending);
     return 0;
 }
 
 static void fail_pending(struct soon__process_pool *pool, struct soon__error *why, bool broken)
 {
-    soon_call *pending, *next;
+    soon_call *pending;
 
     pthread_mutex_lock(&pool->mutex);
     if (broken && !pool->locked.broken)
@@ -283,10 +262,7 @@ static void fail_pending(struct soon__process_pool *pool, struct soon__error *wh
     pthread_cond_broadcast(&pool->ready);
     soon__process_pool_look_soon_locked(pool);
     pthread_mutex_unlock(&pool->mutex);
-    for (; pending; pending = next) {
-        next = pending->next;
-        soon__call_fail(pending, soon__error_ref(why));
-    }
+    soon__calls_fail(pending, why);
     soon__error_unref(why);
 }
 
@@ -326,7 +302,6 @@ static int boot_state_locked(const struct soon__process_pool *pool)
 static int boot(void *self, int64_t deadline)
 {
     struct soon__process_pool *pool = self;
-    struct timespec until = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
     struct soon__long_wait wait;
     bool over = false;
     int rc = soon__long_wait_begin(&wait);
@@ -339,12 +314,8 @@ static int boot(void *self, int64_t deadline)
         pool->locked.at_least = pool->max;
         soon__process_pool_look_soon_locked(pool);
     }
-    while ((rc = boot_state_locked(pool)) > 0 && !over) {
-        if (deadline == SOON__NEVER)
-            pthread_cond_wait(&pool->ready, &pool->mutex);
-        else
-            over = pthread_cond_timedwait(&pool->ready, &pool->mutex, &until) == ETIMEDOUT;
-    }
+    while ((rc = boot_state_locked(pool)) > 0 && !over)
+        over = soon__pool_wait(&pool->ready, &pool->mutex, deadline);
     if (rc <= 0)
         pool->locked.at_least = 0;
     pthread_mutex_unlock(&pool->mutex);
@@ -430,42 +401,14 @@ static const struct soon__executor_extra pool_extra = {.boot = boot,
 
 static int check_options(const soon_process_pool_options *o)
 {
-    if (o->workers < 0 || o->idle_timeout_ms < 0 || (unsigned)o->when_full > SOON_FULL_RUN_HERE)
-        return -EINVAL;
-    if (o->max_tasks_per_worker < 0 || o->max_restarts < -1 || o->start_timeout_ms < 0 || o->grace_ms < -1 ||
+    int rc = soon__pool_options_check(o->workers, o->idle_timeout_ms, o->when_full, o->initializer, o->initializer_arg);
+
+    if (rc < 0 || o->max_tasks_per_worker < 0 || o->max_restarts < -1 || o->start_timeout_ms < 0 || o->grace_ms < -1 ||
         (unsigned)o->on_worker_death > SOON_BREAK)
         return -EINVAL;
     if (o->load && (o->worker_program || o->worker_args))
         return -EINVAL;
-    if (o->initializer && (!soon__function_is_valid(o->initializer) || o->when_full == SOON_FULL_RUN_HERE))
-        return -EINVAL;
-    if (o->initializer && (o->initializer->flags & SOON_FUNCTION_LOCAL))
-        return SOON_ELOCAL;
-    /* Of how many bytes? */
-    if (o->initializer_arg && (!o->initializer || !o->initializer->arg_size))
-        return -EINVAL;
-    return 0;
-}
-
-static int copy_initializer(struct soon__process_pool *pool, const soon_process_pool_options *o)
-{
-    pool->initializer = o->initializer;
-    if (!o->initializer || !o->initializer->arg_size)
-        return 0;
-    pool->initializer_arg = calloc(1, o->initializer->arg_size);
-    if (!pool->initializer_arg)
-        return -ENOMEM;
-    if (o->initializer_arg)
-        memcpy(pool->initializer_arg, o->initializer_arg, o->initializer->arg_size);
-    return 0;
-}
-
-/* 0: `standard`. */
-static int64_t span_ns(int64_t ms, int64_t standard_ms)
-{
-    if (ms == 0)
-        ms = standard_ms;
-    return ms > INT64_MAX / 4000000 ? INT64_MAX / 4 : ms * 1000000;
+    return o->initializer && (o->initializer->flags & SOON_FUNCTION_LOCAL) ? SOON_ELOCAL : 0;
 }
 
 static void copy_options(struct soon__process_pool *pool, const soon_process_pool_options *o)
@@ -473,26 +416,14 @@ static void copy_options(struct soon__process_pool *pool, const soon_process_poo
     pool->cpus = (size_t)soon__cpu_count();
     pool->max = o->workers ? (size_t)o->workers : pool->cpus;
     pool->queue_max = o->queue_max;
-    pool->idle_timeout_ns = span_ns(o->idle_timeout_ms, 0);
-    pool->start_timeout_ns = span_ns(o->start_timeout_ms, 10000);
-    pool->grace_ns = o->grace_ms < 0 ? 0 : span_ns(o->grace_ms, 3000);
+    pool->idle_timeout_ns = soon__span_ns(o->idle_timeout_ms, 0);
+    pool->start_timeout_ns = soon__span_ns(o->start_timeout_ms, 10000);
+    pool->grace_ns = o->grace_ms < 0 ? 0 : soon__span_ns(o->grace_ms, 3000);
     pool->tasks_per_worker = (size_t)o->max_tasks_per_worker;
     pool->memory_limit = o->memory_limit;
     pool->max_restarts = o->max_restarts ? o->max_restarts : 5;
     pool->break_on_death = o->on_worker_death == SOON_BREAK;
     pool->spin_ns = pool->cpus > 1 ? SPIN_NS : 0;
-}
-
-static void init_locks(struct soon__process_pool *pool)
-{
-    pthread_condattr_t monotonic;
-
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    soon__pool_mutex_init(&pool->mutex);
-    pthread_cond_init(&pool->place, &monotonic);
-    pthread_cond_init(&pool->ready, &monotonic);
-    pthread_condattr_destroy(&monotonic);
 }
 
 void soon__process_pool_free(struct soon__process_pool *pool)
@@ -513,14 +444,15 @@ static int pool_new(struct soon__process_pool **ret, const soon_process_pool_opt
 
     if (!pool)
         return -ENOMEM;
-    init_locks(pool);
+    soon__pool_locks_init(&pool->mutex, &pool->place, &pool->ready);
     soon__intake_init(&pool->intake);
     pool->locked.alarm = pool->locked.inspect_at = SOON__NEVER;
     soon__surroundings_take(&pool->surroundings);
     copy_options(pool, o);
     soon__pool_name(pool->name, sizeof pool->name, o->name);
     pool->launch = (struct soon__launch){.program.file = -1, .directory = -1, .null = -1};
-    rc = copy_initializer(pool, o);
+    pool->initializer = o->initializer;
+    rc = soon__initializer_copy(&pool->initializer_arg, o->initializer, o->initializer_arg);
     if (rc == 0)
         rc = soon__launch_init(&pool->launch, o);
     if (rc < 0) {

@@ -173,37 +173,17 @@ bool soon__pool_take_in_locked(struct soon__pool *pool)
     return true;
 }
 
-static void settle_locked(struct soon__pool *pool, struct wake *wake)
-{
-    decide_locked(pool, wake);
-    if (!soon__pool_take_in_locked(pool) || !pool->locked.queue.count)
-        return;
-    decide_locked(pool, wake); /* for what has come until then; or the searcher has found another call */
-    set_mode_locked(pool);
-}
-
 void soon__pool_unlock(struct soon__pool *pool)
 {
     struct wake wake = {NULL, 0};
 
-    settle_locked(pool, &wake);
+    decide_locked(pool, &wake);
+    if (soon__pool_take_in_locked(pool) && pool->locked.queue.count) {
+        decide_locked(pool, &wake); /* for what has come until then; or the searcher has found another call */
+        set_mode_locked(pool);
+    }
     pthread_mutex_unlock(&pool->mutex);
     carry_out(pool, &wake); /* who was decided upon keeps the pool */
-}
-
-void soon__pool_settle_locked(struct soon__pool *pool)
-{
-    struct wake wake = {NULL, 0};
-
-    settle_locked(pool, &wake);
-    if (wake.worker)
-        soon__worker_ring(wake.worker);
-    if (!wake.starts)
-        return;
-    pthread_mutex_unlock(&pool->mutex);
-    wake.worker = NULL;
-    carry_out(pool, &wake);
-    pthread_mutex_lock(&pool->mutex);
 }
 
 /*

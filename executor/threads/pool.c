@@ -4,13 +4,12 @@
 #include "pool_internal.h"
 
 #include "../cpu_internal.h"
+#include "../pools/backlog_internal.h"
 #include "../pools/spin_internal.h"
 
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 /*
  * The class
@@ -21,34 +20,24 @@ static bool is_full_locked(const struct soon__pool *pool)
     return pool->locked.queue.count >= pool->queue_max && !pool->locked.closed && !pool->locked.broken;
 }
 
-/* 0, or SOON_EEXPIRED. */
-static int sleep_for_place_locked(struct soon__pool *pool, int64_t deadline)
-{
-    struct timespec until = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
-
-    if (deadline == SOON__NEVER)
-        pthread_cond_wait(&pool->place, &pool->mutex);
-    else if (pthread_cond_timedwait(&pool->place, &pool->mutex, &until) == ETIMEDOUT && is_full_locked(pool))
-        return SOON_EEXPIRED;
-    return 0;
-}
-
 /* Up to the call's queue limit. A worker of another pool that waits here gives its place to a spare there; not under
  * our mutex. */
 static int wait_for_place(struct soon__pool *pool, const soon_call *call)
 {
     int64_t deadline = soon__call_extra(call) ? soon__call_extra(call)->queue_deadline : SOON__NEVER;
     struct soon__long_wait wait;
+    bool over = false;
     int rc = soon__long_wait_begin(&wait);
 
     if (rc < 0)
         return rc;
-    soon__pool_lock(pool);
+    pthread_mutex_lock(&pool->mutex); /* nothing comes in without it where there is a bound */
     pool->locked.waiting++;
-    while (rc == 0 && is_full_locked(pool))
-        rc = sleep_for_place_locked(pool, deadline);
+    while (is_full_locked(pool) && !over)
+        over = soon__pool_wait(&pool->place, &pool->mutex, deadline);
+    rc = is_full_locked(pool) ? SOON_EEXPIRED : 0;
     pool->locked.waiting--;
-    soon__pool_unlock(pool);
+    pthread_mutex_unlock(&pool->mutex);
     soon__long_wait_end(&wait);
     return rc;
 }
@@ -123,10 +112,18 @@ static bool take_back(void *self, soon_call *call)
     return taken;
 }
 
+/* Of its end, or that it is broken. */
+static void tell_all_locked(struct soon__pool *pool)
+{
+    soon__pool_ring_all_locked(pool);
+    pthread_cond_broadcast(&pool->place);
+    pthread_cond_broadcast(&pool->ready);
+}
+
 static int begin_shutdown(void *self, soon_shutdown mode, soon_promise *down)
 {
     struct soon__pool *pool = self;
-    soon_call *pending = NULL, *next;
+    soon_call *pending = NULL;
 
     soon__pool_lock(pool);
     pool->locked.closed = true;
@@ -137,21 +134,16 @@ static int begin_shutdown(void *self, soon_shutdown mode, soon_promise *down)
         pool->locked.cancelled += pool->locked.queue.count;
         pending = soon__queue_take_all(&pool->locked.queue);
     }
-    soon__pool_ring_all_locked(pool);
-    pthread_cond_broadcast(&pool->place);
-    pthread_cond_broadcast(&pool->ready);
+    tell_all_locked(pool);
     soon__pool_close_if_empty_locked(pool);
     soon__pool_unlock(pool);
-    for (; pending; pending = next) {
-        next = pending->next;
-        soon__call_cancel(pending);
-    }
+    soon__calls_cancel(pending);
     return 0;
 }
 
 void soon__pool_fail_pending(struct soon__pool *pool)
 {
-    soon_call *pending, *next;
+    soon_call *pending;
     struct soon__error *broken;
 
     soon__pool_lock(pool);
@@ -160,10 +152,7 @@ void soon__pool_fail_pending(struct soon__pool *pool)
     pending = soon__queue_take_all(&pool->locked.queue);
     broken = soon__error_ref(pool->locked.broken);
     soon__pool_unlock(pool);
-    for (; pending; pending = next) {
-        next = pending->next;
-        soon__call_fail(pending, soon__error_ref(broken));
-    }
+    soon__calls_fail(pending, broken);
     soon__error_unref(broken);
 }
 
@@ -177,9 +166,7 @@ void soon__pool_break(struct soon__pool *pool, struct soon__error *why)
     if (!pool->locked.broken)
         pool->locked.broken = soon__error_ref(broken);
     soon__executor_break(pool->executor);
-    soon__pool_ring_all_locked(pool);
-    pthread_cond_broadcast(&pool->place);
-    pthread_cond_broadcast(&pool->ready);
+    tell_all_locked(pool);
     soon__pool_unlock(pool);
     soon__error_unref(broken);
     soon__pool_fail_pending(pool);
@@ -208,26 +195,12 @@ static int boot_state_locked(const struct soon__pool *pool)
     return pool->locked.starting > 0;
 }
 
-static int boot_wait_locked(struct soon__pool *pool, int64_t deadline)
-{
-    struct timespec until = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
-    int rc = 0;
-
-    soon__pool_settle_locked(pool);
-    while ((rc = boot_state_locked(pool)) > 0) {
-        if (deadline == SOON__NEVER)
-            pthread_cond_wait(&pool->ready, &pool->mutex);
-        else if (pthread_cond_timedwait(&pool->ready, &pool->mutex, &until) == ETIMEDOUT)
-            return boot_state_locked(pool) > 0 ? -ETIMEDOUT : boot_state_locked(pool);
-    }
-    return rc;
-}
-
 static int boot(void *self, int64_t deadline)
 {
     struct soon__pool *pool = self;
     struct soon__long_wait wait;
     size_t missing = 0;
+    bool over = false;
     int rc = soon__long_wait_begin(&wait);
 
     if (rc < 0)
@@ -241,11 +214,12 @@ static int boot(void *self, int64_t deadline)
     soon__pool_unlock(pool);
     while (missing--)
         soon__worker_start(pool);
-    soon__pool_lock(pool);
-    rc = boot_wait_locked(pool, deadline);
-    soon__pool_unlock(pool);
+    pthread_mutex_lock(&pool->mutex); /* what has come in stays there, since nothing is decided (I9) */
+    while ((rc = boot_state_locked(pool)) > 0 && !over)
+        over = soon__pool_wait(&pool->ready, &pool->mutex, deadline);
+    pthread_mutex_unlock(&pool->mutex);
     soon__long_wait_end(&wait);
-    return rc;
+    return rc > 0 ? -ETIMEDOUT : rc;
 }
 
 static void stats(void *self, soon_stats *ret)
@@ -292,7 +266,16 @@ static size_t width(void *self)
 
 static void free_pool(void *self)
 {
-    soon__pool_free(self);
+    struct soon__pool *pool = self;
+
+    pthread_attr_destroy(&pool->attributes);
+    pthread_cond_destroy(&pool->ready);
+    pthread_cond_destroy(&pool->place);
+    pthread_mutex_destroy(&pool->mutex);
+    soon__error_unref(pool->locked.broken);
+    free(pool->deques);
+    free(pool->initializer_arg);
+    free(pool);
 }
 
 static const soon_executor_class pool_class = {
@@ -312,58 +295,14 @@ static const struct soon__executor_extra pool_extra = {
  * Making
  */
 
-static int check_options(const soon_thread_pool_options *o)
+/* Whoever starts a worker, it has the signal mask of who made the pool. */
+static void init_attributes(pthread_attr_t *attributes)
 {
-    if (o->workers < 0 || o->idle_timeout_ms < 0 || (unsigned)o->when_full > SOON_FULL_RUN_HERE)
-        return -EINVAL;
-    if (o->initializer && (!soon__function_is_valid(o->initializer) || o->when_full == SOON_FULL_RUN_HERE))
-        return -EINVAL;
-    /* Of how many bytes? */
-    if (o->initializer_arg && (!o->initializer || !o->initializer->arg_size))
-        return -EINVAL;
-    return 0;
-}
-
-static int copy_initializer(struct soon__pool *pool, const soon_thread_pool_options *o)
-{
-    pool->initializer = o->initializer;
-    if (!o->initializer || !o->initializer->arg_size)
-        return 0;
-    pool->initializer_arg = calloc(1, o->initializer->arg_size);
-    if (!pool->initializer_arg)
-        return -ENOMEM;
-    if (o->initializer_arg)
-        memcpy(pool->initializer_arg, o->initializer_arg, o->initializer->arg_size);
-    return 0;
-}
-
-static void init_locks(struct soon__pool *pool)
-{
-    pthread_condattr_t monotonic;
     sigset_t mask;
 
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    soon__pool_mutex_init(&pool->mutex);
-    pthread_cond_init(&pool->place, &monotonic);
-    pthread_cond_init(&pool->ready, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-    /* Whoever starts a worker, it has the signal mask of who made the pool. */
     pthread_sigmask(SIG_SETMASK, NULL, &mask);
-    pthread_attr_init(&pool->attributes);
-    pthread_attr_setsigmask_np(&pool->attributes, &mask);
-}
-
-void soon__pool_free(struct soon__pool *pool)
-{
-    pthread_attr_destroy(&pool->attributes);
-    pthread_cond_destroy(&pool->ready);
-    pthread_cond_destroy(&pool->place);
-    pthread_mutex_destroy(&pool->mutex);
-    soon__error_unref(pool->locked.broken);
-    free(pool->deques);
-    free(pool->initializer_arg);
-    free(pool);
+    pthread_attr_init(attributes);
+    pthread_attr_setsigmask_np(attributes, &mask);
 }
 
 static int pool_new(struct soon__pool **ret, const soon_thread_pool_options *o)
@@ -373,22 +312,24 @@ static int pool_new(struct soon__pool **ret, const soon_thread_pool_options *o)
 
     if (!pool)
         return -ENOMEM;
-    init_locks(pool);
+    soon__pool_locks_init(&pool->mutex, &pool->place, &pool->ready);
+    init_attributes(&pool->attributes);
     soon__surroundings_take(&pool->surroundings);
     pool->max = o->workers ? (size_t)o->workers : (size_t)soon__cpu_count();
     pool->queue_max = o->queue_max;
     pool->locked.alarm = SOON__NEVER;
     pool->linger_ns = soon__cpu_count() > 1 ? SOON__SPIN_NS : 0;
     soon__spin_allow((uint32_t)soon__cpu_count() / 2);
-    pool->idle_timeout_ns = o->idle_timeout_ms > INT64_MAX / 4000000 ? INT64_MAX / 4 : o->idle_timeout_ms * 1000000;
+    pool->idle_timeout_ns = soon__span_ns(o->idle_timeout_ms, 0);
+    pool->initializer = o->initializer;
     soon__pool_name(pool->name, sizeof pool->name, o->name);
     rc = soon__deques_new(pool);
     if (rc == 0)
-        rc = copy_initializer(pool, o);
+        rc = soon__initializer_copy(&pool->initializer_arg, o->initializer, o->initializer_arg);
     if (rc == 0 && o->stack_size)
         rc = -pthread_attr_setstacksize(&pool->attributes, o->stack_size);
     if (rc < 0) {
-        soon__pool_free(pool);
+        free_pool(pool);
         return rc;
     }
     *ret = pool;
@@ -402,7 +343,7 @@ int soon_thread_pool_new_sized(soon_executor **ret, const soon_thread_pool_optio
     int rc = ret ? soon__options_read(&o, sizeof o, options, size) : -EINVAL;
 
     if (rc == 0)
-        rc = check_options(&o);
+        rc = soon__pool_options_check(o.workers, o.idle_timeout_ms, o.when_full, o.initializer, o.initializer_arg);
     if (rc == 0)
         rc = soon__library_start();
     if (rc == 0)
@@ -411,7 +352,7 @@ int soon_thread_pool_new_sized(soon_executor **ret, const soon_thread_pool_optio
         return rc;
     rc = soon__executor_new(&pool->executor, &pool_class, pool, &pool_extra, o.when_full);
     if (rc < 0) {
-        soon__pool_free(pool);
+        free_pool(pool);
         return rc;
     }
     pool->executor->shared = soon__shared_ref(o.shared);

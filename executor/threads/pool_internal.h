@@ -155,8 +155,6 @@ struct soon__pool {
 void soon__pool_lock(struct soon__pool *pool);
 /* Gives it back, and wakes or starts who is needed for what is in the queue. The pool may be gone then. */
 void soon__pool_unlock(struct soon__pool *pool);
-/* For one that is going to sleep with the mutex, on a condition. */
-void soon__pool_settle_locked(struct soon__pool *pool);
 /* For a worker: it searches no more. */
 void soon__worker_lock(struct soon__worker *worker);
 /* True: one more task takes somebody: nothing comes in without the mutex any more, and what has, and what is in deques, is
@@ -179,7 +177,6 @@ void soon__pool_alarm_locked(struct soon__pool *pool, int64_t when); /* the loop
 void soon__pool_close_if_empty_locked(struct soon__pool *pool);
 void soon__pool_break(struct soon__pool *pool, struct soon__error *why); /* takes the reference */
 void soon__pool_fail_pending(struct soon__pool *pool);                   /* of one that is broken */
-void soon__pool_free(struct soon__pool *pool);
 
 /* For a count that this thread alone writes: no read-modify-write. */
 static inline void soon__count(_Atomic uint64_t *count, uint64_t more)

@@ -1,0 +1,27 @@
+/*
+ * backlog_internal.h - what both pools do alike: for calls that wait for a worker, for threads that wait for a place or for
+ * workers, and for initializers.
+ */
+#ifndef SOON_EXECUTOR_POOLS_BACKLOG_INTERNAL_H
+#define SOON_EXECUTOR_POOLS_BACKLOG_INTERNAL_H
+
+#include "../executor_internal.h"
+
+/* What both kinds of options have: 0 or -EINVAL. */
+int soon__pool_options_check(int workers, int64_t idle_timeout_ms, soon_full when_full,
+                             const soon_function *initializer, const void *initializer_arg);
+/* A copy of its argument, NULL: zeroes; NULL if it has none. 0 or -ENOMEM. */
+int soon__initializer_copy(void **ret_arg, const soon_function *initializer, const void *initializer_arg);
+/* `ms`, 0: `standard_ms`; so long at most that a deadline can be made of it. */
+int64_t soon__span_ns(int64_t ms, int64_t standard_ms);
+
+/* A pool's mutex, and the conditions that are waited for with it until a reading of soon__clock_ns(). */
+void soon__pool_locks_init(pthread_mutex_t *mutex, pthread_cond_t *place, pthread_cond_t *ready);
+/* True: the deadline has passed. */
+bool soon__pool_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t deadline);
+
+/* Calls that are nobody's, a list by `next`. */
+void soon__calls_cancel(soon_call *calls);
+void soon__calls_fail(soon_call *calls, struct soon__error *why); /* lent */
+
+#endif
