@@ -19,17 +19,11 @@ int64_t soon__pool_idle_limit(const struct soon__pool *pool)
     return pool->idle_timeout_ns ? pool->idle_timeout_ns : SPARE_IDLE_NS;
 }
 
-struct soon__worker *soon__pool_pop_idle_locked(struct soon__pool *pool, struct soon__worker *worker)
+struct soon__worker *soon__pool_pop_idle_locked(struct soon__pool *pool)
 {
-    if (worker->next_idle)
-        worker->next_idle->previous_idle = worker->previous_idle;
-    else
-        pool->locked.idle_last = worker->previous_idle;
-    if (worker->previous_idle)
-        worker->previous_idle->next_idle = worker->next_idle;
-    else
-        pool->locked.idle_first = worker->next_idle;
-    worker->idle = false;
+    struct soon__worker *worker = pool->locked.idlers;
+
+    pool->locked.idlers = worker->next_idle;
     pool->locked.idle--;
     return worker;
 }
@@ -82,7 +76,7 @@ static void decide_locked(struct soon__pool *pool, struct wake *wake)
     if (pool->locked.idle) {
         if (coming || wake->worker || !soon__inject_search(&pool->inject))
             return;
-        wake->worker = soon__pool_pop_idle_locked(pool, pool->locked.idle_first);
+        wake->worker = soon__pool_pop_idle_locked(pool);
         wake->worker->searches = true;
         pool->locked.wakeups++;
         return;
@@ -92,14 +86,6 @@ static void decide_locked(struct soon__pool *pool, struct wake *wake)
         missing = may_start_locked(pool);
     soon__pool_count_start_locked(pool, missing);
     wake->starts += missing;
-}
-
-static void carry_out(struct soon__pool *pool, const struct wake *wake)
-{
-    if (wake->worker)
-        soon__worker_ring(wake->worker);
-    for (size_t i = 0; i < wake->starts; i++)
-        soon__worker_start(pool); /* a failure is dealt with there */
 }
 
 /*
@@ -167,7 +153,7 @@ bool soon__pool_take_in_locked(struct soon__pool *pool)
         return false;
     /* Pairs with the fence in deque.c: who pushes sees that it is not open, or we see what is in its deque. */
     atomic_thread_fence(memory_order_seq_cst);
-    soon__deques_empty_locked(pool);
+    soon__deques_look_locked(pool, SIZE_MAX);
     if (pool->locked.queue.count != before)
         set_mode_locked(pool); /* with QUEUED: from now on who searches takes the mutex */
     return true;
@@ -183,7 +169,10 @@ void soon__pool_unlock(struct soon__pool *pool)
         set_mode_locked(pool);
     }
     pthread_mutex_unlock(&pool->mutex);
-    carry_out(pool, &wake); /* who was decided upon keeps the pool */
+    if (wake.worker) /* who was decided upon keeps the pool */
+        soon__worker_ring(wake.worker);
+    for (; wake.starts; wake.starts--)
+        soon__worker_start(pool); /* a failure is dealt with there */
 }
 
 /*
@@ -225,6 +214,6 @@ void soon__pool_close_if_empty_locked(struct soon__pool *pool)
 
 void soon__pool_ring_all_locked(struct soon__pool *pool)
 {
-    while (pool->locked.idle_first)
-        soon__worker_ring(soon__pool_pop_idle_locked(pool, pool->locked.idle_first));
+    while (pool->locked.idle)
+        soon__worker_ring(soon__pool_pop_idle_locked(pool));
 }

@@ -246,7 +246,7 @@ static bool move_locked(struct soon__pool *pool, struct soon__deque *deque, size
     return left;
 }
 
-static void move_all_locked(struct soon__pool *pool, size_t most)
+void soon__deques_look_locked(struct soon__pool *pool, size_t most)
 {
     bool left = false;
 
@@ -257,16 +257,6 @@ static void move_all_locked(struct soon__pool *pool, size_t most)
         left |= move_locked(pool, &pool->deques[i], most);
     if (left)
         atomic_store_explicit(&pool->nested, true, memory_order_relaxed);
-}
-
-void soon__deques_look_locked(struct soon__pool *pool)
-{
-    move_all_locked(pool, 1);
-}
-
-void soon__deques_empty_locked(struct soon__pool *pool)
-{
-    move_all_locked(pool, SIZE_MAX);
 }
 
 bool soon__deque_take_back_locked(struct soon__pool *pool, soon_call *call)

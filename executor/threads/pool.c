@@ -65,8 +65,8 @@ static __attribute__((noinline)) int submit_by_mutex(struct soon__pool *pool, so
     bool bounded, pinned = false;
     int rc;
 
-    bounded = pool->queue_max && !(call->flags & SOON__CALL_EXEMPT) && !soon__worker_is_of(pool) &&
-              !soon__thread_in_executor(executor);
+    /* Its workers are in it all the time. */
+    bounded = pool->queue_max && !(call->flags & SOON__CALL_EXEMPT) && !soon__thread_in_executor(executor);
     for (;;) {
         soon__pool_lock(pool);
         rc = push_locked(pool, call, bounded);
@@ -227,7 +227,7 @@ static void stats(void *self, soon_stats *ret)
     struct soon__pool *pool = self;
 
     soon__pool_lock(pool);
-    soon__deques_empty_locked(pool);
+    soon__deques_look_locked(pool, SIZE_MAX);
     *ret = (soon_stats){.workers = pool->locked.threads,
                         .idle = pool->locked.idle,
                         .pending = pool->locked.queue.count,

@@ -69,11 +69,12 @@ struct soon__deque {
 };
 
 struct soon__worker {
+    struct soon__job job; /* first; for the loop: its start, and then its end */
     struct soon__pool *pool;
     pthread_t thread;
-    struct soon__worker *next, *previous;           /* all of the pool, under its mutex */
-    struct soon__worker *next_idle, *previous_idle; /* the latest first */
-    bool idle, retired;                             /* under the mutex */
+    struct soon__worker *next, *previous; /* all of the pool, under its mutex, as the next three */
+    struct soon__worker *next_idle;
+    bool retired; /* told to end, and counted in `threads` no more */
     int64_t idle_since;
     _Atomic uint32_t bell; /* idle workers sleep on it: 1 when rung */
     unsigned number;
@@ -90,10 +91,8 @@ struct soon__worker {
     _Atomic uint64_t submitted; /* those that no mutex has seen come */
     bool searches; /* it is the searcher; written by others while it is idle. Its own thread only, as the next */
     bool quick;    /* what it runs ends without user code */
-    bool parked_for_others; /* counted in the pool's; under the mutex */
-    /* Loop thread only. */
-    struct soon__job start, end;
-    struct soon__worker *next_ended;
+    bool parked_for_others;          /* counted in the pool's; under the mutex */
+    struct soon__worker *next_ended; /* loop thread only */
 };
 
 struct soon__pool {
@@ -121,13 +120,12 @@ struct soon__pool {
     struct {
         struct soon__queue queue;
         struct soon__worker *workers;
-        struct soon__worker *idle_first, *idle_last;
-        size_t threads; /* starting or alive */
+        struct soon__worker *idlers; /* the latest first */
+        size_t threads;              /* starting or alive, but for those that have retired */
         size_t idle;
         size_t parked; /* inside a task */
         size_t parked_for_others;
         size_t starting; /* not yet ready to work */
-        size_t retiring; /* told to end, but still counted in threads */
         size_t unjoined; /* threads, and those that have ended but are not joined */
         size_t waiting;  /* submitters that wait for `place` */
         unsigned numbers;
@@ -145,7 +143,7 @@ struct soon__pool {
     } locked;
 
     /* Loop thread only, but for posting. */
-    struct soon__job open, look, close;
+    struct soon__job look, close;
     uv_timer_t timer;
     struct soon__worker *ended; /* whose threads have not ended yet: I5 */
     int64_t join_again_ns;      /* when they are looked at once more, from the last look on */
@@ -166,7 +164,7 @@ uintptr_t soon__pool_mode_locked(const struct soon__pool *pool);            /* s
 bool soon__pool_push(struct soon__pool *pool, soon_call *call);
 void soon__pool_count_start_locked(struct soon__pool *pool, size_t count); /* before soon__worker_start() */
 void soon__pool_ring_all_locked(struct soon__pool *pool);                  /* those that are idle */
-struct soon__worker *soon__pool_pop_idle_locked(struct soon__pool *pool, struct soon__worker *worker);
+struct soon__worker *soon__pool_pop_idle_locked(struct soon__pool *pool);  /* there is one: the latest */
 size_t soon__pool_active_locked(const struct soon__pool *pool);
 int64_t soon__pool_idle_limit(const struct soon__pool *pool); /* ns until an idle worker retires */
 /* A place in the queue has become free. */
@@ -199,16 +197,13 @@ bool soon__deque_take(struct soon__worker *worker, soon_call *call);
 soon_call *soon__deque_next(struct soon__worker *worker);
 /* The next of the queue, up to `most`, into the worker's own; how many. */
 size_t soon__deque_fill_locked(struct soon__worker *worker, size_t most);
-/* Into the queue: the oldest of each; all. */
-void soon__deques_look_locked(struct soon__pool *pool);
-void soon__deques_empty_locked(struct soon__pool *pool);
+/* Into the queue: the oldest of each, up to so many. */
+void soon__deques_look_locked(struct soon__pool *pool, size_t most);
 /* True: it was in a deque, and is the caller's. */
 bool soon__deque_take_back_locked(struct soon__pool *pool, soon_call *call);
 
 /* worker.c */
 void soon__worker_start(struct soon__pool *pool); /* counted already; not any more if it cannot be started */
-int soon__worker_help(void *worker, soon_future *awaited, bool others);
-bool soon__worker_is_of(const struct soon__pool *pool); /* the calling thread */
 /* One that a task of the pool submits, without the mutex. False: it needs it, or is from elsewhere. */
 bool soon__worker_push(struct soon__pool *pool, soon_call *call);
 void soon__worker_ring(struct soon__worker *worker);
@@ -216,7 +211,5 @@ void soon__worker_ring(struct soon__worker *worker);
 /* watch.c: what the library's loop does for a pool. */
 void soon__pool_watch(struct soon__pool *pool);
 void soon__worker_ended(struct soon__job *job);
-void soon__pool_look(struct soon__job *job);
-void soon__pool_close(struct soon__job *job);
 
 #endif

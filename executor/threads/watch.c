@@ -13,38 +13,18 @@ enum { JOIN_TRIES = 100 };
 #define JOIN_AGAIN_FIRST_NS INT64_C(1000000)
 #define JOIN_AGAIN_MAX_NS INT64_C(100000000)
 
-static struct soon__worker *worker_of(struct soon__job *job, size_t offset)
-{
-    return (struct soon__worker *)((char *)job - offset);
-}
-
 static struct soon__pool *pool_of(struct soon__job *job, size_t offset)
 {
     return (struct soon__pool *)((char *)job - offset);
 }
 
-static void look(struct soon__pool *pool);
-
-static void on_timer(uv_timer_t *timer)
+static void open_timer(struct soon__pool *pool)
 {
-    look(timer->data);
-}
-
-static void open_pool(struct soon__job *job)
-{
-    struct soon__pool *pool = pool_of(job, offsetof(struct soon__pool, open));
-
     assert(soon__library_on_loop());
+    if (pool->timer.data)
+        return;
     uv_timer_init(soon__library_uv(), &pool->timer);
     pool->timer.data = pool;
-}
-
-void soon__pool_watch(struct soon__pool *pool)
-{
-    pool->open.run = open_pool;
-    pool->look.run = soon__pool_look;
-    pool->close.run = soon__pool_close;
-    soon__library_loop_post(&pool->open);
 }
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -75,7 +55,7 @@ static bool join(struct soon__worker *worker)
 
 void soon__worker_ended(struct soon__job *job)
 {
-    struct soon__worker *worker = worker_of(job, offsetof(struct soon__worker, end));
+    struct soon__worker *worker = (struct soon__worker *)job;
     struct soon__pool *pool = worker->pool;
 
     assert(soon__library_on_loop());
@@ -107,33 +87,43 @@ static int64_t join_ended(struct soon__pool *pool, int64_t now)
     return now + pool->join_again_ns;
 }
 
-/* The longest idle one that has been so for too long; NULL: none. Sets when the next will be. */
-static struct soon__worker *pop_overdue_locked(struct soon__pool *pool, int64_t now, int64_t *next)
+/* The longest idle one that has been so for too long, which retires; NULL: none. Sets when the next will be. */
+static struct soon__worker *retire_locked(struct soon__pool *pool, int64_t now, int64_t *next)
 {
-    struct soon__worker *worker = pool->locked.idle_last;
+    struct soon__worker **last = &pool->locked.idlers, *worker;
     int64_t due;
 
-    if (!worker || (!pool->idle_timeout_ns && pool->locked.threads - pool->locked.retiring <= pool->max))
+    if (!pool->locked.idle || (!pool->idle_timeout_ns && pool->locked.threads <= pool->max))
         return NULL;
+    while ((*last)->next_idle)
+        last = &(*last)->next_idle;
+    worker = *last;
     due = worker->idle_since + soon__pool_idle_limit(pool);
     if (due > now) {
         *next = earlier(due, *next);
         return NULL;
     }
+    *last = NULL;
     worker->retired = true;
-    pool->locked.retiring++;
-    return soon__pool_pop_idle_locked(pool, worker);
+    pool->locked.idle--;
+    pool->locked.threads--;
+    return worker;
 }
 
-static void look(struct soon__pool *pool)
+static void on_timer(uv_timer_t *timer);
+
+/* `posted`: by its job. */
+static void look(struct soon__pool *pool, bool posted)
 {
     soon_call *expired = NULL, **end = &expired, *call, *after;
     struct soon__worker *worker;
     int64_t now = soon__clock_ns(), again, next;
 
-    assert(soon__library_on_loop());
+    open_timer(pool);
     again = join_ended(pool, now);
     soon__pool_lock(pool);
+    if (posted)
+        pool->locked.look_posted = false; /* from here on the job may be posted again */
     while ((call = soon__queue_pop_expired(&pool->locked.queue, now))) {
         soon__pool_freed_locked(pool);
         pool->locked.failed++;
@@ -142,7 +132,7 @@ static void look(struct soon__pool *pool)
     }
     *end = NULL;
     next = earlier(again, soon__queue_next_limit(&pool->locked.queue));
-    while ((worker = pop_overdue_locked(pool, now, &next)))
+    while ((worker = retire_locked(pool, now, &next)))
         soon__worker_ring(worker);
     pool->locked.alarm = next;
     /* Failing them is ours to do before the pool may close: that too is done on this thread. */
@@ -154,14 +144,14 @@ static void look(struct soon__pool *pool)
     }
 }
 
-void soon__pool_look(struct soon__job *job)
+static void on_timer(uv_timer_t *timer)
 {
-    struct soon__pool *pool = pool_of(job, offsetof(struct soon__pool, look));
+    look(timer->data, false);
+}
 
-    soon__pool_lock(pool);
-    pool->locked.look_posted = false; /* from here on the job may be posted again */
-    soon__pool_unlock(pool);
-    look(pool);
+static void on_look(struct soon__job *job)
+{
+    look(pool_of(job, offsetof(struct soon__pool, look)), true);
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -174,10 +164,16 @@ static void on_closed(uv_handle_t *handle)
     soon__future_unref(&down->future);
 }
 
-void soon__pool_close(struct soon__job *job)
+static void on_close(struct soon__job *job)
 {
     struct soon__pool *pool = pool_of(job, offsetof(struct soon__pool, close));
 
-    assert(soon__library_on_loop());
+    open_timer(pool);
     uv_close((uv_handle_t *)&pool->timer, on_closed);
+}
+
+void soon__pool_watch(struct soon__pool *pool)
+{
+    pool->look.run = on_look;
+    pool->close.run = on_close;
 }

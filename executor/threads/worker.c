@@ -25,11 +25,6 @@ static struct soon__worker *worker_of(const struct soon__pool *pool)
     return self->parking == &parking && worker->pool == pool ? worker : NULL;
 }
 
-bool soon__worker_is_of(const struct soon__pool *pool)
-{
-    return worker_of(pool);
-}
-
 bool soon__worker_push(struct soon__pool *pool, soon_call *call)
 {
     struct soon__worker *worker = worker_of(pool);
@@ -122,21 +117,6 @@ static bool has_stack(const struct soon__worker *worker)
     return (uintptr_t)__builtin_frame_address(0) > worker->stack_end;
 }
 
-static bool run_if_queued(struct soon__worker *worker, soon_call *call)
-{
-    struct soon__pool *pool = worker->pool;
-    bool taken;
-
-    if (!has_stack(worker))
-        return false;
-    soon__pool_lock(pool);
-    taken = soon__pool_take_back_locked(pool, call);
-    soon__pool_unlock(pool);
-    if (taken)
-        run_on_top(worker, call);
-    return taken;
-}
-
 /* Before it is asked whether this could end: what is in our deque has not begun. */
 static bool run_own(void *data, soon_future *awaited)
 {
@@ -178,20 +158,21 @@ static bool park_locked(struct soon__worker *worker, bool others)
     return true;
 }
 
-int soon__worker_help(void *data, soon_future *awaited, bool others)
+static int help(void *data, soon_future *awaited, bool others)
 {
     struct soon__worker *worker = data;
     struct soon__pool *pool = worker->pool;
     soon_call *call = awaited ? soon__call_of(awaited) : NULL;
-    bool parks;
+    bool runs, parks;
 
     held_up(worker);
-    if (call && call->executor == pool->executor && run_if_queued(worker, call))
-        return 1;
     soon__pool_lock(pool);
-    parks = park_locked(worker, others);
+    runs = call && call->executor == pool->executor && has_stack(worker) && soon__pool_take_back_locked(pool, call);
+    parks = !runs && park_locked(worker, others);
     soon__pool_unlock(pool);
-    return parks ? 0 : SOON_EDEADLK;
+    if (runs)
+        run_on_top(worker, call);
+    return runs ? 1 : parks ? 0 : SOON_EDEADLK;
 }
 
 static void unparked(void *data)
@@ -206,7 +187,7 @@ static void unparked(void *data)
 }
 
 static const struct soon__parking parking = {
-    .run_own = run_own, .help = soon__worker_help, .unparked = unparked, .is_others = is_others, .held_up = held_up};
+    .run_own = run_own, .help = help, .unparked = unparked, .is_others = is_others, .held_up = held_up};
 
 /*
  * Looking for work
@@ -223,7 +204,7 @@ static soon_call *take_locked(struct soon__pool *pool)
 
     if (is_surplus_locked(pool))
         return NULL;
-    soon__deques_look_locked(pool);
+    soon__deques_look_locked(pool, 1);
     call = soon__queue_pop(&pool->locked.queue);
     if (call) {
         soon__pool_freed_locked(pool);
@@ -239,21 +220,6 @@ static bool must_end_locked(const struct soon__worker *worker)
     if (worker->retired || pool->locked.broken)
         return true;
     return pool->locked.closed && (!pool->locked.queue.count || is_surplus_locked(pool));
-}
-
-static void push_idle_locked(struct soon__worker *worker)
-{
-    struct soon__pool *pool = worker->pool;
-
-    worker->idle = true;
-    worker->previous_idle = NULL;
-    worker->next_idle = pool->locked.idle_first;
-    if (worker->next_idle)
-        worker->next_idle->previous_idle = worker;
-    else
-        pool->locked.idle_last = worker;
-    pool->locked.idle_first = worker;
-    pool->locked.idle++;
 }
 
 /* I10 */
@@ -324,7 +290,9 @@ static void sleep_locked(struct soon__worker *worker)
 {
     struct soon__pool *pool = worker->pool;
 
-    push_idle_locked(worker);
+    worker->next_idle = pool->locked.idlers;
+    pool->locked.idlers = worker;
+    pool->locked.idle++;
     worker->idle_since = soon__clock_ns();
     if (pool->idle_timeout_ns || pool->locked.threads > pool->max)
         soon__pool_alarm_locked(pool, worker->idle_since + soon__pool_idle_limit(pool));
@@ -439,15 +407,6 @@ static bool initialize(struct soon__worker *worker)
     return !error;
 }
 
-/* It takes no more work. What it has counted stays its own until it leaves: who adds up does so once. */
-static void stop_working_locked(struct soon__worker *worker)
-{
-    struct soon__pool *pool = worker->pool;
-
-    pool->locked.threads--;
-    pool->locked.retiring -= worker->retired;
-}
-
 static void leave_locked(struct soon__worker *worker)
 {
     struct soon__pool *pool = worker->pool;
@@ -483,9 +442,9 @@ static void *worker_main(void *data)
         work(worker);
     self->parking = NULL;
     soon__pool_lock(pool);
-    stop_working_locked(worker);
+    pool->locked.threads -= !worker->retired; /* what it has counted stays its own until it leaves */
     broken = pool->locked.broken;
-    soon__pool_unlock(pool); /* one that retires may be the one that was to take what has just come */
+    soon__pool_unlock(pool);
     if (broken)
         soon__pool_fail_pending(pool); /* what it had in its hands when that became so */
     if (worker->local.release)         /* which may take its time, or wait for a task: others are there for that */
@@ -493,7 +452,7 @@ static void *worker_main(void *data)
     soon__pool_lock(pool);
     leave_locked(worker);
     soon__pool_unlock(pool);
-    soon__library_loop_post(&worker->end); /* the last touch, but of its frame */
+    soon__library_loop_post(&worker->job); /* the last touch, but of its frame */
     return NULL;
 }
 
@@ -518,12 +477,9 @@ static void start_failed(struct soon__pool *pool, struct soon__worker *worker, i
     size_t left;
 
     soon__pool_lock(pool);
-    if (worker) {
-        stop_working_locked(worker);
+    pool->locked.threads--;
+    if (worker)
         leave_locked(worker);
-    } else {
-        pool->locked.threads--;
-    }
     pool->locked.start_error = rc;
     pool->locked.cannot_start = true;
     started_locked(pool);
@@ -549,11 +505,12 @@ static void start_failed(struct soon__pool *pool, struct soon__worker *worker, i
 /* I5 */
 static void start(struct soon__job *job)
 {
-    struct soon__worker *worker = (struct soon__worker *)((char *)job - offsetof(struct soon__worker, start));
+    struct soon__worker *worker = (struct soon__worker *)job;
     struct soon__pool *pool = worker->pool;
     int rc;
 
     assert(soon__library_on_loop());
+    job->run = soon__worker_ended; /* when it is posted again */
     rc = pthread_create(&worker->thread, &pool->attributes, worker_main, worker);
     if (!rc)
         return;
@@ -571,10 +528,9 @@ void soon__worker_start(struct soon__pool *pool)
     }
     worker->pool = pool;
     worker->hooks = (struct soon__run_hooks){.counted = counted, .data = worker};
-    worker->start.run = start;
-    worker->end.run = soon__worker_ended;
+    worker->job.run = start;
     soon__pool_lock(pool);
     enter_locked(worker);
     soon__pool_unlock(pool);
-    soon__library_loop_post(&worker->start);
+    soon__library_loop_post(&worker->job);
 }

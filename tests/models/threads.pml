@@ -9,20 +9,20 @@
  *     worker_lock()           decide.c: soon__worker_lock(): it searches no more
  *     decide()                decide.c: decide_locked(), coming_locked(), may_start_locked()
  *     OPEN, set_mode()        ../pools/inject_internal.h: soon__inject_is_open(), soon__inject_set_locked(); decide.c: set_mode_locked()
- *     act()                   decide.c: carry_out()
+ *     act()                   decide.c: the end of soon__pool_unlock()
  *     search()                ../pools/inject_internal.h: soon__inject_search(); worker.c: counted()
  *     NEWS                    worker.c: has_news()
  *     submit()                pool.c: submit(), push_locked(); ../pools/inject_internal.h: soon__inject_push()
  *     submit_child()          deque.c: soon__deque_push()
- *     take_deques()           deque.c: soon__deques_look_locked(), soon__deques_empty_locked(): here a deque holds at most one
+ *     take_deques()           deque.c: soon__deques_look_locked(): here a deque holds at most one
  *     take_back()             decide.c: soon__pool_take_back_locked(); deque.c: soon__deque_take_back_locked()
  *     ring()                  worker.c: soon__worker_ring(), its two steps
  *     start_failed()          worker.c: start_failed()
  *     worker                  worker.c: worker_main(), work(), linger_locked(), take_injected(), sleep_locked(), run(),
  *                             held_up(), take_more_locked()
- *     await(), park()         worker.c: run_own(), soon__worker_help(), unparked()
+ *     await(), park()         worker.c: run_own(), help(), unparked()
  *     canceller, closer       pool.c: take_back(), begin_shutdown()
- *     loop                    watch.c: look(), pop_overdue_locked(), soon__pool_close(); the worker's end: join_if_known()
+ *     loop                    watch.c: look(), retire_locked(), on_close(); the worker's end: join()
  *
  * Who takes the mutex takes in what has come and does what it came for, in one step (`atomic`); then it decides and sets the
  * mode, in one step each, and gives the mutex back. Between any two whatever needs no mutex may happen: a push without it or
@@ -58,7 +58,7 @@
  * that a starter takes the mutex to enter the worker in a list; that there are fewer deques than workers; the future, which is
  * future.pml; weak memory: all is sequentially consistent.
  *
- * Broken variants: -DNO_BATON, -DLOOK_BEFORE_LOCK, -DNO_LAST_DECIDE, -DNO_HELD_UP, -DSEARCH_AFTER, -DKEEP_SEARCHING,
+ * Broken variants: -DNO_BATON, -DLOOK_BEFORE_LOCK, -DNO_HELD_UP, -DSEARCH_AFTER, -DKEEP_SEARCHING,
  * -DSTART_FAILS -DIDLE_STAYS_IDLE, -DSTART_FAILS -DNEVER_AGAIN, -DINIT -DIDLE_AWAITS_START, -DLEAVE_OPEN,
  * -DCLOSE_UNTAKEN, -DLINGER -DSLEEP_UNLOOKED, -DLINGER -DTAKE_QUEUED, -DLINGER -DTAKE_ALL, -DLINGER -DDECIDE_ONCE, and with
  * -DNESTED -DPUSH_UNLOOKED, -DCLOSE_WITHOUT_DEQUES, -DDEQUES_BEFORE_CLOSE; -DWORKERS=3 -DTASKS=3 -DNESTED -DBESIDE -DLONG -DLINGER
@@ -814,16 +814,11 @@ end_asleep:
 
 leave:
     atomic {
-        threads--;
+        threads = threads - (retired[me] -> 0 : 1);
         retired[me] = false;
-#ifdef NO_LAST_DECIDE
-        held = false
-#endif
     }
-#ifndef NO_LAST_DECIDE
     unlock();
     act();
-#endif
     atomic { /* the loop joins it */
         adopted[me] && !held -> adopted[me] = false;
         lock();
@@ -831,14 +826,9 @@ leave:
         ids--;
         unjoined--;
         close_if_empty();
-#ifdef NO_LAST_DECIDE
-        held = false
-#endif
     }
-#ifndef NO_LAST_DECIDE
     unlock();
     act();
-#endif
     goto end_unborn
 }
 
@@ -929,6 +919,7 @@ end_idle:
             retired[i] = true;
             ring(i);
             idle--;
+            threads--;
             i = 0;
             do
             :: i < idle -> stack[i] = stack[i + 1]; i++
