@@ -50,8 +50,8 @@
  * each task ends exactly once.
  *
  * Found by it, and mended since: what was pending stayed when a start had failed and the last worker that could have run it
- * parked inside its task or retired (-DNEVER_AGAIN: nobody was started any more, and nobody failed it); a task waited for the
- * initializer of another worker although one was idle (-DIDLE_AWAITS_START).
+ * parked inside its task (-DNEVER_AGAIN: nobody was started any more, and nobody failed it); a task waited for the initializer
+ * of another worker although one was idle (-DIDLE_AWAITS_START).
  *
  * Left out: releases, which are to it what the callback of -DHELD is: user code on a worker that has published an outcome;
  * priorities, limits of time, the bound of the queue and its condition variable, initializers that fail, boot, stats;
