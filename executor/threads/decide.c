@@ -7,16 +7,9 @@
  */
 #include "pool_internal.h"
 
-#define SPARE_IDLE_NS INT64_C(1000000000) /* for threads that only stood in for parked ones */
-
 size_t soon__pool_active_locked(const struct soon__pool *pool)
 {
     return pool->locked.threads - pool->locked.idle - pool->locked.parked;
-}
-
-int64_t soon__pool_idle_limit(const struct soon__pool *pool)
-{
-    return pool->idle_timeout_ns ? pool->idle_timeout_ns : SPARE_IDLE_NS;
 }
 
 struct soon__worker *soon__pool_pop_idle_locked(struct soon__pool *pool)

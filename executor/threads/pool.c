@@ -11,6 +11,8 @@
 #include <signal.h>
 #include <stdlib.h>
 
+enum { SPARE_IDLE_MS = 1000 };
+
 /*
  * The class
  */
@@ -320,7 +322,8 @@ static int pool_new(struct soon__pool **ret, const soon_thread_pool_options *o)
     pool->locked.alarm = SOON__NEVER;
     pool->linger_ns = soon__cpu_count() > 1 ? SOON__SPIN_NS : 0;
     soon__spin_allow((uint32_t)soon__cpu_count() / 2);
-    pool->idle_timeout_ns = soon__span_ns(o->idle_timeout_ms, 0);
+    pool->idle_limit_ns = soon__span_ns(o->idle_timeout_ms, SPARE_IDLE_MS);
+    pool->all_retire = o->idle_timeout_ms;
     pool->initializer = o->initializer;
     soon__pool_name(pool->name, sizeof pool->name, o->name);
     rc = soon__deques_new(pool);

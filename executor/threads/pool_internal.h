@@ -102,8 +102,9 @@ struct soon__pool {
     char name[SOON__NAME_SIZE];
     const soon_function *initializer;
     void *initializer_arg;
-    size_t queue_max;        /* 0: unbounded */
-    int64_t idle_timeout_ns; /* 0: none */
+    size_t queue_max;      /* 0: unbounded */
+    int64_t idle_limit_ns; /* until an idle worker retires: */
+    bool all_retire;       /* any; else only those that stood in for parked ones */
     pthread_attr_t attributes;
     struct soon__surroundings surroundings; /* of who made the pool */
     struct soon__deque *deques;
@@ -166,7 +167,6 @@ void soon__pool_count_start_locked(struct soon__pool *pool, size_t count); /* be
 void soon__pool_ring_all_locked(struct soon__pool *pool);                  /* those that are idle */
 struct soon__worker *soon__pool_pop_idle_locked(struct soon__pool *pool);  /* there is one: the latest */
 size_t soon__pool_active_locked(const struct soon__pool *pool);
-int64_t soon__pool_idle_limit(const struct soon__pool *pool); /* ns until an idle worker retires */
 /* A place in the queue has become free. */
 void soon__pool_freed_locked(struct soon__pool *pool);
 /* True: it had not begun, and is the caller's. */

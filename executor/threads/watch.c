@@ -93,12 +93,12 @@ static struct soon__worker *retire_locked(struct soon__pool *pool, int64_t now, 
     struct soon__worker **last = &pool->locked.idlers, *worker;
     int64_t due;
 
-    if (!pool->locked.idle || (!pool->idle_timeout_ns && pool->locked.threads <= pool->max))
+    if (!pool->locked.idle || (!pool->all_retire && pool->locked.threads <= pool->max))
         return NULL;
     while ((*last)->next_idle)
         last = &(*last)->next_idle;
     worker = *last;
-    due = worker->idle_since + soon__pool_idle_limit(pool);
+    due = worker->idle_since + pool->idle_limit_ns;
     if (due > now) {
         *next = earlier(due, *next);
         return NULL;

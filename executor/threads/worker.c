@@ -17,19 +17,12 @@ enum { STACK_RESERVE_MIN = 64 * 1024, BATCH_MAX = 16, BATCH_NS = 20000 };
 
 static const struct soon__parking parking;
 
-static struct soon__worker *worker_of(const struct soon__pool *pool)
+bool soon__worker_push(struct soon__pool *pool, soon_call *call)
 {
     struct soon__thread *self = soon__thread_self();
     struct soon__worker *worker = self->worker;
 
-    return self->parking == &parking && worker->pool == pool ? worker : NULL;
-}
-
-bool soon__worker_push(struct soon__pool *pool, soon_call *call)
-{
-    struct soon__worker *worker = worker_of(pool);
-
-    return worker && soon__deque_push(worker, call);
+    return self->parking == &parking && worker->pool == pool && soon__deque_push(worker, call);
 }
 
 void soon__worker_ring(struct soon__worker *worker)
@@ -294,8 +287,8 @@ static void sleep_locked(struct soon__worker *worker)
     pool->locked.idlers = worker;
     pool->locked.idle++;
     worker->idle_since = soon__clock_ns();
-    if (pool->idle_timeout_ns || pool->locked.threads > pool->max)
-        soon__pool_alarm_locked(pool, worker->idle_since + soon__pool_idle_limit(pool));
+    if (pool->all_retire || pool->locked.threads > pool->max)
+        soon__pool_alarm_locked(pool, worker->idle_since + pool->idle_limit_ns);
     atomic_store_explicit(&worker->bell, 0, memory_order_relaxed);
     soon__pool_unlock(pool);
     while (!atomic_load_explicit(&worker->bell, memory_order_acquire))
