@@ -9,8 +9,8 @@
  *
  * G1  A group that is done or given up takes back the continuations that have not run: a race of a short task against
  *     something that lives long leaves nothing with the latter, so that nothing but a reader keeps it, and what it holds.
- * G2  When it is done, its own first callback does that; but not before all are registered: the last of these two
- *     (`holds`) does it.
+ * G2  When it is done, its own first callback does that, which is registered behind its continuations with the members; or who
+ *     makes it, if it is done by then.
  * G3  The future holds a reference of itself until it is done. Continuations hold the block alone (`blocks`). So when
  *     all other references are gone, and nobody has left a callback, nobody can want its outcome: it is given up. That is
  *     decided under LOCK, and so is a continuation's reference for completing it: one of the two comes first.
@@ -36,7 +36,6 @@ struct group {
     struct soon__callback over;
     bool any;
     bool given_up;                 /* under LOCK */
-    _Atomic uint32_t holds;        /* G2: it is not done; it is being made */
     _Atomic size_t blocks;         /* the future; continuations that have neither run nor been taken back */
     _Atomic size_t left;           /* members whose continuation has not run */
     _Atomic bool failed;           /* one of them has */
@@ -80,19 +79,11 @@ static void let_go(struct group *group, bool done)
 }
 
 /* G2 */
-static void let_go_unless_held(struct group *group)
-{
-    /* Acquire-release: the last one sees what was registered, and what was made of it. */
-    if (atomic_fetch_sub_explicit(&group->holds, 1, memory_order_acq_rel) != 1)
-        return;
-    let_go(group, true);
-    soon__future_unref(&group->future); /* G3 */
-}
-
 static void over(soon_future *future, void *data)
 {
     (void)data;
-    let_go_unless_held(of_future(future));
+    let_go(of_future(future), true);
+    soon__future_unref(future); /* G3 */
 }
 
 static void destroy(soon_future *future)
@@ -221,7 +212,6 @@ static struct group *block_new(soon_future *const *futures, size_t count, bool a
         return NULL;
     *group = (struct group){.any = any,
                             .over = {.kind = SOON__CALLBACK_INTERNAL, .fn = over},
-                            .holds = 2,
                             .blocks = 1,
                             .left = count + 1, /* one for group_start(), so that it does not end half registered */
                             .count = count};
@@ -250,7 +240,8 @@ static void group_start(struct group *group)
     }
     if (atomic_fetch_sub_explicit(&group->left, 1, memory_order_acq_rel) == 1)
         complete(group, NULL);
-    let_go_unless_held(group);
+    if (soon__future_add_callback(&group->future, &group->over) == 0)
+        over(&group->future, NULL);
 }
 
 static soon_future *group_new(soon_future *const *futures, size_t count, bool any)
@@ -267,7 +258,6 @@ static soon_future *group_new(soon_future *const *futures, size_t count, bool an
     if (!group)
         return soon__future_nomem();
     soon__future_init(&group->future, &group_class, 1, 1);
-    soon__future_add_callback(&group->future, &group->over);
     group_start(group);
     return &group->future;
 }

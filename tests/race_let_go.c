@@ -136,7 +136,7 @@ static void assert_done(void)
     give_up_members();
 }
 
-/* Guards `holds` in gather.c: who is still registering with members lets go of them. */
+/* Guards G2 in gather.c: who is still registering with members lets go of them. */
 Test(race_let_go, a_group_is_made_of_what_ends)
 {
     run_race(&(struct race){
