@@ -199,14 +199,8 @@ void soon__pool_alarm_locked(struct soon__pool *pool, int64_t when)
 
 void soon__pool_close_if_empty_locked(struct soon__pool *pool)
 {
-    if (!pool->locked.closed || pool->locked.unjoined || pool->locked.queue.count || pool->locked.close_posted)
+    if (!pool->locked.closed || pool->locked.unjoined || pool->locked.queue.count || pool->locked.closing)
         return;
-    pool->locked.close_posted = true;
-    soon__library_loop_post(&pool->close); /* behind a look that may be posted */
-}
-
-void soon__pool_ring_all_locked(struct soon__pool *pool)
-{
-    while (pool->locked.idle)
-        soon__worker_ring(soon__pool_pop_idle_locked(pool));
+    pool->locked.closing = true;
+    soon__pool_alarm_locked(pool, 0);
 }

@@ -117,7 +117,8 @@ static bool take_back(void *self, soon_call *call)
 /* Of its end, or that it is broken. */
 static void tell_all_locked(struct soon__pool *pool)
 {
-    soon__pool_ring_all_locked(pool);
+    while (pool->locked.idle)
+        soon__worker_ring(soon__pool_pop_idle_locked(pool));
     pthread_cond_broadcast(&pool->place);
     pthread_cond_broadcast(&pool->ready);
 }
@@ -319,6 +320,7 @@ static int pool_new(struct soon__pool **ret, const soon_thread_pool_options *o)
     soon__surroundings_take(&pool->surroundings);
     pool->max = o->workers ? (size_t)o->workers : (size_t)soon__cpu_count();
     pool->queue_max = o->queue_max;
+    pool->look.run = soon__pool_look;
     pool->locked.alarm = SOON__NEVER;
     pool->linger_ns = soon__cpu_count() > 1 ? SOON__SPIN_NS : 0;
     soon__spin_allow((uint32_t)soon__cpu_count() / 2);
@@ -359,7 +361,6 @@ int soon_thread_pool_new_sized(soon_executor **ret, const soon_thread_pool_optio
         return rc;
     }
     pool->executor->shared = soon__shared_ref(o.shared);
-    soon__pool_watch(pool);
     *ret = pool->executor;
     return 0;
 }

@@ -96,6 +96,7 @@ struct soon__worker {
 };
 
 struct soon__pool {
+    struct soon__job look; /* first; for the loop, which looks at what `alarm` is for */
     soon_executor *executor;
     soon_promise *down; /* set with the first shutdown */
     size_t max;
@@ -140,11 +141,10 @@ struct soon__pool {
         uint64_t succeeded, failed, cancelled; /* by workers that have ended, and without any worker */
         int64_t alarm;                         /* when the loop is to look next; SOON__NEVER: not at all */
         bool look_posted;
-        bool close_posted;
+        bool closing; /* the look that is posted then is the last */
     } locked;
 
-    /* Loop thread only, but for posting. */
-    struct soon__job look, close;
+    /* Loop thread only. */
     uv_timer_t timer;
     struct soon__worker *ended; /* whose threads have not ended yet: I5 */
     int64_t join_again_ns;      /* when they are looked at once more, from the last look on */
@@ -164,7 +164,6 @@ uintptr_t soon__pool_mode_locked(const struct soon__pool *pool);            /* s
 /* Without the mutex. False: this one needs it. */
 bool soon__pool_push(struct soon__pool *pool, soon_call *call);
 void soon__pool_count_start_locked(struct soon__pool *pool, size_t count); /* before soon__worker_start() */
-void soon__pool_ring_all_locked(struct soon__pool *pool);                  /* those that are idle */
 struct soon__worker *soon__pool_pop_idle_locked(struct soon__pool *pool);  /* there is one: the latest */
 size_t soon__pool_active_locked(const struct soon__pool *pool);
 /* A place in the queue has become free. */
@@ -209,7 +208,7 @@ bool soon__worker_push(struct soon__pool *pool, soon_call *call);
 void soon__worker_ring(struct soon__worker *worker);
 
 /* watch.c: what the library's loop does for a pool. */
-void soon__pool_watch(struct soon__pool *pool);
+void soon__pool_look(struct soon__job *job);
 void soon__worker_ended(struct soon__job *job);
 
 #endif

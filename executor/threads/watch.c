@@ -13,11 +13,6 @@ enum { JOIN_TRIES = 100 };
 #define JOIN_AGAIN_FIRST_NS INT64_C(1000000)
 #define JOIN_AGAIN_MAX_NS INT64_C(100000000)
 
-static struct soon__pool *pool_of(struct soon__job *job, size_t offset)
-{
-    return (struct soon__pool *)((char *)job - offset);
-}
-
 static void open_timer(struct soon__pool *pool)
 {
     assert(soon__library_on_loop());
@@ -110,6 +105,16 @@ static struct soon__worker *retire_locked(struct soon__pool *pool, int64_t now, 
     return worker;
 }
 
+static void on_closed(uv_handle_t *handle)
+{
+    struct soon__pool *pool = handle->data;
+    soon_promise *down = pool->down;
+
+    soon__future_ref(&down->future); /* the pool may be freed as soon as it is resolved */
+    soon_promise_set_result(down, NULL, 0);
+    soon__future_unref(&down->future);
+}
+
 static void on_timer(uv_timer_t *timer);
 
 /* `posted`: by its job. */
@@ -118,6 +123,7 @@ static void look(struct soon__pool *pool, bool posted)
     soon_call *expired = NULL, **end = &expired, *call, *after;
     struct soon__worker *worker;
     int64_t now = soon__clock_ns(), again, next;
+    bool last;
 
     open_timer(pool);
     again = join_ended(pool, now);
@@ -135,13 +141,15 @@ static void look(struct soon__pool *pool, bool posted)
     while ((worker = retire_locked(pool, now, &next)))
         soon__worker_ring(worker);
     pool->locked.alarm = next;
-    /* Failing them is ours to do before the pool may close: that too is done on this thread. */
+    last = pool->locked.closing && !pool->locked.look_posted;
     soon__pool_unlock(pool);
     soon__loop_timer(&pool->timer, on_timer, next);
     for (call = expired; call; call = after) {
         after = call->next;
         soon__call_fail(call, soon__call_error(call, SOON_EEXPIRED, NULL));
     }
+    if (last)
+        uv_close((uv_handle_t *)&pool->timer, on_closed);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -149,31 +157,7 @@ static void on_timer(uv_timer_t *timer)
     look(timer->data, false);
 }
 
-static void on_look(struct soon__job *job)
+void soon__pool_look(struct soon__job *job)
 {
-    look(pool_of(job, offsetof(struct soon__pool, look)), true);
-}
-
-static void on_closed(uv_handle_t *handle)
-{
-    struct soon__pool *pool = handle->data;
-    soon_promise *down = pool->down;
-
-    soon__future_ref(&down->future); /* the pool may be freed as soon as it is resolved */
-    soon_promise_set_result(down, NULL, 0);
-    soon__future_unref(&down->future);
-}
-
-static void on_close(struct soon__job *job)
-{
-    struct soon__pool *pool = pool_of(job, offsetof(struct soon__pool, close));
-
-    open_timer(pool);
-    uv_close((uv_handle_t *)&pool->timer, on_closed);
-}
-
-void soon__pool_watch(struct soon__pool *pool)
-{
-    pool->look.run = on_look;
-    pool->close.run = on_close;
+    look((struct soon__pool *)job, true);
 }

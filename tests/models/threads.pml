@@ -22,7 +22,7 @@
  *                             held_up(), take_more_locked()
  *     await(), park()         worker.c: run_own(), help(), unparked()
  *     canceller, closer       pool.c: take_back(), begin_shutdown()
- *     loop                    watch.c: look(), retire_locked(), on_close(); the worker's end: join()
+ *     loop                    watch.c: look(), retire_locked(); the worker's end: join()
  *
  * Who takes the mutex takes in what has come and does what it came for, in one step (`atomic`); then it decides and sets the
  * mode, in one step each, and gives the mutex back. Between any two whatever needs no mutex may happen: a push without it or
