@@ -413,6 +413,11 @@ static inline bool releases(const soon_function *function, const soon_submit_opt
     return function->free_arg || deferred || (options && options->payload);
 }
 
+static inline bool releases_nothing(const soon_function *function)
+{
+    return !function->free_arg && !function->free_result;
+}
+
 /* With its future and where things go, no more. NULL: no memory. */
 static soon_call *block_new(const struct soon__call_params *params, size_t size)
 {
@@ -420,6 +425,7 @@ static soon_call *block_new(const struct soon__call_params *params, size_t size)
     size_t result = params->function->result_size;
     bool has_space = result && result <= SOON__CALL_SMALL_MAX && !params->items;
     bool has_on_done = params->options && params->options->on_done;
+    bool is_plain = !far && has_space == (result != 0) && releases_nothing(params->function) && !needs_extra(params);
     size_t block = block_size(far ? sizeof(soon_bytes) : size, has_space ? result : 0,
                               releases(params->function, params->options, params->deferred), has_on_done);
     soon_call *call = soon__block_new(block);
@@ -427,7 +433,7 @@ static soon_call *block_new(const struct soon__call_params *params, size_t size)
     if (!call)
         return NULL;
     init(call, params->executor, params->function, block, far ? SOON__CALL_FAR : size, has_space,
-         (lent ? SOON__CALL_ARG_LENT : 0) | (has_on_done ? SOON__CALL_TELLS : 0));
+         (is_plain ? SOON__CALL_PLAIN : 0) | (lent ? SOON__CALL_ARG_LENT : 0) | (has_on_done ? SOON__CALL_TELLS : 0));
     return call;
 }
 
@@ -450,11 +456,11 @@ static inline soon_call *new_plain(soon_executor *executor, const soon_function 
 
     if (size > SOON__CALL_SMALL_MAX || result > SOON__CALL_SMALL_MAX)
         return NULL;
-    call = soon__block_new(block);
+    call = soon__block_pop(block);
     if (!call)
         return NULL;
     init(call, executor, function, block, size, result != 0,
-         (!function->free_arg && !function->free_result ? SOON__CALL_PLAIN : 0) | (told ? SOON__CALL_TELLS : 0));
+         (releases_nothing(function) ? SOON__CALL_PLAIN : 0) | (told ? SOON__CALL_TELLS : 0));
     soon__copy((char *)call + SOON__CALL_ARG_AT, arg, size);
     if (told && set_on_done(call, told) < 0) {
         drop(call);

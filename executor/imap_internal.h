@@ -33,7 +33,7 @@ struct soon__imap_entry {
 struct soon__imap_chunk {
     struct soon__items items; /* first: what the run sees */
     const soon_function *function;
-    size_t size; /* of the block */
+    size_t size;         /* of the block */
     _Atomic size_t refs; /* its entries' futures; and one until its call has ended */
     soon_future *call;   /* a reader's reference; NULL: not submitted */
     struct soon__callback ended;

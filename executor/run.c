@@ -180,7 +180,7 @@ static __attribute__((noinline)) void run_one(soon_call *call, struct soon__loca
  * The same of a plain call of a pool's own. Who took it out of the pool is the only one who may begin or end it, so that takes no
  * step of the future's: a store says that it has begun.
  */
-static void run_plain(soon_call *call, struct soon__local *local, const struct soon__run_hooks *hooks)
+void soon__call_run_plain(soon_call *call, struct soon__local *local, const struct soon__run_hooks *hooks)
 {
     soon_future *future = soon__call_future(call);
     size_t size = call->function->result_size, arg_size = call->sizes >> SOON__CALL_ARG_SHIFT;
@@ -300,7 +300,7 @@ static void run_items(soon_call *call, struct soon__local *local, const struct s
 void soon__call_run(soon_call *call, struct soon__local *local, const struct soon__run_hooks *hooks)
 {
     if (hooks && call->flags & SOON__CALL_PLAIN)
-        run_plain(call, local, hooks);
+        soon__call_run_plain(call, local, hooks);
     else if (soon__call_extra(call) && soon__call_extra(call)->items)
         run_items(call, local, hooks);
     else

@@ -329,7 +329,7 @@ static inline uint64_t store_final(soon_future *future, uint32_t state, uint64_t
     return word;
 }
 
-static void wake_sleepers(soon_future *future)
+static __attribute__((noinline)) void wake_sleepers(soon_future *future)
 {
     struct soon__wakes *wakes = soon__thread_self()->wakes;
 
@@ -399,16 +399,21 @@ void soon__future_publish(soon_future *future, uint32_t state)
         soon__future_run_callbacks(future);
 }
 
+static __attribute__((noinline)) void publish_lists_and_unref(soon_future *future, uint32_t state, uint64_t word)
+{
+    if (word & SOON__FOR_LOOP && soon__future_publish_to_loop(future, state, SOON__LIBRARY))
+        return;
+    if (soon__future_publish_quietly(future, state))
+        soon__future_run_callbacks(future);
+    soon__future_unref(future);
+}
+
 void soon__future_publish_and_unref(soon_future *future, uint32_t state)
 {
     uint64_t word = store_final(future, state, SOON__LIBRARY, SOON__LOCK | SOON__LISTS);
 
-    if (word & SOON__FOR_LOOP && soon__future_publish_to_loop(future, state, SOON__LIBRARY))
-        return;
     if (word & (SOON__LOCK | SOON__LISTS)) {
-        if (soon__future_publish_quietly(future, state))
-            soon__future_run_callbacks(future);
-        soon__future_unref(future);
+        publish_lists_and_unref(future, state, word);
         return;
     }
     if (word & SOON__PARKED)

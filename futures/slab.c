@@ -40,6 +40,11 @@ void *soon__block_new(size_t size)
     return block;
 }
 
+void *soon__block_pop(size_t size)
+{
+    return soon__block_new(size);
+}
+
 void soon__block_free(void *block, size_t size)
 {
     (void)size;
@@ -467,16 +472,23 @@ static __attribute__((noinline)) void *new_slowly(size_t size)
     return block;
 }
 
-void *soon__block_new(size_t size)
+void *soon__block_pop(size_t size)
 {
     struct list *loaded = size <= SIZE_LIMIT ? &self->classes[class_of(size)].loaded : &none.classes[0].loaded;
     struct block *block = loaded->first;
 
-    if (!block)
-        return new_slowly(size);
-    loaded->first = block->next;
-    loaded->room++;
+    if (block) {
+        loaded->first = block->next;
+        loaded->room++;
+    }
     return block;
+}
+
+void *soon__block_new(size_t size)
+{
+    void *block = soon__block_pop(size);
+
+    return block ? block : new_slowly(size);
 }
 
 /* Only children of a fork need look. */

@@ -138,6 +138,7 @@ static void forget_worker(void)
 {
     soon__this_thread.parking = NULL;
     soon__this_thread.worker = NULL;
+    soon__this_thread.pool = NULL;
     soon__this_thread.of_library = false;
     soon__this_thread.sink = NULL;
 }

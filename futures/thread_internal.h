@@ -46,8 +46,9 @@ struct soon__thread {
     struct soon__wakes *wakes;  /* NULL: who sleeps for what this thread completes is woken at once */
     struct soon__frame *frames; /* innermost first */
     const struct soon__parking *parking;
-    void *worker;    /* for `parking` */
-    uint64_t number; /* of one that has run a loop, nobody else's ever; 0: it has not */
+    void *worker;     /* for `parking` */
+    const void *pool; /* whose worker it is; NULL: of none of threads */
+    uint64_t number;  /* of one that has run a loop, nobody else's ever; 0: it has not */
     bool end_is_watched;
     bool of_library;   /* the loop's or the callback thread: nothing may be joined here */
     bool in_internals; /* this thread is draining `internals` further down its stack */

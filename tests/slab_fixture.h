@@ -9,6 +9,7 @@
 
 #define SOON__SLAB 1
 #define soon__block_new tested_block_new
+#define soon__block_pop tested_block_pop
 #define soon__block_free tested_block_free
 #define soon__blocks_alive tested_blocks_alive
 #define soon__slab_thread_ends tested_slab_thread_ends

@@ -84,6 +84,8 @@ void soon__deque_enter_locked(struct soon__worker *worker)
 {
     struct soon__pool *pool = worker->pool;
 
+    if (pool->queue_max)
+        return; /* it counts what waits */
     for (size_t i = 0; i < pool->deques_count && !worker->deque; i++) {
         if (pool->deques[i].owned)
             continue;
@@ -161,15 +163,16 @@ static void say_nested(struct soon__pool *pool)
 }
 
 /* Gives the lock back. */
-static inline bool push_locked(struct soon__worker *worker, soon_call *call)
+static inline bool push_locked(struct soon__worker *worker, struct soon__pool *pool, struct soon__deque *deque,
+                               soon_call *call)
 {
     bool open;
 
-    say_nested(worker->pool);
-    open = soon__inject_is_open(soon__inject_look(&worker->pool->inject)); /* Q3 */
+    say_nested(pool);
+    open = soon__inject_is_open(soon__inject_look(&pool->inject)); /* Q3 */
     if (open)
-        push(worker->deque, call);
-    unlock(worker->deque);
+        push(deque, call);
+    unlock(deque);
     if (open)
         soon__count(&worker->submitted, 1);
     return open;
@@ -178,19 +181,17 @@ static inline bool push_locked(struct soon__worker *worker, soon_call *call)
 static __attribute__((noinline)) bool push_slowly(struct soon__worker *worker, soon_call *call)
 {
     lock_slowly(worker->deque);
-    return push_locked(worker, call);
+    return push_locked(worker, worker->pool, worker->deque, call);
 }
 
-bool soon__deque_push(struct soon__worker *worker, soon_call *call)
+bool soon__deque_push(struct soon__worker *worker, struct soon__pool *pool, soon_call *call)
 {
-    struct soon__pool *pool = worker->pool;
     struct soon__deque *deque = worker->deque;
 
-    if (!deque || pool->queue_max ||
-        (soon__call_extra(call) &&
-         (soon__call_extra(call)->options.priority || soon__call_extra(call)->queue_deadline != SOON__NEVER)))
+    if (!deque || (soon__call_extra(call) &&
+                   (soon__call_extra(call)->options.priority || soon__call_extra(call)->queue_deadline != SOON__NEVER)))
         return false;
-    return try_lock(deque) ? push_locked(worker, call) : push_slowly(worker, call);
+    return try_lock(deque) ? push_locked(worker, pool, deque, call) : push_slowly(worker, call);
 }
 
 bool soon__deque_take(struct soon__worker *worker, soon_call *call)

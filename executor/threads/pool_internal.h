@@ -82,7 +82,7 @@ struct soon__worker {
     struct soon__frame frame;
     struct soon__local local;
     struct soon__run_hooks hooks;
-    struct soon__deque *deque; /* NULL: it has none */
+    struct soon__deque *deque; /* NULL: it has none, since there are too many, or the queue has a bound */
     int64_t batch_since;       /* when it last took one of many; 0: it was one of few */
     size_t batch;              /* how many it took then */
     uintptr_t stack_end;       /* the lowest address at which another task may start on its stack */
@@ -189,7 +189,7 @@ int soon__deques_new(struct soon__pool *pool);
 void soon__deque_enter_locked(struct soon__worker *worker);
 void soon__deque_leave_locked(struct soon__worker *worker); /* what is in it stays, to be looked for */
 /* By the worker's own thread, which holds a reference. False: it is to go to the queue. */
-bool soon__deque_push(struct soon__worker *worker, soon_call *call);
+bool soon__deque_push(struct soon__worker *worker, struct soon__pool *pool, soon_call *call);
 /* By the worker's own thread. True: it was there, and is the caller's. */
 bool soon__deque_take(struct soon__worker *worker, soon_call *call);
 /* By the worker's own thread: the oldest; NULL: it is empty. */

@@ -15,14 +15,11 @@
 
 enum { STACK_RESERVE_MIN = 64 * 1024, BATCH_MAX = 16, BATCH_NS = 20000 };
 
-static const struct soon__parking parking;
-
 bool soon__worker_push(struct soon__pool *pool, soon_call *call)
 {
     struct soon__thread *self = soon__thread_self();
-    struct soon__worker *worker = self->worker;
 
-    return self->parking == &parking && worker->pool == pool && soon__deque_push(worker, call);
+    return self->pool == pool && soon__deque_push(self->worker, pool, call);
 }
 
 void soon__worker_ring(struct soon__worker *worker)
@@ -69,10 +66,13 @@ static bool is_quick(const soon_call *call)
                                               (!extra || (!extra->options.payload && !extra->first && !extra->items)));
 }
 
-static void run(struct soon__worker *worker, soon_call *call)
+static inline void run(struct soon__worker *worker, soon_call *call)
 {
     soon__count(&worker->running, 1);
-    soon__call_run(call, &worker->local, &worker->hooks);
+    if (call->flags & SOON__CALL_PLAIN)
+        soon__call_run_plain(call, &worker->local, &worker->hooks);
+    else
+        soon__call_run(call, &worker->local, &worker->hooks);
     if (soon__thread_self()->worker != worker)
         soon__leave_child(); /* a callback has forked, and this is the child, which has no workers */
 }
@@ -303,7 +303,7 @@ static size_t room_locked(struct soon__worker *worker)
     int64_t now, before = worker->batch_since, each;
 
     worker->batch_since = 0;
-    if (share < 2 || worker->pool->queue_max || soon__pool_mode_locked(worker->pool) != SOON__BUSY)
+    if (share < 2 || !worker->deque || soon__pool_mode_locked(worker->pool) != SOON__BUSY)
         return 0;
     worker->batch_since = now = soon__clock_ns();
     if (!before)
@@ -429,11 +429,13 @@ static void *worker_main(void *data)
     measure_stack(worker);
     self->parking = &parking;
     self->worker = worker;
+    self->pool = pool;
     worker->frame.executor = pool->executor;
     self->frames = &worker->frame; /* to the end of the thread */
     if (initialize(worker))
         work(worker);
     self->parking = NULL;
+    self->pool = NULL;
     soon__pool_lock(pool);
     pool->locked.threads -= !worker->retired; /* what it has counted stays its own until it leaves */
     broken = pool->locked.broken;
