@@ -8,6 +8,9 @@
  *
  * COMPLETING comes in two kinds, so that readers go on seeing what was before it.
  *
+ * A plain call of a pool's own takes none of these arrows but the last, from PENDING to FINISHED: who has taken it out of the
+ * pool is the only one who may begin or end it, and says that it has begun in the call: class->has_begun().
+ *
  * I1  State moves only along these arrows, by compare-exchange on one word: of a worker, a canceller, an expired
  *     limit and a shutdown one alone wins `claim`.
  * I2  The outcome is written by who won `claim`, before `publish`; it is read only after an acquire load saw a final

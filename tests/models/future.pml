@@ -14,7 +14,8 @@
  *     publish_to_loop()       callback.c: soon__future_publish_to_loop()
  *     turn, remover           delivery.c: run(); callback.c: soon_future_remove_done_callback()
  *     canceller               future.c: cancel_one(); with -DOWNER a pool's own call: who has taken it out of its queue
- *                             finishes it (class->take_back(), run.c: soon__call_finish() with hooks)
+ *                             finishes it (class->take_back(), run.c: soon__call_finish() with hooks); with -DPLAIN
+ *                             too without a step of the word that says that it has begun (soon__call_run_plain())
  *     park_on()               read.c: park_on(); settled(): soon__future_settled()
  *     reader                  read.c: soon__future_await()
  *     waiter                  future.c: soon__future_add_waiter(), soon__future_remove_waiter()
@@ -28,7 +29,7 @@
  *
  * Left out: references, callbacks, progress, forks, groups and thens; weak memory: all is sequentially consistent.
  *
- * Broken variants: -DSEPARATE_WORDS, -DCLAIM_BY_STORE, -DFINAL_BEFORE_OUTCOME, -DSLEEP_UNSAID, -DWAKE_NOBODY,
+ * Broken variants: -DOWNER -DPLAIN -DRUN_UNTAKEN, -DSEPARATE_WORDS, -DCLAIM_BY_STORE, -DFINAL_BEFORE_OUTCOME, -DSLEEP_UNSAID, -DWAKE_NOBODY,
  * -DLISTS -DFINAL_WITHOUT_LOCK, -DLISTS -DUNLOCK_WAKES_NOBODY, -DLOOP -DLOOP_WAKES_NOBODY, -DLOOP -DTURN_UNLOCKED.
  */
 #define STATE 7
@@ -334,14 +335,18 @@ proctype worker()
 
 #ifdef OWNER
     d_step {
+#ifndef RUN_UNTAKEN
         won = queued;
+#endif
         queued = false
     }
 #endif
+#ifndef PLAIN
     if
     :: won -> start()
     :: else
     fi;
+#endif
 #ifndef OWNER /* else nobody but who has taken it out finishes it: without a claim */
     if
     :: won -> claim()
