@@ -43,8 +43,8 @@ SOON_API bool soon_task_cancel_requested(const soon_task *task);
 SOON_API int64_t soon_task_time_left_ms(const soon_task *task);
 
 /**
- * What soon_future_progress() shows from now on; kept as the last word when the task has ended. Without memory for the first it is not shown. Any thread of the
- * task.
+ * What soon_future_progress() shows from now on; kept as the last word when the task has ended. Without memory for the
+ * first it is not shown. Any thread of the task.
  */
 SOON_API void soon_task_set_progress(soon_task *task, uint64_t done, uint64_t total);
 

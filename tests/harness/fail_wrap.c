@@ -54,6 +54,9 @@ void *__wrap_soon__block_new(size_t size)
     return block;
 }
 
+/* Then soon__block_new() is asked. */
+WRAP(void *, soon__block_pop, (size_t size), (size), 0, NULL)
+
 /* With large files, which Meson asks for, the linker sees these names. */
 WRAP(FILE *, fopen64, (const char *path, const char *mode), (path, mode), EMFILE, NULL)
 WRAP(int, ftruncate64, (int fd, off_t size), (fd, size), ENOSPC, -1)
