@@ -14,7 +14,7 @@
  */
 #include "depend_internal.h"
 #include "set_internal.h"
-#include "wait_internal.h"
+#include "wait.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -54,8 +54,8 @@ struct soon_as_completed {
     struct node *nodes; /* for those that it was made with; the others come one by one */
     size_t room;
     int64_t deadline;
-    bool until_failure;  /* next() sleeps until one fails, or there are no more */
-    uint32_t generation; /* of the process that made it */
+    uint32_t generation;                      /* of the process that made it */
+    bool (*awaited)(const soon_future *done); /* next() sleeps until one is, or there are no more; NULL: for any */
 };
 
 /* Its mutex may be held by a thread that is not here, and nobody will ring. */
@@ -82,7 +82,7 @@ static void make_ready_locked(soon_as_completed *set, struct soon__member *membe
     if (!set->locked.sleeps_for)
         return;
     set->locked.sleeps_for--;
-    if (set->until_failure && soon__future_has_failed(soon__member_future(member)))
+    if (set->awaited && set->awaited(soon__member_future(member)))
         set->locked.sleeps_for = 0;
     if (!set->locked.sleeps_for)
         soon__unpark_one(&set->bell);
@@ -300,7 +300,7 @@ static bool could_never_end(soon_as_completed *set)
  * counts as the pool's own. */
 static bool others_end(soon_as_completed *set)
 {
-    bool all = set->until_failure, others = all || !soon__thread_self()->parking;
+    bool all = set->awaited, others = all || !soon__thread_self()->parking;
     struct node *at = NULL;
     soon_future *future;
     int asked = 0;
@@ -320,7 +320,7 @@ static int sleep_locked(soon_as_completed *set)
     int rc = SOON_EDEADLK;
 
     /* What becomes ready from now on is heard: the bell is another then. */
-    set->locked.sleeps_for = set->until_failure ? left_locked(set) : 1;
+    set->locked.sleeps_for = set->awaited ? left_locked(set) : 1;
     pthread_mutex_unlock(&set->mutex);
     if (set->deadline == SOON__POLL || !could_never_end(set))
         rc = soon__deadline_check(set->deadline);
@@ -335,9 +335,9 @@ static int sleep_locked(soon_as_completed *set)
     return set->locked.ready.first || set->locked.total != total ? 0 : rc; /* one was added: it may have been missed */
 }
 
-void soon__as_completed_until_failure(soon_as_completed *set)
+void soon__as_completed_await(soon_as_completed *set, bool (*awaited)(const soon_future *done))
 {
-    set->until_failure = true;
+    set->awaited = awaited;
 }
 
 int soon_as_completed_next(soon_as_completed *set, soon_future **ret)

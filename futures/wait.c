@@ -5,7 +5,7 @@
  * most of the others are done by then; and inside a worker each may be run here. The other modes iterate over a set until one
  * is enough.
  */
-#include "wait_internal.h"
+#include "wait.h"
 
 #include "depend_internal.h"
 #include "set_internal.h"
@@ -24,6 +24,12 @@ static int wait_for_all(soon_future *const *futures, size_t count, int64_t deadl
     return 0;
 }
 
+static bool has_failed(const soon_future *future)
+{
+    /* A cancellation does not count. */
+    return (soon__future_word(future) & (SOON__STATE | SOON__FAILED)) == (SOON__FINISHED | SOON__FAILED);
+}
+
 static int wait_for_first(soon_future *const *futures, size_t count, soon_when when, int64_t timeout_ms)
 {
     soon_as_completed *set;
@@ -34,9 +40,9 @@ static int wait_for_first(soon_future *const *futures, size_t count, soon_when w
     if (rc < 0)
         return rc;
     if (when == SOON_FIRST_EXCEPTION)
-        soon__as_completed_until_failure(set);
+        soon__as_completed_await(set, has_failed);
     while (!found && (rc = soon_as_completed_next(set, &future)) == 0) {
-        found = when == SOON_FIRST_COMPLETED || soon__future_has_failed(future);
+        found = when == SOON_FIRST_COMPLETED || has_failed(future);
         soon_future_unref(future);
     }
     soon_as_completed_free(set);
@@ -52,8 +58,7 @@ static int look(soon_future *const *futures, size_t count, soon_when when, int64
     for (size_t i = 0; i < count; i++) {
         if (soon__word_final(soon__future_word(futures[i]))) {
             done++;
-            found |=
-                when == SOON_FIRST_COMPLETED || (when == SOON_FIRST_EXCEPTION && soon__future_has_failed(futures[i]));
+            found |= when == SOON_FIRST_COMPLETED || (when == SOON_FIRST_EXCEPTION && has_failed(futures[i]));
         } else if (soon__future_is_foreign(futures[i])) {
             return SOON_EFORKED;
         } else if (inside && soon__thread_is_inside(futures[i])) {
