@@ -1,9 +1,9 @@
 /*
  * slab.c - blocks by classes of size.
  *
- *     thread   per class two lists of blocks, `loaded` and `spare`, of up to BATCH
+ *     thread   per class a list of up to 2 * BATCH blocks
  *        |     | ^
- *        |     v |  by lists, under one mutex
+ *        |     v |  by BATCH, under one mutex
  *     class    its slabs that have room, the fullest first; in each its free blocks, and those not used yet
  *        |     | ^
  *        |     v |
@@ -95,12 +95,9 @@ struct list {
     size_t room; /* for so many more; of an empty one it may be 0 */
 };
 
-struct magazines {
-    struct {
-        struct list loaded;
-        struct block *spare; /* a list of BATCH, or NULL */
-    } classes[CLASSES];
-    struct magazines *next, *previous; /* of another thread */
+struct lists {
+    struct list classes[CLASSES];
+    struct lists *next; /* of another thread */
 };
 
 static struct {
@@ -116,15 +113,15 @@ static struct {
         struct slab *kept;
         size_t kept_count;
         size_t out; /* blocks that are with threads, of all slabs */
-        struct magazines *threads;
+        struct lists *threads;
     } locked;
 } central = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
 /* Of a thread that has none: nothing can be taken from them, or given to them. */
-static struct magazines none;
+static struct lists none;
 
 /* Its end gives back what is in them. */
-static _Thread_local struct magazines *self __attribute__((tls_model("initial-exec"))) = &none;
+static _Thread_local struct lists *self __attribute__((tls_model("initial-exec"))) = &none;
 
 static struct slab *slab_of(const void *block)
 {
@@ -141,6 +138,17 @@ static void push(struct list *list, struct block *block)
     block->next = list->first;
     list->first = block;
     list->room--;
+}
+
+static struct block *pop(struct list *list)
+{
+    struct block *block = list->first;
+
+    if (block) {
+        list->first = block->next;
+        list->room++;
+    }
+    return block;
 }
 
 /*
@@ -227,15 +235,15 @@ static bool have_slab_locked(size_t class)
     return true;
 }
 
-/* As many used ones as there is room for, those of the first slabs. */
-static void take_used_locked(size_t class, struct list *list)
+/* Used ones, those of the first slabs, as long as it has more room than `room`. */
+static void take_used_locked(size_t class, struct list *list, size_t room)
 {
     struct slab *slab;
 
-    while (list->room && (slab = central.locked.classes[class].roomy) && slab->free) {
+    while (list->room > room && (slab = central.locked.classes[class].roomy) && slab->free) {
         size_t before = list->room;
 
-        while (list->room && slab->free) {
+        while (list->room > room && slab->free) {
             struct block *block = slab->free;
 
             slab->free = block->next;
@@ -278,10 +286,10 @@ static bool add_slab(size_t class)
     return slab;
 }
 
-/* Into an empty list that has room. False: no memory. */
-static bool take(size_t class, struct list *ret)
+/* Up to BATCH, into an empty list that has room. False: no memory. */
+static bool take(size_t class, struct list *list)
 {
-    size_t size = class * STEP, fresh_count = 0;
+    size_t size = class * STEP, most = list->room < BATCH ? list->room : BATCH, fresh_count = 0;
     char *fresh = NULL;
     bool ok = true;
 
@@ -289,12 +297,12 @@ static bool take(size_t class, struct list *ret)
     while (ok && !have_slab_locked(class))
         ok = add_slab(class);
     if (ok)
-        take_used_locked(class, ret);
-    if (ok && !ret->first)
-        fresh = take_fresh_locked(central.locked.classes[class].roomy, ret->room, &fresh_count);
+        take_used_locked(class, list, list->room - most);
+    if (ok && !list->first)
+        fresh = take_fresh_locked(central.locked.classes[class].roomy, most, &fresh_count);
     pthread_mutex_unlock(&central.mutex);
     while (fresh_count > 0) /* the first one on top */
-        push(ret, (struct block *)(fresh + --fresh_count * size));
+        push(list, (struct block *)(fresh + --fresh_count * size));
     return ok;
 }
 
@@ -312,21 +320,18 @@ static void give_locked(struct block *block, struct slab **surplus)
         remove_locked(slab, surplus);
 }
 
-static void give(struct block *blocks)
+/* Up to `most`. */
+static void give(struct list *list, size_t most)
 {
-    struct slab *surplus = NULL, *next_slab;
-    struct block *next;
+    struct slab *surplus = NULL, *next;
+    struct block *block;
 
-    if (!blocks)
-        return;
     pthread_mutex_lock(&central.mutex);
-    for (; blocks; blocks = next) {
-        next = blocks->next;
-        give_locked(blocks, &surplus);
-    }
+    for (; most > 0 && (block = pop(list)); most--)
+        give_locked(block, &surplus);
     pthread_mutex_unlock(&central.mutex);
-    for (; surplus; surplus = next_slab) {
-        next_slab = surplus->next;
+    for (; surplus; surplus = next) {
+        next = surplus->next;
         soon__pages_free(surplus, SLAB_SIZE);
     }
 }
@@ -335,60 +340,38 @@ static void give(struct block *blocks)
  * Threads. What one has when it ends goes back; other destructors may free more, and then it is watched again.
  */
 
-static void give_class(size_t class)
+/* False: this thread must not hold blocks that are free, nobody would give them back. */
+static bool has_lists(void)
 {
-    give(self->classes[class].loaded.first);
-    give(self->classes[class].spare);
-    self->classes[class].loaded = (struct list){NULL, BATCH};
-    self->classes[class].spare = NULL;
-}
+    struct lists *lists;
 
-static void leave_locked(void)
-{
-    if (self->next)
-        self->next->previous = self->previous;
-    if (self->previous)
-        self->previous->next = self->next;
-    else
-        central.locked.threads = self->next;
+    if (self != &none)
+        return true;
+    lists = soon__thread_watch_end() ? calloc(1, sizeof *lists) : NULL;
+    if (!lists)
+        return false;
+    pthread_mutex_lock(&central.mutex);
+    lists->next = central.locked.threads;
+    central.locked.threads = self = lists;
+    pthread_mutex_unlock(&central.mutex);
+    return true;
 }
 
 void soon__slab_thread_ends(void)
 {
+    struct lists **at = &central.locked.threads;
+
     if (self == &none)
         return;
     for (size_t i = 0; i < CLASSES; i++)
-        give_class(i);
+        give(&self->classes[i], SIZE_MAX);
     pthread_mutex_lock(&central.mutex);
-    leave_locked();
+    while (*at != self)
+        at = &(*at)->next;
+    *at = self->next;
     pthread_mutex_unlock(&central.mutex);
     free(self);
     self = &none;
-}
-
-static void enter_locked(struct magazines *magazines)
-{
-    magazines->next = central.locked.threads;
-    if (magazines->next)
-        magazines->next->previous = magazines;
-    central.locked.threads = magazines;
-}
-
-/* False: this thread must not hold blocks that are free, nobody would give them back. */
-static bool has_magazines(void)
-{
-    struct magazines *magazines;
-
-    if (self != &none)
-        return true;
-    magazines = soon__thread_watch_end() ? calloc(1, sizeof *magazines) : NULL;
-    if (!magazines)
-        return false;
-    pthread_mutex_lock(&central.mutex);
-    enter_locked(magazines);
-    pthread_mutex_unlock(&central.mutex);
-    self = magazines;
-    return true;
 }
 
 /* Exact when no thread takes or gives any meanwhile. */
@@ -398,10 +381,9 @@ size_t soon__blocks_alive(void)
 
     pthread_mutex_lock(&central.mutex);
     count = central.locked.out + atomic_load_explicit(&central.large, memory_order_acquire);
-    for (const struct magazines *m = central.locked.threads; m; m = m->next) {
+    for (const struct lists *lists = central.locked.threads; lists; lists = lists->next) {
         for (size_t i = 0; i < CLASSES; i++)
-            count -= (m->classes[i].loaded.first ? BATCH - m->classes[i].loaded.room : 0) +
-                     (m->classes[i].spare ? BATCH : 0);
+            count -= lists->classes[i].first ? 2 * BATCH - lists->classes[i].room : 0;
     }
     pthread_mutex_unlock(&central.mutex);
     return count;
@@ -416,32 +398,13 @@ static void forget_in_child(void)
     atomic_store_explicit(&central.large, 0, memory_order_relaxed);
     if (self == &none)
         return;
-    *self = (struct magazines){0};
-    enter_locked(self);
+    *self = (struct lists){0};
+    central.locked.threads = self;
 }
 
 __attribute__((constructor)) static void begin(void)
 {
     (void)soon__at_fork(NULL, NULL, forget_in_child); /* one of the first: there is room */
-}
-
-static bool load(size_t class)
-{
-    struct list *loaded = &self->classes[class].loaded;
-
-    loaded->room = BATCH;
-    if (!self->classes[class].spare)
-        return take(class, loaded);
-    *loaded = (struct list){self->classes[class].spare, 0};
-    self->classes[class].spare = NULL;
-    return true;
-}
-
-static void unload(size_t class)
-{
-    give(self->classes[class].spare);
-    self->classes[class].spare = self->classes[class].loaded.first;
-    self->classes[class].loaded = (struct list){NULL, BATCH};
 }
 
 static void *new_large(size_t size)
@@ -456,32 +419,22 @@ static void *new_large(size_t size)
 /* There is none in the thread's list, or it has no lists. */
 static __attribute__((noinline)) void *new_slowly(size_t size)
 {
-    struct list one = {NULL, 1}, *loaded = &one;
+    struct list one = {NULL, 1}, *list = &one;
     size_t class = class_of(size);
-    struct block *block;
 
     if (size > SIZE_LIMIT)
         return new_large(size);
-    if (has_magazines())
-        loaded = &self->classes[class].loaded;
-    if (!loaded->first && !(loaded != &one ? load(class) : take(class, loaded)))
-        return NULL;
-    block = loaded->first;
-    loaded->first = block->next;
-    loaded->room++;
-    return block;
+    if (has_lists()) {
+        list = &self->classes[class];
+        if (!list->first)
+            list->room = 2 * BATCH;
+    }
+    return list->first || take(class, list) ? pop(list) : NULL;
 }
 
 void *soon__block_pop(size_t size)
 {
-    struct list *loaded = size <= SIZE_LIMIT ? &self->classes[class_of(size)].loaded : &none.classes[0].loaded;
-    struct block *block = loaded->first;
-
-    if (block) {
-        loaded->first = block->next;
-        loaded->room++;
-    }
-    return block;
+    return pop(size <= SIZE_LIMIT ? &self->classes[class_of(size)] : &none.classes[0]);
 }
 
 void *soon__block_new(size_t size)
@@ -506,6 +459,7 @@ static bool is_held_back(const void *block, size_t class)
 
 static __attribute__((noinline)) void free_slowly(void *block, size_t size)
 {
+    struct list one = {NULL, 1}, *list = &one;
     size_t class = class_of(size);
 
     if (size > SIZE_LIMIT) {
@@ -515,26 +469,26 @@ static __attribute__((noinline)) void free_slowly(void *block, size_t size)
     }
     if (is_of_parent(block))
         return;
-    if (!has_magazines()) {
-        ((struct block *)block)->next = NULL;
-        give(block);
-        return;
-    }
-    if (!self->classes[class].loaded.room)
-        unload(class);
-    push(&self->classes[class].loaded, block);
-    if (is_held_back(block, class))
-        give_class(class);
+    if (has_lists())
+        list = &self->classes[class];
+    if (!list->room && list->first)
+        give(list, BATCH);
+    else if (!list->room)
+        list->room = 2 * BATCH;
+    push(list, block);
+    if (list == &one || is_held_back(block, class))
+        give(list, SIZE_MAX);
 }
 
 void soon__block_free(void *block, size_t size)
 {
+    struct list *list = size <= SIZE_LIMIT ? &self->classes[class_of(size)] : &none.classes[0];
+
     /* Relaxed: a hint. */
-    if (size > SIZE_LIMIT || !self->classes[class_of(size)].loaded.room ||
-        atomic_load_explicit(&central.watchful, memory_order_relaxed))
+    if (!list->room || atomic_load_explicit(&central.watchful, memory_order_relaxed))
         free_slowly(block, size);
     else
-        push(&self->classes[class_of(size)].loaded, block);
+        push(list, block);
 }
 
 #endif

@@ -2,7 +2,7 @@
  * race_slab.c - threads that pass blocks of some sizes to each other, and end and begin. A block that two have at once
  * shows in what is written to it; one that is lost, or a slab that goes too early, in the counts or a crash. Seen to
  * fail without the mutex in take() and, under ThreadSanitizer, in give(); with `out` counted for used blocks alone, or for
- * fresh ones; and with `loaded` and `spare` the same list.
+ * fresh ones.
  */
 #include "slab_fixture.h"
 
