@@ -29,8 +29,8 @@ _Static_assert(offsetof(soon_call, previous) == offsetof(soon_future, result) &&
 _Static_assert(SOON__CALL_ARG_AT <= 96, "with 32 bytes of argument and 8 of result it takes 128");
 _Static_assert(SOON__CALL_ARG_AT + 2 * SOON__CALL_SMALL_MAX + sizeof(struct soon__job) + sizeof(soon_call *) +
                        sizeof(struct soon__delivery) + 2 * SOON__CALL_ALIGNMENT <
-                   64 * SOON__CALL_ALIGNMENT,
-               "block_steps");
+                   SOON__BLOCK_STEPS * SOON__CALL_ALIGNMENT,
+               "block");
 
 static soon_call *of_future(const soon_future *future)
 {
@@ -60,7 +60,7 @@ static inline size_t block_size(size_t arg, size_t result, bool has_job, bool ha
 
 static size_t size_of(const soon_call *call)
 {
-    return (call->sizes & SOON__CALL_STEPS) * (size_t)SOON__CALL_ALIGNMENT;
+    return (call->promise.future.block & SOON__BLOCK_STEPS) * (size_t)SOON__CALL_ALIGNMENT;
 }
 
 static struct soon__delivery *on_done_of(soon_call *call)
@@ -83,18 +83,6 @@ static void destroy(soon_future *future)
         call->function->free_result((void *)future->result);
     soon__future_fini(future);
     soon__block_free(call, size_of(call));
-}
-
-static bool destroy_plain(soon_future *future, uint64_t word)
-{
-    soon_call *call = of_future(future);
-
-    if (future->aside || word & SOON__FAILED || (!(call->flags & SOON__CALL_PLAIN) && call->function->free_result))
-        return false;
-    if (word & (SOON__RESULT_ON_HEAP | SOON__RESULT_MAPPED))
-        soon__future_fini(future);
-    soon__block_free(call, size_of(call));
-    return true;
 }
 
 static void *pin(soon_future *future)
@@ -254,7 +242,6 @@ static const void *function(const soon_future *future)
 
 static const struct soon__class call_class = {
     .destroy = destroy,
-    .destroy_plain = destroy_plain,
     .pin = pin,
     .unpin = unpin,
     .take_back = take_back,
@@ -397,14 +384,15 @@ static int set_far_arg(soon_call *call, const struct soon__call_params *params, 
 
 /* `block`: its size. */
 static inline void init(soon_call *call, soon_executor *executor, const soon_function *function, size_t block,
-                        size_t arg, bool has_space, unsigned flags)
+                        size_t arg, unsigned flags)
 {
     soon__future_init(soon__call_future(call), &call_class, 1, 1);
     call->function = function;
     call->executor = executor;
     call->flags = (uint8_t)(executor->call_flags | flags);
-    call->sizes =
-        (uint16_t)(block / SOON__CALL_ALIGNMENT | (has_space ? SOON__CALL_HAS_SPACE : 0) | arg << SOON__CALL_ARG_SHIFT);
+    call->arg_size = (uint8_t)arg;
+    soon__call_future(call)->block =
+        (uint8_t)(block / SOON__CALL_ALIGNMENT | (function->free_result ? 0 : SOON__BLOCK_ALONE));
 }
 
 /* Whether ending it may run user code: release functions. */
@@ -432,7 +420,7 @@ static soon_call *block_new(const struct soon__call_params *params, size_t size)
 
     if (!call)
         return NULL;
-    init(call, params->executor, params->function, block, far ? SOON__CALL_FAR : size, has_space,
+    init(call, params->executor, params->function, block, far ? SOON__CALL_FAR : size,
          (is_plain ? SOON__CALL_PLAIN : 0) | (lent ? SOON__CALL_ARG_LENT : 0) | (has_on_done ? SOON__CALL_TELLS : 0));
     return call;
 }
@@ -441,7 +429,7 @@ static soon_call *block_new(const struct soon__call_params *params, size_t size)
 static void drop(soon_call *call)
 {
     if (call->flags & SOON__CALL_ARG_ON_HEAP)
-        free((void *)soon__call_arg(call).data);
+        free((void *)soon__call_far_arg(call)->data);
     if (call->flags & SOON__CALL_HAS_EXTRA)
         soon_buffer_unref(soon__call_extra(call)->arg_buffer);
     soon__future_fini(soon__call_future(call));
@@ -459,7 +447,7 @@ static inline soon_call *new_plain(soon_executor *executor, const soon_function 
     call = soon__block_pop(block);
     if (!call)
         return NULL;
-    init(call, executor, function, block, size, result != 0,
+    init(call, executor, function, block, size,
          (releases_nothing(function) ? SOON__CALL_PLAIN : 0) | (told ? SOON__CALL_TELLS : 0));
     soon__copy((char *)call + SOON__CALL_ARG_AT, arg, size);
     if (told && set_on_done(call, told) < 0) {
@@ -526,7 +514,7 @@ static void end(soon_call *call)
     if (call->function->free_arg && !(call->flags & SOON__CALL_ARG_LENT))
         call->function->free_arg((void *)soon__call_arg(call).data);
     if (call->flags & SOON__CALL_ARG_ON_HEAP)
-        free((void *)soon__call_arg(call).data);
+        free((void *)soon__call_far_arg(call)->data);
     if (extra) {
         soon_buffer_unref(extra->options.payload);
         soon_buffer_unref(extra->arg_buffer);

@@ -94,9 +94,9 @@ struct soon_call {
             uint8_t posted : 1; /* it is in a slot of a worker process */
             uint8_t began : 1;  /* and came back: see soon__call_comes_back() */
             uint8_t : 0;
-            /* Never changed from when it is submitted on: enum soon__call_flags; and the sizes of what is in the block. */
-            uint8_t flags;
-            uint16_t sizes;
+            /* Never changed from when it is submitted on. */
+            uint8_t flags;    /* enum soon__call_flags */
+            uint8_t arg_size; /* of one in the block; else SOON__CALL_FAR */
             char before_outcome[offsetof(soon_future, result) - offsetof(soon_future, waiters)];
             union {                  /* until it is claimed */
                 soon_call *previous; /* in the list of who holds it, as `next` */
@@ -122,12 +122,8 @@ struct soon_call {
  */
 enum {
     SOON__CALL_ALIGNMENT = 16,
-    SOON__CALL_SMALL_MAX = 256, /* of an argument or result that lies in the block */
-    /* `sizes`: that of the block, in steps of SOON__CALL_ALIGNMENT, whether there is space for the result, and the argument's. */
-    SOON__CALL_STEPS = 63,
-    SOON__CALL_HAS_SPACE = 64,
-    SOON__CALL_ARG_SHIFT = 7,
-    SOON__CALL_FAR = 511, /* as that: it is not in the block */
+    SOON__CALL_SMALL_MAX = 240, /* of an argument or result that lies in the block */
+    SOON__CALL_FAR = 255,       /* as the size of an argument: it is elsewhere */
     SOON__CALL_BEGUN = 255,
     SOON__CALL_WORD_AT = (sizeof(soon_call) + sizeof(uint64_t) - 1) & ~(sizeof(uint64_t) - 1),
     SOON__CALL_ARG_AT =
@@ -141,14 +137,13 @@ static inline soon_bytes *soon__call_far_arg(soon_call *call)
 }
 static inline bool soon__call_is_far(const soon_call *call)
 {
-    return call->sizes >> SOON__CALL_ARG_SHIFT == SOON__CALL_FAR;
+    return call->arg_size == SOON__CALL_FAR;
 }
 static inline soon_bytes soon__call_arg(const soon_call *call)
 {
     const char *place = (const char *)call + SOON__CALL_ARG_AT;
 
-    return soon__call_is_far(call) ? *(const soon_bytes *)place
-                                   : (soon_bytes){place, call->sizes >> SOON__CALL_ARG_SHIFT};
+    return soon__call_is_far(call) ? *(const soon_bytes *)place : (soon_bytes){place, call->arg_size};
 }
 static inline size_t soon__call_round_up(size_t size)
 {
@@ -159,18 +154,21 @@ static inline size_t soon__call_space_at(size_t result, size_t arg)
 {
     return result <= sizeof(uint64_t) ? (size_t)SOON__CALL_WORD_AT : SOON__CALL_ARG_AT + soon__call_round_up(arg);
 }
-/* NULL: none. */
-static inline void *soon__call_space(soon_call *call)
-{
-    size_t arg = soon__call_is_far(call) ? sizeof(soon_bytes) : call->sizes >> SOON__CALL_ARG_SHIFT;
-
-    return call->sizes & SOON__CALL_HAS_SPACE ? (char *)call + soon__call_space_at(call->function->result_size, arg)
-                                              : NULL;
-}
 /* What few have; NULL: all defaults. */
 static inline struct soon__call_extra *soon__call_extra(const soon_call *call)
 {
     return call->flags & SOON__CALL_HAS_EXTRA ? (struct soon__call_extra *)call->promise.future.aside : NULL;
+}
+
+/* NULL: none. */
+static inline void *soon__call_space(soon_call *call)
+{
+    size_t result = call->function->result_size, arg = soon__call_is_far(call) ? sizeof(soon_bytes) : call->arg_size;
+    bool has_items = call->flags & SOON__CALL_HAS_EXTRA && soon__call_extra(call)->items;
+
+    if (!result || result > SOON__CALL_SMALL_MAX || has_items)
+        return NULL;
+    return (char *)call + soon__call_space_at(result, arg);
 }
 
 static inline soon_future *soon__call_future(soon_call *call)

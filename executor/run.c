@@ -183,7 +183,7 @@ static __attribute__((noinline)) void run_one(soon_call *call, struct soon__loca
 void soon__call_run_plain(soon_call *call, struct soon__local *local, const struct soon__run_hooks *hooks)
 {
     soon_future *future = soon__call_future(call);
-    size_t size = call->function->result_size, arg_size = call->sizes >> SOON__CALL_ARG_SHIFT;
+    size_t size = call->function->result_size, arg_size = call->arg_size;
     soon_task task;
     int rc;
 

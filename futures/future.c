@@ -29,6 +29,8 @@
  */
 #include "future_internal.h"
 
+#include "slab_internal.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,17 +97,27 @@ static __attribute__((noinline)) void destroy_slowly(soon_future *future)
     self->in_destroy = false;
 }
 
+/* What runs no user code and lets go of no other future. `word`: as it would be, it may still have the last reference. */
+static inline bool destroy_alone(soon_future *future, uint64_t word)
+{
+    if (!(future->block & SOON__BLOCK_ALONE) || future->aside || word & SOON__FAILED)
+        return false;
+    if (word & (SOON__RESULT_ON_HEAP | SOON__RESULT_MAPPED))
+        drop_outcome(future, (uint32_t)word);
+    soon__block_free(future, (future->block & SOON__BLOCK_STEPS) * (size_t)16);
+    return true;
+}
+
 void soon__future_destroy(soon_future *future)
 {
-    if (!future->class->destroy_plain ||
-        !future->class->destroy_plain(future, atomic_load_explicit(&future->word, memory_order_relaxed)))
+    if (!destroy_alone(future, atomic_load_explicit(&future->word, memory_order_relaxed)))
         destroy_slowly(future);
 }
 
 /* Whose last reference, `unit`, is the caller's: nobody else can have it any more. */
 static inline void give_up_last(soon_future *future, uint64_t word, uint64_t unit)
 {
-    if (future->class->destroy_plain && future->class->destroy_plain(future, word))
+    if (destroy_alone(future, word))
         return;
     atomic_store_explicit(&future->word, word - unit, memory_order_relaxed);
     destroy_slowly(future);

@@ -54,9 +54,6 @@ struct soon__members {
 struct soon__class {
     /* Frees the block; the base's part is released by soon__future_fini() in it. */
     void (*destroy)(soon_future *future);
-    /* The same, if it runs no user code and lets go of no other future; else false, and nothing is done. `word`: what its
-     * word would be, which may still have the last reference. NULL: it never is that plain. */
-    bool (*destroy_plain)(soon_future *future, uint64_t word);
 
     /* Any of these may be NULL. Those of a cancel and a kill run between pin and unpin: pin is called under LOCK
      * while the future is unfinished, so the owner still lives then, and keeps living until unpin. */
@@ -184,11 +181,19 @@ struct soon__aside {
     soon_buffer *payload;   /* until it is claimed under LOCK; a reference */
 };
 
+/* How it is given back. */
+enum soon__block_bits {
+    SOON__BLOCK_STEPS = 127, /* the size of its block, in steps of 16; for its owner, too */
+    SOON__BLOCK_ALONE =
+        128, /* where it has succeeded and has no `aside`, that, and a result beside it, are all of it */
+};
+
 struct soon_future {
     _Atomic uint64_t word;
     const struct soon__class *class;
     uint16_t generation;        /* of the process that made it, so many bits of it */
-    unsigned char for_owner[6]; /* the owner's, always: where there would be a hole */
+    uint8_t block;              /* enum soon__block_bits; 0: its class alone knows */
+    unsigned char for_owner[5]; /* the owner's, always: where there would be a hole */
     union {
         struct soon__waiter *waiters; /* under LOCK, until final */
         soon_future *link;            /* afterwards: in a list of struct soon__thread */

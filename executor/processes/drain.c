@@ -439,8 +439,7 @@ static soon_call *find_plain_locked(struct soon__process *process, const struct 
     soon_call *call = assignment->call;
 
     if (!call || assignment->items || call->began || assignment->stage != SOON__SLOT_IN_USE ||
-        assignment->sequence != reply->sequence || call->function->result_size != reply->size ||
-        (reply->size && !(call->sizes & SOON__CALL_HAS_SPACE)))
+        assignment->sequence != reply->sequence || call->function->result_size != reply->size)
         return NULL;
     /* The desk is not asked whether it was claimed: its line there is the worker's. Who has not taken it back has to believe
      * who answers it. */
