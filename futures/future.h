@@ -107,8 +107,8 @@ SOON_API int soon_future_wait(soon_future *future, int64_t timeout_ms);
 /**
  * Waits for the outcome and lends the result. For results of variable size or without a copy; else soon_result().
  *
- * Ownership: the bytes belong to the future and live until its last unref. Aligned for any type. A future without
- * bytes of its own, such as that of soon_gather(), lends none: size 0.
+ * Ownership: the bytes belong to the future and live until its last unref. Aligned for any type of that size. A future
+ * without bytes of its own, such as that of soon_gather(), lends none: size 0.
  * Threads: any thread. Blocks up to `timeout_ms`, as soon_future_wait().
  * Returns: 0 and sets `*ret`; the code of its error (-ECANCELED, SOON_ERAISED, SOON_EBROKEN ...; see soon_error);
  * -ETIMEDOUT, SOON_EDEADLK, SOON_EFORKED while it is not done; -EINVAL; and leaves it alone.
