@@ -120,13 +120,16 @@ static bool have_unused_locked(soon_as_completed *set)
     return true;
 }
 
-/* `owner`: the set, if it is to wait for it. 1: `*ret_node` is a member's now; 0: another is; -ENOMEM. */
-static int enter_locked(soon_as_completed *set, soon_future *future, soon_as_completed *owner, struct node **ret_node)
+/* 1: `*ret_node` is a member's now; 0: another is; SOON_EFORKED, -ENOMEM. */
+static int enter_locked(soon_as_completed *set, soon_future *future, struct node **ret_node)
 {
+    bool done = soon__word_final(soon__future_word(future));
     struct soon__member *member;
     struct node *node;
     int rc = 1;
 
+    if (!done && soon__future_is_foreign(future))
+        return SOON_EFORKED;
     if (!have_unused_locked(set))
         return -ENOMEM;
     member = set->locked.unused;
@@ -138,46 +141,42 @@ static int enter_locked(soon_as_completed *set, soon_future *future, soon_as_com
         return rc;
     set->locked.unused = member->next;
     node = (struct node *)((char *)member - offsetof(struct node, member));
-    node->set = owner;
-    node->waiter.notify = notify;
+    node->set = done ? NULL : set;
+    if (!done)
+        node->waiter = (struct soon__waiter){.notify = notify};
     soon__future_ref(future);
     set->locked.total++;
     *ret_node = node;
     return 1;
 }
 
-/* To a set that nobody else knows of: those that are done, in the order given. */
-static int add_done(soon_as_completed *set, soon_future *const *futures, size_t count, size_t *ret_left)
+static void wait_for(struct node *node, soon_future *future)
 {
-    struct node *node;
-    int rc = 0;
-
-    for (size_t i = 0; rc >= 0 && i < count; i++) {
-        if (!futures[i])
-            return -EINVAL;
-        if (!soon__word_final(soon__future_word(futures[i])))
-            ++*ret_left;
-        else if ((rc = enter_locked(set, futures[i], NULL, &node)) > 0)
-            append(&set->locked.ready, &node->member);
-    }
-    return rc < 0 ? rc : 0;
+    if (!soon__future_add_waiter(future, &node->waiter))
+        notify(&node->waiter, future);
 }
 
+/* To a set that nobody knows of until it waits for the first of them. */
 static int add_all(soon_as_completed *set, soon_future *const *futures, size_t count)
 {
-    size_t left = 0;
+    soon_future *future;
+    struct node *node;
     int rc = soon__set_reserve(&set->locked.members, count);
 
     if (rc == 0 && soon__array_fits(count, sizeof *set->nodes))
         set->nodes = malloc(count * sizeof *set->nodes);
     set->room = set->nodes ? count : 0; /* without, they come one by one */
-    if (rc == 0)
-        rc = add_done(set, futures, count, &left);
-    for (size_t i = 0; rc == 0 && left && i < count; i++) {
-        if (!soon__future_is_immortal(futures[i])) /* it is done, so it is there, and would not be merged */
-            rc = soon_as_completed_add(set, futures[i]);
+    for (size_t i = 0; rc >= 0 && i < count; i++) {
+        rc = futures[i] ? enter_locked(set, futures[i], &node) : -EINVAL;
+        if (rc > 0 && !node->set)
+            append(&set->locked.ready, &node->member);
     }
-    return rc;
+    for (node = set->locked.latest; rc >= 0 && node; node = node->older) {
+        future = soon__member_future(&node->member); /* NULL: a duplicate did not need it */
+        if (future && node->set)
+            wait_for(node, future);
+    }
+    return rc < 0 ? rc : 0;
 }
 
 int soon_as_completed_new(soon_as_completed **ret, soon_future *const *futures, size_t count, int64_t timeout_ms)
@@ -204,21 +203,23 @@ int soon_as_completed_new(soon_as_completed **ret, soon_future *const *futures, 
 
 int soon_as_completed_add(soon_as_completed *set, soon_future *future)
 {
-    struct node *node;
+    struct node *node = NULL;
+    bool waits;
     int rc;
 
     if (!set || !future)
         return -EINVAL;
-    if (is_foreign(set) || (!soon__word_final(soon__future_word(future)) && soon__future_is_foreign(future)))
+    if (is_foreign(set))
         return SOON_EFORKED;
     pthread_mutex_lock(&set->mutex);
-    rc = enter_locked(set, future, set, &node);
+    rc = enter_locked(set, future, &node);
+    waits = rc > 0 && node->set;
+    if (rc > 0 && !waits)
+        make_ready_locked(set, &node->member);
     pthread_mutex_unlock(&set->mutex);
-    if (rc <= 0)
-        return rc;
-    if (!soon__future_add_waiter(future, &node->waiter))
-        notify(&node->waiter, future);
-    return 0;
+    if (waits)
+        wait_for(node, future);
+    return rc < 0 ? rc : 0;
 }
 
 int soon_as_completed_give(soon_as_completed *set, soon_future *future)
