@@ -14,7 +14,7 @@ static size_t waiting_in(soon_executor *executor)
     size_t waiting;
 
     soon__pool_lock(pool);
-    waiting = pool->locked.waiting;
+    waiting = pool->place.waiting;
     soon__pool_unlock(pool);
     return waiting;
 }

@@ -102,7 +102,7 @@ void soon__pool_enqueue_locked(struct soon__pool *pool, soon_call *latest)
 
 void soon__pool_lock(struct soon__pool *pool)
 {
-    pthread_mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->mutex);
     soon__pool_enqueue_locked(pool, soon__inject_take_locked(&pool->inject, false));
 }
 
@@ -110,7 +110,7 @@ void soon__worker_lock(struct soon__worker *worker)
 {
     struct soon__pool *pool = worker->pool;
 
-    pthread_mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->mutex);
     soon__pool_enqueue_locked(pool, soon__inject_take_locked(&pool->inject, worker->searches));
     worker->searches = false;
 }
@@ -161,7 +161,7 @@ void soon__pool_unlock(struct soon__pool *pool)
         decide_locked(pool, &wake); /* for what has come until then; or the searcher has found another call */
         set_mode_locked(pool);
     }
-    pthread_mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->mutex);
     if (wake.worker) /* who was decided upon keeps the pool */
         soon__worker_ring(wake.worker);
     for (; wake.starts; wake.starts--)
@@ -174,8 +174,8 @@ void soon__pool_unlock(struct soon__pool *pool)
 
 void soon__pool_freed_locked(struct soon__pool *pool)
 {
-    if (pool->locked.waiting)
-        pthread_cond_signal(&pool->place);
+    if (pool->place.waiting)
+        soon__condition_tell_one(&pool->place);
 }
 
 bool soon__pool_take_back_locked(struct soon__pool *pool, soon_call *call)

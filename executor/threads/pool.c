@@ -28,18 +28,15 @@ static int wait_for_place(struct soon__pool *pool, const soon_call *call)
 {
     int64_t deadline = soon__call_extra(call) ? soon__call_extra(call)->queue_deadline : SOON__NEVER;
     struct soon__long_wait wait;
-    bool over = false;
     int rc = soon__long_wait_begin(&wait);
 
     if (rc < 0)
         return rc;
-    pthread_mutex_lock(&pool->mutex); /* nothing comes in without it where there is a bound */
-    pool->locked.waiting++;
-    while (is_full_locked(pool) && !over)
-        over = soon__pool_wait(&pool->place, &pool->mutex, deadline);
+    soon__mutex_lock(&pool->mutex); /* nothing comes in without it where there is a bound */
+    while (is_full_locked(pool) && soon__deadline_check(deadline) == 0)
+        soon__condition_wait(&pool->place, &pool->mutex, deadline);
     rc = is_full_locked(pool) ? SOON_EEXPIRED : 0;
-    pool->locked.waiting--;
-    pthread_mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->mutex);
     soon__long_wait_end(&wait);
     return rc;
 }
@@ -119,8 +116,8 @@ static void tell_all_locked(struct soon__pool *pool)
 {
     while (pool->locked.idle)
         soon__worker_ring(soon__pool_pop_idle_locked(pool));
-    pthread_cond_broadcast(&pool->place);
-    pthread_cond_broadcast(&pool->ready);
+    soon__condition_tell_all(&pool->place);
+    soon__condition_tell_all(&pool->ready);
 }
 
 static int begin_shutdown(void *self, soon_shutdown mode, soon_promise *down)
@@ -203,7 +200,6 @@ static int boot(void *self, int64_t deadline)
     struct soon__pool *pool = self;
     struct soon__long_wait wait;
     size_t missing = 0;
-    bool over = false;
     int rc = soon__long_wait_begin(&wait);
 
     if (rc < 0)
@@ -217,10 +213,10 @@ static int boot(void *self, int64_t deadline)
     soon__pool_unlock(pool);
     while (missing--)
         soon__worker_start(pool);
-    pthread_mutex_lock(&pool->mutex); /* what has come in stays there, since nothing is decided (I9) */
-    while ((rc = boot_state_locked(pool)) > 0 && !over)
-        over = soon__pool_wait(&pool->ready, &pool->mutex, deadline);
-    pthread_mutex_unlock(&pool->mutex);
+    soon__mutex_lock(&pool->mutex); /* what has come in stays there, since nothing is decided (I9) */
+    while ((rc = boot_state_locked(pool)) > 0 && soon__deadline_check(deadline) == 0)
+        soon__condition_wait(&pool->ready, &pool->mutex, deadline);
+    soon__mutex_unlock(&pool->mutex);
     soon__long_wait_end(&wait);
     return rc > 0 ? -ETIMEDOUT : rc;
 }
@@ -272,9 +268,6 @@ static void free_pool(void *self)
     struct soon__pool *pool = self;
 
     pthread_attr_destroy(&pool->attributes);
-    pthread_cond_destroy(&pool->ready);
-    pthread_cond_destroy(&pool->place);
-    pthread_mutex_destroy(&pool->mutex);
     soon__error_unref(pool->locked.broken);
     free(pool->deques);
     free(pool->initializer_arg);
@@ -315,7 +308,6 @@ static int pool_new(struct soon__pool **ret, const soon_thread_pool_options *o)
 
     if (!pool)
         return -ENOMEM;
-    soon__pool_locks_init(&pool->mutex, &pool->place, &pool->ready);
     init_attributes(&pool->attributes);
     soon__surroundings_take(&pool->surroundings);
     pool->max = o->workers ? (size_t)o->workers : (size_t)soon__cpu_count();

@@ -49,6 +49,7 @@
 #include "../library_loop_internal.h"
 #include "../luck_internal.h"
 #include "../pools/inject_internal.h"
+#include "../pools/mutex_internal.h"
 #include "../queue_internal.h"
 #include "../surroundings_internal.h"
 
@@ -116,9 +117,9 @@ struct soon__pool {
     struct soon__inject inject; /* I9 */
     _Atomic bool nested;        /* there may be something in a deque */
     char apart_too[64];
-    pthread_mutex_t mutex;
-    pthread_cond_t place; /* submitters: the queue has room, or the pool is closed or broken */
-    pthread_cond_t ready; /* boot: a worker is ready, or never will be */
+    struct soon__mutex mutex;
+    struct soon__condition place; /* submitters: the queue has room, or the pool is closed or broken */
+    struct soon__condition ready; /* boot: a worker is ready, or never will be */
     struct {
         struct soon__queue queue;
         struct soon__worker *workers;
@@ -129,7 +130,6 @@ struct soon__pool {
         size_t parked_for_others;
         size_t starting; /* not yet ready to work */
         size_t unjoined; /* threads, and those that have ended but are not joined */
-        size_t waiting;  /* submitters that wait for `place` */
         unsigned numbers;
         size_t deques_used; /* those behind never had an owner */
         struct soon__luck luck;

@@ -380,7 +380,7 @@ static void measure_stack(struct soon__worker *worker)
 static void started_locked(struct soon__pool *pool)
 {
     pool->locked.starting--;
-    pthread_cond_broadcast(&pool->ready);
+    soon__condition_tell_all(&pool->ready);
 }
 
 static bool initialize(struct soon__worker *worker)
@@ -483,7 +483,7 @@ static void start_failed(struct soon__pool *pool, struct soon__worker *worker, i
         soon__pool_take_in_locked(pool);
         pool->locked.failed += pool->locked.queue.count;
         pending = soon__queue_take_all(&pool->locked.queue);
-        pthread_cond_broadcast(&pool->place);
+        soon__condition_tell_all(&pool->place);
     }
     soon__executor_pin(executor);
     pool->locked.unjoined--;

@@ -1,0 +1,71 @@
+/*
+ * mutex.c - when a mutex is not free. See mutex_internal.h.
+ */
+#include "mutex_internal.h"
+
+#include "../cpu_internal.h"
+
+#include <errno.h>
+
+enum { LOOKS = 100 };
+
+/* It is held for a few instructions mostly. */
+static bool look_for_a_moment(struct soon__mutex *mutex)
+{
+    for (int i = 0; i < LOOKS; i++, soon__cpu_relax()) {
+        uint32_t word = SOON__MUTEX_FREE;
+
+        /* Relaxed: a hint. Acquire: as in soon__mutex_lock(). */
+        if (atomic_load_explicit(&mutex->word, memory_order_relaxed) == SOON__MUTEX_FREE &&
+            atomic_compare_exchange_strong_explicit(&mutex->word, &word, SOON__MUTEX_TAKEN, memory_order_acquire,
+                                                    memory_order_relaxed))
+            return true;
+    }
+    return false;
+}
+
+void soon__mutex_lock_slowly(struct soon__mutex *mutex)
+{
+    int saved = errno;
+
+    if (look_for_a_moment(mutex))
+        return;
+    /* WANTED, though perhaps by nobody else any more: that is not known. Acquire: as in soon__mutex_lock(). */
+    while (atomic_exchange_explicit(&mutex->word, SOON__MUTEX_WANTED, memory_order_acquire) != SOON__MUTEX_FREE)
+        soon__park(&mutex->word, SOON__MUTEX_WANTED, SOON__NEVER);
+    errno = saved;
+}
+
+void soon__condition_wait(struct soon__condition *condition, struct soon__mutex *mutex, int64_t deadline)
+{
+    /* Relaxed: with the mutex. What changes before it is parked on is seen there. */
+    uint32_t changes = atomic_load_explicit(&condition->changes, memory_order_relaxed);
+
+    condition->waiting++;
+    soon__mutex_unlock(mutex);
+    soon__park(&condition->changes, changes, deadline);
+    soon__mutex_lock(mutex);
+    condition->waiting--;
+}
+
+/* True: somebody may sleep. */
+static bool change(struct soon__condition *condition)
+{
+    if (!condition->waiting)
+        return false;
+    /* Relaxed: the mutex orders what it is about. */
+    atomic_fetch_add_explicit(&condition->changes, 1, memory_order_relaxed);
+    return true;
+}
+
+void soon__condition_tell_one(struct soon__condition *condition)
+{
+    if (change(condition))
+        soon__unpark_one(&condition->changes);
+}
+
+void soon__condition_tell_all(struct soon__condition *condition)
+{
+    if (change(condition))
+        soon__unpark_all(&condition->changes);
+}
