@@ -178,20 +178,12 @@ static void look(soon_future *future, void *owner)
 static void linger(soon_future *future, int64_t deadline)
 {
     soon_call *call = of_future(future);
-    soon_executor *executor;
-    struct soon__stint stint;
 
     if (call->flags & SOON__CALL_SPINS && deadline != SOON__POLL)
         soon__spin_for(future, deadline);
     if (!(call->flags & SOON__CALL_LINGERS) || deadline == SOON__POLL || !soon__future_lock_unfinished(future))
         return;
-    executor = pin(future);
-    soon__future_unlock(future);
-    /* Who only waits runs nobody's callbacks, those of the executor's end neither. */
-    soon__library_stint_begin(&stint);
-    executor->extra->linger(executor->self, call, deadline);
-    unpin(executor);
-    soon__library_stint_end(&stint);
+    call->executor->extra->linger(call->executor->self, call, deadline);
 }
 
 static soon_future *source(const soon_future *future)

@@ -242,6 +242,11 @@ struct soon__error *soon__item_own_error(const struct soon__items *items, size_t
 
 /* Moves the outcome into the future and ends the call. */
 void soon__call_finish(soon_call *call, struct soon__outcome *outcome, const struct soon__run_hooks *hooks);
+/* The same of one that a pool alone may finish, with the result that lies in its block, or none. */
+void soon__call_finish_plain(soon_call *call);
+/* That under the pool's mutex: in one step, if it has nothing to release and there is nobody to tell but those that sleep for it.
+ * False: nothing was done. */
+bool soon__call_finish_bare(soon_call *call);
 /* The bytes of the call stay until one more soon__call_end(). For its holder; at most 255. */
 void soon__call_hold(soon_call *call);
 /* Ends a call whose future is done: releases argument and reference. On a thread that runs no user code now

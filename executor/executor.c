@@ -191,16 +191,6 @@ static bool is_done(const soon_future *down)
     return soon__word_final(soon__future_word(down));
 }
 
-void soon__pool_mutex_init(pthread_mutex_t *mutex)
-{
-    pthread_mutexattr_t adaptive;
-
-    pthread_mutexattr_init(&adaptive);
-    pthread_mutexattr_settype(&adaptive, PTHREAD_MUTEX_ADAPTIVE_NP);
-    pthread_mutex_init(mutex, &adaptive);
-    pthread_mutexattr_destroy(&adaptive);
-}
-
 void soon__pool_name(char *to, size_t size, const char *name)
 {
     static _Atomic unsigned numbers;

@@ -28,7 +28,7 @@ struct soon__executor_extra {
     /* Starts the call's future if it has begun, and sets its progress. */
     void (*look)(void *self, soon_call *call);
     /* A thread is about to sleep until the call has ended: may look for that for a short time, and do the pool's work
-     * meanwhile. In a stint (library_loop_internal.h). */
+     * meanwhile, as long as it runs no user code. Called under the future's LOCK, so that the pool is there, and gives it back. */
     void (*linger)(void *self, soon_call *call, int64_t deadline);
 };
 
@@ -116,8 +116,6 @@ soon_future *soon__submit_items(soon_executor *executor, const soon_function *fu
 /* The same, or with `items` NULL one argument of the function's size; but a refusal is returned, and takes nothing. `try`:
  * as soon_try_submit_bytes(). All checked. */
 int soon__submit_or_refuse(soon_future **ret, const struct soon__call_params *params, bool try);
-/* One that is held for a few instructions: who finds it taken looks again for a moment before it sleeps. */
-void soon__pool_mutex_init(pthread_mutex_t *mutex);
 /* The name of a pool: cut to `size`; NULL: soon-1, soon-2 ... */
 void soon__pool_name(char *to, size_t size, const char *name);
 /* How many workers it has or may have: for choosing chunks. At least 1. */

@@ -506,14 +506,19 @@ int soon__library_start(void)
 void soon__library_loop_post(struct soon__job *job)
 {
     struct library *self = library();
+    int cancel_state;
     bool was_empty;
 
     assert(self);
     pthread_mutex_lock(&self->loop.mutex);
     was_empty = push_job(&self->loop.locked.jobs, job);
     pthread_mutex_unlock(&self->loop.mutex);
-    if (was_empty && soon__watches_wake(&self->watches) < 0)
+    if (!was_empty)
+        return;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state); /* the caller may hold a mutex */
+    if (soon__watches_wake(&self->watches) < 0)
         descriptors_are_gone();
+    pthread_setcancelstate(cancel_state, NULL);
 }
 
 void soon__library_callbacks_post(struct soon__job *job)

@@ -119,6 +119,31 @@ void soon__call_finish(soon_call *call, struct soon__outcome *outcome, const str
     soon__call_end(call);
 }
 
+bool soon__call_finish_bare(soon_call *call)
+{
+    soon_future *future = soon__call_future(call);
+
+    if (!(call->flags & SOON__CALL_PLAIN))
+        return false;
+    future->result = soon__call_space(call);
+    future->result_size = call->function->result_size;
+    return soon__future_publish_bare(future, SOON__FINISHED);
+}
+
+void soon__call_finish_plain(soon_call *call)
+{
+    soon_future *future = soon__call_future(call);
+    struct soon__outcome outcome = {.result = soon__call_space(call), .result_size = call->function->result_size};
+
+    if (!(call->flags & SOON__CALL_PLAIN)) {
+        soon__call_finish(call, &outcome, NULL);
+        return;
+    }
+    future->result = outcome.result;
+    future->result_size = outcome.result_size;
+    soon__future_publish_and_unref(future, SOON__FINISHED);
+}
+
 /* False, and the call has ended: it was cancelled, waited for too long, or was finished by somebody else. */
 static inline bool start(soon_call *call, const struct soon__run_hooks *hooks)
 {

@@ -423,18 +423,31 @@ static __attribute__((noinline)) void publish_lists_and_unref(soon_future *futur
     soon__future_unref(future);
 }
 
-void soon__future_publish_and_unref(soon_future *future, uint32_t state)
+/* The word, and nothing was done if LOCK or LISTS is set. */
+static inline uint64_t publish_bare(soon_future *future, uint32_t state)
 {
     uint64_t word = store_final(future, state, SOON__LIBRARY, SOON__LOCK | SOON__LISTS);
 
-    if (word & (SOON__LOCK | SOON__LISTS)) {
-        publish_lists_and_unref(future, state, word);
-        return;
-    }
+    if (word & (SOON__LOCK | SOON__LISTS))
+        return word;
     if (word & SOON__PARKED)
         wake_sleepers(future); /* by its address: it may be gone */
     if (soon__word_refs(word) == SOON__LIBRARY)
         soon__future_destroy(future);
+    return word;
+}
+
+bool soon__future_publish_bare(soon_future *future, uint32_t state)
+{
+    return !(publish_bare(future, state) & (SOON__LOCK | SOON__LISTS));
+}
+
+void soon__future_publish_and_unref(soon_future *future, uint32_t state)
+{
+    uint64_t word = publish_bare(future, state);
+
+    if (word & (SOON__LOCK | SOON__LISTS))
+        publish_lists_and_unref(future, state, word);
 }
 
 void soon__future_publish_bytes(soon_future *future, const void *data, size_t size, uint32_t owned)

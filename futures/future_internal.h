@@ -307,6 +307,9 @@ uint32_t soon__future_settled(soon_future *future);
 void soon__future_publish(soon_future *future, uint32_t state);
 /* The same, and gives up the library's reference that the caller has. */
 void soon__future_publish_and_unref(soon_future *future, uint32_t state);
+/* That in one step, which takes no LOCK, if there is nobody to tell but those that sleep for it: so also under a pool's mutex, of one
+ * that is destroyed without user code. False: there is, and nothing was done. */
+bool soon__future_publish_bare(soon_future *future, uint32_t state);
 /* FINISHED with this result. `owned`: 0, SOON__RESULT_ON_HEAP or SOON__RESULT_MAPPED: it goes with the future. */
 void soon__future_publish_bytes(soon_future *future, const void *data, size_t size, uint32_t owned);
 

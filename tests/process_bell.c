@@ -21,9 +21,9 @@ static struct soon__process *only_process(soon_executor *executor)
     struct soon__process *process;
 
     (void)pid_of_one(executor);
-    pthread_mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->mutex);
     process = pool->locked.processes;
-    pthread_mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->mutex);
     cr_assert_not_null(process);
     return process;
 }
@@ -32,16 +32,12 @@ static struct soon__process *only_process(soon_executor *executor)
 static void linger(struct soon__process *process)
 {
     struct soon__process_pool *pool = process->pool;
-    struct soon__stint stint;
 
-    pthread_mutex_lock(&pool->mutex);
-    process->lingered = true;
-    pool->locked.lingering++;
-    pthread_mutex_unlock(&pool->mutex);
-    soon__library_stint_begin(&stint);
+    soon__mutex_lock(&pool->mutex);
+    soon__process_begin_lingering_locked(process);
+    soon__mutex_unlock(&pool->mutex);
     soon__desk_want_no_bell(&process->view);
-    cr_assert_geq(soon__process_drain_lingering(process), 0);
-    soon__library_stint_end(&stint);
+    cr_assert_not(soon__process_take_in_lingering(process, NULL));
 }
 
 /* Who looks at the desk turns it off meanwhile: so not always. */
@@ -179,4 +175,48 @@ static soon_future *submit_twice(soon_executor *pool, int number)
 Test(process_bell, is_not_needed_to_go_on_after_plain_tasks)
 {
     run_without_the_loop(submit_twice, 0);
+}
+
+static void tell(struct soon__job *job)
+{
+    sem_post(&((struct hold *)job)->held);
+}
+
+/* Until it has done what it was to do before. */
+static void await_loop(void)
+{
+    struct hold hold = {.job.run = tell};
+
+    sem_init(&hold.held, 0, 0);
+    soon__library_loop_post(&hold.job);
+    while (sem_wait(&hold.held) < 0)
+        continue;
+}
+
+/* So who lingers may use the pool, though all that it has done is done. */
+Test(process_bell, is_left_before_its_pool_is_down)
+{
+    soon_executor *executor = new_processes(.workers = 1);
+    struct soon__process *process = only_process(executor);
+    struct soon__process_pool *pool = executor->self;
+    soon_future *down = soon_executor_down(executor);
+    size_t present;
+
+    soon__mutex_lock(&pool->mutex);
+    soon__process_begin_lingering_locked(process);
+    soon__mutex_unlock(&pool->mutex);
+    cr_assert_eq(soon_executor_shutdown(executor, SOON_DRAIN, 0), -ETIMEDOUT);
+    do {
+        await_loop();
+        soon__mutex_lock(&pool->mutex);
+        present = pool->locked.present;
+        soon__mutex_unlock(&pool->mutex);
+    } while (present);
+    for (int i = 0; i < 3; i++) /* it looks, and would close */
+        await_loop();
+    cr_assert_not(soon_future_done(down));
+    cr_assert_not(soon__process_take_in_lingering(process, NULL));
+    cr_assert_eq(soon_future_wait(down, SOON_FOREVER), 0);
+    soon_future_unref(down);
+    soon_executor_free(executor);
 }

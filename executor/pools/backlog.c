@@ -35,28 +35,6 @@ int64_t soon__span_ns(int64_t ms, int64_t standard_ms)
     return ms > INT64_MAX / 4000000 ? INT64_MAX / 4 : ms * 1000000;
 }
 
-void soon__pool_locks_init(pthread_mutex_t *mutex, pthread_cond_t *place, pthread_cond_t *ready)
-{
-    pthread_condattr_t monotonic;
-
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    soon__pool_mutex_init(mutex);
-    pthread_cond_init(place, &monotonic);
-    pthread_cond_init(ready, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-}
-
-bool soon__pool_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t deadline)
-{
-    struct timespec until = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
-
-    if (deadline != SOON__NEVER)
-        return pthread_cond_timedwait(condition, mutex, &until) == ETIMEDOUT;
-    pthread_cond_wait(condition, mutex);
-    return false;
-}
-
 void soon__calls_cancel(soon_call *calls)
 {
     soon_call *next;

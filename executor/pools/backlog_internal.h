@@ -15,11 +15,6 @@ int soon__initializer_copy(void **ret_arg, const soon_function *initializer, con
 /* `ms`, 0: `standard_ms`; so long at most that a deadline can be made of it. */
 int64_t soon__span_ns(int64_t ms, int64_t standard_ms);
 
-/* A pool's mutex, and the conditions that are waited for with it until a reading of soon__clock_ns(). */
-void soon__pool_locks_init(pthread_mutex_t *mutex, pthread_cond_t *place, pthread_cond_t *ready);
-/* True: the deadline has passed. */
-bool soon__pool_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t deadline);
-
 /* Calls that are nobody's, a list by `next`. */
 void soon__calls_cancel(soon_call *calls);
 void soon__calls_fail(soon_call *calls, struct soon__error *why); /* lent */

@@ -1,5 +1,5 @@
 /*
- * inject_internal.h - where submits leave calls for a thread pool without its mutex, while nobody has to be told of them.
+ * inject_internal.h - where submits leave calls for a pool without its mutex, while nobody has to be told of them.
  *
  *     one word:  the calls that came, the latest first, by `next`  |  mode  |  QUEUED  |  SEARCHER
  *

@@ -48,24 +48,12 @@ void soon__condition_wait(struct soon__condition *condition, struct soon__mutex 
     condition->waiting--;
 }
 
-/* True: somebody may sleep. */
-static bool change(struct soon__condition *condition)
+void soon__condition_change(struct soon__condition *condition, bool all)
 {
-    if (!condition->waiting)
-        return false;
     /* Relaxed: the mutex orders what it is about. */
     atomic_fetch_add_explicit(&condition->changes, 1, memory_order_relaxed);
-    return true;
-}
-
-void soon__condition_tell_one(struct soon__condition *condition)
-{
-    if (change(condition))
-        soon__unpark_one(&condition->changes);
-}
-
-void soon__condition_tell_all(struct soon__condition *condition)
-{
-    if (change(condition))
+    if (all)
         soon__unpark_all(&condition->changes);
+    else
+        soon__unpark_one(&condition->changes);
 }

@@ -43,7 +43,16 @@ struct soon__condition {
 
 /* With the mutex, which is given back meanwhile. Returns when it was told, at `deadline`, or for no reason. */
 void soon__condition_wait(struct soon__condition *condition, struct soon__mutex *mutex, int64_t deadline);
-void soon__condition_tell_one(struct soon__condition *condition);
-void soon__condition_tell_all(struct soon__condition *condition);
+void soon__condition_change(struct soon__condition *condition, bool all);
+static inline void soon__condition_tell_one(struct soon__condition *condition)
+{
+    if (condition->waiting)
+        soon__condition_change(condition, false);
+}
+static inline void soon__condition_tell_all(struct soon__condition *condition)
+{
+    if (condition->waiting)
+        soon__condition_change(condition, true);
+}
 
 #endif

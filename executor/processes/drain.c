@@ -259,8 +259,7 @@ static void end_locked(struct soon__process *process, uint32_t slot, const struc
         pool->locked.failed += outcome->error && !outcome->cancelled;
         pool->locked.cancelled += outcome->error && outcome->cancelled;
     }
-    if (pool->locked.waiting)
-        pthread_cond_signal(&pool->place);
+    soon__condition_tell_one(&pool->place);
 }
 
 /* What the task in this slot has given last is its future's from here on; of a further try that has given none, none. */
@@ -284,9 +283,9 @@ static void release(struct soon__process *process, const struct soon__reply *rep
 
     if (has_progress(reply, call))
         keep_progress(process, reply->slot, call); /* under `reading` nobody else releases the slot */
-    pthread_mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->mutex);
     end_locked(process, reply->slot, outcome, soon__clock_ns());
-    pthread_mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->mutex);
 }
 
 /* It waits again: for the rest of its items up to their deadline. */
@@ -302,7 +301,7 @@ void soon__process_pool_take_again(struct soon__process_pool *pool, soon_call *c
     struct soon__error *broken;
     uint32_t word;
 
-    pthread_mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->mutex);
     soon__call_comes_back(call);
     broken = soon__error_ref(pool->locked.broken);
     word = soon__future_word(soon__call_future(call)); /* what was asked for while it was in no slot */
@@ -314,7 +313,7 @@ void soon__process_pool_take_again(struct soon__process_pool *pool, soon_call *c
         soon__process_pool_refuse_locked(pool, call, SOON_EKILLED);
     else
         return_locked(pool, call);
-    pthread_mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->mutex);
     if (broken)
         soon__call_fail(call, broken);
 }
@@ -341,9 +340,9 @@ static bool was_held(struct soon__process *process, const struct soon__assignmen
 {
     bool held;
 
-    pthread_mutex_lock(&process->pool->mutex);
+    soon__mutex_lock(&process->pool->mutex);
     held = assignment->held;
-    pthread_mutex_unlock(&process->pool->mutex);
+    soon__mutex_unlock(&process->pool->mutex);
     return held;
 }
 
@@ -404,9 +403,9 @@ static bool initializer_done(struct soon__process *process, const struct soon__r
             soon__error_newf(&fields, "the initializer failed: %.*s",
                              reply->message_size ? (int)reply->message_size : (int)strlen(soon_strerror(reply->code)),
                              reply->message_size ? (const char *)body : soon_strerror(reply->code));
-    pthread_mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->mutex);
     soon__process_release_locked(process, reply->slot, soon__clock_ns());
-    pthread_mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->mutex);
     soon__process_is_ready(process);
     return true;
 }
@@ -417,19 +416,35 @@ static struct soon__assignment *find_assignment(struct soon__process *process, c
     struct soon__assignment *assignment = &process->slots[reply->slot];
     bool found;
 
-    pthread_mutex_lock(&process->pool->mutex);
+    soon__mutex_lock(&process->pool->mutex);
     found = assignment->stage == SOON__SLOT_IN_USE && assignment->sequence == reply->sequence &&
             soon__process_is_running_locked(process, reply->slot);
-    pthread_mutex_unlock(&process->pool->mutex);
+    soon__mutex_unlock(&process->pool->mutex);
     return found ? assignment : NULL;
 }
 
-/* One turn of taking in, under `reading`. */
+/* Relaxed, both: with the mutex, or by who reads. */
+static uint64_t head_of(const struct soon__process *process)
+{
+    return atomic_load_explicit(&process->head, memory_order_relaxed);
+}
+static void set_head(struct soon__process *process, uint64_t head)
+{
+    atomic_store_explicit(&process->head, head, memory_order_relaxed);
+}
+
+/* One turn of taking in. */
 struct turn {
-    uint64_t head; /* replies that were taken in */
-    enum { KEEPS_BELL, WANTS_BELL, ENDS_LINGERING } then;
-    bool settled, more; /* that was done; and there are more replies */
-    bool mad;
+    enum { KEEPS_BELL, WANTS_BELL, LINGERS } then;
+    bool last;                /* of a dead process */
+    const soon_call *awaited; /* LINGERS: which goes on as long as that is in a slot of this process; NULL: ends */
+    uint64_t came;            /* replies */
+    bool reads, goes_on;
+    bool others; /* that were not plain are among them, of which nobody was told yet */
+    bool more;   /* there are, by now */
+    bool left;   /* LINGERS: nobody else has the process any more */
+    bool quiet;  /* the mutex may have been left; LINGERS: in a stint since then */
+    struct soon__stint *stint;
 };
 
 /* The call that this reply ends, if it is a task of its own, at its first try, and has the result that it promised. */
@@ -447,70 +462,44 @@ static soon_call *find_plain_locked(struct soon__process *process, const struct 
     return call;
 }
 
-/* True: there was one, and its call is to be finished. */
-static bool take_plain_locked(struct soon__process *process, struct turn *turn, int64_t now, soon_call **ret)
+/* A plain reply: its call, in no slot any more, with its result. NULL: there is none, or it is another. */
+static soon_call *take_plain_locked(struct soon__process *process, int64_t now)
 {
     static const struct soon__outcome success;
     struct soon__short_reply reply;
+    soon_call *call = NULL;
 
-    if (!soon__desk_next_short(&process->view, turn->head, &reply))
-        return false;
-    *ret = find_plain_locked(process, &reply);
-    if (!*ret)
-        return false;
-    if (reply.size)
-        memcpy(soon__call_space(*ret), reply.body, reply.size);
+    if (soon__desk_next_short(&process->view, head_of(process), &reply))
+        call = find_plain_locked(process, &reply);
+    if (!call)
+        return NULL;
+    soon__copy(soon__call_space(call), reply.body, reply.size);
     end_locked(process, reply.slot, &success, now);
-    turn->head++;
-    return true;
+    set_head(process, head_of(process) + 1);
+    return call;
 }
 
-static void finish_all(soon_call *const *calls, int count)
+/* Plain replies, up to the first that is another. What is left to be finished goes to `calls`: one that needs more than a step,
+ * and those that came after it. */
+static void take_plain_replies_locked(struct soon__process *process, struct turn *turn, soon_call *calls[BATCH],
+                                      int *count, int64_t now)
 {
-    struct soon__wakes wakes;
+    soon_call *call;
 
-    soon__wakes_hold(&wakes); /* a thread that reads one after the other finds them all then */
-    for (int i = 0; i < count; i++) {
-        struct soon__outcome outcome = {.result = soon__call_space(calls[i]),
-                                        .result_size = calls[i]->function->result_size};
-
-        soon__call_finish(calls[i], &outcome, NULL);
+    while (*count < BATCH && turn->came < SOON__REPLIES && (call = take_plain_locked(process, now))) {
+        turn->came++;
+        if (*count || !soon__call_finish_bare(call))
+            calls[(*count)++] = call;
     }
-    soon__wakes_release(&wakes);
 }
 
-/* What the turn is to end with. */
-static void settle_locked(struct soon__process *process, struct turn *turn)
+/* Before anything that may run user code elsewhere. To finish a call in one step does not. */
+static void be_quiet(struct turn *turn)
 {
-    turn->settled = turn->then != KEEPS_BELL;
-    if (turn->then == ENDS_LINGERING)
-        soon__process_end_lingering_locked(process);
-    if (!turn->settled || process->book_closed)
-        return;
-    process->bell_is_off = turn->then == ENDS_LINGERING && !process->assigned; /* P10 */
-    if (!process->bell_is_off)
-        turn->more = soon__desk_want_bell(&process->view, turn->head);
-}
-
-/* Plain replies, up to the first that is another. What they end, who comes next, and what the turn ends with if there are no
- * more, is one step under the mutex. True: there may be more of them. */
-static bool take_plain_replies(struct soon__process *process, struct turn *turn)
-{
-    struct soon__process_pool *pool = process->pool;
-    int64_t now = soon__clock_coarse_ns();
-    soon_call *calls[BATCH];
-    int count = 0;
-
-    pthread_mutex_lock(&pool->mutex);
-    while (count < BATCH && take_plain_locked(process, turn, now, &calls[count]))
-        count++;
-    if (count && soon__process_pool_may_hand_out_locked(pool))
-        soon__process_pool_dispatch_locked(pool, now);
-    if (count < BATCH && !soon__desk_has_replies(&process->view, turn->head, 1))
-        settle_locked(process, turn);
-    pthread_mutex_unlock(&pool->mutex);
-    finish_all(calls, count);
-    return count == BATCH;
+    if (!turn->quiet && turn->then == LINGERS)
+        soon__library_stint_begin(turn->stint);
+    turn->quiet = true;
+    assert(soon__library_is_quiet());
 }
 
 static bool take_answer(struct soon__process *process, struct soon__assignment *assignment,
@@ -541,108 +530,209 @@ static bool take_reply(struct soon__process *process, const struct soon__reply *
     return sane;
 }
 
-/* The worker may want the room of one that is not plain; of the others it is told now and then: it reads that line. */
-static void tell_consumed(struct soon__process *process, uint64_t head)
+/* The next one, whatever it is. What cannot be understood makes it mad. */
+static void take_any_reply(struct soon__process *process, struct turn *turn)
 {
-    if (process->told == head)
+    uint64_t head = head_of(process);
+    struct soon__reply reply;
+    int rc = soon__desk_next_reply(&process->view, &head, &reply);
+
+    if (rc == 1) {
+        set_head(process, head);
+        turn->came++;
+        turn->others = true;
+        rc = take_reply(process, &reply) ? 1 : -EPROTO;
+    }
+    if (rc < 0)
+        process->mad = true;
+}
+
+/* The worker may want the room of one that is not plain; of the others it is told now and then: it reads that line. */
+static void tell_consumed(struct soon__process *process, bool others)
+{
+    uint64_t head = head_of(process);
+
+    if (process->told == head || (!others && head - process->told < CONSUME_EVERY))
         return;
     process->told = head;
     soon__desk_consumed(&process->view, head);
 }
 
-/* Places have become free. */
-static void dispatch(struct soon__process_pool *pool)
+/* Places have become free; may leave the mutex. */
+static void hand_out_locked(struct soon__process_pool *pool, struct turn *turn, int64_t now)
 {
-    pthread_mutex_lock(&pool->mutex);
-    soon__process_pool_dispatch_locked(pool, soon__clock_ns());
-    pthread_mutex_unlock(&pool->mutex);
+    if (!soon__process_pool_may_hand_out_locked(pool))
+        return;
+    be_quiet(turn);
+    soon__process_pool_dispatch_locked(pool, now);
 }
 
-/* The next one, whatever it is: 1; 0: there is none; -EPROTO: no worker in its right mind has written this. */
-static int take_any_reply(struct soon__process *process, struct turn *turn)
+/* Not for ever, however fast it answers: others wait for this thread. */
+static bool is_through_locked(const struct soon__process *process, const struct turn *turn)
 {
-    struct soon__reply reply;
-    int rc = soon__desk_next_reply(&process->view, &turn->head, &reply);
-
-    return rc == 1 && !take_reply(process, &reply) ? -EPROTO : rc;
+    return !turn->reads || process->mad || turn->came >= SOON__REPLIES ||
+           !soon__desk_has_replies(&process->view, head_of(process), 1);
 }
 
-/* True: with places that nobody has filled yet. What cannot be understood makes it mad. */
-static bool take_replies(struct soon__process *process, struct turn *turn)
+static void stop_lingering_locked(struct soon__process *process, struct turn *turn)
 {
-    uint64_t before = turn->head;
-    bool others = false;
-    int rc = 1;
-
-    /* Not for ever, however fast it answers: others wait for this thread. */
-    while (turn->head - before < SOON__REPLIES && !turn->settled && rc > 0) {
-        if (!take_plain_replies(process, turn) && !turn->settled) {
-            rc = take_any_reply(process, turn);
-            others |= rc == 1;
-        }
-        if (others || turn->head - process->told >= CONSUME_EVERY)
-            tell_consumed(process, turn->head);
+    if (turn->more || process->mad) { /* for the loop: there is more, or it is to go */
+        be_quiet(turn);
+        soon__bell_ring(process->view.bell);
     }
-    if (rc < 0)
-        process->mad = true;
-    /* Relaxed: only who holds `reading` counts it up. */
-    atomic_store_explicit(&process->head, turn->head, memory_order_relaxed);
-    return others;
+    soon__luck_note(&process->pool->luck, turn->awaited);
+    turn->left = soon__process_end_lingering_locked(process);
 }
 
-static void settle(struct soon__process *process, struct turn *turn)
+static void end_turn_locked(struct soon__process *process, struct turn *turn)
 {
-    pthread_mutex_lock(&process->pool->mutex);
-    settle_locked(process, turn);
-    pthread_mutex_unlock(&process->pool->mutex);
+    const soon_call *awaited = turn->awaited;
+    struct soon__process_pool *pool = process->pool;
+
+    turn->goes_on = turn->reads && !process->mad && awaited && awaited->posted && awaited->process == process;
+    if (!turn->goes_on && turn->then != KEEPS_BELL && !process->mad && !process->book_closed) {
+        process->bell_is_off = turn->then == LINGERS && turn->reads && !process->assigned; /* P10 */
+        turn->more = !process->bell_is_off && soon__desk_want_bell(&process->view, head_of(process));
+    }
+    process->is_read &= !turn->reads;
+    process->book_closed |= turn->last;
+    if (turn->quiet)
+        soon__condition_tell_all(&pool->read);
+    if (turn->then == LINGERS && !turn->goes_on)
+        stop_lingering_locked(process, turn);
 }
 
-/* Returns how many there were. */
-static uint64_t take_in(struct soon__process *process, struct turn *turn, bool last)
+static bool may_be_read_locked(const struct soon__process *process)
 {
-    uint64_t before;
-    bool places = false;
-
-    assert(soon__library_is_quiet());
-    pthread_mutex_lock(&process->reading);
-    /* Relaxed: as in take_replies(). */
-    turn->head = before = atomic_load_explicit(&process->head, memory_order_relaxed);
-    if (!process->book_closed && !process->mad)
-        places = take_replies(process, turn);
-    if (!turn->settled && turn->then != KEEPS_BELL)
-        settle(process, turn);
-    turn->mad = process->mad;
-    process->book_closed |= last;
-    pthread_mutex_unlock(&process->reading);
-    if (places)
-        dispatch(process->pool);
-    return turn->head - before;
+    return !process->is_read && !process->book_closed && !process->mad;
 }
 
-static int drain(struct soon__process *process, struct turn *turn, bool last)
+/* Who lingers does not wait for it. */
+static void begin_turn_locked(struct soon__process *process, struct turn *turn)
 {
-    (void)take_in(process, turn, last);
-    return turn->mad ? -EPROTO : turn->more;
+    while (process->is_read && turn->then != LINGERS)
+        soon__condition_wait(&process->pool->read, &process->pool->mutex, SOON__NEVER);
+    turn->reads = may_be_read_locked(process);
+    process->is_read |= turn->reads;
 }
 
-uint64_t soon__process_take_in(struct soon__process *process)
+/* Plain replies, and who comes next. What is left to be done without the mutex goes to `calls`: `*count` of them, and there may be
+ * one. True: the turn is over. */
+static bool take_some_locked(struct soon__process *process, struct turn *turn, soon_call *calls[BATCH], int *count)
 {
-    return take_in(process, &(struct turn){.then = KEEPS_BELL}, false);
+    int64_t now = soon__clock_coarse_ns();
+    uint64_t before = turn->came;
+
+    if (turn->reads)
+        take_plain_replies_locked(process, turn, calls, count, now);
+    if (turn->came > before || turn->others)
+        hand_out_locked(process->pool, turn, now);
+    if (turn->reads)
+        tell_consumed(process, turn->others);
+    turn->others = false;
+    if (!*count && is_through_locked(process, turn))
+        return true;
+    be_quiet(turn);
+    return false;
+}
+
+/* P7. With the mutex, which it gives back. Plain replies, what they end, who comes next and what the turn ends with are one step
+ * under it; for all else it is left in between. `first`: a call whose reply was taken in, to be finished; or NULL. */
+static __attribute__((noinline)) void take_in(struct soon__process *process, struct turn *turn, soon_call *first)
+{
+    struct soon__process_pool *pool = process->pool;
+    soon_call *calls[BATCH];
+    struct soon__wakes wakes;
+    int count = first != NULL;
+    bool over;
+
+    calls[0] = first;
+    begin_turn_locked(process, turn);
+    for (;;) {
+        soon__wakes_hold(&wakes); /* a thread that reads one after the other finds them all then */
+        over = take_some_locked(process, turn, calls, &count);
+        if (over)
+            end_turn_locked(process, turn);
+        soon__mutex_unlock(&pool->mutex);
+        for (int i = 0; i < count; i++)
+            soon__call_finish_plain(calls[i]);
+        soon__wakes_release(&wakes);
+        if (over)
+            break;
+        if (count == 0)
+            take_any_reply(process, turn);
+        count = 0;
+        soon__mutex_lock(&pool->mutex);
+    }
+}
+
+static int drain(struct soon__process *process, struct turn *turn)
+{
+    soon__mutex_lock(&process->pool->mutex);
+    take_in(process, turn, NULL);
+    return process->mad ? -EPROTO : turn->more;
 }
 
 int soon__process_drain(struct soon__process *process)
 {
-    return drain(process, &(struct turn){.then = WANTS_BELL}, false);
-}
-
-int soon__process_drain_lingering(struct soon__process *process)
-{
-    return drain(process, &(struct turn){.then = ENDS_LINGERING}, false);
+    return drain(process, &(struct turn){.then = WANTS_BELL});
 }
 
 int soon__process_drain_last(struct soon__process *process)
 {
-    return drain(process, &(struct turn){.then = WANTS_BELL}, true);
+    return drain(process, &(struct turn){.then = WANTS_BELL, .last = true});
+}
+
+uint64_t soon__process_take_in(struct soon__process *process)
+{
+    struct turn turn = {.then = KEEPS_BELL};
+
+    (void)drain(process, &turn);
+    return turn.came;
+}
+
+/* What it mostly is for who lingers: a plain reply, nothing else was to be answered, and nothing waits. True: then that is all.
+ * `*ret`: a call to be finished, or NULL. */
+static bool take_last_locked(struct soon__process *process, struct turn *turn, soon_call **ret)
+{
+    int64_t now =
+        process->pool->may_retire ? soon__clock_coarse_ns() : process->moved_on_ns; /* nobody asks when it was */
+    soon_call *call;
+
+    *ret = NULL;
+    if (!turn->awaited || process->assigned != 1 || !may_be_read_locked(process))
+        return false;
+    call = take_plain_locked(process, now);
+    turn->others = call;
+    if (call && !soon__call_finish_bare(call))
+        *ret = call;
+    if (!call || *ret || turn->awaited->posted || soon__process_pool_may_hand_out_locked(process->pool))
+        return false;
+    tell_consumed(process, false);
+    process->bell_is_off = true; /* P10 */
+    soon__luck_note(&process->pool->luck, true);
+    return true;
+}
+
+bool soon__process_take_in_lingering(struct soon__process *process, const soon_call *awaited)
+{
+    struct soon__process_pool *pool = process->pool;
+    struct soon__stint stint;
+    struct turn turn = {.then = LINGERS, .awaited = awaited, .stint = &stint};
+    soon_call *call;
+
+    soon__mutex_lock(&pool->mutex);
+    if (take_last_locked(process, &turn, &call)) {
+        turn.left = soon__process_end_lingering_locked(process);
+        soon__mutex_unlock(&pool->mutex);
+    } else {
+        take_in(process, &turn, call);
+    }
+    if (turn.left)
+        soon__process_free(process);
+    if (turn.quiet)
+        soon__library_stint_end(&stint);
+    return turn.goes_on;
 }
 
 /*
@@ -745,9 +835,9 @@ void soon__process_lost_call(struct soon__process *process, const struct soon__a
         soon__process_pool_take_again(pool, call);
         return;
     }
-    pthread_mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->mutex);
     pool->locked.succeeded += !outcome.error;
     pool->locked.failed += outcome.error != NULL;
-    pthread_mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->mutex);
     soon__call_finish(call, &outcome, NULL);
 }

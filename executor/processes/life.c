@@ -88,9 +88,9 @@ static void on_overdue(uv_timer_t *timer)
     struct soon__process *process = timer->data;
     bool starting;
 
-    pthread_mutex_lock(&process->pool->mutex);
+    soon__mutex_lock(&process->pool->mutex);
     starting = process->stage == SOON__STARTING;
-    pthread_mutex_unlock(&process->pool->mutex);
+    soon__mutex_unlock(&process->pool->mutex);
     if (starting && !process->signal_sent && has_more_time(process))
         return;
     if (process->denied) {
@@ -172,9 +172,9 @@ void soon__process_execute(struct soon__process *process)
     }
     if (rc > 0)
         uv_timer_start(&process->again, on_turn, 0, 0);
-    pthread_mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->mutex);
     reprieved = reprieve_locked(process);
-    pthread_mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->mutex);
     if (!reprieved)
         stop(process);
 }
@@ -249,7 +249,7 @@ static void start_was_short(struct soon__process_pool *pool, int code)
     int64_t now = soon__clock_ns();
     bool give_up;
 
-    pthread_mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->mutex);
     pool->locked.short_starts += pool->locked.short_starts < INT_MAX;
     soon__process_pool_want_none_locked(pool);
     give_up = is_short_for_long_locked(pool, now);
@@ -262,9 +262,9 @@ static void start_was_short(struct soon__process_pool *pool, int code)
         pool->locked.start_again_at = short_until(pool);
     if (pool->locked.at_least)
         pool->locked.start_error = code;
-    pthread_cond_broadcast(&pool->ready);
+    soon__condition_tell_all(&pool->ready);
     soon__process_pool_look_soon_locked(pool);
-    pthread_mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->mutex);
     if (give_up)
         soon__process_pool_fail_pending(pool, soon__error_newf(&fields, "no worker could be started in %lld ms: %s",
                                                                (long long)patience_ms(pool), soon__shortage(code)));
@@ -278,7 +278,7 @@ static void start_failed(struct soon__process_pool *pool, bool killed, int code,
     bool give_up;
     int times;
 
-    pthread_mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->mutex);
     if (!pool->locked.failed_starts && !pool->locked.killed_starts)
         pool->locked.failing_since_ns = now;
     pool->locked.failed_starts += !killed;
@@ -289,9 +289,9 @@ static void start_failed(struct soon__process_pool *pool, bool killed, int code,
     give_up = gives_up_locked(pool, now);
     if (code && (pool->locked.at_least || give_up))
         pool->locked.start_error = code;
-    pthread_cond_broadcast(&pool->ready);
+    soon__condition_tell_all(&pool->ready);
     soon__process_pool_look_soon_locked(pool);
-    pthread_mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->mutex);
     if (give_up)
         soon__process_pool_break(
             pool,
@@ -333,12 +333,12 @@ static void adopt(struct soon__process *process)
     rc = watch_all(process);
     process->ready_by = soon__later(soon__clock_ns(), pool->start_timeout_ns);
     soon__loop_timer(&process->timer, on_overdue, process->ready_by);
-    pthread_mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->mutex);
     process->next = pool->locked.processes;
     if (process->next)
         process->next->previous = process;
     pool->locked.processes = process;
-    pthread_mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->mutex);
     if (rc == 0) {
         (void)soon__desk_want_bell(&process->view, 0);
         return;
@@ -359,10 +359,10 @@ void soon__process_begin(struct soon__process_pool *pool)
         adopt(process);
         return;
     }
-    pthread_mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->mutex);
     pool->locked.alive--;
     pool->locked.present--;
-    pthread_mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->mutex);
     if (soon__shortage(rc))
         start_was_short(pool, rc);
     else
@@ -375,9 +375,9 @@ static void initializer_failed(struct soon__process *process)
     struct soon__error *error = process->initializer_error;
 
     process->initializer_error = NULL;
-    pthread_mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->mutex);
     soon__process_retire_locked(process);
-    pthread_mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->mutex);
     process->unwanted = true;
     soon__process_pool_break(pool, error);
 }
@@ -401,13 +401,13 @@ void soon__process_is_ready(struct soon__process *process)
         return;
     if (pool->initializer && !process->initialised) {
         process->initialised = true;
-        pthread_mutex_lock(&pool->mutex);
+        soon__mutex_lock(&pool->mutex);
         if (soon__directory_find(&process->directory, pool->initializer) >= 0)
             rc = soon__process_post_initializer_locked(process);
         else
             process->initializer_error = soon__error_newf(&fields, "the initializer failed: %s: %s",
                                                           pool->initializer->name, soon_strerror(SOON_ENOFUNCTION));
-        pthread_mutex_unlock(&pool->mutex);
+        soon__mutex_unlock(&pool->mutex);
         if (rc < 0)
             soon__process_start_is_short(process, rc);
         if (!process->initializer_error)
@@ -417,7 +417,7 @@ void soon__process_is_ready(struct soon__process *process)
         initializer_failed(process);
         return;
     }
-    pthread_mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->mutex);
     if (process->stage == SOON__STARTING) {
         soon__loop_timer(&process->timer, on_overdue, SOON__NEVER); /* else that is for another end */
         process->stage = SOON__READY;
@@ -429,12 +429,12 @@ void soon__process_is_ready(struct soon__process *process)
         pool->locked.start_again_at = 0;
         if (pool->locked.ready >= pool->max)
             pool->locked.at_least = 0; /* they may retire again, whoever waits for the boot */
-        pthread_cond_broadcast(&pool->ready);
+        soon__condition_tell_all(&pool->ready);
         return_unclaimed_locked(pool);
         soon__process_pool_dispatch_locked(pool, soon__clock_ns());
         soon__process_pool_look_soon_locked(pool); /* its idle timeout begins */
     }
-    pthread_mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->mutex);
 }
 
 /*
@@ -446,12 +446,10 @@ static void drop_mad(struct soon__process *process)
 {
     struct soon__process_pool *pool = process->pool;
 
-    pthread_mutex_lock(&process->reading);
     process->mad = true;
-    pthread_mutex_unlock(&process->reading);
-    pthread_mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->mutex);
     soon__process_doom_locked(process, 0, SOON__SLOTS);
-    pthread_mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->mutex);
     soon__process_kill(process, SIGKILL);
 }
 
@@ -483,21 +481,28 @@ static void on_bell(struct soon__watch *watch)
     soon__process_serve(process);
     soon__process_pool_stay(pool);
     /* A claim may have made room in a bounded queue; or the worker is over its memory limit. */
-    pthread_mutex_lock(&pool->mutex);
-    if (pool->locked.waiting)
-        pthread_cond_broadcast(&pool->place);
+    soon__mutex_lock(&pool->mutex);
+    soon__condition_tell_all(&pool->place);
     if (pool->memory_limit)
         soon__process_pool_look_soon_locked(pool);
-    pthread_mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->mutex);
 }
 
 static int receive(struct soon__process *process)
 {
+    struct soon__process_pool *pool = process->pool;
     int rc;
 
-    pthread_mutex_lock(&process->reading);
+    soon__mutex_lock(&pool->mutex);
+    while (process->is_read)
+        soon__condition_wait(&pool->read, &pool->mutex, SOON__NEVER);
+    process->is_read = true;
+    soon__mutex_unlock(&pool->mutex);
     rc = soon__process_receive(process);
-    pthread_mutex_unlock(&process->reading);
+    soon__mutex_lock(&pool->mutex);
+    process->is_read = false;
+    soon__condition_tell_all(&pool->read);
+    soon__mutex_unlock(&pool->mutex);
     return rc;
 }
 
@@ -523,7 +528,7 @@ static void read_claims(struct soon__process *process, struct claims *ret)
     enum soon__look look;
 
     *ret = (struct claims){.garbage = false};
-    pthread_mutex_lock(&process->pool->mutex);
+    soon__mutex_lock(&process->pool->mutex);
     for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
         if (process->slots[slot].stage != SOON__SLOT_IN_USE)
             continue;
@@ -533,7 +538,7 @@ static void read_claims(struct soon__process *process, struct claims *ret)
             ret->claimed[slot] = process->slots[slot].sequence;
     }
     ret->asleep = soon__desk_is_asleep(&process->view);
-    pthread_mutex_unlock(&process->pool->mutex);
+    soon__mutex_unlock(&process->pool->mutex);
 }
 
 /* How many of those claims have no answer. */
@@ -541,11 +546,11 @@ static size_t count_unanswered(struct soon__process *process, const struct claim
 {
     size_t count = 0;
 
-    pthread_mutex_lock(&process->pool->mutex);
+    soon__mutex_lock(&process->pool->mutex);
     for (uint32_t slot = 0; slot < SOON__SLOTS; slot++)
         count += claims->claimed[slot] && process->slots[slot].stage == SOON__SLOT_IN_USE &&
                  process->slots[slot].sequence == claims->claimed[slot];
-    pthread_mutex_unlock(&process->pool->mutex);
+    soon__mutex_unlock(&process->pool->mutex);
     return count;
 }
 
@@ -572,10 +577,10 @@ static void gone(struct soon__process *process)
 {
     struct soon__process_pool *pool = process->pool;
 
-    pthread_mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->mutex);
     pool->locked.present--;
     soon__process_pool_look_soon_locked(pool);
-    pthread_mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->mutex);
     soon__process_close(process);
 }
 
@@ -683,10 +688,10 @@ static void reap(struct soon__process *process, struct soon__exit *ret)
 /* What came back from one that is no use any more. */
 static void hand_out(struct soon__process_pool *pool)
 {
-    pthread_mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->mutex);
     soon__process_pool_dispatch_locked(pool, soon__clock_ns());
     soon__process_pool_look_soon_locked(pool);
-    pthread_mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->mutex);
 }
 
 /* It could not be ended, nor does it do that itself: it has become another program, or stands still. Its tasks are waited
@@ -699,9 +704,9 @@ static void abandon(struct soon__process *process)
     size_t count;
 
     (void)soon__process_drain_last(process);
-    pthread_mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->mutex);
     count = take_lost_locked(process, lost, slots);
-    pthread_mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->mutex);
     for (size_t i = 0; i < count; i++)
         soon__process_lost_call(process, &lost[i], slots[i], &(struct soon__exit){.denied = process->denied});
     hand_out(pool);
@@ -727,11 +732,11 @@ static void died(struct soon__process *process)
     if (!process->served && !process->shortage)
         process->shortage = soon__crash_shortage(&exit);
     soon__crash_describe(how, sizeof how, &exit);
-    pthread_mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->mutex);
     stage = process->stage;
     pool->locked.deaths += died_by_itself(process, stage);
     count = bury_locked(process, lost, slots);
-    pthread_mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->mutex);
     if (pool->break_on_death &&
         (stage == SOON__READY || (stage == SOON__STARTING && !process->signal_sent && !process->shortage)))
         break_for_death(pool, how);

@@ -16,7 +16,8 @@
  * N3  In a flood nobody lingers but the loop, on all processes of a pool: it goes on from one reply to the next without a
  *     system call, and so do their workers, whose bells are off. It gives its CPU to whoever
  *     wants it, and comes back to what else there is to do after STAY_MAX_NS.
- * N4  The process stays by a reference, the pool by the pin of the caller. Either may end meanwhile: `book_closed`.
+ * N4  The process stays by a reference, and the pool since somebody lingers (P5); until then by the LOCK of the future, which is not
+ *     done. Either may end meanwhile: `book_closed`.
  */
 #include "pool_internal.h"
 
@@ -26,7 +27,7 @@
 
 enum { LOOKS = 64, STAY_BATCH = 32, STAY_IDLE_MAX = 16, STAY_PROCESSES_MAX = 64, STAY_MAX_NS = 500000 };
 
-/* The process to look at: a reference; NULL: it is not worth it. */
+/* The process to look at; NULL: it is not worth it. */
 static struct soon__process *begin_locked(struct soon__process_pool *pool, const soon_call *call)
 {
     struct soon__process *process = call->posted ? call->process : NULL;
@@ -35,9 +36,7 @@ static struct soon__process *begin_locked(struct soon__process_pool *pool, const
         soon__process_pool_is_flooded_locked(pool) || pool->locked.busy + pool->locked.lingering >= pool->cpus ||
         !soon__luck_try(&pool->luck))
         return NULL;
-    process->lingered = true;
-    pool->locked.lingering++;
-    atomic_fetch_add_explicit(&process->refs, 1, memory_order_relaxed); /* the mutex orders it */
+    soon__process_begin_lingering_locked(process);
     return process;
 }
 
@@ -68,37 +67,23 @@ static bool await_reply(const struct soon__process *process, const soon_future *
     return false;
 }
 
-/* True: a reply of another call came: there may be time for one more. */
-static bool linger_once(struct soon__process_pool *pool, soon_call *call, int64_t deadline, int64_t *until)
-{
-    const soon_future *future = soon__call_future(call);
-    struct soon__process *process;
-    bool came, done;
-    int rc;
-
-    pthread_mutex_lock(&pool->mutex);
-    process = begin_locked(pool, call);
-    pthread_mutex_unlock(&pool->mutex);
-    if (!process)
-        return false;
-    soon__desk_want_no_bell(&process->view);
-    came = await_reply(process, future, deadline, until);
-    rc = soon__process_drain_lingering(process);
-    done = is_done(future);
-    if (rc)
-        soon__bell_ring(process->view.bell); /* for the loop: there is more, or it is to go */
-    if (done || !came)
-        soon__luck_note(&pool->luck, came && done);
-    soon__process_unref(process);
-    return came && !done && rc == 0;
-}
-
 void soon__process_pool_linger(void *self, soon_call *call, int64_t deadline)
 {
+    struct soon__process_pool *pool = self;
+    soon_future *future = soon__call_future(call);
+    struct soon__process *process;
     int64_t until = SOON__NEVER;
+    bool lingers, came;
 
-    while (linger_once(self, call, deadline, &until))
-        ;
+    soon__mutex_lock(&pool->mutex);
+    process = begin_locked(pool, call);
+    soon__mutex_unlock(&pool->mutex);
+    soon__future_unlock(future); /* N4 */
+    for (lingers = process != NULL; lingers;) {
+        soon__desk_want_no_bell(&process->view);
+        came = await_reply(process, future, deadline, &until);
+        lingers = soon__process_take_in_lingering(process, came ? call : NULL);
+    }
 }
 
 /*
@@ -110,13 +95,13 @@ static size_t list_busy(struct soon__process_pool *pool, struct soon__process **
 {
     size_t count = 0;
 
-    pthread_mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->mutex);
     for (struct soon__process *process = pool->locked.processes; process && soon__process_pool_is_flooded_locked(pool);
          process = process->next) {
         if (process->stage == SOON__READY && process->assigned && count < STAY_PROCESSES_MAX)
             ret[count++] = process;
     }
-    pthread_mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->mutex);
     return count;
 }
 

@@ -190,6 +190,5 @@ void soon__parcel_fill_plain(struct soon__request *request, const soon_call *cal
     request->items = 0;
     request->function = function;
     request->flags = request->label_size = 0;
-    if (arg.size)
-        memcpy(request->bytes, arg.data, arg.size);
+    soon__copy(request->bytes, arg.data, arg.size);
 }

@@ -27,18 +27,15 @@ static int wait_for_place(struct soon__process_pool *pool, const soon_call *call
 {
     int64_t deadline = soon__call_extra(call) ? soon__call_extra(call)->queue_deadline : SOON__NEVER;
     struct soon__long_wait wait;
-    bool over = false;
     int rc = soon__long_wait_begin(&wait);
 
     if (rc < 0)
         return rc;
-    pthread_mutex_lock(&pool->mutex);
-    pool->locked.waiting++;
-    while (is_full_locked(pool) && !over)
-        over = soon__pool_wait(&pool->place, &pool->mutex, deadline);
+    soon__mutex_lock(&pool->mutex);
+    while (is_full_locked(pool) && soon__deadline_check(deadline) == 0)
+        soon__condition_wait(&pool->place, &pool->mutex, deadline);
     rc = is_full_locked(pool) ? SOON_EEXPIRED : 0;
-    pool->locked.waiting--;
-    pthread_mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->mutex);
     soon__long_wait_end(&wait);
     return rc;
 }
@@ -71,35 +68,41 @@ static bool submit_plain(struct soon__process_pool *pool, soon_call *call)
 
     if (pool->queue_max || !soon__parcel_is_plain(call))
         return false;
-    pthread_mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->mutex);
     posted = !pool->locked.closed && !pool->locked.broken && soon__process_pool_post_plain_locked(pool, call);
     pool->locked.submitted += posted;
-    pthread_mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->mutex);
     return posted;
 }
 
-static int submit(void *self, soon_call *call, bool may_block)
+static __attribute__((noinline)) int submit_any(struct soon__process_pool *pool, soon_call *call, bool may_block)
 {
-    struct soon__process_pool *pool = self;
     soon_executor *executor = pool->executor;
     bool bounded = pool->queue_max && !(call->flags & SOON__CALL_EXEMPT);
     int rc;
 
-    if (call->function->flags & SOON_FUNCTION_LOCAL)
-        return SOON_ELOCAL;
-    if ((!soon__call_extra(call) && soon__intake_push(&pool->intake, call)) || submit_plain(pool, call))
-        return 0;
     soon__executor_pin(executor); /* the mutex is left in between: the end waits until we are out of here */
     do {
-        pthread_mutex_lock(&pool->mutex);
+        soon__mutex_lock(&pool->mutex);
         rc = push_locked(pool, call, bounded);
-        pthread_mutex_unlock(&pool->mutex);
+        soon__mutex_unlock(&pool->mutex);
         if (rc != SOON_EFULL || !may_block)
             break;
         rc = wait_for_place(pool, call);
     } while (rc == 0);
     soon__executor_unpin(executor);
     return rc;
+}
+
+static int submit(void *self, soon_call *call, bool may_block)
+{
+    struct soon__process_pool *pool = self;
+
+    if (call->function->flags & SOON_FUNCTION_LOCAL)
+        return SOON_ELOCAL;
+    if (!soon__call_extra(call) && (soon__inject_push(&pool->inject, call) || submit_plain(pool, call)))
+        return 0;
+    return submit_any(pool, call, may_block);
 }
 
 /* Out of where it waits for a worker, for the first time or again. False: it does not. */
@@ -110,7 +113,7 @@ static bool take_out_locked(struct soon__process_pool *pool, soon_call *call)
         soon__queue_remove(&pool->locked.queue, call);
     else if (!call->posted || !soon__process_take_back_locked(call))
         return false;
-    pthread_cond_signal(&pool->place);
+    soon__condition_tell_one(&pool->place);
     return true;
 }
 
@@ -119,7 +122,7 @@ static bool take_back(void *self, soon_call *call)
     struct soon__process_pool *pool = self;
     bool taken;
 
-    pthread_mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->mutex);
     taken = take_out_locked(pool, call);
     if (taken) {
         pool->locked.cancelled++;
@@ -127,7 +130,7 @@ static bool take_back(void *self, soon_call *call)
         if (pool->locked.closed)
             soon__process_pool_look_soon_locked(pool); /* it may have been the last */
     }
-    pthread_mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->mutex);
     return taken;
 }
 
@@ -149,14 +152,14 @@ static int kill_call(void *self, soon_call *call)
 
     /* Before the mutex: whoever has it in hand looks under that. */
     soon__future_set_bits(soon__call_future(call), SOON__KILL_REQUESTED);
-    pthread_mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->mutex);
     if (take_out_locked(pool, call))
         soon__process_pool_refuse_locked(pool, call, SOON_EKILLED);
     else if ((slot = running_slot_locked(call)) < SOON__SLOTS)
         soon__process_doom_locked(call->process, SOON_EKILLED, slot);
     else if (soon__word_final(soon__future_word(soon__call_future(call))))
         rc = SOON_EINVALIDSTATE;
-    pthread_mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->mutex);
     return rc;
 }
 
@@ -164,10 +167,10 @@ static void ask_to_cancel(void *self, soon_call *call)
 {
     struct soon__process_pool *pool = self;
 
-    pthread_mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->mutex);
     if (call->posted)
         soon__desk_request_cancel(&call->process->view, call->slot);
-    pthread_mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->mutex);
 }
 
 static void look(void *self, soon_call *call)
@@ -177,21 +180,15 @@ static void look(void *self, soon_call *call)
     uint32_t slot;
     bool moved = false;
 
-    pthread_mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->mutex);
     slot = running_slot_locked(call);
     if (slot < SOON__SLOTS)
         moved = soon__desk_progress(&call->process->view, slot, &done, &total);
-    pthread_mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->mutex);
     if (slot < SOON__SLOTS)
         soon__future_start(soon__call_future(call));
     if (moved)
         soon__future_set_progress(soon__call_future(call), done, total);
-}
-
-/* The pool takes no more. */
-static void close_intake_locked(struct soon__process_pool *pool)
-{
-    pool->locked.submitted += soon__intake_close_locked(&pool->intake, &pool->locked.queue);
 }
 
 /* Everything that has not started, as a list by `next`. */
@@ -225,10 +222,10 @@ static int begin_shutdown(void *self, soon_shutdown mode, soon_promise *down)
     soon_call *pending = NULL;
     int stop = mode == SOON_KILL ? SIGKILL : mode == SOON_TERMINATE ? SIGTERM : 0;
 
-    pthread_mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->mutex);
     pool->locked.closed = true;
     pool->locked.at_least = 0; /* who waits for them is told of the end */
-    close_intake_locked(pool);
+    (void)soon__process_pool_inject_locked(pool, SOON__SHUT);
     if (!pool->down)
         pool->down = down;
     if (pool->locked.stop != SIGKILL && stop)
@@ -238,10 +235,10 @@ static int begin_shutdown(void *self, soon_shutdown mode, soon_promise *down)
         pending = take_pending_locked(pool);
         pool->locked.cancelled += length_of(pending);
     }
-    pthread_cond_broadcast(&pool->place);
-    pthread_cond_broadcast(&pool->ready);
+    soon__condition_tell_all(&pool->place);
+    soon__condition_tell_all(&pool->ready);
     soon__process_pool_look_soon_locked(pool);
-    pthread_mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->mutex);
     soon__calls_cancel(pending);
     return 0;
 }
@@ -250,18 +247,18 @@ static void fail_pending(struct soon__process_pool *pool, struct soon__error *wh
 {
     soon_call *pending;
 
-    pthread_mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->mutex);
     if (broken && !pool->locked.broken)
         pool->locked.broken = soon__error_ref(why);
     if (broken)
         soon__executor_break(pool->executor);
-    close_intake_locked(pool);
+    (void)soon__process_pool_inject_locked(pool, SOON__SHUT);
     pending = take_pending_locked(pool);
     pool->locked.failed += length_of(pending);
-    pthread_cond_broadcast(&pool->place);
-    pthread_cond_broadcast(&pool->ready);
+    soon__condition_tell_all(&pool->place);
+    soon__condition_tell_all(&pool->ready);
     soon__process_pool_look_soon_locked(pool);
-    pthread_mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->mutex);
     soon__calls_fail(pending, why);
     soon__error_unref(why);
 }
@@ -281,9 +278,9 @@ static struct soon__error *reason(void *self)
     struct soon__process_pool *pool = self;
     struct soon__error *error;
 
-    pthread_mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->mutex);
     error = soon__error_ref(pool->locked.broken);
-    pthread_mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->mutex);
     return error;
 }
 
@@ -303,22 +300,21 @@ static int boot(void *self, int64_t deadline)
 {
     struct soon__process_pool *pool = self;
     struct soon__long_wait wait;
-    bool over = false;
     int rc = soon__long_wait_begin(&wait);
 
     if (rc < 0)
         return rc;
-    pthread_mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->mutex);
     pool->locked.start_error = 0;
     if (boot_state_locked(pool) > 0) { /* P11 */
         pool->locked.at_least = pool->max;
         soon__process_pool_look_soon_locked(pool);
     }
-    while ((rc = boot_state_locked(pool)) > 0 && !over)
-        over = soon__pool_wait(&pool->ready, &pool->mutex, deadline);
+    while ((rc = boot_state_locked(pool)) > 0 && soon__deadline_check(deadline) == 0)
+        soon__condition_wait(&pool->ready, &pool->mutex, deadline);
     if (rc <= 0)
         pool->locked.at_least = 0;
-    pthread_mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->mutex);
     soon__long_wait_end(&wait);
     return rc > 0 ? -ETIMEDOUT : rc;
 }
@@ -327,7 +323,7 @@ static void stats(void *self, soon_stats *ret)
 {
     struct soon__process_pool *pool = self;
 
-    pthread_mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->mutex);
     soon__process_pool_take_in_locked(pool);
     *ret = (soon_stats){.workers = pool->locked.present,
                         .pending = pool->locked.queue.count,
@@ -347,19 +343,19 @@ static void stats(void *self, soon_stats *ret)
                 ret->pending++;
         }
     }
-    pthread_mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->mutex);
 }
 
 static void counted_here(void *self, const struct soon__outcome *outcome)
 {
     struct soon__process_pool *pool = self;
 
-    pthread_mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->mutex);
     pool->locked.submitted++;
     pool->locked.succeeded += !outcome->error;
     pool->locked.failed += outcome->error && !outcome->cancelled;
     pool->locked.cancelled += outcome->error && outcome->cancelled;
-    pthread_mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->mutex);
 }
 
 static size_t width(void *self)
@@ -421,6 +417,7 @@ static void copy_options(struct soon__process_pool *pool, const soon_process_poo
     pool->grace_ns = o->grace_ms < 0 ? 0 : soon__span_ns(o->grace_ms, 3000);
     pool->tasks_per_worker = (size_t)o->max_tasks_per_worker;
     pool->memory_limit = o->memory_limit;
+    pool->may_retire = pool->tasks_per_worker || pool->idle_timeout_ns || pool->memory_limit;
     pool->max_restarts = o->max_restarts ? o->max_restarts : 5;
     pool->break_on_death = o->on_worker_death == SOON_BREAK;
     pool->spin_ns = pool->cpus > 1 ? SPIN_NS : 0;
@@ -428,9 +425,6 @@ static void copy_options(struct soon__process_pool *pool, const soon_process_poo
 
 void soon__process_pool_free(struct soon__process_pool *pool)
 {
-    pthread_cond_destroy(&pool->ready);
-    pthread_cond_destroy(&pool->place);
-    pthread_mutex_destroy(&pool->mutex);
     soon__error_unref(pool->locked.broken);
     soon__launch_fini(&pool->launch);
     free(pool->initializer_arg);
@@ -444,8 +438,7 @@ static int pool_new(struct soon__process_pool **ret, const soon_process_pool_opt
 
     if (!pool)
         return -ENOMEM;
-    soon__pool_locks_init(&pool->mutex, &pool->place, &pool->ready);
-    soon__intake_init(&pool->intake);
+    atomic_init(&pool->inject.word, SOON__SHUT);
     pool->locked.alarm = pool->locked.inspect_at = SOON__NEVER;
     soon__surroundings_take(&pool->surroundings);
     copy_options(pool, o);

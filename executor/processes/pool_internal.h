@@ -20,15 +20,17 @@
  * P4  Processes are started, signalled and reaped on the library's loop alone. A process is marked under the mutex
  *     before it is signalled: it gets no more work then, what it has not claimed was taken back, and its last replies
  *     count.
- * P5  The pool is down when it is closed, nothing is queued, and no process is left; resolving `down` is the last touch.
- * P6  No future's LOCK is taken, and no user code called, under `mutex`.
- * P7  Who holds a process's `reading` takes in what it has answered: the loop, or a thread that waits for a call there
- *     (linger.c). It is taken before `mutex`, and before LOCK; no user code is called under it. `book_closed` ends
- *     that, once the process is dead and its last replies were read. What else is loop thread only is done under it
+ * P5  The pool is down when it is closed, nothing is queued, no process is left, and nobody lingers; resolving `down` is the last
+ *     touch.
+ * P6  No future's LOCK is taken, and no user code called, under `mutex`. LOCK may be held when that is taken.
+ * P7  One thread at a time takes in what a process has answered: the loop, or a thread that waits for a call there
+ *     (linger.c). What is plain it takes in under the mutex; before it leaves that for the rest it sets `is_read`, and calls no
+ *     user code until it has cleared it. `book_closed` ends
+ *     that, once the process is dead and its last replies were read. What else is loop thread only is done by who reads
  *     only if the process is not READY yet, and then nobody lingers.
  * P8  While there are tasks in slots the loop looks at each process ten times a second, rung for or not, and whether what
  *     it sees can be: else one that has written over the desk would keep its tasks for ever (soon__process_inspect()).
- * P9  In a flood in which no process can take more, submits leave what they have in `intake`, without the mutex: there is an
+ * P9  In a flood in which no process can take more, submits leave what they have in `inject`, without the mutex: there is an
  *     answer to come, or a death, and then who takes that in hands out what has come until then.
  * P10 A process that has nothing in its slots has nothing to answer: then a thread that has lingered leaves its bell off, and who
  *     publishes the next one turns it on first. So tasks one after the other cost nothing for it. The next inspection turns
@@ -51,9 +53,11 @@
 #define SOON_EXECUTOR_PROCESSES_POOL_INTERNAL_H
 
 #include "../executor_internal.h"
-#include "../intake_internal.h"
 #include "../library_loop_internal.h"
 #include "../luck_internal.h"
+#include "../pools/inject_internal.h"
+#include "../pools/mutex_internal.h"
+#include "../queue_internal.h"
 #include "../surroundings_internal.h"
 #include "area_internal.h"
 #include "crash_internal.h"
@@ -61,8 +65,6 @@
 #include "directory_internal.h"
 #include "launch_internal.h"
 #include "wire_internal.h"
-
-#include <pthread.h>
 
 #define SOON__INSPECT_NS INT64_C(100000000)
 enum { SOON__FLOOD = 8 }; /* so many calls in slots */
@@ -79,7 +81,7 @@ struct soon__assignment {
     uint32_t region;
     int64_t posted_ns;
     size_t items;    /* of a chunk: how many were asked for; 0: a single task */
-    size_t ended;    /* of these: so many are known to have ended; under `reading` */
+    size_t ended;    /* of these: so many are known to have ended; P7 */
     bool running;    /* seen to be claimed */
     bool held;       /* of a chunk: no further item was to start, for a time at least */
     int64_t seen_ns; /* with a time limit: when that was seen; 0: not yet. Of a chunk: when its item was */
@@ -100,7 +102,6 @@ struct soon__sent {
 struct soon__process {
     struct soon__process_pool *pool;
     struct soon__process *next, *previous; /* of the pool, under its mutex */
-    _Atomic uint32_t refs;                 /* the loop's, and one per thread that is filling or lingers */
     unsigned number;
     pid_t pid;
     struct soon__desk_view view;
@@ -109,6 +110,7 @@ struct soon__process {
     enum { SOON__STARTING, SOON__READY, SOON__RETIRING, SOON__DOOMED, SOON__DEAD } stage;
     struct soon__assignment slots[SOON__SLOTS];
     uint64_t full; /* which of them are not EMPTY */
+    uint32_t refs; /* the loop's, and one per thread that is filling or lingers */
     size_t assigned;
     size_t given;     /* calls since its start */
     bool no_room;     /* the next one in the queue does not fit now: until a slot is released, or */
@@ -126,12 +128,12 @@ struct soon__process {
     bool stalled;                    /* it did not claim what it was given, until its next answer */
     bool outgrown;                   /* it is above the memory limit, and gets nothing more */
 
-    /* P7. Taking in replies, and messages. */
-    pthread_mutex_t reading;
-    _Atomic uint64_t head;  /* replies consumed; without `reading` a hint */
+    /* P7. Taking in replies, and messages: of who has set `is_read`, or has the mutex while it is not set. */
+    bool is_read;           /* under the mutex */
+    _Atomic uint64_t head;  /* replies consumed; else a hint */
     uint64_t told;          /* of these, so many the worker knows of */
     struct soon__sent sent; /* a worker sends the next when the reply to these was consumed */
-    _Atomic bool mad;       /* it has written nonsense: nothing more of it is read. Without `reading` a hint */
+    _Atomic bool mad;       /* it has written nonsense: nothing more of it is read. Set by anybody */
     bool book_closed;
 
     /* Loop thread only. */
@@ -159,6 +161,7 @@ struct soon__process_pool {
     int64_t idle_timeout_ns; /* 0: none */
     int64_t start_timeout_ns, grace_ns;
     size_t tasks_per_worker; /* 0: no limit */
+    bool may_retire;         /* a process that has nothing to do, for one of the limits, before the end */
     uint64_t memory_limit;
     int max_restarts; /* negative: never give up */
     bool break_on_death;
@@ -172,24 +175,25 @@ struct soon__process_pool {
 
     struct soon__luck luck, loops_luck; /* of threads that wait, and of the loop: see linger.c */
     char apart[64];                     /* what submitters write is on a cache line of its own */
-    struct soon__intake intake;         /* P9 */
+    struct soon__inject inject;         /* P9 */
     char apart_too[64];
-    pthread_mutex_t mutex;
-    pthread_cond_t place; /* submitters: the queue has room, or the pool is closed or broken */
-    pthread_cond_t ready; /* boot: a process is ready, or never will be */
+    struct soon__mutex mutex;
+    struct soon__condition place; /* submitters: the queue has room, or the pool is closed or broken */
+    struct soon__condition ready; /* boot: a process is ready, or never will be */
+    struct soon__condition read;  /* the loop: who has set `is_read` is through */
     struct {
         struct soon__queue queue;
         struct soon__process *processes;
-        struct soon__process *spinner; /* has the permit; NULL: none has */
+        struct soon__process *spinner; /* got something last, and has the permit; NULL: it is gone */
         size_t assigned;               /* calls in slots of all processes */
         size_t busy;                   /* processes that have something in a slot */
+        int64_t held_up_at;            /* until then nobody is: see post.c */
         size_t lingering;              /* threads */
         size_t alive;                  /* STARTING and READY */
         size_t wanted;                 /* of these, not started yet */
         size_t present;                /* all that are not gone (P12) */
         size_t ready;
         size_t at_least; /* boot: so many are to be alive */
-        size_t waiting;  /* submitters that wait for `place` */
         unsigned numbers;
         bool closed, dropping; /* what is pending is cancelled */
         bool look_posted, close_posted;
@@ -225,7 +229,7 @@ void soon__process_pool_dispatch_locked(struct soon__process_pool *pool, int64_t
 /* Else there is nothing to hand out, and nobody has more than another. */
 static inline bool soon__process_pool_may_hand_out_locked(const struct soon__process_pool *pool)
 {
-    return pool->locked.queue.count || pool->locked.assigned || !soon__intake_is_closed(&pool->intake);
+    return pool->locked.queue.count || pool->locked.assigned || soon__inject_is_open(soon__inject_look(&pool->inject));
 }
 /* A plain call (parcel_internal.h): posts it, if nothing comes before it and there is a place. False: it is to be
  * queued. */
@@ -254,6 +258,8 @@ static inline bool soon__process_pool_is_flooded_locked(const struct soon__proce
 }
 /* What came in without the mutex goes to the queue. */
 void soon__process_pool_take_in_locked(struct soon__process_pool *pool);
+/* P9. Lets submits come in so, by SOON__BUSY, or not, by SOON__SHUT. True: some had come until then. */
+bool soon__process_pool_inject_locked(struct soon__process_pool *pool, uintptr_t mode);
 size_t soon__process_pool_pending_locked(struct soon__process_pool *pool);
 /* P11 */
 bool soon__process_pool_may_start_locked(struct soon__process_pool *pool);
@@ -261,7 +267,11 @@ bool soon__process_pool_may_start_locked(struct soon__process_pool *pool);
 size_t soon__process_pool_missing_locked(struct soon__process_pool *pool);
 /* Those that are wanted and not started yet are not counted any more. */
 void soon__process_pool_want_none_locked(struct soon__process_pool *pool);
-void soon__process_unref(struct soon__process *process);
+/* True: it was the last reference, and soon__process_free() is to follow, without the mutex. */
+static inline bool soon__process_unref_locked(struct soon__process *process)
+{
+    return --process->refs == 0;
+}
 
 /*
  * drain.c: from replies to outcomes. The loop's thread, or one in a stint (see library_loop_internal.h).
@@ -270,8 +280,9 @@ void soon__process_unref(struct soon__process *process);
 /* Takes in what the process has answered, and asks for its bell: 0; 1: there is more already; -EPROTO: it has written
  * nonsense, and is to be killed. */
 int soon__process_drain(struct soon__process *process);
-/* The same for who lingers, and does no more after it; the bell may stay off (P10). */
-int soon__process_drain_lingering(struct soon__process *process);
+/* The same for who lingers, on any thread. True: it goes on, since `awaited` is still there; else it has ended, with the bell on or
+ * not needed (P10), and process and pool may be gone. `awaited` NULL: it is to end. */
+bool soon__process_take_in_lingering(struct soon__process *process, const soon_call *awaited);
 /* The same, and the bell stays as it is, as may what the worker knows of it: how many there were. A drain is to follow. */
 uint64_t soon__process_take_in(struct soon__process *process);
 /* The same for the last time: it is dead. */
@@ -289,16 +300,28 @@ void soon__process_pool_take_again(struct soon__process_pool *pool, soon_call *c
 
 /* A thread that waits for a call. As soon__executor_extra.linger. */
 void soon__process_pool_linger(void *self, soon_call *call, int64_t deadline);
-static inline void soon__process_end_lingering_locked(struct soon__process *process)
+static inline void soon__process_begin_lingering_locked(struct soon__process *process)
 {
+    process->lingered = true;
+    process->pool->locked.lingering++;
+    process->refs++;
+}
+/* As soon__process_unref_locked(). */
+static inline bool soon__process_end_lingering_locked(struct soon__process *process)
+{
+    struct soon__process_pool *pool = process->pool;
+
     process->lingered = false;
-    process->pool->locked.lingering--;
+    pool->locked.lingering--;
+    if (pool->locked.closed)
+        soon__process_pool_look_soon_locked(pool); /* which waits for us to leave it */
+    return soon__process_unref_locked(process);
 }
 /* The loop, which has just taken in some. */
 void soon__process_pool_stay(struct soon__process_pool *pool);
 
 /*
- * receive.c: messages. Under `reading`.
+ * receive.c: messages. P7.
  */
 
 /* Takes in all messages that there are: 1; 0: the worker has closed its end; -EPROTO: nonsense. */
@@ -355,7 +378,9 @@ void soon__remains_keep(struct soon__remains *remains, int watch, pid_t pid);
 
 /* start.c: one process and what it shares with us. 0 or a negative errno. Loop thread only. */
 int soon__process_new(struct soon__process **ret, struct soon__process_pool *pool);
-/* When its handles are closed: gives back everything but the memory, which the last reference frees. */
+/* When its handles are closed: gives back everything but the memory, which goes with the last reference. */
 void soon__process_close(struct soon__process *process);
+/* Has no references left. Any thread. */
+void soon__process_free(struct soon__process *process);
 
 #endif

@@ -46,7 +46,8 @@ void soon__process_release_locked(struct soon__process *process, uint32_t slot, 
     }
     process->assigned--;
     pool->locked.assigned -= !assignment->is_initializer;
-    *assignment = (struct soon__assignment){.stage = SOON__SLOT_EMPTY};
+    assignment->stage = SOON__SLOT_EMPTY;
+    assignment->call = NULL;
     process->full &= ~(UINT64_C(1) << slot);
     process->no_room = false;
     if (process->assigned)
@@ -54,8 +55,7 @@ void soon__process_release_locked(struct soon__process *process, uint32_t slot, 
     pool->locked.busy--;
     process->idle_since = now;
     /* Now it may retire. */
-    if (pool->locked.closed || pool->locked.broken || pool->tasks_per_worker || pool->idle_timeout_ns ||
-        pool->memory_limit)
+    if (pool->may_retire || pool->locked.closed || pool->locked.broken)
         soon__process_pool_look_soon_locked(pool);
 }
 
@@ -158,8 +158,8 @@ size_t soon__process_pool_pending_locked(struct soon__process_pool *pool)
  */
 
 /* The slot is the call's; NULL: the initializer's. */
-static struct soon__assignment *occupy_locked(struct soon__process *process, uint32_t slot, soon_call *call,
-                                              int64_t now)
+static inline struct soon__assignment *occupy_locked(struct soon__process *process, uint32_t slot, soon_call *call,
+                                                     int64_t now)
 {
     struct soon__process_pool *pool = process->pool;
     struct soon__assignment *assignment = &process->slots[slot];
@@ -242,7 +242,10 @@ static void let_spin_locked(struct soon__process *process)
     struct soon__process_pool *pool = process->pool;
     struct soon__process *before = pool->locked.spinner;
 
-    if (!pool->spin_ns || (before == process && process->spins))
+    if (before == process && process->spins)
+        return;
+    pool->locked.spinner = process;
+    if (!pool->spin_ns)
         return;
     if (before && before != process && !soon__process_pool_is_flooded_locked(pool)) {
         /* Relaxed, both: a hint. */
@@ -251,11 +254,10 @@ static void let_spin_locked(struct soon__process *process)
     }
     atomic_store_explicit(&process->view.orders->spin_ns, pool->spin_ns, memory_order_relaxed);
     process->spins = true;
-    pool->locked.spinner = process;
 }
 
 /* The slot is filled. A wake is to follow. */
-static void post_locked(struct soon__process *process, uint32_t slot, int64_t now)
+static inline void post_locked(struct soon__process *process, uint32_t slot, int64_t now)
 {
     struct soon__assignment *assignment = &process->slots[slot];
 
@@ -319,6 +321,7 @@ static int fill_and_publish_locked(struct soon__process *process, uint32_t slot,
     struct soon__process_pool *pool = process->pool;
     struct soon__assignment *assignment = &process->slots[slot];
     uint64_t sequence = assignment->sequence, order = order_of(parcel->call);
+    bool left;
     int rc;
 
     assignment->order = order;
@@ -329,21 +332,23 @@ static int fill_and_publish_locked(struct soon__process *process, uint32_t slot,
     }
     if (parcel->call)
         soon__call_hold(parcel->call);
-    atomic_fetch_add_explicit(&process->refs, 1, memory_order_relaxed); /* the mutex orders it */
+    process->refs++;
     wake_all_locked(pool);
-    pthread_mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->mutex);
     rc = soon__parcel_fill(parcel, process, slot, sequence, order);
-    pthread_mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->mutex);
     *now = soon__clock_ns();
     publish_locked(process, slot, parcel->call, rc, *now);
     wake_locked(process);
     if (process->stage == SOON__DEAD)
         soon__process_pool_look_soon_locked(pool); /* which waits for us to leave it */
-    pthread_mutex_unlock(&pool->mutex);
+    left = soon__process_unref_locked(process);
+    soon__mutex_unlock(&pool->mutex);
     if (parcel->call)
         soon__call_end(parcel->call);
-    soon__process_unref(process);
-    pthread_mutex_lock(&pool->mutex);
+    if (left)
+        soon__process_free(process);
+    soon__mutex_lock(&pool->mutex);
     return rc;
 }
 
@@ -420,6 +425,23 @@ static bool is_held_up_locked(const struct soon__process *process, int64_t now)
     return process->pool->max > 1 && process->assigned && now - process->moved_on_ns > HELD_UP_NS;
 }
 
+/* One is. Looked for among all only when one may be. */
+static bool one_is_held_up_locked(struct soon__process_pool *pool, int64_t now)
+{
+    int64_t until = now + HELD_UP_NS;
+
+    if (!pool->locked.busy || now < pool->locked.held_up_at)
+        return false;
+    for (const struct soon__process *process = pool->locked.processes; process; process = process->next) {
+        if (is_held_up_locked(process, now))
+            return true;
+        if (process->assigned && process->moved_on_ns + HELD_UP_NS < until)
+            until = process->moved_on_ns + HELD_UP_NS;
+    }
+    pool->locked.held_up_at = until;
+    return false;
+}
+
 static bool takes_more_locked(const struct soon__process *process, int64_t now)
 {
     size_t most = process->pool->tasks_per_worker;
@@ -433,11 +455,14 @@ static bool comes_before(const struct soon__process *a, const struct soon__proce
     return a->assigned != b->assigned ? a->assigned < b->assigned : b->stalled && !a->stalled;
 }
 
-/* With the fewest, those that came earlier first: so tasks one after the other need one process. */
+/* With the fewest: if that has none, the one that got something last, so that tasks one after the other need one process, and
+ * not all are looked at for each. */
 static struct soon__process *choose_locked(struct soon__process_pool *pool, int64_t now)
 {
-    struct soon__process *best = NULL;
+    struct soon__process *last = pool->locked.spinner, *best = NULL;
 
+    if (last && !last->assigned && !last->stalled && takes_more_locked(last, now))
+        return last;
     for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
         if (takes_more_locked(process, now) && (!best || comes_before(process, best)))
             best = process;
@@ -475,6 +500,8 @@ static bool displace_locked(struct soon__process_pool *pool)
 /* What waits behind a long task goes back to the queue, in front of what came later, if another one may take it. */
 static void relieve_locked(struct soon__process_pool *pool, int64_t now)
 {
+    if (!one_is_held_up_locked(pool, now))
+        return;
     for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
         if (process->stage != SOON__READY || !is_held_up_locked(process, now) ||
             find_unclaimed_locked(process, true) == NOTHING || !choose_locked(pool, now))
@@ -559,22 +586,26 @@ static void grow_locked(struct soon__process_pool *pool)
 
 void soon__process_pool_take_in_locked(struct soon__process_pool *pool)
 {
-    pool->locked.submitted += soon__intake_empty_locked(&pool->intake, &pool->locked.queue);
+    pool->locked.submitted +=
+        soon__queue_push_list(&pool->locked.queue, soon__inject_take_locked(&pool->inject, false));
 }
 
-/* P9. False: something has come meanwhile that is to be handed out. */
-static bool settle_intake_locked(struct soon__process_pool *pool, int64_t now)
+bool soon__process_pool_inject_locked(struct soon__process_pool *pool, uintptr_t mode)
 {
-    size_t came;
+    soon_call *came;
 
-    if (!pool->queue_max && !pool->locked.closed && !pool->locked.broken && pool->locked.present >= pool->max &&
-        soon__process_pool_is_flooded_locked(pool) && !choose_locked(pool, now)) {
-        soon__intake_open_locked(&pool->intake);
-        return true;
-    }
-    came = soon__intake_close_locked(&pool->intake, &pool->locked.queue);
-    pool->locked.submitted += came;
-    return !came;
+    (void)soon__inject_set_locked(&pool->inject, mode, &came);
+    pool->locked.submitted += soon__queue_push_list(&pool->locked.queue, came);
+    return came;
+}
+
+/* P9. True: something has come meanwhile that is to be handed out. */
+static bool settle_locked(struct soon__process_pool *pool, int64_t now)
+{
+    bool open = !pool->queue_max && !pool->locked.closed && !pool->locked.broken && pool->locked.present >= pool->max &&
+                soon__process_pool_is_flooded_locked(pool) && !choose_locked(pool, now);
+
+    return soon__process_pool_inject_locked(pool, open ? SOON__BUSY : SOON__SHUT);
 }
 
 void soon__process_pool_dispatch_locked(struct soon__process_pool *pool, int64_t now)
@@ -591,7 +622,7 @@ void soon__process_pool_dispatch_locked(struct soon__process_pool *pool, int64_t
             else if (!displace_locked(pool))
                 break;
         }
-    } while (share_locked(pool, now) || !settle_intake_locked(pool, now));
+    } while (share_locked(pool, now) || settle_locked(pool, now));
     wake_all_locked(pool);
     grow_locked(pool);
 }
@@ -599,12 +630,9 @@ void soon__process_pool_dispatch_locked(struct soon__process_pool *pool, int64_t
 /* Who gets one that comes now, if nothing comes before it. NULL: something does, or nobody has a place. */
 static struct soon__process *choose_at_once_locked(struct soon__process_pool *pool, int64_t now)
 {
-    if (pool->locked.queue.count || !soon__intake_is_closed(&pool->intake))
-        return NULL;
-    for (const struct soon__process *process = pool->locked.processes; process; process = process->next) {
-        if (is_held_up_locked(process, now))
-            return NULL; /* what waits there may */
-    }
+    if (pool->locked.queue.count || soon__inject_is_open(soon__inject_look(&pool->inject)) ||
+        one_is_held_up_locked(pool, now))
+        return NULL; /* what waits there may come first */
     return choose_locked(pool, now);
 }
 

@@ -1,6 +1,6 @@
 /*
  * receive.c - messages of workers: their first one, which the loop's thread reads, and descriptors that travel ahead
- * of replies. All of it under the process's `reading` (P7).
+ * of replies. All of it by who reads (P7).
  *
  *     message --of a request and an item that are awaited--> kept --its reply comes--> taken, the rest closed
  *        |                                                     |
@@ -49,9 +49,9 @@ static bool greet(struct soon__process *process, const struct soon__message *mes
     if (process->greeted || message->version != SOON__DESK_VERSION || message->table_size > SOON__REPLY_AREA)
         return false;
     process->greeted = true;
-    pthread_mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->mutex);
     rc = soon__directory_init(&process->directory, process->view.replies, message->table_size, message->function_count);
-    pthread_mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->mutex);
     if (rc == 0)
         soon__process_is_ready(process);
     if (rc == -ENOMEM)
@@ -69,11 +69,11 @@ static bool is_awaited(struct soon__process *process, const struct soon__message
     if (message->slot >= SOON__SLOTS)
         return false;
     assignment = &process->slots[message->slot];
-    pthread_mutex_lock(&process->pool->mutex);
+    soon__mutex_lock(&process->pool->mutex);
     items = assignment->items ? assignment->items : 1;
     awaited = assignment->sequence == message->sequence && soon__process_is_running_locked(process, message->slot) &&
               message->item >= assignment->ended && message->item < items;
-    pthread_mutex_unlock(&process->pool->mutex);
+    soon__mutex_unlock(&process->pool->mutex);
     return awaited;
 }
 

@@ -112,8 +112,7 @@ int soon__process_new(struct soon__process **ret, struct soon__process_pool *poo
         return -ENOMEM;
     process->pool = pool;
     process->number = ++pool->locked.numbers; /* this thread alone counts */
-    atomic_init(&process->refs, 1);
-    pthread_mutex_init(&process->reading, NULL);
+    process->refs = 1;
     process->watch = process->control = -1;
     soon__area_init(&process->area, SOON__REQUEST_AREA);
     process->remains = soon__remains_new();
@@ -145,32 +144,34 @@ fail:
     close_all(&d);
     unmap_areas(process);
     free(process->remains);
-    pthread_mutex_destroy(&process->reading);
     free(process);
     return rc;
 }
 
-void soon__process_unref(struct soon__process *process)
+void soon__process_free(struct soon__process *process)
 {
-    /* Release our use of it, acquire that of the others, before the last one frees it. */
-    if (atomic_fetch_sub_explicit(&process->refs, 1, memory_order_acq_rel) != 1)
-        return;
     unmap_areas(process);
     soon__directory_fini(&process->directory);
     if (process->control >= 0)
         close(process->control);
     close(process->view.bell);
-    pthread_mutex_destroy(&process->reading);
     free(process);
 }
 
 void soon__process_close(struct soon__process *process)
 {
+    struct soon__process_pool *pool = process->pool;
+    bool left;
+
     assert(soon__library_on_loop());
     soon__process_drop_descriptors(process);
     if (process->watch >= 0)
         close(process->watch);
     free(process->remains);
     soon__error_unref(process->initializer_error);
-    soon__process_unref(process);
+    soon__mutex_lock(&pool->mutex);
+    left = soon__process_unref_locked(process);
+    soon__mutex_unlock(&pool->mutex);
+    if (left)
+        soon__process_free(process);
 }

@@ -174,7 +174,7 @@ static bool take_wanted_locked(struct soon__process_pool *pool, int64_t now, int
 static bool is_over_locked(const struct soon__process_pool *pool)
 {
     return pool->locked.closed && !pool->locked.present && !pool->locked.queue.count && !pool->locked.assigned &&
-           !pool->locked.refused && !pool->locked.look_posted;
+           !pool->locked.refused && !pool->locked.lingering && !pool->locked.look_posted;
 }
 
 /* Marks and counts under the mutex; what has to be done outside of it follows. */
@@ -207,7 +207,7 @@ static void look_locked(struct soon__process_pool *pool, int64_t now, struct fin
     for (call = ret->expired; call; call = call->next)
         pool->locked.failed++;
     if (ret->expired)
-        pthread_cond_broadcast(&pool->place);
+        soon__condition_tell_all(&pool->place);
     mark_for_inspection_locked(pool, now, &ret->next);
     pool->locked.alarm = ret->next; /* what is posted now may want an earlier one */
     soon__process_pool_dispatch_locked(pool, now);
@@ -260,19 +260,19 @@ static void look(struct soon__process_pool *pool)
     struct findings found = {0};
 
     assert(soon__library_on_loop());
-    pthread_mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->mutex);
     look_locked(pool, soon__clock_ns(), &found);
-    pthread_mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->mutex);
     fail_all(&found);
     if (found.start)
         soon__process_begin(pool);
     execute_all(pool);
     soon__loop_timer(&pool->timer, on_timer, found.next);
-    pthread_mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->mutex);
     found.over = is_over_locked(pool) && !pool->locked.close_posted;
     if (found.over)
         pool->locked.close_posted = true;
-    pthread_mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->mutex);
     if (found.over)
         soon__library_loop_post(&pool->close);
 }
@@ -298,9 +298,9 @@ static void look_job(struct soon__job *job)
 {
     struct soon__process_pool *pool = pool_of(job, offsetof(struct soon__process_pool, look));
 
-    pthread_mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->mutex);
     pool->locked.look_posted = false; /* from here on the job may be posted again */
-    pthread_mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->mutex);
     look(pool);
 }
 

@@ -18,11 +18,11 @@
  *     worker: reply               desk.c: soon__desk_reply(), soon__desk_await_consumed(); D5: the ring holds RING replies
  *     worker: sleep               desk.c: soon__desk_await_request()
  *     take_out()                  desk.c: soon__desk_take_back(); post.c: take_out_locked()
- *     dispatch()                  post.c: soon__process_pool_dispatch_locked(), settle_intake_locked(), wake_all_locked(), and
+ *     dispatch()                  post.c: soon__process_pool_dispatch_locked(), settle_locked(), wake_all_locked(), and
  *                                 soon__process_pool_post_plain_locked(), which does the same for one that need not wait;
  *                                 desk.c: soon__desk_publish(), soon__desk_wake()
- *     drain()                     drain.c: take_in(), take_replies(), settle_locked(), tell_consumed(); desk.c:
- *                                 soon__desk_consumed(), soon__desk_want_bell()
+ *     drain()                     drain.c: take_in_locked() and what it rests on, take_last_locked(); desk.c: soon__desk_consumed(),
+ *                                 soon__desk_want_bell(). `plain`: a reply that is taken in without leaving the mutex
  *     waiter                      linger.c: soon__process_pool_linger(); read.c: soon__future_await()
  *     doom(), execute()           life.c: soon__process_doom_locked(), soon__process_execute(), reprieve_locked()
  *     died()                      life.c: died(), bury_locked(); drain.c: soon__process_lost_call()
@@ -329,7 +329,7 @@ inline dispatch(leave)
     do
     :: dt < TASKS && dp < PROCESSES -> post(); choose()
 #ifdef FLOOD
-    :: atomic { /* settle_intake_locked() */
+    :: atomic { /* settle_locked() */
         (dt == TASKS || dp == PROCESSES) && MAY_OPEN -> is_open = true; break
     }
     :: atomic {
@@ -385,7 +385,7 @@ inline doom(p, s)
  * Replies
  */
 
-#define READER byte h, rs, rn, rt; bool came, more
+#define READER byte h, rs, rn, rt; bool came, more, reads, on, other
 
 inline want_bell(p)
 {
@@ -395,29 +395,21 @@ inline want_bell(p)
     }
 }
 
-#ifdef LINGER
-#define END_LINGERING(p) lingered[p] = lingered[p] && !lingers
-#else
-#define END_LINGERING(p) skip
-#endif
-
-/* `more`: there is one behind those that were taken in. `lingers`: who does so, and does no more after it. */
-inline drain(p, lingers, last)
+/* `more`: there is one behind those that were taken in. `lingers`: who does so waits for nobody else who reads; it does no more after
+ * it, unless `goes_on`: then `on`. */
+inline drain(p, lingers, goes_on, last)
 {
     atomic {
-        !reading[p] -> reading[p] = true;
+        !mutex && (lingers || !reading[p]) -> mutex = true;
+        reads = !reading[p] && !book_closed[p];
+        reading[p] = reading[p] || reads;
         h = head[p];
         came = false;
-        more = false
+        more = false;
+        on = false
     }
     if
-    :: book_closed[p] ->
-        atomic {
-            lock();
-            END_LINGERING(p);
-            mutex = false
-        }
-    :: else ->
+    :: reads ->
         do
         :: atomic {
             tail[p] != h ->
@@ -426,61 +418,48 @@ inline drain(p, lingers, last)
             reply_slot[p * RING + h % RING] = 0;
             reply_number[p * RING + h % RING] = 0;
             h++;
-            came = true
-        }
-            atomic { /* find_assignment() */
-                lock();
-                rt = assigned[AT(p, rs)];
-                assert(rt && assigned_number[AT(p, rs)] == rn && IS_RUNNING(p, rs));
-                seen_running[AT(p, rs)] = true;
-                mutex = false
-            }
-            atomic { /* release() */
-                lock();
+            head[p] = h;
+            came = true;
+            rt = assigned[AT(p, rs)];
+            assert(rt && assigned_number[AT(p, rs)] == rn && IS_RUNNING(p, rs));
+            seen_running[AT(p, rs)] = true;
+            if
+            :: true -> /* a plain one, whose call is finished in a step */
                 release(p, rs);
-                waits_for_place = false;
-                mutex = false
-            }
-            atomic {
-                end_task(rt - 1, HOW_DONE);
-                rt = 0;
-                rs = 0;
-                rn = 0
-            }
-        :: atomic {
-            tail[p] == h -> head[p] = h; break
+                waits_for_place = false
+            :: true -> mutex = false; other = true
+            fi
         }
+            if
+            :: other ->
+                atomic { /* release() */
+                    lock();
+                    release(p, rs);
+                    waits_for_place = false;
+                    mutex = false;
+                    other = false
+                }
+                atomic {
+                    end_task(rt - 1, HOW_DONE);
+                    rt = 0;
+                    rs = 0;
+                    rn = 0
+                }
+                lock()
+            :: else ->
+                atomic {
+                    end_task(rt - 1, HOW_DONE);
+                    rt = 0;
+                    rs = 0;
+                    rn = 0
+                }
+            fi
+        :: tail[p] == h -> break
         od;
         if
-        :: came ->
-            atomic {
-                lock();
-                came = false
-            }
-            dispatch(true)
+        :: came -> came = false; dispatch(false)
         :: else
         fi;
-        atomic { /* settle_locked() */
-            lock();
-            END_LINGERING(p);
-#ifdef NO_BELL_FOR_THE_REST
-            bell_is_off[p] = lingers
-#else
-            bell_is_off[p] = lingers && FILLED(p) == 0
-#endif
-        }
-        if
-        :: bell_is_off[p]
-        :: else ->
-#ifdef LOOK_BEFORE_WANT
-            more = tail[p] != h;
-            want_bell(p)
-#else
-            want_bell(p);
-            more = tail[p] != h
-#endif
-        fi;
-        mutex = false;
         if
         :: h - consumed[p] >= CONSUME_EVERY ->
 #ifdef LOOK_BEFORE_CONSUMED
@@ -497,12 +476,40 @@ inline drain(p, lingers, last)
             fi
 #endif
         :: else
+        fi;
+        atomic { /* end_turn_locked() */
+            on = goes_on;
+#ifdef NO_BELL_FOR_THE_REST
+            bell_is_off[p] = lingers && !on
+#else
+            bell_is_off[p] = lingers && !on && FILLED(p) == 0
+#endif
+        }
+        if
+        :: on || bell_is_off[p]
+        :: else ->
+#ifdef LOOK_BEFORE_WANT
+            more = tail[p] != h;
+            want_bell(p)
+#else
+            want_bell(p);
+            more = tail[p] != h
+#endif
+        fi
+    :: else ->
+        if
+        :: lingers && !book_closed[p] -> want_bell(p); more = tail[p] != head[p]
+        :: else
         fi
     fi;
     atomic {
         book_closed[p] = book_closed[p] || last;
+        rung[p] = rung[p] || (lingers && more);
+        lingered[p] = lingered[p] && !(lingers && !on);
+        reading[p] = reading[p] && !reads;
         h = 0;
-        reading[p] = false
+        reads = false;
+        mutex = false
     }
 }
 
@@ -513,7 +520,7 @@ inline drain(p, lingers, last)
 inline serve(p)
 {
     bell_wanted[p] = false;
-    drain(p, false, false);
+    drain(p, false, false, false);
     atomic {
         again[p] = again[p] || more;
         more = false
@@ -523,7 +530,7 @@ inline serve(p)
 inline died(p)
 {
 #ifndef NO_DRAIN_AT_DEATH
-    drain(p, false, true);
+    drain(p, false, false, true);
     more = false;
 #endif
     lock();
@@ -573,7 +580,7 @@ inline died(p)
 inline execute(p)
 {
 #ifndef NO_LOOK_BEFORE_KILL
-    drain(p, false, false);
+    drain(p, false, false, false);
     again[p] = again[p] || more;
     more = false;
 #endif
@@ -830,23 +837,23 @@ proctype waiter(byte task)
     byte p;
     bool seen;
 
-    do
-    :: true -> /* linger_once() */
-        atomic {
-            lock();
-            p = NONE;
-            if
-            :: posted[task] && stage[at_process[task]] == READY && !lingered[at_process[task]] ->
-                p = at_process[task];
-                lingered[p] = true
-            :: else
-            fi;
-            mutex = false
-        }
+    atomic { /* begin_locked() */
+        lock();
+        p = NONE;
         if
-        :: p == NONE -> goto over
+        :: posted[task] && stage[at_process[task]] == READY && !lingered[at_process[task]] ->
+            p = at_process[task];
+            lingered[p] = true
         :: else
         fi;
+        mutex = false
+    }
+    if
+    :: p == NONE -> goto over
+    :: else
+    fi;
+    do
+    :: true ->
         bell_wanted[p] = false;
         if
         :: tail[p] != head[p] -> seen = true
@@ -855,26 +862,18 @@ proctype waiter(byte task)
         fi;
 #ifdef NO_LAST_DRAIN
         if
-        :: !seen -> break
+        :: !seen -> lingered[p] = false; break
         :: else
         fi;
 #endif
-        drain(p, true, false);
+        drain(p, true, seen && posted[task] && at_process[task] == p, false);
+        more = false;
         if
-        :: !seen || more || ended[task] -> break
-        :: seen && !more -> break /* time is over */
-        :: seen && !more && !ended[task] -> seen = false
+        :: on -> on = false; seen = false
+        :: else -> seen = false; break
         fi
     od;
-    atomic {
-        rung[p] = rung[p] || more;
-        more = false;
-        seen = false;
-#ifdef NO_LAST_DRAIN
-        lingered[p] = false;
-#endif
-        p = 0
-    }
+    p = 0;
 over:
     p = 0
 }
