@@ -32,9 +32,8 @@ static struct soon__process *begin_locked(struct soon__process_pool *pool, const
 {
     struct soon__process *process = call->posted ? call->process : NULL;
 
-    if (!process || process->stage != SOON__READY || process->lingered || !pool->spin_ns ||
-        soon__process_pool_is_flooded_locked(pool) || pool->locked.busy + pool->locked.lingering >= pool->cpus ||
-        !soon__luck_try(&pool->luck))
+    if (!process || process->stage != SOON__READY || process->lingered || soon__process_pool_is_flooded_locked(pool) ||
+        pool->locked.busy + pool->locked.lingering >= pool->cpus || !soon__luck_try(&pool->luck))
         return NULL;
     soon__process_begin_lingering_locked(process);
     return process;

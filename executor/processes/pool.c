@@ -477,6 +477,8 @@ int soon_process_pool_new_sized(soon_executor **ret, const soon_process_pool_opt
         soon__process_pool_free(pool);
         return rc;
     }
+    if (!pool->spin_ns)
+        pool->executor->call_flags = 0; /* nobody is to linger */
     pool->executor->shared = soon__shared_ref(o.shared);
     soon__process_pool_watch(pool);
     *ret = pool->executor;

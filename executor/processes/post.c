@@ -242,8 +242,6 @@ static void let_spin_locked(struct soon__process *process)
     struct soon__process_pool *pool = process->pool;
     struct soon__process *before = pool->locked.spinner;
 
-    if (before == process && process->spins)
-        return;
     pool->locked.spinner = process;
     if (!pool->spin_ns)
         return;
@@ -267,7 +265,8 @@ static inline void post_locked(struct soon__process *process, uint32_t slot, int
         soon__desk_turn_bell_on(&process->view);
     process->bell_is_off = false;
     soon__desk_publish(&process->view, slot, assignment->sequence);
-    let_spin_locked(process);
+    if (process->pool->locked.spinner != process || !process->spins)
+        let_spin_locked(process);
 }
 
 /* It was filled, or could not be: `rc`. */
