@@ -177,6 +177,47 @@ Test(process_bell, is_not_needed_to_go_on_after_plain_tasks)
     run_without_the_loop(submit_twice, 0);
 }
 
+struct later {
+    struct soon__callback callback; /* first; of the one before it */
+    soon_future *future;
+    bool was_done;
+};
+
+static void look_at_later(soon_future *first, void *data)
+{
+    struct later *later = data;
+
+    (void)first;
+    later->was_done = soon_future_done(later->future);
+}
+
+/* Also if the first has somebody to tell and the second has not, which takes fewer steps. */
+Test(process_bell, tells_of_tasks_in_the_order_of_their_ends)
+{
+    soon_executor *pool = new_processes(.workers = 1);
+    struct soon__process *process = only_process(pool);
+    soon_future *first, *second;
+    struct later later;
+    struct hold hold;
+    int result;
+
+    hold_loop_up(&hold);
+    first = soon_submit(pool, own_pid);
+    second = soon_submit(pool, own_pid);
+    later = (struct later){.callback = {.kind = SOON__CALLBACK_INTERNAL, .fn = look_at_later, .data = &later},
+                           .future = second};
+    cr_assert_eq(soon__future_add_callback(first, &later.callback), 1);
+    while (!soon__desk_has_replies(&process->view, atomic_load(&process->head), 2))
+        continue;
+    take_in_by_hand(process, second);
+    cr_assert(soon_future_done(first));
+    cr_assert_not(later.was_done);
+    sem_post(&hold.over);
+    cr_assert_eq(soon_take(first, &result), 0);
+    cr_assert_eq(soon_take(second, &result), 0);
+    free_pool(pool);
+}
+
 static void tell(struct soon__job *job)
 {
     sem_post(&((struct hold *)job)->held);
