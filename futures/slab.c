@@ -27,46 +27,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#if !SOON__SLAB
-
-static _Atomic size_t alive;
-
-void *soon__block_new(size_t size)
-{
-    void *block = malloc(size);
-
-    if (block)
-        atomic_fetch_add_explicit(&alive, 1, memory_order_relaxed);
-    return block;
-}
-
-void *soon__block_pop(size_t size)
-{
-    return soon__block_new(size);
-}
-
-void soon__block_free(void *block, size_t size)
-{
-    (void)size;
-    free(block);
-    /* Release: who sees the count sees what it is of. */
-    atomic_fetch_sub_explicit(&alive, 1, memory_order_release);
-}
-
-size_t soon__blocks_alive(void)
-{
-    return atomic_load_explicit(&alive, memory_order_acquire);
-}
-
-void soon__slab_thread_ends(void)
-{
-}
-
-#else
-
 enum {
     STEP = 16,
-    SIZE_LIMIT = 1024,
+    SIZE_LIMIT = SOON__SLAB ? 1024 : 0, /* what is larger is malloc'ed: without slabs, all */
     CLASSES = SIZE_LIMIT / STEP + 1,
     BATCH = 32,
     KEPT_MAX = 16,
@@ -395,7 +358,8 @@ static void forget_in_child(void)
     central.locked = (__typeof__(central.locked)){0};
     pthread_mutex_init(&central.mutex, NULL);
     atomic_store_explicit(&central.watchful, 1, memory_order_relaxed);
-    atomic_store_explicit(&central.large, 0, memory_order_relaxed);
+    if (SOON__SLAB) /* else the parent's are freed one by one */
+        atomic_store_explicit(&central.large, 0, memory_order_relaxed);
     if (self == &none)
         return;
     *self = (struct lists){0};
@@ -434,6 +398,8 @@ static __attribute__((noinline)) void *new_slowly(size_t size)
 
 void *soon__block_pop(size_t size)
 {
+    if (!SOON__SLAB)
+        return new_large(size);
     return pop(size <= SIZE_LIMIT ? &self->classes[class_of(size)] : &none.classes[0]);
 }
 
@@ -490,5 +456,3 @@ void soon__block_free(void *block, size_t size)
     else
         push(list, block);
 }
-
-#endif
