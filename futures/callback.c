@@ -205,14 +205,14 @@ static void drain_internals(struct soon__thread *self)
     struct soon__callback *callback;
     soon_future *future;
 
-    self->in_internals = true;
-    while ((future = self->internals.head)) { /* it stays there meanwhile: see depend.c */
+    self->turns.in_internals = true;
+    while ((future = self->turns.internals.head)) { /* it stays there meanwhile: see depend.c */
         while ((callback = take_callback(future, true)))
             run_callback(future, callback);
-        soon__future_list_pop(&self->internals);
-        soon__future_list_push(&self->callbacks, future);
+        soon__future_list_pop(&self->turns.internals);
+        soon__future_list_push(&self->turns.callbacks, future);
     }
-    self->in_internals = false;
+    self->turns.in_internals = false;
 }
 
 static void settle(soon_future *future)
@@ -222,10 +222,10 @@ static void settle(soon_future *future)
 
     if (self->parking)
         self->parking->held_up(self->worker);
-    self->settling = future;
+    self->turns.settling = future;
     while ((callback = take_callback(future, false)))
         run_callback(future, callback);
-    self->settling = NULL;
+    self->turns.settling = NULL;
     soon__future_unref(future);
 }
 
@@ -245,14 +245,14 @@ static void drain_callbacks(struct soon__thread *self)
 {
     soon_future *future;
 
-    self->in_callbacks = true;
-    while ((future = soon__future_list_pop(&self->callbacks))) {
+    self->turns.in_callbacks = true;
+    while ((future = soon__future_list_pop(&self->turns.callbacks))) {
         if (self->sink && has_callbacks(future))
             self->sink(future);
         else
             settle(future);
     }
-    self->in_callbacks = false;
+    self->turns.in_callbacks = false;
 }
 
 void soon__future_settle(soon_future *future)
@@ -264,8 +264,8 @@ void soon__future_settle(soon_future *future)
         soon__future_destroy(future);
         return;
     }
-    soon__future_list_push(&self->callbacks, future);
-    if (!self->in_callbacks)
+    soon__future_list_push(&self->turns.callbacks, future);
+    if (!self->turns.in_callbacks)
         drain_callbacks(self);
 }
 
@@ -274,20 +274,20 @@ void soon__future_run_callbacks(soon_future *future)
 {
     struct soon__thread *self = soon__thread_self();
 
-    soon__future_list_push(&self->internals, future);
-    if (self->in_internals)
+    soon__future_list_push(&self->turns.internals, future);
+    if (self->turns.in_internals)
         return;
     drain_internals(self);
-    if (!self->in_callbacks)
+    if (!self->turns.in_callbacks)
         drain_callbacks(self);
 }
 
 bool soon__callbacks_hold(void)
 {
     struct soon__thread *self = soon__thread_self();
-    bool held = self->in_callbacks;
+    bool held = self->turns.in_callbacks;
 
-    self->in_callbacks = true;
+    self->turns.in_callbacks = true;
     return held;
 }
 
@@ -295,8 +295,8 @@ void soon__callbacks_release(bool held)
 {
     struct soon__thread *self = soon__thread_self();
 
-    self->in_callbacks = held;
-    if (!held && !self->in_internals && self->callbacks.head)
+    self->turns.in_callbacks = held;
+    if (!held && !self->turns.in_internals && self->turns.callbacks.head)
         drain_callbacks(self);
 }
 

@@ -44,13 +44,11 @@ static bool waits_here(const soon_future *done, bool callbacks)
 {
     const struct soon__thread *self = soon__thread_self();
 
-    if (is_in_list(&self->internals, done) ||
-        (callbacks && ((self->of_library && (soon__future_word(done) & SOON__SUNK)) || done == self->settling ||
-                       is_in_list(&self->callbacks, done))))
+    if (callbacks && self->of_library && (soon__future_word(done) & SOON__SUNK))
         return true;
-    for (const struct soon__thread_saved *saved = self->saved; saved; saved = saved->below) {
-        if (is_in_list(&saved->internals, done) ||
-            (callbacks && (done == saved->settling || is_in_list(&saved->callbacks, done))))
+    for (const struct soon__turns *turns = &self->turns; turns; turns = turns->below) {
+        if (is_in_list(&turns->internals, done) ||
+            (callbacks && (done == turns->settling || is_in_list(&turns->callbacks, done))))
             return true;
     }
     return false;

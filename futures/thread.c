@@ -12,8 +12,8 @@ _Thread_local struct soon__thread soon__this_thread;
 
 bool soon__thread_is_busy(void)
 {
-    return soon__this_thread.frames || soon__this_thread.of_library || soon__this_thread.in_internals ||
-           soon__this_thread.in_callbacks || soon__this_thread.saved;
+    return soon__this_thread.frames || soon__this_thread.of_library || soon__this_thread.turns.in_internals ||
+           soon__this_thread.turns.in_callbacks || soon__this_thread.turns.below;
 }
 
 bool soon__thread_in_executor(const void *executor)
@@ -43,23 +43,15 @@ bool soon__thread_holds(const void *owner)
     return false;
 }
 
-static bool matches_one(const struct soon__future_list *list, bool (*matches)(const soon_future *, const void *),
-                        const void *what)
-{
-    for (const soon_future *f = list->head; f; f = f->link) {
-        if (matches(f, what))
-            return true;
-    }
-    return false;
-}
-
 bool soon__thread_has_queued(bool (*matches)(const soon_future *, const void *), const void *what)
 {
-    bool found = matches_one(&soon__this_thread.callbacks, matches, what);
-
-    for (const struct soon__thread_saved *saved = soon__this_thread.saved; saved && !found; saved = saved->below)
-        found = matches_one(&saved->callbacks, matches, what);
-    return found;
+    for (const struct soon__turns *turns = &soon__this_thread.turns; turns; turns = turns->below) {
+        for (const soon_future *f = turns->callbacks.head; f; f = f->link) {
+            if (matches(f, what))
+                return true;
+        }
+    }
+    return false;
 }
 
 void soon__pinned_begin(struct soon__pinned *pinned, const void *owner)
@@ -77,27 +69,13 @@ void soon__pinned_end(struct soon__pinned *pinned)
 
 void soon__thread_set_aside(struct soon__thread_saved *ret_saved)
 {
-    *ret_saved = (struct soon__thread_saved){.some = true,
-                                             .in_internals = soon__this_thread.in_internals,
-                                             .in_callbacks = soon__this_thread.in_callbacks,
-                                             .internals = soon__this_thread.internals,
-                                             .callbacks = soon__this_thread.callbacks,
-                                             .settling = soon__this_thread.settling,
-                                             .below = soon__this_thread.saved};
-    soon__this_thread.saved = ret_saved;
-    soon__this_thread.in_internals = soon__this_thread.in_callbacks = false;
-    soon__this_thread.internals = soon__this_thread.callbacks = (struct soon__future_list){NULL, NULL};
-    soon__this_thread.settling = NULL;
+    *ret_saved = (struct soon__thread_saved){.some = true, .turns = soon__this_thread.turns};
+    soon__this_thread.turns = (struct soon__turns){.below = &ret_saved->turns};
 }
 
 void soon__thread_take_up(const struct soon__thread_saved *saved)
 {
-    soon__this_thread.in_internals = saved->in_internals;
-    soon__this_thread.in_callbacks = saved->in_callbacks;
-    soon__this_thread.internals = saved->internals;
-    soon__this_thread.callbacks = saved->callbacks;
-    soon__this_thread.settling = saved->settling;
-    soon__this_thread.saved = saved->below;
+    soon__this_thread.turns = saved->turns;
 }
 
 bool soon__thread_others_end(soon_future *future)

@@ -42,6 +42,15 @@ struct soon__wakes {
     _Atomic uint32_t *words[32];
 };
 
+/* What waits for its turn on a thread. */
+struct soon__turns {
+    bool in_internals, in_callbacks;    /* this thread is draining those further down its stack */
+    struct soon__future_list internals; /* done futures whose internal continuations wait */
+    struct soon__future_list callbacks; /* done futures whose user callbacks wait; each holds a reference */
+    const soon_future *settling;        /* whose user callbacks are being run */
+    const struct soon__turns *below;    /* what was set aside further down the stack, innermost first */
+};
+
 struct soon__thread {
     struct soon__wakes *wakes;  /* NULL: who sleeps for what this thread completes is woken at once */
     struct soon__frame *frames; /* innermost first */
@@ -50,15 +59,10 @@ struct soon__thread {
     const void *pool; /* whose worker it is; NULL: of none of threads */
     uint64_t number;  /* of one that has run a loop, nobody else's ever; 0: it has not */
     bool end_is_watched;
-    bool of_library;   /* the loop's or the callback thread: nothing may be joined here */
-    bool in_internals; /* this thread is draining `internals` further down its stack */
-    bool in_callbacks;
+    bool of_library; /* the loop's or the callback thread: nothing may be joined here */
     bool in_destroy;
-    struct soon__future_list doomed;        /* without references, while another is being destroyed further down */
-    struct soon__future_list internals;     /* done futures whose internal continuations wait */
-    struct soon__future_list callbacks;     /* done futures whose user callbacks wait; each holds a reference */
-    const soon_future *settling;            /* whose user callbacks are being run */
-    const struct soon__thread_saved *saved; /* the same of what is further down the stack, innermost first */
+    struct soon__future_list doomed; /* without references, while another is being destroyed further down */
+    struct soon__turns turns;
     /* Not NULL: no user code on this thread. Takes a done future, with a reference, whose user callbacks are to run,
      * or one without references, which is to be destroyed: soon__future_settle() on the thread it goes to. */
     void (*sink)(soon_future *future);
@@ -96,10 +100,7 @@ void soon__pinned_end(struct soon__pinned *pinned);                      /* afte
 /* Fresh queues for callbacks, so that what is completed from here on has its callbacks run at once; and back. */
 struct soon__thread_saved {
     bool some; /* of a task: the rest was set */
-    bool in_internals, in_callbacks;
-    struct soon__future_list internals, callbacks;
-    const soon_future *settling;
-    const struct soon__thread_saved *below;
+    struct soon__turns turns;
 };
 void soon__thread_set_aside(struct soon__thread_saved *ret_saved);
 void soon__thread_take_up(const struct soon__thread_saved *saved);
@@ -109,7 +110,8 @@ static inline void soon__thread_enter(struct soon__frame *frame, struct soon__th
 {
     struct soon__thread *self = soon__thread_self();
 
-    ret_saved->some = self->in_internals || self->in_callbacks; /* else there is nothing in the lists either */
+    ret_saved->some =
+        self->turns.in_internals || self->turns.in_callbacks; /* else there is nothing in the lists either */
     if (ret_saved->some)
         soon__thread_set_aside(ret_saved);
     frame->below = self->frames;
