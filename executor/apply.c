@@ -106,7 +106,8 @@ static void done(soon_future *call, void *data)
 
     apply->told = true;
     call_back(apply, &apply->future, soon__future_error(call), (soon_bytes){call->result, call->result_size});
-    soon__future_adopt(&apply->future, call);
+    if (soon__future_claim(&apply->future))
+        soon__future_publish_as(&apply->future, call);
     if (apply->error_callback)
         soon__future_failure(&apply->future); /* it has been looked at */
     soon__future_unref(&apply->future);

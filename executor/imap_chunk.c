@@ -217,10 +217,7 @@ static void end(struct soon__imap_chunk *chunk, uint32_t state, struct soon__err
         soon_future *future = &chunk->entries[i].future;
         struct soon__error *own = soon__item_own_error(&chunk->items, i, soon__error_ref(error));
 
-        if (cancelled)
-            soon__future_finish_cancelled(future, own);
-        else
-            soon__future_fail(future, own);
+        soon__future_end(future, cancelled ? SOON__CANCELLED : SOON__FINISHED, own);
         soon__future_unref(future);
     }
     if (!chunk->function->free_arg || !soon__library_is_quiet()) {

@@ -74,10 +74,8 @@ static void complete(struct soon__map *map)
     bool stopped = false, asked = soon__future_word(future) & SOON__CANCEL_REQUESTED;
     struct soon__error *error = first_error(map, &stopped);
 
-    if (stopped && asked)
-        soon__future_finish_cancelled(future, error);
-    else if (error)
-        soon__future_fail(future, error);
+    if (error)
+        soon__future_end(future, stopped && asked ? SOON__CANCELLED : SOON__FINISHED, error);
     else if (soon__future_claim(future))
         soon__future_publish_bytes(future, map->results, map->count * map->function->result_size, 0);
     if (!map->observed)

@@ -123,7 +123,7 @@ static void first_done(soon_future *first, void *data)
         unlink_call(call);
         error = soon__error_ref(soon__future_failure(first));
         if (error && soon_future_cancelled(first)) {
-            soon__future_finish_cancelled(soon__call_future(call), error);
+            soon__future_end(soon__call_future(call), SOON__CANCELLED, error);
             soon__call_end(call);
         } else if (error) {
             soon__call_fail(call, error);

@@ -54,6 +54,6 @@ soon_future *soon__future_new_failed(int code, const char *function, const char 
     soon__future_init(&failed->future, &failed_class, 1, 0);
     failed->data = data;
     strcpy(failed->label, label ? label : "");
-    soon__future_fail(&failed->future, soon__error_newf(&fields, NULL));
+    soon__future_end(&failed->future, SOON__FINISHED, soon__error_newf(&fields, NULL));
     return &failed->future;
 }

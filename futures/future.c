@@ -248,11 +248,6 @@ void soon__future_set_bits(soon_future *future, uint32_t bits)
         atomic_fetch_or_explicit(&future->word, bits, memory_order_relaxed);
 }
 
-void soon__future_mark_taken(soon_future *future)
-{
-    soon__future_set_bits(future, SOON__TAKEN);
-}
-
 bool soon__future_give_up_taken(soon_future *future)
 {
     /* Acquire: nobody else can have it any more, what they did is done, to the word too. */
@@ -467,25 +462,14 @@ void soon__future_set_error(soon_future *future, struct soon__error *error)
     soon__future_set_bits(future, SOON__FAILED); /* published with the state */
 }
 
-bool soon__future_fail(soon_future *future, struct soon__error *error)
+bool soon__future_end(soon_future *future, uint32_t state, struct soon__error *error)
 {
     if (!soon__future_claim(future)) {
         soon__error_unref(error);
         return false;
     }
     soon__future_set_error(future, error);
-    soon__future_publish(future, SOON__FINISHED);
-    return true;
-}
-
-bool soon__future_finish_cancelled(soon_future *future, struct soon__error *error)
-{
-    if (!soon__future_claim(future)) {
-        soon__error_unref(error);
-        return false;
-    }
-    soon__future_set_error(future, error);
-    soon__future_publish(future, SOON__CANCELLED);
+    soon__future_publish(future, state);
     return true;
 }
 
@@ -496,14 +480,6 @@ void soon__future_publish_as(soon_future *future, soon_future *source)
     future->result_size = source->result_size;
     soon__future_set_error(future, soon__error_ref(soon__future_error(source)));
     soon__future_publish(future, soon__future_word(source) & SOON__STATE);
-}
-
-bool soon__future_adopt(soon_future *future, soon_future *source)
-{
-    if (!soon__future_claim(future))
-        return false;
-    soon__future_publish_as(future, source);
-    return true;
 }
 
 struct soon__error *soon__future_failure(soon_future *future)

@@ -282,7 +282,6 @@ void soon__future_lock(soon_future *future);
 void soon__future_unlock(soon_future *future);
 bool soon__future_lock_unfinished(soon_future *future); /* false, and not locked: it is final, or foreign */
 void soon__future_set_bits(soon_future *future, uint32_t bits);
-void soon__future_mark_taken(soon_future *future);      /* by a reader: soon_future_take gave away what is in it */
 void soon__callbacks_order_locked(soon_future *future); /* internal continuations: into the order of registration */
 
 /* It is running, or was when somebody won the right to end it. */
@@ -326,12 +325,10 @@ void soon__wakes_release(struct soon__wakes *wakes);
 bool soon__callbacks_hold(void);
 void soon__callbacks_release(bool held);
 
-/* claim, fill, publish. error: takes the reference. False: it was done already (the reference is dropped). */
-bool soon__future_fail(soon_future *future, struct soon__error *error);
-bool soon__future_finish_cancelled(soon_future *future, struct soon__error *error);
-/* Gives `future` the outcome of `source`, which is done and its lender: bytes and payload are lent on. */
-bool soon__future_adopt(soon_future *future, soon_future *source);
-void soon__future_publish_as(soon_future *future, soon_future *source); /* the same, after claim */
+/* claim, set the error, publish. Takes the reference. False: it was done already. */
+bool soon__future_end(soon_future *future, uint32_t state, struct soon__error *error);
+/* After claim: gives `future` the outcome of `source`, which is done and its lender: bytes and payload are lent on. */
+void soon__future_publish_as(soon_future *future, soon_future *source);
 
 /* The error of a done future, NULL if it succeeded; counts as having looked. */
 struct soon__error *soon__future_failure(soon_future *future);

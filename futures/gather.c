@@ -234,7 +234,7 @@ static void group_start(struct group *group)
         atomic_fetch_add_explicit(&group->blocks, 1, memory_order_relaxed);
         rc = soon__future_add_callback(member->future, &member->callback);
         if (rc < 0)
-            soon__future_fail(&group->future, soon__error_static(rc, false));
+            soon__future_end(&group->future, SOON__FINISHED, soon__error_static(rc, false));
         if (rc <= 0)
             member_done(member->future, member);
     }

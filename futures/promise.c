@@ -116,7 +116,7 @@ void soon__promise_abandon(soon_promise *promise)
     soon_future *future = &promise->future;
 
     if (!soon__word_final(soon__future_word(future)))
-        soon__future_fail(future, soon__error_static(SOON_EABANDONED, soon__future_has_started(future)));
+        soon__future_end(future, SOON__FINISHED, soon__error_static(SOON_EABANDONED, soon__future_has_started(future)));
 }
 
 void soon_promise_free(soon_promise *promise)
@@ -152,7 +152,7 @@ int soon_promise_set_running(soon_promise *promise)
     word = soon__future_word(&promise->future);
     /* Asked to end before it began, by a reader whose cancel could not take it back. */
     if ((word & SOON__STATE) == SOON__PENDING && (word & SOON__CANCEL_REQUESTED) &&
-        soon__future_finish_cancelled(&promise->future, &soon__error_cancelled))
+        soon__future_end(&promise->future, SOON__CANCELLED, &soon__error_cancelled))
         return -ECANCELED;
     if (soon__future_start(&promise->future))
         return 0;
@@ -224,7 +224,7 @@ int soon_promise_set_exception(soon_promise *promise, int code, const char *form
     va_start(args, format);
     error = soon__error_new(&fields, format, args);
     va_end(args);
-    return resolved(promise, soon__future_fail(&promise->future, error));
+    return resolved(promise, soon__future_end(&promise->future, SOON__FINISHED, error));
 }
 
 int soon_promise_set_error(soon_promise *promise, const soon_error *error)
@@ -235,7 +235,7 @@ int soon_promise_set_error(soon_promise *promise, const soon_error *error)
     if (rc < 0)
         return rc;
     copy = soon__error_newf(error, error->message ? "%s" : NULL, error->message);
-    return resolved(promise, soon__future_fail(&promise->future, copy));
+    return resolved(promise, soon__future_end(&promise->future, SOON__FINISHED, copy));
 }
 
 int soon_promise_set_cancelled(soon_promise *promise)
@@ -246,7 +246,7 @@ int soon_promise_set_cancelled(soon_promise *promise)
     if (rc < 0)
         return rc;
     error = soon__error_static(-ECANCELED, soon__future_has_started(&promise->future));
-    return resolved(promise, soon__future_finish_cancelled(&promise->future, error));
+    return resolved(promise, soon__future_end(&promise->future, SOON__CANCELLED, error));
 }
 
 void soon_promise_set_progress(soon_promise *promise, uint64_t done, uint64_t total)

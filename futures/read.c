@@ -172,7 +172,7 @@ int soon_future_take(soon_future *future, void *ret, size_t size)
         lender = lender_of(future);
         if (lender == future && soon__future_give_up_taken(future))
             return 0;
-        soon__future_mark_taken(lender);
+        soon__future_set_bits(lender, SOON__TAKEN);
     }
     soon_future_unref(future);
     return rc;
