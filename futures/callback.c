@@ -94,8 +94,6 @@ int soon__future_add_callback(soon_future *future, struct soon__callback *callba
 {
     bool done;
 
-    callback->delivered = false;
-    callback->next = NULL;
     if (soon__future_is_foreign(future))
         return soon__word_final(soon__future_word(future)) ? 0 : SOON_EFORKED;
     if (callback->kind != SOON__CALLBACK_POSTED && soon__word_final(soon__future_word(future)))

@@ -121,7 +121,8 @@ struct soon__waiter {
     void (*notify)(struct soon__waiter *waiter, soon_future *future);
 };
 
-/* A callback, by whom it is run. Owned by the registration until it was run or removed. */
+/* A callback, by whom it is run. Owned by the registration until it was run or removed. All zero but for what it is before
+ * anybody knows of it: who takes back what holds it may be earlier than the registration. */
 enum soon__callback_kind {
     SOON__CALLBACK_INTERNAL, /* library code: before all others, on the completing thread, runs no user code */
     SOON__CALLBACK_USER,     /* on the completing thread, or where its sink sends it */
