@@ -375,16 +375,26 @@ static void notify_waiters_locked(soon_future *future)
     future->link = NULL; /* from now on the field is the link of a list of done futures */
 }
 
-bool soon__future_publish_quietly(soon_future *future, uint32_t state)
+/* In one step, which gives up `refs`, if there is nobody to tell but who sleeps for it. False: nothing was done. */
+static inline bool publish_bare(soon_future *future, uint32_t state, uint64_t refs)
 {
-    uint64_t word = store_final(future, state, 0, SOON__LOCK | SOON__LISTS);
-    bool callbacks;
+    uint64_t word = store_final(future, state, refs, SOON__LOCK | SOON__LISTS);
 
-    if (!(word & (SOON__LOCK | SOON__LISTS))) {
-        if (word & SOON__PARKED)
-            wake_sleepers(future);
+    if (word & (SOON__LOCK | SOON__LISTS))
         return false;
-    }
+    if (word & SOON__PARKED)
+        wake_sleepers(future); /* by its address: it may be gone */
+    if (refs && soon__word_refs(word) == refs)
+        soon__future_destroy(future);
+    return true;
+}
+
+/* True: soon__future_run_callbacks() is to follow, which has a reference. */
+static bool publish_lists(soon_future *future, uint32_t state)
+{
+    bool callbacks;
+    uint64_t word;
+
     soon__future_lock(future);
     callbacks = future->callbacks != NULL;
     word = store_final(future, callbacks && soon__thread_self()->sink ? state | SOON__SUNK : state, 0, 0);
@@ -399,50 +409,33 @@ bool soon__future_publish_quietly(soon_future *future, uint32_t state)
     return callbacks;
 }
 
-void soon__future_publish(soon_future *future, uint32_t state)
+static __attribute__((noinline)) void publish_slowly(soon_future *future, uint32_t state, uint64_t refs)
 {
     /* Relaxed: a hint. */
     if (atomic_load_explicit(&future->word, memory_order_relaxed) & SOON__FOR_LOOP &&
-        soon__future_publish_to_loop(future, state, 0))
+        soon__future_publish_to_loop(future, state, refs))
         return;
-    if (soon__future_publish_quietly(future, state))
+    if (publish_lists(future, state))
         soon__future_run_callbacks(future);
+    if (refs)
+        soon__future_unref(future);
 }
 
-static __attribute__((noinline)) void publish_lists_and_unref(soon_future *future, uint32_t state, uint64_t word)
+void soon__future_publish(soon_future *future, uint32_t state)
 {
-    if (word & SOON__FOR_LOOP && soon__future_publish_to_loop(future, state, SOON__LIBRARY))
-        return;
-    if (soon__future_publish_quietly(future, state))
-        soon__future_run_callbacks(future);
-    soon__future_unref(future);
-}
-
-/* The word, and nothing was done if LOCK or LISTS is set. */
-static inline uint64_t publish_bare(soon_future *future, uint32_t state)
-{
-    uint64_t word = store_final(future, state, SOON__LIBRARY, SOON__LOCK | SOON__LISTS);
-
-    if (word & (SOON__LOCK | SOON__LISTS))
-        return word;
-    if (word & SOON__PARKED)
-        wake_sleepers(future); /* by its address: it may be gone */
-    if (soon__word_refs(word) == SOON__LIBRARY)
-        soon__future_destroy(future);
-    return word;
+    if (!publish_bare(future, state, 0))
+        publish_slowly(future, state, 0);
 }
 
 bool soon__future_publish_bare(soon_future *future, uint32_t state)
 {
-    return !(publish_bare(future, state) & (SOON__LOCK | SOON__LISTS));
+    return publish_bare(future, state, SOON__LIBRARY);
 }
 
 void soon__future_publish_and_unref(soon_future *future, uint32_t state)
 {
-    uint64_t word = publish_bare(future, state);
-
-    if (word & (SOON__LOCK | SOON__LISTS))
-        publish_lists_and_unref(future, state, word);
+    if (!publish_bare(future, state, SOON__LIBRARY))
+        publish_slowly(future, state, SOON__LIBRARY);
 }
 
 void soon__future_publish_bytes(soon_future *future, const void *data, size_t size, uint32_t owned)
@@ -601,7 +594,7 @@ static bool cancel_one(soon_future *future, struct more *more)
     if (won) {
         soon__future_set_error(future, soon__future_has_started(future) ? &soon__error_cancelled_between
                                                                         : &soon__error_cancelled);
-        callbacks = soon__future_publish_quietly(future, SOON__CANCELLED);
+        callbacks = !publish_bare(future, SOON__CANCELLED, 0) && publish_lists(future, SOON__CANCELLED);
     } else {
         soon__future_set_bits(future, SOON__CANCEL_REQUESTED);
     }

@@ -313,9 +313,7 @@ bool soon__future_publish_bare(soon_future *future, uint32_t state);
 /* FINISHED with this result. `owned`: 0, SOON__RESULT_ON_HEAP or SOON__RESULT_MAPPED: it goes with the future. */
 void soon__future_publish_bytes(soon_future *future, const void *data, size_t size, uint32_t owned);
 
-/* The same in two halves: all but the callbacks; true: then soon__future_run_callbacks(), which has a reference. */
-bool soon__future_publish_quietly(soon_future *future, uint32_t state);
-void soon__future_run_callbacks(soon_future *future);
+void soon__future_run_callbacks(soon_future *future); /* of one that is done; gives up a reference */
 
 /* In between, those that sleep for what this thread completes sleep on: for many that are completed in one go. Does not
  * nest, and runs no user code in between. */

@@ -10,7 +10,7 @@
  *     doze(), unpark_all()    system_linux.c: soon__park() compares and sleeps in one step; soon__unpark_all()
  *     start(), claim()        future.c: move()
  *     lock(), unlock()        future.c: soon__future_lock(), soon__future_unlock(); looking again first is left out
- *     publish()               future.c: soon__future_publish_quietly(), store_final(), notify_waiters_locked()
+ *     publish()               future.c: publish_bare(), publish_lists(), store_final(), notify_waiters_locked()
  *     publish_to_loop()       callback.c: soon__future_publish_to_loop()
  *     turn, remover           delivery.c: run(); callback.c: soon_future_remove_done_callback()
  *     canceller               future.c: cancel_one(); with -DOWNER a pool's own call: who has taken it out of its queue
