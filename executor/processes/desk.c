@@ -622,24 +622,6 @@ void soon__desk_await_room(const struct soon__desk_view *view)
         consumed = soon__desk_await_consumed(view, consumed);
 }
 
-static bool is_short(const struct soon__reply *reply)
-{
-    return reply->kind == SOON__REPLY_DONE && reply->code == 0 && reply->flags == 0 &&
-           reply->result_size <= SOON__REPLY_SHORT_MAX;
-}
-
-/* All but the number. */
-static void write_reply(struct soon__reply *to, const struct soon__reply *reply)
-{
-    const word *source = (const word *)reply;
-    word *target = (word *)to;
-
-    for (size_t i = 1; i < (is_short(reply) ? SHORT_WORDS : WORDS); i++)
-        target[i] = source[i];
-    if (is_short(reply))
-        to->flags = SOON__REPLY_IS_SHORT;
-}
-
 static struct soon__reply *next_place(const struct soon__desk_view *view)
 {
     struct soon__desk_notes *notes = view->notes;
@@ -673,7 +655,8 @@ bool soon__desk_reply(const struct soon__desk_view *view, const struct soon__rep
 {
     struct soon__reply *place = next_place(view);
 
-    write_reply(place, reply);
+    for (size_t i = 1; i < WORDS; i++) /* all but the number */
+        ((word *)place)[i] = ((const word *)reply)[i];
     return publish(view, place);
 }
 

@@ -1,5 +1,5 @@
 /*
- * drain.c - what workers have answered: from replies to outcomes. All of it under the process's `reading` (P7).
+ * drain.c - what workers have answered: from replies to outcomes. By one thread at a time for each process (P7).
  *
  * A reply is believed in nothing that it could be wrong in: it is of a slot in use, of the request that is there now,
  * of the sizes that were asked for; else its worker is mad, and is killed. What it says is copied out; large results
@@ -282,7 +282,7 @@ static void release(struct soon__process *process, const struct soon__reply *rep
     soon_call *call = process->slots[reply->slot].call;
 
     if (has_progress(reply, call))
-        keep_progress(process, reply->slot, call); /* under `reading` nobody else releases the slot */
+        keep_progress(process, reply->slot, call); /* nobody else who reads releases the slot */
     soon__mutex_lock(&pool->mutex);
     end_locked(process, reply->slot, outcome, soon__clock_ns());
     soon__mutex_unlock(&pool->mutex);
@@ -666,28 +666,21 @@ static __attribute__((noinline)) void take_in(struct soon__process *process, str
     }
 }
 
-static int drain(struct soon__process *process, struct turn *turn)
+int soon__process_drain(struct soon__process *process, bool last)
 {
+    struct turn turn = {.then = WANTS_BELL, .last = last};
+
     soon__mutex_lock(&process->pool->mutex);
-    take_in(process, turn, NULL);
-    return process->mad ? -EPROTO : turn->more;
-}
-
-int soon__process_drain(struct soon__process *process)
-{
-    return drain(process, &(struct turn){.then = WANTS_BELL});
-}
-
-int soon__process_drain_last(struct soon__process *process)
-{
-    return drain(process, &(struct turn){.then = WANTS_BELL, .last = true});
+    take_in(process, &turn, NULL);
+    return process->mad ? -EPROTO : turn.more;
 }
 
 uint64_t soon__process_take_in(struct soon__process *process)
 {
     struct turn turn = {.then = KEEPS_BELL};
 
-    (void)drain(process, &turn);
+    soon__mutex_lock(&process->pool->mutex);
+    take_in(process, &turn, NULL);
     return turn.came;
 }
 

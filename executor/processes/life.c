@@ -164,7 +164,7 @@ void soon__process_execute(struct soon__process *process)
 {
     struct soon__process_pool *pool = process->pool;
     bool reprieved;
-    int rc = soon__process_drain(process);
+    int rc = soon__process_drain(process, false);
 
     if (rc < 0) {
         drop_mad(process);
@@ -458,7 +458,7 @@ void soon__process_serve(struct soon__process *process)
     int rc;
 
     soon__desk_want_no_bell(&process->view);
-    rc = soon__process_drain(process);
+    rc = soon__process_drain(process, false);
     if (rc < 0)
         drop_mad(process);
     else if (rc > 0)
@@ -703,7 +703,7 @@ static void abandon(struct soon__process *process)
     uint32_t slots[SOON__SLOTS];
     size_t count;
 
-    (void)soon__process_drain_last(process);
+    (void)soon__process_drain(process, true);
     soon__mutex_lock(&pool->mutex);
     count = take_lost_locked(process, lost, slots);
     soon__mutex_unlock(&pool->mutex);
@@ -725,7 +725,7 @@ static void died(struct soon__process *process)
     process->dying = true;
     /* What it could still tell counts (P4). */
     (void)receive(process);
-    (void)soon__process_drain_last(process);
+    (void)soon__process_drain(process, true);
     if (process->signal_sent) /* what it has left in its group goes with it; its number is its own until it is reaped */
         (void)soon__process_signal(process->watch, process->pid, SIGKILL);
     reap(process, &exit);

@@ -14,10 +14,10 @@
  * N2  One thread lingers per process, and no more than there are CPUs without a busy worker: else it would take the CPU
  *     from the one that it waits for.
  * N3  In a flood nobody lingers but the loop, on all processes of a pool: it goes on from one reply to the next without a
- *     system call, and so do their workers, whose bells are off. It gives its CPU to whoever
- *     wants it, and comes back to what else there is to do after STAY_MAX_NS.
- * N4  The process stays by a reference, and the pool since somebody lingers (P5); until then by the LOCK of the future, which is not
- *     done. Either may end meanwhile: `book_closed`.
+ *     system call, and so do their workers, whose bells are off. It gives its CPU to whoever wants it, and comes back to what
+ *     else there is to do after STAY_MAX_NS.
+ * N4  The process stays by a reference, and the pool since somebody lingers (P5); until then by the LOCK of the future, which
+ *     is not done. Either may end meanwhile: `book_closed`.
  */
 #include "pool_internal.h"
 

@@ -22,12 +22,12 @@
  *     count.
  * P5  The pool is down when it is closed, nothing is queued, no process is left, and nobody lingers; resolving `down` is the last
  *     touch.
- * P6  No future's LOCK is taken, and no user code called, under `mutex`. LOCK may be held when that is taken.
+ * P6  No future's LOCK is taken, and no user code called, under `mutex`: what is finished there takes one step
+ *     (soon__call_finish_bare()). LOCK may be held when that is taken.
  * P7  One thread at a time takes in what a process has answered: the loop, or a thread that waits for a call there
  *     (linger.c). What is plain it takes in under the mutex; before it leaves that for the rest it sets `is_read`, and calls no
- *     user code until it has cleared it. `book_closed` ends
- *     that, once the process is dead and its last replies were read. What else is loop thread only is done by who reads
- *     only if the process is not READY yet, and then nobody lingers.
+ *     user code until it has cleared it. `book_closed` ends that, once the process is dead and its last replies were read. What
+ *     else is loop thread only is done by who reads only if the process is not READY yet, and then nobody lingers.
  * P8  While there are tasks in slots the loop looks at each process ten times a second, rung for or not, and whether what
  *     it sees can be: else one that has written over the desk would keep its tasks for ever (soon__process_inspect()).
  * P9  In a flood in which no process can take more, submits leave what they have in `inject`, without the mutex: there is an
@@ -278,15 +278,13 @@ static inline bool soon__process_unref_locked(struct soon__process *process)
  */
 
 /* Takes in what the process has answered, and asks for its bell: 0; 1: there is more already; -EPROTO: it has written
- * nonsense, and is to be killed. */
-int soon__process_drain(struct soon__process *process);
+ * nonsense, and is to be killed. `last`: it is dead. */
+int soon__process_drain(struct soon__process *process, bool last);
 /* The same for who lingers, on any thread. True: it goes on, since `awaited` is still there; else it has ended, with the bell on or
  * not needed (P10), and process and pool may be gone. `awaited` NULL: it is to end. */
 bool soon__process_take_in_lingering(struct soon__process *process, const soon_call *awaited);
 /* The same, and the bell stays as it is, as may what the worker knows of it: how many there were. A drain is to follow. */
 uint64_t soon__process_take_in(struct soon__process *process);
-/* The same for the last time: it is dead. */
-int soon__process_drain_last(struct soon__process *process);
 /* A task whose worker is gone fails, or is tried again if it may be; a chunk goes on behind the item that was under way.
  * `lost` was taken out of `slot`. */
 void soon__process_lost_call(struct soon__process *process, const struct soon__assignment *lost, uint32_t slot,

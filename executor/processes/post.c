@@ -449,9 +449,10 @@ static bool takes_more_locked(const struct soon__process *process, int64_t now)
            !process->outgrown && !(most && process->given >= most) && !is_held_up_locked(process, now);
 }
 
-static bool comes_before(const struct soon__process *a, const struct soon__process *b)
+/* The fewest first; of these one that stands still last. */
+static size_t rank_of(const struct soon__process *process)
 {
-    return a->assigned != b->assigned ? a->assigned < b->assigned : b->stalled && !a->stalled;
+    return 2 * process->assigned + process->stalled;
 }
 
 /* With the fewest: if that has none, the one that got something last, so that tasks one after the other need one process, and
@@ -460,10 +461,10 @@ static struct soon__process *choose_locked(struct soon__process_pool *pool, int6
 {
     struct soon__process *last = pool->locked.spinner, *best = NULL;
 
-    if (last && !last->assigned && !last->stalled && takes_more_locked(last, now))
+    if (last && !rank_of(last) && takes_more_locked(last, now))
         return last;
     for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
-        if (takes_more_locked(process, now) && (!best || comes_before(process, best)))
+        if (takes_more_locked(process, now) && (!best || rank_of(process) < rank_of(best)))
             best = process;
     }
     return best;

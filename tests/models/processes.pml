@@ -21,7 +21,7 @@
  *     dispatch()                  post.c: soon__process_pool_dispatch_locked(), settle_locked(), wake_all_locked(), and
  *                                 soon__process_pool_post_plain_locked(), which does the same for one that need not wait;
  *                                 desk.c: soon__desk_publish(), soon__desk_wake()
- *     drain()                     drain.c: take_in_locked() and what it rests on, take_last_locked(); desk.c: soon__desk_consumed(),
+ *     drain()                     drain.c: take_in(), take_some_locked(), end_turn_locked(), take_last_locked(); desk.c: soon__desk_consumed(),
  *                                 soon__desk_want_bell(). `plain`: a reply that is taken in without leaving the mutex
  *     waiter                      linger.c: soon__process_pool_linger(); read.c: soon__future_await()
  *     doom(), execute()           life.c: soon__process_doom_locked(), soon__process_execute(), reprieve_locked()
@@ -101,7 +101,7 @@ bool lingered[PROCESSES];
 byte alive, wanted, started;
 bool look_posted, waits_for_place;
 
-/* Under `reading`. */
+/* P7: `is_read`, and what belongs to who has set it. */
 bool reading[PROCESSES], book_closed[PROCESSES];
 byte head[PROCESSES];
 
