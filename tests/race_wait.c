@@ -126,6 +126,7 @@ static void wait_or_fail_one(unsigned thread, unsigned *seed)
         cr_assert_geq(soon_wait(futures, FUTURES, SOON_FIRST_EXCEPTION, SOON_FOREVER, NULL), 1);
         return;
     }
+    test_wait_until(has_waiter(futures[0]) && has_waiter(futures[FUTURES - 1])); /* soon it sleeps */
     for (volatile unsigned delay = dice(seed, 100000); delay > 0; delay--)
         continue;
     cr_assert_eq(soon_promise_set_exception(all[dice(seed, FUTURES)].promise, EDOM, NULL), 0);
