@@ -479,14 +479,14 @@ static soon_call *take_plain_locked(struct soon__process *process, int64_t now)
     return call;
 }
 
-/* Plain replies, up to the first that is another. What is left to be finished goes to `calls`: one that needs more than a step,
+/* Plain replies, up to the first that is another; not too many at once: others want the mutex. What is left to be finished goes to `calls`: one that needs more than a step,
  * and those that came after it. */
 static void take_plain_replies_locked(struct soon__process *process, struct turn *turn, soon_call *calls[BATCH],
                                       int *count, int64_t now)
 {
     soon_call *call;
 
-    while (*count < BATCH && turn->came < SOON__REPLIES && (call = take_plain_locked(process, now))) {
+    for (int taken = *count; taken < BATCH && (call = take_plain_locked(process, now)); taken++) {
         turn->came++;
         if (*count || !soon__call_finish_bare(call))
             calls[(*count)++] = call;
@@ -644,11 +644,13 @@ static __attribute__((noinline)) void take_in(struct soon__process *process, str
     soon_call *calls[BATCH];
     struct soon__wakes wakes;
     int count = first != NULL;
+    uint64_t before;
     bool over;
 
     calls[0] = first;
     begin_turn_locked(process, turn);
     for (;;) {
+        before = turn->came;
         soon__wakes_hold(&wakes); /* a thread that reads one after the other finds them all then */
         over = take_some_locked(process, turn, calls, &count);
         if (over)
@@ -659,7 +661,7 @@ static __attribute__((noinline)) void take_in(struct soon__process *process, str
         soon__wakes_release(&wakes);
         if (over)
             break;
-        if (count == 0)
+        if (turn->came == before && count == 0)
             take_any_reply(process, turn);
         count = 0;
         soon__mutex_lock(&pool->mutex);
