@@ -263,8 +263,6 @@ bool soon__process_pool_inject_locked(struct soon__process_pool *pool, uintptr_t
 size_t soon__process_pool_pending_locked(struct soon__process_pool *pool);
 /* P11 */
 bool soon__process_pool_may_start_locked(struct soon__process_pool *pool);
-/* How many more processes would have something to do. */
-size_t soon__process_pool_missing_locked(struct soon__process_pool *pool);
 /* Those that are wanted and not started yet are not counted any more. */
 void soon__process_pool_want_none_locked(struct soon__process_pool *pool);
 /* True: it was the last reference, and soon__process_free() is to follow, without the mutex. */

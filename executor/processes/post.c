@@ -550,18 +550,21 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-size_t soon__process_pool_missing_locked(struct soon__process_pool *pool)
+/* How many more processes would have something to do (P12). */
+static size_t missing_locked(struct soon__process_pool *pool)
 {
     size_t useful = pool->locked.queue.count;
 
+    if (pool->locked.present >= pool->max)
+        return 0;
     /* What runs in one that is on its way out needs nobody else. */
     for (const struct soon__process *process = pool->locked.processes; process; process = process->next)
         useful += process->stage == SOON__READY ? process->assigned : 0;
     if (useful < pool->locked.at_least)
         useful = pool->locked.at_least;
-    if (useful <= pool->locked.alive || pool->locked.present >= pool->max || !soon__process_pool_may_start_locked(pool))
+    if (useful <= pool->locked.alive || !soon__process_pool_may_start_locked(pool))
         return 0;
-    return smaller(useful - pool->locked.alive, pool->max - pool->locked.present); /* P12 */
+    return smaller(useful - pool->locked.alive, pool->max - pool->locked.present);
 }
 
 void soon__process_pool_want_none_locked(struct soon__process_pool *pool)
@@ -574,7 +577,7 @@ void soon__process_pool_want_none_locked(struct soon__process_pool *pool)
 /* Counted here, started by the loop. In a back-off that has set its timer. */
 static void grow_locked(struct soon__process_pool *pool)
 {
-    size_t missing = pool->locked.present < pool->max ? soon__process_pool_missing_locked(pool) : 0;
+    size_t missing = missing_locked(pool);
 
     if (!missing || pool->locked.start_again_at > soon__clock_ns())
         return;
