@@ -37,6 +37,8 @@ class Figure:
         number = self.measured(results)
         if number is None:
             return [self.what, f"{self.most:g} {self.unit}", "", "not measured"]
+        if self.unit == "B":
+            number = round(number)  # a block has whole bytes; the lists of all blocks are part of what was measured
         shown = f"{number:.3g}" if abs(number) < 1000 else f"{number:,.0f}"
         return [self.what, f"{self.most:g} {self.unit}", f"{shown} {self.unit}",
                 "met" if number <= self.most else "not met"]
