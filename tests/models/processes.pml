@@ -10,7 +10,7 @@
  *     -DCRASH     a worker dies, at any of its steps
  *     -DSHUFFLE   what is not claimed yet is taken back once, and handed out again
  *     -DBOUND     the queue has a bound of 1, and the submitter waits for a place in it
- *     -DFLOOD=n   from n tasks in slots on, and while none is free, submits go to the intake, without the mutex (P9)
+ *     -DFLOOD=n   from n tasks in slots on, and while none is free, submits go to `inject`, without the mutex (P9)
  *
  *     here                        in executor/processes/
  *     worker: find, claim         desk.c: look(), claim(); D6: `kn` and `kw` stand for what was found
@@ -50,7 +50,7 @@
  * -DLOOK_BEFORE_CONSUMED: without the fences of D3. -DBELL_STAYS_OFF, -DNO_BELL_FOR_THE_REST: P10. -DCONSUME_EVERY, above
  * RING. -DNUMBERS_DIFFER: that is enough to be claimed. -DFILLED_AFTER_BELL. -DNO_LAST_DRAIN: of one that lingers. -DNO_DRAIN_AT_DEATH,
  * -DNO_LOOK_BEFORE_KILL, -DKEEP_POSTED (when doomed), -DCLAIM_BY_STORE, -DDEATH_FREES_NO_PLACE, -DCLOSE_AND_GO: what came
- * until the intake was closed is not handed out; -DKEEP_OPEN.
+ * until `inject` was closed is not handed out; -DKEEP_OPEN.
  */
 #ifndef TASKS
 #define TASKS 2
@@ -94,7 +94,7 @@ byte stage[PROCESSES], sequence[PROCESSES], doom_slot[PROCESSES], doom_number[PR
 byte assigned[ALL_SLOTS], assigned_number[ALL_SLOTS]; /* the task, from 1; 0: the slot is empty */
 bool seen_running[ALL_SLOTS], to_wake[PROCESSES];
 #ifdef FLOOD
-chan intake = [TASKS] of { byte };
+chan inject = [TASKS] of { byte };
 bool is_open;
 #endif
 bool lingered[PROCESSES];
@@ -311,8 +311,8 @@ inline take_in()
 {
 #ifdef FLOOD
     do
-    :: intake?dt -> queued[dt] = true
-    :: empty(intake) -> break
+    :: inject?dt -> queued[dt] = true
+    :: empty(inject) -> break
     od;
     dt = 0
 #else
@@ -335,7 +335,7 @@ inline dispatch(leave)
     :: atomic {
         (dt == TASKS || dp == PROCESSES) && !MAY_OPEN ->
         is_open = false;
-        came_in = nempty(intake);
+        came_in = nempty(inject);
         take_in()
     }
 #ifdef CLOSE_AND_GO
@@ -741,7 +741,7 @@ proctype submitter()
 #ifdef FLOOD
         if
         :: atomic {
-            is_open -> intake!task
+            is_open -> inject!task
         }
         :: !is_open -> lock(); queued[task] = true; dispatch(true)
         fi;
