@@ -6,6 +6,8 @@
  */
 #include "fail_internal.h"
 
+#include "../../futures/slab_internal.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -54,8 +56,18 @@ void *__wrap_soon__block_new(size_t size)
     return block;
 }
 
-/* Then soon__block_new() is asked. */
-WRAP(void *, soon__block_pop, (size_t size), (size), 0, NULL)
+/* Where there is none soon__block_new() is asked: one is counted, however it comes. */
+void *__real_soon__block_pop(size_t size);
+void *__wrap_soon__block_pop(size_t size);
+void *__wrap_soon__block_pop(size_t size)
+{
+    void *block = __real_soon__block_pop(size);
+
+    if (!block || !fail__now())
+        return block;
+    soon__block_free(block, size);
+    return NULL;
+}
 
 /* With large files, which Meson asks for, the linker sees these names. */
 WRAP(FILE *, fopen64, (const char *path, const char *mode), (path, mode), EMFILE, NULL)
