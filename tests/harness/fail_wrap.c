@@ -61,8 +61,11 @@ void *__real_soon__block_pop(size_t size);
 void *__wrap_soon__block_pop(size_t size);
 void *__wrap_soon__block_pop(size_t size)
 {
-    void *block = __real_soon__block_pop(size);
+    void *block;
 
+    fail_pause();
+    block = __real_soon__block_pop(size);
+    fail_resume();
     if (!block || !fail__now())
         return block;
     soon__block_free(block, size);
