@@ -29,6 +29,8 @@ Test(alloc_failure_growth, of_the_first_worker_fails_the_task_and_no_other, .ini
     bool was_last = false;
     int broken = 0;
 
+    for (int i = 0; i < 2; i++) /* the library's loop has what it makes once, with the first pool that it has closed */
+        free_pool(new_pool(.workers = 1));
     for (size_t n = 1; !was_last; n++) {
         soon_executor *one = new_pool(.workers = 1);
         soon_future *f;
