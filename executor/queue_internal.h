@@ -19,7 +19,7 @@ void soon__queue_push(struct soon__queue *queue, soon_call *call);
 /* One that need not wait has its number all the same: it may come back. */
 static inline void soon__queue_pass(struct soon__queue *queue, soon_call *call)
 {
-    soon__call_future(call)->number = ++queue->sequence;
+    call->number = ++queue->sequence;
 }
 /* A list by `next`, the latest first; how many. */
 size_t soon__queue_push_list(struct soon__queue *queue, soon_call *latest);

@@ -185,8 +185,8 @@ struct soon__aside {
 /* How it is given back. */
 enum soon__block_bits {
     SOON__BLOCK_STEPS = 127, /* the size of its block, in steps of 16; for its owner, too */
-    SOON__BLOCK_ALONE =
-        128, /* where it has succeeded and has no `aside`, that, and a result beside it, are all of it */
+    /* Where it has succeeded and has no `aside`: that, and a result beside it, are all that there is to give back. */
+    SOON__BLOCK_ALONE = 128,
 };
 
 struct soon_future {
@@ -221,8 +221,8 @@ soon_future *soon__future_ref(soon_future *future); /* a reference of the librar
 void soon__future_unref(soon_future *future);
 void soon__future_give(soon_future *future);    /* a reference of the library's own becomes a reader's */
 void soon__future_destroy(soon_future *future); /* has no references left */
-bool soon__future_give_up_taken(
-    soon_future *future); /* by a reader that took what is in it: true, if it had the last reference */
+/* By a reader that took what is in it. True: it had the last reference, and has not any more. */
+bool soon__future_give_up_taken(soon_future *future);
 void soon__future_settle(soon_future *future); /* see soon__thread.sink */
 
 /* Without the references. */

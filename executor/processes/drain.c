@@ -479,8 +479,8 @@ static soon_call *take_plain_locked(struct soon__process *process, int64_t now)
     return call;
 }
 
-/* Plain replies, up to the first that is another; not too many at once: others want the mutex. What is left to be finished goes to `calls`: one that needs more than a step,
- * and those that came after it. */
+/* Plain replies, up to the first that is another; not too many at once: others want the mutex. What is left to be finished goes to
+ * `calls`: one that needs more than a step, and those that came after it. */
 static void take_plain_replies_locked(struct soon__process *process, struct turn *turn, soon_call *calls[BATCH],
                                       int *count, int64_t now)
 {
