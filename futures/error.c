@@ -95,6 +95,13 @@ struct soon__error *soon__error_static(int code, bool begun)
     return NULL;
 }
 
+struct soon__error *soon__error_of_code(int code)
+{
+    struct soon__error *error = soon__error_static(code, false);
+
+    return error ? error : soon__error_newf(&(soon_error){.code = code}, NULL);
+}
+
 /* A static error counts none: its `refs` stays 0. */
 struct soon__error *soon__error_ref(struct soon__error *error)
 {

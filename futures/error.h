@@ -98,6 +98,26 @@ SOON_API const char *soon_strerror(int code);
 /** The name of a code: "SOON_EBROKEN", "ENOMEM"; "UNKNOWN". Never NULL, static. Any thread. */
 SOON_API const char *soon_errname(int code);
 
+/**
+ * What the last function of the library that failed on this thread has to say: code and message. "soon_thread_pool_new:
+ * .workers = -3 is negative", "the result of half is double, 8 bytes; int was asked for", or the error of the future that a
+ * read returned, also one that soon_take() has given up. After a call that went well it says nothing new: look at it where a
+ * call has failed, as at errno.
+ *
+ * Ownership: lent until this thread's next failure; soon_error_copy() keeps it. Never NULL; `code` is 0 if nothing failed yet.
+ * Threads: any thread, about itself.
+ */
+SOON_API const soon_error *soon_last_error(void);
+
+/**
+ * A copy of an error that outlives whose it was. The caller owns it: soon_error_free(). Any thread. Never NULL but for
+ * NULL; without memory it is the error of its code, or that for -ENOMEM.
+ */
+SOON_API soon_error *soon_error_copy(const soon_error *error);
+
+/** Frees a copy; NULL is allowed. Any thread. */
+SOON_API void soon_error_free(soon_error *error);
+
 /** Hears of an error that nobody looked at. `error` is lent for the time of the call. */
 typedef void (*soon_unhandled_fn)(const soon_error *error, void *data);
 

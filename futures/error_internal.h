@@ -44,6 +44,22 @@ void soon__error_unref(struct soon__error *error);
 struct soon__error *soon__error_new(const soon_error *fields, const char *format, va_list args);
 struct soon__error *soon__error_newf(const soon_error *fields, const char *format, ...) SOON_PRINTF(2, 3);
 
+/* The static error of any code, that of -ENOMEM where there is no memory to make one: a reference. */
+struct soon__error *soon__error_of_code(int code);
+static inline bool soon__error_is_static(const struct soon__error *error)
+{
+    return atomic_load_explicit(&error->refs, memory_order_relaxed) == 0; /* that never changes */
+}
+
+/*
+ * Why a function returns `code`, which it returns: "soon_buffer_new: ret is NULL"; NULL: the code says it all. It is the last
+ * error of this thread from now on, and the message of the future that a refusal returns.
+ */
+int soon__refuse(int code, const char *format, ...) SOON_PRINTF(2, 3);
+int soon__refuse_with(struct soon__error *error); /* takes the reference */
+struct soon__error *soon__refused(int code);      /* what has just been refused with this code: a reference */
+void soon__refuse_thread_ends(void);              /* on that thread: see soon__thread_watch_end() */
+
 /* The same error of a task that had begun. Takes the reference, gives one. */
 struct soon__error *soon__error_as_started(struct soon__error *error);
 

@@ -3,6 +3,7 @@
  */
 #include "thread_internal.h"
 
+#include "error_internal.h"
 #include "future_internal.h"
 #include "slab_internal.h"
 
@@ -129,6 +130,7 @@ static void end(void *data)
 {
     (void)data;
     soon__this_thread.end_is_watched = false;
+    soon__refuse_thread_ends();
     soon__slab_thread_ends();
 }
 
