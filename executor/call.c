@@ -294,21 +294,23 @@ static bool needs_extra(const struct soon__call_params *params)
 
     return params->deferred || params->items || is_large(params) ||
            (o && (o->label || o->data || o->priority || o->retries || o->time_limit_ms || o->queue_limit_ms ||
-                  o->when_full || o->payload));
+                  o->when_full || o->payload || o->extra.size));
 }
 
 static int extra_new(soon_call *call, const struct soon__call_params *params)
 {
     static const soon_submit_options defaults;
     const soon_submit_options *options = params->options ? params->options : &defaults;
-    size_t label_size = options->label ? strlen(options->label) + 1 : 0;
-    struct soon__call_extra *extra = malloc(sizeof *extra + label_size);
+    size_t label_size = options->label ? strlen(options->label) + 1 : 0, bytes = options->extra.size;
+    struct soon__call_extra *extra = malloc(sizeof *extra + bytes + label_size);
 
     if (!extra)
         return -ENOMEM;
     *extra = (struct soon__call_extra){.options = *options, .items = params->items};
+    if (bytes)
+        extra->options.extra.data = memcpy(extra->text, options->extra.data, bytes);
     if (options->label)
-        extra->options.label = memcpy(extra->text, options->label, label_size);
+        extra->options.label = memcpy(extra->text + bytes, options->label, label_size);
     extra->queue_deadline = options->queue_limit_ms ? soon__deadline(options->queue_limit_ms) : SOON__NEVER;
     call->promise.future.aside = &extra->aside;
     call->flags |= SOON__CALL_HAS_EXTRA;

@@ -51,7 +51,7 @@ struct soon__items {
 /* What few calls need; allocated with the first option that is set. */
 struct soon__call_extra {
     struct soon__aside aside;                        /* first */
-    soon_submit_options options;                     /* label points into `text` */
+    soon_submit_options options;                     /* label and extra point into `text` */
     int64_t queue_deadline;                          /* SOON__NEVER: none */
     struct soon__heap_node by_priority, by_deadline; /* the pool's queue's, as is the next */
     soon_call *call;
@@ -59,9 +59,9 @@ struct soon__call_extra {
     struct soon__callback on_first;
     _Atomic uint8_t deferred; /* enum soon__deferred */
     struct soon__items *items;
-    size_t items_ended;      /* of these, in worker processes that have died: the rest is sent again */
-    soon_buffer *arg_buffer; /* what `arg` lies in, to be sent to another process; NULL: it does not */
-    char text[];
+    size_t items_ended;       /* of these, in worker processes that have died: the rest is sent again */
+    soon_buffer *arg_buffer;  /* what `arg` lies in, to be sent to another process; NULL: it does not */
+    _Alignas(16) char text[]; /* options.extra, then options.label */
 };
 
 /* Where a then stands. Who moves it from WAITING ends its turn. */
@@ -225,8 +225,13 @@ struct soon__run_hooks {
 void soon__call_run(soon_call *call, struct soon__local *local, const struct soon__run_hooks *hooks);
 /* The same of a plain one, with hooks. */
 void soon__call_run_plain(soon_call *call, struct soon__local *local, const struct soon__run_hooks *hooks);
-/* Runs an initializer: no future. NULL, or why it failed (a reference). */
-struct soon__error *soon__initializer_run(soon_executor *executor, const soon_function *function, const void *arg,
+/* What runs once per worker, with what it is given. */
+struct soon__initializer {
+    const soon_function *function; /* NULL: there is none */
+    soon_bytes arg, extra;
+};
+/* No future. NULL, or why it failed (a reference). */
+struct soon__error *soon__initializer_run(soon_executor *executor, const struct soon__initializer *initializer,
                                           struct soon__local *local);
 
 /*

@@ -26,6 +26,11 @@ soon_bytes soon_call_arg(const soon_call *call)
     return soon__call_arg(call);
 }
 
+soon_bytes soon_call_extra_bytes(const soon_call *call)
+{
+    return soon_call_options(call)->extra;
+}
+
 soon_buffer *soon_call_payload(const soon_call *call)
 {
     return soon__check(call, "soon_call_payload: NULL") && soon__call_extra(call)

@@ -79,6 +79,9 @@ SOON_API const soon_function *soon_call_function(const soon_call *call);
 /** The argument's bytes. Lent until the call has ended, or its promise is resolved. Holder only. */
 SOON_API soon_bytes soon_call_arg(const soon_call *call);
 
+/** The submit option `extra`. Lent until the call has ended. Holder only. */
+SOON_API soon_bytes soon_call_extra_bytes(const soon_call *call);
+
 /** The payload, or NULL. Lent until the call has ended. Holder only. */
 SOON_API soon_buffer *soon_call_payload(const soon_call *call);
 

@@ -56,6 +56,7 @@ int soon_imap_new_sized(soon_imap **ret, soon_executor *executor, const soon_fun
 {
     soon_map_options own;
     const char *label;
+    soon_bytes extra;
     soon_imap *imap;
     int rc = ret ? soon__options_read(&own, sizeof own, options, options_size) : -EINVAL;
 
@@ -64,7 +65,8 @@ int soon_imap_new_sized(soon_imap **ret, soon_executor *executor, const soon_fun
     if (rc < 0)
         return rc;
     label = own.each && own.each->label ? own.each->label : "";
-    imap = malloc(sizeof *imap + strlen(label) + 1);
+    extra = own.each ? own.each->extra : (soon_bytes){NULL, 0};
+    imap = malloc(sizeof *imap + strlen(label) + 1 + extra.size);
     if (!imap)
         return -ENOMEM;
     *imap = (soon_imap){.executor = executor,
@@ -87,6 +89,8 @@ int soon_imap_new_sized(soon_imap **ret, soon_executor *executor, const soon_fun
     strcpy(imap->label, label);
     if (imap->each.label)
         imap->each.label = imap->label;
+    if (extra.size)
+        imap->each.extra.data = memcpy(imap->label + strlen(label) + 1, extra.data, extra.size);
     imap->locked.ready_end = &imap->locked.ready;
     pthread_mutex_init(&imap->mutex, NULL);
     *ret = imap;

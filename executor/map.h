@@ -32,8 +32,8 @@ typedef struct soon_map_options {
     bool stop_at_error SOON__ZERO; /**< the first failure cancels what is left: it ends with -ECANCELED */
     bool unordered SOON__ZERO;     /**< imap: as they finish */
     /**
-     * Label, priority, limits of every item; payload, data and on_done must be unset (-EINVAL). A time limit is each
-     * item's own, a queue limit that of the call it travels in.
+     * Label, priority, limits of every item, and extra bytes, which are the same for each; payload, data and on_done must
+     * be unset (-EINVAL). A time limit is each item's own, a queue limit that of the call it travels in.
      */
     const soon_submit_options *each SOON__ZERO;
 } soon_map_options;

@@ -39,6 +39,8 @@ typedef struct soon_thread_pool_options {
     soon_full when_full SOON__ZERO;     /**< RUN_HERE with an initializer: -EINVAL (a stranger's thread has no local) */
     int64_t idle_timeout_ms SOON__ZERO; /**< a worker without work for so long ends; 0: never */
     size_t stack_size SOON__ZERO;       /**< bytes; 0: the system's */
+    size_t initializer_arg_size SOON__ZERO;  /**< of an initializer of variable size; else 0, or what its type has */
+    soon_bytes initializer_extra SOON__ZERO; /**< copied; what soon_task_extra() gives to the initializer */
 } soon_thread_pool_options;
 
 /**
@@ -95,6 +97,8 @@ typedef struct soon_process_pool_options {
                                                    a CPU; 0: 10 s */
     int64_t grace_ms SOON__ZERO;              /**< between SIGTERM and SIGKILL; 0: 3 s; -1: SIGKILL at once */
     soon_on_death on_worker_death SOON__ZERO; /**< REPLACE */
+    size_t initializer_arg_size SOON__ZERO;   /**< of an initializer of variable size; else 0, or what its type has */
+    soon_bytes initializer_extra SOON__ZERO;  /**< copied; what soon_task_extra() gives to the initializer */
 } soon_process_pool_options;
 
 /**

@@ -32,6 +32,11 @@ static const char *label(const soon_task *task)
     return extra_of(task) ? extra_of(task)->options.label : NULL;
 }
 
+static soon_bytes extra(const soon_task *task)
+{
+    return extra_of(task) ? extra_of(task)->options.extra : (soon_bytes){NULL, 0};
+}
+
 static soon_buffer *payload(const soon_task *task)
 {
     return extra_of(task) ? extra_of(task)->options.payload : NULL;
@@ -51,6 +56,7 @@ static const struct soon__task_host on_thread = {
     .cancel_requested = cancel_requested,
     .set_progress = set_progress,
     .label = label,
+    .extra = extra,
     .payload = payload,
     .shared = shared,
     .is_initializer = is_initializer,
@@ -349,37 +355,52 @@ static void set_no_progress(soon_task *task, uint64_t done, uint64_t total)
     (void)total;
 }
 
+/* While it runs; the task comes first. */
+struct initializing {
+    soon_task task;
+    soon_bytes extra;
+};
+
+static soon_bytes initializer_extra(const soon_task *task)
+{
+    return ((const struct initializing *)task)->extra;
+}
+
 static const struct soon__task_host initializing = {
     .cancel_requested = cancel_no_initializer,
     .set_progress = set_no_progress,
     .label = label,
+    .extra = initializer_extra,
     .payload = payload,
     .shared = shared,
     .is_initializer = is_initializer,
     .heap_max = SIZE_MAX,
 };
 
-struct soon__error *soon__initializer_run(soon_executor *executor, const soon_function *function, const void *arg,
+struct soon__error *soon__initializer_run(soon_executor *executor, const struct soon__initializer *initializer,
                                           struct soon__local *local)
 {
-    soon_task task = {.executor = executor,
-                      .function = function,
-                      .host = &initializing,
-                      .arg = arg,
-                      .arg_size = function->arg_size,
-                      .local = local,
-                      .deadline = SOON__NEVER};
+    size_t result_size = initializer->function->result_size;
+    struct initializing run = {.task = {.executor = executor,
+                                        .function = initializer->function,
+                                        .host = &initializing,
+                                        .arg = initializer->arg.data,
+                                        .arg_size = initializer->arg.size,
+                                        .local = local,
+                                        .deadline = SOON__NEVER},
+                               .extra = initializer->extra};
+    struct soon__outcome *outcome = &run.task.outcome;
     struct soon__error *error;
 
-    if (function->result_size) {
-        task.space = calloc(1, function->result_size);
-        if (!task.space)
+    if (result_size) {
+        run.task.space = calloc(1, result_size);
+        if (!run.task.space)
             return &soon__error_nomem;
     }
-    soon__task_run(&task);
-    error = soon__error_ref(task.outcome.error);
-    task.outcome.result = task.outcome.result_on_heap ? task.outcome.result : NULL;
-    soon__outcome_drop(&task.outcome);
-    free(task.space);
+    soon__task_run(&run.task);
+    error = soon__error_ref(outcome->error);
+    outcome->result = outcome->result_on_heap ? outcome->result : NULL;
+    soon__outcome_drop(outcome);
+    free(run.task.space);
     return error;
 }

@@ -34,6 +34,8 @@ int soon__submit_options_check(const soon_submit_options *o)
         return -EINVAL;
     if ((unsigned)o->when_full > SOON_FULL_RUN_HERE)
         return -EINVAL;
+    if (o->extra.size > PTRDIFF_MAX || (!o->extra.data && o->extra.size))
+        return soon__refuse(-EINVAL, "submit: .extra has %zu bytes, and they are not there", o->extra.size);
     return !o->on_done && o->on_done_loop ? -EINVAL : 0;
 }
 
@@ -190,7 +192,7 @@ static soon_future *submit_always(struct request *request)
 static bool only_tells(const soon_submit_options *o, size_t options_size)
 {
     return options_size == sizeof *o && o->on_done && !o->label && !o->data && !o->priority && !o->retries &&
-           !o->time_limit_ms && !o->queue_limit_ms && !o->when_full && !o->payload;
+           !o->time_limit_ms && !o->queue_limit_ms && !o->when_full && !o->payload && !o->extra.size;
 }
 
 /* What most submits are: no options, or but a callback; a small argument; and nothing in the way. NULL, and nothing was done: it

@@ -37,6 +37,7 @@ typedef struct soon_submit_options {
     soon_done_fn on_done SOON__ZERO;    /**< cannot fail, unlike adding it later */
     void *on_done_data SOON__ZERO;      /**< for on_done */
     soon_loop *on_done_loop SOON__ZERO; /**< NULL: as soon_future_add_done_callback() */
+    soon_bytes extra SOON__ZERO; /**< copied; beside the argument: soon_task_extra(). `.extra = soon_string(s)` */
 } soon_submit_options;
 
 /**

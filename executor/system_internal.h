@@ -76,7 +76,7 @@ void soon__bell_reset(int bell);
 int soon__socket_pair(int ret[2]);
 /* Nothing more is sent: the other end is told, behind what was sent before. */
 void soon__socket_hang_up(int socket);
-enum { SOON__SOCKET_DESCRIPTORS_MAX = 4 };
+enum { SOON__SOCKET_DESCRIPTORS_MAX = 16 };
 /* One message, with descriptors beside it, which stay the caller's. -EAGAIN: not now; -EPIPE: nobody is there. */
 int soon__socket_send(int socket, const void *data, size_t size, const int *descriptors, int count);
 /*

@@ -80,6 +80,13 @@ soon_bytes soon_task_arg(const soon_task *task)
     return (soon_bytes){task->arg, task->arg_size};
 }
 
+soon_bytes soon_task_extra(const soon_task *task)
+{
+    if (!soon__check(task, "soon_task_extra: NULL"))
+        return (soon_bytes){NULL, 0};
+    return task->host->extra(task);
+}
+
 soon_buffer *soon_task_payload(soon_task *task)
 {
     return soon__check(task, "soon_task_payload: NULL") ? task->host->payload(task) : NULL;

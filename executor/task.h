@@ -75,6 +75,12 @@ SOON_API const char *soon_task_label(const soon_task *task);
 /** The argument's bytes. Lent for the time of the task. Aligned for any type. Worker only. */
 SOON_API soon_bytes soon_task_arg(const soon_task *task);
 
+/**
+ * The submit option `extra`, or an initializer's: bytes beside the argument, for what has no fixed size. No bytes if
+ * there are none. Lent for the time of the task. Aligned for any type. Worker only.
+ */
+SOON_API soon_bytes soon_task_extra(const soon_task *task);
+
 /** The payload that was submitted with it. Lent for the time of the task, read only; NULL: none. Worker only. */
 SOON_API soon_buffer *soon_task_payload(soon_task *task);
 

@@ -11,7 +11,8 @@
 struct soon__task_host {
     bool (*cancel_requested)(const soon_task *task); /* by a reader; not: by its time limit */
     void (*set_progress)(soon_task *task, uint64_t done, uint64_t total);
-    const char *(*label)(const soon_task *task);    /* NULL: none */
+    const char *(*label)(const soon_task *task); /* NULL: none */
+    soon_bytes (*extra)(const soon_task *task);
     soon_buffer *(*payload)(const soon_task *task); /* NULL: none */
     void *(*shared)(const soon_task *task);         /* NULL: none */
     bool (*is_initializer)(const soon_task *task);

@@ -10,6 +10,8 @@
 
 #include "error.h"
 
+#include <string.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -19,6 +21,14 @@ typedef struct soon_bytes {
     const void *data; /**< the first byte; may be NULL with size 0 */
     size_t size;      /**< how many there are */
 } soon_bytes;
+
+/** A string's bytes with its NUL, so that whoever sees them has a string again; NULL: no bytes. Lent. Any thread. */
+static inline soon_bytes soon_string(const char *text)
+{
+    soon_bytes bytes = {text, text ? strlen(text) + 1 : 0};
+
+    return bytes;
+}
 
 /**
  * A block of memory that travels: what goes beside a task's typed argument or result as its payload. Counted.

@@ -115,12 +115,12 @@ static void send_another_part(void)
 
 static void send_a_part_too_many(void)
 {
-    send_parts(SOON__PARTS, 2);
+    send_parts(SOON__PART_BYTES | SOON__PART_PAYLOAD, 2);
 }
 
 static void send_less_than_said(void)
 {
-    send_parts(SOON__PARTS, 1);
+    send_parts(SOON__PART_BYTES | SOON__PART_PAYLOAD, 1);
 }
 
 static void send_more_than_said(void)

@@ -447,7 +447,7 @@ Test(worker, takes_and_gives_two_descriptors_at_once)
     int fds[2] = {new_bytes(&bytes[0], sizes[0]), new_bytes(&bytes[1], sizes[1])};
     struct soon__reply reply;
 
-    send_for_next(&worker, 0, SOON__PARTS, fds, 2);
+    send_for_next(&worker, 0, SOON__PART_BYTES | SOON__PART_PAYLOAD, fds, 2);
     reply = done(&worker, post(&worker, &all_at_once_task, soon_buffer_data(bytes[0]), sizes[0],
                                (struct asked){.flags = SOON__REQUEST_ARG_SENT | SOON__REQUEST_PAYLOAD_SENT,
                                               .payload = soon_buffer_data(bytes[1]),

@@ -8,24 +8,66 @@
 #include <string.h>
 
 int soon__pool_options_check(int workers, int64_t idle_timeout_ms, soon_full when_full,
-                             const soon_function *initializer, const void *initializer_arg)
+                             const soon_function *initializer)
 {
     if (workers < 0 || idle_timeout_ms < 0 || (unsigned)when_full > SOON_FULL_RUN_HERE)
         return -EINVAL;
     if (initializer && (!soon__function_is_valid(initializer) || when_full == SOON_FULL_RUN_HERE))
         return -EINVAL;
-    /* Of how many bytes? */
-    return initializer_arg && (!initializer || !initializer->arg_size) ? -EINVAL : 0;
+    return 0;
 }
 
-int soon__initializer_copy(void **ret_arg, const soon_function *initializer, const void *initializer_arg)
+static bool are_bytes(soon_bytes bytes)
 {
-    size_t size = initializer ? initializer->arg_size : 0;
+    return bytes.size <= PTRDIFF_MAX && (bytes.data || !bytes.size);
+}
 
-    *ret_arg = size ? calloc(1, size) : NULL;
-    if (*ret_arg && initializer_arg)
-        memcpy(*ret_arg, initializer_arg, size);
-    return size && !*ret_arg ? -ENOMEM : 0;
+static int initializer_check(const struct soon__initializer *given)
+{
+    size_t fixed = given->function ? given->function->arg_size : 0;
+
+    if (!given->function && (given->arg.data || given->arg.size || given->extra.size))
+        return soon__refuse(-EINVAL, "initializer_arg or initializer_extra is set, and initializer is NULL");
+    if (!are_bytes(given->extra))
+        return soon__refuse(-EINVAL, "initializer_extra has %zu bytes, and they are not there", given->extra.size);
+    if (given->arg.data && !given->arg.size && !fixed)
+        return soon__refuse(-EINVAL, "initializer_arg_size is 0, and %s takes an argument of variable size",
+                            given->function->name);
+    if (!are_bytes(given->arg))
+        return soon__refuse(-EINVAL, "initializer_arg_size is %zu, and initializer_arg is NULL", given->arg.size);
+    if (given->arg.size && fixed && given->arg.size != fixed)
+        return soon__refuse(-EINVAL, "initializer_arg_size is %zu, and %s takes an argument of %zu bytes",
+                            given->arg.size, given->function->name, fixed);
+    return 0;
+}
+
+int soon__initializer_init(struct soon__initializer *ret, const struct soon__initializer *given)
+{
+    int rc = initializer_check(given);
+    size_t fixed = given->function ? given->function->arg_size : 0, size = fixed ? fixed : given->arg.size;
+    size_t before = soon__call_round_up(size);
+    char *copies = NULL;
+
+    if (rc < 0)
+        return rc;
+    if (size + given->extra.size) {
+        copies = calloc(1, before + given->extra.size);
+        if (!copies)
+            return -ENOMEM;
+    }
+    if (given->arg.data && size)
+        memcpy(copies, given->arg.data, size);
+    if (given->extra.size)
+        memcpy(copies + before, given->extra.data, given->extra.size);
+    *ret = (struct soon__initializer){.function = given->function, .arg = {copies, size}};
+    if (given->extra.size)
+        ret->extra = (soon_bytes){copies + before, given->extra.size};
+    return 0;
+}
+
+void soon__initializer_fini(struct soon__initializer *initializer)
+{
+    free((void *)initializer->arg.data);
 }
 
 int64_t soon__span_ns(int64_t ms, int64_t standard_ms)

@@ -9,9 +9,10 @@
 
 /* What both kinds of options have: 0 or -EINVAL. */
 int soon__pool_options_check(int workers, int64_t idle_timeout_ms, soon_full when_full,
-                             const soon_function *initializer, const void *initializer_arg);
-/* A copy of its argument, NULL: zeroes; NULL if it has none. 0 or -ENOMEM. */
-int soon__initializer_copy(void **ret_arg, const soon_function *initializer, const void *initializer_arg);
+                             const soon_function *initializer);
+/* Of copies of what is given; an argument that is NULL, where its function has one: zeroes. 0, -EINVAL or -ENOMEM. */
+int soon__initializer_init(struct soon__initializer *ret, const struct soon__initializer *given);
+void soon__initializer_fini(struct soon__initializer *initializer);
 /* `ms`, 0: `standard_ms`; so long at most that a deadline can be made of it. */
 int64_t soon__span_ns(int64_t ms, int64_t standard_ms);
 

@@ -44,7 +44,7 @@ enum {
     SOON__BODY_MAX = (4 << 20), /* an argument, a payload or a result above this has a descriptor of its own */
     SOON__REQUEST_AREA = 16 << 20,
     SOON__REPLY_AREA = 16 << 20,
-    SOON__DESK_VERSION = 6,
+    SOON__DESK_VERSION = 7,
 };
 #define SOON__DESK_MAGIC UINT64_C(0x31304b5345444e53) /* "SNDESK01" */
 
@@ -59,10 +59,11 @@ enum soon__request_flags {
     SOON__REQUEST_IN_AREA = 16,     /* its body lies in the request area at `offset`; else in `bytes` */
     SOON__REQUEST_HAS_LIMITS = 32,  /* of time; else there are none, whatever the fields say */
     SOON__REQUEST_IS_PLAIN = 64,    /* items without a limit of their own, and nobody waits for one of them */
+    SOON__REQUEST_HAS_BESIDE = 128, /* more, behind the label: both/beside_internal.h */
 };
 
 /*
- * What the parent asks. Body: [argument][payload][label], each where the one before it ends, rounded up to 16; without
+ * What the parent asks. Body: [argument][payload][label][beside], each where the one before it ends, rounded up to 16; without
  * what was sent as a descriptor. Items: the arguments of `items` of them lie one behind the other.
  */
 struct soon__request {

@@ -389,7 +389,8 @@ static bool initializer_done(struct soon__process *process, const struct soon__r
 {
     struct soon__process_pool *pool = process->pool;
     const unsigned char *body = soon__desk_reply_body(&process->view, reply);
-    soon_error fields = {.code = SOON_EBROKEN, .worker_pid = process->pid, .function = pool->initializer->name};
+    soon_error fields = {
+        .code = SOON_EBROKEN, .worker_pid = process->pid, .function = pool->initializer.function->name};
 
     if (reply->kind != SOON__REPLY_DONE || (reply->message_size && body[reply->message_size - 1]))
         return false;

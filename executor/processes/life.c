@@ -399,14 +399,15 @@ void soon__process_is_ready(struct soon__process *process)
 
     if (process->dying || process->signal_sent) /* it was given up before this was heard */
         return;
-    if (pool->initializer && !process->initialised) {
+    if (pool->initializer.function && !process->initialised) {
         process->initialised = true;
         soon__mutex_lock(&pool->mutex);
-        if (soon__directory_find(&process->directory, pool->initializer) >= 0)
+        if (soon__directory_find(&process->directory, pool->initializer.function) >= 0)
             rc = soon__process_post_initializer_locked(process);
         else
-            process->initializer_error = soon__error_newf(&fields, "the initializer failed: %s: %s",
-                                                          pool->initializer->name, soon_strerror(SOON_ENOFUNCTION));
+            process->initializer_error =
+                soon__error_newf(&fields, "the initializer failed: %s: %s", pool->initializer.function->name,
+                                 soon_strerror(SOON_ENOFUNCTION));
         soon__mutex_unlock(&pool->mutex);
         if (rc < 0)
             soon__process_start_is_short(process, rc);

@@ -23,8 +23,10 @@ static void measure(struct soon__parcel *parcel)
     /* What lies in memory that can be mapped is not copied. */
     parcel->payload_sent =
         payload_size > SOON__BODY_MAX || (parcel->payload && soon__buffer_share(parcel->payload) >= 0);
+    if (parcel->beside.part)
+        soon__beside_measure(&parcel->beside);
     parcel->body_size = part(parcel->arg_size, parcel->arg_sent) + part(payload_size, parcel->payload_sent) +
-                        soon__body_round(parcel->label_size);
+                        soon__body_round(parcel->label_size) + soon__beside_body_size(&parcel->beside.head);
     parcel->in_area = parcel->body_size > SOON__REQUEST_INLINE;
 }
 
@@ -37,6 +39,29 @@ static void set_items(struct soon__parcel *parcel, const struct soon__items *ite
         parcel->items = fit ? fit : 1; /* the rest follows when these have ended */
     parcel->arg = (const char *)items->args + ended * arg_size;
     parcel->arg_size = parcel->items * arg_size;
+}
+
+/* What goes beside the argument of a call. */
+static bool part_of_call(const void *whose, size_t index, struct soon__beside_part *ret)
+{
+    const soon_submit_options *options = whose;
+
+    if (index > 0 || !options->extra.size)
+        return false;
+    *ret = (struct soon__beside_part){
+        .kind = SOON__BESIDE_EXTRA, .data = options->extra.data, .size = options->extra.size};
+    return true;
+}
+
+static bool part_of_initializer(const void *whose, size_t index, struct soon__beside_part *ret)
+{
+    const struct soon__initializer *initializer = whose;
+
+    if (index > 0 || !initializer->extra.size)
+        return false;
+    *ret = (struct soon__beside_part){
+        .kind = SOON__BESIDE_EXTRA, .data = initializer->extra.data, .size = initializer->extra.size};
+    return true;
 }
 
 void soon__parcel_pack(struct soon__parcel *parcel, soon_call *call, uint32_t function)
@@ -55,14 +80,18 @@ void soon__parcel_pack(struct soon__parcel *parcel, soon_call *call, uint32_t fu
         set_items(parcel, extra->items, extra->items_ended, call->function->arg_size);
     else if (extra)
         parcel->payload = extra->options.payload;
+    if (extra)
+        parcel->beside = (struct soon__beside){.part = part_of_call, .whose = &extra->options};
     measure(parcel);
 }
 
 void soon__parcel_pack_initializer(struct soon__parcel *parcel, const struct soon__process_pool *pool,
                                    uint32_t function)
 {
-    *parcel = (struct soon__parcel){
-        .function = function, .arg = pool->initializer_arg, .arg_size = pool->initializer->arg_size};
+    *parcel = (struct soon__parcel){.function = function,
+                                    .arg = pool->initializer.arg.data,
+                                    .arg_size = pool->initializer.arg.size,
+                                    .beside = {.part = part_of_initializer, .whose = &pool->initializer}};
     measure(parcel);
 }
 
@@ -75,14 +104,17 @@ static unsigned char *append(unsigned char *to, const void *data, uint64_t size)
 
 static void copy_body(const struct soon__parcel *parcel, unsigned char *to)
 {
+    unsigned char *label;
+
     if (!parcel->arg_sent)
         to = append(to, parcel->arg, parcel->arg_size);
     if (parcel->payload && !parcel->payload_sent)
         to = append(to, soon_buffer_data(parcel->payload), soon_buffer_size(parcel->payload));
-    if (parcel->label_size) {
-        append(to, parcel->label, parcel->label_size);
-        to[parcel->label_size - 1] = 0;
-    }
+    label = to;
+    to = append(to, parcel->label, parcel->label_size);
+    if (parcel->label_size)
+        label[parcel->label_size - 1] = 0; /* it may have been cut */
+    soon__beside_write(&parcel->beside, to);
 }
 
 static void set_limits(struct soon__request *request, const struct soon__call_extra *extra)
@@ -111,7 +143,7 @@ static void write_request(struct soon__request *request, const struct soon__parc
         (parcel->call ? 0 : SOON__REQUEST_IS_INITIALIZER) | (parcel->payload ? SOON__REQUEST_HAS_PAYLOAD : 0) |
         (parcel->arg_sent ? SOON__REQUEST_ARG_SENT : 0) | (parcel->payload_sent ? SOON__REQUEST_PAYLOAD_SENT : 0) |
         (parcel->in_area ? SOON__REQUEST_IN_AREA : 0) | (extra ? SOON__REQUEST_HAS_LIMITS : 0) |
-        (is_plain(extra) ? SOON__REQUEST_IS_PLAIN : 0);
+        (is_plain(extra) ? SOON__REQUEST_IS_PLAIN : 0) | (parcel->beside.head.count ? SOON__REQUEST_HAS_BESIDE : 0);
     if (parcel->payload)
         request->payload_size = soon_buffer_size(parcel->payload);
     if (parcel->in_area)
@@ -131,6 +163,11 @@ static int descriptor_of(soon_buffer *buffer, const void *data, size_t size, soo
     return rc < 0 ? rc : soon__buffer_share(*ret_copy);
 }
 
+static bool has_descriptors(const struct soon__parcel *parcel)
+{
+    return parcel->arg_sent || parcel->payload_sent || parcel->beside.head.descriptors;
+}
+
 /* What travels as descriptors goes ahead of the post. */
 static int send_descriptors(struct soon__process *process, const struct soon__parcel *parcel, uint32_t slot,
                             uint64_t sequence)
@@ -140,22 +177,29 @@ static int send_descriptors(struct soon__process *process, const struct soon__pa
                                     .version = SOON__DESK_VERSION,
                                     .slot = slot,
                                     .parts = (parcel->arg_sent ? SOON__PART_BYTES : 0) |
-                                             (parcel->payload_sent ? SOON__PART_PAYLOAD : 0),
+                                             (parcel->payload_sent ? SOON__PART_PAYLOAD : 0) |
+                                             soon__parts_beside(parcel->beside.head.descriptors),
                                     .sequence = sequence};
-    soon_buffer *copies[2] = {NULL, NULL}, *payload = parcel->payload;
+    soon_buffer *copies[2] = {NULL, NULL}, *beside[SOON__BESIDE_DESCRIPTORS_MAX + 1] = {NULL};
+    soon_buffer *payload = parcel->payload;
     soon_buffer *arg =
         parcel->call && soon__call_extra(parcel->call) ? soon__call_extra(parcel->call)->arg_buffer : NULL;
-    int fds[2], count = 0, rc = 0;
+    int fds[SOON__SOCKET_DESCRIPTORS_MAX], count = 0, rc = 0;
 
     if (parcel->arg_sent)
         rc = fds[count++] = descriptor_of(arg, parcel->arg, parcel->arg_size, &copies[0]);
     if (rc >= 0 && parcel->payload_sent)
         rc = fds[count++] = descriptor_of(payload, soon_buffer_data(payload), soon_buffer_size(payload), &copies[1]);
+    if (rc >= 0 && parcel->beside.head.descriptors)
+        rc = soon__beside_descriptors(&parcel->beside, descriptor_of, fds + count, beside);
+    count += parcel->beside.head.descriptors;
     if (rc >= 0)
         rc = soon__socket_send(process->control, &message, sizeof message, fds, count);
     soon__process_point(SOON__POINT_ARGUMENT_SENT);
     soon_buffer_unref(copies[0]);
     soon_buffer_unref(copies[1]);
+    for (soon_buffer **copy = beside; *copy; copy++)
+        soon_buffer_unref(*copy);
     return rc < 0 ? rc : 0;
 }
 
@@ -163,7 +207,7 @@ bool soon__parcel_is_long(const struct soon__parcel *parcel)
 {
     if (parcel->items) /* their owner lends them only until the call has ended: see soon__call_hold() */
         return false;
-    return parcel->arg_sent || parcel->payload_sent || parcel->body_size > LONG_TO_COPY;
+    return has_descriptors(parcel) || parcel->body_size > LONG_TO_COPY;
 }
 
 int soon__parcel_fill(const struct soon__parcel *parcel, struct soon__process *process, uint32_t slot,
@@ -175,9 +219,7 @@ int soon__parcel_fill(const struct soon__parcel *parcel, struct soon__process *p
     atomic_store_explicit(&request->order, order, memory_order_relaxed);
     write_request(request, parcel);
     copy_body(parcel, parcel->in_area ? process->view.orders->area + parcel->offset : request->bytes);
-    if (!parcel->arg_sent && !parcel->payload_sent)
-        return 0;
-    return send_descriptors(process, parcel, slot, sequence);
+    return has_descriptors(parcel) ? send_descriptors(process, parcel, slot, sequence) : 0;
 }
 
 void soon__parcel_fill_plain(struct soon__request *request, const soon_call *call, uint32_t function, uint64_t order)

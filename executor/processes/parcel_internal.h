@@ -5,6 +5,7 @@
 #ifndef SOON_EXECUTOR_PROCESSES_PARCEL_INTERNAL_H
 #define SOON_EXECUTOR_PROCESSES_PARCEL_INTERNAL_H
 
+#include "both/beside_internal.h"
 #include "pool_internal.h"
 
 struct soon__parcel {
@@ -17,6 +18,7 @@ struct soon__parcel {
     bool arg_sent, payload_sent; /* as descriptors */
     const char *label;
     uint32_t label_size;
+    struct soon__beside beside;
     uint64_t body_size;
     uint64_t offset; /* in the request area; `in_area` */
     bool in_area;

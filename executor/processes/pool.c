@@ -397,7 +397,7 @@ static const struct soon__executor_extra pool_extra = {.boot = boot,
 
 static int check_options(const soon_process_pool_options *o)
 {
-    int rc = soon__pool_options_check(o->workers, o->idle_timeout_ms, o->when_full, o->initializer, o->initializer_arg);
+    int rc = soon__pool_options_check(o->workers, o->idle_timeout_ms, o->when_full, o->initializer);
 
     if (rc < 0 || o->max_tasks_per_worker < 0 || o->max_restarts < -1 || o->start_timeout_ms < 0 || o->grace_ms < -1 ||
         (unsigned)o->on_worker_death > SOON_BREAK)
@@ -427,7 +427,7 @@ void soon__process_pool_free(struct soon__process_pool *pool)
 {
     soon__error_unref(pool->locked.broken);
     soon__launch_fini(&pool->launch);
-    free(pool->initializer_arg);
+    soon__initializer_fini(&pool->initializer);
     free(pool);
 }
 
@@ -444,8 +444,10 @@ static int pool_new(struct soon__process_pool **ret, const soon_process_pool_opt
     copy_options(pool, o);
     soon__pool_name(pool->name, sizeof pool->name, o->name);
     pool->launch = (struct soon__launch){.program.file = -1, .directory = -1, .null = -1};
-    pool->initializer = o->initializer;
-    rc = soon__initializer_copy(&pool->initializer_arg, o->initializer, o->initializer_arg);
+    rc = soon__initializer_init(&pool->initializer,
+                                &(struct soon__initializer){.function = o->initializer,
+                                                            .arg = {o->initializer_arg, o->initializer_arg_size},
+                                                            .extra = o->initializer_extra});
     if (rc == 0)
         rc = soon__launch_init(&pool->launch, o);
     if (rc < 0) {

@@ -168,8 +168,7 @@ struct soon__process_pool {
     size_t cpus;
     uint32_t spin_ns; /* how long a worker looks for work, and who waits for a reply, before it sleeps; 0: not at all */
     char name[16];
-    const soon_function *initializer;
-    void *initializer_arg;
+    struct soon__initializer initializer;
     struct soon__launch launch;
     struct soon__surroundings surroundings; /* of who made the pool: its processes are started by the loop */
 

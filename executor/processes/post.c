@@ -401,7 +401,7 @@ static bool post_first_locked(struct soon__process *process, int64_t *now)
 
 int soon__process_post_initializer_locked(struct soon__process *process)
 {
-    const soon_function *initializer = process->pool->initializer;
+    const soon_function *initializer = process->pool->initializer.function;
     int64_t now = soon__clock_ns();
     struct soon__parcel parcel;
     int rc = -ENOMEM;

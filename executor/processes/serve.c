@@ -12,6 +12,7 @@
  *     the slot's status says which items they are of. The parent reads that only when this process is dead, so the
  *     order of our stores is enough: `items_finished` is 0 while the rest changes.
  */
+#include "worker/arrived_internal.h"
 #include "worker/leftovers_internal.h"
 #include "worker_internal.h"
 
@@ -35,10 +36,11 @@ struct serving {
     uint32_t progress_before; /* the status's `progress_sequence` when it was claimed */
     uint64_t sequence;
     int64_t time_limit_ns, queue_deadline, items_deadline;
-    const unsigned char *arg; /* of all items */
-    size_t mapped_size;       /* `arg` is a mapping of so many bytes; 0: it is none */
-    const char *label;        /* NULL: none */
-    soon_buffer *payload;     /* NULL: none */
+    const unsigned char *arg;      /* of all items */
+    size_t mapped_size;            /* `arg` is a mapping of so many bytes; 0: it is none */
+    const char *label;             /* NULL: none */
+    soon_buffer *payload;          /* NULL: none */
+    struct soon__arrived *arrived; /* where the request says so: what lies beside these; NULL: it did not arrive */
     struct soon__place result;
     _Alignas(16) unsigned char small[SOON__REPLY_INLINE]; /* a result that goes into the reply itself */
 };
@@ -79,6 +81,19 @@ static const char *label(const soon_task *task)
     return ((const struct serving *)task)->label;
 }
 
+/* NULL: nothing. */
+static const struct soon__arrived *arrived_of(const soon_task *task)
+{
+    const struct serving *serving = (const struct serving *)task;
+
+    return serving->request->flags & SOON__REQUEST_HAS_BESIDE ? serving->arrived : NULL;
+}
+
+static soon_bytes extra(const soon_task *task)
+{
+    return soon__arrived_extra(arrived_of(task));
+}
+
 static soon_buffer *payload(const soon_task *task)
 {
     return ((const struct serving *)task)->payload;
@@ -98,6 +113,7 @@ static const struct soon__task_host in_process = {
     .cancel_requested = cancel_requested,
     .set_progress = set_progress,
     .label = label,
+    .extra = extra,
     .payload = payload,
     .shared = shared,
     .is_initializer = is_initializer,
@@ -132,63 +148,104 @@ static int take_payload(struct serving *serving, const unsigned char *body, int 
     return rc;
 }
 
-/* The argument's descriptor, which is closed, and the payload's, which is kept; -1: it has none. */
-static int take_descriptors(struct serving *serving, int *ret_payload)
+/* Where in the body, and among the descriptors, each part is; NULL and -1: it is not there. */
+struct parts {
+    const unsigned char *arg, *payload, *label, *beside;
+    int arg_fd, payload_fd;
+    int descriptors[SOON__SOCKET_DESCRIPTORS_MAX], *beside_fds;
+};
+
+static void find_parts(const struct serving *serving, struct parts *parts)
+{
+    const struct soon__request *request = serving->request;
+    const unsigned char *at = request->bytes;
+
+    *parts = (struct parts){.arg_fd = -1, .payload_fd = -1};
+    if (request->flags & SOON__REQUEST_IN_AREA)
+        at = serving->worker->view.orders->area + request->offset;
+    if (!(request->flags & SOON__REQUEST_ARG_SENT)) {
+        parts->arg = at;
+        at += soon__body_round(request->arg_size);
+    }
+    if (request->flags & SOON__REQUEST_HAS_PAYLOAD && !(request->flags & SOON__REQUEST_PAYLOAD_SENT)) {
+        parts->payload = at;
+        at += soon__body_round(request->payload_size);
+    }
+    if (request->label_size)
+        parts->label = at;
+    if (request->flags & SOON__REQUEST_HAS_BESIDE)
+        parts->beside = at + soon__body_round(request->label_size);
+}
+
+/* All that was sent for it; 0, or there are none. */
+static int take_descriptors(struct serving *serving, struct parts *parts)
 {
     const struct soon__request *request = serving->request;
     bool arg_sent = request->flags & SOON__REQUEST_ARG_SENT, payload_sent = request->flags & SOON__REQUEST_PAYLOAD_SENT;
-    uint32_t parts = (arg_sent ? SOON__PART_BYTES : 0) | (payload_sent ? SOON__PART_PAYLOAD : 0);
-    int descriptors[2], rc;
-    void *arg;
+    uint32_t what = (arg_sent ? SOON__PART_BYTES : 0) | (payload_sent ? SOON__PART_PAYLOAD : 0) |
+                    soon__parts_beside(soon__arrived_descriptors(parts->beside));
+    int *next = parts->descriptors, rc;
 
-    *ret_payload = -1;
-    if (!parts) {
+    if (!what) {
         soon__control_forget(serving->slot, serving->sequence);
         return 0;
     }
-    rc = soon__control_take(serving->slot, serving->sequence, parts, descriptors);
+    rc = soon__control_take(serving->slot, serving->sequence, what, parts->descriptors);
     if (rc < 0)
         return rc;
+    if (arg_sent)
+        parts->arg_fd = *next++;
     if (payload_sent)
-        *ret_payload = descriptors[arg_sent];
-    if (!arg_sent)
-        return 0;
-    rc = soon__shm_map(&arg, descriptors[0], request->arg_size, false);
-    close(descriptors[0]);
-    if (rc < 0)
-        return rc;
-    serving->arg = arg;
-    serving->mapped_size = request->arg_size;
+        parts->payload_fd = *next++;
+    parts->beside_fds = next;
     return 0;
 }
 
-/* 0, or why the task cannot start. */
+static int map_arg(struct serving *serving, int fd)
+{
+    void *arg;
+    int rc = soon__shm_map(&arg, fd, serving->request->arg_size, false);
+
+    close(fd);
+    if (rc < 0)
+        return rc;
+    serving->arg = arg;
+    serving->mapped_size = serving->request->arg_size;
+    return 0;
+}
+
+/* 0, or why the task cannot start. Each part that was sent is taken, or closed. */
 static int arrive(struct serving *serving)
 {
     const struct soon__request *request = serving->request;
-    const unsigned char *body = request->bytes;
-    int payload = -1, rc = take_descriptors(serving, &payload);
+    struct parts parts;
+    int rc, beside = 0;
 
-    if (request->flags & SOON__REQUEST_IN_AREA)
-        body = serving->worker->view.orders->area + request->offset;
-    if (!(request->flags & SOON__REQUEST_ARG_SENT)) {
-        serving->arg = body;
-        body += soon__body_round(request->arg_size);
-    }
+    find_parts(serving, &parts);
+    serving->arg = parts.arg;
+    serving->label = (const char *)parts.label;
+    serving->arrived = NULL;
+    rc = take_descriptors(serving, &parts);
+    if (rc < 0)
+        return rc;
+    if (parts.beside)
+        beside = soon__arrive(&serving->arrived, parts.beside, parts.beside_fds);
+    if (parts.arg_fd >= 0)
+        rc = map_arg(serving, parts.arg_fd);
+    if (rc == 0)
+        rc = beside;
     if (rc == 0 && request->flags & SOON__REQUEST_HAS_PAYLOAD)
-        rc = take_payload(serving, body, payload);
-    if (rc < 0 && payload >= 0)
-        close(payload);
-    if (request->flags & SOON__REQUEST_HAS_PAYLOAD && !(request->flags & SOON__REQUEST_PAYLOAD_SENT))
-        body += soon__body_round(request->payload_size);
-    if (request->label_size)
-        serving->label = (const char *)body;
+        rc = take_payload(serving, parts.payload, parts.payload_fd);
+    if (rc < 0 && parts.payload_fd >= 0)
+        close(parts.payload_fd);
     return rc;
 }
 
 static void let_go(struct serving *serving)
 {
     soon_buffer_unref(serving->payload);
+    if (serving->request->flags & SOON__REQUEST_HAS_BESIDE)
+        soon__arrived_free(serving->arrived);
     if (serving->mapped_size)
         soon__shm_unmap(serving->arg, serving->mapped_size);
 }

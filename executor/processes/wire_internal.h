@@ -60,8 +60,15 @@ enum soon__message_kind {
 enum soon__part {
     SOON__PART_BYTES = 1, /* the argument, or the result */
     SOON__PART_PAYLOAD = 2,
-    SOON__PARTS = SOON__PART_BYTES | SOON__PART_PAYLOAD,
+    SOON__PART_BESIDE = 4, /* the first of what lies beside them, and the next ones: both/beside_internal.h */
+    SOON__PARTS = (1 << SOON__SOCKET_DESCRIPTORS_MAX) - 1,
 };
+enum { SOON__BESIDE_DESCRIPTORS_MAX = SOON__SOCKET_DESCRIPTORS_MAX - 2 };
+/* The first `count` of what lies beside. */
+static inline uint32_t soon__parts_beside(unsigned count)
+{
+    return ((1U << count) - 1) * SOON__PART_BESIDE;
+}
 
 struct soon__message {
     uint64_t magic; /* SOON__DESK_MAGIC */

@@ -270,7 +270,7 @@ static void free_pool(void *self)
     pthread_attr_destroy(&pool->attributes);
     soon__error_unref(pool->locked.broken);
     free(pool->deques);
-    free(pool->initializer_arg);
+    soon__initializer_fini(&pool->initializer);
     free(pool);
 }
 
@@ -318,11 +318,13 @@ static int pool_new(struct soon__pool **ret, const soon_thread_pool_options *o)
     soon__spin_allow((uint32_t)soon__cpu_count() / 2);
     pool->idle_limit_ns = soon__span_ns(o->idle_timeout_ms, SPARE_IDLE_MS);
     pool->all_retire = o->idle_timeout_ms;
-    pool->initializer = o->initializer;
     soon__pool_name(pool->name, sizeof pool->name, o->name);
     rc = soon__deques_new(pool);
     if (rc == 0)
-        rc = soon__initializer_copy(&pool->initializer_arg, o->initializer, o->initializer_arg);
+        rc = soon__initializer_init(&pool->initializer,
+                                    &(struct soon__initializer){.function = o->initializer,
+                                                                .arg = {o->initializer_arg, o->initializer_arg_size},
+                                                                .extra = o->initializer_extra});
     if (rc == 0 && o->stack_size)
         rc = -pthread_attr_setstacksize(&pool->attributes, o->stack_size);
     if (rc < 0) {
@@ -340,7 +342,7 @@ int soon_thread_pool_new_sized(soon_executor **ret, const soon_thread_pool_optio
     int rc = ret ? soon__options_read(&o, sizeof o, options, size) : -EINVAL;
 
     if (rc == 0)
-        rc = soon__pool_options_check(o.workers, o.idle_timeout_ms, o.when_full, o.initializer, o.initializer_arg);
+        rc = soon__pool_options_check(o.workers, o.idle_timeout_ms, o.when_full, o.initializer);
     if (rc == 0)
         rc = soon__library_start();
     if (rc == 0)

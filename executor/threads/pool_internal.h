@@ -102,8 +102,7 @@ struct soon__pool {
     soon_promise *down; /* set with the first shutdown */
     size_t max;
     char name[SOON__NAME_SIZE];
-    const soon_function *initializer;
-    void *initializer_arg;
+    struct soon__initializer initializer;
     size_t queue_max;      /* 0: unbounded */
     int64_t idle_limit_ns; /* until an idle worker retires: */
     bool all_retire;       /* any; else only those that stood in for parked ones */

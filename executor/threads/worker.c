@@ -388,8 +388,8 @@ static bool initialize(struct soon__worker *worker)
     struct soon__pool *pool = worker->pool;
     struct soon__error *error = NULL;
 
-    if (pool->initializer)
-        error = soon__initializer_run(pool->executor, pool->initializer, pool->initializer_arg, &worker->local);
+    if (pool->initializer.function)
+        error = soon__initializer_run(pool->executor, &pool->initializer, &worker->local);
     if (error)
         soon__pool_break(pool, error);
     soon__pool_lock(pool);

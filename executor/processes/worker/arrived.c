@@ -1,0 +1,118 @@
+/*
+ * arrived.c - parts that were sent, as the task sees them. Who has sent them is the parent, which is believed.
+ */
+#include "arrived_internal.h"
+
+#include "../../../futures/value_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct soon__arrived {
+    soon_buffer *section; /* NULL: it lies in the body */
+    size_t count;         /* of those that are there */
+    struct soon__beside_part parts[];
+};
+
+static struct soon__beside_head head_at(const unsigned char *at)
+{
+    struct soon__beside_head head;
+
+    memcpy(&head, at, sizeof head);
+    return head;
+}
+
+unsigned soon__arrived_descriptors(const unsigned char *head)
+{
+    return head ? head_at(head).descriptors : 0;
+}
+
+/* One that was sent; the descriptor is taken. */
+static int take_sent(struct soon__beside_part *part, int fd)
+{
+    int rc = soon__buffer_of_descriptor(&part->buffer, fd, part->size);
+
+    if (rc < 0)
+        close(fd);
+    else
+        part->data = soon_buffer_data(part->buffer);
+    return rc;
+}
+
+/* All parts of a section; `*taken`: so many descriptors of `fds` were. */
+static int take_parts(struct soon__arrived *arrived, const unsigned char *section, uint32_t count, const int *fds,
+                      int *taken)
+{
+    const unsigned char *bytes = section + count * sizeof(struct soon__beside_entry);
+    struct soon__beside_entry entry;
+    int rc = 0;
+
+    for (uint32_t i = 0; rc == 0 && i < count; i++) {
+        struct soon__beside_part *part = &arrived->parts[i];
+
+        memcpy(&entry, section + i * sizeof entry, sizeof entry);
+        *part = (struct soon__beside_part){.kind = entry.kind, .data = bytes, .size = entry.size};
+        if (entry.sent)
+            rc = take_sent(part, fds[(*taken)++]);
+        else
+            bytes += soon__body_round(entry.size);
+        arrived->count += rc == 0;
+    }
+    return rc;
+}
+
+/* Where the section is. */
+static int open_section(struct soon__arrived *arrived, const unsigned char *head, const int *fds, int *taken,
+                        const unsigned char **ret)
+{
+    int rc;
+
+    *ret = head + sizeof(struct soon__beside_head);
+    if (!head_at(head).section_sent)
+        return 0;
+    rc = soon__buffer_of_descriptor(&arrived->section, fds[0], head_at(head).size);
+    if (rc < 0)
+        return rc;
+    *taken = 1;
+    *ret = soon_buffer_data(arrived->section);
+    return 0;
+}
+
+int soon__arrive(struct soon__arrived **ret, const unsigned char *at, const int *fds)
+{
+    struct soon__beside_head head = head_at(at);
+    struct soon__arrived *arrived = calloc(1, sizeof *arrived + head.count * sizeof *arrived->parts);
+    const unsigned char *section;
+    int taken = 0, rc = -ENOMEM;
+
+    if (arrived)
+        rc = open_section(arrived, at, fds, &taken, &section);
+    if (rc == 0)
+        rc = take_parts(arrived, section, head.count, fds, &taken);
+    for (; taken < head.descriptors; taken++)
+        close(fds[taken]);
+    if (rc < 0)
+        soon__arrived_free(arrived);
+    else
+        *ret = arrived;
+    return rc;
+}
+
+void soon__arrived_free(struct soon__arrived *arrived)
+{
+    if (!arrived)
+        return;
+    for (size_t i = 0; i < arrived->count; i++)
+        soon_buffer_unref(arrived->parts[i].buffer);
+    soon_buffer_unref(arrived->section);
+    free(arrived);
+}
+
+soon_bytes soon__arrived_extra(const struct soon__arrived *arrived)
+{
+    if (!arrived || arrived->parts[0].kind != SOON__BESIDE_EXTRA)
+        return (soon_bytes){NULL, 0};
+    return (soon_bytes){arrived->parts[0].data, arrived->parts[0].size};
+}
