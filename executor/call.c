@@ -324,11 +324,14 @@ static int set_on_done(soon_call *call, const soon_submit_options *options)
     int rc = 0;
 
     if (options->on_done_loop) {
-        rc = soon__delivery_init(on_done, options->on_done_loop, options->on_done, options->on_done_data);
+        rc = soon__delivery_init(on_done, options->on_done_loop, options->on_done, options->on_done_data,
+                                 options->on_done_release);
         on_done->embedded = true;
     } else {
-        on_done->callback =
-            (struct soon__callback){.kind = SOON__CALLBACK_USER, .fn = options->on_done, .data = options->on_done_data};
+        on_done->callback = (struct soon__callback){.kind = SOON__CALLBACK_USER,
+                                                    .fn = options->on_done,
+                                                    .data = options->on_done_data,
+                                                    .let_go = options->on_done_release};
     }
     if (rc == 0)
         soon__future_begin_with(soon__call_future(call), &on_done->callback);

@@ -13,6 +13,9 @@
  *     remove that has taken it off then must not look at it any more.
  * D3  So a remove on the loop's thread is exact: no turn is between claiming and calling, unless it is further down
  *     the stack.
+ * D4  Who has taken it off the ring, and nobody else, lets go of its data: the turn after the call, a remove at once. What is
+ *     dropped, because somebody else has closed the loop's handle, may be so on any thread and under a pin: there the
+ *     callback thread does it.
  */
 #include "loop_internal.h"
 
@@ -42,7 +45,7 @@ static void removed(struct soon__callback *callback, soon_future *future)
 }
 
 /* As any callback: those of futures that it completes come after it. */
-static void call(soon_future *future, soon_done_fn fn, void *data)
+static void call(soon_future *future, soon_done_fn fn, void *data, soon_free_fn let_go)
 {
     struct soon__frame frame = {.executor = NULL};
     struct soon__thread_saved saved;
@@ -51,45 +54,79 @@ static void call(soon_future *future, soon_done_fn fn, void *data)
     soon__thread_enter(&frame, &saved);
     held = soon__callbacks_hold();
     fn(future, data);
+    if (let_go)
+        let_go(data);
     soon__callbacks_release(held);
     soon__thread_leave(&frame, &saved);
+}
+
+static struct soon__delivery *of_entry(struct soon__loop_entry *entry)
+{
+    return (struct soon__delivery *)((char *)entry - offsetof(struct soon__delivery, entry));
 }
 
 /* On the loop's thread. The last unref may free an embedded one. */
 static void run(struct soon__loop_entry *entry)
 {
-    struct soon__delivery *delivery = (struct soon__delivery *)((char *)entry - offsetof(struct soon__delivery, entry));
+    struct soon__delivery *delivery = of_entry(entry);
     soon_future *future = delivery->future;
     soon_done_fn fn = delivery->callback.fn;
+    soon_free_fn let_go = delivery->callback.let_go;
     void *data = delivery->callback.data;
     bool claimed = delivery->unlisted || soon__future_take_callback(future, &delivery->callback); /* D1 */
 
     if (!delivery->embedded)
         free(delivery);
     if (claimed)
-        call(future, fn, data);
+        call(future, fn, data, let_go);
     soon__future_unref(future);
 }
 
-/* As if it had been removed. */
-static void drop(struct soon__loop_entry *entry)
+static void forget(struct soon__delivery *delivery)
 {
-    struct soon__delivery *delivery = (struct soon__delivery *)((char *)entry - offsetof(struct soon__delivery, entry));
     soon_future *future = delivery->future;
 
-    if (!delivery->unlisted)
-        (void)soon__future_take_callback(future, &delivery->callback);
     if (!delivery->embedded)
         free(delivery);
     soon__future_unref(future);
 }
 
-int soon__delivery_init(struct soon__delivery *delivery, soon_loop *loop, soon_done_fn fn, void *data)
+static void let_go_later(struct soon__job *job)
 {
-    if (!loop || !fn)
-        return -EINVAL;
+    struct soon__delivery *delivery = (struct soon__delivery *)((char *)job - offsetof(struct soon__delivery, job));
+
+    delivery->callback.let_go(delivery->callback.data);
+    forget(delivery);
+}
+
+/* As if it had been removed. */
+static void drop(struct soon__loop_entry *entry)
+{
+    struct soon__delivery *delivery = of_entry(entry);
+    bool claimed = delivery->unlisted || soon__future_take_callback(delivery->future, &delivery->callback);
+
+    if (claimed && delivery->callback.let_go) { /* D4 */
+        delivery->job.run = let_go_later;
+        soon__library_callbacks_post(&delivery->job);
+    } else {
+        forget(delivery);
+    }
+}
+
+int soon__delivery_init(struct soon__delivery *delivery, soon_loop *loop, soon_done_fn fn, void *data,
+                        soon_free_fn let_go)
+{
+    int rc = let_go ? soon__library_start() : 0; /* D4 */
+
+    if (rc < 0 || !loop || !fn)
+        return rc < 0 ? rc : -EINVAL;
     *delivery = (struct soon__delivery){
-        .callback = {.kind = SOON__CALLBACK_POSTED, .fn = fn, .data = data, .deliver = deliver, .removed = removed},
+        .callback = {.kind = SOON__CALLBACK_POSTED,
+                     .fn = fn,
+                     .data = data,
+                     .let_go = let_go,
+                     .deliver = deliver,
+                     .removed = removed},
         .entry = {.run = run, .drop = drop},
         .loop = loop,
     };
@@ -101,17 +138,14 @@ void soon__delivery_drop(struct soon__delivery *delivery)
     soon__loop_count_out(delivery->loop);
 }
 
-int soon_future_add_done_callback_on(soon_future *future, soon_loop *loop, soon_done_fn fn, void *data)
+static int add(soon_future *future, soon_loop *loop, soon_done_fn fn, void *data, soon_free_fn let_go)
 {
-    struct soon__delivery *delivery;
+    struct soon__delivery *delivery = malloc(sizeof *delivery);
     int rc;
 
-    if (!future || !loop || !fn)
-        return -EINVAL;
-    delivery = malloc(sizeof *delivery);
     if (!delivery)
         return -ENOMEM;
-    rc = soon__delivery_init(delivery, loop, fn, data);
+    rc = soon__delivery_init(delivery, loop, fn, data, let_go);
     if (rc < 0)
         goto fail_delivery;
     rc = soon__future_add_callback(future, &delivery->callback);
@@ -127,5 +161,24 @@ fail_count:
     soon__delivery_drop(delivery);
 fail_delivery:
     free(delivery);
+    return rc;
+}
+
+int soon_future_add_done_callback_on(soon_future *future, soon_loop *loop, soon_done_fn fn, void *data)
+{
+    return future && loop && fn ? add(future, loop, fn, data, NULL) : -EINVAL;
+}
+
+int soon_future_add_done_callback_owned(soon_future *future, soon_loop *loop, soon_done_fn fn, void *data,
+                                        soon_free_fn release)
+{
+    int rc;
+
+    if (!future || !fn)
+        rc = soon__refuse(-EINVAL, "soon_future_add_done_callback_owned: %s is NULL", future ? "fn" : "future");
+    else
+        rc = loop ? add(future, loop, fn, data, release) : soon__future_tell(future, fn, data, release);
+    if (rc < 0 && release)
+        release(data);
     return rc;
 }

@@ -44,11 +44,15 @@ struct list {
 };
 
 struct post {
-    struct soon__loop_entry entry; /* first */
+    union {
+        struct soon__loop_entry entry; /* first */
+        struct soon__job job;          /* it was dropped, and its data is let go of on the callback thread */
+    };
     soon_loop *loop;
     soon_loop_fn fn; /* NULL: nobody is told */
     void *data;
-    bool is_closed; /* the word that a detach is over: it comes in any case */
+    soon_free_fn let_go; /* when `fn` has run, or will not; NULL: nobody is told */
+    bool is_closed;      /* the word that a detach is over: it comes in any case */
 };
 
 /* What the uv loop has of us. */
@@ -323,14 +327,30 @@ static void run_post(struct soon__loop_entry *entry)
     free(entry);
     if (post.fn)
         call_fn(post.loop, post.fn, post.data);
+    if (post.let_go)
+        call_fn(post.loop, post.let_go, post.data);
+}
+
+static void let_go_later(struct soon__job *job)
+{
+    struct post post = *(struct post *)job;
+
+    free(job);
+    post.let_go(post.data);
 }
 
 static void drop_post(struct soon__loop_entry *entry)
 {
-    if (((struct post *)entry)->is_closed)
+    struct post *post = (struct post *)entry;
+
+    if (post->is_closed) {
         run_post(entry);
-    else
-        free(entry);
+    } else if (post->let_go) { /* as D4 in delivery.c */
+        post->job.run = let_go_later;
+        soon__library_callbacks_post(&post->job);
+    } else {
+        free(post);
+    }
 }
 
 /* Takes `post` if 0. */
@@ -349,22 +369,40 @@ static int push_post(soon_loop *loop, struct post *post)
     return rc;
 }
 
-int soon_loop_post(soon_loop *loop, soon_loop_fn fn, void *data)
+static int post_fn(soon_loop *loop, soon_loop_fn fn, void *data, soon_free_fn let_go)
 {
     struct post *post;
-    int rc;
+    int rc = let_go ? soon__library_start() : 0;
 
-    if (!loop || !fn)
-        return -EINVAL;
+    if (rc < 0)
+        return rc;
     if (is_foreign(loop))
         return SOON_EFORKED;
     post = malloc(sizeof *post);
     if (!post)
         return -ENOMEM;
-    *post = (struct post){.fn = fn, .data = data};
+    *post = (struct post){.fn = fn, .data = data, .let_go = let_go};
     rc = push_post(loop, post);
     if (rc < 0)
         free(post);
+    return rc;
+}
+
+int soon_loop_post(soon_loop *loop, soon_loop_fn fn, void *data)
+{
+    return loop && fn ? post_fn(loop, fn, data, NULL) : -EINVAL;
+}
+
+int soon_loop_post_owned(soon_loop *loop, soon_loop_fn fn, void *data, soon_free_fn release)
+{
+    int rc;
+
+    if (!loop || !fn)
+        rc = soon__refuse(-EINVAL, "soon_loop_post_owned: %s is NULL", loop ? "fn" : "loop");
+    else
+        rc = post_fn(loop, fn, data, release);
+    if (rc < 0 && release)
+        release(data);
     return rc;
 }
 

@@ -79,6 +79,26 @@ SOON_API SOON_MUST_USE int soon_future_add_done_callback_on(soon_future *future,
                                                             void *data);
 
 /**
+ * As soon_future_add_done_callback_on(), with `loop` NULL as soon_future_add_done_callback(); and says when `data` is not
+ * needed any more, whatever becomes of the callback: `release` (NULL: nobody is told) gets it once. For who binds from
+ * another language, where what the callback refers to must be kept alive exactly so long. The submit option
+ * `on_done_release` does the same.
+ *
+ * - `fn` has run: after it, on its thread, as part of the callback.
+ * - It was taken back: in soon_future_remove_done_callback().
+ * - Its loop was closed by somebody else (see soon_loop_detach()): on the library's callback thread.
+ * - It could not be registered: in this call.
+ *
+ * In a forked child none of this happens for what its parent has registered.
+ *
+ * Ownership: takes `data`, always, and gives it to `release`.
+ * Threads: any thread. Never blocks.
+ * Returns: as those two; -EMFILE, -EAGAIN ... with a loop, if the library's own threads could not start.
+ */
+SOON_API SOON_MUST_USE int soon_future_add_done_callback_owned(soon_future *future, soon_loop *loop, soon_done_fn fn,
+                                                               void *data, soon_free_fn release);
+
+/**
  * Has `fn` called once on the loop's thread, always later, in the order of posting, callbacks of futures included.
  * uv_run() goes on until it ran, as for soon_future_add_done_callback_on().
  *
@@ -87,6 +107,16 @@ SOON_API SOON_MUST_USE int soon_future_add_done_callback_on(soon_future *future,
  * Returns: 0; -EINVAL; -ENOMEM; SOON_ESHUTDOWN: it is detached; SOON_EFORKED: it is the parent's.
  */
 SOON_API int soon_loop_post(soon_loop *loop, soon_loop_fn fn, void *data);
+
+/**
+ * As soon_loop_post(), and says when `data` is not needed any more: `release` gets it once, where
+ * soon_future_add_done_callback_owned() says; after `fn` in a function of the loop, as that is.
+ *
+ * Ownership: takes `data`, always, and gives it to `release` (NULL: nobody is told).
+ * Threads: any thread. Never blocks.
+ * Returns: as soon_loop_post(); -EMFILE, -EAGAIN ... if the library's own threads could not start.
+ */
+SOON_API int soon_loop_post_owned(soon_loop *loop, soon_loop_fn fn, void *data, soon_free_fn release);
 
 #ifdef __cplusplus
 }

@@ -5,6 +5,7 @@
 #define SOON_EXECUTOR_LOOP_INTERNAL_H
 
 #include "../futures/future_internal.h"
+#include "library_loop_internal.h"
 #include "loop.h"
 
 /* What waits in a loop's list. One of the two is called once; the entry is free again, or freed, in it. */
@@ -27,15 +28,20 @@ void soon__loop_push(soon_loop *loop, struct soon__loop_entry *entry);
  */
 struct soon__delivery {
     struct soon__callback callback; /* first */
-    struct soon__loop_entry entry;
+    union {
+        struct soon__loop_entry entry;
+        struct soon__job job; /* it was dropped, and its data is let go of on the callback thread */
+    };
     soon_loop *loop;
     soon_future *future; /* set when it is delivered; a reference of the library's own */
     bool embedded;       /* not freed by the loop; set by who embeds it, after init */
     bool unlisted;       /* the future does not know it: nobody can remove it */
 };
 
-/* Fills it and counts it with the loop. 0; -EINVAL; SOON_ESHUTDOWN (detached); SOON_EFORKED. */
-int soon__delivery_init(struct soon__delivery *delivery, soon_loop *loop, soon_done_fn fn, void *data);
+/* Fills it and counts it with the loop. `let_go` as in struct soon__callback. 0; -EINVAL; SOON_ESHUTDOWN (detached);
+ * SOON_EFORKED; with `let_go`: what soon__library_start() says. */
+int soon__delivery_init(struct soon__delivery *delivery, soon_loop *loop, soon_done_fn fn, void *data,
+                        soon_free_fn let_go);
 /* For one that was never registered with a future. Frees nothing. */
 void soon__delivery_drop(struct soon__delivery *delivery);
 

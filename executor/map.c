@@ -274,7 +274,8 @@ int soon__map_check_each(const soon_submit_options *each)
 {
     if (!each)
         return 0;
-    if (each->payload || each->data || each->on_done || each->on_done_data || each->on_done_loop)
+    if (each->payload || each->data || each->on_done || each->on_done_data || each->on_done_loop ||
+        each->on_done_release)
         return -EINVAL;
     return soon__submit_options_check(each);
 }

@@ -36,7 +36,7 @@ int soon__submit_options_check(const soon_submit_options *o)
         return -EINVAL;
     if (o->extra.size > PTRDIFF_MAX || (!o->extra.data && o->extra.size))
         return soon__refuse(-EINVAL, "submit: .extra has %zu bytes, and they are not there", o->extra.size);
-    return !o->on_done && o->on_done_loop ? -EINVAL : 0;
+    return !o->on_done && (o->on_done_loop || o->on_done_release) ? -EINVAL : 0;
 }
 
 bool soon__function_is_valid(const soon_function *function)
@@ -162,13 +162,12 @@ static soon_future *refuse(const struct request *request, int code)
     int told = 0;
 
     release_given(request);
-    if (!o->on_done || soon__future_is_immortal(future))
-        return future;
     /* Without memory, or on a loop that is detached, it cannot be told: try_submit is for who must know. */
-    if (o->on_done_loop)
-        told = soon_future_add_done_callback_on(future, o->on_done_loop, o->on_done, o->on_done_data);
-    else
-        told = soon_future_add_done_callback(future, o->on_done, o->on_done_data);
+    if (o->on_done && !soon__future_is_immortal(future))
+        told = soon_future_add_done_callback_owned(future, o->on_done_loop, o->on_done, o->on_done_data,
+                                                   o->on_done_release);
+    else if (o->on_done_release)
+        o->on_done_release(o->on_done_data);
     (void)told;
     return future;
 }

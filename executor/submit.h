@@ -38,6 +38,11 @@ typedef struct soon_submit_options {
     void *on_done_data SOON__ZERO;      /**< for on_done */
     soon_loop *on_done_loop SOON__ZERO; /**< NULL: as soon_future_add_done_callback() */
     soon_bytes extra SOON__ZERO; /**< copied; beside the argument: soon_task_extra(). `.extra = soon_string(s)` */
+    /**
+     * Gets on_done_data once: when on_done has run, or never will, as soon_future_add_done_callback_owned() says. A
+     * soon_try_submit() that refuses does not call it.
+     */
+    soon_free_fn on_done_release SOON__ZERO;
 } soon_submit_options;
 
 /**

@@ -182,6 +182,7 @@ static void run_callback(soon_future *future, struct soon__callback *callback)
     struct soon__thread *self = soon__thread_self();
     struct soon__frame frame = {.below = self->frames};
     soon_done_fn fn = callback->fn;
+    soon_free_fn let_go = callback->let_go;
     void *data = callback->data;
 
     if (callback->kind == SOON__CALLBACK_POSTED) {
@@ -193,6 +194,8 @@ static void run_callback(soon_future *future, struct soon__callback *callback)
     if (callback->release)
         callback->release(callback);
     fn(future, data);
+    if (let_go)
+        let_go(data);
     self->frames = frame.below;
 }
 
@@ -303,24 +306,26 @@ static void release_allocated(struct soon__callback *callback)
     free(callback);
 }
 
-int soon_future_add_done_callback(soon_future *future, soon_done_fn fn, void *data)
+int soon__future_tell(soon_future *future, soon_done_fn fn, void *data, soon_free_fn let_go)
 {
-    struct soon__callback *callback;
+    struct soon__callback *callback = malloc(sizeof *callback);
     int rc;
 
-    if (!future || !fn)
-        return -EINVAL;
-    callback = malloc(sizeof *callback);
     if (!callback)
         return -ENOMEM;
-    *callback =
-        (struct soon__callback){.kind = SOON__CALLBACK_USER, .fn = fn, .data = data, .release = release_allocated};
+    *callback = (struct soon__callback){
+        .kind = SOON__CALLBACK_USER, .fn = fn, .data = data, .let_go = let_go, .release = release_allocated};
     rc = soon__future_add_callback(future, callback);
     if (rc == 0)
         run_callback(future, callback);
     else if (rc < 0)
         free(callback);
     return rc < 0 ? rc : 0;
+}
+
+int soon_future_add_done_callback(soon_future *future, soon_done_fn fn, void *data)
+{
+    return future && fn ? soon__future_tell(future, fn, data, NULL) : -EINVAL;
 }
 
 enum { FEW = 16 };
@@ -362,6 +367,7 @@ static struct soon__callback *find_locked(soon_future *future, soon_done_fn fn, 
 bool soon_future_remove_done_callback(soon_future *future, soon_done_fn fn, void *data)
 {
     struct soon__callback *callback;
+    soon_free_fn let_go = NULL;
     bool delivered = false;
 
     if (!soon__check(future, "soon_future_remove_done_callback: NULL") || soon__future_is_foreign(future))
@@ -371,14 +377,17 @@ bool soon_future_remove_done_callback(soon_future *future, soon_done_fn fn, void
     if (callback) {
         unlink_locked(future, callback);
         delivered = callback->delivered;
+        let_go = callback->let_go;
     }
     soon__future_unlock(future);
     if (delivered)
-        return true; /* its loop, which may have freed it by now, drops it */
-    if (callback && callback->kind == SOON__CALLBACK_POSTED)
+        ; /* its loop, which may have freed it by now, drops it */
+    else if (callback && callback->kind == SOON__CALLBACK_POSTED)
         callback->removed(callback, future);
     else if (callback && callback->release)
         callback->release(callback);
+    if (let_go)
+        let_go(data);
     return callback != NULL;
 }
 

@@ -134,11 +134,16 @@ struct soon__callback {
     bool delivered; /* POSTED: with its loop now; who takes it off the future runs or drops it */
     soon_done_fn fn;
     void *data;
-    /* USER and INTERNAL: called with the node after it was taken off and before fn runs, to free it; NULL: embedded,
-     * nothing to do. */
-    void (*release)(struct soon__callback *callback);
-    /* POSTED: takes the node to its loop; the future has one reference more, which goes with it. */
-    void (*deliver)(struct soon__callback *callback, soon_future *future);
+    /* The program's, for `data`: called when fn has run, or it is certain that it never will; by who has taken the node
+     * off, so once. NULL: none. */
+    soon_free_fn let_go;
+    union {
+        /* USER and INTERNAL: called with the node after it was taken off and before fn runs, to free it; NULL: embedded,
+         * nothing to do. */
+        void (*release)(struct soon__callback *callback);
+        /* POSTED: takes the node to its loop; the future has one reference more, which goes with it. */
+        void (*deliver)(struct soon__callback *callback, soon_future *future);
+    };
     /* POSTED: a remove has taken it back before it was delivered. Runs outside LOCK. After that there is only the
      * claim. */
     void (*removed)(struct soon__callback *callback, soon_future *future);
@@ -338,6 +343,8 @@ bool soon__future_add_waiter(soon_future *future, struct soon__waiter *waiter);
 void soon__future_remove_waiter(soon_future *future, struct soon__waiter *waiter);
 /* 1: registered; 0: the future is done, nothing registered; SOON_EFORKED. */
 int soon__future_add_callback(soon_future *future, struct soon__callback *callback);
+/* As soon_future_add_done_callback(). `let_go` gets `data` then, unless it fails; NULL: nobody does. */
+int soon__future_tell(soon_future *future, soon_done_fn fn, void *data, soon_free_fn let_go);
 /* The first of one that nobody else knows yet. */
 void soon__future_begin_with(soon_future *future, struct soon__callback *callback);
 /* Publishes, and gives up `refs`, if all that there is to tell is one loop: that is told at once, which runs no user code. False:

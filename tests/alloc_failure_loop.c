@@ -66,3 +66,91 @@ Test(alloc_failure_loop, attach_post_and_registration_say_so_and_change_nothing)
     cr_assert_eq(uv_loop_close(&uv), 0);
     drop(made);
 }
+
+static int releases;
+
+static void count_release(void *data)
+{
+    (void)data;
+    releases++;
+}
+
+static int add_owned(soon_future *future, soon_loop *loop)
+{
+    return soon_future_add_done_callback_owned(future, loop, say_done, "no", count_release);
+}
+
+static void take_back(soon_future *future)
+{
+    cr_assert(soon_future_remove_done_callback(future, say_done, "no"));
+}
+
+Test(alloc_failure_loop, data_of_a_callback_is_released_once_whatever_is_missing, .init = open_loop, .fini = close_loop)
+{
+    struct made made = make();
+
+    cr_assert_eq(soon__library_start(), 0);
+    for (size_t n = 1;; n++) {
+        int rc[3];
+
+        releases = 0;
+        fail_nth(n);
+        rc[0] = add_owned(made.future, NULL);
+        rc[1] = add_owned(made.future, on);
+        rc[2] = soon_loop_post_owned(on, say, "p", count_release);
+        if (fail_stop() < n)
+            break;
+        for (int i = 0; i < 2; i++) {
+            if (rc[i] == 0)
+                take_back(made.future);
+            else
+                cr_assert_eq(rc[i], -ENOMEM);
+        }
+        run_to_the_end();
+        cr_assert_eq(releases, 3);
+    }
+    soon_promise_free(made.promise);
+    soon_future_unref(made.future);
+    run_to_the_end();
+    cr_assert_eq(releases, 3);
+}
+
+SOON_TASK(same, int, int)
+{
+    (void)task;
+    *result = *arg;
+    return 0;
+}
+
+static int submit_owned(soon_executor *executor, soon_loop *loop)
+{
+    soon_future *future = soon_submit_with(
+        executor, (.on_done = say_done, .on_done_data = "s", .on_done_loop = loop, .on_done_release = count_release),
+        same, 1);
+    int rc = soon_future_wait(future, SOON_FOREVER);
+
+    soon_future_unref(future);
+    return rc;
+}
+
+Test(alloc_failure_loop, data_of_on_done_is_released_once_whatever_is_missing, .init = open_loop, .fini = close_loop)
+{
+    soon_executor *executor;
+
+    for (size_t n = 1;; n++) {
+        size_t failed;
+
+        cr_assert_eq(soon_thread_pool_new(&executor, &(soon_thread_pool_options){.workers = 1}), 0);
+        cr_assert_eq(soon_executor_boot(executor, SOON_FOREVER), 0);
+        releases = 0;
+        said[0] = 0;
+        fail_nth(n);
+        cr_assert_eq(submit_owned(executor, on), 0);
+        failed = fail_stop();
+        cr_assert_eq(soon_executor_free(executor), 0);
+        run_to_the_end();
+        cr_assert_eq(releases, 1, "%zu", n);
+        if (failed < n)
+            break;
+    }
+}
