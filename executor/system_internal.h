@@ -35,8 +35,8 @@ int soon__null_open(void);
 /* The file at `path` (NULL: none) is the one that `fd` is of. */
 bool soon__leads_to(const char *path, int fd);
 /*
- * Starts a process in a process group of its own, with no signal blocked, and none ignored but those that this one
- * ignores. Its descriptors are in
+ * Starts a process in a session and process group of its own, so without a terminal, with no signal blocked, and none
+ * ignored but those that this one ignores. Its descriptors are in
  * place before the program starts; the number behind the last holds the program itself if there is `executable`: the child
  * closes it. Fast, however much memory this process has.
  */
@@ -57,8 +57,9 @@ struct soon__exit {
  * what can be known until then.
  */
 bool soon__process_reap(int watch, pid_t pid, struct soon__exit *ret);
-/* To the process, and to the rest of its group; it was not reaped yet. -ESRCH: it is gone; -EPERM: it has other rights, or we
- * have others than when we started it. `watch` may be -1. */
+/* To the process, and to the rest of its group, also when it has died; it was not reaped yet. -ESRCH: it is gone, and reaped by
+ * somebody else: the rest of its group has got it where the system knows how; -EPERM: it has other rights, or we have others
+ * than when we started it. `watch` may be -1. */
 int soon__process_signal(int watch, pid_t pid, int signal);
 
 /*
@@ -105,8 +106,9 @@ int soon__own_program(void);
 uint64_t soon__own_memory(void);
 /* Nanoseconds that a child which was not reaped has waited for a CPU; its first thread. 0: not known. */
 int64_t soon__process_starved_ns(pid_t pid);
-/* The calling process is to be killed when the thread that started it has ended. A belt: see processes/control.c. */
-int soon__die_with_parent(void);
+/* The calling process is to get this signal when the thread that started it has ended; each of its threads may ask for one. A
+ * belt: see processes/control.c. */
+int soon__signal_at_end_of_parent(int signal);
 /* -ENOSYS and the like if the kernel lacks, or a container forbids, any of the above. */
 int soon__processes_supported(void);
 

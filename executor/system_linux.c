@@ -139,10 +139,7 @@ static int set_attributes(posix_spawnattr_t *attributes)
 
     sigemptyset(&none);
     choose_default(&usual);
-    error =
-        posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-    if (!error)
-        error = posix_spawnattr_setpgroup(attributes, 0);
+    error = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
     if (!error)
         error = posix_spawnattr_setsigdefault(attributes, &usual);
     return error ? error : posix_spawnattr_setsigmask(attributes, &none);
@@ -304,27 +301,31 @@ bool soon__process_reap(int watch, pid_t pid, struct soon__exit *ret)
     return info.si_pid == pid;
 }
 
-static int send_by_watch(int watch, int signal)
+enum { TO_PROCESS = 0, TO_GROUP = 1 << 2 /* of the number that it has: since Linux 6.9 */ };
+
+static int send_by_watch(int watch, int signal, unsigned to)
 {
-    return syscall(SYS_pidfd_send_signal, watch, signal, NULL, 0) < 0 ? -errno : 0;
+    return syscall(SYS_pidfd_send_signal, watch, signal, NULL, to) < 0 ? -errno : 0;
 }
 
 /* The leader gets it once: by its group, or by itself if it has left that. */
 int soon__process_signal(int watch, pid_t pid, int signal)
 {
     pid_t group;
-    int rc, may = watch >= 0 ? send_by_watch(watch, 0) : 0;
+    int rc, may = watch >= 0 ? send_by_watch(watch, 0, TO_PROCESS) : 0;
 
-    /* Somebody else may have reaped it in spite of what was promised: then its number is anybody's. */
-    if (may == -ESRCH)
+    /* Somebody else may have reaped it in spite of what was promised: then its number is anybody's, but not its watch. */
+    if (may == -ESRCH) {
+        (void)send_by_watch(watch, signal, TO_GROUP);
         return -ESRCH;
+    }
     rc = kill(-pid, signal) < 0 ? -errno : 0;
     if (watch < 0 || may < 0) /* that others of its group got it says nothing about it */
         return watch < 0 ? rc : may;
     group = getpgid(pid);
     if (rc == 0 && (group == pid || group < 0))
         return 0;
-    return send_by_watch(watch, signal);
+    return send_by_watch(watch, signal, TO_PROCESS);
 }
 
 /*
@@ -546,9 +547,9 @@ int64_t soon__process_starved_ns(pid_t pid)
     return starved_ns;
 }
 
-int soon__die_with_parent(void)
+int soon__signal_at_end_of_parent(int signal)
 {
-    return prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ? -errno : 0;
+    return prctl(PR_SET_PDEATHSIG, signal) < 0 ? -errno : 0;
 }
 
 static int try_all(void)
@@ -558,7 +559,7 @@ static int try_all(void)
     fd = soon__process_watch(getpid());
     if (fd < 0)
         return fd;
-    rc = send_by_watch(fd, 0);
+    rc = send_by_watch(fd, 0, TO_PROCESS);
     close(fd);
     if (rc < 0)
         return rc;

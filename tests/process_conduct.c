@@ -164,7 +164,7 @@ SOON_TASK(leave_child, bool, int)
 
 Test(process_conduct, may_leave_children_that_hold_up_nobody)
 {
-    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    prctl(PR_SET_CHILD_SUBREAPER, 1); /* those in the worker's group end with it, the others with us */
     for (int away = 0; away < 2; away++) {
         soon_executor *pool = new_processes(.workers = 2);
         int child = 0, other = 0;

@@ -379,7 +379,7 @@ static void die_with_a_pool(int fd, bool stopped)
     for (int i = 0; i < 2; i++)
         cr_assert_eq(read(ends[0], &told.pids[i], sizeof(int)), (ssize_t)sizeof(int));
     if (stopped)
-        kill(told.pids[0], SIGSTOP);
+        stop_process(told.pids[0]);
     told.child = test_fork();
     while (told.child == 0)
         pause();

@@ -374,7 +374,7 @@ Test(process, knows_how_long_a_child_has_waited_for_a_cpu)
 
 Test(process, may_end_with_its_parent)
 {
-    cr_assert_eq(soon__die_with_parent(), 0);
+    cr_assert_eq(soon__signal_at_end_of_parent(SIGKILL), 0);
 }
 
 Test(process, is_possible_here)

@@ -1,6 +1,7 @@
 /*
  * worker_end.c - what tasks and others may do to a worker process: forks, signals, and all the ways to go.
  */
+#include "../executor/processes/worker_internal.h"
 #include "worker_shared.h"
 
 #include <fcntl.h>
@@ -118,6 +119,7 @@ Test(worker_end, is_not_served_twice_when_a_task_forks)
     retire(&worker);
 }
 
+/* It is for the parent to end them (process_commands.c): this one does not. */
 Test(worker_end, may_leave_children)
 {
     struct worker worker = ready_worker();
@@ -134,7 +136,8 @@ Test(worker_end, may_leave_children)
 
 static void signal_as_a_stranger(pid_t pid)
 {
-    static const int signals[] = {SIGTERM, SIGINT, SIGTTOU, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
+    static const int signals[] = {SIGTERM, SIGINT,  SIGTTOU, SIGTTIN, SIGTSTP,
+                                  SIGHUP,  SIGQUIT, SIGUSR1, SIGUSR2, SOON__SIGNAL_OF_END};
     pid_t stranger = test_fork();
     int failed = 0;
 
@@ -213,7 +216,7 @@ Test(worker_end, ends_when_the_parent_lets_go_of_it)
     test_wait_until(atomic_load(&shared->begun));
     close(worker.control);
     worker.control = -1;
-    cr_assert(!await_end(&worker).killed);
+    assert_killed_by(&worker, SIGKILL); /* with its group */
     soon__shm_unmap(shared, sizeof *shared);
 }
 

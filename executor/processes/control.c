@@ -2,9 +2,10 @@
  * control.c - the worker's end of the control socket.
  *
  * A thread of its own listens all the time, whatever the main thread is busy with: when the parent is gone it ends the
- * process, in the middle of a task too. It sees that by the socket's end and by the parent's own: a copy of the parent's
- * end of the socket may be in a child that the host has forked. (The kernel's own notice comes when the *thread* that
- * started us ends, and not at all after a change of user or in some containers; so it is only a belt.)
+ * process with its group, in the middle of a task too. It sees that by the socket's end and by the parent's own: a copy of the
+ * parent's end of the socket may be in a child that the host has forked. (The kernel's own notice comes when the *thread* that
+ * started us ends, and not at all after a change of user or in some containers; so it is only a belt. The main thread has it
+ * as a signal of its own, for signals.c; this one as SIGCONT, since nothing runs here while somebody has stopped us.)
  *
  * K1  A slot's descriptors are sent before its request is posted, so who has claimed it need only wait for them.
  * K2  Per slot the latest are kept, with their request's sequence number. Older ones were for a request that was taken
@@ -82,16 +83,8 @@ static void await_message(bool *watches)
     if (!what[1].revents)
         return;
     if (parent_is_gone())
-        _exit(0);
+        soon__worker_kill_group();
     *watches = false;
-}
-
-/* As the parent would, with all of its group that is ours; it may not. */
-static void kill_myself(void)
-{
-    if (getpgrp() == getpid())
-        (void)kill(0, SIGKILL);
-    (void)kill(getpid(), SIGKILL);
 }
 
 static void *listen_to_parent(void *unused)
@@ -101,6 +94,7 @@ static void *listen_to_parent(void *unused)
     int rc;
 
     soon__surroundings_give(soon__surroundings_of_process(), 0); /* not what the pool's maker wants for its tasks */
+    (void)soon__signal_at_end_of_parent(SIGCONT);
     for (;;) {
         struct sent sent = {.count = 0};
 
@@ -114,10 +108,12 @@ static void *listen_to_parent(void *unused)
             sent.count = 0;
             sent.error = rc;
         } else if (rc != (int)sizeof message) {
-            _exit(parent_is_gone() ? 0 : SOON__EXIT_NO_DESK); /* a task has closed it, or the parent is gone */
+            if (rc == 0 || parent_is_gone()) /* or it has become another program */
+                soon__worker_kill_group();
+            _exit(SOON__EXIT_NO_DESK); /* a task has closed it */
         }
-        if (message.kind == SOON__MESSAGE_END)
-            kill_myself();
+        if (message.kind == SOON__MESSAGE_END) /* the parent may not */
+            soon__worker_kill_group();
         assert(message.kind == SOON__MESSAGE_DESCRIPTORS && message.slot < SOON__SLOTS);
         sent.sequence = message.sequence;
         sent.parts = message.parts;
@@ -185,8 +181,8 @@ static int send_message(const struct soon__message *message, const int *descript
     do
         rc = soon__socket_send(SOON__FD_CONTROL, message, sizeof *message, descriptors, count);
     while (rc == -EINTR || rc == -EAGAIN);
-    if (rc == -EPIPE || rc == -ECONNRESET)
-        _exit(0); /* the parent is gone */
+    if (rc == -EPIPE || rc == -ECONNRESET) /* the parent is gone */
+        soon__worker_kill_group();
     if (rc == -EBADF || rc == -ENOTSOCK)
         _exit(SOON__EXIT_NO_DESK); /* a task has closed it */
     return rc;

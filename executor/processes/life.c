@@ -727,7 +727,7 @@ static void died(struct soon__process *process)
     /* What it could still tell counts (P4). */
     (void)receive(process);
     (void)soon__process_drain(process, true);
-    if (process->signal_sent) /* what it has left in its group goes with it; its number is its own until it is reaped */
+    if (process->watch >= 0) /* what it has left in its group goes with it; its number is its own until it is reaped */
         (void)soon__process_signal(process->watch, process->pid, SIGKILL);
     reap(process, &exit);
     if (!process->served && !process->shortage)

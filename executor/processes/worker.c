@@ -125,7 +125,7 @@ static void bind_to_parent(void)
 {
     int watch;
 
-    (void)soon__die_with_parent();
+    (void)soon__signal_at_end_of_parent(SOON__SIGNAL_OF_END);
     watch = soon__process_watch(self.parent);
     if (getppid() != self.parent)
         give_up(SOON__EXIT_NO_CHILD);

@@ -15,6 +15,8 @@
 #include "desk_internal.h"
 #include "wire_internal.h"
 
+#include <signal.h>
+
 struct soon__worker {
     struct soon__desk_view view;
     uint32_t generation; /* of forks: where it is another, this is a task's child */
@@ -90,8 +92,17 @@ void soon__reply_publish_short(uint32_t slot, uint64_t sequence, const unsigned 
  * signals.c: what this process does with signals, and what its forked children do not inherit.
  */
 
-/* SIGINT and SIGTTOU are ignored; SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2 obeyed if they are the parent's. 0 or
- * -ENOMEM. */
+/* The kernel's notice that the parent has ended. It is no signal of those that the parent sends, and nobody else has a use
+ * for it; a program that a task has become ends of it. */
+#ifdef SIGSTKFLT
+#define SOON__SIGNAL_OF_END SIGSTKFLT
+#else
+#define SOON__SIGNAL_OF_END SIGPWR
+#endif
+/* SIGINT does nothing; SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2 are obeyed if they are the parent's, or it is gone. 0
+ * or -ENOMEM. */
 int soon__worker_signals(pid_t parent);
+/* Ends this process and all that its tasks have started and left in its group, at once. Also in a signal handler. */
+void soon__worker_kill_group(void) __attribute__((noreturn));
 
 #endif
