@@ -65,6 +65,55 @@ Test(process_leftovers, that_are_prints_are_there_when_the_task_has_ended)
     give_output_back();
 }
 
+SOON_TASK(print_line_or_crash, bool, soon_none)
+{
+    printf("a line\n");
+    if (*arg)
+        die(BY_SEGFAULT);
+    return 0;
+}
+
+enum { LINES = 100 };
+
+/* A program that ends as soon as all is done, with its pool as it is. */
+static void print_and_end(int output, bool returns)
+{
+    soon_future *futures[LINES];
+    soon_executor *pool;
+
+    cr_assert_geq(dup2(output, STDOUT_FILENO), 0);
+    pool = new_processes(.workers = 2);
+    for (int i = 0; i < LINES; i++)
+        futures[i] = soon_submit(pool, print_line_or_crash, i == LINES / 2);
+    soon_wait(futures, LINES, SOON_ALL_COMPLETED, SOON_FOREVER, NULL);
+    if (!returns)
+        raise(SIGKILL);
+    _exit(0);
+}
+
+/* Into a pipe: nothing is written line by line. */
+Test(process_leftovers, that_are_prints_arrive_from_all_but_the_one_that_crashes_when_the_program_just_ends)
+{
+    for (int returns = 0; returns < 2; returns++) {
+        char printed[LINES * 7 + 1];
+        size_t size = 0;
+        int ends[2];
+        ssize_t got;
+        pid_t program;
+
+        cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
+        program = test_fork();
+        if (program == 0)
+            print_and_end(ends[1], returns);
+        close(ends[1]);
+        while ((got = read(ends[0], printed + size, sizeof printed - size)) > 0)
+            size += (size_t)got;
+        cr_assert_eq(waitpid(program, NULL, 0), program);
+        cr_assert_eq(size, (LINES - 1) * strlen("a line\n"));
+        close(ends[0]);
+    }
+}
+
 SOON_TASK(print_unless_last, int, int)
 {
     if (*arg == 'd')
