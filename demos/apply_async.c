@@ -55,7 +55,7 @@ int main(int argc, char **argv)
     soon_executor *pool = demo_pool(workers);
 
     /* 1, 2: no argument, an argument */
-    soon_take(soon_apply_async(pool, NULL, NULL, NULL, execute), &(soon_none){0});
+    soon_take(soon_apply_async(pool, NULL, NULL, NULL, execute, .text = ""), &(soon_none){0});
     soon_take(soon_apply_async(pool, NULL, NULL, NULL, execute, .text = "Hello world"), &(soon_none){0});
 
     /* 3, 4: callback, error callback: it has run when the future is done */

@@ -14,6 +14,7 @@
 #include "../futures/slab_internal.h"
 #include "../futures/value_internal.h"
 #include "executor_internal.h"
+#include "function_internal.h"
 #include "pools/spin_internal.h"
 
 #include <errno.h>
@@ -232,6 +233,16 @@ static const void *function(const soon_future *future)
     return of_future(future)->function;
 }
 
+static bool fits(const soon_future *future, const char *kind)
+{
+    return soon__function_fits(of_future(future)->function, kind);
+}
+
+static struct soon__described describe(const soon_future *future)
+{
+    return soon__function_describe(of_future(future)->function);
+}
+
 static const struct soon__class call_class = {
     .destroy = destroy,
     .pin = pin,
@@ -252,11 +263,21 @@ static const struct soon__class call_class = {
     .label = label,
     .data = data,
     .function = function,
+    .fits = fits,
+    .describe = describe,
 };
 
 soon_call *soon__call_of(const soon_future *future)
 {
     return future->class == &call_class ? of_future(future) : NULL;
+}
+
+static int of_another_function(const soon_future *future, const soon_function *wanted)
+{
+    const soon_function *function = soon__future_function(future);
+
+    return soon__refuse(SOON_ETYPE, "this future is of %s, and not of %s", function ? function->name : "no function",
+                        wanted->name);
 }
 
 int soon_future_read_as(soon_future *future, const soon_function *wanted, int64_t timeout_ms, void *ret, size_t size)
@@ -265,12 +286,12 @@ int soon_future_read_as(soon_future *future, const soon_function *wanted, int64_
     int rc;
 
     if (!wanted)
-        return -EINVAL;
+        return soon__failed(soon__is_null("the function"), "soon_future_read_as");
     rc = soon_future_result(future, timeout_ms, &bytes);
     if (rc < 0)
         return rc;
     if (soon__future_function(future) != wanted)
-        return SOON_ETYPE;
+        return soon__failed(of_another_function(future, wanted), "soon_future_read_as");
     return soon_future_read(future, 0, ret, size);
 }
 

@@ -7,11 +7,26 @@
 
 #include <errno.h>
 
+static int check(const soon_executor_class *klass)
+{
+    if (!klass)
+        return soon__is_null("klass");
+    if (klass->size < offsetof(soon_executor_class, free))
+        return soon__refuse(-EINVAL, ".size = %zu is not that of soon_executor_class", klass->size);
+    if (!klass->submit || !klass->shutdown)
+        return soon__is_null(klass->submit ? ".shutdown" : ".submit");
+    return 0;
+}
+
 int soon_executor_new(soon_executor **ret, const soon_executor_class *klass, void *self)
 {
-    if (!ret || !klass || klass->size < offsetof(soon_executor_class, free) || !klass->submit || !klass->shutdown)
-        return -EINVAL;
-    return soon__executor_new(ret, klass, self, NULL, SOON_FULL_BLOCK);
+    int rc = ret ? check(klass) : soon__is_null("ret");
+
+    if (ret)
+        *ret = NULL;
+    if (rc == 0)
+        rc = soon__executor_new(ret, klass, self, NULL, SOON_FULL_BLOCK);
+    return soon__failed(rc, "soon_executor_new");
 }
 
 const soon_function *soon_call_function(const soon_call *call)

@@ -69,9 +69,9 @@ typedef struct soon_executor_class {
  * Ownership: the caller owns the executor until soon_executor_free(), which calls `klass->free` on `self`. `klass` is
  * copied. On failure `self` stays the caller's.
  * Threads: any thread. Returns: 0 and sets `*ret`; -EINVAL: NULL, a size that is too small, no submit or shutdown;
- * -ENOMEM; and leaves it alone.
+ * -ENOMEM; and sets it to NULL.
  */
-SOON_API int soon_executor_new(soon_executor **ret, const soon_executor_class *klass, void *self);
+SOON_API SOON_MUST_USE int soon_executor_new(soon_executor **ret, const soon_executor_class *klass, void *self);
 
 /** What it calls. Lent as long as the program keeps it. Holder only. */
 SOON_API const soon_function *soon_call_function(const soon_call *call);

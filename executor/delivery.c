@@ -140,9 +140,12 @@ void soon__delivery_drop(struct soon__delivery *delivery)
 
 static int add(soon_future *future, soon_loop *loop, soon_done_fn fn, void *data, soon_free_fn let_go)
 {
-    struct soon__delivery *delivery = malloc(sizeof *delivery);
+    struct soon__delivery *delivery;
     int rc;
 
+    if (!future || !loop || !fn)
+        return soon__is_null(!future ? "the future" : loop ? "fn" : "the loop");
+    delivery = malloc(sizeof *delivery);
     if (!delivery)
         return -ENOMEM;
     rc = soon__delivery_init(delivery, loop, fn, data, let_go);
@@ -166,19 +169,15 @@ fail_delivery:
 
 int soon_future_add_done_callback_on(soon_future *future, soon_loop *loop, soon_done_fn fn, void *data)
 {
-    return future && loop && fn ? add(future, loop, fn, data, NULL) : -EINVAL;
+    return soon__failed(add(future, loop, fn, data, NULL), "soon_future_add_done_callback_on");
 }
 
 int soon_future_add_done_callback_owned(soon_future *future, soon_loop *loop, soon_done_fn fn, void *data,
                                         soon_free_fn release)
 {
-    int rc;
+    int rc = loop ? add(future, loop, fn, data, release) : soon__future_tell(future, fn, data, release);
 
-    if (!future || !fn)
-        rc = soon__refuse(-EINVAL, "soon_future_add_done_callback_owned: %s is NULL", future ? "fn" : "future");
-    else
-        rc = loop ? add(future, loop, fn, data, release) : soon__future_tell(future, fn, data, release);
     if (rc < 0 && release)
         release(data);
-    return rc;
+    return soon__failed(rc, "soon_future_add_done_callback_owned");
 }

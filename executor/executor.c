@@ -201,6 +201,15 @@ void soon__pool_name(char *to, size_t size, const char *name)
         snprintf(to, size, "soon-%u", atomic_fetch_add_explicit(&numbers, 1, memory_order_relaxed) + 1);
 }
 
+int soon__no_executor(void)
+{
+    if (soon__is_worker_process())
+        return soon__refuse(-EINVAL,
+                            "the executor is NULL, as that of a task in a worker process is: make a pool there, in its "
+                            "initializer, or submit to one");
+    return soon__is_null("the executor");
+}
+
 /* For its end. `executor` may be gone: its address alone is compared. */
 static bool may_not_wait(const soon_executor *executor)
 {
@@ -208,13 +217,10 @@ static bool may_not_wait(const soon_executor *executor)
            soon__thread_in_callback();
 }
 
-int soon_executor_free(soon_executor *executor)
+static int free_executor(soon_executor *executor)
 {
-    int rc;
+    int rc = soon__executor_check(executor);
 
-    if (!executor)
-        return 0;
-    rc = soon__executor_check(executor);
     if (rc < 0)
         return rc;
     if (executor->freeing || soon__thread_in_executor(executor) ||
@@ -228,6 +234,11 @@ int soon_executor_free(soon_executor *executor)
         executor->klass.free(executor->self);
     soon__executor_destroy(executor);
     return 0;
+}
+
+int soon_executor_free(soon_executor *executor)
+{
+    return executor ? soon__failed(free_executor(executor), "soon_executor_free") : 0;
 }
 
 /*
@@ -296,16 +307,18 @@ static int await_down(soon_executor *executor, soon_future *down, int64_t deadli
     return soon__future_await(down, deadline);
 }
 
-int soon_executor_shutdown(soon_executor *executor, soon_shutdown mode, int64_t timeout_ms)
+static int shut_down(soon_executor *executor, soon_shutdown mode, int64_t timeout_ms)
 {
     int64_t deadline = soon__deadline(timeout_ms);
     int rc = soon__executor_check(executor);
     soon_future *down;
 
+    if (rc == 0 && (mode < SOON_DRAIN || mode > SOON_KILL))
+        rc = soon__refuse(-EINVAL, "mode = %d is none of soon_shutdown", (int)mode);
+    if (rc == 0)
+        rc = soon__check_timeout(timeout_ms);
     if (rc < 0)
         return rc;
-    if (mode < SOON_DRAIN || mode > SOON_KILL || timeout_ms < SOON_FOREVER)
-        return -EINVAL;
     down = soon__future_ref(executor->down_future); /* I3 */
     if (!is_done(down))
         rc = begin_shutdown(executor, mode);
@@ -315,26 +328,37 @@ int soon_executor_shutdown(soon_executor *executor, soon_shutdown mode, int64_t 
     return rc;
 }
 
+int soon_executor_shutdown(soon_executor *executor, soon_shutdown mode, int64_t timeout_ms)
+{
+    return soon__failed(shut_down(executor, mode, timeout_ms), "soon_executor_shutdown");
+}
+
 soon_future *soon_executor_down(soon_executor *executor)
 {
     int rc = soon__executor_check(executor);
 
-    return rc < 0 ? soon__future_new_failed(rc, NULL, NULL, NULL) : soon_future_ref(executor->down_future);
+    return rc < 0 ? soon__future_new_failed(rc, "soon_executor_down", NULL, NULL, NULL)
+                  : soon_future_ref(executor->down_future);
 }
 
-int soon_executor_boot(soon_executor *executor, int64_t timeout_ms)
+static int boot(soon_executor *executor, int64_t timeout_ms)
 {
     int rc = soon__executor_check(executor);
 
+    if (rc == 0)
+        rc = soon__check_timeout(timeout_ms);
     if (rc < 0)
         return rc;
-    if (timeout_ms < SOON_FOREVER)
-        return -EINVAL;
     if (soon__thread_in_executor(executor))
         return SOON_EDEADLK;
     if (!executor->extra || !executor->extra->boot)
         return 0;
     return executor->extra->boot(executor->self, soon__deadline(timeout_ms));
+}
+
+int soon_executor_boot(soon_executor *executor, int64_t timeout_ms)
+{
+    return soon__failed(boot(executor, timeout_ms), "soon_executor_boot");
 }
 
 void soon_executor_stats_sized(soon_executor *executor, soon_stats *ret, size_t size)

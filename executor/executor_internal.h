@@ -6,6 +6,7 @@
 #define SOON_EXECUTOR_EXECUTOR_INTERNAL_H
 
 #include "call_internal.h"
+#include "function_internal.h"
 #include "shared_internal.h"
 
 #include <errno.h>
@@ -62,11 +63,12 @@ int soon__executor_new(soon_executor **ret, const soon_executor_class *klass, vo
                        const struct soon__executor_extra *extra, soon_full when_full);
 /* For one that never ran anything, or whose workers are gone. Not the class's part. */
 void soon__executor_destroy(soon_executor *executor);
+int soon__no_executor(void); /* -EINVAL */
 /* 0, -EINVAL (NULL), SOON_EFORKED. */
 static inline int soon__executor_check(const soon_executor *executor)
 {
     if (!executor)
-        return -EINVAL;
+        return soon__no_executor();
     return executor->generation == soon__generation() ? 0 : SOON_EFORKED;
 }
 
@@ -80,10 +82,11 @@ bool soon__executor_try_pin(soon_executor *executor);
 void soon__executor_enter(soon_executor *executor, struct soon__pinned *ret_visit);
 void soon__executor_leave(soon_executor *executor, struct soon__pinned *visit);
 
+bool soon__is_worker_process(void);
+
 /* Option structs that grow: copies `size` bytes of `options` (NULL: zeroes) into `ret` of `known` bytes. -EINVAL if
  * a field that this library does not know is set. */
 int soon__options_read(void *ret, size_t known, const void *options, size_t size);
-bool soon__function_is_valid(const soon_function *function);
 int soon__submit_options_check(const soon_submit_options *options);
 
 /* Tells the class of the shutdown that was asked for, once no then is left that it would refuse. */

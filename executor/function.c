@@ -113,16 +113,36 @@ static int add_locked(const soon_function *function, size_t hash)
     return 0;
 }
 
+bool soon__function_is_valid(const soon_function *function)
+{
+    return function && function->name && function->body && !(function->flags & ~(unsigned)SOON_FUNCTION_LOCAL);
+}
+
+int soon__check_function(const soon_function *function)
+{
+    if (!function)
+        return soon__is_null("the function");
+    if (!function->name || !function->body)
+        return soon__is_null(function->name ? "the function's body" : "the function's name");
+    if (!soon__function_is_valid(function))
+        return soon__refuse(-EINVAL, "%s: flags = %u are not known", function->name, function->flags);
+    return 0;
+}
+
 int soon_function_register(const soon_function *function)
 {
-    int rc;
+    int rc = soon__check_function(function);
 
-    if (!function || !function->name || !*function->name || !function->body)
-        return -EINVAL;
-    lock();
-    rc = add_locked(function, hash_of(function->name));
-    unlock();
-    return rc;
+    if (rc == 0 && !*function->name)
+        rc = soon__refuse(-EINVAL, "the function's name is empty");
+    if (rc == 0) {
+        lock();
+        rc = add_locked(function, hash_of(function->name));
+        unlock();
+        if (rc == -EINVAL)
+            rc = soon__refuse(rc, "%s is registered already", function->name);
+    }
+    return soon__failed(rc, "soon_function_register");
 }
 
 static void remove_locked(struct entry **link)

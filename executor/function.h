@@ -41,7 +41,8 @@ typedef struct soon_function {
     unsigned flags;                    /**< 0 or SOON_FUNCTION_LOCAL */
     void (*free_arg)(void *arg);       /**< LOCAL only: the task ran, was cancelled or refused; once. May be NULL */
     void (*free_result)(void *result); /**< LOCAL only: with the future, unless somebody took it. May be NULL */
-    const void *reserved[4];           /**< NULL */
+    const char *result_kind; /**< of which kind the result is: see soon_future_read_typed(); NULL: not known */
+    const void *reserved[3]; /**< NULL */
 } soon_function;
 
 /**

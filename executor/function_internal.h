@@ -4,6 +4,7 @@
 #ifndef SOON_EXECUTOR_FUNCTION_INTERNAL_H
 #define SOON_EXECUTOR_FUNCTION_INTERNAL_H
 
+#include "../futures/future_internal.h"
 #include "function.h"
 
 #include <stdint.h>
@@ -20,5 +21,18 @@ uint32_t soon__function_age(const soon_function *function);
  * is the caller's, of functions that are lent. 0 or -ENOMEM. Any thread.
  */
 int soon__function_list(const soon_function ***ret, size_t *ret_count);
+
+bool soon__function_is_valid(const soon_function *function);
+int soon__check_function(const soon_function *function); /* 0 or -EINVAL */
+
+/* See soon_future_read_typed(). */
+static inline bool soon__function_fits(const soon_function *function, const char *kind)
+{
+    return !function->result_kind || *function->result_kind == *kind;
+}
+static inline struct soon__described soon__function_describe(const soon_function *function)
+{
+    return (struct soon__described){function->name, function->result_type ? function->result_type : ""};
+}
 
 #endif

@@ -33,9 +33,12 @@ static int check(soon_executor *executor, const soon_function *function, const s
 
     if (rc < 0)
         return rc;
-    if (!soon__function_is_valid(function) || !function->arg_size || !next || options->timeout_ms < 0)
-        return -EINVAL;
-    return soon__map_check_each(options->each);
+    rc = soon__check_function(function);
+    if (rc == 0 && !function->arg_size)
+        rc = soon__refuse(-EINVAL, "the argument of %s has no fixed size", function->name);
+    if (rc == 0 && !next)
+        rc = soon__is_null("next");
+    return rc < 0 ? rc : soon__map_check_options(options);
 }
 
 static void set_bounds(soon_imap *imap, const soon_map_options *options)
@@ -51,14 +54,14 @@ static void set_bounds(soon_imap *imap, const soon_map_options *options)
         imap->chunk = imap->in_flight_max;
 }
 
-int soon_imap_new_sized(soon_imap **ret, soon_executor *executor, const soon_function *function,
-                        const soon_map_options *options, size_t options_size, soon_source_fn next, void *data)
+static int imap_new(soon_imap **ret, soon_executor *executor, const soon_function *function,
+                    const soon_map_options *options, size_t options_size, soon_source_fn next, void *data)
 {
     soon_map_options own;
     const char *label;
     soon_bytes extra;
     soon_imap *imap;
-    int rc = ret ? soon__options_read(&own, sizeof own, options, options_size) : -EINVAL;
+    int rc = soon__options_read(&own, sizeof own, options, options_size);
 
     if (rc == 0)
         rc = check(executor, function, &own, next);
@@ -80,7 +83,9 @@ int soon_imap_new_sized(soon_imap **ret, soon_executor *executor, const soon_fun
                         .each = own.each ? *own.each : (soon_submit_options){0},
                         .staged_arg = malloc(function->arg_size)};
     set_bounds(imap, &own);
-    rc = !imap->staged_arg ? -ENOMEM : soon__imap_chunk_fits(function, imap->chunk) ? 0 : -EINVAL;
+    rc = imap->staged_arg ? 0 : -ENOMEM;
+    if (rc == 0 && !soon__imap_chunk_fits(function, imap->chunk))
+        rc = soon__refuse(-EINVAL, ".chunk = %zu: no memory holds so many", imap->chunk);
     if (rc < 0) {
         free(imap->staged_arg);
         free(imap);
@@ -95,6 +100,18 @@ int soon_imap_new_sized(soon_imap **ret, soon_executor *executor, const soon_fun
     pthread_mutex_init(&imap->mutex, NULL);
     *ret = imap;
     return 0;
+}
+
+int soon_imap_new_sized(soon_imap **ret, soon_executor *executor, const soon_function *function,
+                        const soon_map_options *options, size_t options_size, soon_source_fn next, void *data)
+{
+    int rc = ret ? 0 : soon__is_null("ret");
+
+    if (ret) {
+        *ret = NULL;
+        rc = imap_new(ret, executor, function, options, options_size, next, data);
+    }
+    return soon__failed(rc, "soon_imap_new");
 }
 
 /*
@@ -253,14 +270,16 @@ static int next_in_turn(soon_imap *imap, soon_future **ret, uint64_t *ret_index)
     return 0;
 }
 
-int soon_imap_next(soon_imap *imap, int64_t timeout_ms, soon_future **ret, uint64_t *ret_index)
+static int imap_next(soon_imap *imap, int64_t timeout_ms, soon_future **ret, uint64_t *ret_index)
 {
     int64_t deadline;
     int rc;
 
-    if (!imap || !ret || timeout_ms < SOON_FOREVER)
-        return -EINVAL;
-    rc = soon__executor_check(imap->executor);
+    if (!imap || !ret)
+        return soon__is_null(imap ? "ret" : "the imap");
+    rc = soon__check_timeout(timeout_ms);
+    if (rc == 0)
+        rc = soon__executor_check(imap->executor);
     if (rc < 0)
         return rc;
     deadline = soon__deadline(timeout_ms);
@@ -271,6 +290,11 @@ int soon_imap_next(soon_imap *imap, int64_t timeout_ms, soon_future **ret, uint6
     rc = next_in_turn(imap, ret, ret_index);
     soon__turn_give(&imap->turn);
     return rc;
+}
+
+int soon_imap_next(soon_imap *imap, int64_t timeout_ms, soon_future **ret, uint64_t *ret_index)
+{
+    return soon__failed(imap_next(imap, timeout_ms, ret, ret_index), "soon_imap_next");
 }
 
 const soon_error *soon_imap_error(const soon_imap *imap)

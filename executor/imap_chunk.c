@@ -8,6 +8,7 @@
  * An argument is released exactly once: after its body, or when the call has ended, or with a drop.
  */
 #include "../futures/slab_internal.h"
+#include "function_internal.h"
 #include "imap_internal.h"
 #include "map_internal.h"
 #include "task_internal.h"
@@ -74,8 +75,23 @@ static const void *function(const soon_future *future)
     return of_future(future)->chunk->function;
 }
 
-static const struct soon__class item_class = {
-    .destroy = destroy, .help = help, .source = source, .label = label, .function = function};
+static bool fits(const soon_future *future, const char *kind)
+{
+    return soon__function_fits(of_future(future)->chunk->function, kind);
+}
+
+static struct soon__described describe(const soon_future *future)
+{
+    return soon__function_describe(of_future(future)->chunk->function);
+}
+
+static const struct soon__class item_class = {.destroy = destroy,
+                                              .help = help,
+                                              .source = source,
+                                              .label = label,
+                                              .function = function,
+                                              .fits = fits,
+                                              .describe = describe};
 
 /*
  * Making

@@ -92,7 +92,7 @@ static soon_future *fail_one(soon_imap *imap, int code)
 {
     if (imap->function->free_arg)
         imap->function->free_arg(imap->staged_arg);
-    return soon__future_new_failed(code, imap->function->name, imap->each.label, NULL);
+    return soon__future_new_failed(code, NULL, imap->function->name, imap->each.label, NULL);
 }
 
 /* The staged argument; NULL: not now, the queue is full; or never. */

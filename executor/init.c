@@ -1,18 +1,23 @@
 /*
  * init.c - the first call of a program: in a worker process it takes over and never returns.
  */
-#include "pool.h"
+#include "executor_internal.h"
 #include "processes/worker_internal.h"
 
 #include <errno.h>
 #include <string.h>
 
 /* Set once, before other threads use the library. */
-static bool initialised;
+static bool initialised, working;
 
 bool soon__is_initialised(void)
 {
     return initialised;
+}
+
+bool soon__is_worker_process(void)
+{
+    return working;
 }
 
 /* What else is among the arguments may be a file's name, or a stranger's words. */
@@ -23,10 +28,13 @@ static bool is_worker(int argc, char **argv)
 
 int soon_init(int argc, char **argv)
 {
-    if (argc < 0 || (argc > 0 && !argv))
-        return -EINVAL;
+    if (argc < 0)
+        return soon__failed(soon__refuse(-EINVAL, "argc = %d is negative", argc), "soon_init");
+    if (argc > 0 && !argv)
+        return soon__failed(soon__is_null("argv"), "soon_init");
     initialised = true;
-    if (is_worker(argc, argv))
+    working = is_worker(argc, argv);
+    if (working)
         soon__worker_main();
     return 0;
 }

@@ -372,8 +372,11 @@ static int push_post(soon_loop *loop, struct post *post)
 static int post_fn(soon_loop *loop, soon_loop_fn fn, void *data, soon_free_fn let_go)
 {
     struct post *post;
-    int rc = let_go ? soon__library_start() : 0;
+    int rc;
 
+    if (!loop || !fn)
+        return soon__is_null(loop ? "fn" : "the loop");
+    rc = let_go ? soon__library_start() : 0;
     if (rc < 0)
         return rc;
     if (is_foreign(loop))
@@ -390,20 +393,16 @@ static int post_fn(soon_loop *loop, soon_loop_fn fn, void *data, soon_free_fn le
 
 int soon_loop_post(soon_loop *loop, soon_loop_fn fn, void *data)
 {
-    return loop && fn ? post_fn(loop, fn, data, NULL) : -EINVAL;
+    return soon__failed(post_fn(loop, fn, data, NULL), "soon_loop_post");
 }
 
 int soon_loop_post_owned(soon_loop *loop, soon_loop_fn fn, void *data, soon_free_fn release)
 {
-    int rc;
+    int rc = post_fn(loop, fn, data, release);
 
-    if (!loop || !fn)
-        rc = soon__refuse(-EINVAL, "soon_loop_post_owned: %s is NULL", loop ? "fn" : "loop");
-    else
-        rc = post_fn(loop, fn, data, release);
     if (rc < 0 && release)
         release(data);
-    return rc;
+    return soon__failed(rc, "soon_loop_post_owned");
 }
 
 /*
@@ -579,7 +578,7 @@ static int attach_again_locked(soon_loop *loop)
     struct post *spare;
 
     if (!soon__check(claim_thread(loop), "soon_loop_attach: not on the loop's thread"))
-        return -EINVAL;
+        return soon__refuse(-EINVAL, "this is not the loop's thread");
     spare = malloc(sizeof *spare);
     if (!spare)
         return -ENOMEM;
@@ -591,18 +590,20 @@ static int attach_again_locked(soon_loop *loop)
 
 int soon_loop_attach(soon_loop **ret, uv_loop_t *uv)
 {
-    soon_loop *loop;
+    soon_loop *loop = NULL;
     int rc;
 
+    if (ret)
+        *ret = NULL;
     if (!ret || !uv)
-        return -EINVAL;
+        return soon__failed(soon__is_null(ret ? "the uv_loop_t" : "ret"), "soon_loop_attach");
     pthread_mutex_lock(&table.mutex);
     loop = find_open_locked(uv);
     rc = loop ? attach_again_locked(loop) : attach_locked(&loop, uv);
     pthread_mutex_unlock(&table.mutex);
     if (rc == 0)
         *ret = loop;
-    return rc;
+    return soon__failed(rc, "soon_loop_attach");
 }
 
 /* Takes one attach away: 1, and its spare; 0: the last, the loop can be found no more; -1: there was none. */

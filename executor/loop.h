@@ -36,9 +36,9 @@ typedef void (*soon_loop_fn)(void *data);
  * Ownership: the caller owes a soon_loop_detach(), and `uv` lives until that has run `on_closed`.
  * Threads: loop thread only. Never blocks.
  * Returns: 0 and sets `*ret`; -EINVAL: NULL, or (asserted) another thread's loop; -ENOMEM; -EMFILE ... as from
- * eventfd() and uv_poll_init(); and leaves it alone.
+ * eventfd() and uv_poll_init(); and sets it to NULL.
  */
-SOON_API int soon_loop_attach(soon_loop **ret, struct uv_loop_s *uv);
+SOON_API SOON_MUST_USE int soon_loop_attach(soon_loop **ret, struct uv_loop_s *uv);
 
 /**
  * Detaches it. The last detach refuses new registrations and posts with SOON_ESHUTDOWN. Outstanding ones are still

@@ -14,6 +14,7 @@
 #include "map_internal.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -270,13 +271,18 @@ static bool arrays_fit(const struct params *params)
            (!params->errors || soon__array_fits(params->count, sizeof *params->errors));
 }
 
-int soon__map_check_each(const soon_submit_options *each)
+int soon__map_check_options(const soon_map_options *options)
 {
-    if (!each)
-        return 0;
-    if (each->payload || each->data || each->on_done || each->on_done_data || each->on_done_loop ||
-        each->on_done_release)
-        return -EINVAL;
+    const soon_submit_options *each = options->each;
+
+    if (options->timeout_ms < 0)
+        return soon__refuse(-EINVAL, ".timeout_ms = %" PRId64 " is negative; 0 is no limit", options->timeout_ms);
+    if (each && (each->payload || each->data || each->on_done || each->on_done_data || each->on_done_loop ||
+        each->on_done_release))
+        return soon__refuse(-EINVAL, ".each->%s is set: it cannot be each item's own",
+                            each->payload ? "payload"
+                            : each->data  ? "data"
+                                          : "on_done");
     return soon__submit_options_check(each);
 }
 
@@ -285,13 +291,16 @@ static int check(const struct params *params)
     const soon_function *function = params->function;
     int rc = soon__executor_check(params->executor);
 
+    if (rc == 0)
+        rc = soon__check_function(function);
     if (rc < 0)
         return rc;
-    if (!soon__function_is_valid(function) || !function->arg_size || !function->result_size)
-        return -EINVAL;
-    if (!arrays_fit(params) || params->options.timeout_ms < 0)
-        return -EINVAL;
-    return soon__map_check_each(params->options.each);
+    if (!function->arg_size || !function->result_size)
+        return soon__refuse(-EINVAL, "the %s of %s has no fixed size", function->arg_size ? "result" : "argument",
+                            function->name);
+    if (!arrays_fit(params))
+        return soon__refuse(-EINVAL, "count = %zu: there is no such array", params->count);
+    return soon__map_check_options(&params->options);
 }
 
 /* How many chunks of `size` there are in `count`; not by a sum, which could overflow. */
@@ -506,14 +515,15 @@ int soon_map_bytes(soon_executor *executor, const soon_function *function, const
     int rc = start(&map, &params, options, options_size);
 
     if (rc < 0)
-        return rc;
+        return soon__failed(rc, "soon_map");
     rc = await_all(map);
     give(map, results, errors, rc);
     if (rc < 0) {
         soon__map_stop(map); /* afterwards, so that it is `rc` what was cancelled has as its error */
+        (void)soon__failed(rc, "soon_map");
     } else {
         error = soon__future_failure(&map->future);
-        rc = error ? error->public.code : 0;
+        rc = error ? soon__failed_with(soon__error_ref(error)) : 0;
     }
     soon_future_unref(&map->future);
     return rc;
@@ -531,6 +541,6 @@ soon_future *soon_map_async_bytes(soon_executor *executor, const soon_function *
     int rc = start(&map, &params, options, options_size);
 
     if (rc < 0)
-        return soon__future_new_failed(rc, function ? function->name : NULL, NULL, NULL);
+        return soon__future_new_failed(rc, "soon_map_async", function ? function->name : NULL, NULL, NULL);
     return &map->future;
 }

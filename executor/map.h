@@ -134,16 +134,17 @@ typedef struct soon_imap soon_imap;
  * Ownership: the caller owns the imap until soon_imap_free(). Options are copied. Executor, function and `data` are
  * lent until then.
  * Threads: any thread.
- * Returns: 0 and sets `*ret`; -EINVAL; SOON_EFORKED; -ENOMEM; and leaves it alone.
+ * Returns: 0 and sets `*ret`; -EINVAL; SOON_EFORKED; -ENOMEM; and sets it to NULL.
  *
  * As imap() and imap_unordered() in Python's multiprocessing.Pool, and Executor.map(buffersize).
  */
-SOON_API int soon_imap_new_sized(soon_imap **ret, soon_executor *executor, const soon_function *function,
-                                 const soon_map_options *options, size_t options_size, soon_source_fn next, void *data);
+SOON_API SOON_MUST_USE int soon_imap_new_sized(soon_imap **ret, soon_executor *executor, const soon_function *function,
+                                               const soon_map_options *options, size_t options_size,
+                                               soon_source_fn next, void *data);
 
 /** soon_imap_new_sized() with the options' size that this program was compiled with. `options` NULL: defaults. */
-static inline int soon_imap_new(soon_imap **ret, soon_executor *executor, const soon_function *function,
-                                const soon_map_options *options, soon_source_fn next, void *data)
+static inline SOON_MUST_USE int soon_imap_new(soon_imap **ret, soon_executor *executor, const soon_function *function,
+                                              const soon_map_options *options, soon_source_fn next, void *data)
 {
     return soon_imap_new_sized(ret, executor, function, options, sizeof *options, next, data);
 }
@@ -242,7 +243,8 @@ static inline SOON_MUST_USE soon_future *soon__apply(soon_executor *e, const soo
 #define SOON__APPLY_1(executor, cb, ecb, d, fn, ...)                                                                   \
     soon_apply_async_bytes(executor, &fn##_task, &(fn##_arg){__VA_ARGS__}, sizeof(fn##_arg), cb, ecb, d)
 #endif
-#define SOON__APPLY_0(executor, cb, ecb, d, fn) soon_apply_async_bytes(executor, &fn##_task, NULL, 0, cb, ecb, d)
+#define SOON__APPLY_0(executor, cb, ecb, d, fn)                                                                        \
+    soon_apply_async_bytes(executor, SOON__WITHOUT_ARG(fn), NULL, 0, cb, ecb, d)
 
 /** soon_map(pool, fn, args, count, results): soon_map_bytes(), typed by the compiler, with the default options. */
 #define soon_map(executor, fn, args, count, results)                                                                   \
@@ -250,7 +252,9 @@ static inline SOON_MUST_USE soon_future *soon__apply(soon_executor *e, const soo
                    NULL, NULL, 0)
 
 /** soon_map_with(pool, (.chunk = 8, .timeout_ms = 500), fn, args, count, results, errors): `errors` may be NULL. */
-#define soon_map_with(executor, options, fn, args, count, results, errors)                                             \
+#define soon_map_with(executor, options, ...) SOON__WITH(SOON__MAP_WITH_, options, executor, __VA_ARGS__)
+#define SOON__MAP_WITH_0(...) SOON__WRONG(int, SOON__WANTS_PARENTHESES)
+#define SOON__MAP_WITH_1(options, executor, fn, args, count, results, errors)                                          \
     SOON__MAP(executor, options, fn, SOON__ARRAY(const fn##_arg, args), count, SOON__ARRAY(fn##_result, results),      \
               errors)
 
@@ -259,7 +263,9 @@ static inline SOON_MUST_USE soon_future *soon__apply(soon_executor *e, const soo
     soon_map_async_bytes(executor, &fn##_task, SOON__ARRAY(const fn##_arg, args), count, NULL, 0)
 
 /** soon_map_async_with(pool, (.chunk = 8), fn, args, count). */
-#define soon_map_async_with(executor, options, fn, args, count)                                                        \
+#define soon_map_async_with(executor, options, ...) SOON__WITH(SOON__MAP_ASYNC_WITH_, options, executor, __VA_ARGS__)
+#define SOON__MAP_ASYNC_WITH_0(...) SOON__WRONG(soon_future *, SOON__WANTS_PARENTHESES)
+#define SOON__MAP_ASYNC_WITH_1(options, executor, fn, args, count)                                                     \
     SOON__MAP_ASYNC(executor, options, fn, SOON__ARRAY(const fn##_arg, args), count)
 
 /** soon_apply_async(pool, callback, error_callback, data, fn, .x = 1): soon_apply_async_bytes(), typed as

@@ -69,7 +69,7 @@ struct soon__map {
 struct soon__map *soon__map_of(const soon_future *future);
 
 /* `each` of the options of a map: 0 or -EINVAL. NULL allowed. */
-int soon__map_check_each(const soon_submit_options *each);
+int soon__map_check_options(const soon_map_options *options);
 
 /* Into how many calls a map is cut that does not say how: some for each worker, so that the last ones to end are short. */
 static inline size_t soon__map_calls(soon_executor *executor)

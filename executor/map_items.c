@@ -100,27 +100,42 @@ static void note_looked(struct soon__map *map)
     atomic_fetch_or_explicit(&map->future.word, SOON__LOOKED, memory_order_relaxed);
 }
 
-int soon_map_item(soon_future *map, size_t index, int64_t timeout_ms, void *ret, size_t size)
+/* `*ret_error`: its own, lent; or NULL. */
+static int item(soon_future *map, size_t index, int64_t timeout_ms, void *ret, size_t size,
+                struct soon__error **ret_error)
 {
     struct soon__chunk *chunk = chunk_of(map, index, &index);
     struct soon__error *error;
-    int rc = 0;
+    int rc = soon__check_timeout(timeout_ms);
 
-    if (!chunk || (!ret && size) || timeout_ms < SOON_FOREVER)
-        return -EINVAL;
-    if (!look(chunk, index, &error))
+    if (!chunk)
+        return soon__refuse(-EINVAL, "there is no such item");
+    if (!ret && size)
+        return soon__is_null("ret");
+    if (rc == 0 && !look(chunk, index, &error))
         rc = await_item(chunk, index, soon__deadline(timeout_ms));
     if (rc < 0)
         return rc;
     look(chunk, index, &error);
     if (error) {
         note_looked(chunk->map);
+        *ret_error = error;
         return error->public.code;
     }
     if (size != chunk->map->function->result_size)
-        return SOON_ETYPE;
+        return soon__refuse(SOON_ETYPE, "the result of %s is %s, %zu bytes; %zu were asked for",
+                            chunk->map->function->name, chunk->map->function->result_type,
+                            chunk->map->function->result_size, size);
     memcpy(ret, (const char *)chunk->items.results + index * size, size);
     return 0;
+}
+
+int soon_map_item(soon_future *map, size_t index, int64_t timeout_ms, void *ret, size_t size)
+{
+    struct soon__error *error = NULL;
+    int rc = item(map, index, timeout_ms, ret, size, &error);
+
+    return error ? soon__failed_with(soon__error_ref(error)) : soon__failed(rc, "soon_map_item");
 }
 
 static const soon_error not_done = {.message = "not done yet", .function = "", .label = ""};

@@ -49,16 +49,17 @@ typedef struct soon_thread_pool_options {
  *
  * Ownership: the caller owns the pool until soon_executor_free(). Options are copied.
  * Threads: any thread. Returns: 0 and sets `*ret`; -EINVAL; -ENOMEM; -EMFILE, -EAGAIN ... if the library's own loop
- * could not start; and leaves it alone.
+ * could not start; and sets it to NULL.
  *
  * As ThreadPoolExecutor(max_workers, thread_name_prefix, initializer, initargs) in Python's concurrent.futures.
  */
-SOON_API int soon_thread_pool_new_sized(soon_executor **ret, const soon_thread_pool_options *options, size_t size);
+SOON_API SOON_MUST_USE int soon_thread_pool_new_sized(soon_executor **ret, const soon_thread_pool_options *options,
+                                                      size_t size);
 
 /**
  * soon_thread_pool_new_sized() with the options' size that this program was compiled with. `options` NULL: defaults.
  */
-static inline int soon_thread_pool_new(soon_executor **ret, const soon_thread_pool_options *options)
+static inline SOON_MUST_USE int soon_thread_pool_new(soon_executor **ret, const soon_thread_pool_options *options)
 {
     return soon_thread_pool_new_sized(ret, options, sizeof *options);
 }
@@ -114,17 +115,18 @@ typedef struct soon_process_pool_options {
  * Threads: any thread. Returns: 0 and sets `*ret`; -EINVAL; -ENOMEM; SOON_ENOINIT: soon_init() was not called, or this
  * is a worker and it has not taken over yet; SOON_EDEPTH: in a worker of a worker ..., ten deep; -ENOSYS and the like
  * where the system has no pidfd or sealed memory; SOON_ENOPROGRAM: this program's file cannot be
- * executed again; -ENOENT ... for a program or a directory that is not there; and leaves it alone.
+ * executed again; -ENOENT ... for a program or a directory that is not there; and sets it to NULL.
  *
  * As ProcessPoolExecutor(max_workers, initializer, initargs, max_tasks_per_child) in Python's concurrent.futures, and
  * multiprocessing.Pool.
  */
-SOON_API int soon_process_pool_new_sized(soon_executor **ret, const soon_process_pool_options *options, size_t size);
+SOON_API SOON_MUST_USE int soon_process_pool_new_sized(soon_executor **ret, const soon_process_pool_options *options,
+                                                       size_t size);
 
 /**
  * soon_process_pool_new_sized() with the options' size that this program was compiled with. `options` NULL: defaults.
  */
-static inline int soon_process_pool_new(soon_executor **ret, const soon_process_pool_options *options)
+static inline SOON_MUST_USE int soon_process_pool_new(soon_executor **ret, const soon_process_pool_options *options)
 {
     return soon_process_pool_new_sized(ret, options, sizeof *options);
 }

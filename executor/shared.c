@@ -33,13 +33,13 @@ struct soon_shared {
     void *data;
 };
 
-int soon_shared_new(soon_shared **ret, size_t size)
+static int shared_new(soon_shared **ret, size_t size)
 {
     soon_shared *shared;
     int rc;
 
-    if (!ret || !size)
-        return -EINVAL;
+    if (!size)
+        return soon__refuse(-EINVAL, "size = 0");
     if (size > PTRDIFF_MAX)
         return -ENOMEM;
     shared = malloc(sizeof *shared);
@@ -61,6 +61,13 @@ fail_descriptor:
 fail_memory:
     free(shared);
     return rc == -EFBIG || rc == -ENOSPC ? -ENOMEM : rc;
+}
+
+int soon_shared_new(soon_shared **ret, size_t size)
+{
+    if (ret)
+        *ret = NULL;
+    return soon__failed(ret ? shared_new(ret, size) : soon__is_null("ret"), "soon_shared_new");
 }
 
 void *soon_shared_data(soon_shared *shared)
@@ -119,14 +126,21 @@ static struct lock *lock_of(soon_lock *lock)
     return inside;
 }
 
+static int no_lock(const soon_lock *lock)
+{
+    return lock ? soon__refuse(-EINVAL, "soon_lock_init() has not made it") : soon__is_null("the lock");
+}
+
 int soon_lock_init(soon_lock *lock)
 {
     struct lock *inside = (struct lock *)(void *)lock;
     pthread_mutexattr_t attributes;
     int rc;
 
-    if (!lock || (uintptr_t)lock % _Alignof(soon_lock))
-        return -EINVAL;
+    if (!lock)
+        return soon__failed(soon__is_null("the lock"), "soon_lock_init");
+    if ((uintptr_t)lock % _Alignof(soon_lock))
+        return soon__failed(soon__refuse(-EINVAL, "%p is not aligned for a lock", (void *)lock), "soon_lock_init");
     pthread_mutexattr_init(&attributes);
     rc = pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
     if (rc == 0)
@@ -138,7 +152,7 @@ int soon_lock_init(soon_lock *lock)
     pthread_mutexattr_destroy(&attributes);
     if (rc == 0)
         inside->magic = LOCK_MAGIC;
-    return -rc;
+    return soon__failed(-rc, "soon_lock_init");
 }
 
 /* What taking it has come to: L1. */
@@ -154,6 +168,8 @@ int soon_lock_trylock(soon_lock *lock)
     struct lock *inside = lock_of(lock);
     int rc = inside ? pthread_mutex_trylock(&inside->mutex) : EINVAL;
 
+    if (!inside)
+        return soon__failed(no_lock(lock), "soon_lock_trylock");
     return taken(inside, rc == EDEADLK ? EBUSY : rc); /* systems differ in what they tell its holder */
 }
 
@@ -161,7 +177,9 @@ int soon_lock_lock(soon_lock *lock)
 {
     struct lock *inside = lock_of(lock);
 
-    return inside ? taken(inside, pthread_mutex_lock(&inside->mutex)) : -EINVAL;
+    if (!inside)
+        return soon__failed(no_lock(lock), "soon_lock_lock");
+    return taken(inside, pthread_mutex_lock(&inside->mutex));
 }
 
 void soon_lock_unlock(soon_lock *lock)

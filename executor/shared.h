@@ -37,11 +37,11 @@ typedef struct soon_shared soon_shared;
  * freed.
  * Threads: any thread.
  * Returns: 0 and sets `*ret`; -EINVAL, also for a size of 0; -ENOMEM; -EMFILE and what else the system says; and
- * leaves it alone.
+ * sets it to NULL.
  *
  * As multiprocessing.shared_memory.SharedMemory in Python, without a name; and for what Value and Array are used.
  */
-SOON_API int soon_shared_new(soon_shared **ret, size_t size);
+SOON_API SOON_MUST_USE int soon_shared_new(soon_shared **ret, size_t size);
 
 /**
  * The memory as this process sees it. Lent until the last reference is given up. Any thread. In a task of a pool:

@@ -10,6 +10,7 @@
 #include "executor_internal.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,27 +22,28 @@ int soon__options_read(void *ret, size_t known, const void *options, size_t size
     memcpy(ret, options, size < known ? size : known);
     for (size_t i = known; i < size; i++) {
         if (((const char *)options)[i])
-            return -EINVAL; /* an option of a newer header, which this library could not honour */
+            return soon__refuse(-EINVAL,
+                                "byte %zu of the options is set, and this library knows %zu: an option of a newer "
+                                "header",
+                                i, known);
     }
     return 0;
 }
 
 int soon__submit_options_check(const soon_submit_options *o)
 {
-    if (!o)
-        return 0;
-    if (o->retries < 0 || o->time_limit_ms < 0 || o->queue_limit_ms < 0)
-        return -EINVAL;
-    if ((unsigned)o->when_full > SOON_FULL_RUN_HERE)
-        return -EINVAL;
-    if (o->extra.size > PTRDIFF_MAX || (!o->extra.data && o->extra.size))
-        return soon__refuse(-EINVAL, "submit: .extra has %zu bytes, and they are not there", o->extra.size);
-    return !o->on_done && (o->on_done_loop || o->on_done_release) ? -EINVAL : 0;
-}
+    const struct soon__range ranges[] = {
+        {"retries", o ? o->retries : 0, 0, INT_MAX},
+        {"time_limit_ms", o ? o->time_limit_ms : 0, 0, INT64_MAX},
+        {"queue_limit_ms", o ? o->queue_limit_ms : 0, 0, INT64_MAX},
+        {"when_full", o ? (int)o->when_full : 0, 0, SOON_FULL_RUN_HERE},
+    };
 
-bool soon__function_is_valid(const soon_function *function)
-{
-    return function && function->name && function->body && !(function->flags & ~(unsigned)SOON_FUNCTION_LOCAL);
+    if (o && !o->on_done && (o->on_done_loop || o->on_done_release))
+        return soon__refuse(-EINVAL, ".on_done_%s is set, and .on_done is NULL", o->on_done_loop ? "loop" : "release");
+    if (o && (o->extra.size > PTRDIFF_MAX || (!o->extra.data && o->extra.size)))
+        return soon__refuse(-EINVAL, ".extra has %zu bytes, and they are not there", o->extra.size);
+    return soon__check_ranges(ranges, sizeof ranges / sizeof *ranges);
 }
 
 int soon__executor_take(soon_executor *executor, soon_call *call, bool may_block)
@@ -89,11 +91,18 @@ static int check_arg(const struct request *request)
 {
     const struct soon__call_params *p = &request->params;
 
-    if (!soon__function_is_valid(p->function) || (!p->data && p->size))
-        return -EINVAL;
+    int rc = soon__check_function(p->function);
+
+    if (rc < 0)
+        return rc;
+    if (!p->data && p->size)
+        return soon__refuse(-EINVAL, "the argument is NULL, its size %zu", p->size);
     if (p->data && p->function->arg_size && p->size != p->function->arg_size)
-        return -EINVAL;
-    return p->size > PTRDIFF_MAX ? -EINVAL : 0;
+        return soon__refuse(-EINVAL, "the argument of %s is %s%s%zu bytes; %zu were given", p->function->name,
+                            p->function->arg_type ? p->function->arg_type : "",
+                            p->function->arg_type && *p->function->arg_type ? ", " : "", p->function->arg_size,
+                            p->size);
+    return p->size > PTRDIFF_MAX ? soon__refuse(-EINVAL, "size = %zu: no memory is so large", p->size) : 0;
 }
 
 static int read_request(struct request *request, const soon_submit_options *options, size_t options_size)
@@ -158,7 +167,8 @@ static soon_future *refuse(const struct request *request, int code)
 {
     const soon_submit_options *o = options_of(request);
     const soon_function *function = request->params.function;
-    soon_future *future = soon__future_new_failed(code, function ? function->name : NULL, o->label, o->data);
+    soon_future *future =
+        soon__future_new_failed(code, "soon_submit", function ? function->name : NULL, o->label, o->data);
     int told = 0;
 
     release_given(request);
@@ -281,9 +291,10 @@ int soon_try_submit_bytes_sized(soon_future **ret, soon_executor *executor, cons
 
     request.params = (struct soon__call_params){.executor = executor, .function = function, .data = data, .size = size};
     request.try = true;
-    rc = ret ? read_request(&request, options, options_size) : -EINVAL;
-
-    return rc < 0 ? rc : submit_or_refuse(ret, &request);
+    rc = ret ? read_request(&request, options, options_size) : soon__is_null("ret");
+    if (rc == 0)
+        rc = submit_or_refuse(ret, &request);
+    return soon__failed(rc, "soon_try_submit");
 }
 
 int soon__submit_or_refuse(soon_future **ret, const struct soon__call_params *params, bool try)

@@ -105,6 +105,11 @@ static inline int soon_try_submit_bytes(soon_future **ret, soon_executor *execut
 SOON_API SOON_MUST_USE soon_future *soon_then(soon_future *first, soon_executor *executor,
                                               const soon_function *function);
 
+/* The argument type of functions of variable size: soon_submit() cannot know how long theirs is. */
+struct soon_bytes_by_its_own_submit;
+#define SOON__WANTS_ARG                                                                                                \
+    "this function has an argument: soon_submit(pool, fn, value); or fn_submit(pool, NULL, NULL) for zeroes"
+
 #ifdef __cplusplus
 }
 
@@ -129,18 +134,42 @@ static inline const soon_submit_options *soon__submit_options(const soon_submit_
 #define SOON__TRY_SUBMIT_1(ret, executor, options, fn, ...)                                                            \
     soon__try_submit(ret, executor, &fn##_task, fn##_arg{__VA_ARGS__}, options)
 #define SOON__SUBMIT_OPTIONS(options) soon__submit_options(soon_submit_options SOON__BRACES options)
+template <class A> static inline const soon_function *soon__without_arg(const soon_function *function)
+{
+    static_assert(std::is_same<A, soon_none>::value || std::is_same<A, soon_bytes_by_its_own_submit>::value,
+                  SOON__WANTS_ARG);
+    return function;
+}
+#define SOON__WITHOUT_ARG(fn) soon__without_arg<fn##_arg>(&fn##_task)
+#define SOON__WRONG(type, text)                                                                                        \
+    __extension__({                                                                                                    \
+        static_assert(0, text);                                                                                        \
+        (type)0;                                                                                                       \
+    })
 #else
 #define SOON__SUBMIT_1(executor, options, fn, ...)                                                                     \
     soon_submit_bytes(executor, &fn##_task, &(fn##_arg){__VA_ARGS__}, sizeof(fn##_arg), options)
 #define SOON__TRY_SUBMIT_1(ret, executor, options, fn, ...)                                                            \
     soon_try_submit_bytes(ret, executor, &fn##_task, &(fn##_arg){__VA_ARGS__}, sizeof(fn##_arg), options)
 #define SOON__SUBMIT_OPTIONS(options) (&(soon_submit_options)SOON__BRACES options)
+#define SOON__WITHOUT_ARG(fn)                                                                                          \
+    (&fn##_task + 0 * sizeof(struct {                                                                                  \
+                      _Static_assert(__builtin_types_compatible_p(fn##_arg, soon_none) ||                              \
+                                         __builtin_types_compatible_p(fn##_arg, struct soon_bytes_by_its_own_submit),  \
+                                     SOON__WANTS_ARG);                                                                 \
+                      char soon__one;                                                                                  \
+                  }))
+#define SOON__WRONG(type, text)                                                                                        \
+    __extension__({                                                                                                    \
+        _Static_assert(0, text);                                                                                       \
+        (type)0;                                                                                                       \
+    })
 #endif
 
 /* SOON__MORE(...) is 0 for one argument and 1 for 2 to 33. */
-#define SOON__SUBMIT_0(executor, options, fn) soon_submit_bytes(executor, &fn##_task, NULL, 0, options)
+#define SOON__SUBMIT_0(executor, options, fn) soon_submit_bytes(executor, SOON__WITHOUT_ARG(fn), NULL, 0, options)
 #define SOON__TRY_SUBMIT_0(ret, executor, options, fn)                                                                 \
-    soon_try_submit_bytes(ret, executor, &fn##_task, NULL, 0, options)
+    soon_try_submit_bytes(ret, executor, SOON__WITHOUT_ARG(fn), NULL, 0, options)
 #define SOON__ARG33(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w, x, y, z, A, B, C, D, E, F, G, \
                     N, ...)                                                                                            \
     N
@@ -154,15 +183,26 @@ static inline const soon_submit_options *soon__submit_options(const soon_submit_
         __VA_ARGS__                                                                                                    \
     }
 
+/* SOON__IN_PARENTHESES(x) is 1 for (x), else 0. */
+#define SOON__IN_PARENTHESES(x) SOON__SECOND(SOON__PROBE x, 0, ~)
+#define SOON__PROBE(...) ~, 1
+#define SOON__SECOND(...) SOON__SECOND_(__VA_ARGS__)
+#define SOON__SECOND_(a, b, ...) b
+/* Calls WITH_1(options, ...) for options in parentheses; else it says what is wrong. */
+#define SOON__WITH(with, options, ...) SOON__CAT(with, SOON__IN_PARENTHESES(options))(options, __VA_ARGS__)
+#define SOON__WANTS_PARENTHESES "the options stand in parentheses: soon_submit_with(pool, (.label = \"a\"), fn, .x = 1)"
+
 /**
- * soon_submit(pool, fn), soon_submit(pool, fn, .x = 1), soon_submit(pool, fn, 7): the fields of the argument stand in
- * the call. For a struct that exists: `fn_submit(pool, &arg, options)`. Else as soon_submit_bytes_sized().
+ * soon_submit(pool, fn, .x = 1), soon_submit(pool, fn, 7): the fields of the argument stand in the call; a function of
+ * soon_none has none: soon_submit(pool, fn). For a struct that exists: `fn_submit(pool, &arg, options)`. Else as soon_submit_bytes_sized().
  */
 #define soon_submit(executor, ...) SOON__CAT(SOON__SUBMIT_, SOON__MORE(__VA_ARGS__))(executor, NULL, __VA_ARGS__)
 
 /** soon_submit_with(pool, (.label = "a", .time_limit_ms = 500), fn, .x = 1). In C++17 options stand in their order. */
-#define soon_submit_with(executor, options, ...)                                                                       \
+#define soon_submit_with(executor, options, ...) SOON__WITH(SOON__SUBMIT_WITH_, options, executor, __VA_ARGS__)
+#define SOON__SUBMIT_WITH_1(options, executor, ...)                                                                    \
     SOON__CAT(SOON__SUBMIT_, SOON__MORE(__VA_ARGS__))(executor, SOON__SUBMIT_OPTIONS(options), __VA_ARGS__)
+#define SOON__SUBMIT_WITH_0(...) SOON__WRONG(soon_future *, SOON__WANTS_PARENTHESES)
 
 /**
  * rc = soon_try_submit(&f, pool, fn, .x = 1): as soon_submit(), but never blocks, runs nothing here, and a refusal is
@@ -174,7 +214,10 @@ static inline const soon_submit_options *soon__submit_options(const soon_submit_
 
 /** soon_try_submit_with(&f, pool, (.on_done = reply, .on_done_loop = on), fn, .x = 1). */
 #define soon_try_submit_with(ret, executor, options, ...)                                                              \
+    SOON__WITH(SOON__TRY_SUBMIT_WITH_, options, ret, executor, __VA_ARGS__)
+#define SOON__TRY_SUBMIT_WITH_1(options, ret, executor, ...)                                                           \
     SOON__CAT(SOON__TRY_SUBMIT_, SOON__MORE(__VA_ARGS__))(ret, executor, SOON__SUBMIT_OPTIONS(options), __VA_ARGS__)
+#define SOON__TRY_SUBMIT_WITH_0(...) SOON__WRONG(int, SOON__WANTS_PARENTHESES)
 
 /** @} */
 #endif

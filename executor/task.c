@@ -131,12 +131,15 @@ int soon_task_return_bytes(soon_task *task, const void *data, size_t size)
     void *space;
 
     if (!task || (!data && size))
-        return -EINVAL;
+        return soon__failed(soon__is_null(task ? "data" : "the task"), "soon_task_return_bytes");
     if (task->function->result_size && task->function->result_size != size)
-        return SOON_ETYPE;
+        return soon__failed(soon__refuse(SOON_ETYPE, "the result of %s is %s, %zu bytes; %zu were given",
+                                         task->function->name, task->function->result_type, task->function->result_size,
+                                         size),
+                            "soon_task_return_bytes");
     space = soon_task_return_space(task, size);
     if (!space)
-        return -ENOMEM;
+        return soon__failed(-ENOMEM, "soon_task_return_bytes");
     if (size)
         memmove(space, data, size);
     return 0;
@@ -146,7 +149,7 @@ int soon_task_return_payload(soon_task *task, soon_buffer *buffer)
 {
     if (!task || !buffer) {
         soon_buffer_unref(buffer);
-        return -EINVAL;
+        return soon__failed(soon__is_null(task ? "the buffer" : "the task"), "soon_task_return_payload");
     }
     soon_buffer_unref(task->outcome.payload);
     task->outcome.payload = buffer;
@@ -192,7 +195,8 @@ int soon_raise_from(soon_task *task, const soon_future *failed)
     soon_error fields;
 
     if (!task || !error || error->code == 0)
-        return -EINVAL;
+        return soon__failed(soon__refuse(-EINVAL, task && error ? "that future has no error" : "NULL"),
+                            "soon_raise_from");
     fields = fields_of(task, SOON_ERAISED, error->code == SOON_ERAISED ? error->raised : error->code);
     set_error(task, soon__error_newf(&fields, "%s", error->message));
     return SOON_ERAISED;

@@ -149,8 +149,8 @@ SOON_API int soon_task_return_payload(soon_task *task, soon_buffer *buffer);
         return soon_future_read_as(future, &name##_task, timeout_ms, ret, sizeof *ret);                                \
     }
 
-#define SOON__TASK_OBJECT(name, call, at, as, rt, rs, fl, fa, fr)                                                      \
-    const soon_function name##_task = {#name, call, as, rs, at, rt, fl, fa, fr, {0, 0, 0, 0}};                         \
+#define SOON__TASK_OBJECT(name, call, at, as, rt, rs, fl, fa, fr, rk)                                                  \
+    const soon_function name##_task = {#name, call, as, rs, at, rt, fl, fa, fr, rk, {0, 0, 0}};                        \
     __attribute__((constructor)) static void name##_register(void)                                                     \
     {                                                                                                                  \
         (void)soon_function_register(&name##_task);                                                                    \
@@ -167,7 +167,7 @@ SOON_API int soon_task_return_payload(soon_task *task, soon_buffer *buffer);
         return name(soon__t, (const name##_arg *)soon__a, (name##_result *)soon__r);                                   \
     }                                                                                                                  \
     SOON__TASK_OBJECT(name, name##_call, name##_arg_type, sizeof(name##_arg), name##_result_type,                      \
-                      sizeof(name##_result), fl, fa, fr)                                                               \
+                      sizeof(name##_result), fl, fa, fr, SOON__KIND_OF(name##_result))                                 \
     static int name(SOON_UNUSED soon_task *task, SOON_UNUSED const name##_arg *arg, SOON_UNUSED name##_result *result)
 
 /**
@@ -213,6 +213,7 @@ SOON_API int soon_task_return_payload(soon_task *task, soon_buffer *buffer);
  * options)` and `name_try_submit(&future, executor, data, size, options)`.
  */
 #define SOON_TASK_BYTES_DECLARE(name)                                                                                  \
+    typedef struct soon_bytes_by_its_own_submit name##_arg;                                                            \
     SOON__EXTERN_C const soon_function name##_task;                                                                    \
     static inline SOON_UNUSED SOON_MUST_USE soon_future *name##_submit(                                                \
         soon_executor *executor, const void *data, size_t size, const soon_submit_options *options)                    \
@@ -233,7 +234,7 @@ SOON_API int soon_task_return_payload(soon_task *task, soon_buffer *buffer);
     {                                                                                                                  \
         return name(soon__t, soon_task_arg(soon__t));                                                                  \
     }                                                                                                                  \
-    SOON__TASK_OBJECT(name, name##_call, "", 0, "", 0, 0, NULL, NULL)                                                  \
+    SOON__TASK_OBJECT(name, name##_call, "", 0, "", 0, 0, NULL, NULL, NULL)                                            \
     static int name(SOON_UNUSED soon_task *task, SOON_UNUSED soon_bytes arg)
 
 /** Variable size both ways, declared and defined at once. */

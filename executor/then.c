@@ -183,12 +183,12 @@ soon_future *soon_then(soon_future *first, soon_executor *executor, const soon_f
     soon_call *call;
     int rc = soon__executor_check(executor);
 
-    if (rc == 0 && (!first || !soon__function_is_valid(function)))
-        rc = -EINVAL;
+    if (rc == 0)
+        rc = first ? soon__check_function(function) : soon__is_null("the first future");
     if (rc == 0)
         rc = soon__call_new(&call, &params);
     if (rc < 0)
-        return soon__future_new_failed(rc, NULL, NULL, NULL);
+        return soon__future_new_failed(rc, "soon_then", NULL, NULL, NULL);
     future = soon__call_future(call);
     call->flags |= SOON__CALL_EXEMPT;
     soon__call_extra(call)->first = soon__future_ref(first);

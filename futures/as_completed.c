@@ -167,7 +167,7 @@ static int add_all(soon_as_completed *set, soon_future *const *futures, size_t c
         set->nodes = malloc(count * sizeof *set->nodes);
     set->room = set->nodes ? count : 0; /* without, they come one by one */
     for (size_t i = 0; rc >= 0 && i < count; i++) {
-        rc = futures[i] ? enter_locked(set, futures[i], &node) : -EINVAL;
+        rc = enter_locked(set, futures[i], &node);
         if (rc > 0 && !node->set)
             append(&set->locked.ready, &node->member);
     }
@@ -179,14 +179,11 @@ static int add_all(soon_as_completed *set, soon_future *const *futures, size_t c
     return rc < 0 ? rc : 0;
 }
 
-int soon_as_completed_new(soon_as_completed **ret, soon_future *const *futures, size_t count, int64_t timeout_ms)
+static int set_new(soon_as_completed **ret, soon_future *const *futures, size_t count, int64_t timeout_ms)
 {
-    soon_as_completed *set;
+    soon_as_completed *set = calloc(1, sizeof *set);
     int rc;
 
-    if (!ret || (!futures && count) || !soon__array_fits(count, sizeof *futures) || timeout_ms < SOON_FOREVER)
-        return -EINVAL;
-    set = calloc(1, sizeof *set);
     if (!set)
         return -ENOMEM;
     pthread_mutex_init(&set->mutex, NULL);
@@ -201,14 +198,28 @@ int soon_as_completed_new(soon_as_completed **ret, soon_future *const *futures, 
     return 0;
 }
 
-int soon_as_completed_add(soon_as_completed *set, soon_future *future)
+int soon_as_completed_new(soon_as_completed **ret, soon_future *const *futures, size_t count, int64_t timeout_ms)
+{
+    soon_as_completed *set = NULL;
+    int rc = ret ? soon__check_futures(futures, count) : soon__is_null("ret");
+
+    if (rc == 0)
+        rc = soon__check_timeout(timeout_ms);
+    if (rc == 0)
+        rc = set_new(&set, futures, count, timeout_ms);
+    if (ret)
+        *ret = set;
+    return soon__failed(rc, "soon_as_completed_new");
+}
+
+static int add(soon_as_completed *set, soon_future *future)
 {
     struct node *node = NULL;
     bool waits;
     int rc;
 
     if (!set || !future)
-        return -EINVAL;
+        return soon__is_null(set ? "the future" : "the set");
     if (is_foreign(set))
         return SOON_EFORKED;
     pthread_mutex_lock(&set->mutex);
@@ -220,6 +231,11 @@ int soon_as_completed_add(soon_as_completed *set, soon_future *future)
     if (waits)
         wait_for(node, future);
     return rc < 0 ? rc : 0;
+}
+
+int soon_as_completed_add(soon_as_completed *set, soon_future *future)
+{
+    return soon__failed(add(set, future), "soon_as_completed_add");
 }
 
 int soon_as_completed_give(soon_as_completed *set, soon_future *future)
@@ -341,12 +357,12 @@ void soon__as_completed_await(soon_as_completed *set, bool (*awaited)(const soon
     set->awaited = awaited;
 }
 
-int soon_as_completed_next(soon_as_completed *set, soon_future **ret)
+static inline int next(soon_as_completed *set, soon_future **ret)
 {
     int rc = 0;
 
     if (!set || !ret)
-        return -EINVAL;
+        return soon__is_null(set ? "ret" : "the set");
     if (is_foreign(set))
         return SOON_EFORKED;
     if (!set->hand.next) {
@@ -360,6 +376,11 @@ int soon_as_completed_next(soon_as_completed *set, soon_future **ret)
     *ret = take_from_hand(set);
     soon__future_give(*ret);
     return 0;
+}
+
+int soon_as_completed_next(soon_as_completed *set, soon_future **ret)
+{
+    return soon__failed(next(set, ret), "soon_as_completed_next");
 }
 
 size_t soon_as_completed_left(const soon_as_completed *set, size_t *ret_total)

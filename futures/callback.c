@@ -308,9 +308,12 @@ static void release_allocated(struct soon__callback *callback)
 
 int soon__future_tell(soon_future *future, soon_done_fn fn, void *data, soon_free_fn let_go)
 {
-    struct soon__callback *callback = malloc(sizeof *callback);
+    struct soon__callback *callback;
     int rc;
 
+    if (!future || !fn)
+        return soon__is_null(future ? "fn" : "the future");
+    callback = malloc(sizeof *callback);
     if (!callback)
         return -ENOMEM;
     *callback = (struct soon__callback){
@@ -325,7 +328,7 @@ int soon__future_tell(soon_future *future, soon_done_fn fn, void *data, soon_fre
 
 int soon_future_add_done_callback(soon_future *future, soon_done_fn fn, void *data)
 {
-    return future && fn ? soon__future_tell(future, fn, data, NULL) : -EINVAL;
+    return soon__failed(soon__future_tell(future, fn, data, NULL), "soon_future_add_done_callback");
 }
 
 enum { FEW = 16 };

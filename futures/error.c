@@ -43,7 +43,7 @@ static struct soon__error statics[][2] = {
     STATIC_PAIR(-EAGAIN, "resource temporarily unavailable"),
     STATIC_PAIR(-EMFILE, "too many open files"),
     STATIC_PAIR(-EOVERFLOW, "value too large"),
-    STATIC_PAIR(-ETIMEDOUT, "timed out"),
+    STATIC_PAIR(-ETIMEDOUT, "not done in time"),
 };
 
 const soon_error soon__error_none = {.message = "success", .function = "", .label = ""};
@@ -93,13 +93,6 @@ struct soon__error *soon__error_static(int code, bool begun)
             return &statics[i][begun];
     }
     return NULL;
-}
-
-struct soon__error *soon__error_of_code(int code)
-{
-    struct soon__error *error = soon__error_static(code, false);
-
-    return error ? error : soon__error_newf(&(soon_error){.code = code}, NULL);
 }
 
 /* A static error counts none: its `refs` stays 0. */

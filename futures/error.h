@@ -2,7 +2,8 @@
  * @file error.h
  * Codes, and the description of a failure.
  *
- * Functions return 0 or a negative code; on failure they leave untouched what they would have written. A code is the
+ * Functions return 0 or a negative code; on failure they leave untouched what they would have written, but those that make
+ * something: they set it to NULL. What was wrong, in a sentence: soon_last_error(). A code is the
  * negative of an errno value, as libuv has them on Unix, or one of our own from -5001 down. A NULL object is -EINVAL
  * where a code or a future is returned. Elsewhere it is asserted; without asserts it is ignored and the answer is
  * false, 0, NULL or "". What the library cannot tell, such as a pointer to something freed, is undefined.

@@ -44,16 +44,20 @@ soon_future *soon__future_nomem(void)
     return &nomem;
 }
 
-soon_future *soon__future_new_failed(int code, const char *function, const char *label, void *data)
+soon_future *soon__future_new_failed(int code, const char *caller, const char *function, const char *label, void *data)
 {
-    soon_error fields = {.code = code, .function = function, .label = label};
+    soon_error fields = {.function = function, .label = label};
+    struct soon__error *error = soon__refused(code, caller, &fields);
     struct failed *failed = soon__block_new(size_with(label ? label : ""));
 
-    if (!failed)
+    (void)soon__failed_with(soon__error_ref(error));
+    if (!failed) {
+        soon__error_unref(error);
         return &nomem;
+    }
     soon__future_init(&failed->future, &failed_class, 1, 0);
     failed->data = data;
     strcpy(failed->label, label ? label : "");
-    soon__future_end(&failed->future, SOON__FINISHED, soon__error_newf(&fields, NULL));
+    soon__future_end(&failed->future, SOON__FINISHED, error);
     return &failed->future;
 }

@@ -682,7 +682,7 @@ static int kill_at(soon_future *future, int depth)
 
 int soon_future_kill(soon_future *future)
 {
-    return future ? kill_at(future, 0) : -EINVAL;
+    return soon__failed(future ? kill_at(future, 0) : soon__is_null("the future"), "soon_future_kill");
 }
 
 void soon_futures_unref(soon_future *const *futures, size_t count)

@@ -20,6 +20,7 @@
 #include "value.h"
 
 #ifdef __cplusplus
+#include <type_traits>
 extern "C" {
 #endif
 
@@ -189,11 +190,57 @@ SOON_API SOON_MUST_USE int soon_future_add_done_callback(soon_future *future, so
  */
 SOON_API bool soon_future_remove_done_callback(soon_future *future, soon_done_fn fn, void *data);
 
-/** `soon_result(f, &x)`: soon_future_read() that waits as long as it takes, sized by the type of `x`. */
-#define soon_result(future, ret) soon_future_read((future), SOON_FOREVER, (ret), sizeof *(ret))
+/**
+ * As soon_future_read(), and compares what is asked for with what a function made by SOON_TASK gives. `kind` is a letter and
+ * a name for messages: "iint" for whole numbers, "fdouble" for others, "ppointer", "sstruct" for structures; NULL: any. Letters
+ * are compared, so an int is not read as a float; but signed as unsigned, and a structure as another of its size. The
+ * function's own `name_get` tells these too. soon_result() fills it in.
+ *
+ * Threads, Returns: as soon_future_read(); SOON_ETYPE also for another kind.
+ */
+SOON_API int soon_future_read_typed(soon_future *future, int64_t timeout_ms, void *ret, size_t size, const char *kind);
+
+/* What stands at `type *`, in a letter and a name. */
+#ifdef __cplusplus
+#define SOON__KIND_OF(type) soon__kind<type>()
+#define SOON__READ(future, timeout_ms, ret) soon__read((future), (timeout_ms), (ret))
+#define SOON__TAKE(future, ret) soon__take((future), (ret))
+#else
+#define SOON__NAME_OF(value)                                                                                           \
+    _Generic((value), _Bool                                                                                            \
+             : "ibool", char                                                                                           \
+             : "ichar", signed char                                                                                    \
+             : "isigned char", unsigned char                                                                           \
+             : "iunsigned char", short                                                                                 \
+             : "ishort", unsigned short                                                                                \
+             : "iunsigned short", int                                                                                  \
+             : "iint", unsigned                                                                                        \
+             : "iunsigned", long                                                                                       \
+             : "ilong", unsigned long                                                                                  \
+             : "iunsigned long", long long                                                                             \
+             : "ilong long", unsigned long long                                                                        \
+             : "iunsigned long long", float                                                                            \
+             : "ffloat", double                                                                                        \
+             : "fdouble", long double                                                                                  \
+             : "flong double", default                                                                                 \
+             : SOON__CLASS_OF(value))
+/* 1: an integer of another kind; 5: a pointer or an array; 8: real. */
+#define SOON__CLASS_OF(value)                                                                                          \
+    (__builtin_classify_type(value) == 1   ? "iinteger"                                                                \
+     : __builtin_classify_type(value) == 5 ? "ppointer"                                                                \
+     : __builtin_classify_type(value) == 8 ? "fnumber"                                                                 \
+                                           : "sstruct")
+#define SOON__KIND_OF(type) SOON__NAME_OF(*(type *)0)
+#define SOON__READ(future, timeout_ms, ret)                                                                            \
+    soon_future_read_typed((future), (timeout_ms), (ret), sizeof *(ret), SOON__NAME_OF(*(ret)))
+#define SOON__TAKE(future, ret) soon_future_take_typed((future), (ret), sizeof *(ret), SOON__NAME_OF(*(ret)))
+#endif
+
+/** `soon_result(f, &x)`: soon_future_read_typed() that waits as long as it takes, with size and kind of `x`. */
+#define soon_result(future, ret) SOON__READ(future, SOON_FOREVER, ret)
 
 /** soon_result() with a time limit: `soon_result_within(f, 500, &x)`. */
-#define soon_result_within(future, timeout_ms, ret) soon_future_read((future), (timeout_ms), (ret), sizeof *(ret))
+#define soon_result_within(future, timeout_ms, ret) SOON__READ(future, timeout_ms, ret)
 
 /**
  * Waits for the outcome, copies the result, and gives up the reference, whatever happens: its message goes with it.
@@ -205,8 +252,14 @@ SOON_API bool soon_future_remove_done_callback(soon_future *future, soon_done_fn
  */
 SOON_API int soon_future_take(soon_future *future, void *ret, size_t size);
 
-/** `soon_take(f, &x)`: soon_future_take(), sized by the type of `x`. As Pool.apply() when `f` is a submit. */
-#define soon_take(future, ret) soon_future_take((future), (ret), sizeof *(ret))
+/** soon_future_take() that compares the kind, as soon_future_read_typed() does; and gives up the reference all the same. */
+SOON_API int soon_future_take_typed(soon_future *future, void *ret, size_t size, const char *kind);
+
+/**
+ * `soon_take(f, &x)`: soon_future_take_typed() with size and kind of `x`. Why it failed: soon_last_error(). As Pool.apply()
+ * when `f` is a submit.
+ */
+#define soon_take(future, ret) SOON__TAKE(future, ret)
 
 /** soon_future_unref() for each; NULL members are skipped. */
 SOON_API void soon_futures_unref(soon_future *const *futures, size_t count);
@@ -225,6 +278,29 @@ static inline void soon__unref(soon_future **f)
 #endif
 
 #ifdef __cplusplus
+}
+
+template <class T> constexpr const char *soon__kind()
+{
+    using U = typename std::remove_cv<T>::type;
+    return std::is_same<U, int>::value                            ? "iint"
+           : std::is_same<U, double>::value                       ? "fdouble"
+           : std::is_same<U, float>::value                        ? "ffloat"
+           : std::is_same<U, long>::value                         ? "ilong"
+           : std::is_same<U, unsigned long>::value                ? "iunsigned long"
+           : std::is_floating_point<U>::value                     ? "fnumber"
+           : std::is_integral<U>::value                           ? "iinteger"
+           : std::is_enum<U>::value                               ? "iinteger"
+           : std::is_pointer<U>::value || std::is_array<U>::value ? "ppointer"
+                                                                  : "sstruct";
+}
+template <class T> static inline int soon__read(soon_future *future, int64_t timeout_ms, T *ret)
+{
+    return soon_future_read_typed(future, timeout_ms, ret, sizeof *ret, soon__kind<T>());
+}
+template <class T> static inline int soon__take(soon_future *future, T *ret)
+{
+    return soon_future_take_typed(future, ret, sizeof *ret, soon__kind<T>());
 }
 #endif
 

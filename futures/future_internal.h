@@ -43,6 +43,11 @@ enum {
 #define SOON__LIBRARY (UINT64_C(1) << 16)
 #define SOON__READER (UINT64_C(1) << 40)
 
+/* Of whose result: in words, for a message. */
+struct soon__described {
+    const char *function, *type; /* "" where it is not known */
+};
+
 /* A group whose members are being cancelled. */
 struct soon__members {
     struct soon__members *outer;
@@ -107,6 +112,9 @@ struct soon__class {
     const char *(*label)(const soon_future *future);
     void *(*data)(const soon_future *future);
     const void *(*function)(const soon_future *future); /* whose result it is; NULL: nobody's */
+    /* Whether its result can be read as this kind (soon_future_read_typed()), and what it is. NULL: nothing is known. */
+    bool (*fits)(const soon_future *future, const char *kind);
+    struct soon__described (*describe)(const soon_future *future);
     /* One that holds a reference of itself until it is done. Whoever is about to give up the only one beside that asks:
      * true: nobody can want it any more, so that one is given up too. NULL: it holds none. */
     bool (*give_up)(soon_future *future, uint64_t refs); /* `refs`: of its word, as soon__word_refs() */
@@ -160,6 +168,9 @@ static inline bool soon__array_fits(size_t count, size_t size)
 {
     return size == 0 || count <= PTRDIFF_MAX / size;
 }
+
+/* 0 or -EINVAL: a NULL, or more than an array can have. */
+int soon__check_futures(soon_future *const *futures, size_t count);
 
 /* Most arguments and results are a word: these without a call. */
 static inline void soon__copy(void *to, const void *from, size_t size)
@@ -366,8 +377,9 @@ void soon__future_set_progress(soon_future *future, uint64_t done, uint64_t tota
 /* Takes the buffer, always. 0; SOON_EINVALIDSTATE: it is done; -ENOMEM. */
 int soon__future_set_payload(soon_future *future, soon_buffer *payload);
 
-/* A future that is done with an error, and one reader's reference. The immortal one if there is no memory. */
-soon_future *soon__future_new_failed(int code, const char *function, const char *label, void *data);
+/* A future that is done with an error, what `caller` has refused, and one reader's reference. The immortal one if there is no
+ * memory. */
+soon_future *soon__future_new_failed(int code, const char *caller, const char *function, const char *label, void *data);
 soon_future *soon__future_nomem(void);
 static inline bool soon__future_is_immortal(const soon_future *future)
 {

@@ -248,12 +248,12 @@ static soon_future *group_new(soon_future *const *futures, size_t count, bool an
 {
     struct group *group;
 
-    if ((!futures && count) || !soon__array_fits(count, sizeof *futures) || (any && !count))
-        return soon__future_new_failed(-EINVAL, NULL, NULL, NULL);
-    for (size_t i = 0; i < count; i++) {
-        if (!futures[i])
-            return soon__future_new_failed(-EINVAL, NULL, NULL, NULL);
-    }
+    int rc = soon__check_futures(futures, count);
+
+    if (rc == 0 && any && !count)
+        rc = soon__refuse(-EINVAL, "count = 0: none of no futures can succeed");
+    if (rc < 0)
+        return soon__future_new_failed(rc, any ? "soon_any" : "soon_gather", NULL, NULL, NULL);
     group = block_new(futures, count, any);
     if (!group)
         return soon__future_nomem();

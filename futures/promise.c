@@ -84,14 +84,14 @@ int soon_promise_new(soon_promise **ret, const soon_promise_hooks *hooks)
     struct promise *promise;
 
     if (!ret)
-        return -EINVAL;
+        return soon__failed(soon__is_null("ret"), "soon_promise_new");
     promise = soon__block_new(sizeof *promise);
+    *ret = promise ? &promise->base : NULL;
     if (!promise)
-        return -ENOMEM;
+        return soon__failed(-ENOMEM, "soon_promise_new");
     soon__future_init(&promise->base.future, &promise_class, 0, 1);
     promise->hooks = hooks ? *hooks : (soon_promise_hooks){0};
     atomic_init(&promise->pins, 0);
-    *ret = &promise->base;
     return 0;
 }
 
@@ -136,13 +136,13 @@ void soon_promise_free(soon_promise *promise)
 static int check_maker(const soon_promise *promise)
 {
     if (!promise)
-        return -EINVAL;
+        return soon__is_null("the promise");
     return soon__future_is_foreign(&promise->future) && !soon__word_final(soon__future_word(&promise->future))
                ? SOON_EFORKED
                : 0;
 }
 
-int soon_promise_set_running(soon_promise *promise)
+static int set_running(soon_promise *promise)
 {
     uint32_t word;
     int rc = check_maker(promise);
@@ -160,6 +160,11 @@ int soon_promise_set_running(soon_promise *promise)
     return (word & SOON__STATE) == SOON__CANCELLED ? -ECANCELED : SOON_EINVALIDSTATE;
 }
 
+int soon_promise_set_running(soon_promise *promise)
+{
+    return soon__failed(set_running(promise), "soon_promise_set_running");
+}
+
 /* `done`: by this call. Else somebody else resolves it: then it is done when its maker hears of it. */
 static int resolved(soon_promise *promise, bool done)
 {
@@ -168,7 +173,7 @@ static int resolved(soon_promise *promise, bool done)
     return done ? 0 : SOON_EINVALIDSTATE;
 }
 
-int soon_promise_set_result(soon_promise *promise, const void *data, size_t size)
+static int set_result(soon_promise *promise, const void *data, size_t size)
 {
     void *copy = NULL;
     int rc = check_maker(promise);
@@ -176,7 +181,7 @@ int soon_promise_set_result(soon_promise *promise, const void *data, size_t size
     if (rc < 0)
         return rc;
     if (!data && size)
-        return -EINVAL;
+        return soon__refuse(-EINVAL, "data is NULL, size = %zu", size);
     if (soon__word_final(soon__future_word(&promise->future)))
         return SOON_EINVALIDSTATE;
     if (size) {
@@ -193,14 +198,20 @@ int soon_promise_set_result(soon_promise *promise, const void *data, size_t size
     return 0;
 }
 
+int soon_promise_set_result(soon_promise *promise, const void *data, size_t size)
+{
+    return soon__failed(set_result(promise, data, size), "soon_promise_set_result");
+}
+
 int soon_promise_set_payload(soon_promise *promise, soon_buffer *buffer)
 {
-    int rc = buffer ? check_maker(promise) : -EINVAL;
+    int rc = buffer ? check_maker(promise) : soon__is_null("the buffer");
 
     if (rc == 0)
-        return soon__future_set_payload(&promise->future, buffer);
-    soon_buffer_unref(buffer);
-    return rc;
+        rc = soon__future_set_payload(&promise->future, buffer);
+    else
+        soon_buffer_unref(buffer);
+    return soon__failed(rc, "soon_promise_set_payload");
 }
 
 /* One of our codes says what happened to the task; any other number is the exception of the task. */
@@ -214,28 +225,32 @@ int soon_promise_set_exception(soon_promise *promise, int code, const char *form
     soon_error fields = {.code = is_our_code(code) ? code : SOON_ERAISED, .raised = code};
     struct soon__error *error;
     va_list args;
-    int rc = code == 0 ? -EINVAL : check_maker(promise);
+    int rc = code ? check_maker(promise) : soon__refuse(-EINVAL, "code = 0 is no failure");
 
     if (rc < 0)
-        return rc;
+        return soon__failed(rc, "soon_promise_set_exception");
     if (fields.code == code)
         fields.raised = 0;
     fields.started = soon__future_has_started(&promise->future);
     va_start(args, format);
     error = soon__error_new(&fields, format, args);
     va_end(args);
-    return resolved(promise, soon__future_end(&promise->future, SOON__FINISHED, error));
+    rc = resolved(promise, soon__future_end(&promise->future, SOON__FINISHED, error));
+    return soon__failed(rc, "soon_promise_set_exception");
 }
 
 int soon_promise_set_error(soon_promise *promise, const soon_error *error)
 {
-    int rc = !error || error->code >= 0 ? -EINVAL : check_maker(promise);
+    int rc = error ? check_maker(promise) : soon__is_null("the error");
     struct soon__error *copy;
 
-    if (rc < 0)
-        return rc;
-    copy = soon__error_newf(error, error->message ? "%s" : NULL, error->message);
-    return resolved(promise, soon__future_end(&promise->future, SOON__FINISHED, copy));
+    if (error && error->code >= 0)
+        rc = soon__refuse(-EINVAL, "error->code = %d is not negative", error->code);
+    if (rc == 0) {
+        copy = soon__error_newf(error, error->message ? "%s" : NULL, error->message);
+        rc = resolved(promise, soon__future_end(&promise->future, SOON__FINISHED, copy));
+    }
+    return soon__failed(rc, "soon_promise_set_error");
 }
 
 int soon_promise_set_cancelled(soon_promise *promise)
@@ -243,10 +258,11 @@ int soon_promise_set_cancelled(soon_promise *promise)
     struct soon__error *error;
     int rc = check_maker(promise);
 
-    if (rc < 0)
-        return rc;
-    error = soon__error_static(-ECANCELED, soon__future_has_started(&promise->future));
-    return resolved(promise, soon__future_end(&promise->future, SOON__CANCELLED, error));
+    if (rc == 0) {
+        error = soon__error_static(-ECANCELED, soon__future_has_started(&promise->future));
+        rc = resolved(promise, soon__future_end(&promise->future, SOON__CANCELLED, error));
+    }
+    return soon__failed(rc, "soon_promise_set_cancelled");
 }
 
 void soon_promise_set_progress(soon_promise *promise, uint64_t done, uint64_t total)

@@ -45,11 +45,11 @@ typedef struct soon_promise_hooks {
  * Makes a promise, with a pending future.
  *
  * Ownership: the caller owns the promise until soon_promise_free(). `hooks` (NULL: none) is copied.
- * Threads: any thread. Returns: 0 and sets `*ret`; -EINVAL; -ENOMEM; and leaves it alone.
+ * Threads: any thread. Returns: 0 and sets `*ret`; -EINVAL; -ENOMEM; and sets it to NULL.
  *
  * As Future() in Python's concurrent.futures, which is both halves in one.
  */
-SOON_API int soon_promise_new(soon_promise **ret, const soon_promise_hooks *hooks);
+SOON_API SOON_MUST_USE int soon_promise_new(soon_promise **ret, const soon_promise_hooks *hooks);
 
 /** Its future: a new reference, which the caller owns and which may outlive the promise. Never NULL. Any thread. */
 SOON_API soon_future *soon_promise_future(soon_promise *promise);

@@ -82,10 +82,15 @@ static __attribute__((noinline)) int await_slowly(soon_future *future, int64_t d
     return 0;
 }
 
+static __attribute__((noinline, cold)) int refuse_wait(const soon_future *future, int64_t timeout_ms)
+{
+    return future ? soon__check_timeout(timeout_ms) : soon__is_null("the future");
+}
+
 static inline int wait_for(soon_future *future, int64_t timeout_ms)
 {
     if (!future || timeout_ms < SOON_FOREVER)
-        return -EINVAL;
+        return refuse_wait(future, timeout_ms);
     if (soon__word_final(soon__future_word(future)))
         return 0;
     return soon__future_await(future, timeout_ms == SOON_FOREVER ? SOON__NEVER : soon__deadline(timeout_ms));
@@ -104,48 +109,12 @@ int soon__future_await(soon_future *future, int64_t deadline)
 
 int soon_future_wait(soon_future *future, int64_t timeout_ms)
 {
-    return wait_for(future, timeout_ms);
+    return soon__failed(wait_for(future, timeout_ms), "soon_future_wait");
 }
 
 /*
  * Reading
  */
-
-/* Waits; 0, or what it failed with, which counts as having looked. */
-static inline int outcome_of(soon_future *future, int64_t timeout_ms)
-{
-    int rc = wait_for(future, timeout_ms);
-
-    return rc == 0 && __builtin_expect(soon__future_word(future) & SOON__FAILED, 0)
-               ? soon__future_failure(future)->public.code
-               : rc;
-}
-
-int soon_future_result(soon_future *future, int64_t timeout_ms, soon_bytes *ret)
-{
-    int rc = ret ? outcome_of(future, timeout_ms) : -EINVAL;
-
-    if (rc == 0)
-        *ret = (soon_bytes){.data = future->result, .size = future->result_size};
-    return rc;
-}
-
-static inline int read_into(soon_future *future, int64_t timeout_ms, void *ret, size_t size)
-{
-    int rc = ret || !size ? outcome_of(future, timeout_ms) : -EINVAL;
-
-    if (rc < 0)
-        return rc;
-    if (future->result_size != size)
-        return SOON_ETYPE;
-    soon__copy(ret, future->result, size);
-    return 0;
-}
-
-int soon_future_read(soon_future *future, int64_t timeout_ms, void *ret, size_t size)
-{
-    return read_into(future, timeout_ms, ret, size);
-}
 
 static soon_future *lender_of(const soon_future *future)
 {
@@ -163,9 +132,81 @@ const void *soon__future_function(const soon_future *future)
     return shown->class->function ? shown->class->function(shown) : NULL;
 }
 
-int soon_future_take(soon_future *future, void *ret, size_t size)
+/* What a read asks for, as its macro says it, is a letter for the class and the name of the type. */
+static inline bool is_of_another_kind(const soon_future *future, const char *kind)
 {
-    int rc = read_into(future, SOON_FOREVER, ret, size);
+    const soon_future *shown = kind ? lender_of(future) : NULL;
+
+    return shown && shown->class->fits && !shown->class->fits(shown, kind);
+}
+
+static __attribute__((noinline, cold)) int refuse_type(const soon_future *future, size_t size, const char *kind)
+{
+    const soon_future *shown = lender_of(future);
+    struct soon__described is = {"", ""};
+
+    if (shown->class->describe)
+        is = shown->class->describe(shown);
+    (void)soon__refuse(SOON_ETYPE, "the result%s%s is %s%s%zu bytes; %s%s%zu bytes, was asked for",
+                       *is.function ? " of " : "", is.function, is.type, *is.type ? ", " : "", future->result_size,
+                       kind ? kind + 1 : "", kind ? ", " : "", size);
+    return soon__failed(SOON_ETYPE, "soon_future_read");
+}
+
+static __attribute__((noinline, cold)) int pass_on(soon_future *future)
+{
+    return soon__failed_with(soon__error_ref(soon__future_failure(future)));
+}
+
+/* Waits; 0, or what it failed with, which counts as having looked. */
+static inline int outcome_of(soon_future *future, int64_t timeout_ms, const char *caller)
+{
+    int rc = wait_for(future, timeout_ms);
+
+    if (__builtin_expect(rc < 0, 0))
+        return soon__failed(rc, caller);
+    return __builtin_expect(soon__future_word(future) & SOON__FAILED, 0) ? pass_on(future) : 0;
+}
+
+static int refuse_ret(const char *caller)
+{
+    return soon__failed(soon__is_null("ret"), caller);
+}
+
+int soon_future_result(soon_future *future, int64_t timeout_ms, soon_bytes *ret)
+{
+    int rc = ret ? outcome_of(future, timeout_ms, "soon_future_result") : refuse_ret("soon_future_result");
+
+    if (rc == 0)
+        *ret = (soon_bytes){.data = future->result, .size = future->result_size};
+    return rc;
+}
+
+static inline int read_into(soon_future *future, int64_t timeout_ms, void *ret, size_t size, const char *kind)
+{
+    int rc = ret || !size ? outcome_of(future, timeout_ms, "soon_future_read") : refuse_ret("soon_future_read");
+
+    if (rc < 0)
+        return rc;
+    if (future->result_size != size || is_of_another_kind(future, kind))
+        return refuse_type(future, size, kind);
+    soon__copy(ret, future->result, size);
+    return 0;
+}
+
+int soon_future_read(soon_future *future, int64_t timeout_ms, void *ret, size_t size)
+{
+    return read_into(future, timeout_ms, ret, size, NULL);
+}
+
+int soon_future_read_typed(soon_future *future, int64_t timeout_ms, void *ret, size_t size, const char *kind)
+{
+    return read_into(future, timeout_ms, ret, size, kind);
+}
+
+static inline int take(soon_future *future, void *ret, size_t size, const char *kind)
+{
+    int rc = read_into(future, SOON_FOREVER, ret, size, kind);
     soon_future *lender;
 
     if (rc == 0) {
@@ -178,19 +219,26 @@ int soon_future_take(soon_future *future, void *ret, size_t size)
     return rc;
 }
 
+int soon_future_take(soon_future *future, void *ret, size_t size)
+{
+    return take(future, ret, size, NULL);
+}
+
+int soon_future_take_typed(soon_future *future, void *ret, size_t size, const char *kind)
+{
+    return take(future, ret, size, kind);
+}
+
 int soon_future_exception(soon_future *future, int64_t timeout_ms, const soon_error **ret)
 {
     struct soon__error *error;
-    int rc;
+    int rc = ret ? wait_for(future, timeout_ms) : soon__is_null("ret");
 
-    if (!ret)
-        return -EINVAL;
-    rc = wait_for(future, timeout_ms);
     if (rc < 0)
-        return rc;
+        return soon__failed(rc, "soon_future_exception");
     error = soon__future_failure(future);
     if ((soon__future_word(future) & SOON__STATE) == SOON__CANCELLED)
-        return -ECANCELED;
+        return soon__failed_with(soon__error_ref(error));
     *ret = error ? &error->public : NULL;
     return 0;
 }

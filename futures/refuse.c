@@ -1,28 +1,34 @@
 /*
  * refuse.c - the sentence for what a function of the library has just returned: the last error of a thread.
  *
- * A code says the kind, the sentence says which field has which value, and what would be right. It belongs to the thread: one
- * counted error in its record, which the thread's next failure replaces, and its end gives back. Where that end cannot be
- * watched, and where the code alone says it all, it is a static one: a poll that finds nothing, or a queue that is full,
- * allocates nothing.
+ * A code says the kind, the sentence says which field has which value, and what would be right. It is put together in two
+ * steps: where something is found wrong, that is noted; where the public function returns, its name is put before it. What
+ * was noted for another code, or by a call that went on all the same, is not taken.
+ *
+ * It belongs to the thread: one counted error in its record, which the thread's next failure replaces, and its end gives
+ * back. Where that end cannot be watched, and where the code alone says it all, it is a static one: a poll that finds
+ * nothing, or a queue that is full, allocates nothing.
  */
 #include "error_internal.h"
 #include "thread_internal.h"
 
-int soon__refuse_with(struct soon__error *error)
+#include <errno.h>
+#include <inttypes.h>
+
+static void keep(struct soon__error *error, bool noted)
 {
     struct soon__thread *self = soon__thread_self();
     struct soon__error *before = self->last_error;
 
     if (!soon__error_is_static(error) && !soon__thread_watch_end()) {
-        struct soon__error *of_code = soon__error_of_code(error->public.code);
+        struct soon__error *of_code = soon__error_static(error->public.code, false);
 
         soon__error_unref(error);
-        error = of_code;
+        error = of_code ? of_code : &soon__error_nomem;
     }
     self->last_error = error;
+    self->last_is_note = noted;
     soon__error_unref(before);
-    return error->public.code;
 }
 
 int soon__refuse(int code, const char *format, ...)
@@ -31,24 +37,87 @@ int soon__refuse(int code, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    (void)soon__refuse_with(format ? soon__error_new(&fields, format, args) : soon__error_of_code(code));
+    keep(soon__error_new(&fields, format, args), true);
     va_end(args);
     return code;
 }
 
-struct soon__error *soon__refused(int code)
+/* What was noted on the way to this code, or NULL. */
+static const char *note_of(int code)
 {
-    struct soon__error *last = soon__thread_self()->last_error;
+    const struct soon__thread *self = soon__thread_self();
 
-    return last && last->public.code == code ? soon__error_ref(last) : soon__error_of_code(code);
+    return self->last_is_note && self->last_error->public.code == code ? self->last_error->public.message : NULL;
 }
 
-void soon__refuse_thread_ends(void)
+/* What happens where nothing is wrong says no more than its code. */
+static bool is_usual(int code)
+{
+    return code == -ETIMEDOUT || code == SOON_EEND || code == SOON_EFULL || code == -ENOMEM || code == -ECANCELED;
+}
+
+struct soon__error *soon__refused(int code, const char *function, const soon_error *fields)
+{
+    const char *note = note_of(code);
+    soon_error all = fields ? *fields : (soon_error){0};
+
+    all.code = code;
+    if (!note)
+        return soon__error_newf(&all, NULL);
+    return function ? soon__error_newf(&all, "%s: %s", function, note) : soon__error_newf(&all, "%s", note);
+}
+
+int soon__failed_slowly(int rc, const char *function)
+{
+    const char *note = note_of(rc);
+
+    if (!note && is_usual(rc))
+        keep(soon__error_static(rc, false), false);
+    else
+        keep(soon__error_newf(&(soon_error){.code = rc}, "%s: %s", function, note ? note : soon_strerror(rc)), false);
+    return rc;
+}
+
+int soon__failed_with(struct soon__error *error)
+{
+    int code = error->public.code;
+
+    keep(error, false);
+    return code;
+}
+
+void soon__failures_thread_ends(void)
 {
     struct soon__error *last = soon__thread_self()->last_error;
 
     soon__thread_self()->last_error = NULL;
+    soon__thread_self()->last_is_note = false;
     soon__error_unref(last);
+}
+
+int soon__check_ranges(const struct soon__range *ranges, size_t count)
+{
+    for (const struct soon__range *r = ranges; r < ranges + count; r++) {
+        if (r->value < r->least && r->least == 0)
+            return soon__refuse(-EINVAL, ".%s = %" PRId64 " is negative", r->field, r->value);
+        if (r->value < r->least)
+            return soon__refuse(-EINVAL, ".%s = %" PRId64 " is less than %" PRId64, r->field, r->value, r->least);
+        if (r->value > r->most)
+            return soon__refuse(-EINVAL, ".%s = %" PRId64 " is more than %" PRId64, r->field, r->value, r->most);
+    }
+    return 0;
+}
+
+int soon__check_timeout(int64_t timeout_ms)
+{
+    if (timeout_ms >= SOON_FOREVER)
+        return 0;
+    return soon__refuse(-EINVAL, "timeout_ms = %" PRId64 " is negative, and not SOON_FOREVER", timeout_ms);
+}
+
+int soon__is_null(const char *what)
+{
+    return soon__refuse(-EINVAL, "%s is NULL", what);
 }
 
 const soon_error *soon_last_error(void)

@@ -130,7 +130,7 @@ static void end(void *data)
 {
     (void)data;
     soon__this_thread.end_is_watched = false;
-    soon__refuse_thread_ends();
+    soon__failures_thread_ends();
     soon__slab_thread_ends();
 }
 

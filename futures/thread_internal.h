@@ -63,7 +63,8 @@ struct soon__thread {
     bool in_destroy;
     struct soon__future_list doomed; /* without references, while another is being destroyed further down */
     struct soon__turns turns;
-    struct soon__error *last_error; /* see soon__refuse(); NULL: none yet */
+    struct soon__error *last_error; /* NULL: none yet */
+    bool last_is_note;              /* see soon__refuse() */
     /* Not NULL: no user code on this thread. Takes a done future, with a reference, whose user callbacks are to run,
      * or one without references, which is to be destroyed: soon__future_settle() on the thread it goes to. */
     void (*sink)(soon_future *future);

@@ -136,9 +136,10 @@ int soon_buffer_new(soon_buffer **ret, size_t size)
     soon_buffer *buffer;
 
     if (!ret)
-        return -EINVAL;
+        return soon__failed(soon__is_null("ret"), "soon_buffer_new");
+    *ret = NULL;
     buffer = shell_new(PLAIN, size);
-    return hand_out(ret, buffer, buffer ? memory_new(buffer, size) : -ENOMEM);
+    return soon__failed(hand_out(ret, buffer, buffer ? memory_new(buffer, size) : -ENOMEM), "soon_buffer_new");
 }
 
 int soon__buffer_new_mappable(soon_buffer **ret, size_t size)
@@ -228,7 +229,7 @@ int soon__buffer_freeze(soon_buffer *buffer)
         return buffer->fd;
     /* Acquire: pairs with the release of the unref that made us the only owner. */
     if (atomic_load_explicit(&buffer->refs, memory_order_acquire) != 1)
-        return -EBUSY;
+        return soon__refuse(-EBUSY, "somebody else holds the buffer too");
     rc = soon__shm_map_private(&data, buffer->fd, buffer->size);
     if (rc < 0)
         return rc;
@@ -241,12 +242,14 @@ int soon__buffer_freeze(soon_buffer *buffer)
     return rc < 0 ? rc : buffer->fd;
 }
 
-int soon_buffer_wrap(soon_buffer **ret, void *data, size_t size, soon_free_fn release)
+static int wrap(soon_buffer **ret, void *data, size_t size, soon_free_fn release)
 {
     soon_buffer *buffer;
 
-    if (!ret || (!data && size) || size > PTRDIFF_MAX)
-        return -EINVAL;
+    if (!data && size)
+        return soon__refuse(-EINVAL, "data is NULL, size = %zu", size);
+    if (size > PTRDIFF_MAX)
+        return soon__refuse(-EINVAL, "size = %zu: no memory is so large", size);
     buffer = shell_new(PLAIN, size);
     if (!buffer)
         return -ENOMEM;
@@ -254,6 +257,13 @@ int soon_buffer_wrap(soon_buffer **ret, void *data, size_t size, soon_free_fn re
     buffer->release = release;
     *ret = buffer;
     return 0;
+}
+
+int soon_buffer_wrap(soon_buffer **ret, void *data, size_t size, soon_free_fn release)
+{
+    if (ret)
+        *ret = NULL;
+    return soon__failed(ret ? wrap(ret, data, size, release) : soon__is_null("ret"), "soon_buffer_wrap");
 }
 
 soon_buffer *soon_buffer_ref(soon_buffer *buffer)
@@ -320,12 +330,12 @@ static bool may_change_in_place(const soon_buffer *buffer)
     return buffer->source == MAPPABLE && !atomic_load_explicit(&buffer->shared, memory_order_relaxed);
 }
 
-int soon_buffer_resize(soon_buffer *buffer, size_t size)
+static int resize(soon_buffer *buffer, size_t size)
 {
     int rc;
 
     if (!buffer)
-        return -EINVAL;
+        return soon__is_null("the buffer");
     /* Acquire: pairs with the release of the unref that made us the only owner. */
     if (atomic_load_explicit(&buffer->refs, memory_order_acquire) != 1)
         return -EBUSY;
@@ -339,4 +349,9 @@ int soon_buffer_resize(soon_buffer *buffer, size_t size)
         return -ENOMEM;
     buffer->size = size;
     return 0;
+}
+
+int soon_buffer_resize(soon_buffer *buffer, size_t size)
+{
+    return soon__failed(resize(buffer, size), "soon_buffer_resize");
 }

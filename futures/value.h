@@ -48,9 +48,9 @@ typedef void (*soon_free_fn)(void *pointer);
  * none left, on the heap.
  *
  * Ownership: the caller owns one reference.
- * Threads: any thread. Returns: 0 and sets `*ret`; -EINVAL; -ENOMEM; and leaves it alone.
+ * Threads: any thread. Returns: 0 and sets `*ret`; -EINVAL; -ENOMEM; and sets it to NULL.
  */
-SOON_API int soon_buffer_new(soon_buffer **ret, size_t size);
+SOON_API SOON_MUST_USE int soon_buffer_new(soon_buffer **ret, size_t size);
 
 /**
  * Makes a buffer of memory that exists. For data that somebody else has allocated; else soon_buffer_new().
@@ -59,9 +59,9 @@ SOON_API int soon_buffer_new(soon_buffer **ret, size_t size);
  * outlives the buffer). On failure it stays the caller's.
  * Threads: any thread; `release` runs on the thread of the last unref.
  * Returns: 0 and sets `*ret`; -EINVAL, also for NULL with a size above 0 and for more than PTRDIFF_MAX bytes; -ENOMEM;
- * and leaves it alone.
+ * and sets it to NULL.
  */
-SOON_API int soon_buffer_wrap(soon_buffer **ret, void *data, size_t size, soon_free_fn release);
+SOON_API SOON_MUST_USE int soon_buffer_wrap(soon_buffer **ret, void *data, size_t size, soon_free_fn release);
 
 /** One reference more. Returns `buffer`. Any thread. */
 SOON_API soon_buffer *soon_buffer_ref(soon_buffer *buffer);

@@ -98,22 +98,40 @@ static int wait_until(soon_future *const *futures, size_t count, soon_when when,
                                       : wait_for_first(futures, count, when, timeout_ms);
 }
 
+int soon__check_futures(soon_future *const *futures, size_t count)
+{
+    if (!soon__array_fits(count, sizeof *futures))
+        return soon__refuse(-EINVAL, "count = %zu: there is no such array", count);
+    if (!futures && count)
+        return soon__is_null("futures");
+    for (size_t i = 0; i < count; i++) {
+        if (!futures[i])
+            return soon__refuse(-EINVAL, "futures[%zu] is NULL", i);
+    }
+    return 0;
+}
+
+static int check(soon_future *const *futures, size_t count, soon_when when, int64_t timeout_ms)
+{
+    int rc = soon__check_futures(futures, count);
+
+    if (rc == 0)
+        rc = soon__check_timeout(timeout_ms);
+    if (rc == 0 && (when < SOON_ALL_COMPLETED || when > SOON_FIRST_EXCEPTION))
+        rc = soon__refuse(-EINVAL, "when = %d is none of soon_when", (int)when);
+    return rc;
+}
+
 int64_t soon_wait(soon_future *const *futures, size_t count, soon_when when, int64_t timeout_ms, bool *ret_done)
 {
     struct soon__set seen = {NULL, 0, 0};
     struct soon__member *members;
-    int64_t rc = -ENOMEM;
+    int64_t rc;
 
-    if ((!futures && count) || !soon__array_fits(count, sizeof *futures))
-        return -EINVAL;
-    if (when < SOON_ALL_COMPLETED || when > SOON_FIRST_EXCEPTION || timeout_ms < SOON_FOREVER)
-        return -EINVAL;
-    for (size_t i = 0; i < count; i++) {
-        if (!futures[i])
-            return -EINVAL;
-    }
-    if (count == 0)
-        return 0;
+    rc = check(futures, count, when, timeout_ms);
+    if (rc < 0 || count == 0)
+        return soon__failed((int)rc, "soon_wait");
+    rc = -ENOMEM;
     members = soon__array_fits(count, sizeof *members) ? malloc(count * sizeof *members) : NULL;
     if (members && soon__set_reserve(&seen, count) == 0)
         rc = wait_until(futures, count, when, timeout_ms);
@@ -121,5 +139,5 @@ int64_t soon_wait(soon_future *const *futures, size_t count, soon_when when, int
         rc = snapshot(&seen, members, futures, count, ret_done);
     soon__set_fini(&seen);
     free(members);
-    return rc;
+    return rc < 0 ? soon__failed((int)rc, "soon_wait") : rc;
 }

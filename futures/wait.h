@@ -46,12 +46,12 @@ typedef struct soon_as_completed soon_as_completed;
  * Ownership: the caller owns the set until soon_as_completed_free(). It takes references of its own and gives each up
  * when it gives the future out.
  * Threads: any thread. The time of `timeout_ms` begins here and is for the whole iteration (SOON_FOREVER: no limit).
- * Returns: 0 and sets `*ret`; -EINVAL, also for a NULL among them; -ENOMEM; SOON_EFORKED; and leaves it alone.
+ * Returns: 0 and sets `*ret`; -EINVAL, also for a NULL among them; -ENOMEM; SOON_EFORKED; and sets it to NULL.
  *
  * As as_completed(fs, timeout) in Python's concurrent.futures, which can not grow.
  */
-SOON_API int soon_as_completed_new(soon_as_completed **ret, soon_future *const *futures, size_t count,
-                                   int64_t timeout_ms);
+SOON_API SOON_MUST_USE int soon_as_completed_new(soon_as_completed **ret, soon_future *const *futures, size_t count,
+                                                 int64_t timeout_ms);
 
 /**
  * One more. A duplicate of one that has not been given out yet counts once; one that has is given again.

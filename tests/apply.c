@@ -99,7 +99,7 @@ TestOnEach(apply, does_without_callbacks)
 {
     soon_future *good = soon_apply_async(executor, NULL, NULL, NULL, square, 3);
     soon_future *bad = soon_apply_async(executor, NULL, NULL, NULL, square, -3);
-    soon_future *none = soon_apply_async(executor, NULL, NULL, NULL, square);
+    soon_future *none = soon_apply_async(executor, NULL, NULL, NULL, square, 0);
     int value;
 
     cr_assert_eq(soon_take(good, &value), 0);

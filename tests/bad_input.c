@@ -165,7 +165,7 @@ Test(bad_input, of_buffers)
     REFUSED(-EBUSY, soon_buffer_resize(soon_buffer_ref(buffer), 1));
     soon_buffer_unref(buffer);
 
-    cr_assert_eq(made, buffer);
+    cr_assert_null(made);
     cr_assert_eq(soon_buffer_size(buffer), 16);
 }
 
@@ -201,7 +201,7 @@ Test(bad_input, of_sets)
     REFUSED_FUTURE(-EINVAL, soon_any(with_null, 2));
     REFUSED_FUTURE(-EINVAL, soon_any(NULL, 0));
 
-    cr_assert(made == set && !given && done[0] && done[1]);
+    cr_assert(!made && !given && done[0] && done[1]);
     cr_assert_eq(soon_as_completed_left(set, NULL), 1);
 }
 
@@ -220,7 +220,7 @@ Test(bad_input, of_counts_of_which_there_can_be_no_array)
         ASSERTED_VOID(soon_futures_unref(&pending, counts[i]));
     }
 
-    cr_assert_eq(made, set);
+    cr_assert_null(made);
     cr_assert_eq(soon_future_state(pending), SOON_PENDING);
 }
 

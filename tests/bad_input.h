@@ -1,9 +1,11 @@
 /*
  * bad_input.h - a table of calls with arguments that cannot be, one line each.
  *
- *     REFUSED(-EINVAL, soon_future_wait(NULL, 0));        the answer is this code
+ *     REFUSED(-EINVAL, soon_future_wait(NULL, 0));        the answer is this code, and the thread's last error says why
+ *     ANSWERS(-EINVAL, soon_map_item_error(NULL, 0)->code);   the answer alone
  *     ASSERTED(false, soon_future_done(NULL));            with asserts it aborts with a text; without, this is the
- * answer IGNORED(soon_future_unref(NULL));                   nothing happens
+ * answer
+ *     IGNORED(soon_future_unref(NULL));                   nothing happens
  */
 #ifndef SOON_TESTS_BAD_INPUT_H
 #define SOON_TESTS_BAD_INPUT_H
@@ -27,6 +29,7 @@ enum { ASSERTS = 1 };
 #endif
 
 #define REFUSED(code, call) refused((call), (code), #call, __LINE__)
+#define ANSWERS(code, call) cr_expect((call) == (code), "line %d: %s", __LINE__, #call)
 #define IGNORED(call) (call)
 #define ASSERTED(answer, call)                                                                                         \
     do {                                                                                                               \
@@ -41,9 +44,19 @@ enum { ASSERTS = 1 };
     } while (0)
 #define ASSERTED_VOID(call) ASSERTED(0, ((call), 0))
 
+static inline void says_why(const soon_error *error, int code, const char *call, int line)
+{
+    cr_expect_eq(error->code, code, "line %d: the last error of %s is %s", line, call, soon_errname(error->code));
+    if (code == -EINVAL)
+        cr_expect(strncmp(error->message, "soon_", 5) == 0 && !strstr(error->message, soon_strerror(code)),
+                  "line %d: %s says '%s'", line, call, error->message);
+}
+
 static inline void refused(int64_t answer, int code, const char *call, int line)
 {
     cr_expect(answer == code, "line %d: %s is %s", line, call, soon_errname((int)answer));
+    if (code < 0)
+        says_why(soon_last_error(), code, call, line);
 }
 
 /* A future that was refused: done, with this code, never started. Takes the reference. */
@@ -52,7 +65,7 @@ static inline void refused_future(soon_future *future, int code, const char *cal
 {
     cr_assert_not_null(future, "line %d: %s", line, call);
     cr_expect(soon_future_done(future), "line %d: %s is not done", line, call);
-    refused(soon_future_error(future)->code, code, call, line);
+    says_why(soon_future_error(future), code, call, line);
     cr_expect(!soon_future_error(future)->started, "line %d: %s has started", line, call);
     soon_future_unref(future);
 }

@@ -70,7 +70,7 @@ Test(bad_input_executor, of_pools)
     REFUSED(-EINVAL, POOL(.initializer = &add_one_task, .when_full = SOON_FULL_RUN_HERE));
     REFUSED(-EINVAL, POOL(.stack_size = 1));
     REFUSED(-EINVAL, soon_thread_pool_new_sized(&made, &newer.known, sizeof newer));
-    cr_assert_eq(made, pool);
+    cr_assert_null(made);
 
     REFUSED(-EINVAL, soon_executor_boot(NULL, 0));
     REFUSED(-EINVAL, soon_executor_boot(pool, -2));
@@ -189,7 +189,7 @@ Test(bad_input_executor, of_tasks)
     soon_task *none = NULL;
     int line;
 
-    cr_assert_eq(soon_take(soon_submit(pool, misuse), &line), 0);
+    cr_assert_eq(soon_take(misuse_submit(pool, NULL, NULL), &line), 0);
     cr_assert_eq(line, 0, "line %d", line);
 
     ASSERTED(SOON_ERAISED, soon_raise(none, EIO, "x"));
@@ -242,9 +242,9 @@ Test(bad_input_executor, of_maps)
     REFUSED(-EINVAL, soon_map_item(map, 0, 0, NULL, sizeof x));
     REFUSED(-EINVAL, soon_map_item(map, 0, -2, &x, sizeof x));
     REFUSED(SOON_ETYPE, soon_map_item(map, 0, 0, &x, 1));
-    REFUSED(-EINVAL, soon_map_item_error(NULL, 0)->code);
-    REFUSED(-EINVAL, soon_map_item_error(pending, 0)->code);
-    REFUSED(-EINVAL, soon_map_item_error(map, SIZE_MAX)->code);
+    ANSWERS(-EINVAL, soon_map_item_error(NULL, 0)->code);
+    ANSWERS(-EINVAL, soon_map_item_error(pending, 0)->code);
+    ANSWERS(-EINVAL, soon_map_item_error(map, SIZE_MAX)->code);
     cr_assert_eq(x, 7);
     soon_future_unref(map);
 }
@@ -334,13 +334,13 @@ Test(bad_input_executor, of_apply_async)
     int x = 1, code = 0;
 
     REFUSED_FUTURE(-EINVAL, soon_apply_async_bytes(NULL, &add_one_task, &x, sizeof x, NULL, tell, &code));
-    REFUSED(-EINVAL, code);
+    ANSWERS(-EINVAL, code);
     code = 0;
     REFUSED_FUTURE(-EINVAL, soon_apply_async_bytes(pool, NULL, &x, sizeof x, NULL, tell, &code));
-    REFUSED(-EINVAL, code);
+    ANSWERS(-EINVAL, code);
     REFUSED_FUTURE(-EINVAL, soon_apply_async_bytes(pool, &add_one_task, &x, 1, NULL, tell, &code));
     REFUSED_FUTURE(SOON_ESHUTDOWN, soon_apply_async(closed, NULL, tell, &code, add_one, 1));
-    REFUSED(SOON_ESHUTDOWN, code);
+    ANSWERS(SOON_ESHUTDOWN, code);
     REFUSED_FUTURE(SOON_ESHUTDOWN, soon_apply_async(closed, NULL, NULL, NULL, add_one, 1));
 }
 

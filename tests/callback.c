@@ -429,7 +429,7 @@ SOON_TASK(complete_inner, int, int)
 
 static void submit_inner(soon_future *future, void *data)
 {
-    soon_future *task = soon_submit((soon_executor *)data, complete_inner);
+    soon_future *task = complete_inner_submit(data, NULL, NULL);
 
     (void)future;
     cr_assert_eq(int_of(task), 1);

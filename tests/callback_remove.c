@@ -179,7 +179,7 @@ Test(on_done, runs_first_and_once)
 {
     struct shelf shelf;
     soon_executor *executor = make_shelf(&shelf);
-    soon_future *future = soon_submit_with(executor, (.on_done = note_order, .on_done_data = (void *)1), nothing);
+    soon_future *future = soon_submit_with(executor, (.on_done = note_order, .on_done_data = (void *)1), nothing, 0);
 
     add(future, note_order, 2);
     cr_assert_eq(soon_executor_free(executor), 0);
@@ -192,7 +192,7 @@ Test(on_done, is_taken_back_like_any_other)
 {
     struct shelf shelf;
     soon_executor *executor = make_shelf(&shelf);
-    soon_future *future = soon_submit_with(executor, (.on_done = count, .on_done_data = (void *)1), nothing);
+    soon_future *future = soon_submit_with(executor, (.on_done = count, .on_done_data = (void *)1), nothing, 0);
 
     cr_assert(take_back(future, count, 1));
     cr_assert_not(take_back(future, count, 1));
@@ -207,7 +207,7 @@ Test(on_done, runs_when_nobody_holds_the_future)
     struct shelf shelf;
     soon_executor *executor = make_shelf(&shelf);
 
-    soon_future_unref(soon_submit_with(executor, (.on_done = count, .on_done_data = (void *)1), nothing));
+    soon_future_unref(soon_submit_with(executor, (.on_done = count, .on_done_data = (void *)1), nothing, 0));
     cr_assert_eq(soon_executor_free(executor), 0);
 
     cr_assert_eq(calls[1], 1);
@@ -217,7 +217,7 @@ Test(on_done, hears_of_a_cancellation)
 {
     struct shelf shelf;
     soon_executor *executor = make_shelf(&shelf);
-    soon_future *future = soon_submit_with(executor, (.on_done = count, .on_done_data = (void *)1), nothing);
+    soon_future *future = soon_submit_with(executor, (.on_done = count, .on_done_data = (void *)1), nothing, 0);
 
     cr_assert(soon_future_cancel(future));
     cr_assert_eq(calls[1], 1);
@@ -234,7 +234,7 @@ Test(on_done, hears_of_a_refusal)
     soon_future *future;
 
     cr_assert_eq(soon_executor_shutdown(executor, SOON_DRAIN, SOON_FOREVER), 0);
-    future = soon_submit_with(executor, (.on_done = count, .on_done_data = (void *)1), nothing);
+    future = soon_submit_with(executor, (.on_done = count, .on_done_data = (void *)1), nothing, 0);
     cr_assert_eq(code_of(future), SOON_ESHUTDOWN);
     cr_assert_eq(calls[1], 1);
 

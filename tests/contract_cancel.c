@@ -226,8 +226,8 @@ Contract(contract_cancel, just_before_a_shutdown_does_not_hang)
 {
     soon_future *f;
 
-    cr_assert_eq(soon_take(soon_submit(executor, mul), &(int){0}), 0);
-    f = soon_submit(executor, mul);
+    cr_assert_eq(soon_take(mul_submit(executor, NULL, NULL), &(int){0}), 0);
+    f = mul_submit(executor, NULL, NULL);
     soon_future_cancel(f);
     cr_assert_eq(soon_executor_shutdown(executor, SOON_DRAIN, SOON_FOREVER), 0);
 

@@ -212,7 +212,7 @@ Contract(contract_shutdown, in_the_middle_of_submits_loses_none)
 
         for (size_t i = 0; i < 3; i++)
             cr_assert_eq(pthread_create(&threads[i], NULL, submit_until_refused, other), 0);
-        cr_assert_eq(soon_take(soon_submit(other, mul), &(int){0}), 0);
+        cr_assert_eq(soon_take(mul_submit(other, NULL, NULL), &(int){0}), 0);
         cr_assert_eq(soon_executor_shutdown(other, (soon_shutdown)mode, SOON_FOREVER), 0);
         for (size_t i = 0; i < 3; i++)
             pthread_join(threads[i], NULL);
@@ -229,7 +229,7 @@ Contract(contract_shutdown, refuses_what_makes_no_sense)
     cr_assert_eq(soon_executor_shutdown(executor, SOON_DRAIN, INT64_MIN), -EINVAL);
     cr_assert_eq(soon_executor_free(NULL), 0);
 
-    cr_assert_eq(soon_take(soon_submit(executor, mul), &(int){0}), 0); /* it is still open */
+    cr_assert_eq(soon_take(mul_submit(executor, NULL, NULL), &(int){0}), 0); /* it is still open */
 }
 
 Contract(contract_shutdown, takes_the_longest_timeouts)
@@ -242,7 +242,7 @@ Contract(contract_shutdown, has_a_future_of_its_end)
     soon_future *down = soon_executor_down(executor), *again = soon_executor_down(executor), *none;
     soon_bytes bytes = {NULL, 1};
 
-    cr_assert_eq(soon_take(soon_submit(executor, mul), &(int){0}), 0); /* asking for it began nothing */
+    cr_assert_eq(soon_take(mul_submit(executor, NULL, NULL), &(int){0}), 0); /* asking for it began nothing */
     cr_assert_eq(soon_future_state(down), SOON_PENDING);
     cr_assert_eq(soon_executor_shutdown(executor, SOON_DRAIN, SOON_FOREVER), 0);
 
@@ -369,7 +369,7 @@ Contract(contract_shutdown, in_a_callback_begins_and_is_not_waited_for)
     cr_assert_eq(attempt.polled, -ETIMEDOUT);
     cr_assert_eq(attempt.waited, SOON_EDEADLK);
     cr_assert_eq(attempt.freed, SOON_EDEADLK);
-    late = soon_submit(executor, mul);
+    late = mul_submit(executor, NULL, NULL);
     cr_assert_eq(soon_result(late, &(int){0}), SOON_ESHUTDOWN);
     soon_future_unref(f);
     soon_future_unref(late);
@@ -390,7 +390,7 @@ static void free_here(soon_future *down, void *data)
 Contract(contract_shutdown, lets_a_callback_of_its_end_free_the_executor)
 {
     struct attempt attempt = {.executor = kind->make(), .freed = 1};
-    soon_future *down = soon_executor_down(attempt.executor), *f = soon_submit(attempt.executor, mul);
+    soon_future *down = soon_executor_down(attempt.executor), *f = mul_submit(attempt.executor, NULL, NULL);
 
     cr_assert_eq(soon_future_add_done_callback(down, free_here, &attempt), 0);
     (void)soon_executor_shutdown(attempt.executor, SOON_DRAIN, 0);

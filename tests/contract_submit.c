@@ -34,7 +34,7 @@ Contract(contract_submit, takes_the_argument_by_name_by_place_as_a_struct_or_not
         cr_assert_eq(soon_take(futures[i], &product), 0);
         cr_assert_eq(product, 16);
     }
-    cr_assert_eq(soon_take(soon_submit(executor, mul), &product), 0);
+    cr_assert_eq(soon_take(mul_submit(executor, NULL, NULL), &product), 0);
     cr_assert_eq(product, 0);
     cr_assert_eq(soon_take(mul_submit(executor, NULL, NULL), &product), 0);
     cr_assert_eq(product, 0);
@@ -340,7 +340,7 @@ Contract(contract_submit, knows_label_and_data)
     cr_assert_eq(soon_future_data(f), &data);
     soon_future_unref(f);
 
-    f = soon_submit(executor, mul);
+    f = mul_submit(executor, NULL, NULL);
     cr_assert_str_eq(soon_future_label(f), "");
     cr_assert_null(soon_future_data(f));
     soon_future_unref(f);
@@ -405,7 +405,7 @@ Contract(contract_submit, has_try_submit_with_the_argument_in_the_call)
     cr_assert_eq(soon_try_submit(&f, executor, mul, .x = 3, .y = 5), 0);
     cr_assert_eq(soon_take(f, &product), 0);
     cr_assert_eq(product, 15);
-    cr_assert_eq(soon_try_submit(&f, executor, mul), 0);
+    cr_assert_eq(mul_try_submit(&f, executor, NULL, NULL), 0);
     cr_assert_eq(soon_take(f, &product), 0);
     cr_assert_eq(product, 0, "no argument is zeroes");
     cr_assert_eq(soon_try_submit_with(&f, executor, (.label = "six", .data = &data), mul, 2, 3), 0);
@@ -413,7 +413,7 @@ Contract(contract_submit, has_try_submit_with_the_argument_in_the_call)
     cr_assert_eq(soon_future_data(f), &data);
     cr_assert_eq(soon_take(f, &product), 0);
     cr_assert_eq(product, 6);
-    cr_assert_eq(soon_try_submit_with(&f, executor, (.priority = 1), mul), 0);
+    cr_assert_eq(soon_try_submit_with(&f, executor, (.priority = 1), mul, 0), 0);
     cr_assert_eq(soon_take(f, &product), 0);
 
     cr_assert_eq(soon_try_submit_with(&none, executor, (.retries = -1), mul, 2, 3), -EINVAL);

@@ -125,7 +125,7 @@ Contract(contract_wait, as_they_complete)
 Contract(contract_wait, as_they_complete_in_time)
 {
     struct gate gate = gate_new();
-    soon_future *quick = soon_submit(executor, mul), *slow, *f;
+    soon_future *quick = mul_submit(executor, NULL, NULL), *slow, *f;
     soon_as_completed *set;
     size_t total;
 

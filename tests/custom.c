@@ -255,8 +255,8 @@ Test(custom, may_resolve_a_call_by_its_promise)
 
 Test(custom, may_fail_a_call_by_its_promise)
 {
-    soon_future *killed = soon_submit(shelf.executor, twice), *raised = soon_submit(shelf.executor, twice);
-    soon_future *died = soon_submit(shelf.executor, twice), *cancelled = soon_submit(shelf.executor, twice);
+    soon_future *killed = twice_submit(shelf.executor, NULL, NULL), *raised = twice_submit(shelf.executor, NULL, NULL);
+    soon_future *died = twice_submit(shelf.executor, NULL, NULL), *cancelled = twice_submit(shelf.executor, NULL, NULL);
     soon_error death = {
         .code = SOON_EWORKERDIED, .started = true, .worker_pid = 7, .worker_signal = 9, .message = "gone"};
 
@@ -277,7 +277,7 @@ Test(custom, may_fail_a_call_by_its_promise)
 
 Test(custom, that_drops_a_call_leaves_it_abandoned)
 {
-    soon_future *f = soon_submit(shelf.executor, twice);
+    soon_future *f = twice_submit(shelf.executor, NULL, NULL);
 
     soon_call_free(shelf_first(&shelf));
     cr_assert_eq(outcome_of(f), SOON_EABANDONED);
@@ -285,7 +285,7 @@ Test(custom, that_drops_a_call_leaves_it_abandoned)
 
 Test(custom, that_drops_a_call_which_runs_says_that_it_began)
 {
-    soon_future *f = soon_submit(shelf.executor, twice);
+    soon_future *f = twice_submit(shelf.executor, NULL, NULL);
     soon_call *call = shelf_first(&shelf);
 
     cr_assert_eq(soon_promise_set_running(soon_call_promise(call)), 0);
@@ -296,7 +296,7 @@ Test(custom, that_drops_a_call_which_runs_says_that_it_began)
 
 Test(custom, may_be_wrong_about_the_size_of_a_result)
 {
-    soon_future *f = soon_submit(shelf.executor, twice);
+    soon_future *f = twice_submit(shelf.executor, NULL, NULL);
     soon_call *call = shelf_first(&shelf);
 
     cr_assert_eq(soon_promise_set_result(soon_call_promise(call), "abc", 3), 0);
@@ -337,7 +337,7 @@ SOON_TASK_LOCAL(counted, int, int, count_release, NULL)
 Test(custom, has_arguments_released_once_however_a_call_ends)
 {
     for (int way = 0; way < 5; way++) {
-        soon_future *f = soon_submit(shelf.executor, counted);
+        soon_future *f = counted_submit(shelf.executor, NULL, NULL);
         soon_call *call = shelf.calls[0];
 
         released = 0;

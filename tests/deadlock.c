@@ -94,7 +94,7 @@ SOON_TASK(ask_for_itself, int, int)
 
 TestOnEachHere(deadlock, a_task_waits_for_itself)
 {
-    soon_future *future = soon_submit(executor, ask_for_itself);
+    soon_future *future = ask_for_itself_submit(executor, NULL, NULL);
 
     tell_own(future);
     finish_own(future);
@@ -118,7 +118,7 @@ SOON_TASK(wait_for_an_inner, int, int)
     soon_future *inner;
 
     await_own();
-    inner = soon_submit(soon_task_executor(task), ask_for_the_outer);
+    inner = ask_for_the_outer_submit(soon_task_executor(task), NULL, NULL);
     return soon_take(inner, result); /* it runs here: there is one worker */
 }
 
@@ -128,7 +128,7 @@ Test(deadlock, a_task_waits_for_one_below_it)
 
     for (size_t i = 0; i < COUNT(make); i++) {
         soon_executor *executor = make[i]();
-        soon_future *future = soon_submit(executor, wait_for_an_inner);
+        soon_future *future = wait_for_an_inner_submit(executor, NULL, NULL);
 
         tell_own(future);
         finish_own(future);
@@ -152,7 +152,7 @@ SOON_TASK(ask_for_its_then, int, int)
 
 TestOnEachHere(deadlock, a_task_waits_for_its_own_then)
 {
-    soon_future *future = soon_submit(executor, ask_for_its_then);
+    soon_future *future = ask_for_its_then_submit(executor, NULL, NULL);
 
     tell_own(future);
     finish_own(future);
@@ -285,7 +285,7 @@ static void complete_and_submit(soon_future *future, void *promise)
 
     (void)future;
     set_int(promise, 7);
-    task = soon_submit(inside, ask_for_later);
+    task = ask_for_later_submit(inside, NULL, NULL);
     cr_assert_eq(int_of(task), 1);
     soon_future_unref(task);
 }
@@ -320,7 +320,7 @@ Test(deadlock, a_callback_waits_for_an_apply_async_that_is_to_end_behind_it)
     soon_executor *executor = make_shelf(&shelf);
     soon_promise *promise;
 
-    later = soon_apply_async(executor, nothing, NULL, NULL, one);
+    later = soon_apply_async(executor, nothing, NULL, NULL, one, 0);
     promise = soon_call_promise(shelf.calls[0]);
     cr_assert_eq(soon_promise_set_running(promise), 0);
     complete_inside_a_callback(promise);
@@ -369,7 +369,7 @@ Test(deadlock, a_callback_on_the_only_worker_may_wait_for_what_is_queued, .init 
 {
     soon_executor *pool = make_one_thread();
     soon_future *_Atomic queued = NULL;
-    soon_future *first = soon_submit(pool, at_the_gate);
+    soon_future *first = at_the_gate_submit(pool, NULL, NULL);
 
     cr_assert_eq(soon_future_add_done_callback(first, wait_for_data, &queued), 0);
     queued = soon_then(first, pool, &one_task); /* goes to the queue before the callback runs */
@@ -456,7 +456,7 @@ TestOnEachHere(deadlock, a_set_with_the_own_future)
 
     other = both.future;
     others_promise = both.promise;
-    future = soon_submit(executor, ask_for_sets);
+    future = ask_for_sets_submit(executor, NULL, NULL);
     tell_own(future);
     finish_own(future);
 

@@ -155,7 +155,7 @@ Test(init, runs_for_spare_workers_too)
     int value = 5, seen;
     soon_executor *pool = new_pool(.workers = 1, .initializer = &make_local_task, .initializer_arg = &value);
 
-    cr_assert_eq(soon_take(soon_submit(pool, wait_for_one_with_local), &seen), 0);
+    cr_assert_eq(soon_take(wait_for_one_with_local_submit(pool, NULL, NULL), &seen), 0);
 
     cr_assert_eq(seen, 5);
     cr_assert_eq(made, 2);

@@ -260,7 +260,7 @@ Test(loop_attach, arguments_that_are_missing_are_refused)
 
     cr_assert_eq(soon_loop_attach(NULL, &uv), -EINVAL);
     cr_assert_eq(soon_loop_attach(&loop, NULL), -EINVAL);
-    cr_assert_eq(loop, (soon_loop *)&made);
+    cr_assert_null(loop);
     cr_assert_eq(soon_loop_post(NULL, say, NULL), -EINVAL);
     cr_assert_eq(soon_loop_post(on, NULL, NULL), -EINVAL);
     cr_assert_eq(soon_future_add_done_callback_on(NULL, on, say_done, NULL), -EINVAL);

@@ -295,7 +295,7 @@ Test(process_lifetime, begins_with_the_initializer)
     }
     cr_assert_eq(outcome_of(soon_submit(pool, die_by, BY_SIGKILL)), SOON_EWORKERDIED);
     for (int i = 0; i < 20; i++) {
-        cr_assert_eq(soon_take(soon_submit(pool, get_global), &seen), 0);
+        cr_assert_eq(soon_take(get_global_submit(pool, NULL, NULL), &seen), 0);
         cr_assert_eq(seen, 8);
     }
     free_pool(pool);

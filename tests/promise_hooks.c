@@ -321,7 +321,7 @@ TestMisuse(promise_hooks, free_of_a_calls_promise)
 {
     struct shelf shelf;
     soon_executor *executor = make_shelf(&shelf);
-    soon_future *future = soon_submit(executor, two);
+    soon_future *future = two_submit(executor, NULL, NULL);
 
     soon_promise_free(soon_call_promise(shelf.calls[0]));
 

@@ -89,7 +89,7 @@ Test(shutdown, on_a_worker_in_a_release_begins_and_is_not_waited_for)
     struct attempt attempt = {.executor = new_pool(.workers = 1), .gate = gate_new()};
 
     of_release = &attempt;
-    soon_future_unref(soon_submit(attempt.executor, with_release));
+    soon_future_unref(with_release_submit(attempt.executor, NULL, NULL));
     gate_await(attempt.gate, 1);
 
     assert_refused(&attempt);

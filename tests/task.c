@@ -137,7 +137,7 @@ Test(task, argument_may_have_many_fields_in_the_call, .init = make_pool, .fini =
     cr_assert_eq(sum, 32);
     cr_assert_eq(soon_take(soon_submit_with(pool, (.priority = 1, .label = "x"), sum_many, .F = 5), &sum), 0);
     cr_assert_eq(sum, 5);
-    cr_assert_eq(soon_take(soon_submit_with(pool, (.priority = 1), sum_many), &sum), 0);
+    cr_assert_eq(soon_take(soon_submit_with(pool, (.priority = 1), sum_many, 0), &sum), 0);
     cr_assert_eq(sum, 0);
 }
 

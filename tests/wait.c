@@ -51,7 +51,7 @@ static void open_and_release(soon_future *const *futures, size_t count)
 /* CPython: test_20369 */
 TestOnEach(wait, counts_a_duplicate_once)
 {
-    soon_future *future = soon_submit(executor, at_gate);
+    soon_future *future = at_gate_submit(executor, NULL, NULL);
     soon_future *const futures[] = {future, future};
     bool done[] = {true, true};
 
@@ -68,7 +68,7 @@ TestOnEach(wait, counts_a_duplicate_once)
 TestOnEach(wait, first_completed_counts_a_cancelled_one)
 {
     struct halves cancelled_one = cancelled();
-    soon_future *stuck = soon_submit(executor, at_gate), *futures[] = {stuck, cancelled_one.future};
+    soon_future *stuck = at_gate_submit(executor, NULL, NULL), *futures[] = {stuck, cancelled_one.future};
     bool done[2];
 
     cr_assert_eq(soon_wait(futures, 2, SOON_FIRST_COMPLETED, SOON_FOREVER, done), 1);
@@ -81,7 +81,7 @@ TestOnEach(wait, first_completed_counts_a_cancelled_one)
 
 TestOnEach(wait, first_completed)
 {
-    soon_future *futures[] = {soon_submit(executor, multiply, 21, 2), soon_submit(executor, at_gate)};
+    soon_future *futures[] = {soon_submit(executor, multiply, 21, 2), at_gate_submit(executor, NULL, NULL)};
     bool done[2];
 
     cr_assert_eq(soon_wait(futures, 2, SOON_FIRST_COMPLETED, SOON_FOREVER, done), 1);
@@ -95,7 +95,7 @@ TestOnEach(wait, first_completed)
 TestOnEach(wait, first_completed_when_some_are_already)
 {
     struct halves a = cancelled(), b = successful();
-    soon_future *stuck = soon_submit(executor, at_gate), *futures[] = {a.future, b.future, stuck};
+    soon_future *stuck = at_gate_submit(executor, NULL, NULL), *futures[] = {a.future, b.future, stuck};
     bool done[3];
 
     cr_assert_eq(soon_wait(futures, 3, SOON_FIRST_COMPLETED, SOON_FOREVER, done), 2);
@@ -112,7 +112,7 @@ Test(wait, first_exception)
 {
     soon_executor *executor = make_four_threads();
     struct halves unfinished = pending();
-    soon_future *futures[] = {soon_submit(executor, multiply, 2, 21), soon_submit(executor, fail_at_gate),
+    soon_future *futures[] = {soon_submit(executor, multiply, 2, 21), fail_at_gate_submit(executor, NULL, NULL),
                               unfinished.future};
     bool done[3];
 
@@ -130,7 +130,7 @@ Test(wait, first_exception)
 TestOnEach(wait, first_exception_does_not_count_a_cancelled_one)
 {
     struct halves a = successful(), b = cancelled(), unfinished = pending();
-    soon_future *failing = soon_submit(executor, fail), *futures[] = {a.future, b.future, failing, unfinished.future};
+    soon_future *failing = fail_submit(executor, NULL, NULL), *futures[] = {a.future, b.future, failing, unfinished.future};
     bool done[4];
 
     cr_assert_eq(soon_wait(futures, 4, SOON_FIRST_EXCEPTION, SOON_FOREVER, done), 3);
@@ -146,7 +146,7 @@ TestOnEach(wait, first_exception_does_not_count_a_cancelled_one)
 TestOnEach(wait, first_exception_when_one_has_failed_already)
 {
     struct halves a = failed();
-    soon_future *stuck = soon_submit(executor, at_gate), *futures[] = {stuck, a.future};
+    soon_future *stuck = at_gate_submit(executor, NULL, NULL), *futures[] = {stuck, a.future};
     bool done[2];
 
     cr_assert_eq(soon_wait(futures, 2, SOON_FIRST_EXCEPTION, SOON_FOREVER, done), 1);
@@ -161,7 +161,7 @@ TestOnEach(wait, first_exception_when_one_has_failed_already)
 TestOnEach(wait, all_completed)
 {
     struct halves a = successful(), b = cancelled(), c = failed();
-    soon_future *futures[] = {a.future, b.future, c.future, soon_submit(executor, fail),
+    soon_future *futures[] = {a.future, b.future, c.future, fail_submit(executor, NULL, NULL),
                               soon_submit(executor, multiply, 2, 21)};
     bool done[COUNT(futures)];
 
@@ -180,7 +180,7 @@ TestOnEach(wait, a_timeout_is_no_failure)
 {
     static const soon_when modes[] = {SOON_ALL_COMPLETED, SOON_FIRST_EXCEPTION};
     struct halves a = successful(), b = cancelled();
-    soon_future *stuck = soon_submit(executor, at_gate), *futures[] = {a.future, b.future, stuck};
+    soon_future *stuck = at_gate_submit(executor, NULL, NULL), *futures[] = {a.future, b.future, stuck};
     bool done[3];
 
     for (size_t i = 0; i < COUNT(modes); i++) {
@@ -205,7 +205,7 @@ TestOnEach(wait, loses_no_wake_up_when_all_end_at_once)
 
     for (int round = 0; round < 50; round++) {
         for (size_t i = 0; i < COUNT(futures); i++)
-            futures[i] = soon_submit(executor, at_gate);
+            futures[i] = at_gate_submit(executor, NULL, NULL);
         open_gate();
         wait_all(futures, COUNT(futures));
         soon_futures_unref(futures, COUNT(futures));

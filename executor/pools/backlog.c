@@ -4,16 +4,27 @@
 #include "backlog_internal.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 int soon__pool_options_check(int workers, int64_t idle_timeout_ms, soon_full when_full,
                              const soon_function *initializer)
 {
-    if (workers < 0 || idle_timeout_ms < 0 || (unsigned)when_full > SOON_FULL_RUN_HERE)
-        return -EINVAL;
-    if (initializer && (!soon__function_is_valid(initializer) || when_full == SOON_FULL_RUN_HERE))
-        return -EINVAL;
+    const struct soon__range ranges[] = {
+        {"workers", workers, 0, INT_MAX},
+        {"idle_timeout_ms", idle_timeout_ms, 0, INT64_MAX},
+        {"when_full", (int)when_full, 0, SOON_FULL_RUN_HERE},
+    };
+    int rc = soon__check_ranges(ranges, sizeof ranges / sizeof *ranges);
+
+    if (rc == 0 && initializer)
+        rc = soon__check_function(initializer);
+    if (rc < 0)
+        return rc;
+    if (initializer && when_full == SOON_FULL_RUN_HERE)
+        return soon__refuse(
+            -EINVAL, ".when_full = SOON_FULL_RUN_HERE with an .initializer: a thread that submits has not run it");
     return 0;
 }
 
@@ -27,16 +38,16 @@ static int initializer_check(const struct soon__initializer *given)
     size_t fixed = given->function ? given->function->arg_size : 0;
 
     if (!given->function && (given->arg.data || given->arg.size || given->extra.size))
-        return soon__refuse(-EINVAL, "initializer_arg or initializer_extra is set, and initializer is NULL");
+        return soon__refuse(-EINVAL, ".initializer_arg or .initializer_extra is set, and .initializer is NULL");
     if (!are_bytes(given->extra))
-        return soon__refuse(-EINVAL, "initializer_extra has %zu bytes, and they are not there", given->extra.size);
+        return soon__refuse(-EINVAL, ".initializer_extra has %zu bytes, and they are not there", given->extra.size);
     if (given->arg.data && !given->arg.size && !fixed)
-        return soon__refuse(-EINVAL, "initializer_arg_size is 0, and %s takes an argument of variable size",
+        return soon__refuse(-EINVAL, ".initializer_arg_size is 0, and %s takes an argument of variable size",
                             given->function->name);
     if (!are_bytes(given->arg))
-        return soon__refuse(-EINVAL, "initializer_arg_size is %zu, and initializer_arg is NULL", given->arg.size);
+        return soon__refuse(-EINVAL, ".initializer_arg_size is %zu, and .initializer_arg is NULL", given->arg.size);
     if (given->arg.size && fixed && given->arg.size != fixed)
-        return soon__refuse(-EINVAL, "initializer_arg_size is %zu, and %s takes an argument of %zu bytes",
+        return soon__refuse(-EINVAL, ".initializer_arg_size is %zu, and %s takes an argument of %zu bytes",
                             given->arg.size, given->function->name, fixed);
     return 0;
 }

@@ -8,6 +8,7 @@
  */
 #include "launch_internal.h"
 
+#include "../../futures/error_internal.h"
 #include "../system_internal.h"
 #include "wire_internal.h"
 #include "worker_internal.h"
@@ -123,17 +124,25 @@ static char **new_environment(const char *const *added, int depth)
     return NULL;
 }
 
+static int find(struct soon__launch *launch, const char *option, const char *path)
+{
+    int rc = soon__program_find(&launch->program, path);
+
+    return rc < 0 ? soon__refuse(rc, ".%s: %s: %s", option, path, soon_strerror(rc)) : 0;
+}
+
 static int choose_program(struct soon__launch *launch, const soon_process_pool_options *o)
 {
     const char *named = secure_getenv(SOON__PROGRAM_VARIABLE), *loader = secure_getenv(SOON__LOADER_VARIABLE);
 
     if (o->load)
-        return soon__program_find(&launch->program, loader && *loader ? loader : SOON__LOADER_PATH);
+        return find(launch, "load", loader && *loader ? loader : SOON__LOADER_PATH);
     if (o->worker_program)
-        return soon__program_find(&launch->program, o->worker_program);
+        return find(launch, "worker_program", o->worker_program);
     if (!soon__is_initialised())
-        return SOON_ENOINIT;
-    return named && *named ? soon__program_find(&launch->program, named) : soon__program_own(&launch->program);
+        return soon__refuse(SOON_ENOINIT,
+                            "main() must begin with soon_init(argc, argv), or .worker_program or .load be set");
+    return named && *named ? find(launch, SOON__PROGRAM_VARIABLE, named) : soon__program_own(&launch->program);
 }
 
 /* Ours, if none is named; that may be one which we may not enter: then a worker is where it is started. */
@@ -142,7 +151,7 @@ static int choose_directory(struct soon__launch *launch, const char *named)
     launch->directory = open(named ? named : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
     launch->is_ours = !named;
     if (launch->directory < 0 && named)
-        return -errno;
+        return soon__refuse(-errno, ".directory = \"%s\": %s", named, soon_strerror(-errno));
     return stat("/", &launch->root) < 0 ? -errno : 0;
 }
 
@@ -155,7 +164,9 @@ static int check_depth(struct soon__launch *launch)
         launch->depth = SOON__DEPTH_MAX;
     launch->depth++;
     if (getenv(SOON__WORKER_VARIABLE))
-        return SOON_ENOINIT;
+        return soon__refuse(SOON_ENOINIT,
+                            "this is a worker process, and soon_init() has not taken it over: main() must begin "
+                            "with it");
     return launch->depth < 1 || launch->depth > SOON__DEPTH_MAX ? SOON_EDEPTH : 0;
 }
 

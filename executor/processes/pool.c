@@ -7,6 +7,7 @@
 #include "../pools/backlog_internal.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -397,14 +398,24 @@ static const struct soon__executor_extra pool_extra = {.boot = boot,
 
 static int check_options(const soon_process_pool_options *o)
 {
+    const struct soon__range ranges[] = {
+        {"max_tasks_per_worker", o->max_tasks_per_worker, 0, INT_MAX}, {"max_restarts", o->max_restarts, -1, INT_MAX},
+        {"start_timeout_ms", o->start_timeout_ms, 0, INT64_MAX},       {"grace_ms", o->grace_ms, -1, INT64_MAX},
+        {"on_worker_death", (int)o->on_worker_death, 0, SOON_BREAK},
+    };
     int rc = soon__pool_options_check(o->workers, o->idle_timeout_ms, o->when_full, o->initializer);
 
-    if (rc < 0 || o->max_tasks_per_worker < 0 || o->max_restarts < -1 || o->start_timeout_ms < 0 || o->grace_ms < -1 ||
-        (unsigned)o->on_worker_death > SOON_BREAK)
-        return -EINVAL;
+    if (rc == 0)
+        rc = soon__check_ranges(ranges, sizeof ranges / sizeof *ranges);
+    if (rc < 0)
+        return rc;
     if (o->load && (o->worker_program || o->worker_args))
-        return -EINVAL;
-    return o->initializer && (o->initializer->flags & SOON_FUNCTION_LOCAL) ? SOON_ELOCAL : 0;
+        return soon__refuse(-EINVAL, ".load and .%s are both set: objects are loaded by a program of the library's own",
+                            o->worker_program ? "worker_program" : "worker_args");
+    if (o->initializer && (o->initializer->flags & SOON_FUNCTION_LOCAL))
+        return soon__refuse(SOON_ELOCAL, ".initializer = %s shares memory with its caller: make it with SOON_TASK",
+                            o->initializer->name);
+    return 0;
 }
 
 static void copy_options(struct soon__process_pool *pool, const soon_process_pool_options *o)
@@ -458,11 +469,11 @@ static int pool_new(struct soon__process_pool **ret, const soon_process_pool_opt
     return 0;
 }
 
-int soon_process_pool_new_sized(soon_executor **ret, const soon_process_pool_options *options, size_t size)
+static int executor_new(soon_executor **ret, const soon_process_pool_options *options, size_t size)
 {
     soon_process_pool_options o;
     struct soon__process_pool *pool = NULL;
-    int rc = ret ? soon__options_read(&o, sizeof o, options, size) : -EINVAL;
+    int rc = soon__options_read(&o, sizeof o, options, size);
 
     if (rc == 0)
         rc = check_options(&o);
@@ -485,4 +496,14 @@ int soon_process_pool_new_sized(soon_executor **ret, const soon_process_pool_opt
     soon__process_pool_watch(pool);
     *ret = pool->executor;
     return 0;
+}
+
+int soon_process_pool_new_sized(soon_executor **ret, const soon_process_pool_options *options, size_t size)
+{
+    soon_executor *executor = NULL;
+    int rc = ret ? executor_new(&executor, options, size) : soon__is_null("ret");
+
+    if (ret)
+        *ret = executor;
+    return soon__failed(rc, "soon_process_pool_new");
 }

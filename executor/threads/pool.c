@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { SPARE_IDLE_MS = 1000 };
 
@@ -325,8 +326,9 @@ static int pool_new(struct soon__pool **ret, const soon_thread_pool_options *o)
                                     &(struct soon__initializer){.function = o->initializer,
                                                                 .arg = {o->initializer_arg, o->initializer_arg_size},
                                                                 .extra = o->initializer_extra});
-    if (rc == 0 && o->stack_size)
-        rc = -pthread_attr_setstacksize(&pool->attributes, o->stack_size);
+    if (rc == 0 && o->stack_size && pthread_attr_setstacksize(&pool->attributes, o->stack_size))
+        rc = soon__refuse(-EINVAL, ".stack_size = %zu is less than a thread needs, %ld", o->stack_size,
+                          sysconf(_SC_THREAD_STACK_MIN));
     if (rc < 0) {
         free_pool(pool);
         return rc;
@@ -335,11 +337,11 @@ static int pool_new(struct soon__pool **ret, const soon_thread_pool_options *o)
     return 0;
 }
 
-int soon_thread_pool_new_sized(soon_executor **ret, const soon_thread_pool_options *options, size_t size)
+static int executor_new(soon_executor **ret, const soon_thread_pool_options *options, size_t size)
 {
     soon_thread_pool_options o;
     struct soon__pool *pool = NULL;
-    int rc = ret ? soon__options_read(&o, sizeof o, options, size) : -EINVAL;
+    int rc = soon__options_read(&o, sizeof o, options, size);
 
     if (rc == 0)
         rc = soon__pool_options_check(o.workers, o.idle_timeout_ms, o.when_full, o.initializer);
@@ -357,4 +359,14 @@ int soon_thread_pool_new_sized(soon_executor **ret, const soon_thread_pool_optio
     pool->executor->shared = soon__shared_ref(o.shared);
     *ret = pool->executor;
     return 0;
+}
+
+int soon_thread_pool_new_sized(soon_executor **ret, const soon_thread_pool_options *options, size_t size)
+{
+    soon_executor *executor = NULL;
+    int rc = ret ? executor_new(&executor, options, size) : soon__is_null("ret");
+
+    if (ret)
+        *ret = executor;
+    return soon__failed(rc, "soon_thread_pool_new");
 }
