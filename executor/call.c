@@ -13,6 +13,7 @@
 
 #include "../futures/slab_internal.h"
 #include "../futures/value_internal.h"
+#include "core/notice_internal.h"
 #include "executor_internal.h"
 #include "function_internal.h"
 #include "pools/spin_internal.h"
@@ -159,6 +160,8 @@ static void cancelled(soon_future *future, void *owner, bool taken)
 
     if (!taken && executor->extra && executor->extra->ask_to_cancel)
         executor->extra->ask_to_cancel(executor->self, of_future(future));
+    if (!taken)
+        soon__notices_tell(future);
 }
 
 static bool has_begun(const soon_future *future)

@@ -16,6 +16,7 @@
  *     is SOON_EDEADLK.
  */
 #include "../futures/slab_internal.h"
+#include "core/notice_internal.h"
 #include "executor_internal.h"
 
 #include <errno.h>
@@ -179,6 +180,7 @@ int soon__executor_new(soon_executor **ret, const soon_executor_class *klass, vo
 /* `down` was resolved, or never will be. */
 void soon__executor_destroy(soon_executor *executor)
 {
+    soon__notices_trim();
     soon_promise_free(executor->down);
     soon__future_unref(executor->down_future);
     soon_shared_unref(executor->shared);
@@ -294,6 +296,8 @@ static int begin_shutdown(soon_executor *executor, soon_shutdown mode)
     if (mode >= SOON_CANCEL_PENDING)
         soon__thens_cancel(executor);
     rc = soon__executor_advance(executor);
+    if (mode >= SOON_TERMINATE) /* what is pending is gone: it would start where what runs gives in */
+        soon__notices_tell_executor(executor);
     soon__executor_leave(executor, &visit);
     return rc;
 }

@@ -10,11 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool cancel_requested(const soon_task *task)
+static int cancel_requested(const soon_task *task)
 {
     /* Relaxed: a flag, nothing is read through it. */
-    return (soon__future_word(task->future) & SOON__CANCEL_REQUESTED) ||
-           atomic_load_explicit(&task->executor->terminating, memory_order_relaxed);
+    bool requested = (soon__future_word(task->future) & SOON__CANCEL_REQUESTED) ||
+                     atomic_load_explicit(&task->executor->terminating, memory_order_relaxed);
+
+    return requested ? -ECANCELED : 0;
 }
 
 static void set_progress(soon_task *task, uint64_t done, uint64_t total)
@@ -68,7 +70,7 @@ static inline void make_task(soon_task *task, soon_call *call, soon_bytes arg, v
 {
     task->function = call->function;
     task->executor = call->executor;
-    task->host = &on_thread;
+    atomic_init(&task->host, &on_thread);
     task->future = soon__call_future(call);
     task->arg = arg.data;
     task->arg_size = arg.size;
@@ -342,10 +344,10 @@ void soon__call_run(soon_call *call, struct soon__local *local, const struct soo
  * Initializers: nobody waits for one.
  */
 
-static bool cancel_no_initializer(const soon_task *task)
+static int cancel_no_initializer(const soon_task *task)
 {
     (void)task;
-    return false;
+    return 0;
 }
 
 static void set_no_progress(soon_task *task, uint64_t done, uint64_t total)

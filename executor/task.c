@@ -2,28 +2,25 @@
  * task.c - what a running task may do, and what its return value means.
  *
  *     0                  it succeeded
- *     -ECANCELED         after a reader's request: cancelled; after its time limit: SOON_ETIMELIMIT; else an exception
+ *     -ECANCELED         after a reader's request: cancelled; after its time limit: SOON_ETIMELIMIT; when its worker is about
+ *                        to be ended: why; else an exception
  *     SOON_ERAISED       the exception that soon_raise() described
  *     anything else      an exception of that number
  */
 #include "task_internal.h"
 
 #include "../futures/value_internal.h"
+#include "core/notice_internal.h"
 #include "executor_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-bool soon__task_cancel_requested_by_reader(const soon_task *task)
-{
-    return task->host->cancel_requested(task);
-}
-
 bool soon_task_cancel_requested(const soon_task *task)
 {
     return soon__check(task, "soon_task_cancel_requested: NULL") &&
-           (soon__task_cancel_requested_by_reader(task) || soon__deadline_check(task->deadline) < 0);
+           (soon__task_host(task)->cancel_requested(task) || soon__deadline_check(task->deadline) < 0);
 }
 
 int64_t soon_task_time_left_ms(const soon_task *task)
@@ -39,7 +36,7 @@ int64_t soon_task_time_left_ms(const soon_task *task)
 void soon_task_set_progress(soon_task *task, uint64_t done, uint64_t total)
 {
     if (soon__check(task, "soon_task_set_progress: NULL"))
-        task->host->set_progress(task, done, total);
+        soon__task_host(task)->set_progress(task, done, total);
 }
 
 soon_executor *soon_task_executor(soon_task *task)
@@ -54,7 +51,7 @@ void *soon_task_local(soon_task *task)
 
 void soon_task_set_local(soon_task *task, void *local, soon_free_fn release)
 {
-    if (!soon__check(task && task->host->is_initializer(task) && task->local,
+    if (!soon__check(task && soon__task_host(task)->is_initializer(task) && task->local,
                      "soon_task_set_local: not in an initializer"))
         return;
     task->local->value = local;
@@ -63,12 +60,12 @@ void soon_task_set_local(soon_task *task, void *local, soon_free_fn release)
 
 void *soon_task_shared(soon_task *task)
 {
-    return soon__check(task, "soon_task_shared: NULL") ? task->host->shared(task) : NULL;
+    return soon__check(task, "soon_task_shared: NULL") ? soon__task_host(task)->shared(task) : NULL;
 }
 
 const char *soon_task_label(const soon_task *task)
 {
-    const char *label = soon__check(task, "soon_task_label: NULL") ? task->host->label(task) : NULL;
+    const char *label = soon__check(task, "soon_task_label: NULL") ? soon__task_host(task)->label(task) : NULL;
 
     return label ? label : "";
 }
@@ -89,7 +86,7 @@ soon_bytes soon_task_extra(const soon_task *task)
 
 soon_buffer *soon_task_payload(soon_task *task)
 {
-    return soon__check(task, "soon_task_payload: NULL") ? task->host->payload(task) : NULL;
+    return soon__check(task, "soon_task_payload: NULL") ? soon__task_host(task)->payload(task) : NULL;
 }
 
 static void drop_result(struct soon__outcome *outcome)
@@ -112,7 +109,7 @@ void *soon_task_return_space(soon_task *task, size_t size)
         return NULL;
     if (task->function->result_size)
         return size == task->function->result_size ? task->space : NULL;
-    if (size > task->host->heap_max)
+    if (size > soon__task_host(task)->heap_max)
         space = soon__buffer_new_mappable(&buffer, size) == 0 ? soon_buffer_data(buffer) : NULL;
     else
         space = calloc(1, size ? size : 1);
@@ -166,7 +163,7 @@ static soon_error fields_of(const soon_task *task, int code, int raised)
                         .raised = raised,
                         .started = true,
                         .function = task->function->name,
-                        .label = task->host->label(task)};
+                        .label = soon__task_host(task)->label(task)};
 }
 
 static void set_error(soon_task *task, struct soon__error *error)
@@ -213,9 +210,10 @@ void soon__outcome_drop(struct soon__outcome *outcome)
 /* -ECANCELED by itself. */
 static void gave_in(soon_task *task)
 {
+    int requested = soon__task_host(task)->cancel_requested(task);
     soon_error fields;
 
-    if (soon__task_cancel_requested_by_reader(task)) {
+    if (requested == -ECANCELED) {
         set_error(task, &soon__error_cancelled_running);
         task->outcome.cancelled = true;
         return;
@@ -223,6 +221,8 @@ static void gave_in(soon_task *task)
     fields = fields_of(task, SOON_ERAISED, -ECANCELED);
     if (soon__deadline_check(task->deadline) < 0)
         fields = fields_of(task, SOON_ETIMELIMIT, 0);
+    else if (requested)
+        fields = fields_of(task, requested, 0);
     set_error(task, soon__error_newf(&fields, NULL));
 }
 
@@ -231,6 +231,8 @@ void soon__task_settle(soon_task *task, int rc)
     struct soon__outcome *outcome = &task->outcome;
     soon_error fields;
 
+    if (soon__task_host(task)->notice)
+        soon__notice_end(task);
     if (rc == 0) {
         set_error(task, NULL);
         if (task->function->result_size) {

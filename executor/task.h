@@ -39,6 +39,49 @@ SOON_API int soon_raise_from(soon_task *task, const soon_future *failed);
  */
 SOON_API bool soon_task_cancel_requested(const soon_task *task);
 
+/**
+ * A descriptor that becomes readable when soon_task_cancel_requested() becomes true: for a task that blocks in poll(),
+ * beside what it waits for. It stays readable up to the end of the task. A cancel of before this call counts.
+ *
+ * Ownership: the library's, lent for the time of the task: poll it, and never read, write or close it. What the task
+ * executes does not inherit it; a child that it forks may poll it, too.
+ * Threads: worker only; any thread of the task may poll it. Never blocks. The same number, if it is called again.
+ * Returns: the descriptor, 0 or above; -EINVAL for NULL; -EMFILE, -ENFILE, -ENOMEM, -EAGAIN: there is no descriptor,
+ * memory or thread left for it, and it may be tried again; SOON_EFORKED in a child that the task has forked.
+ *
+ * In a worker process the task that has asked for it, or for a callback, gets the grace period to end by itself when its
+ * worker is to be ended (a kill, a time limit, SOON_TERMINATE): SIGTERM of the pool, which interrupts a poll() with
+ * EINTR, does not end it then.
+ */
+SOON_API SOON_MUST_USE int soon_task_cancel_fd(soon_task *task);
+
+/** What soon_task_add_cancel_callback() is given. */
+typedef void (*soon_cancel_fn)(void *data);
+
+/**
+ * Calls `fn` once when soon_task_cancel_requested() becomes true, at once if it is: for a task that blocks in something
+ * that another thread can interrupt (sqlite3_interrupt(), pthread_kill(), a condition). soon_task_cancel_fd() is for what
+ * waits for a descriptor.
+ *
+ * `fn` may call what may be called on any thread, and must not wait for the task, which waits for it. It should be
+ * short.
+ *
+ * Ownership: `data` is lent until `fn` was called, or taken back, or the task has ended: its body does not end before
+ * `fn` has returned.
+ * Threads: worker only. `fn` runs on the thread that cancels or shuts down, before that returns; for a time limit on the
+ * library's callback thread; in a worker process on a thread for that. Under no lock.
+ * Returns: 0; -EINVAL for NULL; -ENOMEM, -EAGAIN, SOON_EFORKED as soon_task_cancel_fd(): it will not run.
+ */
+SOON_API SOON_MUST_USE int soon_task_add_cancel_callback(soon_task *task, soon_cancel_fn fn, void *data);
+
+/**
+ * Takes back the first registration of `fn` with `data` that has not begun to run. If there is none and it runs just now,
+ * on another thread, waits for that: so when this returns, what `data` points to may go.
+ *
+ * Threads: worker only. Returns: true: it will not run; false: it has run, or there is none.
+ */
+SOON_API bool soon_task_remove_cancel_callback(soon_task *task, soon_cancel_fn fn, void *data);
+
 /** Milliseconds until the time limit, 0 if it is over, SOON_FOREVER without one. Any thread of the task. */
 SOON_API int64_t soon_task_time_left_ms(const soon_task *task);
 

@@ -9,7 +9,8 @@
 
 /* Who runs it: how its reader's wishes reach it, and its news the reader. */
 struct soon__task_host {
-    bool (*cancel_requested)(const soon_task *task); /* by a reader; not: by its time limit */
+    /* Not: by its time limit. 0: nobody has; -ECANCELED: a reader; SOON_EKILLED: its worker is about to be ended. */
+    int (*cancel_requested)(const soon_task *task);
     void (*set_progress)(soon_task *task, uint64_t done, uint64_t total);
     const char *(*label)(const soon_task *task); /* NULL: none */
     soon_bytes (*extra)(const soon_task *task);
@@ -17,13 +18,18 @@ struct soon__task_host {
     void *(*shared)(const soon_task *task);         /* NULL: none */
     bool (*is_initializer)(const soon_task *task);
     size_t heap_max; /* a result of variable size that is larger goes to a mappable buffer */
+    /* Around a notice, of a host that does not tell it by the future: from here on it tells `*ret_request`. 0, or a negative
+     * code. NULL: it does. */
+    int (*listen)(soon_task *task, uint64_t *ret_request);
+    void (*listen_no_more)(soon_task *task);
+    struct soon__notice *notice; /* the task's: see core/notice.c. NULL: it has none */
 };
 
 struct soon_task {
     const soon_function *function;
-    soon_executor *executor; /* NULL: it runs in a worker process */
-    const struct soon__task_host *host;
-    soon_future *future; /* NULL: in another process, or none */
+    soon_executor *executor;                      /* NULL: it runs in a worker process */
+    _Atomic(const struct soon__task_host *) host; /* changed by its worker alone, when it gets a notice, and loses it */
+    soon_future *future;                          /* NULL: in another process, or none */
     const void *arg;
     size_t arg_size;
     void *space;               /* for a result of fixed size */
@@ -31,6 +37,12 @@ struct soon_task {
     int64_t deadline;
     struct soon__outcome outcome; /* so far */
 };
+
+static inline const struct soon__task_host *soon__task_host(const soon_task *task)
+{
+    /* Acquire: what a notice has of it; pairs with the release in core/notice.c. */
+    return atomic_load_explicit(&((soon_task *)task)->host, memory_order_acquire);
+}
 
 void soon__task_settle(soon_task *task, int rc); /* what it means that the body has returned `rc` */
 
@@ -113,7 +125,6 @@ static inline bool soon__task_run_items(soon_task *task, size_t *index, size_t e
     return apart;
 }
 
-bool soon__task_cancel_requested_by_reader(const soon_task *task);
 void soon__outcome_drop(struct soon__outcome *outcome);
 /* Moves it into the future that is to be finished with the outcome; without memory for it that is an error. */
 void soon__outcome_give_payload(struct soon__outcome *outcome, soon_future *future);

@@ -28,7 +28,7 @@ extern const soon_executor_class my_class;
 extern const soon_function setup_task;
 extern const char *text;
 extern void *data, *value, *self, *client, *memory;
-extern int rc, sum, source, xs[4], ys[4], errors[4], argc;
+extern int rc, fd, sum, source, xs[4], ys[4], errors[4], argc;
 extern char **argv;
 extern bool yes, is_done[4];
 extern int64_t count;
@@ -40,6 +40,7 @@ void cb(soon_bytes result, void *data);
 void ecb(const soon_error *error, void *data);
 void log_error(const soon_error *error, void *data);
 void on_closed(void *data);
+void wake(void *data);
 int next_x(void *arg, void *data);
 
 #endif

@@ -56,12 +56,12 @@ struct window {
  * What the task asks of us, on any thread of it
  */
 
-static bool cancel_requested(const soon_task *task)
+static int cancel_requested(const soon_task *task)
 {
     const struct serving *serving = (const struct serving *)task;
 
     /* Relaxed: a flag, nothing is read through it. Not SOON__HOLD: its deadline says that. */
-    return atomic_load_explicit(serving->cancel_requested, memory_order_relaxed) == 1;
+    return atomic_load_explicit(serving->cancel_requested, memory_order_relaxed) == 1 ? -ECANCELED : 0;
 }
 
 static void set_progress(soon_task *task, uint64_t done, uint64_t total)
@@ -109,6 +109,13 @@ static bool is_initializer(const soon_task *task)
     return ((const struct serving *)task)->request->flags & SOON__REQUEST_IS_INITIALIZER;
 }
 
+static int begin_to_listen(soon_task *task, uint64_t *ret_request)
+{
+    (void)task;
+    (void)ret_request;
+    return -ENOTSUP;
+}
+
 static const struct soon__task_host in_process = {
     .cancel_requested = cancel_requested,
     .set_progress = set_progress,
@@ -118,6 +125,7 @@ static const struct soon__task_host in_process = {
     .shared = shared,
     .is_initializer = is_initializer,
     .heap_max = SOON__BODY_MAX,
+    .listen = begin_to_listen,
 };
 
 /*
