@@ -19,15 +19,15 @@ struct demo_option {
 };
 
 /* An option that most demos have: `--threads`, or `--processes`, as it is. A demo that makes no sense on threads says why not. */
-static bool demo_threads;
+static soon_pool_kind demo_kind = SOON_PROCESSES;
 static const char *demo_why_no_threads;
 
 static inline bool demo_is_executor(const char *argument)
 {
     if (strcmp(argument, "--threads") == 0)
-        demo_threads = true;
+        demo_kind = SOON_THREADS;
     else if (strcmp(argument, "--processes") == 0)
-        demo_threads = false;
+        demo_kind = SOON_PROCESSES;
     else
         return false;
     return true;
@@ -91,7 +91,7 @@ static inline void demo_start(int argc, char **argv, const char *program, const 
         if (!demo_is_executor(*argument))
             demo_read_option(program, options, &argument);
     }
-    if (demo_threads && demo_why_no_threads) {
+    if (demo_kind == SOON_THREADS && demo_why_no_threads) {
         fprintf(stderr, "%s: %s\n", program, demo_why_no_threads);
         exit(2);
     }
@@ -101,10 +101,8 @@ static inline void demo_start(int argc, char **argv, const char *program, const 
 static inline soon_executor *demo_pool(int workers)
 {
     soon_executor *pool;
-    int rc = demo_threads ? soon_thread_pool_new(&pool, &(soon_thread_pool_options){.workers = workers})
-                          : soon_process_pool_new(&pool, &(soon_process_pool_options){.workers = workers});
-    if (rc < 0) {
-        fprintf(stderr, "no pool: %s\n", soon_strerror(rc));
+    if (soon_pool_new(&pool, demo_kind, &(soon_pool_options){.workers = workers}) < 0) {
+        fprintf(stderr, "%s\n", soon_last_error()->message);
         exit(1);
     }
     return pool;

@@ -131,6 +131,46 @@ static inline SOON_MUST_USE int soon_process_pool_new(soon_executor **ret, const
     return soon_process_pool_new_sized(ret, options, sizeof *options);
 }
 
+/** What runs the tasks of a pool. */
+typedef enum soon_pool_kind {
+    SOON_THREADS,  /**< threads of this process */
+    SOON_PROCESSES /**< processes: soon_init() at the top of main */
+} soon_pool_kind;
+
+/** What both kinds have, with the same meaning. Every field: 0 is the default. Negative where it makes no sense: -EINVAL. */
+typedef struct soon_pool_options {
+    int workers SOON__ZERO;                      /**< 0: one per CPU this process may use */
+    const char *name SOON__ZERO;                 /**< copied; NULL: "soon-1" and so on. Workers are called name_n */
+    const soon_function *initializer SOON__ZERO; /**< run once per worker before its first task; its failure breaks the
+                                                      pool */
+    const void *initializer_arg SOON__ZERO;      /**< copied; NULL: zeroes */
+    size_t initializer_arg_size SOON__ZERO;  /**< of an initializer of variable size; else 0, or what its type has */
+    soon_bytes initializer_extra SOON__ZERO; /**< copied; what soon_task_extra() gives to the initializer */
+    soon_shared *shared SOON__ZERO;     /**< what soon_task_shared() shows; the pool holds a reference of its own */
+    size_t queue_max SOON__ZERO;        /**< tasks that wait for a worker; 0: unbounded */
+    soon_full when_full SOON__ZERO;     /**< RUN_HERE with an initializer: -EINVAL */
+    int64_t idle_timeout_ms SOON__ZERO; /**< a worker without work for so long ends; 0: never */
+} soon_pool_options;
+
+/**
+ * Makes a pool of either kind, for programs that choose at run time: `soon_pool_new(&pool, crash_proof ? SOON_PROCESSES :
+ * SOON_THREADS, NULL)`. What one kind alone has, its own constructor takes.
+ *
+ * Ownership: the caller owns the pool until soon_executor_free(). Options are copied.
+ * Threads: any thread. Returns: as soon_thread_pool_new_sized() and soon_process_pool_new_sized(); -EINVAL for another kind.
+ *
+ * As choosing between ThreadPoolExecutor and ProcessPoolExecutor in Python's concurrent.futures.
+ */
+SOON_API SOON_MUST_USE int soon_pool_new_sized(soon_executor **ret, soon_pool_kind kind,
+                                               const soon_pool_options *options, size_t size);
+
+/** soon_pool_new_sized() with the options' size that this program was compiled with. `options` NULL: defaults. */
+static inline SOON_MUST_USE int soon_pool_new(soon_executor **ret, soon_pool_kind kind,
+                                              const soon_pool_options *options)
+{
+    return soon_pool_new_sized(ret, kind, options, sizeof *options);
+}
+
 /** How a shutdown treats what is there, from weak to strong. */
 typedef enum soon_shutdown {
     SOON_DRAIN,          /**< everything submitted still runs */

@@ -59,7 +59,7 @@ static int parse(int argc, char **argv)
         if (option == 'h')
             usage(stdout);
         else if (option == 't' || option == 'p')
-            demo_threads = option == 't';
+            demo_kind = option == 't' ? SOON_THREADS : SOON_PROCESSES;
         else if (option != 'j') /* it is named by getopt_long() */
             usage(stderr);
         else if ((workers = demo_number(optarg)) < 1)
@@ -87,16 +87,10 @@ static int end(struct jobs *jobs, int signal_number)
     return jobs->write_error || jobs->failed ? 1 : 0;
 }
 
-static int make_threads(soon_executor **pool, int workers, const char *name)
+static int make_pool(soon_executor **pool, soon_pool_kind kind, int workers, const char *name)
 {
-    return soon_thread_pool_new(
-        pool, &(soon_thread_pool_options){.workers = workers, .name = name, .initializer = &make_hasher_task});
-}
-
-static int make_processes(soon_executor **pool, int workers, const char *name)
-{
-    return soon_process_pool_new(
-        pool, &(soon_process_pool_options){.workers = workers, .name = name, .initializer = &make_hasher_task});
+    return soon_pool_new(pool, kind,
+                         &(soon_pool_options){.workers = workers, .name = name, .initializer = &make_hasher_task});
 }
 
 /* The pool, the thread for streams, the set of their futures, and the thread for signals. Returns: 0, or a negative
@@ -105,9 +99,9 @@ static int start(soon_executor **pool, soon_executor **streams, soon_as_complete
                  int workers)
 {
     watch_init(watch);
-    int rc = demo_threads ? make_threads(pool, workers, "hash") : make_processes(pool, workers, "hash");
+    int rc = make_pool(pool, demo_kind, workers, "hash");
     if (rc == 0)
-        rc = make_threads(streams, 1, "stream");
+        rc = make_pool(streams, SOON_THREADS, 1, "stream");
     if (rc == 0)
         rc = soon_as_completed_new(set, NULL, 0, SOON_FOREVER);
     return rc < 0 ? rc : watch_start(watch, *set, bar_start() ? BAR_TICK_MS : 0);
@@ -127,7 +121,7 @@ int main(int argc, char **argv)
     struct jobs jobs;
     int rc = start(&pool, &streams, &set, &watch, workers);
     if (rc < 0)
-        die(soon_strerror(rc));
+        die(soon_last_error()->message);
     jobs_init(&jobs, pool, streams, workers ? workers : (int)sysconf(_SC_NPROCESSORS_ONLN), set, &watch, argv + optind);
     jobs_run(&jobs);
 
