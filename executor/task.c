@@ -14,6 +14,7 @@
 #include "executor_internal.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,6 +85,18 @@ soon_bytes soon_task_extra(const soon_task *task)
     return task->host->extra(task);
 }
 
+const char *soon_task_string(soon_task *task)
+{
+    const char *bytes = soon_task_arg(task).data;
+
+    if (!task)
+        return NULL;
+    if (bytes && task->arg_size && !bytes[task->arg_size - 1])
+        return bytes;
+    (void)soon_raise(task, EINVAL, "the argument is no string: its %zu bytes do not end in a NUL", task->arg_size);
+    return NULL;
+}
+
 soon_buffer *soon_task_payload(soon_task *task)
 {
     return soon__check(task, "soon_task_payload: NULL") ? soon__task_host(task)->payload(task) : NULL;
@@ -139,6 +152,30 @@ int soon_task_return_bytes(soon_task *task, const void *data, size_t size)
         return soon__failed(-ENOMEM, "soon_task_return_bytes");
     if (size)
         memmove(space, data, size);
+    return 0;
+}
+
+int soon_task_return_text(soon_task *task, const char *format, ...)
+{
+    va_list args;
+    char *space;
+    int length;
+
+    if (!task || !format)
+        return -EINVAL;
+    va_start(args, format);
+    length = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (length < 0)
+        return -EINVAL;
+    if (task->function->result_size && task->function->result_size != (size_t)length + 1)
+        return SOON_ETYPE;
+    space = soon_task_return_space(task, (size_t)length + 1);
+    if (!space)
+        return -ENOMEM;
+    va_start(args, format);
+    (void)vsnprintf(space, (size_t)length + 1, format, args);
+    va_end(args);
     return 0;
 }
 

@@ -115,7 +115,10 @@ SOON_API void *soon_task_shared(soon_task *task);
 /** The submit option `label`, or "". Worker only. */
 SOON_API const char *soon_task_label(const soon_task *task);
 
-/** The argument's bytes. Lent for the time of the task. Aligned for any type. Worker only. */
+/**
+ * The argument's bytes. Lent for the time of the task. Aligned for any type; but of a soon_map_items() or
+ * soon_map_strings() that waits they are, on threads, the caller's own. Worker only.
+ */
 SOON_API soon_bytes soon_task_arg(const soon_task *task);
 
 /**
@@ -123,6 +126,14 @@ SOON_API soon_bytes soon_task_arg(const soon_task *task);
  * there are none. Lent for the time of the task. Aligned for any type. Worker only.
  */
 SOON_API soon_bytes soon_task_extra(const soon_task *task);
+
+/**
+ * The argument as a string: what the body of a SOON_TASK_STRING gets.
+ *
+ * Threads: worker only. Returns: its bytes, the last of which is a NUL. Lent for the time of the task. NULL, and the task
+ * has failed as by soon_raise() with EINVAL: they have none at their end.
+ */
+SOON_API const char *soon_task_string(soon_task *task);
 
 /** The payload that was submitted with it. Lent for the time of the task, read only; NULL: none. Worker only. */
 SOON_API soon_buffer *soon_task_payload(soon_task *task);
@@ -143,6 +154,12 @@ SOON_API void *soon_task_return_space(soon_task *task, size_t size);
  */
 SOON_API int soon_task_return_bytes(soon_task *task, const void *data, size_t size);
 
+/**
+ * Sets the result of a function of variable size to a text, with its NUL: as soon_task_return_bytes() of what printf() would
+ * print. Worker only. 0; -ENOMEM; -EINVAL for a NULL, or what cannot be formatted; SOON_ETYPE.
+ */
+SOON_API int soon_task_return_text(soon_task *task, const char *format, ...) SOON_PRINTF(2, 3);
+
 /** Sends a buffer along with the result: soon_future_payload(). Takes it, always. Worker only. 0 or -EINVAL. */
 SOON_API int soon_task_return_payload(soon_task *task, soon_buffer *buffer);
 
@@ -160,6 +177,9 @@ SOON_API int soon_task_return_payload(soon_task *task, soon_buffer *buffer);
                       std::is_trivially_copyable<name##_arg>::value &&                                                 \
                       std::is_trivially_copyable<name##_result>::value,                                                \
                   "this type does not travel: use SOON_TASK_LOCAL, SOON_TASK_BYTES or a payload");
+#define SOON__RESULT_TRAVELS(name)                                                                                     \
+    static_assert(!std::is_pointer<name##_result>::value && std::is_trivially_copyable<name##_result>::value,          \
+                  "this type does not travel: use soon_task_return_bytes() or a payload");
 #else
 /* Both a pointer and an array decay to a pointer in an expression; but only a pointer has that type itself. */
 #define SOON__DECAYS(type) (__builtin_classify_type(*(type *)0) == 5)
@@ -168,7 +188,10 @@ SOON_API int soon_task_return_payload(soon_task *task, soon_buffer *buffer);
      __builtin_types_compatible_p(type, __typeof__(__builtin_choose_expr(SOON__DECAYS(type), *(type *)0, 0) + 0)))
 #define SOON__TRAVELS(name)                                                                                            \
     _Static_assert(!SOON__IS_POINTER(name##_arg) && !SOON__IS_POINTER(name##_result),                                  \
-                   "a pointer does not travel: use SOON_TASK_LOCAL, SOON_TASK_BYTES or a payload");
+                   "a pointer does not travel: use SOON_TASK_LOCAL, SOON_TASK_STRING, SOON_TASK_BYTES or a payload");
+#define SOON__RESULT_TRAVELS(name)                                                                                     \
+    _Static_assert(!SOON__IS_POINTER(name##_result),                                                                   \
+                   "a pointer does not travel: use soon_task_return_bytes() or a payload");
 #endif
 
 #define SOON__TASK_TYPES(name, arg_c_type, result_c_type)                                                              \
@@ -251,39 +274,124 @@ SOON_API int soon_task_return_payload(soon_task *task, soon_buffer *buffer);
     SOON__TASK_TYPES(name, arg_type, result_type)                                                                      \
     SOON__TASK_BODY(name, SOON_FUNCTION_LOCAL, free_arg, free_result)
 
-/**
- * Declares a function of variable size for SOON_TASK_BYTES_DEFINE: `name_task`, `name_submit(executor, data, size,
- * options)` and `name_try_submit(&future, executor, data, size, options)`.
+/*
+ * Functions whose argument has any size. The result's type may be left out: then that has any size, too. `_0`: it was.
  */
-#define SOON_TASK_BYTES_DECLARE(name)                                                                                  \
-    typedef struct soon_bytes_by_its_own_submit name##_arg;                                                            \
+#define SOON__OF_ANY_SIZE(name, parameter, data, size)                                                                 \
     SOON__EXTERN_C const soon_function name##_task;                                                                    \
     static inline SOON_UNUSED SOON_MUST_USE soon_future *name##_submit(                                                \
-        soon_executor *executor, const void *data, size_t size, const soon_submit_options *options)                    \
+        soon_executor *executor, SOON__UNWRAP parameter, const soon_submit_options *options)                           \
     {                                                                                                                  \
         return soon_submit_bytes(executor, &name##_task, data, size, options);                                         \
     }                                                                                                                  \
-    static inline SOON_UNUSED int name##_try_submit(soon_future **ret, soon_executor *executor, const void *data,      \
-                                                    size_t size, const soon_submit_options *options)                   \
+    static inline SOON_UNUSED int name##_try_submit(soon_future **ret, soon_executor *executor,                        \
+                                                    SOON__UNWRAP parameter, const soon_submit_options *options)        \
     {                                                                                                                  \
         return soon_try_submit_bytes(ret, executor, &name##_task, data, size, options);                                \
-    }                                                                                                                  \
-    struct soon__semicolon
+    }
+#define SOON__UNWRAP(...) __VA_ARGS__
+#define SOON__OF_BYTES(name)                                                                                           \
+    typedef struct soon_bytes_by_its_own_submit name##_arg;                                                            \
+    SOON__OF_ANY_SIZE(name, (const void *data, size_t size), data, size)
+/* NULL with a size is refused. */
+#define SOON__OF_STRING(name)                                                                                          \
+    typedef struct soon_string_by_its_own_submit name##_arg;                                                           \
+    SOON__OF_ANY_SIZE(name, (const char *string), string, string ? __builtin_strlen(string) + 1 : 1)
 
-/** In the .c file of a declared one: the body reads `arg` (soon_bytes) and answers by soon_task_return_*(). */
-#define SOON_TASK_BYTES_DEFINE(name)                                                                                   \
-    static int name(soon_task *task, soon_bytes arg);                                                                  \
+#define SOON__RESULT_0(name) typedef void name##_result;
+#define SOON__RESULT_1(name, result_c_type)                                                                            \
+    typedef result_c_type name##_result;                                                                               \
+    static const char SOON_UNUSED name##_result_type[] = #result_c_type;                                               \
+    static inline SOON_UNUSED int name##_get(soon_future *future, int64_t timeout_ms, name##_result *ret)              \
+    {                                                                                                                  \
+        return soon_future_read_as(future, &name##_task, timeout_ms, ret, sizeof *ret);                                \
+    }                                                                                                                  \
+    SOON__RESULT_TRAVELS(name)
+
+#define SOON__BYTES_DECLARE_0(name)                                                                                    \
+    SOON__OF_BYTES(name)                                                                                               \
+    SOON__RESULT_0(name)
+#define SOON__BYTES_DECLARE_1(name, result_type)                                                                       \
+    SOON__OF_BYTES(name)                                                                                               \
+    SOON__RESULT_1(name, result_type)
+#define SOON__STRING_DECLARE_0(name)                                                                                   \
+    SOON__OF_STRING(name)                                                                                              \
+    SOON__RESULT_0(name)
+#define SOON__STRING_DECLARE_1(name, result_type)                                                                      \
+    SOON__OF_STRING(name)                                                                                              \
+    SOON__RESULT_1(name, result_type)
+
+/* `take`: what the body gets of the task; `fails`: of which it gets none. The typedefs must be those of the declaration. */
+#define SOON__VARIED_DEFINE_0(name, arg_c_type, arg_name, take, fails)                                                 \
+    typedef void name##_result;                                                                                        \
+    static int name(soon_task *task, arg_c_type arg);                                                                  \
     static int name##_call(soon_task *soon__t, SOON_UNUSED const void *soon__a, SOON_UNUSED void *soon__r)             \
     {                                                                                                                  \
-        return name(soon__t, soon_task_arg(soon__t));                                                                  \
+        arg_c_type soon__arg = take(soon__t);                                                                          \
+        return fails ? SOON_ERAISED : name(soon__t, soon__arg);                                                        \
     }                                                                                                                  \
-    SOON__TASK_OBJECT(name, name##_call, "", 0, "", 0, 0, NULL, NULL, NULL)                                            \
-    static int name(SOON_UNUSED soon_task *task, SOON_UNUSED soon_bytes arg)
+    SOON__TASK_OBJECT(name, name##_call, arg_name, 0, "", 0, 0, NULL, NULL, NULL)                                      \
+    static int name(SOON_UNUSED soon_task *task, SOON_UNUSED arg_c_type arg)
+#define SOON__VARIED_DEFINE_1(name, result_c_type, arg_c_type, arg_name, take, fails)                                  \
+    typedef result_c_type name##_result;                                                                               \
+    static int name(soon_task *task, arg_c_type arg, name##_result *result);                                           \
+    static int name##_call(soon_task *soon__t, SOON_UNUSED const void *soon__a, void *soon__r)                         \
+    {                                                                                                                  \
+        arg_c_type soon__arg = take(soon__t);                                                                          \
+        return fails ? SOON_ERAISED : name(soon__t, soon__arg, (name##_result *)soon__r);                              \
+    }                                                                                                                  \
+    SOON__TASK_OBJECT(name, name##_call, arg_name, 0, name##_result_type, sizeof(name##_result), 0, NULL, NULL, NULL)  \
+    static int name(SOON_UNUSED soon_task *task, SOON_UNUSED arg_c_type arg, SOON_UNUSED name##_result *result)
+#define SOON__BYTES_DEFINE_0(name) SOON__VARIED_DEFINE_0(name, soon_bytes, "", soon_task_arg, false)
+#define SOON__BYTES_DEFINE_1(name, result_type)                                                                        \
+    SOON__VARIED_DEFINE_1(name, result_type, soon_bytes, "", soon_task_arg, false)
+#define SOON__STRING_DEFINE_0(name) SOON__VARIED_DEFINE_0(name, const char *, "string", soon_task_string, !soon__arg)
+#define SOON__STRING_DEFINE_1(name, result_type)                                                                       \
+    SOON__VARIED_DEFINE_1(name, result_type, const char *, "string", soon_task_string, !soon__arg)
 
-/** Variable size both ways, declared and defined at once. */
-#define SOON_TASK_BYTES(name)                                                                                          \
-    SOON_TASK_BYTES_DECLARE(name);                                                                                     \
-    SOON_TASK_BYTES_DEFINE(name)
+/**
+ * SOON_TASK_BYTES_DECLARE(name) or (name, result_type) declares a function on bytes for SOON_TASK_BYTES_DEFINE: `name_task`,
+ * `name_submit(executor, data, size, options)` and `name_try_submit(&future, executor, data, size, options)`; with a result
+ * type also `name_result` and `name_get(future, timeout_ms, &result)`.
+ */
+#define SOON_TASK_BYTES_DECLARE(...)                                                                                   \
+    SOON__CAT(SOON__BYTES_DECLARE_, SOON__MORE(__VA_ARGS__))(__VA_ARGS__) struct soon__semicolon
+
+/**
+ * In the .c file of a declared one, with the same arguments. The body reads `arg` (soon_bytes) and answers by
+ * soon_task_return_*(), or with a result type in `*result`.
+ */
+#define SOON_TASK_BYTES_DEFINE(...) SOON__CAT(SOON__BYTES_DEFINE_, SOON__MORE(__VA_ARGS__))(__VA_ARGS__)
+
+/**
+ * Variable size both ways, declared and defined at once: SOON_TASK_BYTES(greet) { ... }. Or with a result of a fixed size:
+ * SOON_TASK_BYTES(checksum, uint32_t) { *result = crc(arg.data, arg.size); return 0; }
+ */
+#define SOON_TASK_BYTES(...)                                                                                           \
+    SOON_TASK_BYTES_DECLARE(__VA_ARGS__);                                                                              \
+    SOON_TASK_BYTES_DEFINE(__VA_ARGS__)
+
+/**
+ * The same of a string: `name_submit(executor, string, options)` and `name_try_submit(&future, executor, string, options)`;
+ * a NULL is -EINVAL.
+ */
+#define SOON_TASK_STRING_DECLARE(...)                                                                                  \
+    SOON__CAT(SOON__STRING_DECLARE_, SOON__MORE(__VA_ARGS__))(__VA_ARGS__) struct soon__semicolon
+
+/** In the .c file of a declared one, with the same arguments. */
+#define SOON_TASK_STRING_DEFINE(...) SOON__CAT(SOON__STRING_DEFINE_, SOON__MORE(__VA_ARGS__))(__VA_ARGS__)
+
+/**
+ * A function on a string of any length:
+ *
+ *     SOON_TASK_STRING(hash_file, struct digest)      const char *arg, struct digest *result
+ *     SOON_TASK_STRING(first_line)                    const char *arg; the result by soon_task_return_*()
+ *
+ * `arg` has its NUL: it travels along, and a task that was given bytes without one fails. See also soon_map_strings().
+ */
+#define SOON_TASK_STRING(...)                                                                                          \
+    SOON_TASK_STRING_DECLARE(__VA_ARGS__);                                                                             \
+    SOON_TASK_STRING_DEFINE(__VA_ARGS__)
 
 /** @} */
 #endif
