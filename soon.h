@@ -20,6 +20,7 @@
 
 #include "executor/custom.h"
 #include "executor/function.h"
+#include "executor/items.h"
 #include "executor/loop.h"
 #include "executor/map.h"
 #include "executor/pool.h"

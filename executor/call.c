@@ -321,11 +321,21 @@ static bool needs_extra(const struct soon__call_params *params)
                   o->when_full || o->payload || o->extra.size));
 }
 
+/* A chunk of one item has that one's. */
+static const char *label_of(const struct soon__call_params *params)
+{
+    const struct soon__items *items = params->items;
+    const char *own = items && items->count == 1 ? soon__items_label(items, 0) : NULL;
+
+    return own || !params->options ? own : params->options->label;
+}
+
 static int extra_new(soon_call *call, const struct soon__call_params *params)
 {
     static const soon_submit_options defaults;
     const soon_submit_options *options = params->options ? params->options : &defaults;
-    size_t label_size = options->label ? strlen(options->label) + 1 : 0, bytes = options->extra.size;
+    const char *label = label_of(params);
+    size_t label_size = label ? strlen(label) + 1 : 0, bytes = options->extra.size;
     struct soon__call_extra *extra = malloc(sizeof *extra + bytes + label_size);
 
     if (!extra)
@@ -333,8 +343,8 @@ static int extra_new(soon_call *call, const struct soon__call_params *params)
     *extra = (struct soon__call_extra){.options = *options, .items = params->items};
     if (bytes)
         extra->options.extra.data = memcpy(extra->text, options->extra.data, bytes);
-    if (options->label)
-        extra->options.label = memcpy(extra->text + bytes, options->label, label_size);
+    if (label)
+        extra->options.label = memcpy(extra->text + bytes, label, label_size);
     extra->queue_deadline = options->queue_limit_ms ? soon__deadline(options->queue_limit_ms) : SOON__NEVER;
     call->promise.future.aside = &extra->aside;
     call->flags |= SOON__CALL_HAS_EXTRA;
@@ -383,13 +393,21 @@ static void copy_arg(void *copy, const struct soon__call_params *params, size_t 
         memset(copy, 0, size);
 }
 
+/* Of a chunk; of a then, which has no argument yet, nothing. */
+static soon_bytes first_arg(const struct soon__items *items, size_t size)
+{
+    if (items && items->each)
+        return (soon_bytes){items->each->data, items->each->size};
+    return (soon_bytes){items ? items->args : NULL, size};
+}
+
 /* One that is not in the block. */
 static int set_far_arg(soon_call *call, const struct soon__call_params *params, size_t size)
 {
     void *copy;
 
     if (call->flags & SOON__CALL_ARG_LENT) {
-        *soon__call_far_arg(call) = (soon_bytes){params->items ? params->items->args : NULL, size};
+        *soon__call_far_arg(call) = first_arg(params->items, size);
         return 0;
     }
     if (is_large(params))

@@ -12,6 +12,7 @@
 #include "../futures/promise_internal.h"
 #include "custom.h"
 #include "heap_internal.h"
+#include "items.h"
 #include "library_loop_internal.h"
 #include "loop_internal.h"
 
@@ -38,6 +39,8 @@ struct soon__items {
     const void *args; /* count * arg_size bytes, lent */
     void *results;    /* count * result_size bytes to write to; NULL: done() gets each in heap memory */
     int64_t deadline; /* no item starts after it, as wanted() would say too */
+    soon_item *each;  /* instead of `args`: each argument by itself, with its label and payload; NULL: `args` */
+    size_t running;   /* with `each`: the one that a thread is at */
     size_t begun;     /* the first so many have begun: more than have ended, if some were lost or not wanted any more */
     /* Called by the run, in order, one at a time, on the worker. */
     bool (*wanted)(struct soon__items *items, size_t index); /* false: do not start it; done() is not called */
@@ -47,6 +50,18 @@ struct soon__items {
     _Atomic size_t *finished;
     const _Atomic uint32_t *stopped;
 };
+
+/* A string that is its own label: that is copied once, and sent once. */
+static inline bool soon__item_is_own_label(const soon_item *item)
+{
+    return item->label && item->label == item->data && item->size && !item->label[item->size - 1];
+}
+
+/* The label of an item, if it has one of its own. */
+static inline const char *soon__items_label(const struct soon__items *items, size_t index)
+{
+    return items && items->each ? items->each[index].label : NULL;
+}
 
 /* What few calls need; allocated with the first option that is set. */
 struct soon__call_extra {

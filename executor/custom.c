@@ -48,9 +48,14 @@ soon_bytes soon_call_extra_bytes(const soon_call *call)
 
 soon_buffer *soon_call_payload(const soon_call *call)
 {
-    return soon__check(call, "soon_call_payload: NULL") && soon__call_extra(call)
-               ? soon__call_extra(call)->options.payload
-               : NULL;
+    const struct soon__call_extra *extra;
+
+    if (!soon__check(call, "soon_call_payload: NULL"))
+        return NULL;
+    extra = soon__call_extra(call);
+    if (extra && extra->items && extra->items->each)
+        return extra->items->each->payload;
+    return extra ? extra->options.payload : NULL;
 }
 
 const soon_submit_options *soon_call_options(const soon_call *call)

@@ -103,10 +103,13 @@ static void destroy(soon_future *future)
 
     soon__future_fini(future);
     for (size_t i = 0; i < map->chunk_count; i++)
-        soon__chunk_fini(&map->chunks[i], map->own_results && !taken);
+        soon__chunk_fini(&map->chunks[i], (map->own_results || map->varied) && !taken);
     free(map->chunks);
     free(map->own_args);
+    free(map->each);
+    soon__store_fini(&map->store);
     free(map->own_results);
+    free(map->varied);
     soon__block_free(map, size_with(map->label));
 }
 
@@ -253,63 +256,13 @@ struct soon__map *soon__map_of(const soon_future *future)
  * Making one
  */
 
-struct params {
-    soon_executor *executor;
-    const soon_function *function;
-    const void *args;
-    size_t count;
-    void *results;
-    int *errors;
-    soon_map_options options;
-    bool observed;
-};
-
-static bool arrays_fit(const struct params *params)
-{
-    return soon__array_fits(params->count, params->function->arg_size) &&
-           soon__array_fits(params->count, params->function->result_size) &&
-           (!params->errors || soon__array_fits(params->count, sizeof *params->errors));
-}
-
-int soon__map_check_options(const soon_map_options *options)
-{
-    const soon_submit_options *each = options->each;
-
-    if (options->timeout_ms < 0)
-        return soon__refuse(-EINVAL, ".timeout_ms = %" PRId64 " is negative; 0 is no limit", options->timeout_ms);
-    if (each && (each->payload || each->data || each->on_done || each->on_done_data || each->on_done_loop ||
-        each->on_done_release))
-        return soon__refuse(-EINVAL, ".each->%s is set: it cannot be each item's own",
-                            each->payload ? "payload"
-                            : each->data  ? "data"
-                                          : "on_done");
-    return soon__submit_options_check(each);
-}
-
-static int check(const struct params *params)
-{
-    const soon_function *function = params->function;
-    int rc = soon__executor_check(params->executor);
-
-    if (rc == 0)
-        rc = soon__check_function(function);
-    if (rc < 0)
-        return rc;
-    if (!function->arg_size || !function->result_size)
-        return soon__refuse(-EINVAL, "the %s of %s has no fixed size", function->arg_size ? "result" : "argument",
-                            function->name);
-    if (!arrays_fit(params))
-        return soon__refuse(-EINVAL, "count = %zu: there is no such array", params->count);
-    return soon__map_check_options(&params->options);
-}
-
 /* How many chunks of `size` there are in `count`; not by a sum, which could overflow. */
 static size_t chunks_of(size_t count, size_t size)
 {
     return count / size + (count % size != 0);
 }
 
-static size_t choose_chunk(const struct params *params)
+static size_t choose_chunk(const struct soon__map_params *params)
 {
     const struct soon__executor_extra *extra = params->executor->extra;
     size_t calls, chunk = params->options.chunk;
@@ -324,27 +277,26 @@ static size_t choose_chunk(const struct params *params)
 }
 
 /* M2. */
-static int own_memory(struct soon__map *map, const struct params *params)
+static int own_results(struct soon__map *map, const struct soon__map_params *params)
 {
-    const soon_function *function = params->function;
-    bool outlives = params->observed || params->options.timeout_ms || soon__thread_self()->parking;
+    size_t size = params->function->result_size;
 
-    if (!params->args) {
-        map->own_args = calloc(params->count, function->arg_size);
-    } else if (outlives) {
-        map->own_args = malloc(params->count * function->arg_size);
-        if (map->own_args)
-            memcpy(map->own_args, params->args, params->count * function->arg_size);
+    if (!size && !params->observed)
+        return 0; /* not wanted */
+    if (!size) {
+        map->varied = calloc(params->count, sizeof *map->varied);
+        return map->varied ? 0 : -ENOMEM;
     }
-    if (!params->results || outlives)
-        map->own_results = calloc(params->count, function->result_size);
-    map->results = map->own_results ? map->own_results : params->results;
-    if (!map->own_args && (!params->args || outlives))
-        return -ENOMEM;
-    return map->results && (map->own_results || !outlives) ? 0 : -ENOMEM;
+    if (!params->results || soon__map_outlives_caller(params)) {
+        map->own_results = calloc(params->count, size);
+        map->results = map->own_results;
+    } else {
+        map->results = params->results;
+    }
+    return map->results ? 0 : -ENOMEM;
 }
 
-static int map_fill(struct soon__map *map, const struct params *params)
+static int map_fill(struct soon__map *map, const struct soon__map_params *params)
 {
     const char *args;
     int rc = 0;
@@ -352,7 +304,9 @@ static int map_fill(struct soon__map *map, const struct params *params)
     if (params->count == 0)
         return 0;
     map->chunks = calloc(chunks_of(params->count, map->chunk_size), sizeof *map->chunks);
-    rc = map->chunks ? own_memory(map, params) : -ENOMEM;
+    rc = map->chunks ? soon__map_own_args(map, params) : -ENOMEM;
+    if (rc == 0)
+        rc = own_results(map, params);
     if (rc < 0)
         return rc;
     args = map->own_args ? map->own_args : params->args;
@@ -366,7 +320,7 @@ static int map_fill(struct soon__map *map, const struct params *params)
 }
 
 /* References: one of the reader, one of the library. 0 or -ENOMEM. */
-static int map_new(struct soon__map **ret, const struct params *params)
+static int map_new(struct soon__map **ret, const struct soon__map_params *params)
 {
     const char *text = params->options.each && params->options.each->label ? params->options.each->label : "";
     int64_t timeout_ms = params->options.timeout_ms;
@@ -397,7 +351,7 @@ static int map_new(struct soon__map **ret, const struct params *params)
 }
 
 /* A call need not wait for its place and its turn for longer than the whole may take. */
-static void limit_queue(soon_submit_options *each, const struct params *params, int64_t deadline)
+static void limit_queue(soon_submit_options *each, const struct soon__map_params *params, int64_t deadline)
 {
     int64_t left_ms = (deadline - soon__clock_ns()) / 1000000 + 1;
     soon_full full = each->when_full ? each->when_full : params->executor->when_full;
@@ -408,7 +362,7 @@ static void limit_queue(soon_submit_options *each, const struct params *params, 
         each->when_full = SOON_FULL_BLOCK; /* an item that runs here could not be left behind */
 }
 
-static void submit(struct soon__map *map, const struct params *params)
+static void submit(struct soon__map *map, const struct soon__map_params *params)
 {
     for (size_t i = 0; i < map->chunk_count; i++) {
         soon_submit_options each = params->options.each ? *params->options.each : (soon_submit_options){0};
@@ -421,26 +375,19 @@ static void submit(struct soon__map *map, const struct params *params)
     soon__map_leave(map);
 }
 
-/* The arguments are taken although nothing will run. */
-static void release_args(const struct params *params)
-{
-    for (size_t i = 0; params->args && params->function->free_arg && i < params->count; i++)
-        params->function->free_arg((char *)params->args + i * params->function->arg_size);
-}
-
 /* 0, -EINVAL, SOON_EFORKED, -ENOMEM; the arguments are taken, but with -EINVAL. */
-static int start(struct soon__map **ret, struct params *params, const void *options, size_t options_size)
+static int start(struct soon__map **ret, struct soon__map_params *params, const void *options, size_t options_size)
 {
     int rc = soon__options_read(&params->options, sizeof params->options, options, options_size);
 
     if (rc == 0)
-        rc = check(params);
+        rc = soon__map_check(params);
     if (rc == -EINVAL)
         return rc;
     if (rc == 0)
         rc = map_new(ret, params);
     if (rc < 0) {
-        release_args(params);
+        soon__map_release_args(params);
         return rc;
     }
     submit(*ret, params);
@@ -505,22 +452,19 @@ static void give(struct soon__map *map, void *results, int *errors, int late)
     }
 }
 
-int soon_map_bytes(soon_executor *executor, const soon_function *function, const void *args, size_t count,
-                   void *results, int *errors, const soon_map_options *options, size_t options_size)
+int soon__map_run(struct soon__map_params *params, const void *options, size_t options_size)
 {
-    struct params params = {
-        .executor = executor, .function = function, .args = args, .count = count, .results = results, .errors = errors};
     struct soon__error *error;
     struct soon__map *map;
-    int rc = start(&map, &params, options, options_size);
+    int rc = start(&map, params, options, options_size);
 
     if (rc < 0)
-        return soon__failed(rc, "soon_map");
+        return soon__failed(rc, params->caller);
     rc = await_all(map);
-    give(map, results, errors, rc);
+    give(map, params->results, params->errors, rc);
     if (rc < 0) {
         soon__map_stop(map); /* afterwards, so that it is `rc` what was cancelled has as its error */
-        (void)soon__failed(rc, "soon_map");
+        (void)soon__failed(rc, params->caller);
     } else {
         error = soon__future_failure(&map->future);
         rc = error ? soon__failed_with(soon__error_ref(error)) : 0;
@@ -529,18 +473,42 @@ int soon_map_bytes(soon_executor *executor, const soon_function *function, const
     return rc;
 }
 
+int soon_map_bytes(soon_executor *executor, const soon_function *function, const void *args, size_t count,
+                   void *results, int *errors, const soon_map_options *options, size_t options_size)
+{
+    struct soon__map_params params = {.caller = "soon_map",
+                                      .executor = executor,
+                                      .function = function,
+                                      .args = args,
+                                      .count = count,
+                                      .results = results,
+                                      .errors = errors};
+
+    return soon__map_run(&params, options, options_size);
+}
+
 /*
  * soon_map_async
  */
 
+soon_future *soon__map_begin(struct soon__map_params *params, const void *options, size_t options_size)
+{
+    const soon_function *function = params->function;
+    struct soon__map *map;
+    int rc;
+
+    params->observed = true;
+    rc = start(&map, params, options, options_size);
+    if (rc < 0)
+        return soon__future_new_failed(rc, params->caller, function ? function->name : NULL, NULL, NULL);
+    return &map->future;
+}
+
 soon_future *soon_map_async_bytes(soon_executor *executor, const soon_function *function, const void *args,
                                   size_t count, const soon_map_options *options, size_t options_size)
 {
-    struct params params = {.executor = executor, .function = function, .args = args, .count = count, .observed = true};
-    struct soon__map *map;
-    int rc = start(&map, &params, options, options_size);
+    struct soon__map_params params = {
+        .caller = "soon_map_async", .executor = executor, .function = function, .args = args, .count = count};
 
-    if (rc < 0)
-        return soon__future_new_failed(rc, "soon_map_async", function ? function->name : NULL, NULL, NULL);
-    return &map->future;
+    return soon__map_begin(&params, options, options_size);
 }

@@ -7,8 +7,8 @@
  * chunks: `chunk` neighbours are one call, which saves time where an item takes less than some microseconds. The
  * library's pools take chunks; an executor of the user's own gets one call per item, whatever `chunk` says.
  *
- * The function has an argument of fixed size, and for soon_map() and soon_map_async() a result of fixed size; else
- * -EINVAL.
+ * The function has an argument of fixed size, else -EINVAL: maps over strings and over bytes of any size are in items.h. For
+ * soon_map() its result has a fixed size, too; those of a soon_map_async() are lent one by one where they have none.
  *
  * @addtogroup soon_maps
  * @{
@@ -62,8 +62,8 @@ SOON_API int soon_map_bytes(soon_executor *executor, const soon_function *functi
                             void *results, int *errors, const soon_map_options *options, size_t options_size);
 
 /**
- * The same without waiting: the future's result is the array of results, its error the first in input order as with
- * soon_map_bytes(). Until then soon_future_progress() counts items, and soon_map_item() gives those that are done.
+ * The same without waiting: the future's result is the array of results (of no bytes, if they have no fixed size), its error
+ * the first in input order as with soon_map_bytes(). Until then soon_future_progress() counts items, and soon_map_item() gives those that are done.
  * soon_map_async() is the typed form. Choose it to do something else meanwhile, or to see each item's message.
  *
  * A cancel ends a map of which nothing has started; else what has not started is cancelled, what runs is asked to stop,
@@ -92,7 +92,7 @@ SOON_API SOON_MUST_USE soon_future *soon_map_async_bytes(soon_executor *executor
 SOON_API size_t soon_map_count(const soon_future *map, size_t *ret_done, size_t *ret_failed);
 
 /**
- * Waits for one item of a map_async, not for the whole, and copies its result.
+ * Waits for one item of a map_async, not for the whole, and copies its result. soon_map_item_result() lends it.
  *
  * Ownership: what a LOCAL result points to stays the map's.
  * Threads: any thread. Blocks up to `timeout_ms`, as soon_future_wait().

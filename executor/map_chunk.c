@@ -12,9 +12,14 @@
  *     continuation does: `rest` and what belongs to it come before the last `finished`.
  * C3  An item starts only when there is room to note its failure. So an outcome is never lost, and nothing is allocated
  *     when one arrives.
- * C4  An argument is released exactly once: here, after its body, or with the rest.
+ * C4  An argument is released exactly once: here, after its body, or with the rest. So is its payload, but where user code
+ *     does not run: those stay until the end of the chunk.
+ * C5  What an item gave beside a result of fixed size (one of its own size, a payload) is stored before `finished` passes
+ *     it. There is a place for a payload with the first that comes; without memory for that its item fails.
  */
 #include "map_internal.h"
+
+#include "../futures/system_internal.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -35,10 +40,13 @@ static char *slot(const struct soon__chunk *chunk, size_t index)
 
 static void release_arg(const struct soon__chunk *chunk, size_t index)
 {
-    const soon_function *function = chunk->map->function;
+    soon__batch_release(chunk->map->function, &chunk->items, index);
+}
 
-    if (function->free_arg)
-        function->free_arg((char *)chunk->items.args + index * function->arg_size);
+static void wipe(const struct soon__chunk *chunk, size_t from, size_t count)
+{
+    if (chunk->items.results)
+        memset(slot(chunk, from), 0, count * chunk->map->function->result_size);
 }
 
 /*
@@ -195,12 +203,101 @@ static bool wanted(struct soon__items *items, size_t index)
     return true;
 }
 
+/* C5 */
+static soon_buffer **payloads_of(struct soon__chunk *chunk)
+{
+    /* Relaxed: this thread's own. */
+    soon_buffer **payloads = atomic_load_explicit(&chunk->payloads, memory_order_relaxed);
+
+    if (payloads)
+        return payloads;
+    payloads = calloc(chunk->items.count, sizeof *payloads);
+    /* Relaxed: set_finished() publishes it. */
+    atomic_store_explicit(&chunk->payloads, payloads, memory_order_relaxed);
+    return payloads;
+}
+
+static void free_result(const struct soon__chunk *chunk, size_t index)
+{
+    void *result = (void *)soon__chunk_result(chunk, index).data;
+
+    if (chunk->map->function->free_result && result)
+        chunk->map->function->free_result(result);
+}
+
+static void free_varied(struct soon__map_result *result)
+{
+    if (result->mapped)
+        soon__shm_unmap(result->data, result->size);
+    else if (result->on_heap)
+        free(result->data);
+    *result = (struct soon__map_result){0};
+}
+
+static void keep_varied(struct soon__chunk *chunk, size_t index, const struct soon__outcome *outcome)
+{
+    struct soon__map_result result = {.data = outcome->result,
+                                      .size = outcome->result_size,
+                                      .on_heap = outcome->result_on_heap,
+                                      .mapped = outcome->result_mapped};
+
+    if (chunk->varied)
+        chunk->varied[index] = result;
+    else
+        free_varied(&result);
+}
+
+/* Only of a map whose items can be looked at. Fails the item where there is no room for it. */
+static void keep_payload(struct soon__chunk *chunk, size_t index, struct soon__outcome *outcome)
+{
+    soon_buffer **payloads = chunk->map->observed ? payloads_of(chunk) : NULL;
+
+    if (payloads) {
+        payloads[index] = outcome->payload;
+        return;
+    }
+    soon_buffer_unref(outcome->payload);
+    if (!chunk->map->observed)
+        return;
+    outcome->error = &soon__error_nomem_started;
+    free_result(chunk, index);
+    if (chunk->varied)
+        free_varied(&chunk->varied[index]);
+    wipe(chunk, index, 1);
+}
+
+static void keep(struct soon__chunk *chunk, size_t index, struct soon__outcome *outcome)
+{
+    if (!chunk->items.results)
+        keep_varied(chunk, index, outcome);
+    if (outcome->payload)
+        keep_payload(chunk, index, outcome);
+}
+
+soon_bytes soon__chunk_result(const struct soon__chunk *chunk, size_t index)
+{
+    if (chunk->items.results)
+        return (soon_bytes){slot(chunk, index), chunk->map->function->result_size};
+    return chunk->varied ? (soon_bytes){chunk->varied[index].data, chunk->varied[index].size} : (soon_bytes){NULL, 0};
+}
+
+soon_buffer *soon__chunk_payload(struct soon__chunk *chunk, size_t index)
+{
+    /* Relaxed: the caller has seen that the item is finished. */
+    soon_buffer **payloads = atomic_load_explicit(&chunk->payloads, memory_order_relaxed);
+
+    if (!payloads && chunk->items.count == 1) /* somebody else may have resolved it: see take_bytes() */
+        return soon_future_payload(atomic_load_explicit(&chunk->future, memory_order_relaxed));
+    return payloads ? payloads[index] : NULL;
+}
+
 static void done(struct soon__items *items, size_t index, struct soon__outcome *outcome)
 {
     struct soon__chunk *chunk = of_items(items);
     struct soon__map *map = chunk->map;
 
-    soon_buffer_unref(outcome->payload); /* an item of a map has no place for one */
+    if (!outcome->error)
+        keep(chunk, index, outcome);
     if (outcome->error) {
         note_failure(chunk, index, outcome->error);
         if (!chunk->first_own && !(outcome->cancelled && soon__map_is_stopped(map)))
@@ -221,9 +318,14 @@ static bool take_bytes(struct soon__chunk *chunk, soon_future *future)
 {
     size_t size = chunk->map->function->result_size;
 
-    if (chunk->items.count != 1 || soon__future_error(future) || future->result_size != size)
+    if (chunk->items.count != 1 || soon__future_error(future) || (size && future->result_size != size))
         return false;
-    memcpy(chunk->items.results, future->result, size);
+    if (size)
+        memcpy(chunk->items.results, future->result, size);
+    else if (chunk->varied) /* which that future keeps, and the chunk keeps the future */
+        *chunk->varied = (struct soon__map_result){.data = (void *)future->result, .size = future->result_size};
+    if (size == 0)
+        return true;
     /* What the bytes point to is the map's now. */
     atomic_fetch_or_explicit(&future->word, SOON__TAKEN, memory_order_relaxed);
     return true;
@@ -249,12 +351,15 @@ static void explain_rest(struct soon__chunk *chunk, soon_future *future, int rc)
     refuse(chunk, soon__error_ref(failure), stopped && failure->public.code == -ECANCELED);
 }
 
-static void release_rest(struct soon__chunk *chunk)
+static size_t rest_of(const struct soon__chunk *chunk)
 {
-    size_t from = atomic_load_explicit(&chunk->rest, memory_order_relaxed);
+    /* Relaxed: of who ends the chunk, or after that. */
+    return atomic_load_explicit(&chunk->rest, memory_order_relaxed);
+}
 
-    for (size_t i = from; i < chunk->items.count; i++)
-        release_arg(chunk, i);
+static void release_rest(const struct soon__chunk *chunk)
+{
+    soon__batch_release_rest(chunk->map->function, &chunk->items, rest_of(chunk));
 }
 
 static void release_job(struct soon__job *job)
@@ -268,7 +373,7 @@ static void release_job(struct soon__job *job)
 /* Releasing is user code, which does not run on the library's loop. */
 static void release_rest_elsewhere(struct soon__chunk *chunk)
 {
-    if (!chunk->map->own_args) {
+    if (!chunk->map->args_are_own) {
         chunk->unreleased = true; /* the arguments go away when soon_map() returns: it does this */
         return;
     }
@@ -287,7 +392,7 @@ static void end_rest(struct soon__chunk *chunk, size_t from)
 {
     size_t count = chunk->items.count;
 
-    memset(slot(chunk, from), 0, (count - from) * chunk->map->function->result_size);
+    wipe(chunk, from, count - from);
     if (from < chunk->items.begun)
         chunk->begun_error = soon__error_as_started(soon__error_ref(chunk->rest_error));
     if (!chunk->first_own && !chunk->rest_stopped)
@@ -295,9 +400,15 @@ static void end_rest(struct soon__chunk *chunk, size_t from)
     /* Relaxed, both: set_finished() publishes them. */
     atomic_fetch_add_explicit(&chunk->failed, count - from, memory_order_relaxed);
     atomic_store_explicit(&chunk->rest, from, memory_order_relaxed);
-    if (chunk->map->function->free_arg && soon__library_is_quiet())
+}
+
+static void release_what_is_left(struct soon__chunk *chunk)
+{
+    if (!soon__batch_has_rest(chunk->map->function, &chunk->items, rest_of(chunk)))
+        return;
+    if (soon__library_is_quiet())
         release_rest_elsewhere(chunk);
-    else if (chunk->map->function->free_arg)
+    else
         release_rest(chunk);
 }
 
@@ -318,6 +429,7 @@ static void end(struct soon__chunk *chunk, soon_future *future, int rc)
             explain_rest(chunk, future, rc);
         end_rest(chunk, finished);
     }
+    release_what_is_left(chunk);
     set_finished(chunk, chunk->items.count);
     if (map->stop_at_error && chunk->first_own)
         soon__map_stop(map);
@@ -340,8 +452,9 @@ void soon__chunk_init(struct soon__chunk *chunk, struct soon__map *map, size_t f
     *chunk = (struct soon__chunk){
         .items = {.count = count,
                   .deadline = map->deadline,
-                  .args = args + first * function->arg_size,
-                  .results = map->results + first * function->result_size,
+                  .args = map->each ? NULL : args + first * function->arg_size,
+                  .results = map->results ? map->results + first * function->result_size : NULL,
+                  .each = map->each ? map->each + first : NULL,
                   .wanted = wanted,
                   .done = done},
         .map = map,
@@ -349,10 +462,11 @@ void soon__chunk_init(struct soon__chunk *chunk, struct soon__map *map, size_t f
         .failures = {.room = 1, .list = &chunk->failure},
         .last = &chunk->failures,
         .ended = {.kind = SOON__CALLBACK_INTERNAL, .fn = ended, .data = chunk},
-        .given = map->own_results ? 0 : count,
+        .given = map->own_results || map->varied ? 0 : count,
+        .varied = map->varied ? map->varied + first : NULL,
     };
     /* Nobody is to be told of each, nothing released after it, and no clock looked at. */
-    if (!map->observed && !function->free_arg && map->deadline == SOON__NEVER) {
+    if (!map->observed && !map->each && !function->free_arg && map->deadline == SOON__NEVER) {
         chunk->items.finished = &chunk->finished;
         chunk->items.stopped = &map->stopped;
     }
@@ -399,8 +513,20 @@ void soon__chunk_free_results(struct soon__chunk *chunk)
 
     for (; function->free_result && chunk->given < rest; chunk->given++) {
         if (!find_failure(chunk, chunk->given))
-            function->free_result(slot(chunk, chunk->given));
+            free_result(chunk, chunk->given);
     }
+}
+
+/* What was beside results of fixed size. */
+static void fini_extras(struct soon__chunk *chunk)
+{
+    soon_buffer **payloads = atomic_load_explicit(&chunk->payloads, memory_order_relaxed); /* nobody else's any more */
+
+    for (size_t i = 0; payloads && i < chunk->items.count; i++)
+        soon_buffer_unref(payloads[i]);
+    free(payloads);
+    for (size_t i = 0; chunk->varied && i < chunk->items.count; i++)
+        free_varied(&chunk->varied[i]);
 }
 
 void soon__chunk_fini(struct soon__chunk *chunk, bool results)
@@ -409,6 +535,7 @@ void soon__chunk_fini(struct soon__chunk *chunk, bool results)
 
     if (results)
         soon__chunk_free_results(chunk);
+    fini_extras(chunk);
     for (block = &chunk->failures; block; block = next) {
         next = next_block(block);
         for (size_t i = 0; i < block_count(block); i++)

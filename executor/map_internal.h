@@ -8,8 +8,9 @@
 #define SOON_EXECUTOR_MAP_INTERNAL_H
 
 #include "executor_internal.h"
+#include "items.h"
 #include "library_loop_internal.h"
-#include "map.h"
+#include "maps/batch_internal.h"
 
 struct soon__map;
 
@@ -23,6 +24,13 @@ struct soon__failures {
     _Atomic size_t count;
     size_t room;
     struct soon__failure *list;
+};
+
+/* The result of an item, where that has no fixed size; and what came with one, whatever its size. */
+struct soon__map_result {
+    void *data;
+    size_t size;
+    bool on_heap, mapped; /* neither: the future of its call has it */
 };
 
 struct soon__chunk {
@@ -41,8 +49,10 @@ struct soon__chunk {
     _Atomic(soon_future *) future; /* of the call; a reader's reference; NULL: not submitted */
     struct soon__callback ended;
     struct soon__job job;
-    bool unreleased; /* the arguments of the rest, see soon__chunk_release() */
-    size_t given;    /* the first so many results were copied out: what they point to is the caller's */
+    bool unreleased;                 /* the arguments of the rest, see soon__chunk_release() */
+    size_t given;                    /* the first so many results were copied out: what they point to is the caller's */
+    struct soon__map_result *varied; /* of each item, from 0 on; NULL: all are in items.results, or not wanted */
+    _Atomic(soon_buffer **) payloads; /* of each item; made with the first that has one. Published as the results are */
 };
 
 struct soon__map {
@@ -51,8 +61,12 @@ struct soon__map {
     size_t count, chunk_size, chunk_count;
     struct soon__chunk *chunks;
     void *own_args, *own_results; /* NULL: the caller's are used */
+    soon_item *each;              /* items of any size; NULL: the arguments lie one behind the other */
+    struct soon__store store;     /* theirs */
+    bool args_are_own;            /* of the map: they live as long as it does */
     char *results;
-    int64_t deadline; /* no item starts after it */
+    struct soon__map_result *varied; /* instead of `results`, of a function whose result has no fixed size */
+    int64_t deadline;                /* no item starts after it */
     bool stop_at_error;
     bool observed;                   /* a map_async: others may wait for its items */
     bool can_be_killed;              /* its executor can kill a call */
@@ -64,6 +78,34 @@ struct soon__map {
     _Atomic uint32_t item_waiters, item_bell;
     char label[];
 };
+
+/* What a map is asked to do. */
+struct soon__map_params {
+    const char *caller; /* the public function's name */
+    soon_executor *executor;
+    const soon_function *function;
+    const void *args; /* one of these three; all NULL: zeroes */
+    const soon_item *items;
+    const char *const *strings;
+    size_t count;
+    void *results;
+    int *errors;
+    soon_map_options options;
+    bool varied; /* of items or strings */
+    bool observed;
+};
+/* maps/arguments.c. 0, -EINVAL, SOON_EFORKED. */
+int soon__map_check(const struct soon__map_params *params);
+/* Somebody may return before every call has ended. */
+bool soon__map_outlives_caller(const struct soon__map_params *params);
+/* The map's own arguments, or the caller's. Payloads are the map's from here on, if nothing fails any more. 0 or -ENOMEM. */
+int soon__map_own_args(struct soon__map *map, const struct soon__map_params *params);
+/* They are taken although nothing will run. */
+void soon__map_release_args(const struct soon__map_params *params);
+
+/* map.c: soon_map_bytes() and soon_map_async_bytes() of these; the options are read. */
+int soon__map_run(struct soon__map_params *params, const void *options, size_t options_size);
+soon_future *soon__map_begin(struct soon__map_params *params, const void *options, size_t options_size);
 
 /* The map behind a future; NULL if it is of another class. */
 struct soon__map *soon__map_of(const soon_future *future);
@@ -99,6 +141,7 @@ void soon__map_count_items(struct soon__map *map, size_t *ret_done, size_t *ret_
 /* Lets those who wait for an item look again. */
 void soon__map_ring(struct soon__map *map);
 
+/* `args`: those of the map, where they lie one behind the other. */
 void soon__chunk_init(struct soon__chunk *chunk, struct soon__map *map, size_t first, size_t count, const char *args);
 /* Submits it, or ends it at once when nothing more is to start. */
 void soon__chunk_submit(struct soon__chunk *chunk, soon_executor *executor, const soon_submit_options *each);
@@ -113,6 +156,10 @@ void soon__chunk_fini(struct soon__chunk *chunk, bool results);
 
 /* Whether an item has its outcome; then `*ret_error` is its error, or NULL. Any thread. */
 bool soon__chunk_look(struct soon__chunk *chunk, size_t index, struct soon__error **ret_error);
+/* What an item that has its outcome, and has not failed, gave. */
+soon_bytes soon__chunk_result(const struct soon__chunk *chunk, size_t index);
+soon_buffer *soon__chunk_payload(struct soon__chunk *chunk, size_t index);
+
 /* Calls `fn` for each failed item among the first `count`, in order; these have their outcome. */
 void soon__chunk_each_failure(struct soon__chunk *chunk, size_t count,
                               void (*fn)(size_t index, struct soon__error *error, void *data), void *data);

@@ -100,40 +100,66 @@ static void note_looked(struct soon__map *map)
     atomic_fetch_or_explicit(&map->future.word, SOON__LOOKED, memory_order_relaxed);
 }
 
-/* `*ret_error`: its own, lent; or NULL. */
-static int item(soon_future *map, size_t index, int64_t timeout_ms, void *ret, size_t size,
-                struct soon__error **ret_error)
+/* What `chunk_of()` has found, and its item, when that is done; `*ret_error`: its own, lent; or NULL. */
+static int await_success(struct soon__chunk *chunk, size_t index, int64_t timeout_ms, struct soon__error **ret_error)
 {
-    struct soon__chunk *chunk = chunk_of(map, index, &index);
     struct soon__error *error;
     int rc = soon__check_timeout(timeout_ms);
 
     if (!chunk)
         return soon__refuse(-EINVAL, "there is no such item");
-    if (!ret && size)
-        return soon__is_null("ret");
     if (rc == 0 && !look(chunk, index, &error))
         rc = await_item(chunk, index, soon__deadline(timeout_ms));
     if (rc < 0)
         return rc;
     look(chunk, index, &error);
-    if (error) {
-        note_looked(chunk->map);
-        *ret_error = error;
-        return error->public.code;
-    }
-    if (size != chunk->map->function->result_size)
-        return soon__refuse(SOON_ETYPE, "the result of %s is %s, %zu bytes; %zu were asked for",
-                            chunk->map->function->name, chunk->map->function->result_type,
-                            chunk->map->function->result_size, size);
-    memcpy(ret, (const char *)chunk->items.results + index * size, size);
+    if (!error)
+        return 0;
+    note_looked(chunk->map);
+    *ret_error = error;
+    return error->public.code;
+}
+
+static int lend_item(soon_future *map, size_t index, int64_t timeout_ms, soon_bytes *ret,
+                     struct soon__error **ret_error)
+{
+    struct soon__chunk *chunk = chunk_of(map, index, &index);
+    int rc = ret ? await_success(chunk, index, timeout_ms, ret_error) : soon__is_null("ret");
+
+    if (rc == 0)
+        *ret = soon__chunk_result(chunk, index);
+    return rc;
+}
+
+int soon_map_item_result(soon_future *map, size_t index, int64_t timeout_ms, soon_bytes *ret)
+{
+    struct soon__error *error = NULL;
+    int rc = lend_item(map, index, timeout_ms, ret, &error);
+
+    return error ? soon__failed_with(soon__error_ref(error)) : soon__failed(rc, "soon_map_item_result");
+}
+
+static int copy_item(soon_future *map, size_t index, int64_t timeout_ms, void *ret, size_t size,
+                     struct soon__error **ret_error)
+{
+    struct soon__map *of = soon__map_of(map);
+    soon_bytes result = {NULL, 0};
+    int rc = ret || !size ? lend_item(map, index, timeout_ms, &result, ret_error) : soon__is_null("ret");
+
+    if (rc)
+        return rc;
+    if (size != result.size)
+        return soon__refuse(SOON_ETYPE, "the result of %s is %s, %zu bytes; %zu were asked for", of->function->name,
+                            of->function->result_type, result.size, size);
+    if (size)
+        memcpy(ret, result.data, size);
     return 0;
 }
 
 int soon_map_item(soon_future *map, size_t index, int64_t timeout_ms, void *ret, size_t size)
 {
     struct soon__error *error = NULL;
-    int rc = item(map, index, timeout_ms, ret, size, &error);
+    int rc = copy_item(map, index, timeout_ms, ret, size, &error);
 
     return error ? soon__failed_with(soon__error_ref(error)) : soon__failed(rc, "soon_map_item");
 }
@@ -153,6 +179,22 @@ const soon_error *soon_map_item_error(const soon_future *map, size_t index)
         return &soon__error_none;
     note_looked(chunk->map);
     return &error->public;
+}
+
+soon_buffer *soon_map_item_payload(const soon_future *map, size_t index)
+{
+    struct soon__chunk *chunk = chunk_of(map, index, &index);
+    struct soon__error *error;
+
+    return chunk && soon__chunk_look(chunk, index, &error) ? soon__chunk_payload(chunk, index) : NULL;
+}
+
+const char *soon_map_item_label(const soon_future *map, size_t index)
+{
+    struct soon__chunk *chunk = chunk_of(map, index, &index);
+    const char *own = chunk ? soon__items_label(&chunk->items, index) : NULL;
+
+    return own ? own : chunk ? chunk->map->label : "";
 }
 
 size_t soon_map_count(const soon_future *map, size_t *ret_done, size_t *ret_failed)

@@ -29,9 +29,20 @@ static const struct soon__call_extra *extra_of(const soon_task *task)
     return task->future ? soon__call_extra((const soon_call *)task->future) : NULL;
 }
 
+/* The item that runs, if it is one with things of its own; NULL: it is not. */
+static const soon_item *item_of(const struct soon__call_extra *extra)
+{
+    const struct soon__items *items = extra ? extra->items : NULL;
+
+    return items && items->each ? &items->each[items->running] : NULL;
+}
+
 static const char *label(const soon_task *task)
 {
-    return extra_of(task) ? extra_of(task)->options.label : NULL;
+    const struct soon__call_extra *extra = extra_of(task);
+    const soon_item *item = item_of(extra);
+
+    return item && item->label ? item->label : extra ? extra->options.label : NULL;
 }
 
 static soon_bytes extra(const soon_task *task)
@@ -41,7 +52,10 @@ static soon_bytes extra(const soon_task *task)
 
 static soon_buffer *payload(const soon_task *task)
 {
-    return extra_of(task) ? extra_of(task)->options.payload : NULL;
+    const struct soon__call_extra *extra = extra_of(task);
+    const soon_item *item = item_of(extra);
+
+    return item ? item->payload : extra ? extra->options.payload : NULL;
 }
 
 static void *shared(const soon_task *task)
@@ -292,6 +306,17 @@ static void end_item(soon_task *task, struct soon__items *items, size_t index)
     task->outcome = (struct soon__outcome){0};
 }
 
+static void set_arg(soon_task *task, struct soon__items *items, size_t index)
+{
+    if (!items->each) {
+        task->arg = (const char *)items->args + index * task->arg_size;
+        return;
+    }
+    items->running = index;
+    task->arg = items->each[index].data;
+    task->arg_size = items->each[index].size;
+}
+
 /* Runs an item, and those after it as long as nothing comes between. Which is the next. */
 static size_t run_some(soon_task *task, const soon_call *call, struct soon__items *items, size_t index)
 {
@@ -299,7 +324,7 @@ static size_t run_some(soon_task *task, const soon_call *call, struct soon__item
     size_t count = make_spaces(task, items, index, plain);
 
     task->outcome.error = count ? NULL : &soon__error_nomem;
-    task->arg = (const char *)items->args + index * task->arg_size;
+    set_arg(task, items, index);
     start_clock(task, call);
     if (count && !soon__task_run_items(task, &index, index + count, plain, went_well, items))
         return index;

@@ -193,6 +193,37 @@ Test(cpp, maps_take_arrays_of_any_kind)
     cr_assert_eq(soon_future_wait(map, SOON_FOREVER), 0);
 }
 
+SOON_TASK_STRING_DECLARE(letters, size_t);
+SOON_TASK_STRING_DEFINE(letters, size_t)
+{
+    *result = std::string(arg).size();
+    return 0;
+}
+
+SOON_TASK_STRING(louder)
+{
+    return soon_task_return_text(task, "%s!", arg);
+}
+
+Test(cpp, maps_take_strings_and_items)
+{
+    std::vector<const char *> words = {"one", "three"};
+    std::vector<soon_item> items(1);
+    std::vector<size_t> sizes(2);
+    soon_bytes text;
+
+    cr_assert_eq(soon_map_strings(pool, letters, words.data(), words.size(), sizes.data()), 0);
+    cr_assert_eq(sizes[1], 5u);
+    items[0] = soon_item_of_string("four");
+    cr_assert_eq(soon_map_items_with(pool, (.chunk = 7), letters, items.data(), 1, sizes.data(), nullptr), 0);
+    cr_assert_eq(sizes[0], 4u);
+
+    SOON_AUTO_FUTURE *map = soon_map_strings_async_with(pool, (.chunk = 7), louder, words.data(), words.size());
+    cr_assert_eq(soon_map_item_result(map, 1, SOON_FOREVER, &text), 0);
+    cr_assert(std::string(static_cast<const char *>(text.data)) == "three!");
+    cr_assert_eq(soon_future_wait(map, SOON_FOREVER), 0);
+}
+
 Test(cpp, apply_async_takes_lambdas)
 {
     std::vector<std::string> heard;

@@ -40,7 +40,7 @@ pieces() {
         END {
             file = folder "/page.c"
             print "#define _GNU_SOURCE\n#include <errno.h>\n#include <poll.h>\n#include <pthread.h>\n#include <signal.h>\n#include <spawn.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>" > file
-            print "#include <sys/syscall.h>\n#include <sys/wait.h>\n#include <unistd.h>" > file
+            print "#include <sys/stat.h>\n#include <sys/syscall.h>\n#include <sys/wait.h>\n#include <unistd.h>" > file
             print "typedef struct sqlite3 sqlite3; void sqlite3_interrupt(sqlite3 *); enum { SQLITE_INTERRUPT = 9 };" > file
             print "int sqlite3_exec(sqlite3 *, const char *, int (*)(void *, int, char **, char **), void *, char **);" > file
             print "#include <soon.h>\n" definitions "#include \"docs_snippets.h\"\n" bodies > file

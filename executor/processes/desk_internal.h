@@ -44,7 +44,7 @@ enum {
     SOON__BODY_MAX = (4 << 20), /* an argument, a payload or a result above this has a descriptor of its own */
     SOON__REQUEST_AREA = 16 << 20,
     SOON__REPLY_AREA = 16 << 20,
-    SOON__DESK_VERSION = 7,
+    SOON__DESK_VERSION = 8,
 };
 #define SOON__DESK_MAGIC UINT64_C(0x31304b5345444e53) /* "SNDESK01" */
 
@@ -60,11 +60,13 @@ enum soon__request_flags {
     SOON__REQUEST_HAS_LIMITS = 32,  /* of time; else there are none, whatever the fields say */
     SOON__REQUEST_IS_PLAIN = 64,    /* items without a limit of their own, and nobody waits for one of them */
     SOON__REQUEST_HAS_BESIDE = 128, /* more, behind the label: both/beside_internal.h */
+    SOON__REQUEST_VARIES = 256,     /* several items of any size: see struct soon__item_head */
 };
 
 /*
  * What the parent asks. Body: [argument][payload][label][beside], each where the one before it ends, rounded up to 16; without
- * what was sent as a descriptor. Items: the arguments of `items` of them lie one behind the other.
+ * what was sent as a descriptor. Items: the arguments of `items` of them lie one behind the other. One item by itself is
+ * laid out as a task, whatever its size.
  */
 struct soon__request {
     _Atomic uint64_t sequence; /* its number: stored when all else is there */
@@ -85,6 +87,16 @@ struct soon__request {
 };
 _Static_assert(sizeof(struct soon__request) == 256, "four cache lines");
 _Static_assert(offsetof(struct soon__request, bytes) == 48, "aligned, and 16 of them in the first line");
+
+/* VARIES: the argument is of each item this, then its argument, payload and label, each rounded up to 16. */
+struct soon__item_head {
+    uint64_t arg_size, payload_size;
+    uint32_t label_size; /* with its NUL; 0: none, or it is the argument */
+    uint32_t flags;      /* enum soon__item_flags */
+    uint64_t reserved;
+};
+_Static_assert(sizeof(struct soon__item_head) == 32, "what follows is aligned");
+enum soon__item_flags { SOON__ITEM_HAS_PAYLOAD = 1, SOON__ITEM_IS_LABEL = 2 };
 
 /* As a cancel request: this item's time is over, and no other is to start; the rest is given back (-EAGAIN). */
 enum { SOON__HOLD = 2 };

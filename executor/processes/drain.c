@@ -93,17 +93,28 @@ static int take_payload(struct soon__process *process, const struct soon__reply 
     return rc;
 }
 
+/* Of an item of a chunk; or of all of it. */
+static const char *label_of(const soon_call *call, const size_t *item)
+{
+    const struct soon__items *items = item ? soon__call_extra(call)->items : NULL;
+    const char *own = items && *item < items->count ? soon__items_label(items, *item) : NULL;
+
+    return own ? own : soon_future_label(soon__call_future((soon_call *)call));
+}
+
 /* NULL, and `*ret_sane` false: its text has no end. */
 static struct soon__error *error_of(struct soon__process *process, const struct soon__reply *reply,
                                     const soon_call *call, bool *ret_sane)
 {
     const unsigned char *body = soon__desk_reply_body(&process->view, reply);
+    bool is_item = reply->kind == SOON__REPLY_ITEM;
+    size_t item = is_item ? soon__call_extra(call)->items_ended + process->slots[reply->slot].ended : 0;
     soon_error fields = {.code = reply->code,
                          .raised = reply->raised,
                          .started = !(reply->flags & SOON__REPLY_NOT_STARTED),
                          .worker_pid = process->pid,
                          .function = call->function->name,
-                         .label = soon_future_label(soon__call_future((soon_call *)call))};
+                         .label = label_of(call, is_item ? &item : NULL)};
 
     *ret_sane = reply->code < 0 && (!reply->message_size || !body[reply->message_size - 1]);
     if (!*ret_sane)
@@ -761,11 +772,12 @@ static int cause_of(const struct soon__process *process, const struct soon__assi
     return process->doom ? process->doom : SOON_EWORKERDIED;
 }
 
+/* Of a chunk: of the item that is the next to end. */
 static struct soon__error *loss(const struct soon__process *process, const struct soon__assignment *lost,
                                 const struct soon__exit *exit)
 {
     return soon__crash_error(cause_of(process, lost), process->pid, exit, lost->call->function->name,
-                             soon_future_label(soon__call_future(lost->call)));
+                             label_of(lost->call, lost->items ? &soon__call_extra(lost->call)->items_ended : NULL));
 }
 
 /* Of a chunk. Not one that was not sent with the others, nor one behind the last that the worker has begun; but the first is

@@ -30,6 +30,102 @@ static void measure(struct soon__parcel *parcel)
     parcel->in_area = parcel->body_size > SOON__REQUEST_INLINE;
 }
 
+static void set_label(struct soon__parcel *parcel, const char *label)
+{
+    size_t size = strlen(label) + 1;
+
+    parcel->label = label;
+    parcel->label_size = size < SOON__LABEL_MAX ? (uint32_t)size : SOON__LABEL_MAX;
+}
+
+/*
+ * Items of any size. Several small ones go together; what has a descriptor of its own, or room for it alone, goes by itself,
+ * laid out as a task: then what a task may bring, it may bring.
+ */
+
+static uint32_t label_size_of(const soon_item *item)
+{
+    size_t size = item->label && !soon__item_is_own_label(item) ? strlen(item->label) + 1 : 0;
+
+    return size < SOON__LABEL_MAX ? (uint32_t)size : SOON__LABEL_MAX;
+}
+
+/* 0: it goes by itself. */
+static uint64_t size_among_others(const soon_item *item)
+{
+    uint64_t payload = item->payload ? soon_buffer_size(item->payload) : 0;
+
+    if (item->size > SOON__BODY_MAX / 2 || payload > SOON__BODY_MAX / 2 ||
+        (item->payload && soon__buffer_is_mappable(item->payload)))
+        return 0;
+    return sizeof(struct soon__item_head) + soon__body_round(item->size) + soon__body_round(payload) +
+           soon__body_round(label_size_of(item));
+}
+
+/* As many as go together. */
+static void set_several(struct soon__parcel *parcel, const soon_item *items, size_t count)
+{
+    uint64_t size = 0, next;
+
+    parcel->each = items;
+    for (parcel->items = 0; parcel->items < count; parcel->items++) {
+        next = size_among_others(&items[parcel->items]);
+        if (!next || size + next > SOON__BODY_MAX)
+            break;
+        size += next;
+    }
+    parcel->arg = NULL;
+    parcel->arg_size = size;
+}
+
+static void set_varied(struct soon__parcel *parcel, const soon_item *items, size_t count)
+{
+    set_several(parcel, items, count);
+    if (parcel->items > 1)
+        return;
+    parcel->each = NULL;
+    parcel->items = 1;
+    parcel->arg = items->data;
+    parcel->arg_size = items->size;
+    parcel->payload = items->payload;
+    if (items->label)
+        set_label(parcel, items->label);
+}
+
+static unsigned char *append(unsigned char *to, const void *data, uint64_t size)
+{
+    if (size)
+        memcpy(to, data, size);
+    return to + soon__body_round(size);
+}
+
+static unsigned char *append_label(unsigned char *to, const char *label, uint32_t size)
+{
+    unsigned char *end = append(to, label, size);
+
+    if (size)
+        to[size - 1] = 0; /* it may have been cut */
+    return end;
+}
+
+static unsigned char *append_items(unsigned char *to, const struct soon__parcel *parcel)
+{
+    for (uint64_t i = 0; i < parcel->items; i++) {
+        const soon_item *item = &parcel->each[i];
+        struct soon__item_head head = {.arg_size = item->size,
+                                       .payload_size = item->payload ? soon_buffer_size(item->payload) : 0,
+                                       .label_size = label_size_of(item),
+                                       .flags = (item->payload ? SOON__ITEM_HAS_PAYLOAD : 0) |
+                                                (soon__item_is_own_label(item) ? SOON__ITEM_IS_LABEL : 0)};
+
+        to = append(to, &head, sizeof head);
+        to = append(to, item->data, item->size);
+        to = append(to, item->payload ? soon_buffer_data(item->payload) : NULL, head.payload_size);
+        to = append_label(to, item->label, head.label_size);
+    }
+    return to;
+}
+
 static void set_items(struct soon__parcel *parcel, const struct soon__items *items, size_t ended, size_t arg_size)
 {
     uint64_t fit = arg_size ? SOON__BODY_MAX / arg_size : items->count;
@@ -70,13 +166,11 @@ void soon__parcel_pack(struct soon__parcel *parcel, soon_call *call, uint32_t fu
     soon_bytes arg = soon__call_arg(call);
 
     *parcel = (struct soon__parcel){.call = call, .function = function, .arg = arg.data, .arg_size = arg.size};
-    if (extra && extra->options.label) {
-        size_t size = strlen(extra->options.label) + 1;
-
-        parcel->label = extra->options.label;
-        parcel->label_size = size < SOON__LABEL_MAX ? (uint32_t)size : SOON__LABEL_MAX;
-    }
-    if (extra && extra->items)
+    if (extra && extra->options.label)
+        set_label(parcel, extra->options.label);
+    if (extra && extra->items && extra->items->each)
+        set_varied(parcel, extra->items->each + extra->items_ended, extra->items->count - extra->items_ended);
+    else if (extra && extra->items)
         set_items(parcel, extra->items, extra->items_ended, call->function->arg_size);
     else if (extra)
         parcel->payload = extra->options.payload;
@@ -95,25 +189,15 @@ void soon__parcel_pack_initializer(struct soon__parcel *parcel, const struct soo
     measure(parcel);
 }
 
-static unsigned char *append(unsigned char *to, const void *data, uint64_t size)
-{
-    if (size)
-        memcpy(to, data, size);
-    return to + soon__body_round(size);
-}
-
 static void copy_body(const struct soon__parcel *parcel, unsigned char *to)
 {
-    unsigned char *label;
-
-    if (!parcel->arg_sent)
+    if (parcel->each)
+        to = append_items(to, parcel);
+    else if (!parcel->arg_sent)
         to = append(to, parcel->arg, parcel->arg_size);
     if (parcel->payload && !parcel->payload_sent)
         to = append(to, soon_buffer_data(parcel->payload), soon_buffer_size(parcel->payload));
-    label = to;
-    to = append(to, parcel->label, parcel->label_size);
-    if (parcel->label_size)
-        label[parcel->label_size - 1] = 0; /* it may have been cut */
+    to = append_label(to, parcel->label, parcel->label_size);
     soon__beside_write(&parcel->beside, to);
 }
 
@@ -143,7 +227,8 @@ static void write_request(struct soon__request *request, const struct soon__parc
         (parcel->call ? 0 : SOON__REQUEST_IS_INITIALIZER) | (parcel->payload ? SOON__REQUEST_HAS_PAYLOAD : 0) |
         (parcel->arg_sent ? SOON__REQUEST_ARG_SENT : 0) | (parcel->payload_sent ? SOON__REQUEST_PAYLOAD_SENT : 0) |
         (parcel->in_area ? SOON__REQUEST_IN_AREA : 0) | (extra ? SOON__REQUEST_HAS_LIMITS : 0) |
-        (is_plain(extra) ? SOON__REQUEST_IS_PLAIN : 0) | (parcel->beside.head.count ? SOON__REQUEST_HAS_BESIDE : 0);
+        (is_plain(extra) ? SOON__REQUEST_IS_PLAIN : 0) | (parcel->beside.head.count ? SOON__REQUEST_HAS_BESIDE : 0) |
+        (parcel->each ? SOON__REQUEST_VARIES : 0);
     if (parcel->payload)
         request->payload_size = soon_buffer_size(parcel->payload);
     if (parcel->in_area)

@@ -13,7 +13,8 @@ struct soon__parcel {
     uint32_t function;
     const void *arg;
     uint64_t arg_size;
-    uint64_t items; /* 0: a single task */
+    uint64_t items;        /* 0: a single task */
+    const soon_item *each; /* these, if they vary; NULL: the argument is one piece */
     soon_buffer *payload;
     bool arg_sent, payload_sent; /* as descriptors */
     const char *label;

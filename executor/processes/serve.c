@@ -37,6 +37,8 @@ struct serving {
     uint64_t sequence;
     int64_t time_limit_ns, queue_deadline, items_deadline;
     const unsigned char *arg;      /* of all items */
+    const unsigned char *at;       /* VARIES: the head of the next item */
+    const char *label_of_all;      /* of items that have none of their own */
     size_t mapped_size;            /* `arg` is a mapping of so many bytes; 0: it is none */
     const char *label;             /* NULL: none */
     soon_buffer *payload;          /* NULL: none */
@@ -431,6 +433,48 @@ static bool run_bodies(struct serving *serving, uint64_t *index, uint64_t end, b
     return apart;
 }
 
+/* The next item of those that vary, with what it has of its own. 0, or why it cannot start. */
+static int arrive_item(struct serving *serving)
+{
+    const struct soon__item_head *head = (const struct soon__item_head *)serving->at;
+    const unsigned char *body = serving->at + sizeof *head;
+    int rc = 0;
+
+    serving->task.arg = body;
+    serving->task.arg_size = head->arg_size;
+    serving->label = head->flags & SOON__ITEM_IS_LABEL ? (const char *)body : serving->label_of_all;
+    body += soon__body_round(head->arg_size);
+    if (head->flags & SOON__ITEM_HAS_PAYLOAD) {
+        rc = soon_buffer_new(&serving->payload, head->payload_size);
+        if (rc == 0 && head->payload_size)
+            memcpy(soon_buffer_data(serving->payload), body, head->payload_size);
+    }
+    body += soon__body_round(head->payload_size);
+    if (head->label_size)
+        serving->label = (const char *)body;
+    serving->at = body + soon__body_round(head->label_size);
+    return rc;
+}
+
+static void let_item_go(struct serving *serving)
+{
+    if (!(serving->request->flags & SOON__REQUEST_VARIES))
+        return;
+    soon_buffer_unref(serving->payload);
+    serving->payload = NULL;
+}
+
+static int begin_item(struct serving *serving, uint64_t index)
+{
+    size_t size = serving->task.function->arg_size;
+
+    if (serving->request->flags & SOON__REQUEST_VARIES)
+        return arrive_item(serving);
+    serving->task.arg = serving->arg + index * size;
+    serving->task.arg_size = size ? size : serving->request->arg_size; /* one of any size is by itself */
+    return 0;
+}
+
 /* Runs the item, and plain ones after it as long as nothing comes between. Which is the next. */
 static uint64_t run_some(struct serving *serving, struct window *window, uint64_t index)
 {
@@ -439,15 +483,13 @@ static uint64_t run_some(struct serving *serving, struct window *window, uint64_
     bool plain = in_window && serving->request->flags & SOON__REQUEST_IS_PLAIN;
     struct soon__outcome *outcome = &serving->task.outcome;
     uint64_t count = 1;
-    int rc = 0;
+    int rc = begin_item(serving, index);
 
     *outcome = (struct soon__outcome){0};
-    serving->task.arg = serving->arg + index * function->arg_size;
-    serving->task.arg_size = function->arg_size;
     serving->result.region = SOON__NO_REGION;
     if (in_window)
         count = open_window(serving, window, index, plain);
-    else
+    else if (rc == 0)
         rc = make_space(serving);
     if (rc < 0) {
         outcome->error = soon__error_newf(&(soon_error){.code = rc}, NULL);
@@ -493,6 +535,8 @@ static void run_items(struct serving *serving, int64_t now)
     uint64_t ended = 0;
     int reason = 0;
 
+    serving->at = serving->arg;
+    serving->label_of_all = serving->label;
     /* Relaxed, as all but the last of these: S3. */
     atomic_store_explicit(&serving->status->items_finished, 0, memory_order_relaxed);
     while (ended < serving->request->items) {
@@ -505,6 +549,7 @@ static void run_items(struct serving *serving, int64_t now)
             break;
         serving->task.deadline = deadline_of(serving->time_limit_ns, now);
         ended = run_some(serving, &window, ended);
+        let_item_go(serving);
         now = soon__clock_ns();
         if (now - window.flushed_ns > FLUSH_NS) {
             flush(serving, &window);

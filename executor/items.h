@@ -1,0 +1,179 @@
+/**
+ * @file items.h
+ * Maps over strings and bytes: soon_map_strings(), soon_map_items(), and imaps whose source gives them.
+ *
+ *     soon_map_strings(pool, hash_file, paths, n, digests);
+ *
+ * As the maps of map.h, with the same options, but that each item has a size of its own, and may have a label and a
+ * payload. The function is one of SOON_TASK_STRING or SOON_TASK_BYTES; or one with an argument of fixed size, which
+ * each item has then. The label is the task's and its error's; with the strings themselves as items each is its own label,
+ * unless the option `each` has one.
+ *
+ * @addtogroup soon_maps
+ * @{
+ */
+#ifndef SOON_EXECUTOR_ITEMS_H
+#define SOON_EXECUTOR_ITEMS_H
+
+#include "map.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** One argument of a map or an imap. */
+typedef struct soon_item {
+    const void *data SOON__ZERO;     /**< NULL with a size of 0: none; of a function with a fixed argument: zeroes */
+    size_t size SOON__ZERO;          /**< in bytes; of a string with its NUL */
+    soon_buffer *payload SOON__ZERO; /**< soon_task_payload(); taken with the item. NULL: none */
+    const char *label SOON__ZERO;    /**< NULL: that of the option `each` */
+} soon_item;
+
+/** A string as an item, with its NUL, which is lent as `string` is. NULL: an item of no bytes. Any thread. */
+static inline soon_item soon_item_of_string(const char *string)
+{
+    soon_item item = {0};
+
+    item.data = string;
+    item.size = string ? __builtin_strlen(string) + 1 : 0;
+    return item;
+}
+
+/**
+ * As soon_map_bytes(), on `count` items. soon_map_items() and soon_map_items_with() are the typed forms. A function whose
+ * result has no fixed size may be called for what it does, with `results` NULL; to have its results:
+ * soon_map_items_async() and soon_map_item_result().
+ *
+ * Ownership: items, their bytes and labels are lent until it returns: not copied, where it need not return before the
+ * last one has ended. Payloads, and what LOCAL arguments point to, are taken, except with -EINVAL.
+ * Threads: as soon_map_bytes().
+ * Returns: as soon_map_bytes(); -EINVAL also for an item that has not the size of the function's argument.
+ */
+SOON_API int soon_map_items_bytes(soon_executor *executor, const soon_function *function, const soon_item *items,
+                                  size_t count, void *results, int *errors, const soon_map_options *options,
+                                  size_t options_size);
+
+/**
+ * The same on strings, none of them NULL, each with its NUL and with itself as its label. soon_map_strings() and
+ * soon_map_strings_with() are the typed forms.
+ */
+SOON_API int soon_map_strings_bytes(soon_executor *executor, const soon_function *function, const char *const *strings,
+                                    size_t count, void *results, int *errors, const soon_map_options *options,
+                                    size_t options_size);
+
+/**
+ * As soon_map_async_bytes(), on items. The result of a function that has no fixed size is to be had item by item, with
+ * soon_map_item_result(): that of the future has no bytes.
+ *
+ * Ownership: items, their bytes and labels are copied. Payloads, and what LOCAL arguments point to, are taken, except with
+ * -EINVAL. The caller owns one reference.
+ * Threads, Returns: as soon_map_async_bytes().
+ */
+SOON_API SOON_MUST_USE soon_future *soon_map_items_async_bytes(soon_executor *executor, const soon_function *function,
+                                                               const soon_item *items, size_t count,
+                                                               const soon_map_options *options, size_t options_size);
+
+/** The same on strings: see soon_map_strings_bytes(). */
+SOON_API SOON_MUST_USE soon_future *soon_map_strings_async_bytes(soon_executor *executor, const soon_function *function,
+                                                                 const char *const *strings, size_t count,
+                                                                 const soon_map_options *options, size_t options_size);
+
+/**
+ * Waits for one item of any map_async and lends its result, whatever its size. To copy one of a known size:
+ * soon_map_item().
+ *
+ * Ownership: the bytes belong to the map and live until its last unref, or until soon_future_take().
+ * Threads: any thread. Blocks up to `timeout_ms`, as soon_future_wait().
+ * Returns: 0 and sets `*ret`; else as soon_map_item(), and leaves it alone.
+ */
+SOON_API int soon_map_item_result(soon_future *map, size_t index, int64_t timeout_ms, soon_bytes *ret);
+
+/**
+ * The buffer that came with an item's result (soon_task_return_payload()), without waiting. NULL: none, or it is not done,
+ * or there is no such item. Lent until the map's last unref. Any thread.
+ */
+SOON_API soon_buffer *soon_map_item_payload(const soon_future *map, size_t index);
+
+/** An item's label, or "". Lent until the map's last unref. Any thread. */
+SOON_API const char *soon_map_item_label(const soon_future *map, size_t index);
+
+#ifdef __cplusplus
+}
+
+/* Behind soon_map_items_with() and its siblings in C++: a temporary bound to a reference has an address. */
+static inline int soon__map_items(soon_executor *e, const soon_function *f, const soon_item *items, size_t n,
+                                  void *results, int *errors, const soon_map_options &o)
+{
+    return soon_map_items_bytes(e, f, items, n, results, errors, &o, sizeof o);
+}
+static inline int soon__map_strings(soon_executor *e, const soon_function *f, const char *const *strings, size_t n,
+                                    void *results, int *errors, const soon_map_options &o)
+{
+    return soon_map_strings_bytes(e, f, strings, n, results, errors, &o, sizeof o);
+}
+static inline SOON_MUST_USE soon_future *soon__map_items_async(soon_executor *e, const soon_function *f,
+                                                               const soon_item *items, size_t n,
+                                                               const soon_map_options &o)
+{
+    return soon_map_items_async_bytes(e, f, items, n, &o, sizeof o);
+}
+static inline SOON_MUST_USE soon_future *soon__map_strings_async(soon_executor *e, const soon_function *f,
+                                                                 const char *const *strings, size_t n,
+                                                                 const soon_map_options &o)
+{
+    return soon_map_strings_async_bytes(e, f, strings, n, &o, sizeof o);
+}
+#define SOON__AS_STRINGS(strings) static_cast<const char *const *>(strings)
+#define SOON__MAP_ITEMS(kind, executor, options, fn, items, count, results, errors)                                    \
+    soon__map_##kind(executor, &fn##_task, items, count, results, errors, soon_map_options SOON__BRACES options)
+#define SOON__MAP_ITEMS_ASYNC(kind, executor, options, fn, items, count)                                               \
+    soon__map_##kind##_async(executor, &fn##_task, items, count, soon_map_options SOON__BRACES options)
+#else
+/* An array of strings with any const in its type: in C none of these becomes another by itself. */
+#define SOON__AS_STRINGS(strings)                                                                                      \
+    ((const char *const *)_Generic((strings), char **: (strings), const char **: (strings), char *const *: (strings),  \
+                                   const char *const *: (strings)))
+#define SOON__MAP_ITEMS(kind, executor, options, fn, items, count, results, errors)                                    \
+    soon_map_##kind##_bytes(executor, &fn##_task, items, count, results, errors,                                       \
+                            &(soon_map_options)SOON__BRACES options, sizeof(soon_map_options))
+#define SOON__MAP_ITEMS_ASYNC(kind, executor, options, fn, items, count)                                               \
+    soon_map_##kind##_async_bytes(executor, &fn##_task, items, count, &(soon_map_options)SOON__BRACES options,         \
+                                  sizeof(soon_map_options))
+#endif
+
+/** soon_map_strings(pool, hash_file, paths, n, digests): `paths` as `char **`, with any const. The default options. */
+#define soon_map_strings(executor, fn, array, count, results)                                                          \
+    soon_map_strings_bytes(executor, &fn##_task, SOON__AS_STRINGS(array), count, SOON__ARRAY(fn##_result, results),    \
+                           NULL, NULL, 0)
+
+/** soon_map_strings_with(pool, (.chunk = 8), hash_file, paths, n, digests, errors): `errors` may be NULL. */
+#define soon_map_strings_with(executor, options, fn, array, count, results, errors)                                    \
+    SOON__MAP_ITEMS(strings, executor, options, fn, SOON__AS_STRINGS(array), count, SOON__ARRAY(fn##_result, results), \
+                    errors)
+
+/** soon_map_strings_async(pool, first_line, paths, n): a future for all; each result by soon_map_item_result(). */
+#define soon_map_strings_async(executor, fn, array, count)                                                             \
+    soon_map_strings_async_bytes(executor, &fn##_task, SOON__AS_STRINGS(array), count, NULL, 0)
+
+/** soon_map_strings_async_with(pool, (.chunk = 8), first_line, paths, n). */
+#define soon_map_strings_async_with(executor, options, fn, array, count)                                               \
+    SOON__MAP_ITEMS_ASYNC(strings, executor, options, fn, SOON__AS_STRINGS(array), count)
+
+/** soon_map_items(pool, compress, items, n, results): soon_map_items_bytes(), typed, with the default options. */
+#define soon_map_items(executor, fn, array, count, results)                                                            \
+    soon_map_items_bytes(executor, &fn##_task, array, count, SOON__ARRAY(fn##_result, results), NULL, NULL, 0)
+
+/** soon_map_items_with(pool, (.chunk = 8), compress, items, n, results, errors): `errors` may be NULL. */
+#define soon_map_items_with(executor, options, fn, array, count, results, errors)                                      \
+    SOON__MAP_ITEMS(items, executor, options, fn, array, count, SOON__ARRAY(fn##_result, results), errors)
+
+/** soon_map_items_async(pool, compress, items, n): a future for all; each result by soon_map_item_result(). */
+#define soon_map_items_async(executor, fn, array, count)                                                               \
+    soon_map_items_async_bytes(executor, &fn##_task, array, count, NULL, 0)
+
+/** soon_map_items_async_with(pool, (.chunk = 8), compress, items, n). */
+#define soon_map_items_async_with(executor, options, fn, array, count)                                                 \
+    SOON__MAP_ITEMS_ASYNC(items, executor, options, fn, array, count)
+
+/** @} */
+#endif
