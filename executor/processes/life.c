@@ -655,6 +655,15 @@ static void break_for_death(struct soon__process_pool *pool, const char *how)
     soon__process_pool_break(pool, soon__error_newf(&fields, "a worker died: %s", how));
 }
 
+/* It has ended by itself before its first word, which soon_init() says. */
+static void add_silence(const struct soon__process *process, const struct soon__exit *exit, char *text, size_t size)
+{
+    size_t length = strlen(text);
+
+    if (!process->greeted && exit->known && !exit->killed && exit->number != SOON__EXIT_LOAD)
+        snprintf(text + length, size - length, ", and had not come to soon_init()");
+}
+
 static void count_failed_start(struct soon__process *process, const struct soon__exit *exit)
 {
     bool killed =
@@ -671,6 +680,7 @@ static void count_failed_start(struct soon__process *process, const struct soon_
         snprintf(why, sizeof why, "said what no worker says");
     else
         soon__launch_add_missing(&process->pool->launch, exit, soon__crash_describe(why, sizeof why, exit), sizeof why);
+    add_silence(process, exit, why, sizeof why);
     start_failed(process->pool, killed, 0, why);
 }
 
