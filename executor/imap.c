@@ -201,12 +201,12 @@ static int await_any(soon_imap *imap, struct soon__imap_item **ret)
         if (rc > 0)
             continue;
         if (rc == 0)
-            rc = soon__deadline_check(imap->until);
+            rc = soon__wait_check(imap->until);
         if (rc == 0)
             rc = soon__thread_before_park(others_end(imap));
         if (rc < 0)
             return rc;
-        soon__park(&imap->bell, bell, imap->until);
+        soon__wait_park(&imap->bell, bell, imap->until);
         soon__thread_after_park();
     }
 }

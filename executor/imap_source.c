@@ -230,7 +230,7 @@ int soon__imap_fill(soon_imap *imap)
 
         if (rc < 0 || imap->in_flight > 0 || !(imap->staged || imap->has_staged))
             return rc;
-        rc = soon__deadline_check(imap->until);
+        rc = soon__wait_check(imap->until);
         if (rc == 0)
             rc = soon__thread_before_park(true); /* for a moment */
         if (rc < 0)

@@ -70,9 +70,9 @@ static int sleep_for_item(struct soon__chunk *chunk, size_t index, int64_t deadl
         return SOON_EFORKED;
     if (deadline != SOON__POLL && future && soon__thread_is_inside(future))
         return SOON_EDEADLK;
-    rc = soon__deadline_check(deadline);
+    rc = soon__wait_check(deadline);
     if (rc == 0)
-        soon__park(&map->item_bell, bell, deadline);
+        soon__wait_park(&map->item_bell, bell, deadline);
     return rc;
 }
 

@@ -9,13 +9,13 @@ enum { FREE, TAKEN, WANTED };
 
 static int sleep_for(struct soon__turn *turn, int64_t deadline, bool others)
 {
-    int rc = soon__deadline_check(deadline);
+    int rc = soon__wait_check(deadline);
 
     if (rc == 0)
         rc = soon__thread_before_park(others);
     if (rc < 0)
         return rc;
-    soon__park(&turn->word, WANTED, deadline);
+    soon__wait_park(&turn->word, WANTED, deadline);
     soon__thread_after_park();
     return 0;
 }

@@ -340,11 +340,11 @@ static int sleep_locked(soon_as_completed *set)
     set->locked.sleeps_for = set->awaited ? left_locked(set) : 1;
     pthread_mutex_unlock(&set->mutex);
     if (set->deadline == SOON__POLL || !could_never_end(set))
-        rc = soon__deadline_check(set->deadline);
+        rc = soon__wait_check(set->deadline);
     if (rc == 0)
         rc = soon__thread_before_park(others_end(set));
     if (rc == 0) {
-        soon__park(&set->bell, bell, set->deadline);
+        soon__wait_park(&set->bell, bell, set->deadline);
         soon__thread_after_park();
     }
     pthread_mutex_lock(&set->mutex);

@@ -44,6 +44,22 @@ typedef enum soon_state {
 /** Hears of a future that is done. `future` is lent for the time of the call; take a reference to keep it. */
 typedef void (*soon_done_fn)(soon_future *future, void *data);
 
+/** Whether the calling thread shall give its wait up. It runs outside all locks. */
+typedef bool (*soon_interrupt_fn)(void *data);
+
+/**
+ * Has each wait of the calling thread ask `check`: before it sleeps, after a signal handler has run on this thread, and
+ * twenty times a second. Once it says true the wait returns -EINTR, as on a timeout: nothing is lost, and it may be repeated;
+ * but soon_take() and soon_map() do not come back to what they have given up. For hosts whose own signals must end an endless
+ * wait, as Ctrl-C in an interpreter. It concerns soon_future_wait() and all that read, soon_wait(), soon_as_completed_next(),
+ * soon_imap_next(), soon_map(), soon_map_item(), soon_executor_shutdown() and soon_executor_free() (which then has begun, and
+ * freed nothing).
+ *
+ * Ownership: `data` is lent until another call. `check` NULL: waits go on, which is how a thread begins.
+ * Threads: any thread, about itself. Never blocks.
+ */
+SOON_API void soon_thread_set_interrupt(soon_interrupt_fn check, void *data);
+
 /** One reference more; there can be 16,777,215 at a time. Returns `future`. */
 SOON_API soon_future *soon_future_ref(soon_future *future);
 

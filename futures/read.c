@@ -22,7 +22,7 @@ static void park_on(soon_future *future, int64_t deadline)
     if (!(word & SOON__PARKED) && !atomic_compare_exchange_strong_explicit(&future->word, &word, word | SOON__PARKED,
                                                                            memory_order_relaxed, memory_order_relaxed))
         return;
-    soon__park(soon__future_bed(future), (uint32_t)word | SOON__PARKED, deadline);
+    soon__wait_park(soon__future_bed(future), (uint32_t)word | SOON__PARKED, deadline);
 }
 
 uint32_t soon__future_settled(soon_future *future)
@@ -73,7 +73,7 @@ static __attribute__((noinline)) int await_slowly(soon_future *future, int64_t d
         if (deadline != SOON__POLL && soon__thread_is_inside(future))
             rc = SOON_EDEADLK;
         else
-            rc = soon__deadline_check(deadline);
+            rc = soon__wait_check(deadline);
         if (rc == 0)
             rc = help_or_park(future, deadline);
         if (rc < 0)

@@ -7,9 +7,13 @@
 #include "future_internal.h"
 #include "slab_internal.h"
 
+#include <errno.h>
 #include <pthread.h>
 
 _Thread_local struct soon__thread soon__this_thread;
+
+/* How long a signal that has come just before a sleep may stay unseen. */
+#define INTERRUPT_LOOK_NS INT64_C(50000000)
 
 bool soon__thread_is_busy(void)
 {
@@ -95,6 +99,27 @@ void soon__thread_after_park(void)
 {
     if (soon__this_thread.parking)
         soon__this_thread.parking->unparked(soon__this_thread.worker);
+}
+
+void soon_thread_set_interrupt(soon_interrupt_fn check, void *data)
+{
+    soon__this_thread.interrupt.check = check;
+    soon__this_thread.interrupt.data = data;
+}
+
+int soon__wait_check(int64_t deadline)
+{
+    soon_interrupt_fn check = soon__this_thread.interrupt.check;
+    int rc = soon__deadline_check(deadline);
+
+    return rc == 0 && check && check(soon__this_thread.interrupt.data) ? -EINTR : rc;
+}
+
+void soon__wait_park(_Atomic uint32_t *word, uint32_t expected, int64_t deadline)
+{
+    int64_t look = soon__this_thread.interrupt.check ? soon__clock_ns() + INTERRUPT_LOOK_NS : SOON__NEVER;
+
+    soon__park(word, expected, look < deadline ? look : deadline);
 }
 
 int soon__long_wait_begin(struct soon__long_wait *ret)

@@ -63,6 +63,10 @@ struct soon__thread {
     bool in_destroy;
     struct soon__future_list doomed; /* without references, while another is being destroyed further down */
     struct soon__turns turns;
+    struct {
+        soon_interrupt_fn check; /* NULL: its waits go on */
+        void *data;
+    } interrupt;
     struct soon__error *last_error; /* NULL: none yet */
     bool last_is_note;              /* see soon__refuse() */
     /* Not NULL: no user code on this thread. Takes a done future, with a reference, whose user callbacks are to run,
@@ -77,6 +81,13 @@ static inline struct soon__thread *soon__thread_self(void)
 {
     return &soon__this_thread;
 }
+
+/*
+ * For each wait that a program may end by soon_thread_set_interrupt(): before it sleeps, 0, -ETIMEDOUT or -EINTR; and the sleep,
+ * which ends in time for the next look. A signal may come between the two.
+ */
+int soon__wait_check(int64_t deadline);
+void soon__wait_park(_Atomic uint32_t *word, uint32_t expected, int64_t deadline);
 
 /* The calling thread has something that is to be given back when it ends; then again, if there is more after that. False:
  * that cannot be arranged. */
