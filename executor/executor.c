@@ -219,23 +219,30 @@ static bool may_not_wait(const soon_executor *executor)
            soon__thread_in_callback();
 }
 
+void soon__executor_finish(soon_executor *executor)
+{
+    executor->freeing = true;
+    if (executor->klass.free)
+        executor->klass.free(executor->self);
+    soon__executor_destroy(executor);
+}
+
 static int free_executor(soon_executor *executor)
 {
     int rc = soon__executor_check(executor);
 
     if (rc < 0)
         return rc;
+    /* Relaxed: it is to tell a mistake of one thread. */
+    if (atomic_load_explicit(&executor->given_up, memory_order_relaxed))
+        return soon__refuse(-EINVAL, "soon_executor_end() has it, and will free it");
     if (executor->freeing || soon__thread_in_executor(executor) ||
         (!is_done(executor->down_future) && may_not_wait(executor)))
         return SOON_EDEADLK;
     rc = soon_executor_shutdown(executor, SOON_DRAIN, SOON_FOREVER);
-    if (rc < 0)
-        return rc;
-    executor->freeing = true;
-    if (executor->klass.free)
-        executor->klass.free(executor->self);
-    soon__executor_destroy(executor);
-    return 0;
+    if (rc == 0)
+        soon__executor_finish(executor);
+    return rc;
 }
 
 int soon_executor_free(soon_executor *executor)
@@ -277,7 +284,7 @@ int soon__executor_advance(soon_executor *executor)
     return rc;
 }
 
-static int begin_shutdown(soon_executor *executor, soon_shutdown mode)
+int soon__executor_begin_shutdown(soon_executor *executor, soon_shutdown mode)
 {
     struct soon__pinned visit;
     int rc;
@@ -325,7 +332,7 @@ static int shut_down(soon_executor *executor, soon_shutdown mode, int64_t timeou
         return rc;
     down = soon__future_ref(executor->down_future); /* I3 */
     if (!is_done(down))
-        rc = begin_shutdown(executor, mode);
+        rc = soon__executor_begin_shutdown(executor, mode);
     if (rc == 0)
         rc = await_down(executor, down, deadline);
     soon__future_unref(down);

@@ -42,6 +42,7 @@ struct soon_executor {
     soon_shared *shared;                      /* of its tasks: a reference; NULL: none */
     uint32_t generation;
     bool freeing;                 /* the class's `free` runs, or has run: of the thread that frees it alone */
+    _Atomic bool given_up;        /* to soon_executor_end(), which frees it */
     _Atomic uint32_t pins;        /* who is inside between pin and unpin; and the class, until it is down */
     _Atomic uint32_t applied;     /* soon_apply_async() calls that are not done: of the pins */
     _Atomic int refusal;          /* 0, or why it takes nothing any more: SOON_ESHUTDOWN, SOON_EBROKEN */
@@ -64,6 +65,10 @@ int soon__executor_new(soon_executor **ret, const soon_executor_class *klass, vo
 /* For one that never ran anything, or whose workers are gone. Not the class's part. */
 void soon__executor_destroy(soon_executor *executor);
 int soon__no_executor(void); /* -EINVAL */
+/* Frees one that is down, with the class's part: user code, where the program has written the class. */
+void soon__executor_finish(soon_executor *executor);
+/* Begins a shutdown, or goes on with a stronger mode; waits for nothing. 0, or what the class says. */
+int soon__executor_begin_shutdown(soon_executor *executor, soon_shutdown mode);
 /* 0, -EINVAL (NULL), SOON_EFORKED. */
 static inline int soon__executor_check(const soon_executor *executor)
 {
@@ -109,7 +114,7 @@ void soon__thens_cancel(soon_executor *executor);
  * says is known when it is asked to take a call. */
 static inline int soon__executor_refusal(soon_executor *executor)
 {
-    /* Relaxed: see begin_shutdown() and soon__executor_break(). */
+    /* Relaxed: see soon__executor_begin_shutdown() and soon__executor_break(). */
     return atomic_load_explicit(&executor->refusal, memory_order_relaxed);
 }
 

@@ -310,7 +310,7 @@ void soon__loop_push(soon_loop *loop, struct soon__loop_entry *entry)
  */
 
 /* No callbacks of futures: these may join and free executors. So the frame is no callback and nobody's task. */
-static void call_fn(soon_loop *loop, soon_loop_fn fn, void *data)
+void soon__loop_call(soon_loop *loop, soon_loop_fn fn, void *data)
 {
     struct soon__frame frame = {.executor = loop};
     struct soon__thread_saved saved;
@@ -326,9 +326,9 @@ static void run_post(struct soon__loop_entry *entry)
 
     free(entry);
     if (post.fn)
-        call_fn(post.loop, post.fn, post.data);
+        soon__loop_call(post.loop, post.fn, post.data);
     if (post.let_go)
-        call_fn(post.loop, post.let_go, post.data);
+        soon__loop_call(post.loop, post.let_go, post.data);
 }
 
 static void let_go_later(struct soon__job *job)
@@ -635,7 +635,7 @@ static void close_open(soon_loop *loop, soon_loop_fn on_closed, void *data)
     lost = loop->locked.lost;
     leave(loop);
     if (lost && on_closed)
-        call_fn(loop, on_closed, data); /* no turn of a loop will */
+        soon__loop_call(loop, on_closed, data); /* no turn of a loop will */
 }
 
 /* A detach that is not the last. */
@@ -683,7 +683,7 @@ static void on_close(uv_handle_t *handle)
     soon_loop *loop = handle->data;
 
     if (loop->on_closed)
-        call_fn(loop, loop->on_closed, loop->on_closed_data);
+        soon__loop_call(loop, loop->on_closed, loop->on_closed_data);
     if (is_foreign(loop)) {
         close(loop->bell);
         return; /* the parent's registrations, in this memory too, point to it */

@@ -21,6 +21,8 @@ int soon__loop_count_in(soon_loop *loop);
 void soon__loop_count_out(soon_loop *loop);
 /* In order. Once per count; it is counted out when it has run. */
 void soon__loop_push(soon_loop *loop, struct soon__loop_entry *entry);
+/* Calls `fn` in an entry, as a function that was posted: it may join and free executors. */
+void soon__loop_call(soon_loop *loop, soon_loop_fn fn, void *data);
 
 /*
  * One registration of a callback with a loop: a callback of kind POSTED. Its loop counts it from init until it ran, was

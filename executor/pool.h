@@ -8,6 +8,7 @@
 #ifndef SOON_EXECUTOR_POOL_H
 #define SOON_EXECUTOR_POOL_H
 
+#include "loop.h"
 #include "shared.h"
 #include "task.h"
 
@@ -225,6 +226,51 @@ SOON_API SOON_MUST_USE soon_future *soon_executor_down(soon_executor *executor);
  * As leaving `with Executor()` in Python. SOON_AUTO_EXECUTOR does it at the end of a scope.
  */
 SOON_API int soon_executor_free(soon_executor *executor);
+
+/** How an executor is to end. Every field: 0 is the default. Negative where it makes no sense: -EINVAL. */
+typedef struct soon_end_options {
+    soon_shutdown mode SOON__ZERO;      /**< SOON_DRAIN */
+    int64_t grace_ms SOON__ZERO;        /**< if it is not over by then, a stronger mode follows; 0: none does */
+    soon_shutdown then_mode SOON__ZERO; /**< that mode; 0: SOON_TERMINATE, after that one SOON_KILL */
+    soon_loop *loop SOON__ZERO;         /**< the executor is freed, and on_end runs, there; NULL: on the library's
+                                             callback thread */
+    soon_loop_fn on_end SOON__ZERO;     /**< it is gone; NULL: nobody is told */
+    void *data SOON__ZERO;              /**< for on_end */
+    soon_free_fn release SOON__ZERO;    /**< gets `data` once: when on_end has run, or never will */
+} soon_end_options;
+
+/**
+ * Ends an executor without waiting: shuts it down as `mode` says, with a stronger mode when `grace_ms` is over, frees it when
+ * its workers are gone, then calls `on_end`. The library keeps the time: no loop need run for that. As uv_close() with a
+ * handle. Choose soon_executor_free() where a thread may wait.
+ *
+ * The executor is alive until `on_end` is called, so on the loop's thread it may be used until then:
+ * soon_executor_shutdown() with a stronger mode, soon_executor_stats(). Who wants a future for the end takes
+ * soon_executor_down() before.
+ *
+ * With a loop, uv_run() goes on until `on_end` has run, as for soon_future_add_done_callback_on(); what comes to that loop
+ * from tasks of the executor comes before it. A loop that is detached meanwhile still gets it. If somebody else has closed
+ * the loop's handle, `on_end` does not run, but the executor is freed, and `release` called, on the library's callback
+ * thread. So is one for which no loop was given; its `on_end` may start, end and free other things, and waits for no
+ * executor.
+ *
+ * A task on a thread that never looks at soon_task_cancel_requested() has no end before it returns, whatever the mode:
+ * then `on_end` comes when it comes. If the program ends before, it does not come.
+ *
+ * Ownership: a 0 takes executor and `data`; a failure takes nothing. It is not to be freed, nor ended again.
+ * Threads: any thread, tasks and callbacks of the executor included; one of them. Never blocks.
+ * Returns: 0; -EINVAL: NULL, a `then_mode` that is not stronger than `mode`, or without `grace_ms`; it is being ended
+ * already; SOON_EDEADLK in the `free` of its own class; SOON_ESHUTDOWN: the loop is detached; SOON_EFORKED; -ENOMEM; -EMFILE,
+ * -EAGAIN ... if the library's own threads could not start; what the `shutdown` of an executor of the user's own says.
+ */
+SOON_API SOON_MUST_USE int soon_executor_end_sized(soon_executor *executor, const soon_end_options *options,
+                                                   size_t size);
+
+/** soon_executor_end_sized() with the options' size that this program was compiled with. `options` NULL: defaults. */
+static inline SOON_MUST_USE int soon_executor_end(soon_executor *executor, const soon_end_options *options)
+{
+    return soon_executor_end_sized(executor, options, sizeof *options);
+}
 
 /** A snapshot. Grows at the end. */
 typedef struct soon_stats {

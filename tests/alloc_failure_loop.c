@@ -154,3 +154,33 @@ Test(alloc_failure_loop, data_of_on_done_is_released_once_whatever_is_missing, .
             break;
     }
 }
+
+static void note_end(void *ends)
+{
+    ++*(int *)ends;
+}
+
+Test(alloc_failure_loop, end_of_an_executor_is_refused_or_needs_no_more, .init = open_loop, .fini = close_loop)
+{
+    int ends = 0;
+
+    for (size_t n = 1;; n++) {
+        soon_executor *executor;
+        size_t needed;
+        int rc;
+
+        cr_assert_eq(soon_thread_pool_new(&executor, &(soon_thread_pool_options){.workers = 1}), 0);
+        soon_future_unref(soon_submit(executor, same, 1));
+        fail_from_here(n);
+        rc = soon_executor_end(executor,
+                               &(soon_end_options){.grace_ms = 1, .loop = on, .on_end = note_end, .data = &ends});
+        needed = fail_stop();
+        cr_assert_eq(rc, needed < n ? 0 : -ENOMEM);
+        if (rc < 0)
+            cr_assert_eq(soon_executor_free(executor), 0);
+        run_to_the_end();
+        cr_assert_eq(ends, rc == 0);
+        if (rc == 0)
+            break;
+    }
+}
