@@ -23,6 +23,7 @@
 #include "executor/items.h"
 #include "executor/loop.h"
 #include "executor/map.h"
+#include "executor/on_signal.h"
 #include "executor/pool.h"
 #include "executor/shared.h"
 #include "executor/submit.h"

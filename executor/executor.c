@@ -17,6 +17,7 @@
  */
 #include "../futures/slab_internal.h"
 #include "core/notice_internal.h"
+#include "core/on_signal_internal.h"
 #include "executor_internal.h"
 
 #include <errno.h>
@@ -221,6 +222,7 @@ static bool may_not_wait(const soon_executor *executor)
 
 void soon__executor_finish(soon_executor *executor)
 {
+    soon__on_signal_free(executor);
     executor->freeing = true;
     if (executor->klass.free)
         executor->klass.free(executor->self);

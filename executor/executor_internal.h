@@ -49,7 +49,8 @@ struct soon_executor {
     _Atomic uint32_t terminating; /* every running task is asked to end */
     soon_promise *down;           /* the class resolves it */
     struct soon__callback on_down;
-    soon_future *down_future; /* for readers: done when that is and no pin is left. A reference */
+    _Atomic(struct soon__on_signal *) on_signal; /* core/on_signal.c; NULL: no signal shuts it down */
+    soon_future *down_future;                    /* for readers: done when that is and no pin is left. A reference */
     pthread_mutex_t mutex;
     struct {
         int requested; /* the strongest mode asked for; -1: open */

@@ -43,7 +43,8 @@ struct library {
     struct soon__watches watches;
     pthread_mutex_t awake; /* B4 */
     uv_loop_t uv;
-    uv_timer_t first; /* of its handles; closed */
+    uv_timer_t first;                      /* of its handles; closed */
+    _Atomic(struct soon__job *) interrupt; /* from a signal handler; NULL: none */
     pthread_t callback_thread, loop_thread;
 
     struct {
@@ -97,6 +98,15 @@ static bool push_job(struct jobs *jobs, struct soon__job *job)
  * The loop's thread
  */
 
+static void run_interrupt(struct library *self)
+{
+    /* Acquire: pairs with the release in soon__library_loop_interrupt(). One that comes later wakes us again. */
+    struct soon__job *job = atomic_exchange_explicit(&self->interrupt, NULL, memory_order_acquire);
+
+    if (job)
+        job->run(job);
+}
+
 static void run_jobs(struct library *self)
 {
     struct soon__job *job, *next;
@@ -144,8 +154,10 @@ static void turn(struct library *self)
         pthread_mutex_lock(&self->awake);
     if (rc < 0)
         descriptors_are_gone();
-    if (soon__watches_dispatch(&self->watches))
-        run_jobs(self);
+    if (!soon__watches_dispatch(&self->watches))
+        return;
+    run_interrupt(self);
+    run_jobs(self);
 }
 
 /* soon__thread.sink: what this thread completes or releases, the other settles. */
@@ -542,6 +554,17 @@ void soon__library_unwatch(struct soon__watch *watch)
 {
     assert(on_loop);
     soon__watches_remove(&library()->watches, watch);
+}
+
+void soon__library_loop_interrupt(struct soon__job *job)
+{
+    struct library *self = library();
+
+    if (!self)
+        return;
+    /* Release what the handler has noted; pairs with the acquire in run_interrupt(). */
+    atomic_store_explicit(&self->interrupt, job, memory_order_release);
+    (void)soon__watches_wake(&self->watches); /* a later post tells that it is gone */
 }
 
 uv_loop_t *soon__library_uv(void)

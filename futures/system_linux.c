@@ -253,8 +253,8 @@ size_t soon__descriptors_max(void)
  * be half changed. So each lock of the library is of one of these kinds:
  *
  *     held    over the fork, by before_fork(): the table of handlers, the hook for unhandled errors (error.c), the registry of
- *             functions (function.c), the table of attached loops (loop.c). They are leaves: whoever has one takes no other
- *             that is held, calls no user code and does not fork. Nor does it call pthread_atfork(), for which another
+ *             functions (function.c), the table of attached loops (loop.c), those that signals shut down (core/on_signal.c).
+ *             They are leaves: whoever has one takes no other that is held, calls no user code and does not fork. Nor does it call pthread_atfork(), for which another
  *             thread's fork may wait.
  *     anew    made in the child, with all that it guards: the slabs (slab.c), the start of the library's loop
  *             (library_loop.c), which registers handlers and so cannot be held, and that loop's own. One of these,

@@ -43,6 +43,8 @@ static void use_pool(bool may_fail)
     must(rc == 0 || (may_fail && may_be(rc)));
     if (rc < 0)
         return;
+    rc = soon_executor_shutdown_on_signal(pool, SOON_DRAIN);
+    must(rc == 0 || (may_fail && may_be(rc)));
     rc = soon_take(soon_submit(pool, add_one, 1), &result);
     must(rc == 0 ? result == 2 : may_fail && may_be(rc));
     while ((rc = soon_executor_free(pool)) < 0)
