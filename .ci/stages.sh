@@ -120,7 +120,7 @@ benchmarks() {
 }
 
 formatted() {
-    find soon.[ch] futures executor demos tests bench \( -name '*.[ch]' -o -name '*.cc' \) -print0 |
+    find soon.* futures executor cxx demos tests bench \( -name '*.[ch]' -o -name '*.cc' -o -name '*.hpp' \) -print0 |
         xargs -0 clang-format --dry-run -Werror
 }
 

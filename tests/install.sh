@@ -10,7 +10,7 @@ install_it() {
 export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
 
 public_headers() {
-    (cd "$1" && find soon.h futures executor -name '*.h' ! -name '*_internal.h' | LC_ALL=C sort)
+    (cd "$1" && find soon.h soon.hpp futures executor cxx \( -name '*.h' -o -name '*.hpp' \) ! -name '*_internal.h' | LC_ALL=C sort)
 }
 
 # Words of pkg-config are options, so they are split on purpose.
@@ -46,6 +46,9 @@ check 'a C program with the static library' static "$CC" c11 "$SOURCE/tests/inst
 if [ -n "$CXX" ]; then
     check 'a C++ program with the shared library' shared "$CXX" c++17 "$SOURCE/tests/installed/program.cc"
     check 'a C++ program with the static library' static "$CXX" c++17 "$SOURCE/tests/installed/program.cc"
+    for standard in 17 20; do
+        check "a C++$standard program with soon.hpp" shared "$CXX" "c++$standard" "$SOURCE/tests/installed/lambda.cc"
+    done
 else
     skip 'C++: no compiler'
 fi

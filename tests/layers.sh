@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# The layers: demos, tests and bench -> executor -> futures -> libc. Nothing points back, private headers stay inside, and no source is
-# forgotten by the build.
+# The layers: demos, tests and bench -> executor -> futures -> libc; cxx, for programs in C++, sees <soon.h> alone. Nothing points
+# back, private headers stay inside, and no source is forgotten by the build.
 . "$(dirname "$0")/harness/checks.sh"
 cd "$SOURCE" || exit 1
 
 # includes FOLDER...: "FILE:LINE:NAME" of each #include of a file of ours, NAME as from the tree's root.
 includes() {
-    find "$@" -name '*.[ch]' -print0 | xargs -0 grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' |
+    find "$@" \( -name '*.[ch]' -o -name '*.cc' -o -name '*.hpp' \) -print0 |
+        xargs -0 grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' |
         while IFS=: read -r file line text; do
             name=${text#*\"}
             echo "$file:$line:$(realpath -m --relative-to=. "$(dirname "$file")/${name%%\"*}")"
@@ -14,7 +15,8 @@ includes() {
 }
 
 system_includes() {
-    find "$@" -name '*.[ch]' -print0 | xargs -0 grep -nHE '^[[:space:]]*#[[:space:]]*include[[:space:]]*<'
+    find "$@" \( -name '*.[ch]' -o -name '*.cc' -o -name '*.hpp' \) -print0 |
+        xargs -0 grep -nHE '^[[:space:]]*#[[:space:]]*include[[:space:]]*<'
 }
 
 futures_point_outside() {
@@ -39,9 +41,14 @@ public_headers_show_more() {
     done
 }
 
+cxx_reaches_inside() {
+    includes soon.hpp cxx | grep -vE ':(soon\.h|cxx/[^:]+)$'
+    system_includes soon.hpp cxx | grep -vE '<[a-z_]+>$'
+}
+
 demos_reach_inside() {
     includes demos | grep -vE ':demos/'
-    system_includes demos | grep -E '<(futures|executor)'
+    system_includes demos | grep -E '<(futures|executor|cxx)'
 }
 
 benchmarks_reach_inside() {
@@ -50,26 +57,28 @@ benchmarks_reach_inside() {
 }
 
 missing_files() {
-    includes soon.h futures executor demos tests bench | while IFS=: read -r file line name; do
+    includes soon.h soon.hpp cxx futures executor demos tests bench | while IFS=: read -r file line name; do
         [ -e "$name" ] || echo "$file:$line: there is no $name"
     done
 }
 
 # Sources that no meson.build names: a list there has the file's name, a dictionary of programs the name alone.
 unlisted_files() {
-    find futures executor tests demos bench \( -name '*.c' -o -name '*.cc' \) ! -path 'tests/installed/*' | while read -r file; do
-        folder=${file%/*} name=${file##*/}
-        above=${folder%/*}
-        cat "$folder/meson.build" "$above/meson.build" "${above%/*}/meson.build" 2>/dev/null |
-            grep -qE "'([a-z_]+/)*$name'|^ +'${name%.c*}': \{" || echo "$file"
-    done
+    find futures executor cxx tests demos bench \( -name '*.c' -o -name '*.cc' -o -path 'cxx/*.hpp' \) ! -path 'tests/installed/*' |
+        while read -r file; do
+            folder=${file%/*} name=${file##*/}
+            above=${folder%/*}
+            cat "$folder/meson.build" "$above/meson.build" "${above%/*}/meson.build" 2>/dev/null |
+                grep -qE "'([a-z_]+/)*$name'|^ +'${name%.c*}': \{" || echo "$file"
+        done
 }
 
 check 'futures include nothing but futures and libc' nothing futures_point_outside
 check 'futures do not know libuv' nothing futures_know_libuv
 check 'executor includes nothing but futures, executor and libraries' nothing executor_points_outside
+check 'cxx includes nothing but <soon.h> and the standard library' nothing cxx_reaches_inside
 check 'public headers include no private one and no uv.h' nothing public_headers_show_more
-check 'demos include nothing of ours but <soon.h>' nothing demos_reach_inside
+check 'demos include nothing of ours but <soon.h> and <soon.hpp>' nothing demos_reach_inside
 check 'benchmarks include nothing of ours but <soon.h>' nothing benchmarks_reach_inside
 check 'every include is a file' nothing missing_files
 check 'every source is in a meson.build' nothing unlisted_files
