@@ -24,7 +24,7 @@ plain() {
 
 # The output that the comment on top of the program shows.
 on_top() {
-    sed -nE '/^ \*     \$ /,/^ \*\//s/^ \*     ([^$])/\1/p' "$SOURCE/demos/$1.c"
+    sed -nE '/^ \*     \$ /,/^ \*\//s/^ \*     ([^$])/\1/p' "$SOURCE/demos/$1".c*
 }
 
 # With "..." in it, lines may be left out.
@@ -75,6 +75,13 @@ for executor in --threads --processes; do
     check "pi, $executor" prints pi "$executor" -j 2 -n 10000000
 done
 check 'processes are what they run on' prints map_async --pause-ms 2
+
+if [ -e "$demos/rays" ]; then
+    check 'rays' prints rays
+    check 'rays says on top what it prints' says_so_on_top rays
+else
+    skip 'rays: there is no C++ compiler'
+fi
 
 # The sanitizers would take the crash for one of their own.
 export ASAN_OPTIONS=${ASAN_OPTIONS:-}:handle_segv=0 TSAN_OPTIONS=${TSAN_OPTIONS:-}:handle_segv=0:atexit_sleep_ms=0
