@@ -206,6 +206,8 @@ Test(on_signal, that_make_no_sense_are_refused)
     cr_assert_eq(
         soon_executor_shutdown_on_signal_with(pool, SOON_DRAIN, &(soon_signal_options){.again = (soon_shutdown)9}),
         -EINVAL);
+    cr_assert_str_eq(soon_last_error()->message,
+                     "soon_executor_shutdown_on_signal: .again = 9 is weaker than mode = 0, or is none");
     cr_assert(is_default(SIGINT) && is_default(SIGTERM));
     cr_assert_eq(soon_executor_shutdown_on_signal(pool, SOON_DRAIN), 0);
     cr_assert_eq(soon_executor_shutdown_on_signal(pool, SOON_DRAIN), SOON_EINVALIDSTATE);

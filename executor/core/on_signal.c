@@ -282,11 +282,10 @@ static int read_signals(sigset_t *ret, const int *signals)
     sigemptyset(ret);
     signals = signals ? signals : usual;
     if (!*signals)
-        return soon__refuse(-EINVAL, "soon_executor_shutdown_on_signal: .signals is empty");
+        return soon__refuse(-EINVAL, ".signals is empty");
     for (; *signals; signals++) {
         if (!may_be_caught(*signals))
-            return soon__refuse(-EINVAL, "soon_executor_shutdown_on_signal: .signals has %d, which cannot be caught",
-                                *signals);
+            return soon__refuse(-EINVAL, ".signals has %d, which cannot be caught", *signals);
         sigaddset(ret, *signals);
     }
     return 0;
@@ -295,13 +294,11 @@ static int read_signals(sigset_t *ret, const int *signals)
 static int read_modes(soon_shutdown modes[TIMES], soon_shutdown mode, soon_shutdown again)
 {
     if (mode < SOON_DRAIN || mode > SOON_KILL)
-        return soon__refuse(-EINVAL, "soon_executor_shutdown_on_signal: mode = %d is none of soon_shutdown", (int)mode);
+        return soon__refuse(-EINVAL, "mode = %d is none of soon_shutdown", (int)mode);
     modes[0] = mode;
     modes[1] = again == SOON_DRAIN ? SOON_KILL : again;
     if (modes[1] < mode || modes[1] > SOON_KILL)
-        return soon__refuse(-EINVAL,
-                            "soon_executor_shutdown_on_signal: .again = %d is weaker than mode = %d, or is none",
-                            (int)again, (int)mode);
+        return soon__refuse(-EINVAL, ".again = %d is weaker than mode = %d, or is none", (int)again, (int)mode);
     return 0;
 }
 
@@ -336,8 +333,7 @@ static int add_locked(struct soon__on_signal *one)
 {
     /* Relaxed: under the mutex. */
     if (atomic_load_explicit(&one->executor->on_signal, memory_order_relaxed))
-        return soon__refuse(SOON_EINVALIDSTATE,
-                            "soon_executor_shutdown_on_signal: this executor has been asked to before");
+        return soon__refuse(SOON_EINVALIDSTATE, "this executor has been asked to before");
     one->next = registry.first;
     registry.first = one;
     /* Release: pairs with the acquire of who asks. */
@@ -349,8 +345,7 @@ static int add_locked(struct soon__on_signal *one)
     return 0;
 }
 
-int soon_executor_shutdown_on_signal_sized(soon_executor *executor, soon_shutdown mode,
-                                           const soon_signal_options *options, size_t size)
+static int add(soon_executor *executor, soon_shutdown mode, const soon_signal_options *options, size_t size)
 {
     struct soon__on_signal *one = NULL;
     soon_signal_options o;
@@ -370,6 +365,12 @@ int soon_executor_shutdown_on_signal_sized(soon_executor *executor, soon_shutdow
     if (rc < 0)
         destroy(one);
     return rc;
+}
+
+int soon_executor_shutdown_on_signal_sized(soon_executor *executor, soon_shutdown mode,
+                                           const soon_signal_options *options, size_t size)
+{
+    return soon__failed(add(executor, mode, options, size), "soon_executor_shutdown_on_signal");
 }
 
 static struct soon__on_signal *of(const soon_executor *executor)
