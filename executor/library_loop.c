@@ -100,11 +100,14 @@ static bool push_job(struct jobs *jobs, struct soon__job *job)
 
 static void run_interrupt(struct library *self)
 {
-    /* Acquire: pairs with the release in soon__library_loop_interrupt(). One that comes later wakes us again. */
-    struct soon__job *job = atomic_exchange_explicit(&self->interrupt, NULL, memory_order_acquire);
+    struct soon__job *job;
 
-    if (job)
-        job->run(job);
+    /* Relaxed: the wake-up orders it; one that comes later wakes us again. */
+    if (!atomic_load_explicit(&self->interrupt, memory_order_relaxed))
+        return;
+    /* Acquire: pairs with the release in soon__library_loop_interrupt(). */
+    job = atomic_exchange_explicit(&self->interrupt, NULL, memory_order_acquire);
+    job->run(job);
 }
 
 static void run_jobs(struct library *self)
