@@ -336,15 +336,19 @@ static int extra_new(soon_call *call, const struct soon__call_params *params)
     const soon_submit_options *options = params->options ? params->options : &defaults;
     const char *label = label_of(params);
     size_t label_size = label ? strlen(label) + 1 : 0, bytes = options->extra.size;
-    struct soon__call_extra *extra = malloc(sizeof *extra + bytes + label_size);
+    size_t payloads = options->payload_count * sizeof *options->payloads;
+    size_t payloads_at = soon__call_round_up(bytes), label_at = payloads_at + payloads;
+    struct soon__call_extra *extra = malloc(sizeof *extra + label_at + label_size);
 
     if (!extra)
         return -ENOMEM;
     *extra = (struct soon__call_extra){.options = *options, .items = params->items};
     if (bytes)
         extra->options.extra.data = memcpy(extra->text, options->extra.data, bytes);
+    if (payloads)
+        extra->options.payloads = memcpy(extra->text + payloads_at, options->payloads, payloads);
     if (label)
-        extra->options.label = memcpy(extra->text + bytes, label, label_size);
+        extra->options.label = memcpy(extra->text + label_at, label, label_size);
     extra->queue_deadline = options->queue_limit_ms ? soon__deadline(options->queue_limit_ms) : SOON__NEVER;
     call->promise.future.aside = &extra->aside;
     call->flags |= SOON__CALL_HAS_EXTRA;
@@ -555,7 +559,7 @@ static void end(soon_call *call)
     if (call->flags & SOON__CALL_ARG_ON_HEAP)
         free((void *)soon__call_far_arg(call)->data);
     if (extra) {
-        soon_buffer_unref(extra->options.payload);
+        soon__payloads_release(&extra->options);
         soon_buffer_unref(extra->arg_buffer);
         if (extra->first)
             soon__future_unref(extra->first);

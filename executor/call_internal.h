@@ -20,14 +20,16 @@
 struct soon__outcome {
     struct soon__error *error; /* NULL: it succeeded */
     bool cancelled;            /* with an error: the task gave in to a cancel request */
+    bool result_on_heap;       /* malloc'ed; else in memory that was given to the run */
+    bool result_mapped;        /* or a mapping of its own */
     void *result;
     size_t result_size;
-    bool result_on_heap;        /* malloc'ed; else in memory that was given to the run */
     soon_buffer *result_buffer; /* a worker process's: what `result` lies in; NULL: elsewhere */
-    bool result_mapped;         /* or a mapping of its own */
     soon_buffer *payload;
+    struct soon__buffers *further; /* payloads behind it */
 };
 
+void soon__outcome_drop_payloads(struct soon__outcome *outcome);
 static inline uint32_t soon__outcome_owned(const struct soon__outcome *outcome)
 {
     return outcome->result_on_heap ? SOON__RESULT_ON_HEAP : outcome->result_mapped ? SOON__RESULT_MAPPED : 0;
@@ -66,7 +68,7 @@ static inline const char *soon__items_label(const struct soon__items *items, siz
 /* What few calls need; allocated with the first option that is set. */
 struct soon__call_extra {
     struct soon__aside aside;                        /* first */
-    soon_submit_options options;                     /* label and extra point into `text` */
+    soon_submit_options options;                     /* label, extra and payloads point into `text` */
     int64_t queue_deadline;                          /* SOON__NEVER: none */
     struct soon__heap_node by_priority, by_deadline; /* the pool's queue's, as is the next */
     soon_call *call;
@@ -76,7 +78,7 @@ struct soon__call_extra {
     struct soon__items *items;
     size_t items_ended;       /* of these, in worker processes that have died: the rest is sent again */
     soon_buffer *arg_buffer;  /* what `arg` lies in, to be sent to another process; NULL: it does not */
-    _Alignas(16) char text[]; /* options.extra, then options.label */
+    _Alignas(16) char text[]; /* options.extra, then options.payloads, then options.label */
 };
 
 /* Where a then stands. Who moves it from WAITING ends its turn. */
@@ -192,6 +194,20 @@ static inline soon_future *soon__call_future(soon_call *call)
 }
 /* The call behind a future; NULL if it is of another class. */
 soon_call *soon__call_of(const soon_future *future);
+
+/* Of options that soon__payloads_order() has seen: the first payload, if there is any, is `payload`. */
+static inline soon_buffer *soon__payload_at(const soon_submit_options *options, size_t index)
+{
+    if (index == 0)
+        return options->payload;
+    return index - 1 < options->payload_count ? options->payloads[index - 1] : NULL;
+}
+static inline size_t soon__payload_count(const soon_submit_options *options)
+{
+    return (options->payload != NULL) + options->payload_count;
+}
+void soon__payloads_order(soon_submit_options *options);
+void soon__payloads_release(const soon_submit_options *options);
 
 /* How a call is made. */
 struct soon__call_params {

@@ -58,6 +58,16 @@ soon_buffer *soon_call_payload(const soon_call *call)
     return extra ? extra->options.payload : NULL;
 }
 
+soon_buffer *soon_call_payload_at(const soon_call *call, size_t index)
+{
+    return index == 0 ? soon_call_payload(call) : soon__payload_at(soon_call_options(call), index);
+}
+
+size_t soon_call_payload_count(const soon_call *call)
+{
+    return (soon_call_payload(call) != NULL) + soon_call_options(call)->payload_count;
+}
+
 const soon_submit_options *soon_call_options(const soon_call *call)
 {
     static const soon_submit_options defaults;

@@ -85,7 +85,13 @@ SOON_API soon_bytes soon_call_extra_bytes(const soon_call *call);
 /** The payload, or NULL. Lent until the call has ended. Holder only. */
 SOON_API soon_buffer *soon_call_payload(const soon_call *call);
 
-/** Priority, limits, label. Never NULL. Lent until the call has ended. Holder only. */
+/** One of several payloads, 0 the first; NULL: there are not so many. Lent until the call has ended. Holder only. */
+SOON_API soon_buffer *soon_call_payload_at(const soon_call *call, size_t index);
+
+/** How many there are. Holder only. */
+SOON_API size_t soon_call_payload_count(const soon_call *call);
+
+/** Priority, limits, label. `payload` is the first of all, `payloads` are the others. Never NULL. Lent until the call has ended. Holder only. */
 SOON_API const soon_submit_options *soon_call_options(const soon_call *call);
 
 /**

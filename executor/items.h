@@ -89,7 +89,7 @@ SOON_API SOON_MUST_USE soon_future *soon_map_strings_async_bytes(soon_executor *
 SOON_API int soon_map_item_result(soon_future *map, size_t index, int64_t timeout_ms, soon_bytes *ret);
 
 /**
- * The buffer that came with an item's result (soon_task_return_payload()), without waiting. NULL: none, or it is not done,
+ * The first buffer that came with an item's result (soon_task_return_payload()), without waiting. NULL: none, or it is not done,
  * or there is no such item. Lent until the map's last unref. Any thread.
  */
 SOON_API soon_buffer *soon_map_item_payload(const soon_future *map, size_t index);

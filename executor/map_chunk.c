@@ -298,6 +298,7 @@ static void done(struct soon__items *items, size_t index, struct soon__outcome *
 
     if (!outcome->error)
         keep(chunk, index, outcome);
+    soon__buffers_free(outcome->further); /* an item of a map has a place for the first payload alone */
     if (outcome->error) {
         note_failure(chunk, index, outcome->error);
         if (!chunk->first_own && !(outcome->cancelled && soon__map_is_stopped(map)))

@@ -50,12 +50,24 @@ static soon_bytes extra(const soon_task *task)
     return extra_of(task) ? extra_of(task)->options.extra : (soon_bytes){NULL, 0};
 }
 
-static soon_buffer *payload(const soon_task *task)
+static soon_buffer *payload(const soon_task *task, size_t index)
 {
     const struct soon__call_extra *extra = extra_of(task);
     const soon_item *item = item_of(extra);
 
-    return item ? item->payload : extra ? extra->options.payload : NULL;
+    if (item)
+        return index == 0 ? item->payload : NULL;
+    return extra ? soon__payload_at(&extra->options, index) : NULL;
+}
+
+static size_t payload_count(const soon_task *task)
+{
+    const struct soon__call_extra *extra = extra_of(task);
+    const soon_item *item = item_of(extra);
+
+    if (item)
+        return item->payload != NULL;
+    return extra ? soon__payload_count(&extra->options) : 0;
 }
 
 static void *shared(const soon_task *task)
@@ -74,6 +86,7 @@ static const struct soon__task_host on_thread = {
     .label = label,
     .extra = extra,
     .payload = payload,
+    .payload_count = payload_count,
     .shared = shared,
     .is_initializer = is_initializer,
     .heap_max = SIZE_MAX,
@@ -111,9 +124,10 @@ static void count(const struct soon__run_hooks *hooks, const struct soon__outcom
 
 void soon__outcome_give_payload(struct soon__outcome *outcome, soon_future *future)
 {
-    int rc = soon__future_set_payload(future, outcome->payload);
+    int rc = soon__future_set_payloads(future, outcome->payload, outcome->further);
 
     outcome->payload = NULL;
+    outcome->further = NULL;
     if (rc == -ENOMEM) {
         soon__outcome_drop(outcome);
         outcome->error = &soon__error_nomem;
@@ -399,6 +413,7 @@ static const struct soon__task_host initializing = {
     .label = label,
     .extra = initializer_extra,
     .payload = payload,
+    .payload_count = payload_count,
     .shared = shared,
     .is_initializer = is_initializer,
     .heap_max = SIZE_MAX,

@@ -30,6 +30,37 @@ int soon__options_read(void *ret, size_t known, const void *options, size_t size
     return 0;
 }
 
+static int check_payloads(const soon_submit_options *o)
+{
+    if (!o->payload_count)
+        return 0;
+    if (!o->payloads || !soon__array_fits(o->payload_count, sizeof *o->payloads))
+        return soon__refuse(-EINVAL, ".payload_count is %zu, and .payloads is %s", o->payload_count,
+                            o->payloads ? "no array of so many" : "NULL");
+    for (size_t i = 0; i < o->payload_count; i++) {
+        if (!o->payloads[i])
+            return soon__refuse(-EINVAL, ".payloads[%zu] is NULL", i);
+    }
+    return 0;
+}
+
+void soon__payloads_order(soon_submit_options *o)
+{
+    if (o->payload || !o->payload_count)
+        return;
+    o->payload = *o->payloads++;
+    o->payload_count--;
+}
+
+void soon__payloads_release(const soon_submit_options *o)
+{
+    soon_buffer_unref(o->payload);
+    if (!o->payloads || !soon__array_fits(o->payload_count, sizeof *o->payloads))
+        return;
+    for (size_t i = 0; i < o->payload_count; i++)
+        soon_buffer_unref(o->payloads[i]);
+}
+
 int soon__submit_options_check(const soon_submit_options *o)
 {
     const struct soon__range ranges[] = {
@@ -43,6 +74,8 @@ int soon__submit_options_check(const soon_submit_options *o)
         return soon__refuse(-EINVAL, ".on_done_%s is set, and .on_done is NULL", o->on_done_loop ? "loop" : "release");
     if (o && (o->extra.size > PTRDIFF_MAX || (!o->extra.data && o->extra.size)))
         return soon__refuse(-EINVAL, ".extra has %zu bytes, and they are not there", o->extra.size);
+    if (o && check_payloads(o) < 0)
+        return -EINVAL;
     return soon__check_ranges(ranges, sizeof ranges / sizeof *ranges);
 }
 
@@ -119,6 +152,8 @@ static int read_request(struct request *request, const soon_submit_options *opti
         rc = check_arg(request);
     if (rc == 0)
         rc = soon__submit_options_check(request->params.options);
+    if (rc == 0 && options)
+        soon__payloads_order(&request->options);
     return rc;
 }
 
@@ -159,7 +194,7 @@ static void release_given(const struct request *request)
 
     if (soon__function_is_valid(p->function) && p->function->free_arg && p->data && p->size == p->function->arg_size)
         p->function->free_arg((void *)p->data);
-    soon_buffer_unref(options_of(request)->payload);
+    soon__payloads_release(options_of(request));
 }
 
 /* Before there was a call: what it would have done. */
@@ -201,7 +236,8 @@ static soon_future *submit_always(struct request *request)
 static bool only_tells(const soon_submit_options *o, size_t options_size)
 {
     return options_size == sizeof *o && o->on_done && !o->label && !o->data && !o->priority && !o->retries &&
-           !o->time_limit_ms && !o->queue_limit_ms && !o->when_full && !o->payload && !o->extra.size;
+           !o->time_limit_ms && !o->queue_limit_ms && !o->when_full && !o->payload && !o->extra.size &&
+           !o->payload_count;
 }
 
 /* What most submits are: no options, or but a callback; a small argument; and nothing in the way. NULL, and nothing was done: it

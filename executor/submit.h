@@ -43,6 +43,8 @@ typedef struct soon_submit_options {
      * soon_try_submit() that refuses does not call it.
      */
     soon_free_fn on_done_release SOON__ZERO;
+    soon_buffer *const *payloads SOON__ZERO; /**< further ones, behind `payload` if that is set; taken as that is */
+    size_t payload_count SOON__ZERO;         /**< how many there are in `payloads` */
 } soon_submit_options;
 
 /**

@@ -82,7 +82,7 @@ soon_bytes soon_task_extra(const soon_task *task)
 {
     if (!soon__check(task, "soon_task_extra: NULL"))
         return (soon_bytes){NULL, 0};
-    return task->host->extra(task);
+    return soon__task_host(task)->extra(task);
 }
 
 const char *soon_task_string(soon_task *task)
@@ -99,7 +99,17 @@ const char *soon_task_string(soon_task *task)
 
 soon_buffer *soon_task_payload(soon_task *task)
 {
-    return soon__check(task, "soon_task_payload: NULL") ? soon__task_host(task)->payload(task) : NULL;
+    return soon__check(task, "soon_task_payload: NULL") ? soon__task_host(task)->payload(task, 0) : NULL;
+}
+
+soon_buffer *soon_task_payload_at(soon_task *task, size_t index)
+{
+    return soon__check(task, "soon_task_payload_at: NULL") ? soon__task_host(task)->payload(task, index) : NULL;
+}
+
+size_t soon_task_payload_count(const soon_task *task)
+{
+    return soon__check(task, "soon_task_payload_count: NULL") ? soon__task_host(task)->payload_count(task) : 0;
 }
 
 static void drop_result(struct soon__outcome *outcome)
@@ -190,6 +200,13 @@ int soon_task_return_payload(soon_task *task, soon_buffer *buffer)
     return 0;
 }
 
+int soon_task_add_payload(soon_task *task, soon_buffer *buffer)
+{
+    if (!task || !buffer || !task->outcome.payload)
+        return soon_task_return_payload(task, buffer);
+    return soon__failed(soon__buffers_add(&task->outcome.further, buffer), "soon_task_add_payload");
+}
+
 /*
  * Failing
  */
@@ -236,11 +253,19 @@ int soon_raise_from(soon_task *task, const soon_future *failed)
     return SOON_ERAISED;
 }
 
+void soon__outcome_drop_payloads(struct soon__outcome *outcome)
+{
+    soon_buffer_unref(outcome->payload);
+    soon__buffers_free(outcome->further);
+    outcome->payload = NULL;
+    outcome->further = NULL;
+}
+
 void soon__outcome_drop(struct soon__outcome *outcome)
 {
     soon__error_unref(outcome->error);
     drop_result(outcome);
-    soon_buffer_unref(outcome->payload);
+    soon__outcome_drop_payloads(outcome);
     *outcome = (struct soon__outcome){0};
 }
 
@@ -279,8 +304,7 @@ void soon__task_settle(soon_task *task, int rc)
         return;
     }
     drop_result(outcome);
-    soon_buffer_unref(outcome->payload); /* it goes with a result, and there is none */
-    outcome->payload = NULL;
+    soon__outcome_drop_payloads(outcome); /* they go with a result, and there is none */
     if (rc == -ECANCELED) {
         gave_in(task);
     } else if (rc != SOON_ERAISED || !outcome->error) {

@@ -139,6 +139,15 @@ SOON_API const char *soon_task_string(soon_task *task);
 SOON_API soon_buffer *soon_task_payload(soon_task *task);
 
 /**
+ * One of several that were submitted with it (the option `payloads`); 0 is soon_task_payload(). Lent for the time of the
+ * task, read only; NULL: there are not so many. Worker only.
+ */
+SOON_API soon_buffer *soon_task_payload_at(soon_task *task, size_t index);
+
+/** How many payloads were submitted with it. Worker only. */
+SOON_API size_t soon_task_payload_count(const soon_task *task);
+
+/**
  * Space for a result of variable size, to be filled in place. Zeroed. A later call replaces an earlier one.
  *
  * Threads: worker only. Returns: `size` bytes that belong to the future; NULL: no memory, or a function of fixed size
@@ -162,6 +171,14 @@ SOON_API int soon_task_return_text(soon_task *task, const char *format, ...) SOO
 
 /** Sends a buffer along with the result: soon_future_payload(). Takes it, always. Worker only. 0 or -EINVAL. */
 SOON_API int soon_task_return_payload(soon_task *task, soon_buffer *buffer);
+
+/**
+ * Sends one more along, behind those that go already: soon_future_payload_at(). soon_task_return_payload() changes the
+ * first. Takes it, always.
+ *
+ * Threads: worker only. Returns: 0; -ENOMEM; -EINVAL for NULL.
+ */
+SOON_API int soon_task_add_payload(soon_task *task, soon_buffer *buffer);
 
 #ifdef __cplusplus
 }

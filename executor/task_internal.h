@@ -14,8 +14,9 @@ struct soon__task_host {
     void (*set_progress)(soon_task *task, uint64_t done, uint64_t total);
     const char *(*label)(const soon_task *task); /* NULL: none */
     soon_bytes (*extra)(const soon_task *task);
-    soon_buffer *(*payload)(const soon_task *task); /* NULL: none */
-    void *(*shared)(const soon_task *task);         /* NULL: none */
+    soon_buffer *(*payload)(const soon_task *task, size_t index); /* NULL: not so many */
+    size_t (*payload_count)(const soon_task *task);
+    void *(*shared)(const soon_task *task); /* NULL: none */
     bool (*is_initializer)(const soon_task *task);
     size_t heap_max; /* a result of variable size that is larger goes to a mappable buffer */
     /* Around a notice, of a host that does not tell it by the future: from here on it tells `*ret_request`. 0, or a negative

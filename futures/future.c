@@ -58,6 +58,7 @@ static __attribute__((noinline)) void drop_outcome(soon_future *future, uint32_t
 static __attribute__((noinline)) void drop_aside(struct soon__aside *aside)
 {
     soon_buffer_unref(aside->payload);
+    soon__buffers_free(aside->further);
     free(aside);
 }
 

@@ -169,6 +169,15 @@ SOON_API const soon_error *soon_future_error(const soon_future *future);
 SOON_API soon_buffer *soon_future_payload(soon_future *future);
 
 /**
+ * One of several that came with the result (soon_task_add_payload()); 0 is soon_future_payload(). Lent until the last
+ * unref; NULL: there are not so many, or it is not done. Any thread.
+ */
+SOON_API soon_buffer *soon_future_payload_at(soon_future *future, size_t index);
+
+/** How many came with the result; 0 as long as it is not done. Any thread. */
+SOON_API size_t soon_future_payload_count(soon_future *future);
+
+/**
  * What the task last gave to soon_task_set_progress(); zeroes before that. Kept when it is done, however it ended; a
  * further try begins at zero. Never blocks.
  */

@@ -11,6 +11,7 @@
 #include "future.h"
 #include "system_internal.h"
 #include "thread_internal.h"
+#include "value_internal.h"
 
 #include <string.h>
 
@@ -194,8 +195,9 @@ static inline void soon__zero(void *to, size_t size)
 
 /* What few futures have; made with the first of it. An owner may have more behind it. */
 struct soon__aside {
-    soon_progress progress; /* under LOCK */
-    soon_buffer *payload;   /* until it is claimed under LOCK; a reference */
+    soon_progress progress;        /* under LOCK */
+    soon_buffer *payload;          /* until it is claimed under LOCK; a reference */
+    struct soon__buffers *further; /* as that: payloads behind it */
 };
 
 /* How it is given back. */
@@ -376,6 +378,10 @@ void soon__future_set_progress(soon_future *future, uint64_t done, uint64_t tota
 
 /* Takes the buffer, always. 0; SOON_EINVALIDSTATE: it is done; -ENOMEM. */
 int soon__future_set_payload(soon_future *future, soon_buffer *payload);
+/* The same of one more, behind those that there are. */
+int soon__future_add_payload(soon_future *future, soon_buffer *payload);
+/* The same of all of them, of one that has none yet. */
+int soon__future_set_payloads(soon_future *future, soon_buffer *payload, struct soon__buffers *further);
 
 /* A future that is done with an error, what `caller` has refused, and one reader's reference. The immortal one if there is no
  * memory. */

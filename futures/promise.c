@@ -214,6 +214,17 @@ int soon_promise_set_payload(soon_promise *promise, soon_buffer *buffer)
     return soon__failed(rc, "soon_promise_set_payload");
 }
 
+int soon_promise_add_payload(soon_promise *promise, soon_buffer *buffer)
+{
+    int rc = buffer ? check_maker(promise) : soon__is_null("the buffer");
+
+    if (rc == 0)
+        rc = soon__future_add_payload(&promise->future, buffer);
+    else
+        soon_buffer_unref(buffer);
+    return soon__failed(rc, "soon_promise_add_payload");
+}
+
 /* One of our codes says what happened to the task; any other number is the exception of the task. */
 static bool is_our_code(int code)
 {

@@ -94,6 +94,9 @@ SOON_API int soon_promise_set_result(soon_promise *promise, const void *data, si
  */
 SOON_API int soon_promise_set_payload(soon_promise *promise, soon_buffer *buffer);
 
+/** One more, behind those that it has: soon_future_payload_at(). Else as soon_promise_set_payload(). */
+SOON_API int soon_promise_add_payload(soon_promise *promise, soon_buffer *buffer);
+
 /**
  * Fails it, with the formatted text, in one line, as its message (NULL: the text of `code`). A code of the library's
  * own, such as SOON_EKILLED, is the error's code; any other number is what the work has raised: the error is

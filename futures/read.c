@@ -255,15 +255,34 @@ const soon_error *soon_future_error(const soon_future *future)
     return error ? &error->public : &soon__error_none;
 }
 
+/* Of one that has succeeded; NULL: there are none. */
+static const struct soon__aside *payloads_of(soon_future *future)
+{
+    if (!soon__word_final(soon__future_word(future)) || soon__future_error(future))
+        return NULL;
+    return lender_of(future)->aside;
+}
+
 soon_buffer *soon_future_payload(soon_future *future)
 {
-    const struct soon__aside *aside;
+    const struct soon__aside *aside = soon__check(future, "soon_future_payload: NULL") ? payloads_of(future) : NULL;
 
-    if (!soon__check(future, "soon_future_payload: NULL") || !soon__word_final(soon__future_word(future)) ||
-        soon__future_error(future))
-        return NULL;
-    aside = lender_of(future)->aside;
     return aside ? aside->payload : NULL;
+}
+
+soon_buffer *soon_future_payload_at(soon_future *future, size_t index)
+{
+    const struct soon__aside *aside = soon__check(future, "soon_future_payload_at: NULL") ? payloads_of(future) : NULL;
+
+    return aside ? soon__buffers_at(aside->payload, aside->further, index) : NULL;
+}
+
+size_t soon_future_payload_count(soon_future *future)
+{
+    const struct soon__aside *aside =
+        soon__check(future, "soon_future_payload_count: NULL") ? payloads_of(future) : NULL;
+
+    return aside ? soon__buffers_count(aside->payload, aside->further) : 0;
 }
 
 void soon__future_look(soon_future *future)
@@ -377,6 +396,37 @@ int soon__future_set_payload(soon_future *future, soon_buffer *payload)
     }
     soon_buffer_unref(old);
     return rc;
+}
+
+int soon__future_add_payload(soon_future *future, soon_buffer *payload)
+{
+    int rc = lock_aside(future);
+
+    if (rc < 0) {
+        soon_buffer_unref(payload);
+        return rc;
+    }
+    if (!future->aside->payload)
+        future->aside->payload = payload;
+    else
+        rc = soon__buffers_add(&future->aside->further, payload);
+    soon__future_unlock(future);
+    return rc;
+}
+
+int soon__future_set_payloads(soon_future *future, soon_buffer *payload, struct soon__buffers *further)
+{
+    int rc = lock_aside(future);
+
+    if (rc < 0) {
+        soon_buffer_unref(payload);
+        soon__buffers_free(further);
+        return rc;
+    }
+    future->aside->payload = payload;
+    future->aside->further = further;
+    soon__future_unlock(future);
+    return 0;
 }
 
 soon_progress soon_future_progress(const soon_future *future)

@@ -355,3 +355,37 @@ int soon_buffer_resize(soon_buffer *buffer, size_t size)
 {
     return soon__failed(resize(buffer, size), "soon_buffer_resize");
 }
+
+/*
+ * Several
+ */
+
+enum { LIST_ROOM = 4 };
+
+int soon__buffers_add(struct soon__buffers **list, soon_buffer *buffer)
+{
+    size_t count = *list ? (*list)->count : 0, room = count ? 2 * count : LIST_ROOM;
+    struct soon__buffers *grown = *list;
+
+    if (count == (*list ? (*list)->room : 0)) {
+        grown = realloc(*list, sizeof *grown + room * sizeof *grown->at);
+        if (!grown) {
+            soon_buffer_unref(buffer);
+            return -ENOMEM;
+        }
+        grown->room = room;
+    }
+    grown->at[count] = buffer;
+    grown->count = count + 1;
+    *list = grown;
+    return 0;
+}
+
+void soon__buffers_free(struct soon__buffers *list)
+{
+    if (!list)
+        return;
+    for (size_t i = 0; i < list->count; i++)
+        soon_buffer_unref(list->at[i]);
+    free(list);
+}

@@ -23,4 +23,24 @@ int soon__buffer_freeze(soon_buffer *buffer);
  * 0; else a negative errno. */
 int soon__buffer_of_descriptor(soon_buffer **ret, int fd, size_t size);
 
+/* Several, behind a first one that is kept elsewhere. malloc'ed; NULL: none. */
+struct soon__buffers {
+    size_t count, room;
+    soon_buffer *at[];
+};
+/* One more. Takes the buffer, always. 0 or -ENOMEM. */
+int soon__buffers_add(struct soon__buffers **list, soon_buffer *buffer);
+void soon__buffers_free(struct soon__buffers *list);
+/* What is at `index` of a first one (NULL: then there are none) and those behind it; NULL: so many there are not. */
+static inline soon_buffer *soon__buffers_at(soon_buffer *first, const struct soon__buffers *list, size_t index)
+{
+    if (index == 0)
+        return first;
+    return list && index - 1 < list->count ? list->at[index - 1] : NULL;
+}
+static inline size_t soon__buffers_count(const soon_buffer *first, const struct soon__buffers *list)
+{
+    return (first != NULL) + (list ? list->count : 0);
+}
+
 #endif

@@ -134,6 +134,40 @@ Test(process_tries, end_with_their_pool)
     tear_down(setup);
 }
 
+/* Kills its worker at first; then what was submitted with it is all there. */
+SOON_TASK(die_with_much, soon_none, int)
+{
+    struct memory *memory = soon_task_shared(task);
+    size_t count = soon_task_payload_count(task);
+
+    if (++memory->tries == 1)
+        die(BY_SIGKILL);
+    for (size_t i = 0; i < count; i++)
+        *result += *(const char *)soon_buffer_data(soon_task_payload_at(task, i)) == (char)i;
+    return strcmp(soon_task_extra(task).data, "and a string") == 0 ? 0 : soon_raise(task, EIO, NULL);
+}
+
+Test(process_tries, have_the_same_payloads_and_extra_bytes)
+{
+    struct setup setup = set_up();
+    soon_buffer *payloads[20];
+    soon_future *future;
+    int result;
+
+    gate_open(setup.starts, 1);
+    for (int i = 0; i < 20; i++) {
+        cr_assert_eq(soon_buffer_new(&payloads[i], i < 17 ? 1 << 20 : 1000), 0);
+        *(char *)soon_buffer_data(payloads[i]) = (char)i;
+    }
+    future = soon_submit_with(
+        setup.pool, (.retries = 1, .payloads = payloads, .payload_count = 20, .extra = soon_string("and a string")),
+        die_with_much);
+    cr_assert_eq(soon_take(future, &result), 0);
+    cr_assert_eq(result, 20);
+    cr_assert_eq(setup.memory->tries, 2);
+    tear_down(setup);
+}
+
 /* Its payload finds no descriptor in the second worker: not started there, but in the first. */
 Test(process_tries, that_cannot_start_fail_a_task_that_had_begun)
 {

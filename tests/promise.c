@@ -395,6 +395,31 @@ Test(promise, the_last_payload_goes_with_the_result)
     cr_assert_eq(released, 3);
 }
 
+Test(promise, has_payloads_added_behind_the_first)
+{
+    struct halves both = pending();
+    soon_buffer *first = counted_buffer(), *second = counted_buffer();
+
+    cr_assert_eq(soon_promise_add_payload(both.promise, counted_buffer()), 0);
+    cr_assert_eq(soon_promise_add_payload(both.promise, second), 0);
+    cr_assert_eq(soon_promise_set_payload(both.promise, first), 0);
+    cr_assert_eq(released, 1);
+    for (int i = 0; i < 100; i++)
+        cr_assert_eq(soon_promise_add_payload(both.promise, counted_buffer()), 0);
+    cr_assert_eq(soon_future_payload_count(both.future), 0, "it is not done yet");
+    set_int(both.promise, 5);
+
+    cr_assert_eq(soon_future_payload_count(both.future), 102);
+    cr_assert_eq(soon_future_payload_at(both.future, 0), first);
+    cr_assert_eq(soon_future_payload_at(both.future, 1), second);
+    cr_assert_eq(soon_promise_add_payload(both.promise, counted_buffer()), SOON_EINVALIDSTATE);
+    cr_assert_eq(released, 2, "what came too late is released");
+    cr_assert_eq(soon_promise_add_payload(both.promise, NULL), -EINVAL);
+    cr_assert_eq(soon_promise_add_payload(NULL, counted_buffer()), -EINVAL);
+    release(both);
+    cr_assert_eq(released, 105);
+}
+
 Test(promise, progress_is_seen_until_the_end_and_kept)
 {
     struct halves both = pending();

@@ -29,12 +29,12 @@ int soon__map_check_options(const soon_map_options *options)
 
     if (options->timeout_ms < 0)
         return soon__refuse(-EINVAL, ".timeout_ms = %" PRId64 " is negative; 0 is no limit", options->timeout_ms);
-    if (each && (each->payload || each->data || each->on_done || each->on_done_data || each->on_done_loop ||
-                 each->on_done_release))
+    if (each && (each->payload || each->payload_count || each->data || each->on_done || each->on_done_data ||
+                 each->on_done_loop || each->on_done_release))
         return soon__refuse(-EINVAL, ".each->%s is set: it cannot be each item's own",
-                            each->payload ? "payload"
-                            : each->data  ? "data"
-                                          : "on_done");
+                            each->payload || each->payload_count ? "payload"
+                            : each->data                         ? "data"
+                                                                 : "on_done");
     return soon__submit_options_check(each);
 }
 

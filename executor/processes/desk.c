@@ -218,17 +218,20 @@ static void copy_reply(struct soon__reply *to, const struct soon__reply *from)
         target[i] = to->flags & SOON__REPLY_IS_SHORT ? 0 : source[i];
 }
 
-/* The sizes of what lies in its body: result, payload, message. */
-static void body_sizes(const struct soon__reply *reply, uint64_t ret[3])
+enum { BODY_PARTS = 4 };
+
+/* The sizes of what lies in its body: result, payload, message, what is beside. */
+static void body_sizes(const struct soon__reply *reply, uint64_t ret[BODY_PARTS])
 {
     ret[0] = reply->flags & SOON__REPLY_RESULT_SENT ? 0 : reply->result_size;
     ret[1] = reply->flags & SOON__REPLY_PAYLOAD_SENT ? 0 : reply->payload_size;
     ret[2] = reply->message_size;
+    ret[3] = reply->flags & SOON__REPLY_HAS_BESIDE ? reply->count : 0;
 }
 
 static bool body_is_within(const struct soon__reply *reply)
 {
-    uint64_t sizes[3], room = SOON__REPLY_INLINE, end = 0;
+    uint64_t sizes[BODY_PARTS], room = SOON__REPLY_INLINE, end = 0;
 
     if (reply->flags & SOON__REPLY_IN_AREA) {
         if (reply->offset > SOON__REPLY_AREA)
@@ -236,7 +239,7 @@ static bool body_is_within(const struct soon__reply *reply)
         room = SOON__REPLY_AREA - reply->offset;
     }
     body_sizes(reply, sizes);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < BODY_PARTS; i++) {
         if (sizes[i] == 0)
             continue;
         if (sizes[i] > room) /* before it is added, so that no sum overflows */
@@ -256,6 +259,9 @@ static bool flags_make_sense(const struct soon__reply *reply)
     if (flags & SOON__REPLY_HAS_PAYLOAD ? reply->kind == SOON__REPLY_ITEMS : reply->payload_size > 0)
         return false;
     if (flags & SOON__REPLY_PAYLOAD_SENT && (!(flags & SOON__REPLY_HAS_PAYLOAD) || reply->payload_size == 0))
+        return false;
+    if (flags & (SOON__REPLY_HAS_BESIDE | SOON__REPLY_BESIDE_SENT) &&
+        (!(flags & SOON__REPLY_HAS_PAYLOAD) || !(flags & SOON__REPLY_HAS_BESIDE)))
         return false;
     if (flags & SOON__REPLY_RESULT_SENT && (reply->kind == SOON__REPLY_ITEMS || reply->result_size == 0))
         return false;

@@ -44,7 +44,7 @@ enum {
     SOON__BODY_MAX = (4 << 20), /* an argument, a payload or a result above this has a descriptor of its own */
     SOON__REQUEST_AREA = 16 << 20,
     SOON__REPLY_AREA = 16 << 20,
-    SOON__DESK_VERSION = 8,
+    SOON__DESK_VERSION = 9,
 };
 #define SOON__DESK_MAGIC UINT64_C(0x31304b5345444e53) /* "SNDESK01" */
 
@@ -131,16 +131,24 @@ enum soon__reply_flags {
     SOON__REPLY_NOT_STARTED = 1, /* with `code`: it did not begin, for instance because it had waited too long */
     SOON__REPLY_CANCELLED = 2,   /* it gave in to a cancel request; with `code` */
     SOON__REPLY_HAS_PAYLOAD = 4,
-    SOON__REPLY_RESULT_SENT = 8,   /* the result is the first descriptor that was sent for it */
-    SOON__REPLY_PAYLOAD_SENT = 16, /* the payload is the next one */
-    SOON__REPLY_IN_AREA = 32,      /* its body lies in the reply area at `offset`; else in `bytes` */
-    SOON__REPLY_HAS_PROGRESS = 64, /* the status tells it */
-    SOON__REPLY_FLAGS = 127,
-    SOON__REPLY_IS_SHORT = 128, /* in the ring: its first line is all of it, and the rest is 0 */
+    SOON__REPLY_RESULT_SENT = 8,       /* the result is the first descriptor that was sent for it */
+    SOON__REPLY_PAYLOAD_SENT = 16,     /* the payload is the next one */
+    SOON__REPLY_IN_AREA = 32,          /* its body lies in the reply area at `offset`; else in `bytes` */
+    SOON__REPLY_HAS_PROGRESS = 64,     /* the status tells it */
+    SOON__REPLY_IS_SHORT = 128,        /* in the ring: its first line is all of it, and the rest is 0 */
+    SOON__REPLY_HAS_BESIDE = 256,      /* with HAS_PAYLOAD: further ones; `count` bytes of the body */
+    SOON__REPLY_BESIDE_SENT = 0xf0000, /* so many descriptors for these, behind the others */
+    SOON__REPLY_BESIDE_SENT_AT = 16,
+    SOON__REPLY_FLAGS = 127 | SOON__REPLY_HAS_BESIDE | SOON__REPLY_BESIDE_SENT,
+    SOON__REPLY_DESCRIPTORS = SOON__REPLY_RESULT_SENT | SOON__REPLY_PAYLOAD_SENT | SOON__REPLY_BESIDE_SENT,
 };
+static inline unsigned soon__reply_beside_sent(uint32_t flags)
+{
+    return (flags & SOON__REPLY_BESIDE_SENT) >> SOON__REPLY_BESIDE_SENT_AT;
+}
 
 /*
- * What the worker answers. Body: [result][payload][message], laid out as a request's. With a `code` there is no result
+ * What the worker answers. Body: [result][payload][message][beside], laid out as a request's. With a `code` there is no result
  * and no payload, but perhaps a message; `raised` as in soon_error. A chunk's DONE says by `first` how many of its items
  * have ended in all; fewer than were asked: `code` and flags say why the rest did not start.
  */
@@ -294,7 +302,7 @@ struct soon__short_reply {
 };
 bool soon__desk_next_short(const struct soon__desk_view *view, uint64_t head, struct soon__short_reply *ret);
 /*
- * Its body: the result, then payload, then message; a part of no bytes takes no room. Lent until soon__desk_consumed().
+ * Its body: the result, then payload, then message, then what is beside; a part of no bytes takes no room. Lent until soon__desk_consumed().
  * It may change while it is read, and its message may have no end: copy, then look.
  */
 const unsigned char *soon__desk_reply_body(const struct soon__desk_view *view, const struct soon__reply *reply);

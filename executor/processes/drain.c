@@ -5,6 +5,7 @@
  * of the sizes that were asked for; else its worker is mad, and is killed. What it says is copied out; large results
  * come in memory that nobody can write any more.
  */
+#include "parent/beside_internal.h"
 #include "pool_internal.h"
 
 #include "../../futures/value_internal.h"
@@ -102,6 +103,18 @@ static const char *label_of(const soon_call *call, const size_t *item)
     return own ? own : soon_future_label(soon__call_future((soon_call *)call));
 }
 
+/* Where in its body that begins: behind result and payload, since one that has succeeded has no message. */
+static const unsigned char *beside_of(struct soon__process *process, const struct soon__reply *reply)
+{
+    const unsigned char *body = soon__desk_reply_body(&process->view, reply);
+
+    if (!(reply->flags & SOON__REPLY_RESULT_SENT))
+        body += soon__body_round(reply->result_size);
+    if (!(reply->flags & SOON__REPLY_PAYLOAD_SENT))
+        body += soon__body_round(reply->payload_size);
+    return body;
+}
+
 /* NULL, and `*ret_sane` false: its text has no end. */
 static struct soon__error *error_of(struct soon__process *process, const struct soon__reply *reply,
                                     const soon_call *call, bool *ret_sane)
@@ -130,7 +143,7 @@ static void drop_result(struct soon__outcome *outcome, void *space)
         soon__shm_unmap(outcome->result, outcome->result_size);
     else if (outcome->result != space)
         free(outcome->result);
-    soon_buffer_unref(outcome->payload);
+    soon__outcome_drop_payloads(outcome);
     *outcome = (struct soon__outcome){0};
 }
 
@@ -153,6 +166,8 @@ static bool read_outcome(struct soon__process *process, const struct soon__reply
     rc = take_result(process, reply, space, ret);
     if (rc == 0)
         rc = take_payload(process, reply, ret);
+    if (rc == 0 && reply->flags & SOON__REPLY_HAS_BESIDE)
+        rc = soon__process_take_beside(process, reply, beside_of(process, reply), ret);
     if (rc == 0)
         return true;
     drop_result(ret, space);
@@ -242,7 +257,8 @@ static bool take_item(struct soon__process *process, struct soon__assignment *as
     if (!read_outcome(process, reply, call, space, &outcome))
         return false;
     if (outcome.result_mapped && soon__call_extra(call)->items->results) { /* it is to lie with the others */
-        struct soon__outcome copy = {.result_size = outcome.result_size, .payload = outcome.payload};
+        struct soon__outcome copy = {
+            .result_size = outcome.result_size, .payload = outcome.payload, .further = outcome.further};
 
         if (copy_result(outcome.result, outcome.result_size, space_of_item(call, index), &copy) < 0)
             copy.error = &soon__error_nomem_started;
@@ -537,7 +553,7 @@ static bool take_reply(struct soon__process *process, const struct soon__reply *
     bool sane = assignment && soon__process_has_descriptors(process, reply) && take_answer(process, assignment, reply);
 
     /* An outcome that failed half way leaves some. */
-    if (reply->flags & (SOON__REPLY_RESULT_SENT | SOON__REPLY_PAYLOAD_SENT))
+    if (reply->flags & SOON__REPLY_DESCRIPTORS)
         soon__process_drop_descriptors(process);
     return sane;
 }

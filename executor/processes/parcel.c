@@ -24,7 +24,7 @@ static void measure(struct soon__parcel *parcel)
     parcel->payload_sent =
         payload_size > SOON__BODY_MAX || (parcel->payload && soon__buffer_share(parcel->payload) >= 0);
     if (parcel->beside.part)
-        soon__beside_measure(&parcel->beside);
+        soon__beside_measure(&parcel->beside, SOON__BODY_MAX);
     parcel->body_size = part(parcel->arg_size, parcel->arg_sent) + part(payload_size, parcel->payload_sent) +
                         soon__body_round(parcel->label_size) + soon__beside_body_size(&parcel->beside.head);
     parcel->in_area = parcel->body_size > SOON__REQUEST_INLINE;
@@ -137,15 +137,22 @@ static void set_items(struct soon__parcel *parcel, const struct soon__items *ite
     parcel->arg_size = parcel->items * arg_size;
 }
 
-/* What goes beside the argument of a call. */
+static bool extra_part(soon_bytes extra, struct soon__beside_part *ret)
+{
+    *ret = (struct soon__beside_part){.kind = SOON__BESIDE_EXTRA, .data = extra.data, .size = extra.size};
+    return true;
+}
+
+/* What goes beside argument, first payload and label of a call. */
 static bool part_of_call(const void *whose, size_t index, struct soon__beside_part *ret)
 {
     const soon_submit_options *options = whose;
 
-    if (index > 0 || !options->extra.size)
+    if (options->extra.size && index-- == 0)
+        return extra_part(options->extra, ret);
+    if (index >= options->payload_count)
         return false;
-    *ret = (struct soon__beside_part){
-        .kind = SOON__BESIDE_EXTRA, .data = options->extra.data, .size = options->extra.size};
+    *ret = soon__beside_part_of(SOON__BESIDE_PAYLOAD, options->payloads[index]);
     return true;
 }
 
@@ -153,11 +160,7 @@ static bool part_of_initializer(const void *whose, size_t index, struct soon__be
 {
     const struct soon__initializer *initializer = whose;
 
-    if (index > 0 || !initializer->extra.size)
-        return false;
-    *ret = (struct soon__beside_part){
-        .kind = SOON__BESIDE_EXTRA, .data = initializer->extra.data, .size = initializer->extra.size};
-    return true;
+    return index == 0 && initializer->extra.size && extra_part(initializer->extra, ret);
 }
 
 void soon__parcel_pack(struct soon__parcel *parcel, soon_call *call, uint32_t function)

@@ -128,7 +128,8 @@ int soon__process_receive(struct soon__process *process)
 static uint32_t parts_of(const struct soon__reply *reply)
 {
     return (reply->flags & SOON__REPLY_RESULT_SENT ? SOON__PART_BYTES : 0) |
-           (reply->flags & SOON__REPLY_PAYLOAD_SENT ? SOON__PART_PAYLOAD : 0);
+           (reply->flags & SOON__REPLY_PAYLOAD_SENT ? SOON__PART_PAYLOAD : 0) |
+           soon__parts_beside(soon__reply_beside_sent(reply->flags));
 }
 
 /* Did what is kept come for this one? A task's only reply, and its DONE, are of all that its request has. */

@@ -96,9 +96,16 @@ static soon_bytes extra(const soon_task *task)
     return soon__arrived_extra(arrived_of(task));
 }
 
-static soon_buffer *payload(const soon_task *task)
+static soon_buffer *payload(const soon_task *task, size_t index)
 {
-    return ((const struct serving *)task)->payload;
+    if (index == 0)
+        return ((const struct serving *)task)->payload;
+    return soon__arrived_payload(arrived_of(task), index - 1);
+}
+
+static size_t payload_count(const soon_task *task)
+{
+    return (((const struct serving *)task)->payload != NULL) + soon__arrived_payload_count(arrived_of(task));
 }
 
 static void *shared(const soon_task *task)
@@ -124,6 +131,7 @@ static const struct soon__task_host in_process = {
     .label = label,
     .extra = extra,
     .payload = payload,
+    .payload_count = payload_count,
     .shared = shared,
     .is_initializer = is_initializer,
     .heap_max = SOON__BODY_MAX,

@@ -12,6 +12,7 @@
 
 #include "../../futures/value_internal.h"
 #include "area_internal.h"
+#include "both/beside_internal.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -103,7 +104,7 @@ void soon__reply_publish(const struct soon__reply *reply, const struct soon__pla
     else
         soon__desk_await_room(replies.view);
     note_region(place ? place->region : SOON__NO_REGION);
-    if (reply->flags & (SOON__REPLY_RESULT_SENT | SOON__REPLY_PAYLOAD_SENT))
+    if (reply->flags & SOON__REPLY_DESCRIPTORS)
         replies.sent = soon__desk_published_count(replies.view) + 1;
     if (soon__desk_reply(replies.view, reply))
         ring();
@@ -123,21 +124,28 @@ void soon__reply_publish_short(uint32_t slot, uint64_t sequence, const unsigned 
  * What goes by descriptor
  */
 
-/* The descriptor of a buffer that nobody can write any more; replaces it by a copy if it cannot be made so. */
-static int freeze(soon_buffer **buffer)
+/* A descriptor of what nobody can write any more: the buffer's, or that of a copy. */
+static int freeze_or_copy(soon_buffer *buffer, const void *data, size_t size, soon_buffer **ret_copy)
 {
-    size_t size = soon_buffer_size(*buffer);
-    int fd = soon__buffer_freeze(*buffer);
-    soon_buffer *copy;
+    int fd = buffer ? soon__buffer_freeze(buffer) : -ENOTSUP;
 
     if (fd >= 0 && soon__shm_check_frozen(fd, size) == 0)
         return fd;
-    fd = soon__buffer_new_frozen(&copy, soon_buffer_data(*buffer), size);
-    if (fd < 0)
-        return fd;
-    soon_buffer_unref(*buffer);
-    *buffer = copy;
-    return soon__buffer_freeze(copy);
+    fd = soon__buffer_new_frozen(ret_copy, buffer ? soon_buffer_data(buffer) : data, size);
+    return fd < 0 ? fd : soon__buffer_freeze(*ret_copy);
+}
+
+/* The same; replaces the buffer by that copy. */
+static int freeze(soon_buffer **buffer)
+{
+    soon_buffer *copy = NULL;
+    int fd = freeze_or_copy(*buffer, NULL, soon_buffer_size(*buffer), &copy);
+
+    if (copy) {
+        soon_buffer_unref(*buffer);
+        *buffer = copy;
+    }
+    return fd;
 }
 
 /* R4 */
@@ -151,10 +159,12 @@ static void await_previous(void)
 }
 
 /* Sends what the flags say. 0 or a negative errno. */
-static int send_buffers(const struct soon__reply *reply, struct soon__outcome *outcome)
+static int send_buffers(const struct soon__reply *reply, struct soon__outcome *outcome,
+                        const struct soon__beside *beside)
 {
-    int descriptors[2], count = 0, rc;
-    uint32_t parts = 0;
+    uint32_t parts = soon__parts_beside(beside->head.descriptors);
+    soon_buffer *copies[SOON__BESIDE_DESCRIPTORS_MAX + 1] = {NULL};
+    int descriptors[SOON__SOCKET_DESCRIPTORS_MAX], count = 0, rc = 0;
 
     if (reply->flags & SOON__REPLY_RESULT_SENT) {
         parts |= SOON__PART_BYTES;
@@ -168,11 +178,17 @@ static int send_buffers(const struct soon__reply *reply, struct soon__outcome *o
         if (descriptors[i] < 0)
             return descriptors[i];
     }
-    if (count == 0)
+    if (!parts)
         return 0;
-    await_previous();
-    rc = soon__control_send(reply, parts, descriptors);
-    soon__process_point(SOON__POINT_RESULT_SENT);
+    if (beside->head.descriptors)
+        rc = soon__beside_descriptors(beside, freeze_or_copy, descriptors + count, copies);
+    if (rc == 0) {
+        await_previous();
+        rc = soon__control_send(reply, parts, descriptors);
+        soon__process_point(SOON__POINT_RESULT_SENT);
+    }
+    for (soon_buffer **copy = copies; *copy; copy++)
+        soon_buffer_unref(*copy);
     return rc;
 }
 
@@ -183,6 +199,7 @@ static int send_buffers(const struct soon__reply *reply, struct soon__outcome *o
 struct body {
     const void *data[3]; /* result, payload, message; NULL: it has a descriptor */
     uint64_t size[3];
+    struct soon__beside beside; /* behind them */
 };
 
 static uint64_t size_of(const struct body *body)
@@ -195,7 +212,7 @@ static uint64_t size_of(const struct body *body)
         size = end + body->size[i];
         end = soon__body_round(size);
     }
-    return size;
+    return body->beside.head.count ? end + soon__beside_body_size(&body->beside.head) : size;
 }
 
 static void copy(unsigned char *to, const struct body *body)
@@ -208,6 +225,7 @@ static void copy(unsigned char *to, const struct body *body)
             to[body->size[i] - 1] = '\0'; /* it may have been cut */
         to += soon__body_round(body->size[i]);
     }
+    soon__beside_write(&body->beside, to);
 }
 
 /* In the reply itself, where the result lies already, or in a region of its own. */
@@ -248,6 +266,27 @@ static void describe_failure(struct soon__reply *reply, struct body *body, const
     *body = (struct body){.data = {NULL, NULL, error->message}, .size = {0, 0, size}};
 }
 
+static bool part_of_outcome(const void *whose, size_t index, struct soon__beside_part *ret)
+{
+    const struct soon__outcome *outcome = whose;
+
+    if (!outcome->further || index >= outcome->further->count)
+        return false;
+    *ret = soon__beside_part_of(SOON__BESIDE_PAYLOAD, outcome->further->at[index]);
+    return true;
+}
+
+/* R3 */
+static void describe_further(struct soon__reply *reply, struct body *body, const struct soon__outcome *outcome)
+{
+    uint64_t used = soon__body_round(size_of(body)) + sizeof body->beside.head;
+
+    body->beside = (struct soon__beside){.part = part_of_outcome, .whose = outcome};
+    soon__beside_measure(&body->beside, used < SOON__BODY_MAX ? SOON__BODY_MAX - used : 0);
+    reply->flags |= SOON__REPLY_HAS_BESIDE | (uint32_t)body->beside.head.descriptors << SOON__REPLY_BESIDE_SENT_AT;
+    reply->count = soon__beside_body_size(&body->beside.head);
+}
+
 static void describe_success(struct soon__reply *reply, struct body *body, const struct soon__outcome *outcome)
 {
     body->data[0] = outcome->result;
@@ -265,6 +304,8 @@ static void describe_success(struct soon__reply *reply, struct body *body, const
         reply->flags |= SOON__REPLY_PAYLOAD_SENT;
         body->data[1] = NULL;
     }
+    if (outcome->further)
+        describe_further(reply, body, outcome);
 }
 
 /* It ran, but its result cannot be sent. */
@@ -272,8 +313,8 @@ static void turn_into_failure(struct soon__reply *reply, struct body *body, stru
 {
     soon__outcome_drop(outcome);
     outcome->error = soon__error_newf(&(soon_error){.code = code, .started = true}, NULL);
-    reply->result_size = reply->payload_size = 0;
-    reply->flags &= ~(uint32_t)(SOON__REPLY_HAS_PAYLOAD | SOON__REPLY_RESULT_SENT | SOON__REPLY_PAYLOAD_SENT);
+    reply->result_size = reply->payload_size = reply->count = 0;
+    reply->flags &= ~(uint32_t)(SOON__REPLY_HAS_PAYLOAD | SOON__REPLY_HAS_BESIDE | SOON__REPLY_DESCRIPTORS);
     describe_failure(reply, body, outcome);
 }
 
@@ -288,7 +329,7 @@ struct soon__place soon__reply_fill(struct soon__reply *reply, struct soon__outc
         describe_failure(reply, &body, outcome);
     } else {
         describe_success(reply, &body, outcome);
-        rc = send_buffers(reply, outcome);
+        rc = send_buffers(reply, outcome, &body.beside);
         if (rc < 0)
             turn_into_failure(reply, &body, outcome, rc);
     }

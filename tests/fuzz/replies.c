@@ -36,6 +36,9 @@ static void read_body(const struct soon__desk_view *view, const struct soon__rep
         at = reply->payload_size ? soon__body_round(at) + reply->payload_size : at;
     }
     read_all(body + soon__body_round(at), reply->message_size);
+    at = reply->message_size ? soon__body_round(at) + reply->message_size : at;
+    if (reply->flags & SOON__REPLY_HAS_BESIDE)
+        read_all(body + soon__body_round(at), reply->count);
 }
 
 static void write_worker_part(struct soon__desk *desk, const uint8_t *data, size_t size)

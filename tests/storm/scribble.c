@@ -77,7 +77,7 @@ static void forge_reply(struct dice *d, struct soon__desk *desk, const struct so
     reply->first = one_in(d, 2) ? 0 : below(d, 100);
     reply->count = one_in(d, 2) ? 1 : roll(d) >> below(d, 64);
     reply->kind = below(d, 5);
-    reply->flags = one_in(d, 2) ? 0 : below(d, 256);
+    reply->flags = one_in(d, 2) ? 0 : below(d, 512) | (one_in(d, 4) ? below(d, 16) << SOON__REPLY_BESIDE_SENT_AT : 0);
     reply->code = one_in(d, 2) ? 0 : -(int)below(d, 6000);
     reply->raised = (int)roll(d);
     atomic_store(&reply->number, one_in(d, 10) ? roll(d) : at + 1);

@@ -42,7 +42,7 @@ static uint64_t sum(uint64_t a, uint64_t b)
     return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
 
-void soon__beside_measure(struct soon__beside *beside)
+void soon__beside_measure(struct soon__beside *beside, uint64_t room)
 {
     struct soon__beside_head *head = &beside->head;
     struct walk walk = walk_of(beside);
@@ -55,7 +55,7 @@ void soon__beside_measure(struct soon__beside *beside)
         if (!walk.sent)
             head->size = sum(head->size, soon__body_round(walk.part.size));
     }
-    head->section_sent = head->size > SOON__BODY_MAX;
+    head->section_sent = head->size > room;
     head->descriptors += head->section_sent;
 }
 

@@ -19,6 +19,7 @@
 
 enum soon__beside_kind {
     SOON__BESIDE_EXTRA = 1, /* the first, or there is none */
+    SOON__BESIDE_PAYLOAD,   /* behind the first, in their order */
 };
 
 struct soon__beside_head {
@@ -43,6 +44,12 @@ struct soon__beside_part {
     soon_buffer *buffer; /* what it lies in; NULL: in none */
 };
 
+static inline struct soon__beside_part soon__beside_part_of(enum soon__beside_kind kind, soon_buffer *buffer)
+{
+    return (struct soon__beside_part){
+        .kind = kind, .data = soon_buffer_data(buffer), .size = soon_buffer_size(buffer), .buffer = buffer};
+}
+
 /* What is to be sent. */
 struct soon__beside {
     /* The part of this number; false: there are no more (E2). */
@@ -51,8 +58,8 @@ struct soon__beside {
     struct soon__beside_head head; /* of no parts: there is neither head nor section */
 };
 
-/* Fills its head. */
-void soon__beside_measure(struct soon__beside *beside);
+/* Fills its head. `room`: so many bytes of a section may lie in the body. */
+void soon__beside_measure(struct soon__beside *beside, uint64_t room);
 /* How many bytes of the body it takes. */
 static inline uint64_t soon__beside_body_size(const struct soon__beside_head *head)
 {

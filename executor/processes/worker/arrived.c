@@ -11,8 +11,9 @@
 #include <unistd.h>
 
 struct soon__arrived {
-    soon_buffer *section; /* NULL: it lies in the body */
-    size_t count;         /* of those that are there */
+    soon_buffer *section;              /* NULL: it lies in the body */
+    size_t count;                      /* of those that are there */
+    size_t payloads_at, payload_count; /* of these */
     struct soon__beside_part parts[];
 };
 
@@ -41,6 +42,26 @@ static int take_sent(struct soon__beside_part *part, int fd)
     return rc;
 }
 
+/* One that lies in the section. A task may keep a buffer: that is a copy. */
+static int take_here(struct soon__beside_part *part)
+{
+    int rc;
+
+    if (part->kind != SOON__BESIDE_PAYLOAD)
+        return 0;
+    rc = soon_buffer_new(&part->buffer, part->size);
+    if (rc == 0 && part->size)
+        memcpy(soon_buffer_data(part->buffer), part->data, part->size);
+    return rc;
+}
+
+static void note(struct soon__arrived *arrived, enum soon__beside_kind kind)
+{
+    if (kind == SOON__BESIDE_PAYLOAD && !arrived->payload_count++)
+        arrived->payloads_at = arrived->count;
+    arrived->count++;
+}
+
 /* All parts of a section; `*taken`: so many descriptors of `fds` were. */
 static int take_parts(struct soon__arrived *arrived, const unsigned char *section, uint32_t count, const int *fds,
                       int *taken)
@@ -54,11 +75,10 @@ static int take_parts(struct soon__arrived *arrived, const unsigned char *sectio
 
         memcpy(&entry, section + i * sizeof entry, sizeof entry);
         *part = (struct soon__beside_part){.kind = entry.kind, .data = bytes, .size = entry.size};
-        if (entry.sent)
-            rc = take_sent(part, fds[(*taken)++]);
-        else
-            bytes += soon__body_round(entry.size);
-        arrived->count += rc == 0;
+        rc = entry.sent ? take_sent(part, fds[(*taken)++]) : take_here(part);
+        bytes += entry.sent ? 0 : soon__body_round(entry.size);
+        if (rc == 0)
+            note(arrived, entry.kind);
     }
     return rc;
 }
@@ -115,4 +135,16 @@ soon_bytes soon__arrived_extra(const struct soon__arrived *arrived)
     if (!arrived || arrived->parts[0].kind != SOON__BESIDE_EXTRA)
         return (soon_bytes){NULL, 0};
     return (soon_bytes){arrived->parts[0].data, arrived->parts[0].size};
+}
+
+size_t soon__arrived_payload_count(const struct soon__arrived *arrived)
+{
+    return arrived ? arrived->payload_count : 0;
+}
+
+soon_buffer *soon__arrived_payload(const struct soon__arrived *arrived, size_t index)
+{
+    if (index >= soon__arrived_payload_count(arrived))
+        return NULL;
+    return arrived->parts[arrived->payloads_at + index].buffer;
 }

@@ -19,5 +19,8 @@ void soon__arrived_free(struct soon__arrived *arrived);
 
 /* Of these `arrived` may be NULL. */
 soon_bytes soon__arrived_extra(const struct soon__arrived *arrived);
+/* Of the payloads behind the first. */
+size_t soon__arrived_payload_count(const struct soon__arrived *arrived);
+soon_buffer *soon__arrived_payload(const struct soon__arrived *arrived, size_t index);
 
 #endif
