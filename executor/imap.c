@@ -8,7 +8,8 @@
  * I1  One thread at a time has the turn; all but `ready` and the bell belong to it.
  * I2  At most in_flight_max items are taken and not handed out. An argument that found the executor's queue full is
  *     staged: it waits in the imap, and counts among them.
- * I3  Nothing is taken from the source before there is memory to keep it.
+ * I3  Nothing is taken from the source before there is memory to keep it. An item of any size is lent until the source is
+ *     asked again: without memory for a copy it is staged, too.
  * I4  An executor that is shut down or broken is told from a call that failed: it closes the imap. It is asked before
  *     the source is, so that nothing is taken for it; what it refuses all the same, because it has come to its end in
  *     between, is dropped: nobody will run it, and its place is behind all that is in flight, where `end_code` comes.
@@ -26,18 +27,32 @@
  * Making
  */
 
+static int check_source(const soon_function *function, const struct soon__imap_source *source)
+{
+    if (!source->varied && !function->arg_size)
+        return soon__refuse(
+            -EINVAL,
+            "the argument of %s has no fixed size: that is for soon_imap_items_new() and soon_imap_strings_new()",
+            function->name);
+    if (source->string_count && !source->strings)
+        return soon__is_null("the array of strings");
+    for (size_t i = 0; i < source->string_count; i++) {
+        if (!source->strings[i])
+            return soon__refuse(-EINVAL, "string %zu is NULL", i);
+    }
+    return source->next || source->next_item || source->strings ? 0 : soon__is_null("next");
+}
+
 static int check(soon_executor *executor, const soon_function *function, const soon_map_options *options,
-                 soon_source_fn next)
+                 const struct soon__imap_source *source)
 {
     int rc = soon__executor_check(executor);
 
     if (rc < 0)
         return rc;
     rc = soon__check_function(function);
-    if (rc == 0 && !function->arg_size)
-        rc = soon__refuse(-EINVAL, "the argument of %s has no fixed size", function->name);
-    if (rc == 0 && !next)
-        rc = soon__is_null("next");
+    if (rc == 0)
+        rc = check_source(function, source);
     return rc < 0 ? rc : soon__map_check_options(options);
 }
 
@@ -55,7 +70,7 @@ static void set_bounds(soon_imap *imap, const soon_map_options *options)
 }
 
 static int imap_new(soon_imap **ret, soon_executor *executor, const soon_function *function,
-                    const soon_map_options *options, size_t options_size, soon_source_fn next, void *data)
+                    const soon_map_options *options, size_t options_size, const struct soon__imap_source *source)
 {
     soon_map_options own;
     const char *label;
@@ -64,7 +79,7 @@ static int imap_new(soon_imap **ret, soon_executor *executor, const soon_functio
     int rc = soon__options_read(&own, sizeof own, options, options_size);
 
     if (rc == 0)
-        rc = check(executor, function, &own, next);
+        rc = check(executor, function, &own, source);
     if (rc < 0)
         return rc;
     label = own.each && own.each->label ? own.each->label : "";
@@ -74,17 +89,16 @@ static int imap_new(soon_imap **ret, soon_executor *executor, const soon_functio
         return -ENOMEM;
     *imap = (soon_imap){.executor = executor,
                         .function = function,
-                        .next = next,
-                        .data = data,
+                        .source = *source,
                         .deadline = own.timeout_ms ? soon__deadline(own.timeout_ms) : SOON__NEVER,
                         .stop_at_error = own.stop_at_error,
                         .unordered = own.unordered,
                         .has_each = own.each != NULL,
                         .each = own.each ? *own.each : (soon_submit_options){0},
-                        .staged_arg = malloc(function->arg_size)};
+                        .staged_arg = source->varied ? NULL : malloc(function->arg_size)};
     set_bounds(imap, &own);
-    rc = imap->staged_arg ? 0 : -ENOMEM;
-    if (rc == 0 && !soon__imap_chunk_fits(function, imap->chunk))
+    rc = imap->staged_arg || imap->source.varied ? 0 : -ENOMEM;
+    if (rc == 0 && !soon__imap_chunk_fits(function, imap->chunk, imap->source.varied))
         rc = soon__refuse(-EINVAL, ".chunk = %zu: no memory holds so many", imap->chunk);
     if (rc < 0) {
         free(imap->staged_arg);
@@ -102,16 +116,44 @@ static int imap_new(soon_imap **ret, soon_executor *executor, const soon_functio
     return 0;
 }
 
-int soon_imap_new_sized(soon_imap **ret, soon_executor *executor, const soon_function *function,
-                        const soon_map_options *options, size_t options_size, soon_source_fn next, void *data)
+static int make(const char *caller, soon_imap **ret, soon_executor *executor, const soon_function *function,
+                const soon_map_options *options, size_t options_size, const struct soon__imap_source *source)
 {
     int rc = ret ? 0 : soon__is_null("ret");
 
     if (ret) {
         *ret = NULL;
-        rc = imap_new(ret, executor, function, options, options_size, next, data);
+        rc = imap_new(ret, executor, function, options, options_size, source);
     }
-    return soon__failed(rc, "soon_imap_new");
+    return soon__failed(rc, caller);
+}
+
+int soon_imap_new_sized(soon_imap **ret, soon_executor *executor, const soon_function *function,
+                        const soon_map_options *options, size_t options_size, soon_source_fn next, void *data)
+{
+    struct soon__imap_source source = {.next = next, .data = data};
+
+    return make("soon_imap_new", ret, executor, function, options, options_size, &source);
+}
+
+int soon_imap_items_new_sized(soon_imap **ret, soon_executor *executor, const soon_function *function,
+                              const soon_map_options *options, size_t options_size, soon_item_source_fn next,
+                              void *data)
+{
+    struct soon__imap_source source = {.varied = true, .next_item = next, .data = data};
+
+    return make("soon_imap_items_new", ret, executor, function, options, options_size, &source);
+}
+
+int soon_imap_strings_new_sized(soon_imap **ret, soon_executor *executor, const soon_function *function,
+                                const soon_map_options *options, size_t options_size, const char *const *strings,
+                                size_t count)
+{
+    static const char *const none[1];
+    struct soon__imap_source source = {
+        .varied = true, .strings = strings || count ? strings : none, .string_count = count};
+
+    return make("soon_imap_strings_new", ret, executor, function, options, options_size, &source);
 }
 
 /*

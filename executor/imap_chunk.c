@@ -5,7 +5,8 @@
  *                            |                 +--> ended: the others get the error of the call
  *                            +--drop--> all cancelled
  *
- * An argument is released exactly once: after its body, or when the call has ended, or with a drop.
+ * An argument is released exactly once: after its body, or when the call has ended, or with a drop. Items of any size lie in
+ * the chunk's store as long as one of its futures lives: each label is theirs.
  */
 #include "../futures/slab_internal.h"
 #include "function_internal.h"
@@ -33,6 +34,7 @@ static void chunk_unref(struct soon__imap_chunk *chunk)
     if (atomic_fetch_sub_explicit(&chunk->refs, 1, memory_order_acq_rel) != 1)
         return;
     soon_future_unref(chunk->call);
+    soon__store_fini(&chunk->store);
     soon__block_free(chunk, chunk->size);
 }
 
@@ -65,8 +67,12 @@ static int help(soon_future *future)
 
 static const char *label(const soon_future *future)
 {
+    const struct soon__imap_entry *entry = of_future(future);
+    const char *own = soon__items_label(&entry->chunk->items, (size_t)(entry - entry->chunk->entries));
     soon_future *call = source(future);
 
+    if (own)
+        return own;
     return call ? soon_future_label(call) : "";
 }
 
@@ -103,12 +109,12 @@ static size_t round_up(size_t size)
 }
 
 /* 0: there can be no such block. */
-static size_t block_size(const soon_function *function, size_t room, size_t *ret_args, size_t *ret_results)
+static size_t block_size(const soon_function *function, size_t room, bool varied, size_t *ret_args, size_t *ret_results)
 {
     size_t head = sizeof(struct soon__imap_chunk), entries, args, results, size;
 
     if (__builtin_mul_overflow(room, sizeof(struct soon__imap_entry), &entries) ||
-        __builtin_mul_overflow(room, function->arg_size, &args) ||
+        __builtin_mul_overflow(room, varied ? sizeof(soon_item) : function->arg_size, &args) ||
         __builtin_mul_overflow(room, function->result_size, &results))
         return 0;
     *ret_args = round_up(head + entries);
@@ -118,27 +124,28 @@ static size_t block_size(const soon_function *function, size_t room, size_t *ret
     return __builtin_add_overflow(*ret_results, results, &size) || size > PTRDIFF_MAX ? 0 : size;
 }
 
-bool soon__imap_chunk_fits(const soon_function *function, size_t room)
+bool soon__imap_chunk_fits(const soon_function *function, size_t room, bool varied)
 {
     size_t args, results;
 
-    return block_size(function, room, &args, &results) > 0;
+    return block_size(function, room, varied, &args, &results) > 0;
 }
 
 static bool wanted(struct soon__items *items, size_t index);
 static void done(struct soon__items *items, size_t index, struct soon__outcome *outcome);
 static void ended(soon_future *call, void *data);
 
-struct soon__imap_chunk *soon__imap_chunk_new(const soon_function *function, size_t room)
+struct soon__imap_chunk *soon__imap_chunk_new(const soon_function *function, size_t room, bool varied)
 {
-    size_t args, results, size = block_size(function, room, &args, &results);
+    size_t args, results, size = block_size(function, room, varied, &args, &results);
     char *block = size ? soon__block_new(size) : NULL;
     struct soon__imap_chunk *chunk = (struct soon__imap_chunk *)block;
 
     if (!chunk)
         return NULL;
     *chunk = (struct soon__imap_chunk){
-        .items = {.args = block + args,
+        .items = {.args = varied ? NULL : block + args,
+                  .each = varied ? (soon_item *)(block + args) : NULL,
                   .deadline = SOON__NEVER,
                   .results = function->result_size ? block + results : NULL,
                   .wanted = wanted,
@@ -151,14 +158,11 @@ struct soon__imap_chunk *soon__imap_chunk_new(const soon_function *function, siz
     return chunk;
 }
 
-static void *arg_at(const struct soon__imap_chunk *chunk, size_t index)
-{
-    return (char *)chunk->items.args + index * chunk->function->arg_size;
-}
-
 void *soon__imap_chunk_next_arg(struct soon__imap_chunk *chunk)
 {
-    return memset(arg_at(chunk, chunk->items.count), 0, chunk->function->arg_size);
+    size_t size = chunk->function->arg_size;
+
+    return memset((char *)chunk->items.args + chunk->items.count * size, 0, size);
 }
 
 void soon__imap_chunk_add(struct soon__imap_chunk *chunk)
@@ -172,15 +176,19 @@ void soon__imap_chunk_add(struct soon__imap_chunk *chunk)
     soon__future_init(&entry->future, &item_class, 1, 1);
 }
 
+bool soon__imap_chunk_add_item(struct soon__imap_chunk *chunk, const soon_item *item)
+{
+    soon_item *copy = &chunk->items.each[chunk->items.count];
+
+    if (!soon__store_keep(&chunk->store, copy, item, chunk->function->arg_size))
+        return false;
+    soon__imap_chunk_add(chunk);
+    return true;
+}
+
 /*
  * The run
  */
-
-static void release_arg(struct soon__imap_chunk *chunk, size_t index)
-{
-    if (chunk->function->free_arg)
-        chunk->function->free_arg(arg_at(chunk, index));
-}
 
 static bool wanted(struct soon__items *items, size_t index)
 {
@@ -193,7 +201,7 @@ static void done(struct soon__items *items, size_t index, struct soon__outcome *
     struct soon__imap_chunk *chunk = of_items(items);
     soon_future *future = &chunk->entries[index].future;
 
-    release_arg(chunk, index);
+    soon__batch_release(chunk->function, items, index);
     chunk->ran = index + 1;
     if (outcome->payload)
         soon__outcome_give_payload(outcome, future);
@@ -212,8 +220,7 @@ static void done(struct soon__items *items, size_t index, struct soon__outcome *
 
 static void release_rest(struct soon__imap_chunk *chunk)
 {
-    for (size_t i = chunk->ran; i < chunk->items.count; i++)
-        release_arg(chunk, i);
+    soon__batch_release_rest(chunk->function, &chunk->items, chunk->ran);
     chunk_unref(chunk);
 }
 
@@ -236,7 +243,7 @@ static void end(struct soon__imap_chunk *chunk, uint32_t state, struct soon__err
         soon__future_end(future, cancelled ? SOON__CANCELLED : SOON__FINISHED, own);
         soon__future_unref(future);
     }
-    if (!chunk->function->free_arg || !soon__library_is_quiet()) {
+    if (!soon__batch_has_rest(chunk->function, &chunk->items, chunk->ran) || !soon__library_is_quiet()) {
         release_rest(chunk);
         return;
     }

@@ -8,8 +8,9 @@
 #define SOON_EXECUTOR_IMAP_INTERNAL_H
 
 #include "executor_internal.h"
+#include "items.h"
 #include "library_loop_internal.h"
-#include "map.h"
+#include "maps/batch_internal.h"
 #include "turn_internal.h"
 
 struct soon__imap_chunk;
@@ -38,15 +39,25 @@ struct soon__imap_chunk {
     soon_future *call;   /* a reader's reference; NULL: not submitted */
     struct soon__callback ended;
     struct soon__job job;
-    size_t ran; /* the first so many items were run */
+    struct soon__store store; /* of items of any size: items.each */
+    size_t ran;               /* the first so many items were run */
     struct soon__imap_entry entries[];
+};
+
+/* Where arguments come from: one of these three. */
+struct soon__imap_source {
+    bool varied; /* not `next`: items have a size each, and more of their own */
+    soon_source_fn next;
+    soon_item_source_fn next_item;
+    void *data; /* for both */
+    const char *const *strings;
+    size_t string_count, string_next;
 };
 
 struct soon_imap {
     soon_executor *executor;
     const soon_function *function;
-    soon_source_fn next;
-    void *data;
+    struct soon__imap_source source;
     size_t chunk, in_flight_max;
     int64_t deadline;
     bool stop_at_error, unordered;
@@ -64,8 +75,9 @@ struct soon_imap {
     size_t in_flight;
     struct soon__imap_item *first, *last; /* in flight */
     struct soon__imap_chunk *staged;      /* taken, but the queue was full; with `chunk` above 1 */
-    void *staged_arg;                     /* the same, else: */
-    bool has_staged;
+    bool has_staged;                      /* the same of one item; or there was no memory to copy it */
+    soon_item item;                       /* it, lent by the source, or by: */
+    void *staged_arg;                     /* room for an argument of fixed size */
 
     _Atomic uint32_t bell; /* rung when something becomes ready */
     pthread_mutex_t mutex;
@@ -95,12 +107,14 @@ void soon__imap_drop_staged(soon_imap *imap);
 /* imap_chunk.c */
 
 /* Whether there can be a block of memory for so many. */
-bool soon__imap_chunk_fits(const soon_function *function, size_t room);
+bool soon__imap_chunk_fits(const soon_function *function, size_t room, bool varied);
 /* Room for `room` items, none in it. One reference. NULL: no memory. */
-struct soon__imap_chunk *soon__imap_chunk_new(const soon_function *function, size_t room);
+struct soon__imap_chunk *soon__imap_chunk_new(const soon_function *function, size_t room, bool varied);
 /* Where the argument of the next item goes, zeroed; and: there is one now, which chunk->entries[] has at the end. */
 void *soon__imap_chunk_next_arg(struct soon__imap_chunk *chunk);
 void soon__imap_chunk_add(struct soon__imap_chunk *chunk);
+/* The same of a copy of an item of any size, whose payload it takes. False: no memory, nothing was taken. */
+bool soon__imap_chunk_add_item(struct soon__imap_chunk *chunk, const soon_item *item);
 /* Submits it, and gives up the caller's reference. Else a refusal, and nothing was done. `try`: as
  * soon_try_submit_bytes(). */
 int soon__imap_chunk_submit(struct soon__imap_chunk *chunk, soon_executor *executor, const soon_submit_options *each,

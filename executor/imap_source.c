@@ -50,18 +50,63 @@ void soon__imap_close(soon_imap *imap, int code)
 }
 
 /* No source is asked for what nobody would take. */
-static bool pull(soon_imap *imap, void *arg)
+static bool may_ask(soon_imap *imap)
 {
     int rc = soon__executor_refusal(imap->executor);
 
-    if (rc < 0) {
+    if (rc < 0)
         soon__imap_refused(imap, rc);
-        return false;
-    }
-    rc = imap->next(arg, imap->data);
+    return rc == 0;
+}
+
+/* What the source has said. */
+static bool has_given(soon_imap *imap, int rc)
+{
     if (rc <= 0)
         soon__imap_close(imap, rc < 0 ? rc : SOON_EEND);
     return rc > 0;
+}
+
+static bool pull(soon_imap *imap, void *arg)
+{
+    return may_ask(imap) && has_given(imap, imap->source.next(arg, imap->source.data));
+}
+
+static int next_string(soon_imap *imap, soon_item *ret)
+{
+    struct soon__imap_source *source = &imap->source;
+
+    if (source->string_next == source->string_count)
+        return 0;
+    *ret = soon_item_of_string(source->strings[source->string_next++]);
+    if (!imap->each.label)
+        ret->label = ret->data;
+    return 1;
+}
+
+/* An item by itself: the staged one, or the next. */
+static bool pull_item(soon_imap *imap)
+{
+    size_t size = imap->function->arg_size;
+
+    if (imap->has_staged)
+        return true;
+    imap->item = (soon_item){0};
+    if (!imap->source.varied) {
+        imap->item = (soon_item){.data = imap->staged_arg, .size = size};
+        imap->has_staged = pull(imap, memset(imap->staged_arg, 0, size));
+    } else if (imap->source.strings) {
+        imap->has_staged = may_ask(imap) && has_given(imap, next_string(imap, &imap->item));
+    } else {
+        imap->has_staged = may_ask(imap) && has_given(imap, imap->source.next_item(&imap->item, imap->source.data));
+    }
+    return imap->has_staged;
+}
+
+/* The staged one. */
+static bool is_argument(const soon_imap *imap)
+{
+    return !imap->source.varied || soon__item_check(imap->function, &imap->item, imap->taken) == 0;
 }
 
 /* What was taken comes before whatever the source would have said at its end, so this is what is said. */
@@ -87,12 +132,19 @@ static bool may_wait(const soon_imap *imap)
     return full == SOON_FULL_BLOCK && (imap->in_flight > 0 || imap->until != SOON__NEVER);
 }
 
+static const char *staged_label(const soon_imap *imap)
+{
+    return imap->item.label ? imap->item.label : imap->each.label;
+}
+
 /* The future of an argument that was refused by itself; it is released, as a submit does. */
 static soon_future *fail_one(soon_imap *imap, int code)
 {
-    if (imap->function->free_arg)
-        imap->function->free_arg(imap->staged_arg);
-    return soon__future_new_failed(code, NULL, imap->function->name, imap->each.label, NULL);
+    soon_future *future =
+        soon__future_new_failed(code, "soon_imap_next", imap->function->name, staged_label(imap), NULL);
+
+    soon__item_release(imap->function, &imap->item);
+    return future;
 }
 
 /* The staged argument; NULL: not now, the queue is full; or never. */
@@ -100,13 +152,23 @@ static soon_future *submit_one(soon_imap *imap)
 {
     struct soon__call_params params = {.executor = imap->executor,
                                        .function = imap->function,
-                                       .data = imap->staged_arg,
-                                       .size = imap->function->arg_size,
+                                       .data = imap->item.data,
+                                       .size = imap->item.size,
                                        .options = soon__imap_each(imap)};
+    soon_submit_options own;
     soon_future *future;
     bool try = may_wait(imap);
-    int rc = soon__submit_or_refuse(&future, &params, try);
+    int rc;
 
+    if (!is_argument(imap))
+        return fail_one(imap, -EINVAL);
+    if (imap->item.label || imap->item.payload) {
+        own = imap->each;
+        own.label = staged_label(imap);
+        own.payload = imap->item.payload;
+        params.options = &own;
+    }
+    rc = soon__submit_or_refuse(&future, &params, try);
     if (rc == 0)
         return future;
     if (is_for_good(rc))
@@ -123,9 +185,7 @@ static int take_one(soon_imap *imap)
 
     if (!item)
         return -ENOMEM;
-    if (!imap->has_staged)
-        imap->has_staged = pull(imap, memset(imap->staged_arg, 0, imap->function->arg_size));
-    if (imap->has_staged)
+    if (pull_item(imap))
         item->future = submit_one(imap);
     if (!item->future) {
         free(item);
@@ -136,15 +196,35 @@ static int take_one(soon_imap *imap)
     return 1;
 }
 
+/* 0, or why what is staged then cannot be one of the chunk: -ENOMEM; 1: it is no argument. */
+static int pull_items(soon_imap *imap, struct soon__imap_chunk *chunk, size_t wanted)
+{
+    while (chunk->items.count < wanted && pull_item(imap)) {
+        if (!is_argument(imap))
+            return 1;
+        if (!soon__imap_chunk_add_item(chunk, &imap->item))
+            return -ENOMEM;
+        imap->has_staged = false;
+    }
+    return 0;
+}
+
+static int pull_args(soon_imap *imap, struct soon__imap_chunk *chunk, size_t wanted)
+{
+    while (chunk->items.count < wanted && pull(imap, soon__imap_chunk_next_arg(chunk)))
+        soon__imap_chunk_add(chunk);
+    return 0;
+}
+
 /* The next chunk of arguments; NULL with `*ret_rc` as take_one(): none. */
 static struct soon__imap_chunk *pull_chunk(soon_imap *imap, int *ret_rc)
 {
     size_t room = imap->in_flight_max - imap->in_flight, wanted = room < imap->chunk ? room : imap->chunk;
-    struct soon__imap_chunk *chunk = soon__imap_chunk_new(imap->function, wanted);
+    struct soon__imap_chunk *chunk = soon__imap_chunk_new(imap->function, wanted, imap->source.varied);
 
-    *ret_rc = chunk ? 0 : -ENOMEM;
-    while (chunk && chunk->items.count < wanted && pull(imap, soon__imap_chunk_next_arg(chunk)))
-        soon__imap_chunk_add(chunk);
+    *ret_rc = -ENOMEM;
+    if (chunk)
+        *ret_rc = imap->source.varied ? pull_items(imap, chunk, wanted) : pull_args(imap, chunk, wanted);
     if (!chunk || chunk->items.count > 0)
         return chunk;
     soon__imap_chunk_drop(chunk);
@@ -172,6 +252,8 @@ static int take_chunk(soon_imap *imap)
     struct soon__imap_chunk *chunk = imap->staged;
     int rc = 0;
 
+    if (!chunk && imap->has_staged && !is_argument(imap))
+        return take_one(imap); /* which makes a failed item of it */
     if (!chunk)
         chunk = pull_chunk(imap, &rc);
     if (!chunk)
@@ -190,8 +272,8 @@ void soon__imap_drop_staged(soon_imap *imap)
 {
     if (imap->staged)
         soon__imap_chunk_drop(imap->staged);
-    if (imap->has_staged && imap->function->free_arg)
-        imap->function->free_arg(imap->staged_arg);
+    if (imap->has_staged)
+        soon__item_release(imap->function, &imap->item);
     imap->staged = NULL;
     imap->has_staged = false;
 }

@@ -97,6 +97,41 @@ SOON_API soon_buffer *soon_map_item_payload(const soon_future *map, size_t index
 /** An item's label, or "". Lent until the map's last unref. Any thread. */
 SOON_API const char *soon_map_item_label(const soon_future *map, size_t index);
 
+/**
+ * As soon_source_fn, of items: 1 and one in `*item`, which is zeroed; 0 at the end; negative: an error, which is given at its
+ * place, and the end. What the item points to is lent until the source is called again, or the imap is freed. Its payload, and
+ * what a LOCAL argument points to, are taken with a 1.
+ */
+typedef int (*soon_item_source_fn)(soon_item *item, void *data);
+
+/**
+ * As soon_imap_new_sized(), on items. The futures have the items' labels: soon_future_label(). One that is no argument of the
+ * function becomes a future that has failed with -EINVAL.
+ *
+ * Ownership, Threads, Returns: as soon_imap_new_sized(); the function may be of any size.
+ */
+SOON_API SOON_MUST_USE int soon_imap_items_new_sized(soon_imap **ret, soon_executor *executor,
+                                                     const soon_function *function, const soon_map_options *options,
+                                                     size_t options_size, soon_item_source_fn next, void *data);
+
+/** soon_imap_items_new_sized() with the options' size that this program was compiled with. `options` NULL: defaults. */
+static inline SOON_MUST_USE int soon_imap_items_new(soon_imap **ret, soon_executor *executor,
+                                                    const soon_function *function, const soon_map_options *options,
+                                                    soon_item_source_fn next, void *data)
+{
+    return soon_imap_items_new_sized(ret, executor, function, options, sizeof *options, next, data);
+}
+
+/**
+ * The same on an array of `count` strings, none of them NULL, each with its NUL and with itself as its label. soon_imap_strings_new()
+ * is the form that takes any array of strings.
+ *
+ * Ownership: the array and its strings are lent until soon_imap_free(). Threads, Returns: as soon_imap_items_new_sized().
+ */
+SOON_API SOON_MUST_USE int soon_imap_strings_new_sized(soon_imap **ret, soon_executor *executor,
+                                                       const soon_function *function, const soon_map_options *options,
+                                                       size_t options_size, const char *const *strings, size_t count);
+
 #ifdef __cplusplus
 }
 
@@ -174,6 +209,11 @@ static inline SOON_MUST_USE soon_future *soon__map_strings_async(soon_executor *
 /** soon_map_items_async_with(pool, (.chunk = 8), compress, items, n). */
 #define soon_map_items_async_with(executor, options, fn, array, count)                                                 \
     SOON__MAP_ITEMS_ASYNC(items, executor, options, fn, array, count)
+
+/** soon_imap_strings_new(&it, pool, &hash_file_task, NULL, paths, n): soon_imap_strings_new_sized(). */
+#define soon_imap_strings_new(ret, executor, function, options, array, count)                                          \
+    soon_imap_strings_new_sized(ret, executor, function, options, sizeof(soon_map_options), SOON__AS_STRINGS(array),   \
+                                count)
 
 /** @} */
 #endif

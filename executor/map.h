@@ -108,8 +108,9 @@ SOON_API int soon_map_item(soon_future *map, size_t index, int64_t timeout_ms, v
 SOON_API const soon_error *soon_map_item_error(const soon_future *map, size_t index);
 
 /**
- * Where an imap takes its arguments from: 1 and an argument in `*arg`, which is zeroed and has the function's argument
- * size; 0 at the end; negative: an error, which is given at its place, and the end. It is not called again after that.
+ * Where an imap takes its arguments from (those of any size from a soon_item_source_fn): 1 and an argument in `*arg`, which is
+ * zeroed and has the function's argument size; 0 at the end; negative: an error, which is given at its place, and the end. It
+ * is not called again after that.
  *
  * Runs on the thread that calls soon_imap_next(), never two at once. What a LOCAL argument points to is taken with a 1.
  */
@@ -159,8 +160,9 @@ static inline SOON_MUST_USE int soon_imap_new(soon_imap **ret, soon_executor *ex
  * gives up), and as long as the source takes, or a task that a full queue lets run here.
  * Returns: 0 and sets `*ret`; SOON_EEND: all were handed out, also ever after; -ETIMEDOUT: of this call, which may be
  * repeated, or of the whole, after which comes SOON_EEND; the source's error, once, then SOON_EEND; SOON_ESHUTDOWN or
- * SOON_EBROKEN of the executor, once, then SOON_EEND: soon_imap_error() says more; -ENOMEM: nothing was taken from the source, may be repeated; SOON_EDEADLK: inside the source, or in a task where the wait could
- * never end; SOON_EFORKED; -EINVAL; and leaves it alone.
+ * SOON_EBROKEN of the executor, once, then SOON_EEND: soon_imap_error() says more; -ENOMEM: nothing was lost, may be
+ * repeated; SOON_EDEADLK: inside the source, or in a task where the wait could never end; SOON_EFORKED; -EINVAL; and leaves it
+ * alone.
  */
 SOON_API int soon_imap_next(soon_imap *imap, int64_t timeout_ms, soon_future **ret, uint64_t *ret_index);
 

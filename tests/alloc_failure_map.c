@@ -158,6 +158,111 @@ static void apply(soon_executor *executor)
     soon_future_unref(future);
 }
 
+/*
+ * Items of any size, each with a payload
+ */
+
+static void free_payload(void *data)
+{
+    (void)data;
+    alive--;
+}
+
+static soon_buffer *payload(void)
+{
+    static char bytes[1];
+    soon_buffer *buffer = NULL;
+
+    fail_pause();
+    cr_assert_eq(soon_buffer_wrap(&buffer, bytes, 1, free_payload), 0);
+    fail_resume();
+    alive++;
+    return buffer;
+}
+
+SOON_TASK_STRING(echo)
+{
+    if (strcmp(arg, "bad") == 0)
+        return soon_raise(task, EDOM, "it is bad");
+    return soon_task_return_text(task, "%s", arg);
+}
+
+static int give_item(soon_item *item, void *data)
+{
+    int *next = data;
+
+    if (*next == ITEMS)
+        return 0;
+    *item = soon_item_of_string(*next % 4 == 1 ? "bad" : "good");
+    item->payload = payload();
+    item->label = "an item";
+    ++*next;
+    return 1;
+}
+
+/* -ENOMEM may also be what the task itself raises of. */
+static bool may_be(int code, int i)
+{
+    return code == SOON_ERAISED || is_allowed(code, i);
+}
+
+static void fill_items(soon_item *items)
+{
+    for (int i = 0, next = 0; next < ITEMS; i++)
+        (void)give_item(&items[i], &next);
+}
+
+static void map_items(soon_executor *executor, size_t chunk)
+{
+    int errors[ITEMS];
+    soon_item items[ITEMS];
+    soon_future *future;
+
+    fill_items(items);
+    errors[0] = 99;
+    cr_assert_lt(soon_map_items_with(executor, (.chunk = chunk), echo, items, ITEMS, NULL, errors), 0);
+    for (int i = 0; errors[0] != 99 && i < ITEMS; i++)
+        cr_assert(may_be(errors[i], i), "item %d: %d", i, errors[i]);
+
+    fill_items(items);
+    future = soon_map_items_async_with(executor, (.chunk = chunk), echo, items, ITEMS);
+    for (int i = 0; i < ITEMS && soon_map_count(future, NULL, NULL); i++) {
+        soon_bytes text = {"good", 5};
+        int rc = soon_map_item_result(future, (size_t)i, SOON_FOREVER, &text);
+
+        cr_assert(may_be(rc, i));
+        cr_assert_str_eq(text.data, "good");
+    }
+    cr_assert_eq(soon_future_wait(future, SOON_FOREVER), 0);
+    soon_future_unref(future);
+}
+
+static void imap_items(soon_executor *executor, size_t chunk)
+{
+    soon_map_options options = {.chunk = chunk, .in_flight_max = 5};
+    int next = 0, handed_out = 0, rc;
+    soon_future *future;
+    soon_imap *imap;
+
+    rc = soon_imap_items_new(&imap, executor, &echo_task, &options, give_item, &next);
+    for (int failures = 0; rc == 0 && failures < 3;) {
+        rc = soon_imap_next(imap, SOON_FOREVER, &future, NULL);
+        if (rc == 0) {
+            cr_assert(may_be(soon_future_error(future)->code, handed_out));
+            soon_future_unref(future);
+            handed_out++;
+        } else if (rc == -ENOMEM) {
+            failures++;
+            rc = 0; /* it may be repeated */
+        } else {
+            cr_assert_eq(rc, SOON_EEND);
+            cr_assert_eq(handed_out, ITEMS); /* none of them was lost */
+        }
+    }
+    if (rc != -ENOMEM)
+        soon_imap_free(imap);
+}
+
 static void session(soon_executor *executor)
 {
     map(executor, 1, 0);
@@ -168,6 +273,10 @@ static void session(soon_executor *executor)
     for (int i = 0; i < 8; i++)
         imap(executor, i & 1 ? 2 : 1, i & 2, i & 4);
     apply(executor);
+    for (size_t chunk = 1; chunk < 6; chunk += 4) {
+        map_items(executor, chunk);
+        imap_items(executor, chunk);
+    }
 }
 
 static void each_allocation_fails(void (*fail)(size_t nth))

@@ -45,5 +45,6 @@ void log_error(const soon_error *error, void *data);
 void on_closed(void *data);
 void wake(void *data);
 int next_x(void *arg, void *data);
+int next_item(soon_item *item, void *data);
 
 #endif
