@@ -24,6 +24,7 @@
 
 #include <getopt.h>
 #include <locale.h>
+#include <signal.h>
 #include <unistd.h>
 
 enum {
@@ -93,18 +94,26 @@ static int make_pool(soon_executor **pool, soon_pool_kind kind, int workers, con
                          &(soon_pool_options){.workers = workers, .name = name, .initializer = &make_hasher_task});
 }
 
-/* The pool, the thread for streams, the set of their futures, and the thread for signals. Returns: 0, or a negative
- * code. */
+/* Writing where nobody reads fails with EPIPE, on all threads: then main clears up, and dies of it. */
+static void block_sigpipe(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+/* The pool, the threads for streams and ticks, and the set of their futures. Returns: 0, or a negative code. */
 static int start(soon_executor **pool, soon_executor **streams, soon_as_completed **set, struct watch *watch,
                  int workers)
 {
-    watch_init(watch);
+    block_sigpipe();
     int rc = make_pool(pool, demo_kind, workers, "hash");
     if (rc == 0)
-        rc = make_pool(streams, SOON_THREADS, 1, "stream");
+        rc = make_pool(streams, SOON_THREADS, 2, "stream");
     if (rc == 0)
         rc = soon_as_completed_new(set, NULL, 0, SOON_FOREVER);
-    return rc < 0 ? rc : watch_start(watch, *set, bar_start() ? BAR_TICK_MS : 0);
+    return rc < 0 ? rc : watch_start(watch, *pool, *streams, *set, bar_start());
 }
 
 int main(int argc, char **argv)
@@ -128,15 +137,15 @@ int main(int argc, char **argv)
     /* Only a stop finds anything left to do, and only a worker that is stuck in the system keeps it from ending. */
     bool down = soon_executor_shutdown(streams, SOON_TERMINATE, STOP_MS) == 0 &&
                 soon_executor_shutdown(pool, SOON_TERMINATE, STOP_MS) == 0;
-    watch_stop(&watch);
     bar_clear();
+    int signal_number = watch_signal(&watch);
     if (down) {
         jobs_fini(&jobs);
         soon_as_completed_free(set);
         soon_executor_free(streams);
         soon_executor_free(pool);
     }
-    int status = end(&jobs, watch_signal(&watch));
+    int status = end(&jobs, signal_number);
     if (!down)
         _exit(status);
     return status;

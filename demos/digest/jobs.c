@@ -61,7 +61,7 @@ void jobs_init(struct jobs *jobs, soon_executor *pool, soon_executor *streams, i
     jobs->last = &jobs->first;
     jobs->tasks_max = TASKS_PER_WORKER * (unsigned)workers;
     files_init(&jobs->files, paths, stopped, watch);
-    if (watch->tick_ms > 0)
+    if (watch->ticks)
         jobs->total = submit_total(pool, paths);
 }
 
@@ -152,8 +152,11 @@ static void feed(struct jobs *jobs)
 static void finish(struct jobs *jobs, struct file *first, soon_future *future)
 {
     soon_bytes result;
-    if (soon_future_result(future, SOON_FOREVER, &result) < 0)
+    if (soon_future_result(future, SOON_FOREVER, &result) < 0) {
+        if (stopped(jobs->watch))
+            return; /* that is why */
         die(soon_future_error(future)->message);
+    }
     if (jobs->stream == first)
         jobs->stream = NULL;
     jobs->tasks--;
@@ -224,7 +227,8 @@ static void take_event(struct jobs *jobs)
     struct file *first = soon_future_data(future);
     if (first)
         finish(jobs, first, future);
-    else if (!soon_future_succeeded(future)) /* a submit without memory for a future of its own */
+    else if (!soon_future_succeeded(future) &&
+             !stopped(jobs->watch)) /* a submit without memory for a future of its own */
         die(soon_future_error(future)->message);
     soon_future_unref(future);
     if (watch_ticked(jobs->watch))
