@@ -240,6 +240,28 @@ int soon_raise(soon_task *task, int code, const char *format, ...)
     return SOON_ERAISED;
 }
 
+/* What a reply of a worker process has room for, on threads too. */
+enum { RAISED_MAX = (64 << 10) - 1 };
+
+int soon_raise_bytes(soon_task *task, int code, const char *message, const void *data, size_t size)
+{
+    size_t text = message ? strlen(message) : 0;
+    soon_error fields;
+
+    if (!soon__check(task, "soon_raise_bytes: NULL"))
+        return SOON_ERAISED;
+    if (!data && size)
+        return soon__failed(soon__refuse(-EINVAL, "data is NULL, size = %zu", size), "soon_raise_bytes");
+    if (text > RAISED_MAX || size > RAISED_MAX - text)
+        return soon_raise(task, -EMSGSIZE, "soon_raise_bytes: %zu bytes of message and data are more than %d",
+                          text + size, RAISED_MAX);
+    fields = fields_of(task, SOON_ERAISED, code);
+    fields.data = size ? data : NULL;
+    fields.data_size = size;
+    set_error(task, soon__error_newf(&fields, message ? "%s" : NULL, message));
+    return SOON_ERAISED;
+}
+
 int soon_raise_from(soon_task *task, const soon_future *failed)
 {
     const soon_error *error = failed ? soon_future_error(failed) : NULL;
@@ -249,6 +271,8 @@ int soon_raise_from(soon_task *task, const soon_future *failed)
         return soon__failed(soon__refuse(-EINVAL, task && error ? "that future has no error" : "NULL"),
                             "soon_raise_from");
     fields = fields_of(task, SOON_ERAISED, error->code == SOON_ERAISED ? error->raised : error->code);
+    fields.data = error->data;
+    fields.data_size = error->data_size;
     set_error(task, soon__error_newf(&fields, "%s", error->message));
     return SOON_ERAISED;
 }

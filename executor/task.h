@@ -26,7 +26,16 @@ extern "C" {
 SOON_API int soon_raise(soon_task *task, int code, const char *format, ...) SOON_PRINTF(3, 4);
 
 /**
- * Passes a nested failure on: as soon_raise() with the code and the message of `failed`'s error.
+ * soon_raise() without a format, for callers from other languages, and with bytes beside the message: a pickled exception, a
+ * structure of your own. The reader finds them in soon_error.data. `message` NULL: the code's own text; `size` 0: no bytes.
+ *
+ * Ownership: both are copied. Threads: worker only, inside the task.
+ * Returns: SOON_ERAISED; with more than 65535 bytes of both the error is -EMSGSIZE, and says so; -EINVAL for NULL with a size.
+ */
+SOON_API int soon_raise_bytes(soon_task *task, int code, const char *message, const void *data, size_t size);
+
+/**
+ * Passes a nested failure on: as soon_raise() with code, message and bytes of `failed`'s error.
  *
  * Threads: worker only. Returns: SOON_ERAISED; -EINVAL if `failed` is NULL or has no error, which fails the task too
  * when it is returned.

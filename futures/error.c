@@ -133,7 +133,8 @@ static void to_one_line(char *text)
 static struct soon__error *build(const soon_error *fields, size_t length, const char *format, va_list args)
 {
     const char *function = fields->function ? fields->function : "", *label = fields->label ? fields->label : "";
-    struct soon__error *error = malloc(sizeof *error + length + strlen(function) + strlen(label) + 3);
+    size_t size = fields->data ? fields->data_size : 0;
+    struct soon__error *error = malloc(sizeof *error + length + size + strlen(function) + strlen(label) + 3);
     char *text;
 
     if (!error)
@@ -143,8 +144,11 @@ static struct soon__error *build(const soon_error *fields, size_t length, const 
     error->public.message = text = (char *)(error + 1);
     vsnprintf(text, length + 1, format, args);
     to_one_line(text);
-    error->public.function = strcpy(text + length + 1, function);
-    error->public.label = strcpy(text + length + strlen(function) + 2, label);
+    text += length + 1;
+    error->public.data = size ? memcpy(text, fields->data, size) : NULL;
+    error->public.data_size = size;
+    error->public.function = strcpy(text + size, function);
+    error->public.label = strcpy(text + size + strlen(function) + 1, label);
     return error;
 }
 

@@ -86,6 +86,8 @@ typedef struct soon_error {
     const char *message;  /**< one line, never NULL */
     const char *function; /**< the name of the soon_function, or "" */
     const char *label;    /**< the submit option `label`, or "" */
+    const void *data;     /**< what soon_raise_bytes() gave beside the message, not aligned; NULL: nothing */
+    size_t data_size;     /**< how many bytes of it */
 } soon_error;
 
 /**

@@ -110,7 +110,8 @@ SOON_API int soon_promise_add_payload(soon_promise *promise, soon_buffer *buffer
 SOON_API int soon_promise_set_exception(soon_promise *promise, int code, const char *format, ...) SOON_PRINTF(3, 4);
 
 /**
- * Fails it with a copy of `error`, its code as it is. To pass on what another future failed with.
+ * Fails it with a copy of `error`, its code as it is, and its bytes. To pass on what another future failed with; and for
+ * callers from other languages, who have no formats.
  *
  * Threads: any thread; waiters are woken and callbacks run here.
  * Returns: 0; SOON_EINVALIDSTATE: it is done already; -EINVAL: NULL, or a code that is not negative;

@@ -119,7 +119,8 @@ static const unsigned char *beside_of(struct soon__process *process, const struc
 static struct soon__error *error_of(struct soon__process *process, const struct soon__reply *reply,
                                     const soon_call *call, bool *ret_sane)
 {
-    const unsigned char *body = soon__desk_reply_body(&process->view, reply);
+    const char *body = (const char *)soon__desk_reply_body(&process->view, reply);
+    size_t text = reply->message_size ? strnlen(body, reply->message_size) : 0;
     bool is_item = reply->kind == SOON__REPLY_ITEM;
     size_t item = is_item ? soon__call_extra(call)->items_ended + process->slots[reply->slot].ended : 0;
     soon_error fields = {.code = reply->code,
@@ -129,12 +130,16 @@ static struct soon__error *error_of(struct soon__process *process, const struct 
                          .function = call->function->name,
                          .label = label_of(call, is_item ? &item : NULL)};
 
-    *ret_sane = reply->code < 0 && (!reply->message_size || !body[reply->message_size - 1]);
+    *ret_sane = reply->code < 0 && (!reply->message_size || text < reply->message_size);
     if (!*ret_sane)
         return NULL;
+    if (text + 1 < reply->message_size) {
+        fields.data = body + text + 1;
+        fields.data_size = reply->message_size - text - 1;
+    }
     if (reply->flags & SOON__REPLY_CANCELLED)
         return &soon__error_cancelled_running;
-    return soon__error_newf(&fields, reply->message_size ? "%.*s" : NULL, (int)reply->message_size, (const char *)body);
+    return soon__error_newf(&fields, reply->message_size ? "%.*s" : NULL, (int)text, body);
 }
 
 static void drop_result(struct soon__outcome *outcome, void *space)

@@ -197,8 +197,9 @@ static int send_buffers(const struct soon__reply *reply, struct soon__outcome *o
  */
 
 struct body {
-    const void *data[3]; /* result, payload, message; NULL: it has a descriptor */
+    const void *data[3]; /* result, payload, message with its bytes; NULL: it has a descriptor */
     uint64_t size[3];
+    size_t text; /* so long is the message; it may have been cut */
     struct soon__beside beside; /* behind them */
 };
 
@@ -222,7 +223,7 @@ static void copy(unsigned char *to, const struct body *body)
             continue;
         memcpy(to, body->data[i], body->size[i]);
         if (i == 2)
-            to[body->size[i] - 1] = '\0'; /* it may have been cut */
+            to[body->text - 1] = '\0';
         to += soon__body_round(body->size[i]);
     }
     soon__beside_write(&body->beside, to);
@@ -255,7 +256,9 @@ static struct soon__place put(struct soon__reply *reply, const struct body *body
 static void describe_failure(struct soon__reply *reply, struct body *body, const struct soon__outcome *outcome)
 {
     const soon_error *error = &outcome->error->public;
-    size_t size = strnlen(error->message, MESSAGE_MAX - 1) + 1;
+    size_t text = strnlen(error->message, MESSAGE_MAX - 1) + 1;
+    /* They lie one after the other in an error. One that was passed on may have more than can be sent. */
+    size_t size = error->data_size <= MESSAGE_MAX - text ? text + error->data_size : text;
 
     reply->code = error->code;
     reply->raised = error->raised;
@@ -263,7 +266,7 @@ static void describe_failure(struct soon__reply *reply, struct body *body, const
     if (!error->started && !outcome->cancelled)
         reply->flags |= SOON__REPLY_NOT_STARTED;
     reply->message_size = (uint32_t)size;
-    *body = (struct body){.data = {NULL, NULL, error->message}, .size = {0, 0, size}};
+    *body = (struct body){.data = {NULL, NULL, error->message}, .size = {0, 0, size}, .text = text};
 }
 
 static bool part_of_outcome(const void *whose, size_t index, struct soon__beside_part *ret)
