@@ -46,7 +46,7 @@ class executor
         return handle.get();
     }
 
-    /** Gives it away, to be freed by other means. */
+    /** Gives it away, to be freed by other means: `soon_executor_end(pool.release(), ...)` does not wait. */
     soon_executor *release() noexcept
     {
         return handle.release();
@@ -68,6 +68,15 @@ class executor
     soon_executor *made = nullptr;
 
     detail::check(soon_thread_pool_new(&made, &options));
+    return executor(made);
+}
+
+/** As soon_pool_new(), for who chooses at run time; and throws soon::error. Lambdas run on threads only. */
+[[nodiscard]] inline executor pool(soon_pool_kind kind, const soon_pool_options &options = {})
+{
+    soon_executor *made = nullptr;
+
+    detail::check(soon_pool_new(&made, kind, &options));
     return executor(made);
 }
 

@@ -47,6 +47,7 @@ SOON_TASK_DECLARE(halve, int, int);
 
 extern soon::executor pool;
 extern std::vector<std::string> paths;
+extern std::vector<soon::future<int>> futures;
 size_t lines_of(const std::string &path);
 picture thumbnail(const std::string &path);
 void use(int number);

@@ -272,19 +272,32 @@ Test(hpp, executor_is_moved_and_given_away)
     cr_assert_not(empty);
 }
 
+Test(hpp, futures_of_lambdas_can_be_gathered)
+{
+    const auto pool = soon::thread_pool({2});
+    auto good = soon::submit(pool, [] { return 1; });
+    auto bad = soon::submit(pool, [] { throw odd(3); });
+    soon_future *handles[] = {good.get(), bad.get()};
+    soon::future<void> first(soon_gather(handles, 1)), all(soon_gather(handles, 2));
+
+    first.result();
+    cr_assert(failure_of(all) == "SOON_ERAISED: odd");
+}
+
 Test(hpp, executor_that_cannot_be_made_throws)
 {
     const std::string of_threads = thrown_by([] { return soon::thread_pool({-1}); });
 
     cr_assert(of_threads.find(".workers = -1 is negative") != std::string::npos);
     cr_assert(thrown_by([] { return soon::process_pool({-1}); }).substr(0, 8) == "EINVAL: ");
+    cr_assert(thrown_by([] { return soon::pool(SOON_THREADS, {-1}); }).substr(0, 8) == "EINVAL: ");
 }
 
 Test(hpp, lambda_is_refused_by_a_process_pool_with_words)
 {
     if (!test_has_processes())
         return cr_skip_test("there is no pidfd_open() here");
-    const auto pool = soon::process_pool({1});
+    const auto pool = soon::pool(SOON_PROCESSES, {1});
     auto f = soon::submit(pool, [keep = counted()] { return 1; });
 
     cr_assert(f.done());

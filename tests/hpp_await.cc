@@ -359,6 +359,26 @@ Test(hpp_await_other, may_be_the_thread_that_completes_it)
     q.end();
 }
 
+/* It is under way when the coroutine that owned it has ended. */
+Test(hpp_await_other, lives_until_it_has_posted)
+{
+    const auto pool = soon::thread_pool({1});
+    std::atomic<int> alive{-1};
+    auto f = soon::submit(pool, [] { return 5; });
+    diary diary;
+    auto post = [&alive, keep = std::make_unique<counted>()](auto fn, void *data) {
+        std::atomic<int> &said = alive;
+        fn(data);
+        said = counted::alive.load();
+    };
+
+    test_wait_until(f.done());
+    routine r = write(diary, [&] { return soon::on(std::move(post), f); });
+    cr_assert(r.has_ended());
+    cr_assert_eq(alive, 2); /* the diary's, and its own */
+    r.end();
+}
+
 Test(hpp_await_other, that_is_destroyed_is_not_resumed)
 {
     busy_pool busy;

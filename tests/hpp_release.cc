@@ -60,6 +60,28 @@ Test(hpp_release, result_is_destroyed_by_who_drops_it)
     }
 }
 
+/* B2: the task holds nothing of it any more, though it has not quite ended. */
+Test(hpp_release, result_is_destroyed_in_the_callback_that_drops_it)
+{
+    struct {
+        soon::future<counted> future;
+        std::atomic<int> alive{-1};
+    } held;
+    busy_pool busy;
+    soon_submit_options options = {};
+
+    options.on_done = [](soon_future *, void *data) {
+        auto *const self = static_cast<decltype(held) *>(data);
+        self->future = soon::future<counted>();
+        self->alive = counted::alive.load();
+    };
+    options.on_done_data = &held;
+    held.future = soon::submit(busy.pool, options, [] { return counted(); });
+    busy.open();
+    test_wait_until(held.alive >= 0);
+    cr_assert_eq(held.alive, 0);
+}
+
 Test(hpp_release, result_that_was_dropped_unread_is_destroyed)
 {
     {
@@ -109,6 +131,28 @@ Test(hpp_release, refused_callable_is_destroyed)
         cr_assert_not(e.started());
     }
     cr_assert_eq(counted::alive, 0);
+}
+
+Test(hpp_release, callable_that_ran_on_its_submitter_is_destroyed)
+{
+    soon_submit_options here = {};
+    here.when_full = SOON_FULL_RUN_HERE;
+    soon_thread_pool_options bounded = {};
+    bounded.workers = 1;
+    bounded.queue_max = 1;
+    gate door = gate_new();
+    auto pool = soon::thread_pool(bounded);
+    auto held = soon::submit(pool, [=](soon_task *task) { return gate_pass(door, task); });
+
+    gate_await(door, 1);
+    auto queued = soon::submit(pool, [] { return 1; });
+    auto f = soon::submit(pool, here, [keep = counted()] { return std::this_thread::get_id(); });
+    cr_assert(f.done());
+    cr_assert_eq(counted::alive, 0);
+    cr_assert(f.result() == std::this_thread::get_id());
+    gate_open(door, 1);
+    pool = soon::executor();
+    gate_free(door);
 }
 
 Test(hpp_release, future_outlives_its_pool)
