@@ -90,7 +90,7 @@ static void was_cancelled(soon_future *f)
     cr_assert_eq(soon_future_result(f, 0, &(soon_bytes){NULL, 0}), -ECANCELED);
 }
 
-TestOnEachHere(race_task_cancel, reaches_a_task_that_just_begins_to_listen)
+TestOnEach(race_task_cancel, reaches_a_task_that_just_begins_to_listen)
 {
     run_rounds(executor, submit_listener, was_cancelled);
 }
@@ -132,7 +132,7 @@ static void next_has_heard_nothing(soon_future *f)
     cr_assert_eq(readable, 0);
 }
 
-TestOnEachHere(race_task_cancel, is_not_heard_by_the_next_task)
+TestOnEach(race_task_cancel, is_not_heard_by_the_next_task)
 {
     run_rounds(executor, submit_two, next_has_heard_nothing);
 }
@@ -189,7 +189,7 @@ static void was_hit_or_not_begun(soon_future *f)
     cr_assert(rc == 0 || (rc == -ECANCELED && !soon_future_error(f)->started), "%s", soon_future_error(f)->message);
 }
 
-TestOnEachHere(race_task_cancel, does_not_call_what_was_taken_back)
+TestOnEach(race_task_cancel, does_not_call_what_was_taken_back)
 {
     run_rounds(executor, submit_target, was_hit_or_not_begun);
 }

@@ -65,7 +65,7 @@ static int code_of(soon_future *f)
     return code;
 }
 
-TestOnEachHere(task_cancel, wakes_a_task_that_blocks)
+TestOnEach(task_cancel, wakes_a_task_that_blocks)
 {
     soon_future *f = soon_submit(executor, block, -ECANCELED);
 
@@ -78,7 +78,7 @@ TestOnEachHere(task_cancel, wakes_a_task_that_blocks)
     assert_nothing_to_read(executor);
 }
 
-TestOnEachHere(task_cancel, leaves_a_result_that_is_there_all_the_same)
+TestOnEach(task_cancel, leaves_a_result_that_is_there_all_the_same)
 {
     soon_future *f = soon_submit(executor, block, 0);
     int value;
@@ -101,7 +101,7 @@ SOON_TASK(ask_late, soon_none, int)
     return rc;
 }
 
-TestOnEachHere(task_cancel, of_before_is_seen_at_once)
+TestOnEach(task_cancel, of_before_is_seen_at_once)
 {
     soon_future *f = soon_submit(executor, ask_late);
 
@@ -112,7 +112,7 @@ TestOnEachHere(task_cancel, of_before_is_seen_at_once)
     assert_nothing_to_read(executor);
 }
 
-TestOnEachHere(task_cancel, is_not_heard_by_the_next_tasks_of_the_worker)
+TestOnEach(task_cancel, is_not_heard_by_the_next_tasks_of_the_worker)
 {
     for (int round = 1; round <= 20; round++) {
         soon_future *f = soon_submit(executor, block, -ECANCELED);
@@ -125,7 +125,7 @@ TestOnEachHere(task_cancel, is_not_heard_by_the_next_tasks_of_the_worker)
     }
 }
 
-TestOnEachHere(task_cancel, comes_with_the_shutdown_that_terminates)
+TestOnEach(task_cancel, comes_with_the_shutdown_that_terminates)
 {
     soon_future *f;
 
@@ -139,7 +139,7 @@ TestOnEachHere(task_cancel, comes_with_the_shutdown_that_terminates)
     cr_assert_eq(code_of(f), tasks_are_elsewhere ? SOON_EKILLED : -ECANCELED);
 }
 
-TestOnEachHere(task_cancel, comes_with_the_end_of_its_time)
+TestOnEach(task_cancel, comes_with_the_end_of_its_time)
 {
     soon_future *f;
 
@@ -150,7 +150,7 @@ TestOnEachHere(task_cancel, comes_with_the_end_of_its_time)
     assert_nothing_to_read(executor);
 }
 
-TestOnEachHere(task_cancel, comes_with_that_of_its_group)
+TestOnEach(task_cancel, comes_with_that_of_its_group)
 {
     soon_future *f = soon_submit(executor, block, -ECANCELED), *group = soon_gather(&f, 1);
 
@@ -176,7 +176,7 @@ SOON_TASK(block_at_the_fourth, int, int)
     return is_readable(fd, true) ? -ECANCELED : 0;
 }
 
-TestOnEachHere(task_cancel, comes_with_that_of_its_map)
+TestOnEach(task_cancel, comes_with_that_of_its_map)
 {
     int args[6] = {0, 1, 2, 3, 4, 5}, value;
     soon_future *f = soon_map_async_with(executor, (.chunk = 6), block_at_the_fourth, args, 6);
@@ -187,8 +187,9 @@ TestOnEachHere(task_cancel, comes_with_that_of_its_map)
 
     cr_assert(soon_future_cancelled(f));
     for (int i = 0; i < 3; i++) {
-        cr_assert_eq(soon_map_item(f, (size_t)i, 0, &value, sizeof value), 0);
-        cr_assert_eq(value, i);
+        int rc = soon_map_item(f, (size_t)i, 0, &value, sizeof value);
+
+        cr_assert(rc == 0 ? value == i : tasks_are_elsewhere); /* a map that is stopped takes none from there */
     }
     cr_assert_eq(soon_map_item(f, 3, 0, &value, sizeof value), -ECANCELED);
     soon_future_unref(f);
@@ -212,7 +213,7 @@ SOON_TASK(leave, int, int)
     return fd < 0 ? fd : rc;
 }
 
-TestOnEachHere(task_cancel, that_does_not_come_changes_no_outcome)
+TestOnEach(task_cancel, that_does_not_come_changes_no_outcome)
 {
     for (int how = 0; how < 32; how++) {
         soon_future *f = soon_submit(executor, leave, how);
@@ -229,7 +230,7 @@ TestOnEachHere(task_cancel, that_does_not_come_changes_no_outcome)
 }
 
 /* All of them at once: each its own. */
-TestOnEachHere(task_cancel, reaches_the_task_that_it_is_meant_for)
+TestOnEach(task_cancel, reaches_the_task_that_it_is_meant_for)
 {
     soon_future *first = soon_submit(executor, block, -ECANCELED), *fs[5];
     int readable;
@@ -272,7 +273,7 @@ SOON_TASK(fork_then_ask, soon_none, int)
     return 0;
 }
 
-TestOnEachHere(task_cancel, has_no_descriptor_in_a_forked_child)
+TestOnEach(task_cancel, has_no_descriptor_in_a_forked_child)
 {
     int status;
 
@@ -300,7 +301,7 @@ SOON_TASK(run_out, soon_none, int)
     return fd < 0 ? fd : 0;
 }
 
-TestOnEachHere(task_cancel, says_that_no_descriptor_is_left)
+TestOnEach(task_cancel, says_that_no_descriptor_is_left)
 {
     int code;
 

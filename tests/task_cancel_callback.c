@@ -64,7 +64,7 @@ SOON_TASK(sleep_until_called, soon_none, int)
     return *result || !soon_task_cancel_requested(task) ? soon_raise(task, EPROTO, NULL) : -ECANCELED;
 }
 
-TestOnEachHere(task_cancel_callback, wakes_a_task_that_blocks)
+TestOnEach(task_cancel_callback, wakes_a_task_that_blocks)
 {
     for (int round = 1; round <= 5; round++) {
         soon_future *f = soon_submit(executor, sleep_until_called);
@@ -75,14 +75,14 @@ TestOnEachHere(task_cancel_callback, wakes_a_task_that_blocks)
     }
 }
 
-TestOnEachHere(task_cancel_callback, comes_with_the_end_of_its_time)
+TestOnEach(task_cancel_callback, comes_with_the_end_of_its_time)
 {
     common()->runs = 0;
     cr_assert_eq(code_of(soon_submit_with(executor, (.time_limit_ms = 20), sleep_until_called)), SOON_ETIMELIMIT);
     cr_assert_eq(common()->runs, 1);
 }
 
-TestOnEachHere(task_cancel_callback, comes_with_the_shutdown_that_terminates)
+TestOnEach(task_cancel_callback, comes_with_the_shutdown_that_terminates)
 {
     soon_future *f;
 
@@ -125,7 +125,7 @@ SOON_TASK(several, soon_none, int)
     return 0;
 }
 
-TestOnEachHere(task_cancel_callback, may_be_several_which_run_in_order)
+TestOnEach(task_cancel_callback, may_be_several_which_run_in_order)
 {
     soon_future *f = soon_submit(executor, several);
     int good;
@@ -147,7 +147,7 @@ SOON_TASK(add_late, soon_none, int)
     return pthread_equal(sleeper.thread, pthread_self()) ? rc : soon_raise(task, EPROTO, NULL);
 }
 
-TestOnEachHere(task_cancel_callback, added_after_the_cancel_runs_at_once)
+TestOnEach(task_cancel_callback, added_after_the_cancel_runs_at_once)
 {
     soon_future *f = soon_submit(executor, add_late);
 
@@ -178,7 +178,7 @@ SOON_TASK(add_and_leave, soon_none, int)
     return soon_task_add_cancel_callback(task, never, NULL);
 }
 
-TestOnEachHere(task_cancel_callback, taken_back_does_not_run)
+TestOnEach(task_cancel_callback, taken_back_does_not_run)
 {
     soon_future *f = soon_submit(executor, add_and_take_back);
 
@@ -187,7 +187,7 @@ TestOnEachHere(task_cancel_callback, taken_back_does_not_run)
     cr_assert_eq(code_of(f), -ECANCELED);
 }
 
-TestOnEachHere(task_cancel_callback, ends_with_its_task)
+TestOnEach(task_cancel_callback, ends_with_its_task)
 {
     soon_future *f = soon_submit(executor, add_and_leave);
 

@@ -46,6 +46,7 @@ struct soon__notice {
     const soon_executor *executor; /* NULL: in a worker process */
     uint64_t request;              /* 0: in no worker process */
     int64_t deadline;              /* of a task in this process; SOON__NEVER: its host tells */
+    uint32_t generation;
     bool told;
     int bell;           /* -1: none was asked for yet */
     ino_t inode;        /* of the bell: a task may have closed it, and opened something else in its place */
@@ -404,17 +405,25 @@ static void init(struct soon__notice *notice, const soon_task *task, const struc
                                     .future = task->future,
                                     .executor = task->executor,
                                     .deadline = task->executor ? task->deadline : SOON__NEVER,
+                                    .generation = soon__generation(),
                                     .bell = bell,
                                     .inode = inode};
     notice->host.notice = notice;
 }
 
+/* N6 */
+static int check(uint32_t generation)
+{
+    return generation == soon__generation() ? 0
+                                            : soon__refuse(SOON_EFORKED, "a forked child of a task hears of no cancel");
+}
+
 /* Whether the task may have one here, and what it needs beside. */
 static int prepare(const soon_task *task)
 {
-    if (task->executor && task->executor->generation != soon__generation())
-        return soon__refuse(SOON_EFORKED, "a forked child of a task hears of no cancel");
-    return task->executor && task->deadline != SOON__NEVER ? soon__notice_clock_start() : 0;
+    int rc = task->executor ? check(task->executor->generation) : 0; /* else its host looks */
+
+    return rc == 0 && task->executor && task->deadline != SOON__NEVER ? soon__notice_clock_start() : rc;
 }
 
 static int make(struct soon__notice **ret, soon_task *task, const struct soon__task_host *host)
@@ -468,7 +477,7 @@ static int notice_of(struct soon__notice **ret, soon_task *task)
     if (!host->notice)
         return make(ret, task, host);
     *ret = host->notice;
-    return prepare(task);
+    return check(host->notice->generation);
 }
 
 /*

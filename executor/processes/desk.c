@@ -131,11 +131,41 @@ bool soon__desk_is_asleep(const struct soon__desk_view *view)
     return asleep;
 }
 
+static void ask(const struct soon__desk_view *view, uint32_t slot, uint32_t what)
+{
+    struct soon__orders *orders = view->orders;
+
+    assert(slot < SOON__SLOTS);
+    /* Relaxed: the flag is all there is to tell, and the fence orders it. */
+    atomic_store_explicit(&orders->cancel_requested[slot], what, memory_order_relaxed);
+    /* D7: pairs with the fence in soon__desk_listen(): we see that it listens, or it sees that it is asked. */
+    atomic_thread_fence(memory_order_seq_cst);
+    if (!atomic_load_explicit(&view->desk->listens, memory_order_relaxed))
+        return;
+    /* Release: the flag; pairs with the acquire in soon__desk_cancel_bell(). It is under the pool's mutex that we ask. */
+    atomic_fetch_add_explicit(&orders->cancel_bell, 1, memory_order_release);
+    soon__shared_unpark(&orders->cancel_bell);
+}
+
 void soon__desk_request_cancel(const struct soon__desk_view *view, uint32_t slot)
 {
-    assert(slot < SOON__SLOTS);
-    /* Relaxed: the flag is all there is to tell. */
-    atomic_store_explicit(&view->orders->cancel_requested[slot], 1, memory_order_relaxed);
+    /* Relaxed: ours. */
+    if (atomic_load_explicit(&view->orders->cancel_requested[slot], memory_order_relaxed) != SOON__STOP)
+        ask(view, slot, 1);
+}
+
+void soon__desk_request_stop(const struct soon__desk_view *view, uint32_t slot)
+{
+    ask(view, slot, SOON__STOP);
+}
+
+void soon__desk_stop_none(const struct soon__desk_view *view)
+{
+    for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
+        /* Relaxed, both: ours; and a flag. */
+        if (atomic_load_explicit(&view->orders->cancel_requested[slot], memory_order_relaxed) == SOON__STOP)
+            atomic_store_explicit(&view->orders->cancel_requested[slot], 0, memory_order_relaxed);
+    }
 }
 
 void soon__desk_hold(const struct soon__desk_view *view, uint32_t slot, uint64_t *ret_item, int64_t *ret_started)
@@ -592,6 +622,41 @@ void soon__desk_set_progress(const struct soon__desk_view *view, uint32_t slot, 
     atomic_store_explicit(&status->progress[sequence & 1].total, total, memory_order_relaxed);
     /* Release: the two; pairs with the acquire in soon__desk_progress(). */
     atomic_store_explicit(&status->progress_sequence, sequence, memory_order_release);
+}
+
+uint32_t soon__desk_asked(const struct soon__desk_view *view, uint32_t slot)
+{
+    /* Relaxed: a flag, nothing is read through it. */
+    return atomic_load_explicit(&view->orders->cancel_requested[slot], memory_order_relaxed);
+}
+
+bool soon__desk_is_stopped(const struct soon__desk_view *view, uint64_t sequence)
+{
+    for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
+        /* Relaxed: nothing is read through it. */
+        if (atomic_load_explicit(&view->orders->requests[slot].sequence, memory_order_relaxed) == sequence)
+            return soon__desk_asked(view, slot) == SOON__STOP;
+    }
+    return false;
+}
+
+void soon__desk_listen(const struct soon__desk_view *view, bool listens)
+{
+    /* Relaxed: the fence orders it. */
+    atomic_store_explicit(&view->desk->listens, listens, memory_order_relaxed);
+    /* D7: pairs with the fence in ask(). */
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
+uint32_t soon__desk_cancel_bell(const struct soon__desk_view *view)
+{
+    /* Acquire: who sees it changed sees why; pairs with the release in ask(). */
+    return atomic_load_explicit(&view->orders->cancel_bell, memory_order_acquire);
+}
+
+void soon__desk_await_cancel(const struct soon__desk_view *view, uint32_t bell)
+{
+    soon__shared_park(&view->orders->cancel_bell, bell, SOON__NEVER); /* looks at the bell again itself */
 }
 
 /*

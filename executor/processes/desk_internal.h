@@ -27,6 +27,9 @@
  *     soon__desk_consumed() takes room too: who finds the ring full waits for that, which is under way then.
  * D6  What the worker has found it claims one after the other without looking again, as long as the bell for posts is the same:
  *     who comes before that, or was posted where one was taken back, has changed it.
+ * D7  A task that blocks is woken when it is asked to end, and who does not block costs nothing: it is a case of D3. The worker
+ *     says that its task `listens`, then a full fence, then looks whether it was asked; who asks says so, then a full fence,
+ *     then rings `cancel_bell` if somebody listens.
  */
 #ifndef SOON_EXECUTOR_PROCESSES_DESK_INTERNAL_H
 #define SOON_EXECUTOR_PROCESSES_DESK_INTERNAL_H
@@ -98,8 +101,9 @@ struct soon__item_head {
 _Static_assert(sizeof(struct soon__item_head) == 32, "what follows is aligned");
 enum soon__item_flags { SOON__ITEM_HAS_PAYLOAD = 1, SOON__ITEM_IS_LABEL = 2 };
 
-/* As a cancel request: this item's time is over, and no other is to start; the rest is given back (-EAGAIN). */
-enum { SOON__HOLD = 2 };
+/* As a cancel request: this item's time is over, and no other is to start; the rest is given back (-EAGAIN). The same, and the
+ * worker is about to be ended: the parent knows why. */
+enum { SOON__HOLD = 2, SOON__STOP = 3 };
 
 /* What the worker tells of a claimed request while it runs. */
 struct soon__status {
@@ -184,7 +188,8 @@ struct soon__orders {
     uint32_t wants;               /* the last of these numbers */
     /* The parent's notes: what a slot's word is until the request there is claimed. */
     _Alignas(64) uint64_t before[SOON__SLOTS];
-    _Alignas(64) _Atomic uint32_t cancel_requested[SOON__SLOTS]; /* 0, 1, or SOON__HOLD */
+    _Alignas(64) _Atomic uint32_t cancel_requested[SOON__SLOTS]; /* 0, 1, SOON__HOLD or SOON__STOP */
+    _Atomic uint32_t cancel_bell; /* changes when a task that listens was asked to end; a thread of the worker sleeps on it */
     _Alignas(64) struct soon__request requests[SOON__SLOTS];
     _Alignas(64) unsigned char area[SOON__REQUEST_AREA];
 };
@@ -204,6 +209,7 @@ struct soon__desk {
     _Alignas(64) _Atomic uint32_t asleep; /* looked at with each post, seldom written: in a line of its own */
     _Atomic uint32_t starved;
     _Atomic uint32_t over_limit; /* it uses more than `memory_limit`, and would like to retire */
+    _Atomic uint32_t listens;    /* its task wants to be woken when it is asked to end */
     _Alignas(64) _Atomic uint64_t slots[SOON__SLOTS];
     _Alignas(64) struct soon__status status[SOON__SLOTS];
     _Alignas(64) struct soon__reply replies[SOON__REPLIES];
@@ -280,6 +286,10 @@ bool soon__desk_is_asleep(const struct soon__desk_view *view);
 void soon__desk_hold(const struct soon__desk_view *view, uint32_t slot, uint64_t *ret_item, int64_t *ret_started);
 void soon__desk_let_go(const struct soon__desk_view *view, uint32_t slot);
 void soon__desk_request_cancel(const struct soon__desk_view *view, uint32_t slot);
+/* Instead of that, before its worker is ended. */
+void soon__desk_request_stop(const struct soon__desk_view *view, uint32_t slot);
+/* No worker is ended: what was asked to stop has ended by itself. */
+void soon__desk_stop_none(const struct soon__desk_view *view);
 /* What was told last, whole, also by one that died while it told more. False: more is told all the time. */
 bool soon__desk_progress(const struct soon__desk_view *view, uint32_t slot, uint64_t *ret_done, uint64_t *ret_total);
 void soon__desk_retire(const struct soon__desk_view *view);
@@ -329,6 +339,14 @@ void soon__desk_restore_claim(const struct soon__desk_view *view, uint32_t slot,
 void soon__desk_await_request(const struct soon__desk_view *view);
 bool soon__desk_is_retired(const struct soon__desk_view *view);
 void soon__desk_set_progress(const struct soon__desk_view *view, uint32_t slot, uint64_t done, uint64_t total);
+/* What a task is asked: 0: nothing; 1: a reader cancels it; SOON__HOLD, SOON__STOP. */
+uint32_t soon__desk_asked(const struct soon__desk_view *view, uint32_t slot);
+/* Is the request with this number there still, and was it asked to stop? */
+bool soon__desk_is_stopped(const struct soon__desk_view *view, uint64_t sequence);
+/* D7. Look at what it is asked after it listens; and, to sleep until it is asked anything, after the bell was read. */
+void soon__desk_listen(const struct soon__desk_view *view, bool listens);
+uint32_t soon__desk_cancel_bell(const struct soon__desk_view *view);
+void soon__desk_await_cancel(const struct soon__desk_view *view, uint32_t bell);
 /* May a reply that is not a slot's last one be published now? (D5) */
 bool soon__desk_has_room(const struct soon__desk_view *view);
 /* Sleeps until one may. */

@@ -115,6 +115,35 @@ static const unsigned char *beside_of(struct soon__process *process, const struc
     return body;
 }
 
+/* P13. What a task fails with that was lost: SOON_EWORKERDIED if it was not by us. */
+static int cause_of(const struct soon__process *process, const struct soon__assignment *lost)
+{
+    if (lost->sentence)
+        return lost->sentence;
+    return process->doom ? process->doom : SOON_EWORKERDIED;
+}
+
+/* Why the worker of this slot is to be ended; SOON_EWORKERDIED: it is not. */
+static int sentence_of(struct soon__process *process, uint32_t slot)
+{
+    int code;
+
+    soon__mutex_lock(&process->pool->mutex);
+    code = cause_of(process, &process->slots[slot]);
+    soon__mutex_unlock(&process->pool->mutex);
+    return code;
+}
+
+/* Its worker was to be ended, and the task has ended for that: for a reason that the worker does not know. */
+static struct soon__error *stopped_error(struct soon__process *process, uint32_t slot, soon_error fields)
+{
+    int code = sentence_of(process, slot);
+
+    if (code != SOON_EWORKERDIED)
+        fields.code = code;
+    return soon__error_newf(&fields, NULL);
+}
+
 /* NULL, and `*ret_sane` false: its text has no end. */
 static struct soon__error *error_of(struct soon__process *process, const struct soon__reply *reply,
                                     const soon_call *call, bool *ret_sane)
@@ -139,6 +168,8 @@ static struct soon__error *error_of(struct soon__process *process, const struct 
     }
     if (reply->flags & SOON__REPLY_CANCELLED)
         return &soon__error_cancelled_running;
+    if (reply->code == SOON_EKILLED)
+        return stopped_error(process, reply->slot, fields);
     return soon__error_newf(&fields, reply->message_size ? "%.*s" : NULL, (int)text, body);
 }
 
@@ -373,7 +404,7 @@ static bool was_held(struct soon__process *process, const struct soon__assignmen
     bool held;
 
     soon__mutex_lock(&process->pool->mutex);
-    held = assignment->held;
+    held = assignment->held || cause_of(process, assignment) != SOON_EWORKERDIED;
     soon__mutex_unlock(&process->pool->mutex);
     return held;
 }
@@ -783,14 +814,6 @@ static size_t recover_items(struct soon__process *process, const struct soon__as
     items_succeeded(lost->call, soon__call_extra(lost->call)->items_ended + lost->ended, finished - first,
                     process->view.replies + offset);
     return finished;
-}
-
-/* P13. What a task fails with that was lost: SOON_EWORKERDIED if it was not by us. */
-static int cause_of(const struct soon__process *process, const struct soon__assignment *lost)
-{
-    if (lost->sentence)
-        return lost->sentence;
-    return process->doom ? process->doom : SOON_EWORKERDIED;
 }
 
 /* Of a chunk: of the item that is the next to end. */

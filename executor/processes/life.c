@@ -129,11 +129,21 @@ static void pass_sentence_locked(struct soon__process *process, int code, uint32
     }
 }
 
+/* Before it is ended: a task that listens gets the grace period to end by itself. */
+static void ask_to_stop_locked(struct soon__process *process, uint32_t slot)
+{
+    for (uint32_t each = 0; each < SOON__SLOTS; each++) {
+        if ((slot == each || slot == SOON__SLOTS) && process->slots[each].stage == SOON__SLOT_IN_USE)
+            soon__desk_request_stop(&process->view, each);
+    }
+}
+
 void soon__process_doom_locked(struct soon__process *process, int code, uint32_t slot)
 {
     if (process->stage == SOON__DEAD)
         return;
     pass_sentence_locked(process, code, slot);
+    ask_to_stop_locked(process, slot);
     if (process->stage == SOON__DOOMED)
         return;
     leave_service_locked(process, SOON__DOOMED);
@@ -152,6 +162,7 @@ static bool reprieve_locked(struct soon__process *process)
         if (process->slots[slot].stage == SOON__SLOT_IN_USE && process->slots[slot].sentence)
             return false;
     }
+    soon__desk_stop_none(&process->view);
     process->stage = SOON__READY;
     pool->locked.alive++;
     pool->locked.ready++;
@@ -174,6 +185,8 @@ void soon__process_execute(struct soon__process *process)
         uv_timer_start(&process->again, on_turn, 0, 0);
     soon__mutex_lock(&pool->mutex);
     reprieved = reprieve_locked(process);
+    if (!reprieved)
+        soon__desk_retire(&process->view); /* one whose task listens holds the signal off, and ends when that has ended */
     soon__mutex_unlock(&pool->mutex);
     if (!reprieved)
         stop(process);

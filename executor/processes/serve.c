@@ -14,6 +14,7 @@
  */
 #include "worker/arrived_internal.h"
 #include "worker/leftovers_internal.h"
+#include "worker/listen_internal.h"
 #include "worker_internal.h"
 
 #include "../../futures/value_internal.h"
@@ -62,8 +63,10 @@ static int cancel_requested(const soon_task *task)
 {
     const struct serving *serving = (const struct serving *)task;
 
-    /* Relaxed: a flag, nothing is read through it. Not SOON__HOLD: its deadline says that. */
-    return atomic_load_explicit(serving->cancel_requested, memory_order_relaxed) == 1 ? -ECANCELED : 0;
+    uint32_t asked = soon__desk_asked(&serving->worker->view, serving->slot);
+
+    /* Not SOON__HOLD: its deadline says that. */
+    return asked == 1 ? -ECANCELED : asked == SOON__STOP ? SOON_EKILLED : 0;
 }
 
 static void set_progress(soon_task *task, uint64_t done, uint64_t total)
@@ -120,9 +123,16 @@ static bool is_initializer(const soon_task *task)
 
 static int begin_to_listen(soon_task *task, uint64_t *ret_request)
 {
+    const struct serving *serving = (const struct serving *)task;
+
+    *ret_request = serving->sequence;
+    return soon__listen_begin(serving->worker, serving->slot, serving->sequence);
+}
+
+static void listen_no_more(soon_task *task)
+{
     (void)task;
-    (void)ret_request;
-    return -ENOTSUP;
+    soon__listen_end();
 }
 
 static const struct soon__task_host in_process = {
@@ -136,6 +146,7 @@ static const struct soon__task_host in_process = {
     .is_initializer = is_initializer,
     .heap_max = SOON__BODY_MAX,
     .listen = begin_to_listen,
+    .listen_no_more = listen_no_more,
 };
 
 /*
@@ -520,7 +531,7 @@ static int stop_reason(const struct serving *serving, int64_t now)
     uint32_t requested = atomic_load_explicit(serving->cancel_requested, memory_order_relaxed);
 
     if (requested)
-        return requested == SOON__HOLD ? -EAGAIN : -ECANCELED;
+        return requested == 1 ? -ECANCELED : -EAGAIN;
     return now > serving->items_deadline ? -ETIMEDOUT : 0;
 }
 

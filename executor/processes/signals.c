@@ -6,6 +6,8 @@
  * they always do; and since it is then raised again with its default action, the worker's status tells the truth. SIGINT does
  * nothing, whoever sends it: a terminal means the program. What the program ignores stays ignored, but for SIGTERM.
  *
+ * SIGTERM is held off by a task that hears of its cancel without it: worker/listen.c.
+ *
  * A child that a task has forked is no worker: it gets back the default actions, and has neither bell nor socket. A program
  * that a task executes has the default actions by that, whatever way it is started: we have handlers, where to ignore a signal
  * would be inherited.
@@ -19,6 +21,7 @@
  *     comes other threads of the parent may still be there, and then it looks like the parent's own.
  * G3  So both would have to be killed in the same moment. What leaves the group on purpose, by setsid() or setpgid(), stays.
  */
+#include "worker/listen_internal.h"
 #include "worker_internal.h"
 
 #include <signal.h>
@@ -45,7 +48,7 @@ static void terminated(int signal, siginfo_t *info, void *context)
     if (getpid() == worker_pid) {
         if (getppid() != parent_pid || (signal == SOON__SIGNAL_OF_END && info->si_pid == parent_pid)) /* G2 */
             soon__worker_kill_group();
-        if (info->si_pid != parent_pid)
+        if (info->si_pid != parent_pid || (signal == SIGTERM && soon__listen_holds_off()))
             return;
     }
     sigaction(signal, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
