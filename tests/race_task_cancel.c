@@ -117,7 +117,7 @@ static soon_future *submit_two(soon_executor *executor, int index)
 {
     soon_future *f = soon_submit(executor, listen_and_end, (unsigned)index % 5 * 300);
 
-    between[index] = soon_submit(executor, listen_and_end, 0u);
+    between[index] = soon_submit(executor, listen_and_end, 20000u); /* long enough to be hit */
     return f;
 }
 
