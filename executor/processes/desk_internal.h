@@ -189,7 +189,8 @@ struct soon__orders {
     /* The parent's notes: what a slot's word is until the request there is claimed. */
     _Alignas(64) uint64_t before[SOON__SLOTS];
     _Alignas(64) _Atomic uint32_t cancel_requested[SOON__SLOTS]; /* 0, 1, SOON__HOLD or SOON__STOP */
-    _Atomic uint32_t cancel_bell; /* changes when a task that listens was asked to end; a thread of the worker sleeps on it */
+    _Atomic uint32_t
+        cancel_bell; /* changes when a task that listens was asked to end; a thread of the worker sleeps on it */
     _Alignas(64) struct soon__request requests[SOON__SLOTS];
     _Alignas(64) unsigned char area[SOON__REQUEST_AREA];
 };

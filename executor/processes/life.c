@@ -186,7 +186,8 @@ void soon__process_execute(struct soon__process *process)
     soon__mutex_lock(&pool->mutex);
     reprieved = reprieve_locked(process);
     if (!reprieved)
-        soon__desk_retire(&process->view); /* one whose task listens holds the signal off, and ends when that has ended */
+        soon__desk_retire(
+            &process->view); /* one whose task listens holds the signal off, and ends when that has ended */
     soon__mutex_unlock(&pool->mutex);
     if (!reprieved)
         stop(process);
