@@ -47,7 +47,7 @@ enum {
     SOON__BODY_MAX = (4 << 20), /* an argument, a payload or a result above this has a descriptor of its own */
     SOON__REQUEST_AREA = 16 << 20,
     SOON__REPLY_AREA = 16 << 20,
-    SOON__DESK_VERSION = 9,
+    SOON__DESK_VERSION = 10,
 };
 #define SOON__DESK_MAGIC UINT64_C(0x31304b5345444e53) /* "SNDESK01" */
 
