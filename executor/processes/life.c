@@ -185,9 +185,8 @@ void soon__process_execute(struct soon__process *process)
         uv_timer_start(&process->again, on_turn, 0, 0);
     soon__mutex_lock(&pool->mutex);
     reprieved = reprieve_locked(process);
-    if (!reprieved)
-        soon__desk_retire(
-            &process->view); /* one whose task listens holds the signal off, and ends when that has ended */
+    if (!reprieved) /* one whose task listens holds the signal off, and ends when that has ended */
+        soon__desk_retire(&process->view);
     soon__mutex_unlock(&pool->mutex);
     if (!reprieved)
         stop(process);
