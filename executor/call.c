@@ -316,7 +316,7 @@ static bool needs_extra(const struct soon__call_params *params)
 {
     const soon_submit_options *o = params->options;
 
-    return params->deferred || params->items || is_large(params) ||
+    return params->first || params->items || is_large(params) ||
            (o && (o->label || o->data || o->priority || o->retries || o->time_limit_ms || o->queue_limit_ms ||
                   o->when_full || o->payload || o->extra.size));
 }
@@ -343,6 +343,8 @@ static int extra_new(soon_call *call, const struct soon__call_params *params)
     if (!extra)
         return -ENOMEM;
     *extra = (struct soon__call_extra){.options = *options, .items = params->items};
+    extra->options.after = NULL; /* what it holds of them is `first` */
+    extra->options.after_count = 0;
     if (bytes)
         extra->options.extra.data = memcpy(extra->text, options->extra.data, bytes);
     if (payloads)
@@ -439,9 +441,9 @@ static inline void init(soon_call *call, soon_executor *executor, const soon_fun
 }
 
 /* Whether ending it may run user code: release functions. */
-static inline bool releases(const soon_function *function, const soon_submit_options *options, bool deferred)
+static inline bool releases(const soon_function *function, const soon_submit_options *options, bool waits)
 {
-    return function->free_arg || deferred || (options && options->payload);
+    return function->free_arg || waits || (options && options->payload);
 }
 
 static inline bool releases_nothing(const soon_function *function)
@@ -458,7 +460,7 @@ static soon_call *block_new(const struct soon__call_params *params, size_t size)
     bool has_on_done = params->options && params->options->on_done;
     bool is_plain = !far && has_space == (result != 0) && releases_nothing(params->function) && !needs_extra(params);
     size_t block = block_size(far ? sizeof(soon_bytes) : size, has_space ? result : 0,
-                              releases(params->function, params->options, params->deferred), has_on_done);
+                              releases(params->function, params->options, params->first), has_on_done);
     soon_call *call = soon__block_new(block);
 
     if (!call)

@@ -72,7 +72,9 @@ struct soon__call_extra {
     int64_t queue_deadline;                          /* SOON__NEVER: none */
     struct soon__heap_node by_priority, by_deadline; /* the pool's queue's, as is the next */
     soon_call *call;
-    soon_future *first; /* of a then: what it waits for, then what its argument lies in; a reference */
+    /* Of a then: what it waits for, then what its argument lies in; of one that was submitted after others: their gather, then what
+     * its inputs lie in. A reference. */
+    soon_future *first;
     struct soon__callback on_first;
     _Atomic uint8_t deferred; /* enum soon__deferred */
     struct soon__items *items;
@@ -216,7 +218,8 @@ struct soon__call_params {
     const void *data; /* copied; NULL with size 0: zeroes */
     size_t size;
     const soon_submit_options *options; /* checked already; NULL: defaults. Its payload is not taken before success */
-    bool deferred;                      /* a then: no argument yet, `extra` there */
+    soon_future *first;                 /* what it is to wait for, or NULL. There is an `extra` then */
+    bool deferred;                      /* a then: `first` is to be its argument */
     struct soon__items *items;          /* instead of data */
 };
 /* References: one of the reader, one of the library. 0, -ENOMEM, SOON_ESHUTDOWN (on_done_loop); nothing taken then. */
@@ -226,6 +229,18 @@ int soon__call_new(soon_call **ret, const struct soon__call_params *params);
 soon_call *soon__call_new_plain(soon_executor *executor, const soon_function *function, const void *arg, size_t size);
 soon_call *soon__call_new_told(soon_executor *executor, const soon_function *function, const void *arg, size_t size,
                                const soon_submit_options *told);
+
+/* How many results of others it reads, and which: of who waits no more. */
+static inline size_t soon__call_input_count(const soon_call *call)
+{
+    const struct soon__call_extra *extra = soon__call_extra(call);
+
+    return extra && extra->first && !(call->flags & SOON__CALL_ARG_LENT) ? soon__group_count(extra->first) : 0;
+}
+static inline soon_future *soon__call_input(const soon_call *call, size_t index)
+{
+    return index < soon__call_input_count(call) ? soon__group_member(soon__call_extra(call)->first, index) : NULL;
+}
 
 static inline bool soon__call_is_then(const soon_call *call)
 {

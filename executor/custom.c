@@ -68,6 +68,25 @@ size_t soon_call_payload_count(const soon_call *call)
     return (soon_call_payload(call) != NULL) + soon_call_options(call)->payload_count;
 }
 
+size_t soon_call_input_count(const soon_call *call)
+{
+    return soon__check(call, "soon_call_input_count: NULL") ? soon__call_input_count(call) : 0;
+}
+
+soon_bytes soon_call_input(const soon_call *call, size_t index)
+{
+    const soon_future *input = soon__check(call, "soon_call_input: NULL") ? soon__call_input(call, index) : NULL;
+
+    return input ? (soon_bytes){input->result, input->result_size} : (soon_bytes){NULL, 0};
+}
+
+soon_buffer *soon_call_input_payload(const soon_call *call, size_t index)
+{
+    soon_future *input = soon__check(call, "soon_call_input_payload: NULL") ? soon__call_input(call, index) : NULL;
+
+    return input ? soon_future_payload(input) : NULL;
+}
+
 const soon_submit_options *soon_call_options(const soon_call *call)
 {
     static const soon_submit_options defaults;

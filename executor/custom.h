@@ -91,7 +91,16 @@ SOON_API soon_buffer *soon_call_payload_at(const soon_call *call, size_t index);
 /** How many there are. Holder only. */
 SOON_API size_t soon_call_payload_count(const soon_call *call);
 
-/** Priority, limits, label. `payload` is the first of all, `payloads` are the others. Never NULL. Lent until the call has ended. Holder only. */
+/** The result of one of those that it was submitted `after`: soon_task_input(). Lent until the call has ended. Holder only. */
+SOON_API soon_bytes soon_call_input(const soon_call *call, size_t index);
+
+/** The payload that came with it, or NULL. Lent as that is. Holder only. */
+SOON_API soon_buffer *soon_call_input_payload(const soon_call *call, size_t index);
+
+/** How many there are. Holder only. */
+SOON_API size_t soon_call_input_count(const soon_call *call);
+
+/** Priority, limits, label. `payload` is the first of all, `payloads` are the others; `after` is not there any more. Never NULL. Lent until the call has ended. Holder only. */
 SOON_API const soon_submit_options *soon_call_options(const soon_call *call);
 
 /**

@@ -107,6 +107,8 @@ struct soon__error *soon__executor_reason(soon_executor *executor, int code);
 void soon__executor_refuse(soon_executor *executor, soon_call *call, int code);
 
 /* then.c. A then that waits holds a pin, and keeps a drain from beginning, until its turn is over. */
+/* Submits the call when `first` is done. 0, or SOON_ESHUTDOWN, and it is still the caller's. */
+int soon__then_begin(soon_call *call, soon_future *first);
 bool soon__then_take_back(soon_call *call);
 void soon__then_turn_is_over(soon_executor *executor);
 void soon__thens_cancel(soon_executor *executor);

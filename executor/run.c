@@ -70,6 +70,20 @@ static size_t payload_count(const soon_task *task)
     return extra ? soon__payload_count(&extra->options) : 0;
 }
 
+static size_t input_count(const soon_task *task)
+{
+    return task->future ? soon__call_input_count((const soon_call *)task->future) : 0;
+}
+
+/* Its future holds it until the task has ended. */
+static soon_bytes input(const soon_task *task, size_t index, soon_buffer **ret_payload)
+{
+    soon_future *member = task->future ? soon__call_input((const soon_call *)task->future, index) : NULL;
+
+    *ret_payload = member ? soon_future_payload(member) : NULL;
+    return member ? (soon_bytes){member->result, member->result_size} : (soon_bytes){NULL, 0};
+}
+
 static void *shared(const soon_task *task)
 {
     return task->executor->shared ? soon_shared_data(task->executor->shared) : NULL;
@@ -87,6 +101,8 @@ static const struct soon__task_host on_thread = {
     .extra = extra,
     .payload = payload,
     .payload_count = payload_count,
+    .input_count = input_count,
+    .input = input,
     .shared = shared,
     .is_initializer = is_initializer,
     .heap_max = SIZE_MAX,
@@ -414,6 +430,8 @@ static const struct soon__task_host initializing = {
     .extra = initializer_extra,
     .payload = payload,
     .payload_count = payload_count,
+    .input_count = input_count,
+    .input = input,
     .shared = shared,
     .is_initializer = is_initializer,
     .heap_max = SIZE_MAX,

@@ -7,6 +7,7 @@
  */
 #include "submit.h"
 
+#include "../futures/wait.h"
 #include "executor_internal.h"
 
 #include <errno.h>
@@ -44,6 +45,20 @@ static int check_payloads(const soon_submit_options *o)
     return 0;
 }
 
+static int check_after(const soon_submit_options *o)
+{
+    if (!o->after_count)
+        return 0;
+    if (!o->after || !soon__array_fits(o->after_count, sizeof *o->after))
+        return soon__refuse(-EINVAL, ".after_count is %zu, and .after is %s", o->after_count,
+                            o->after ? "no array of so many" : "NULL");
+    for (size_t i = 0; i < o->after_count; i++) {
+        if (!o->after[i])
+            return soon__refuse(-EINVAL, ".after[%zu] is NULL", i);
+    }
+    return 0;
+}
+
 void soon__payloads_order(soon_submit_options *o)
 {
     if (o->payload || !o->payload_count)
@@ -74,7 +89,7 @@ int soon__submit_options_check(const soon_submit_options *o)
         return soon__refuse(-EINVAL, ".on_done_%s is set, and .on_done is NULL", o->on_done_loop ? "loop" : "release");
     if (o && (o->extra.size > PTRDIFF_MAX || (!o->extra.data && o->extra.size)))
         return soon__refuse(-EINVAL, ".extra has %zu bytes, and they are not there", o->extra.size);
-    if (o && check_payloads(o) < 0)
+    if (o && (check_payloads(o) < 0 || check_after(o) < 0))
         return -EINVAL;
     return soon__check_ranges(ranges, sizeof ranges / sizeof *ranges);
 }
@@ -138,6 +153,24 @@ static int check_arg(const struct request *request)
     return p->size > PTRDIFF_MAX ? soon__refuse(-EINVAL, "size = %zu: no memory is so large", p->size) : 0;
 }
 
+/* What it is submitted after, as one future, which request_fini() gives up. */
+static int gather_first(struct request *request)
+{
+    const soon_submit_options *o = options_of(request);
+    soon_future *first = o->after_count ? soon_gather(o->after, o->after_count) : NULL;
+
+    if (first && soon__future_is_immortal(first))
+        return -ENOMEM;
+    request->params.first = first;
+    return 0;
+}
+
+static void request_fini(struct request *request)
+{
+    if (request->params.first)
+        soon_future_unref(request->params.first);
+}
+
 static int read_request(struct request *request, const soon_submit_options *options, size_t options_size)
 {
     int rc = 0;
@@ -154,7 +187,7 @@ static int read_request(struct request *request, const soon_submit_options *opti
         rc = soon__submit_options_check(request->params.options);
     if (rc == 0 && options)
         soon__payloads_order(&request->options);
-    return rc;
+    return rc < 0 ? rc : gather_first(request);
 }
 
 /* The queue is full. A pin, since no worker has it that the end would wait for. */
@@ -181,6 +214,8 @@ static int submit(struct request *request, soon_call *call)
 
     if (rc < 0)
         return rc;
+    if (request->params.first)
+        return soon__then_begin(call, request->params.first);
     rc = soon__executor_take(executor, call, !request->try && policy == SOON_FULL_BLOCK);
     if (rc != SOON_EFULL || policy != SOON_FULL_RUN_HERE || request->try)
         return rc;
@@ -237,7 +272,7 @@ static bool only_tells(const soon_submit_options *o, size_t options_size)
 {
     return options_size == sizeof *o && o->on_done && !o->label && !o->data && !o->priority && !o->retries &&
            !o->time_limit_ms && !o->queue_limit_ms && !o->when_full && !o->payload && !o->extra.size &&
-           !o->payload_count;
+           !o->payload_count && !o->after_count;
 }
 
 /* What most submits are: no options, or but a callback; a small argument; and nothing in the way. NULL, and nothing was done: it
@@ -269,14 +304,16 @@ static __attribute__((noinline)) soon_future *submit_any(soon_executor *executor
                                                          const soon_submit_options *options, size_t options_size)
 {
     struct request request;
+    soon_future *future;
     int rc;
 
     /* The options stay as they are: most submits have none. */
     request.params = (struct soon__call_params){.executor = executor, .function = function, .data = data, .size = size};
     request.try = false;
     rc = read_request(&request, options, options_size);
-
-    return rc < 0 ? refuse(&request, rc) : submit_always(&request);
+    future = rc < 0 ? refuse(&request, rc) : submit_always(&request);
+    request_fini(&request);
+    return future;
 }
 
 static __attribute__((noinline)) soon_future *submit_with(soon_executor *executor, const soon_function *function,
@@ -330,6 +367,8 @@ int soon_try_submit_bytes_sized(soon_future **ret, soon_executor *executor, cons
     rc = ret ? read_request(&request, options, options_size) : soon__is_null("ret");
     if (rc == 0)
         rc = submit_or_refuse(ret, &request);
+    if (ret)
+        request_fini(&request);
     return soon__failed(rc, "soon_try_submit");
 }
 

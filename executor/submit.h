@@ -45,6 +45,14 @@ typedef struct soon_submit_options {
     soon_free_fn on_done_release SOON__ZERO;
     soon_buffer *const *payloads SOON__ZERO; /**< further ones, behind `payload` if that is set; taken as that is */
     size_t payload_count SOON__ZERO;         /**< how many there are in `payloads` */
+    /**
+     * Futures of any executor: the task starts when all of them have succeeded, and reads their results by
+     * soon_task_input(). One that fails or is cancelled passes that on, the first of them in their order, and the task does
+     * not run. To cancel the task before it has started cancels them, too, as soon_gather() does. The array is lent for the
+     * call, the futures are held until the task has ended. The queue's bound does not apply, and a drain waits for it.
+     */
+    soon_future *const *after SOON__ZERO;
+    size_t after_count SOON__ZERO; /**< how many there are in `after` */
 } soon_submit_options;
 
 /**
@@ -96,7 +104,7 @@ static inline int soon_try_submit_bytes(soon_future **ret, soon_executor *execut
 }
 
 /**
- * Runs `function` on the result of `first`, when it has one. Its argument is those bytes, without a copy; an error or
+ * Runs `function` on the result of `first`, when it has one. For the results of several there is the submit option `after`. Its argument is those bytes, without a copy; an error or
  * a cancellation of `first` passes through. Cancelling the new future cancels `first` too if that is pending. The
  * queue bound of the executor does not apply. A drain of the executor waits for it.
  *

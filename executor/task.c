@@ -112,6 +112,51 @@ size_t soon_task_payload_count(const soon_task *task)
     return soon__check(task, "soon_task_payload_count: NULL") ? soon__task_host(task)->payload_count(task) : 0;
 }
 
+size_t soon_task_input_count(const soon_task *task)
+{
+    return soon__check(task, "soon_task_input_count: NULL") ? soon__task_host(task)->input_count(task) : 0;
+}
+
+soon_bytes soon_task_input(const soon_task *task, size_t index)
+{
+    soon_buffer *payload;
+
+    if (!soon__check(task, "soon_task_input: NULL"))
+        return (soon_bytes){NULL, 0};
+    return soon__task_host(task)->input(task, index, &payload);
+}
+
+soon_buffer *soon_task_input_payload(const soon_task *task, size_t index)
+{
+    soon_buffer *payload = NULL;
+
+    if (soon__check(task, "soon_task_input_payload: NULL"))
+        (void)soon__task_host(task)->input(task, index, &payload);
+    return payload;
+}
+
+static int read_input(const soon_task *task, size_t index, void *ret, size_t size)
+{
+    size_t count = task ? soon_task_input_count(task) : 0;
+    soon_bytes input;
+
+    if (!task || (!ret && size))
+        return soon__is_null(task ? "ret" : "the task");
+    if (index >= count)
+        return soon__refuse(-EINVAL, "index = %zu; the task was submitted .after %zu", index, count);
+    input = soon_task_input(task, index);
+    if (input.size != size)
+        return soon__refuse(SOON_ETYPE, "input %zu has %zu bytes; %zu were asked for", index, input.size, size);
+    if (size)
+        memcpy(ret, input.data, size);
+    return 0;
+}
+
+int soon_task_read_input(const soon_task *task, size_t index, void *ret, size_t size)
+{
+    return soon__failed(read_input(task, index, ret, size), "soon_task_read_input");
+}
+
 static void drop_result(struct soon__outcome *outcome)
 {
     if (outcome->result_on_heap)

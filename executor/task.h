@@ -157,6 +157,29 @@ SOON_API soon_buffer *soon_task_payload_at(soon_task *task, size_t index);
 SOON_API size_t soon_task_payload_count(const soon_task *task);
 
 /**
+ * The result of one of the futures that it was submitted `after`, in their order; no bytes if there are not so many, or that one
+ * has none. On threads without a copy. Lent for the time of the task, read only. Aligned for any type. Worker only.
+ */
+SOON_API soon_bytes soon_task_input(const soon_task *task, size_t index);
+
+/** How many futures it was submitted `after`. Worker only. */
+SOON_API size_t soon_task_input_count(const soon_task *task);
+
+/** The first payload that came with that result, as soon_future_payload(). Lent as soon_task_input(); NULL: none. */
+SOON_API soon_buffer *soon_task_input_payload(const soon_task *task, size_t index);
+
+/**
+ * Copies one of them, of exactly `size` bytes, to `ret`. soon_input(task, i, &x) fills in the size.
+ *
+ * Threads: worker only. Returns: 0; SOON_ETYPE if it has another size; -EINVAL if there are not so many; and leaves
+ * `ret` alone.
+ */
+SOON_API int soon_task_read_input(const soon_task *task, size_t index, void *ret, size_t size);
+
+/** rc = soon_input(task, 0, &x): the first result of those that the task was submitted `after`. */
+#define soon_input(task, index, ret) soon_task_read_input((task), (index), (ret), sizeof *(ret))
+
+/**
  * Space for a result of variable size, to be filled in place. Zeroed. A later call replaces an earlier one.
  *
  * Threads: worker only. Returns: `size` bytes that belong to the future; NULL: no memory, or a function of fixed size

@@ -16,7 +16,10 @@ struct soon__task_host {
     soon_bytes (*extra)(const soon_task *task);
     soon_buffer *(*payload)(const soon_task *task, size_t index); /* NULL: not so many */
     size_t (*payload_count)(const soon_task *task);
-    void *(*shared)(const soon_task *task); /* NULL: none */
+    size_t (*input_count)(const soon_task *task);
+    soon_bytes (*input)(const soon_task *task, size_t index,
+                        soon_buffer **ret_payload); /* no bytes and NULL: not so many */
+    void *(*shared)(const soon_task *task);         /* NULL: none */
     bool (*is_initializer)(const soon_task *task);
     size_t heap_max; /* a result of variable size that is larger goes to a mappable buffer */
     /* Around a notice, of a host that does not tell it by the future: from here on it tells `*ret_request`. 0, or a negative

@@ -1,5 +1,7 @@
 /*
- * then.c - soon_then(): a call whose argument is another future's result.
+ * then.c - calls that wait for a future: soon_then(), whose argument is that one's result; and the option `after`, whose inputs
+ * are the results of many: those wait for the gather of them, which holds them all, tells the first error in their order, and
+ * cancels them when it is cancelled.
  *
  *     WAITING --first done--> NOT (submitted, or ended with first's error)
  *        |
@@ -7,7 +9,7 @@
  *
  * I1  Who moves it from WAITING (a compare-exchange) unlinks it from the executor's list, ends or submits the call,
  *     and ends its turn.
- * I2  From soon_then() to the end of its turn it pins the executor and counts in `deferred_count`; so the executor
+ * I2  From soon__then_begin() to the end of its turn it pins the executor and counts in `deferred_count`; so the executor
  *     may be touched by who has won (I1), and by nobody else: the loser may come when it is gone.
  * I3  The continuation's node lies in the call and holds a reference of it until it has run, or was taken back: so that
  *     what lives long and is waited for by many that are cancelled keeps nothing of them.
@@ -20,7 +22,7 @@ static bool win(soon_call *call, enum soon__deferred to)
 {
     uint8_t waiting = SOON__DEFERRED_WAITING;
 
-    /* Acquire-release: the winner sees what soon_then() wrote, a canceller what the winner did. */
+    /* Acquire-release: the winner sees what soon__then_begin() wrote, a canceller what the winner did. */
     return atomic_compare_exchange_strong_explicit(&soon__call_extra(call)->deferred, &waiting, (uint8_t)to,
                                                    memory_order_acq_rel, memory_order_relaxed);
 }
@@ -103,9 +105,11 @@ void soon__thens_cancel(soon_executor *executor)
     }
 }
 
-/* The argument is what `first` has: no copy, so that nothing need be allocated when it finishes. */
-static int lend_argument(soon_call *call, const soon_future *first)
+/* The argument of a then is what `first` has: no copy, so that nothing need be allocated when it finishes. */
+static int hand_over(soon_call *call, const soon_future *first)
 {
+    if (!(call->flags & SOON__CALL_ARG_LENT)) /* it has its own argument */
+        return soon__executor_take(call->executor, call, false);
     if (call->function->arg_size && call->function->arg_size != first->result_size)
         return SOON_ETYPE;
     *soon__call_far_arg(call) = (soon_bytes){first->result, first->result_size};
@@ -122,13 +126,13 @@ static void first_done(soon_future *first, void *data)
     if (win(call, SOON__DEFERRED_NOT)) {
         unlink_call(call);
         error = soon__error_ref(soon__future_failure(first));
-        if (error && soon_future_cancelled(first)) {
+        if (error && error->public.code == -ECANCELED) { /* itself, or one that it gathers */
             soon__future_end(soon__call_future(call), SOON__CANCELLED, error);
             soon__call_end(call);
         } else if (error) {
             soon__call_fail(call, error);
         } else {
-            rc = lend_argument(call, first);
+            rc = hand_over(call, first);
             if (rc < 0)
                 soon__executor_refuse(executor, call, rc);
         }
@@ -176,9 +180,28 @@ static void start(soon_call *call, soon_future *first)
     }
 }
 
+int soon__then_begin(soon_call *call, soon_future *first)
+{
+    struct soon__call_extra *extra = soon__call_extra(call);
+
+    call->flags |= SOON__CALL_EXEMPT;
+    extra->first = soon__future_ref(first);
+    /* An executor of the user's own has user code in its submit: that is no internal continuation then. */
+    extra->on_first = (struct soon__callback){
+        .kind = call->executor->extra ? SOON__CALLBACK_INTERNAL : SOON__CALLBACK_USER, .fn = first_done, .data = call};
+    if (enter(call->executor, call)) {
+        start(call, first);
+        return 0;
+    }
+    extra->on_first = (struct soon__callback){0};
+    extra->first = NULL;
+    soon__future_unref(first);
+    return SOON_ESHUTDOWN;
+}
+
 soon_future *soon_then(soon_future *first, soon_executor *executor, const soon_function *function)
 {
-    struct soon__call_params params = {.executor = executor, .function = function, .deferred = true};
+    struct soon__call_params params = {.executor = executor, .function = function, .first = first, .deferred = true};
     soon_future *future;
     soon_call *call;
     int rc = soon__executor_check(executor);
@@ -190,14 +213,8 @@ soon_future *soon_then(soon_future *first, soon_executor *executor, const soon_f
     if (rc < 0)
         return soon__future_new_failed(rc, "soon_then", NULL, NULL, NULL);
     future = soon__call_future(call);
-    call->flags |= SOON__CALL_EXEMPT;
-    soon__call_extra(call)->first = soon__future_ref(first);
-    /* An executor of the user's own has user code in its submit: that is no internal continuation then. */
-    soon__call_extra(call)->on_first = (struct soon__callback){
-        .kind = executor->extra ? SOON__CALLBACK_INTERNAL : SOON__CALLBACK_USER, .fn = first_done, .data = call};
-    if (enter(executor, call))
-        start(call, first);
-    else
-        soon__executor_refuse(executor, call, SOON_ESHUTDOWN);
+    rc = soon__then_begin(call, first);
+    if (rc < 0)
+        soon__executor_refuse(executor, call, rc);
     return future;
 }

@@ -347,6 +347,10 @@ bool soon__future_end(soon_future *future, uint32_t state, struct soon__error *e
 /* After claim: gives `future` the outcome of `source`, which is done and its lender: bytes and payload are lent on. */
 void soon__future_publish_as(soon_future *future, soon_future *source);
 
+/* A member of a soon_gather(), which holds it; NULL: there are not so many, or it is no group. */
+soon_future *soon__group_member(const soon_future *group, size_t index);
+size_t soon__group_count(const soon_future *group);
+
 /* The error of a done future, NULL if it succeeded; counts as having looked. */
 struct soon__error *soon__future_failure(soon_future *future);
 

@@ -157,6 +157,16 @@ static const struct soon__class group_class = {.destroy = destroy,
                                                .give_up = give_up,
                                                .counting = SOON__WATCHED};
 
+soon_future *soon__group_member(const soon_future *group, size_t index)
+{
+    return index < soon__group_count(group) ? of_future(group)->members[index].future : NULL;
+}
+
+size_t soon__group_count(const soon_future *group)
+{
+    return group->class == &group_class ? of_future(group)->count : 0;
+}
+
 /* Of one whose members are all done: in their order. */
 static struct soon__error *first_error(struct group *group)
 {

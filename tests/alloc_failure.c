@@ -342,6 +342,29 @@ static void thens(soon_executor *executor)
     soon_future_unref(first);
 }
 
+/* With all that a task may bring. */
+static void joins(soon_executor *executor)
+{
+    soon_future *both[] = {soon_submit(executor, add_one, 1), soon_submit(executor, add_one, 2)}, *future;
+    soon_buffer *payloads[3];
+    size_t count = 0;
+
+    for (int i = 0; i < 3; i++) {
+        void *data = give(100);
+
+        if (told(soon_buffer_wrap(&payloads[count], data, 100, release)))
+            count++;
+        else
+            release(data);
+    }
+    future = soon_submit_with(
+        executor,
+        (.extra = soon_string("extra"), .payloads = payloads, .payload_count = count, .after = both, .after_count = 2),
+        add_one, 5);
+    settle_task(future);
+    soon_futures_unref(both, 2);
+}
+
 static void count_value(soon_bytes result, void *data)
 {
     (void)result;
@@ -459,7 +482,7 @@ static void pools(SOON_UNUSED soon_executor *executor)
  */
 
 static void (*const scenes[])(soon_executor *executor) = {promises, buffers, submits, options, try_submits,
-                                                          thens,    maps,    own,     pools};
+                                                          thens,    joins,   maps,    own,     pools};
 
 /* The pool is new each time, so that the start of its workers can fail too. */
 static void play(void)

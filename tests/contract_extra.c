@@ -20,7 +20,8 @@ SOON_TASK(read_extra, size_t, struct text)
     const unsigned char *bytes = extra.data;
 
     *result = (struct text){.size = extra.size, .aligned = (uintptr_t)bytes % test_alignment(extra.size) == 0};
-    memcpy(result->start, bytes, extra.size < sizeof result->start ? extra.size : sizeof result->start);
+    if (bytes)
+        memcpy(result->start, bytes, extra.size < sizeof result->start ? extra.size : sizeof result->start);
     for (size_t i = 0; i < extra.size && extra.size > 100; i++) {
         if (bytes[i] != (unsigned char)(i * 7))
             return soon_raise(task, EIO, "byte %zu of %zu is %d", i, *arg, bytes[i]);

@@ -160,6 +160,28 @@ TestOnEachHere(deadlock, a_task_waits_for_its_own_then)
     assert_refused(&answers);
 }
 
+SOON_TASK(ask_for_what_comes_after_it, int, int)
+{
+    soon_future *before = await_own(), *after;
+
+    after = soon_submit_with(soon_task_executor(task), (.after = &before, .after_count = 1), ask_for_itself, 1);
+    answers = ask(after);
+    soon_future_cancel(after);
+    soon_future_unref(after);
+    *result = 1;
+    return 0;
+}
+
+TestOnEachHere(deadlock, a_task_waits_for_one_that_is_to_start_after_it)
+{
+    soon_future *future = ask_for_what_comes_after_it_submit(executor, NULL, NULL);
+
+    tell_own(future);
+    finish_own(future);
+
+    assert_refused(&answers);
+}
+
 /*
  * soon_apply_async(): its future is done when its callback has returned.
  */

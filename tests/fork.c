@@ -333,6 +333,11 @@ static void makes_its_own_pool(void)
     soon_future_unref(then);
     then = soon_then(done.future, pool, &square_task);
     CHECK(soon_take(then, &value) == 0 && value == 42 * 42);
+    then = soon_submit_with(pool, (.after = &unfinished.future, .after_count = 1), square, 5);
+    CHECK(code_of(then) == SOON_EFORKED);
+    soon_future_unref(then);
+    then = soon_submit_with(pool, (.after = &done.future, .after_count = 1), square, 5);
+    CHECK(soon_take(then, &value) == 0 && value == 25);
     CHECK(soon_executor_free(pool) == 0);
 }
 

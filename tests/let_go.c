@@ -360,6 +360,32 @@ Test(let_go, of_a_then_that_is_cancelled)
     release(stop);
 }
 
+Test(let_go, of_a_task_after_others_that_is_cancelled)
+{
+    struct shelf shelf;
+    soon_executor *executors[] = {make_inline(), make_shelf(&shelf), NULL};
+    struct halves stop = running(), go = running();
+
+    cr_assert_eq(soon_thread_pool_new(&executors[2], &(soon_thread_pool_options){.workers = 1}), 0);
+    for (size_t i = 0; i < COUNT(executors) * 10; i++) {
+        soon_future *both[] = {stop.future, go.future};
+        soon_future *after =
+            increment_submit(executors[i / 10], &i, sizeof i, &(soon_submit_options){.after = both, .after_count = 2});
+
+        assert_alive(2 + 2 * 3 + 2);
+        if (i % 10 == 9) /* as its executor ends */
+            cr_assert_eq(soon_executor_shutdown(executors[i / 10], SOON_CANCEL_PENDING, SOON_FOREVER), 0);
+        cr_assert(soon_future_cancel(after));
+        soon_future_unref(after);
+        assert_alive(2 + 2 * 3);
+        cr_assert_not(has_callbacks(stop.future) || has_callbacks(go.future));
+    }
+    for (size_t i = 0; i < COUNT(executors); i++)
+        cr_assert_eq(soon_executor_free(executors[i]), 0);
+    release(stop);
+    release(go);
+}
+
 Test(let_go, of_thens_that_a_shutdown_cancels)
 {
     struct halves stop = running();

@@ -190,6 +190,62 @@ Test(race_then, a_then_runs_once_or_is_cancelled)
                                 .after = assert_run_or_cancelled});
 }
 
+/* The same of tasks that start after two others. */
+
+static struct halves seconds[BATCH];
+
+static void make_joins(void)
+{
+    pool = make_inline();
+    runs = 0;
+    for (int i = 0; i < BATCH; i++) {
+        firsts[i] = pending();
+        seconds[i] = pending();
+        thens[i] = soon_submit_with(
+            pool, (.after = (soon_future *[]){firsts[i].future, seconds[i].future}, .after_count = 2), increment, 5);
+    }
+}
+
+static void finish_both_cancel_or_close(unsigned thread, unsigned *seed)
+{
+    struct halves *of_thread = thread == 0 ? firsts : seconds;
+
+    for (int i = 0; i < BATCH; i++) {
+        if (thread < 2)
+            (void)soon_promise_set_result(of_thread[i].promise, &(int){5}, sizeof(int));
+        else if (thread == 2 && dice(seed, 2))
+            (void)soon_future_cancel(thens[i]);
+    }
+    if (thread == 3 && dice(seed, 2))
+        cr_assert_eq(soon_executor_shutdown(pool, SOON_CANCEL_PENDING, SOON_FOREVER), 0);
+}
+
+static void assert_joined_or_cancelled(void)
+{
+    cr_assert_eq(soon_executor_free(pool), 0);
+    for (int i = 0; i < BATCH; i++) {
+        cr_assert(soon_future_done(thens[i]));
+        cr_assert(soon_future_succeeded(thens[i]) || soon_future_cancelled(thens[i]) ||
+                  code_of(thens[i]) == SOON_ESHUTDOWN);
+        runs -= soon_future_succeeded(thens[i]);
+        soon_future_unref(thens[i]);
+        release(firsts[i]);
+        release(seconds[i]);
+    }
+    cr_assert_eq(runs, 0);
+    assert_alive(0);
+}
+
+Test(race_then, a_task_after_others_runs_once_or_is_cancelled)
+{
+    for (unsigned threads = 2; threads <= 4; threads++)
+        run_race(&(struct race){.threads = threads,
+                                .rounds = ROUNDS(5000),
+                                .before = make_joins,
+                                .body = finish_both_cancel_or_close,
+                                .after = assert_joined_or_cancelled});
+}
+
 /* The same on a pool, whose queue and workers come in between, and which is freed meanwhile. */
 
 static void make_thens_on_threads(void)

@@ -30,9 +30,10 @@ int soon__map_check_options(const soon_map_options *options)
     if (options->timeout_ms < 0)
         return soon__refuse(-EINVAL, ".timeout_ms = %" PRId64 " is negative; 0 is no limit", options->timeout_ms);
     if (each && (each->payload || each->payload_count || each->data || each->on_done || each->on_done_data ||
-                 each->on_done_loop || each->on_done_release))
+                 each->on_done_loop || each->on_done_release || each->after_count))
         return soon__refuse(-EINVAL, ".each->%s is set: it cannot be each item's own",
                             each->payload || each->payload_count ? "payload"
+                            : each->after_count                  ? "after"
                             : each->data                         ? "data"
                                                                  : "on_done");
     return soon__submit_options_check(each);

@@ -143,17 +143,34 @@ static bool extra_part(soon_bytes extra, struct soon__beside_part *ret)
     return true;
 }
 
+/* Two for each: its result, its payload. */
+static bool input_part(soon_future *input, bool is_payload, struct soon__beside_part *ret)
+{
+    soon_buffer *payload = is_payload ? soon_future_payload(input) : NULL;
+
+    *ret = (struct soon__beside_part){.kind = SOON__BESIDE_NONE};
+    if (!is_payload)
+        *ret =
+            (struct soon__beside_part){.kind = SOON__BESIDE_INPUT, .data = input->result, .size = input->result_size};
+    else if (payload)
+        *ret = soon__beside_part_of(SOON__BESIDE_INPUT_PAYLOAD, payload);
+    return true;
+}
+
 /* What goes beside argument, first payload and label of a call. */
 static bool part_of_call(const void *whose, size_t index, struct soon__beside_part *ret)
 {
-    const soon_submit_options *options = whose;
+    const soon_call *call = whose;
+    const soon_submit_options *options = &soon__call_extra(call)->options;
 
     if (options->extra.size && index-- == 0)
         return extra_part(options->extra, ret);
-    if (index >= options->payload_count)
-        return false;
-    *ret = soon__beside_part_of(SOON__BESIDE_PAYLOAD, options->payloads[index]);
-    return true;
+    if (index < options->payload_count) {
+        *ret = soon__beside_part_of(SOON__BESIDE_PAYLOAD, options->payloads[index]);
+        return true;
+    }
+    index -= options->payload_count;
+    return index / 2 < soon__call_input_count(call) && input_part(soon__call_input(call, index / 2), index % 2, ret);
 }
 
 static bool part_of_initializer(const void *whose, size_t index, struct soon__beside_part *ret)
@@ -178,7 +195,7 @@ void soon__parcel_pack(struct soon__parcel *parcel, soon_call *call, uint32_t fu
     else if (extra)
         parcel->payload = extra->options.payload;
     if (extra)
-        parcel->beside = (struct soon__beside){.part = part_of_call, .whose = &extra->options};
+        parcel->beside = (struct soon__beside){.part = part_of_call, .whose = call};
     measure(parcel);
 }
 

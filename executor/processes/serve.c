@@ -111,6 +111,16 @@ static size_t payload_count(const soon_task *task)
     return (((const struct serving *)task)->payload != NULL) + soon__arrived_payload_count(arrived_of(task));
 }
 
+static size_t input_count(const soon_task *task)
+{
+    return soon__arrived_input_count(arrived_of(task));
+}
+
+static soon_bytes input(const soon_task *task, size_t index, soon_buffer **ret_payload)
+{
+    return soon__arrived_input(arrived_of(task), index, ret_payload);
+}
+
 static void *shared(const soon_task *task)
 {
     return ((const struct serving *)task)->worker->shared;
@@ -142,6 +152,8 @@ static const struct soon__task_host in_process = {
     .extra = extra,
     .payload = payload,
     .payload_count = payload_count,
+    .input_count = input_count,
+    .input = input,
     .shared = shared,
     .is_initializer = is_initializer,
     .heap_max = SOON__BODY_MAX,

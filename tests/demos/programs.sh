@@ -73,6 +73,7 @@ for executor in --threads --processes; do
         check "poll_progress, $on: what it prints only grows" progress_only_grows
     done
     check "pi, $executor" prints pi "$executor" -j 2 -n 10000000
+    check "merge_sort, $executor" prints merge_sort "$executor" -j 2 -n 1000000
 done
 check 'processes are what they run on' prints map_async --pause-ms 2
 
@@ -101,7 +102,7 @@ for program in crash shared_counter; do
     check "$program is for processes" is_for_processes "$program"
 done
 
-for program in apply_async map_async pi poll_progress crash shared_counter; do
+for program in apply_async map_async merge_sort pi poll_progress crash shared_counter; do
     check "$program says on top what it prints" says_so_on_top "$program"
     check "$program --help" "$demos/$program" --help
     check "$program refuses what it does not know" refuses "$program" --no-such-option

@@ -18,8 +18,11 @@
 #include "../wire_internal.h"
 
 enum soon__beside_kind {
-    SOON__BESIDE_EXTRA = 1, /* the first, or there is none */
-    SOON__BESIDE_PAYLOAD,   /* behind the first, in their order */
+    SOON__BESIDE_NONE = 0,      /* the place of something that is not there */
+    SOON__BESIDE_EXTRA = 1,     /* the first, or there is none */
+    SOON__BESIDE_PAYLOAD,       /* behind the first, in their order */
+    SOON__BESIDE_INPUT,         /* results of others, in their order, and behind each ... */
+    SOON__BESIDE_INPUT_PAYLOAD, /* ... its payload, or NONE */
 };
 
 struct soon__beside_head {

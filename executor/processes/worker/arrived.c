@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 struct soon__arrived {
-    soon_buffer *section;              /* NULL: it lies in the body */
-    size_t count;                      /* of those that are there */
-    size_t payloads_at, payload_count; /* of these */
+    soon_buffer *section;                                      /* NULL: it lies in the body */
+    size_t count;                                              /* of those that are there */
+    size_t payloads_at, payload_count, inputs_at, input_count; /* of these */
     struct soon__beside_part parts[];
 };
 
@@ -47,7 +47,7 @@ static int take_here(struct soon__beside_part *part)
 {
     int rc;
 
-    if (part->kind != SOON__BESIDE_PAYLOAD)
+    if (part->kind != SOON__BESIDE_PAYLOAD && part->kind != SOON__BESIDE_INPUT_PAYLOAD)
         return 0;
     rc = soon_buffer_new(&part->buffer, part->size);
     if (rc == 0 && part->size)
@@ -59,6 +59,8 @@ static void note(struct soon__arrived *arrived, enum soon__beside_kind kind)
 {
     if (kind == SOON__BESIDE_PAYLOAD && !arrived->payload_count++)
         arrived->payloads_at = arrived->count;
+    if (kind == SOON__BESIDE_INPUT && !arrived->input_count++)
+        arrived->inputs_at = arrived->count;
     arrived->count++;
 }
 
@@ -147,4 +149,21 @@ soon_buffer *soon__arrived_payload(const struct soon__arrived *arrived, size_t i
     if (index >= soon__arrived_payload_count(arrived))
         return NULL;
     return arrived->parts[arrived->payloads_at + index].buffer;
+}
+
+size_t soon__arrived_input_count(const struct soon__arrived *arrived)
+{
+    return arrived ? arrived->input_count : 0;
+}
+
+soon_bytes soon__arrived_input(const struct soon__arrived *arrived, size_t index, soon_buffer **ret_payload)
+{
+    const struct soon__beside_part *part;
+
+    *ret_payload = NULL;
+    if (index >= soon__arrived_input_count(arrived))
+        return (soon_bytes){NULL, 0};
+    part = &arrived->parts[arrived->inputs_at + 2 * index];
+    *ret_payload = part[1].buffer;
+    return (soon_bytes){part->size ? part->data : NULL, part->size};
 }

@@ -22,5 +22,8 @@ soon_bytes soon__arrived_extra(const struct soon__arrived *arrived);
 /* Of the payloads behind the first. */
 size_t soon__arrived_payload_count(const struct soon__arrived *arrived);
 soon_buffer *soon__arrived_payload(const struct soon__arrived *arrived, size_t index);
+size_t soon__arrived_input_count(const struct soon__arrived *arrived);
+/* No bytes and NULL: there are not so many. */
+soon_bytes soon__arrived_input(const struct soon__arrived *arrived, size_t index, soon_buffer **ret_payload);
 
 #endif
