@@ -382,9 +382,59 @@ void soon_executor_stats_sized(soon_executor *executor, soon_stats *ret, size_t 
         return;
     if (soon__executor_check(executor) == 0 && executor->klass.stats)
         executor->klass.stats(executor->self, &stats);
+    if (soon__executor_check(executor) == 0 && executor->extra && executor->extra->width)
+        stats.workers_max = executor->extra->width(executor->self);
     if (size > sizeof stats)
         memset((char *)ret + sizeof stats, 0, size - sizeof stats);
     memcpy(ret, &stats, size < sizeof stats ? size : sizeof stats);
+}
+
+const soon_error *soon_executor_error(soon_executor *executor)
+{
+    int rc = soon__executor_check(executor);
+    struct soon__error *error;
+
+    if (rc == 0)
+        rc = soon__executor_refusal(executor);
+    if (rc == 0)
+        return &soon__error_none;
+    if (rc == -EINVAL || rc == SOON_EFORKED)
+        return &soon__error_static(rc, false)->public;
+    error = soon__executor_reason(executor, rc);
+    soon__error_unref(error); /* the executor has it as long as it lives, or it is static */
+    return &error->public;
+}
+
+enum { WORKERS_AT_ONCE = 64 };
+
+/* Each of theirs may be larger, or smaller, than ours. */
+static void give_workers(soon_worker *ret, size_t size, const soon_worker *ours, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        memset((char *)ret + i * size, 0, size);
+        memcpy((char *)ret + i * size, &ours[i], size < sizeof *ours ? size : sizeof *ours);
+    }
+}
+
+size_t soon_executor_workers_sized(soon_executor *executor, soon_worker *ret, size_t count, size_t size)
+{
+    soon_worker few[WORKERS_AT_ONCE], *ours = few;
+    size_t there = 0;
+
+    if (soon__executor_check(executor) < 0 || !executor->extra ||
+        !soon__check(ret || !count, "soon_executor_workers: NULL"))
+        return 0;
+    if (count > WORKERS_AT_ONCE && soon__array_fits(count, sizeof *ours))
+        ours = malloc(count * sizeof *ours);
+    if (!ours || count <= WORKERS_AT_ONCE)
+        ours = few;
+    if (ours == few && count > WORKERS_AT_ONCE)
+        count = WORKERS_AT_ONCE; /* no memory for more */
+    there = executor->extra->workers(executor->self, ours, count);
+    give_workers(ret, size, ours, there < count ? there : count);
+    if (ours != few)
+        free(ours);
+    return there;
 }
 
 size_t soon__executor_width(soon_executor *executor)

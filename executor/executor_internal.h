@@ -19,6 +19,8 @@ struct soon__executor_extra {
     /* A task that found the queue full has run on its submitter's thread; as soon__run_hooks.counted. */
     void (*counted_here)(void *self, const struct soon__outcome *outcome);
     size_t (*width)(void *self); /* how many workers it may have */
+    /* How many live now, and the first `count` of them. */
+    size_t (*workers)(void *self, soon_worker *ret, size_t count);
     bool tries_again;            /* a call that has begun may wait there again: `take_back` is asked for it, too */
     bool takes_items;            /* a call may have `items` with a count above 1 */
     bool spins;                  /* who waits for one of its calls looks for its end before it sleeps */

@@ -285,6 +285,7 @@ typedef struct soon_stats {
     uint64_t worker_deaths; /**< processes */
     size_t spares;          /**< workers beyond the pool's number, for those that wait inside tasks */
     uint64_t wakeups;       /**< times a sleeping worker was woken */
+    size_t workers_max;     /**< the most it will have, spares not counted; 0: an executor of the user's own */
 } soon_stats;
 
 /** Fills `*ret`. Any thread. Zeroes for NULL and in a forked child. */
@@ -294,6 +295,37 @@ SOON_API void soon_executor_stats_sized(soon_executor *executor, soon_stats *ret
 static inline void soon_executor_stats(soon_executor *executor, soon_stats *ret)
 {
     soon_executor_stats_sized(executor, ret, sizeof *ret);
+}
+
+/**
+ * Whether it takes tasks, and if not, why: `code` 0 while it does, SOON_ESHUTDOWN from the first shutdown on, SOON_EBROKEN with
+ * what broke it, SOON_EFORKED, -EINVAL for NULL. Changes nothing. Never NULL.
+ *
+ * Ownership: lent until soon_executor_free(). Threads: any thread. Never blocks.
+ */
+SOON_API const soon_error *soon_executor_error(soon_executor *executor);
+
+/** One worker of a pool. Grows at the end. */
+typedef struct soon_worker {
+    char name[16]; /**< as `ps` and `top -H` show it */
+    int id;        /**< of the process; of a thread as gettid(); 0: it has not been started yet */
+    bool busy;     /**< it runs a task, or has been given one */
+} soon_worker;
+
+/**
+ * Those that live now, spares and those that are being started included: the first `count` of them to `ret`. For monitors,
+ * debuggers, and tests. They come and go meanwhile: a number may be another's by the time that it is used.
+ *
+ * Ownership: `ret` (may be NULL with `count` 0) is an array of `count` of `size` bytes each, which begin as a soon_worker.
+ * Threads: any thread. Never blocks. Returns: how many there are; 0 for NULL, in a forked child, and for an executor of the
+ * user's own.
+ */
+SOON_API size_t soon_executor_workers_sized(soon_executor *executor, soon_worker *ret, size_t count, size_t size);
+
+/** soon_executor_workers_sized() with the size that this program was compiled with. */
+static inline size_t soon_executor_workers(soon_executor *executor, soon_worker *ret, size_t count)
+{
+    return soon_executor_workers_sized(executor, ret, count, sizeof *ret);
 }
 
 #if defined(__GNUC__)

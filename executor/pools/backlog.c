@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,6 +80,14 @@ int soon__initializer_init(struct soon__initializer *ret, const struct soon__ini
 void soon__initializer_fini(struct soon__initializer *initializer)
 {
     free((void *)initializer->arg.data);
+}
+
+void soon__worker_name(char *to, size_t size, const char *pool, unsigned number)
+{
+    char text[12];
+
+    snprintf(text, sizeof text, "_%u", number);
+    snprintf(to, size, "%.*s%s", (int)(size - 1 - strlen(text)), pool, text);
 }
 
 int64_t soon__span_ns(int64_t ms, int64_t standard_ms)

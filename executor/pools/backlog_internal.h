@@ -13,6 +13,8 @@ int soon__pool_options_check(int workers, int64_t idle_timeout_ms, soon_full whe
 /* Of copies of what is given; an argument that is NULL, where its function has one: zeroes. 0, -EINVAL or -ENOMEM. */
 int soon__initializer_init(struct soon__initializer *ret, const struct soon__initializer *given);
 void soon__initializer_fini(struct soon__initializer *initializer);
+/* The name of a worker. The number is what tells them apart: the pool's name gives way. */
+void soon__worker_name(char *to, size_t size, const char *pool, unsigned number);
 /* `ms`, 0: `standard_ms`; so long at most that a deadline can be made of it. */
 int64_t soon__span_ns(int64_t ms, int64_t standard_ms);
 

@@ -320,6 +320,23 @@ static int boot(void *self, int64_t deadline)
     return rc > 0 ? -ETIMEDOUT : rc;
 }
 
+static size_t workers(void *self, soon_worker *ret, size_t count)
+{
+    struct soon__process_pool *pool = self;
+    size_t there = 0;
+
+    soon__mutex_lock(&pool->mutex);
+    for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
+        if (there < count) {
+            ret[there] = (soon_worker){.id = process->pid, .busy = process->assigned > 0};
+            soon__worker_name(ret[there].name, sizeof ret[there].name, pool->name, process->number);
+        }
+        there++;
+    }
+    soon__mutex_unlock(&pool->mutex);
+    return there;
+}
+
 static void stats(void *self, soon_stats *ret)
 {
     struct soon__process_pool *pool = self;
@@ -384,6 +401,7 @@ static const struct soon__executor_extra pool_extra = {.boot = boot,
                                                        .reason = reason,
                                                        .counted_here = counted_here,
                                                        .width = width,
+                                                       .workers = workers,
                                                        .tries_again = true,
                                                        .takes_items = true,
                                                        .ends_on_loop = true,

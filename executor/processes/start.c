@@ -1,6 +1,7 @@
 /*
  * start.c - one worker process and what it shares with us: made together, given back together. Loop thread only.
  */
+#include "../pools/backlog_internal.h"
 #include "pool_internal.h"
 
 #include <assert.h>
@@ -62,7 +63,6 @@ static void fill_desk(struct soon__process *process)
 {
     struct soon__process_pool *pool = process->pool;
     struct soon__desk *desk = process->view.desk;
-    char number[12];
 
     desk->magic = SOON__DESK_MAGIC;
     desk->version = SOON__DESK_VERSION;
@@ -73,10 +73,7 @@ static void fill_desk(struct soon__process *process)
     desk->memory_limit = pool->memory_limit;
     desk->depth = pool->launch.depth;
     desk->tell_claims = pool->queue_max > 0;
-    /* The number is what tells them apart: the name gives way. */
-    snprintf(number, sizeof number, "_%u", process->number);
-    snprintf(desk->name, sizeof desk->name, "%.*s%s", (int)(sizeof desk->name - 1 - strlen(number)), pool->name,
-             number);
+    soon__worker_name(desk->name, sizeof desk->name, pool->name, process->number);
     process->sequence = (uint64_t)soon__clock_ns();
     soon__desk_init(&process->view, process->sequence);
 }

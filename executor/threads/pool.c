@@ -247,6 +247,24 @@ static void stats(void *self, soon_stats *ret)
     soon__pool_unlock(pool);
 }
 
+static size_t workers(void *self, soon_worker *ret, size_t count)
+{
+    struct soon__pool *pool = self;
+    size_t there = 0;
+
+    soon__pool_lock(pool);
+    for (struct soon__worker *worker = pool->locked.workers; worker; worker = worker->next) {
+        if (there < count) {
+            ret[there] = (soon_worker){.id = atomic_load_explicit(&worker->id, memory_order_relaxed),
+                                       .busy = atomic_load_explicit(&worker->running, memory_order_relaxed) > 0};
+            soon__worker_name(ret[there].name, sizeof ret[there].name, pool->name, worker->number);
+        }
+        there++;
+    }
+    soon__pool_unlock(pool);
+    return there;
+}
+
 static void counted_here(void *self, const struct soon__outcome *outcome)
 {
     struct soon__pool *pool = self;
@@ -285,8 +303,13 @@ static const soon_executor_class pool_class = {
     .free = free_pool,
 };
 
-static const struct soon__executor_extra pool_extra = {
-    .boot = boot, .reason = reason, .counted_here = counted_here, .width = width, .takes_items = true, .spins = true};
+static const struct soon__executor_extra pool_extra = {.boot = boot,
+                                                       .reason = reason,
+                                                       .counted_here = counted_here,
+                                                       .width = width,
+                                                       .workers = workers,
+                                                       .takes_items = true,
+                                                       .spins = true};
 
 /*
  * Making

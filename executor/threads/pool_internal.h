@@ -79,6 +79,7 @@ struct soon__worker {
     int64_t idle_since;
     _Atomic uint32_t bell; /* idle workers sleep on it: 1 when rung */
     unsigned number;
+    _Atomic int id; /* of its thread; 0: it has not begun */
     /* Its own thread only, as the next. Also in callbacks, releases, destructors: here the pool cannot be waited for, or freed. */
     struct soon__frame frame;
     struct soon__local local;

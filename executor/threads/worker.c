@@ -4,6 +4,7 @@
  */
 #include "../../futures/depend_internal.h"
 #include "../cpu_internal.h"
+#include "../pools/backlog_internal.h"
 #include "pool_internal.h"
 
 #include <assert.h>
@@ -350,14 +351,13 @@ static void work(struct soon__worker *worker)
  * From start to end
  */
 
-static void set_name(const struct soon__worker *worker)
+static void set_name(struct soon__worker *worker)
 {
-    char name[SOON__NAME_SIZE], number[12];
+    char name[SOON__NAME_SIZE];
 
-    /* The number is what tells them apart: the name gives way. */
-    snprintf(number, sizeof number, "_%u", worker->number);
-    snprintf(name, sizeof name, "%.*s%s", (int)(sizeof name - 1 - strlen(number)), worker->pool->name, number);
+    soon__worker_name(name, sizeof name, worker->pool->name, worker->number);
     pthread_setname_np(pthread_self(), name);
+    atomic_store_explicit(&worker->id, gettid(), memory_order_relaxed); /* to be shown */
 }
 
 static void measure_stack(struct soon__worker *worker)
