@@ -40,20 +40,6 @@ static bool stopped(const void *watch)
     return watch_signal(watch) != 0;
 }
 
-/* The paths as one block of names. */
-static soon_future *submit_total(soon_executor *pool, char *const *paths)
-{
-    size_t size = 0, used = 0;
-    for (size_t i = 0; paths[i]; i++)
-        size += strlen(paths[i]) + 1;
-    char *names = must(malloc(size));
-    for (size_t i = 0; paths[i]; used += strlen(paths[i++]) + 1)
-        strcpy(names + used, paths[i]);
-    soon_future *future = add_sizes_submit(pool, names, size, &(soon_submit_options){.priority = 2});
-    free(names);
-    return future;
-}
-
 void jobs_init(struct jobs *jobs, soon_executor *pool, soon_executor *streams, int workers, soon_as_completed *set,
                struct watch *watch, char *const *paths)
 {
@@ -61,8 +47,13 @@ void jobs_init(struct jobs *jobs, soon_executor *pool, soon_executor *streams, i
     jobs->last = &jobs->first;
     jobs->tasks_max = TASKS_PER_WORKER * (unsigned)workers;
     files_init(&jobs->files, paths, stopped, watch);
+    while (paths[jobs->path_count])
+        jobs->path_count++;
+    /* One call for all of them: nothing waits for it. */
     if (watch->ticks)
-        jobs->total = submit_total(pool, paths);
+        jobs->total = soon_map_strings_async_with(
+            pool, (.chunk = jobs->path_count, .each = &(soon_submit_options){.priority = 2}), size_of_path, paths,
+            jobs->path_count);
 }
 
 static void submit(struct jobs *jobs, struct file *first, unsigned count, size_t names_size)
@@ -212,8 +203,10 @@ static void draw_bar(const struct jobs *jobs)
         for (unsigned i = job->printed; i < job->count; i++)
             if (job->files[i].future)
                 done += soon_future_progress(job->files[i].future).done;
-    if (soon_future_succeeded(jobs->total))
-        soon_result(jobs->total, &total);
+    soon_bytes sizes;
+    if (soon_future_succeeded(jobs->total) && soon_future_result(jobs->total, 0, &sizes) == 0)
+        for (size_t i = 0; i < jobs->path_count; i++)
+            total += ((const uint64_t *)sizes.data)[i];
     bar_draw(done, total);
 }
 

@@ -32,10 +32,11 @@ struct jobs {
     const struct file *stream; /* one is being read: nothing new is begun, for it may be the same as the next */
     uint64_t count;            /* files so far */
 
-    soon_future *total; /* of add_sizes; NULL: no bar */
-    uint64_t bytes;     /* of the files that are done */
-    bool failed;        /* some file could not be hashed */
-    int write_error;    /* an errno value: stdout takes no more */
+    soon_future *total; /* a map of size_of_path; NULL: no bar */
+    size_t path_count;
+    uint64_t bytes;  /* of the files that are done */
+    bool failed;     /* some file could not be hashed */
+    int write_error; /* an errno value: stdout takes no more */
 };
 
 /* Begins with `paths`, up to a NULL, for a pool of so many workers, and one of this process for streams. The set is

@@ -5,11 +5,9 @@
 #define DIGEST_TOTAL_H
 
 #include <soon.h>
+#include <stdint.h>
 
-/*
- * Adds up the sizes of all files that are to be hashed. The argument's bytes are the command line's paths, each with
- * its 0; the result is a uint64_t. A task of its own, since nothing waits for it.
- */
-SOON_TASK_BYTES_DECLARE(add_sizes);
+/* Adds up the sizes of all files that a path of the command line means. */
+SOON_TASK_STRING_DECLARE(size_of_path, uint64_t);
 
 #endif
