@@ -263,6 +263,41 @@ static void items_succeeded(soon_call *call, size_t first, size_t count, const u
     }
 }
 
+/* Results of any size, in `size` bytes, which the worker may write while we read them. How many of `count` there are. */
+static size_t varied_succeeded(soon_call *call, size_t first, size_t count, const unsigned char *bytes, uint64_t size)
+{
+    struct soon__varied_head head;
+    size_t given;
+
+    for (given = 0; given < count && size >= sizeof head; given++) {
+        struct soon__outcome outcome = {0};
+
+        memcpy(&head, bytes, sizeof head);
+        bytes += sizeof head;
+        size -= sizeof head;
+        if (head.size > size || soon__body_round(head.size) > size)
+            break;
+        outcome.result_size = head.size;
+        if (copy_result(bytes, head.size, NULL, &outcome) < 0)
+            outcome = (struct soon__outcome){.error = &soon__error_nomem_started};
+        item_ended(call, first + given, &outcome);
+        bytes += soon__body_round(head.size);
+        size -= soon__body_round(head.size);
+    }
+    return given;
+}
+
+static bool take_varied(struct soon__process *process, struct soon__assignment *assignment,
+                        const struct soon__reply *reply)
+{
+    soon_call *call = assignment->call;
+    size_t given = varied_succeeded(call, soon__call_extra(call)->items_ended + assignment->ended, reply->count,
+                                    soon__desk_reply_body(&process->view, reply), reply->result_size);
+
+    assignment->ended += given; /* those are good, whatever is behind them */
+    return given == reply->count;
+}
+
 static bool take_items(struct soon__process *process, struct soon__assignment *assignment,
                        const struct soon__reply *reply)
 {
@@ -270,8 +305,11 @@ static bool take_items(struct soon__process *process, struct soon__assignment *a
     size_t size = call->function->result_size;
 
     if (reply->first != assignment->ended || !reply->count || reply->count > assignment->items - assignment->ended ||
-        reply->flags & (SOON__REPLY_RESULT_SENT | SOON__REPLY_HAS_PAYLOAD) || reply->code ||
-        reply->result_size != reply->count * size)
+        reply->flags & (SOON__REPLY_RESULT_SENT | SOON__REPLY_HAS_PAYLOAD) || reply->code)
+        return false;
+    if (!size)
+        return take_varied(process, assignment, reply);
+    if (reply->result_size != reply->count * size)
         return false;
     items_succeeded(call, soon__call_extra(call)->items_ended + assignment->ended, reply->count,
                     soon__desk_reply_body(&process->view, reply));
@@ -811,6 +849,9 @@ static size_t recover_items(struct soon__process *process, const struct soon__as
     if (first != lost->ended || finished <= first || finished > lost->items || offset > SOON__REPLY_AREA ||
         (size && (finished - first) > (SOON__REPLY_AREA - offset) / size))
         return lost->ended;
+    if (!size)
+        return first + varied_succeeded(lost->call, soon__call_extra(lost->call)->items_ended + first, finished - first,
+                                        process->view.replies + offset, SOON__REPLY_AREA - offset);
     items_succeeded(lost->call, soon__call_extra(lost->call)->items_ended + lost->ended, finished - first,
                     process->view.replies + offset);
     return finished;

@@ -24,7 +24,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WINDOW_MAX = 64 << 10, FLUSH_NS = 1000000, ZEROED_MAX = 1024 /* bytes of results */ };
+enum { WINDOW_MAX = 64 << 10, VARIED_MAX = 4 << 10, FLUSH_NS = 1000000, ZEROED_MAX = 1024 /* bytes of results */ };
 
 /* A request while it is served. The task comes first: it is found by its address. */
 struct serving {
@@ -51,6 +51,7 @@ struct serving {
 struct window {
     struct soon__place place;
     uint64_t size;        /* of the region */
+    uint64_t used;        /* of it, by results that vary */
     uint64_t first, next; /* items in it: first .. next - 1 */
     int64_t flushed_ns;
 };
@@ -388,7 +389,8 @@ static void flush(struct serving *serving, struct window *window)
     reply.offset = window->place.offset;
     reply.first = window->first;
     reply.count = window->next - window->first;
-    reply.result_size = reply.count * serving->task.function->result_size;
+    reply.result_size =
+        serving->task.function->result_size ? reply.count * serving->task.function->result_size : window->used;
     soon__reply_publish(&reply, &window->place);
     /* Release: none of the next window's moves above it. */
     atomic_store_explicit(&serving->status->items_finished, 0, memory_order_release);
@@ -396,19 +398,26 @@ static void flush(struct serving *serving, struct window *window)
     window->first = window->next;
 }
 
+/* For results from the item `index` on. */
+static void take_window(struct serving *serving, struct window *window, uint64_t index, uint64_t size)
+{
+    window->size = size;
+    window->used = 0;
+    window->place = soon__replies_take(size);
+    window->first = window->next = index;
+    /* Relaxed: `items_finished` publishes them, to our heir. */
+    atomic_store_explicit(&serving->status->items_offset, window->place.offset, memory_order_relaxed);
+    atomic_store_explicit(&serving->status->items_first, index, memory_order_relaxed);
+}
+
 /* Where the results go of the next item, and of those after it that may run without a pause: how many in all. */
 static uint64_t open_window(struct serving *serving, struct window *window, uint64_t index, bool plain)
 {
     uint64_t size = serving->task.function->result_size, left = serving->request->items - index, count;
 
-    if (window->place.region == SOON__NO_REGION) {
-        window->size = size > WINDOW_MAX / left ? size > WINDOW_MAX ? size : WINDOW_MAX : size * left;
-        window->place = soon__replies_take(window->size);
-        window->first = window->next = index;
-        /* Relaxed: `items_finished` publishes them, to our heir. */
-        atomic_store_explicit(&serving->status->items_offset, window->place.offset, memory_order_relaxed);
-        atomic_store_explicit(&serving->status->items_first, index, memory_order_relaxed);
-    }
+    if (window->place.region == SOON__NO_REGION)
+        take_window(serving, window, index,
+                    size > WINDOW_MAX / left ? size > WINDOW_MAX ? size : WINDOW_MAX : size * left);
     count = plain ? window->size / size - (index - window->first) : 1;
     if (count > ZEROED_MAX / size + 1)
         count = ZEROED_MAX / size + 1;
@@ -425,6 +434,31 @@ static void keep_in_window(struct serving *serving, struct window *window, uint6
     serving->task.outcome = (struct soon__outcome){0};
     if ((next - window->first + 1) * serving->task.function->result_size > window->size)
         flush(serving, window);
+}
+
+/* S3. The same of one of any size, which goes behind the last if it is small. False: it needs an answer of its own. */
+static bool keep_varied(struct serving *serving, struct window *window, uint64_t index)
+{
+    struct soon__outcome *outcome = &serving->task.outcome;
+    struct soon__varied_head head = {.size = outcome->result_size};
+    uint64_t needed = sizeof head + soon__body_round(head.size);
+    unsigned char *to;
+
+    if (outcome->error || outcome->payload || head.size > VARIED_MAX)
+        return false;
+    if (window->place.region != SOON__NO_REGION && window->used + needed > window->size)
+        flush(serving, window);
+    if (window->place.region == SOON__NO_REGION)
+        take_window(serving, window, index, WINDOW_MAX);
+    to = window->place.data + window->used;
+    memcpy(to, &head, sizeof head);
+    if (head.size)
+        memcpy(to + sizeof head, outcome->result, head.size);
+    window->used += needed;
+    window->next = index + 1;
+    atomic_store_explicit(&serving->status->items_finished, index + 1, memory_order_release);
+    soon__outcome_drop(outcome);
+    return true;
 }
 
 /* The reply is filled in while the result lies where it was written: then what came before it goes first. */
@@ -528,6 +562,8 @@ static uint64_t run_some(struct serving *serving, struct window *window, uint64_
         keep_in_window(serving, window, index);
         return index;
     }
+    if (!function->result_size && keep_varied(serving, window, index))
+        return index + 1;
     window->next = in_window ? index : window->next;
     if (in_window && !outcome->error && !outcome->payload)
         keep_in_window(serving, window, index + 1);
