@@ -267,6 +267,38 @@ Test(cpp, imap_takes_a_source)
     soon_imap_free(imap);
 }
 
+Test(cpp, imap_takes_strings_and_items)
+{
+    std::vector<std::string> words = {"one", "three"};
+    const char *array[] = {"four"};
+    soon_imap *imap;
+    soon_future *f;
+    size_t size, sum = 0;
+
+    auto next = [](soon_item *item, void *data) {
+        auto *left = static_cast<std::vector<std::string> *>(data);
+        static std::string word;
+        if (left->empty())
+            return 0;
+        word = left->back();
+        left->pop_back();
+        *item = soon_item_of_string(word.c_str());
+        return 1;
+    };
+    cr_assert_eq(soon_imap_items_new(&imap, pool, &letters_task, nullptr, next, &words), 0);
+    while (soon_imap_next(imap, SOON_FOREVER, &f, nullptr) == 0) {
+        cr_assert_eq(soon_take(f, &size), 0);
+        sum += size;
+    }
+    soon_imap_free(imap);
+    cr_assert_eq(soon_imap_strings_new(&imap, pool, &letters_task, nullptr, array, 1), 0);
+    cr_assert_eq(soon_imap_next(imap, SOON_FOREVER, &f, nullptr), 0);
+    cr_assert(std::string(soon_future_label(f)) == "four");
+    cr_assert_eq(soon_take(f, &size), 0);
+    cr_assert_eq(sum + size, 12u);
+    soon_imap_free(imap);
+}
+
 Test(cpp, waits_take_vectors)
 {
     std::vector<soon_future *> futures;
