@@ -1,7 +1,7 @@
 /*
  * on_signal.c - signals that shut executors down: what ends, what main learns, and what the signals do before and after.
  */
-#include "process_fixture.h"
+#include "on_signal_fixture.h"
 
 #include "../executor/library_loop_internal.h"
 #include "shelf.h"
@@ -9,38 +9,6 @@
 #include <stdio.h>
 
 TestSuite(on_signal);
-
-static soon_executor *make(bool processes)
-{
-    return processes ? new_processes(.workers = 1, .grace_ms = 50) : new_pool(.workers = 1);
-}
-
-static soon_executor *listening(bool processes, soon_shutdown mode)
-{
-    soon_executor *pool = make(processes);
-
-    cr_assert_eq(soon_executor_shutdown_on_signal(pool, mode), 0);
-    return pool;
-}
-
-/* To this process; the handler has run when it returns. */
-static void deliver(int signal)
-{
-    cr_assert_eq(raise(signal), 0);
-}
-
-static struct sigaction action_of(int signal)
-{
-    struct sigaction action;
-
-    cr_assert_eq(sigaction(signal, NULL, &action), 0);
-    return action;
-}
-
-static bool is_default(int signal)
-{
-    return action_of(signal).sa_handler == SIG_DFL;
-}
 
 /*
  * The first and the second
@@ -331,106 +299,4 @@ Test(on_signal, shuts_down_an_executor_of_the_programs_own)
     cr_assert_eq(outcome_of(f), 0);
     cr_assert_eq(shut_down_on_loop, 0);
     shelf_close(&shelf);
-}
-
-/*
- * What the signals did before
- */
-
-static _Atomic int own_calls;
-
-static void own_handler(int signal)
-{
-    own_calls += signal;
-}
-
-static void own_handler_with_info(int signal, siginfo_t *info, void *context)
-{
-    (void)context;
-    own_calls += info->si_signo == signal ? signal : 1000;
-}
-
-Test(on_signal, is_told_to_the_handler_that_was_there_which_is_there_again_later)
-{
-    const struct sigaction with_info = {.sa_sigaction = own_handler_with_info, .sa_flags = SA_SIGINFO};
-    soon_executor *pool;
-
-    signal(SIGINT, own_handler);
-    sigaction(SIGTERM, &with_info, NULL);
-    pool = listening(false, SOON_CANCEL_PENDING);
-    deliver(SIGINT);
-    cr_assert_eq(own_calls, SIGINT);
-    deliver(SIGTERM);
-    cr_assert_eq(own_calls, SIGINT + SIGTERM);
-    free_pool(pool);
-    cr_assert_eq(action_of(SIGINT).sa_handler, own_handler);
-    cr_assert_eq(action_of(SIGTERM).sa_sigaction, own_handler_with_info);
-}
-
-Test(on_signal, that_is_ignored_stays_so)
-{
-    soon_executor *pool;
-
-    signal(SIGINT, SIG_IGN);
-    pool = listening(false, SOON_CANCEL_PENDING);
-    cr_assert_eq(action_of(SIGINT).sa_handler, SIG_IGN);
-    deliver(SIGINT);
-    deliver(SIGTERM);
-    test_wait_until(soon_executor_signal(pool));
-    cr_assert_eq(soon_executor_signal(pool), SIGTERM);
-    free_pool(pool);
-    cr_assert_eq(action_of(SIGINT).sa_handler, SIG_IGN);
-}
-
-Test(on_signal, keeps_what_others_have_set_meanwhile)
-{
-    soon_executor *pool = listening(false, SOON_CANCEL_PENDING);
-
-    signal(SIGINT, own_handler);
-    free_pool(pool);
-    cr_assert_eq(action_of(SIGINT).sa_handler, own_handler);
-    cr_assert(is_default(SIGTERM));
-}
-
-/*
- * Forks
- */
-
-Test(on_signal, of_a_forked_child_is_its_own)
-{
-    soon_executor *pool = listening(false, SOON_CANCEL_PENDING);
-    int status;
-    pid_t child = test_fork();
-
-    if (child == 0) {
-        int rc = soon_executor_shutdown_on_signal(pool, SOON_DRAIN);
-
-        if (rc != SOON_EFORKED || soon_executor_signal(pool) != 0)
-            _exit(1);
-        raise(SIGINT);
-        _exit(2);
-    }
-    cr_assert_eq(waitpid(child, &status, 0), child);
-    cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT);
-    cr_assert_eq(outcome_of(soon_submit(pool, nothing)), 0);
-    cr_assert_eq(soon_executor_signal(pool), 0);
-    free_pool(pool);
-}
-
-Test(on_signal, is_heard_by_a_pool_of_a_forked_child)
-{
-    soon_executor *pool = listening(false, SOON_CANCEL_PENDING);
-    int status;
-    pid_t child = test_fork();
-
-    if (child == 0) {
-        soon_executor *own = listening(false, SOON_CANCEL_PENDING);
-
-        raise(SIGINT);
-        test_wait_until(soon_executor_signal(own));
-        _exit(soon_executor_free(own) == 0 && is_default(SIGINT) ? 0 : 1);
-    }
-    cr_assert_eq(waitpid(child, &status, 0), child);
-    cr_assert_eq(status, 0);
-    free_pool(pool);
 }
