@@ -308,10 +308,9 @@ static int send_by_watch(int watch, int signal, unsigned to)
     return syscall(SYS_pidfd_send_signal, watch, signal, NULL, to) < 0 ? -errno : 0;
 }
 
-/* The leader gets it once: by its group, or by itself if it has left that. */
+/* The process gets it by its group, which it leads, and as the leader of a session cannot leave. */
 int soon__process_signal(int watch, pid_t pid, int signal)
 {
-    pid_t group;
     int rc, may = watch >= 0 ? send_by_watch(watch, 0, TO_PROCESS) : 0;
 
     /* Somebody else may have reaped it in spite of what was promised: then its number is anybody's, but not its watch. */
@@ -320,12 +319,7 @@ int soon__process_signal(int watch, pid_t pid, int signal)
         return -ESRCH;
     }
     rc = kill(-pid, signal) < 0 ? -errno : 0;
-    if (watch < 0 || may < 0) /* that others of its group got it says nothing about it */
-        return watch < 0 ? rc : may;
-    group = getpgid(pid);
-    if (rc == 0 && (group == pid || group < 0))
-        return 0;
-    return send_by_watch(watch, signal, TO_PROCESS);
+    return may < 0 ? may : rc; /* that others of its group got it says nothing about it */
 }
 
 /*
