@@ -155,6 +155,48 @@ Test(custom, gets_what_was_submitted)
     cr_assert_eq(arg, 42);
 }
 
+Test(custom, gets_what_goes_beside_the_argument)
+{
+    soon_buffer *payloads[3], *of_input;
+    soon_promise *promise;
+    soon_future *input, *f;
+    soon_call *call;
+    int arg = 21;
+
+    for (int i = 0; i < 3; i++)
+        cr_assert_eq(soon_buffer_new(&payloads[i], 10), 0);
+    cr_assert_eq(soon_buffer_new(&of_input, 10), 0);
+    cr_assert_eq(soon_promise_new(&promise, NULL), 0);
+    input = soon_promise_future(promise);
+    f = twice_submit(shelf.executor, &arg,
+                     &(soon_submit_options){.extra = soon_string("extra"),
+                                            .payloads = payloads,
+                                            .payload_count = 3,
+                                            .after = &input,
+                                            .after_count = 1});
+    cr_assert_eq(shelf.count, 0, "it waits");
+    cr_assert_eq(soon_promise_set_payload(promise, of_input), 0);
+    cr_assert_eq(soon_promise_set_result(promise, "result", 7), 0);
+    soon_promise_free(promise);
+    soon_future_unref(input);
+
+    call = shelf_first(&shelf);
+    cr_assert_str_eq(soon_call_extra_bytes(call).data, "extra");
+    cr_assert_eq(soon_call_payload_count(call), 3);
+    for (size_t i = 0; i < 3; i++)
+        cr_assert_eq(soon_call_payload_at(call, i), payloads[i]);
+    cr_assert_null(soon_call_payload_at(call, 3));
+    cr_assert_eq(soon_call_payload(call), payloads[0]);
+    cr_assert_eq(soon_call_input_count(call), 1);
+    cr_assert_str_eq(soon_call_input(call, 0).data, "result");
+    cr_assert_eq(soon_call_input_payload(call, 0), of_input);
+    cr_assert(soon_call_input(call, 1).size == 0 && !soon_call_input_payload(call, 1));
+    cr_assert_null(soon_call_options(call)->after);
+    soon_call_run(call);
+    cr_assert_eq(soon_take(f, &arg), 0);
+    cr_assert_eq(arg, 42);
+}
+
 Test(custom, gets_defaults_where_nothing_was_said)
 {
     soon_future *f = twice_submit(shelf.executor, NULL, NULL);
