@@ -100,7 +100,10 @@ SOON_API soon_buffer *soon_call_input_payload(const soon_call *call, size_t inde
 /** How many there are. Holder only. */
 SOON_API size_t soon_call_input_count(const soon_call *call);
 
-/** Priority, limits, label. `payload` is the first of all, `payloads` are the others; `after` is not there any more. Never NULL. Lent until the call has ended. Holder only. */
+/**
+ * Priority, limits, label. `payload` is the first of all, `payloads` are the others; `after` is not there any more. Never
+ * NULL. Lent until the call has ended. Holder only.
+ */
 SOON_API const soon_submit_options *soon_call_options(const soon_call *call);
 
 /**

@@ -104,9 +104,10 @@ static inline int soon_try_submit_bytes(soon_future **ret, soon_executor *execut
 }
 
 /**
- * Runs `function` on the result of `first`, when it has one. For the results of several there is the submit option `after`. Its argument is those bytes, without a copy; an error or
+ * Runs `function` on the result of `first`, when it has one. Its argument is those bytes, without a copy; an error or
  * a cancellation of `first` passes through. Cancelling the new future cancels `first` too if that is pending. The
- * queue bound of the executor does not apply. A drain of the executor waits for it.
+ * queue bound of the executor does not apply. A drain of the executor waits for it. For the results of several there is
+ * the submit option `after`.
  *
  * Ownership: the caller owns one reference; `first` is held until the task has ended.
  * Threads: any thread. Never blocks.
