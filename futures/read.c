@@ -135,9 +135,11 @@ const void *soon__future_function(const soon_future *future)
 /* What a read asks for, as its macro says it, is a letter for the class and the name of the type. */
 static inline bool is_of_another_kind(const soon_future *future, const char *kind)
 {
-    const soon_future *shown = kind ? lender_of(future) : NULL;
-
-    return shown && shown->class->fits && !shown->class->fits(shown, kind);
+    if (!kind)
+        return false;
+    if (!future->class->fits) /* it may show what another has */
+        future = lender_of(future);
+    return future->class->fits && !future->class->fits(future, kind);
 }
 
 static __attribute__((noinline, cold)) int refuse_type(const soon_future *future, size_t size, const char *kind)
