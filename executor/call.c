@@ -16,6 +16,7 @@
 #include "core/notice_internal.h"
 #include "executor_internal.h"
 #include "function_internal.h"
+#include "loops/progress_internal.h"
 #include "pools/spin_internal.h"
 
 #include <errno.h>
@@ -318,7 +319,7 @@ static bool needs_extra(const struct soon__call_params *params)
 
     return params->first || params->items || is_large(params) ||
            (o && (o->label || o->data || o->priority || o->retries || o->time_limit_ms || o->queue_limit_ms ||
-                  o->when_full || o->payload || o->extra.size));
+                  o->when_full || o->payload || o->extra.size || o->on_progress));
 }
 
 /* A chunk of one item has that one's. */
@@ -376,6 +377,14 @@ static int set_on_done(soon_call *call, const soon_submit_options *options)
     if (rc == 0)
         soon__future_begin_with(soon__call_future(call), &on_done->callback);
     return rc;
+}
+
+static int set_on_progress(soon_call *call, const soon_submit_options *o)
+{
+    const struct soon__progress_request request = {o->on_done_loop, o->progress_every_ms, o->on_progress,
+                                                   o->on_progress_data, o->on_progress_release};
+
+    return soon__progress_listen(soon__call_future(call), &request);
 }
 
 static int set_large_arg(soon_call *call, const struct soon__call_params *params, size_t size)
@@ -533,8 +542,13 @@ int soon__call_new(soon_call **ret, const struct soon__call_params *params)
         rc = set_on_done(call, params->options);
     if (rc < 0)
         goto fail;
-    *ret = call;
-    return 0;
+    if (params->options && params->options->on_progress)
+        rc = set_on_progress(call, params->options);
+    if (rc < 0)
+        soon__call_discard(call);
+    else
+        *ret = call;
+    return rc;
 
 fail:
     drop(call);

@@ -44,20 +44,28 @@ static void removed(struct soon__callback *callback, soon_future *future)
     soon__loop_count_out(loop);
 }
 
-/* As any callback: those of futures that it completes come after it. */
+void soon__calling_begin(struct soon__calling *calling)
+{
+    calling->frame = (struct soon__frame){.executor = NULL};
+    soon__thread_enter(&calling->frame, &calling->saved);
+    calling->held = soon__callbacks_hold();
+}
+
+void soon__calling_end(struct soon__calling *calling)
+{
+    soon__callbacks_release(calling->held);
+    soon__thread_leave(&calling->frame, &calling->saved);
+}
+
 static void call(soon_future *future, soon_done_fn fn, void *data, soon_free_fn let_go)
 {
-    struct soon__frame frame = {.executor = NULL};
-    struct soon__thread_saved saved;
-    bool held;
+    struct soon__calling calling;
 
-    soon__thread_enter(&frame, &saved);
-    held = soon__callbacks_hold();
+    soon__calling_begin(&calling);
     fn(future, data);
     if (let_go)
         let_go(data);
-    soon__callbacks_release(held);
-    soon__thread_leave(&frame, &saved);
+    soon__calling_end(&calling);
 }
 
 static struct soon__delivery *of_entry(struct soon__loop_entry *entry)

@@ -53,6 +53,8 @@ static int check(soon_executor *executor, const soon_function *function, const s
     rc = soon__check_function(function);
     if (rc == 0)
         rc = check_source(function, source);
+    if (rc == 0 && options->on_progress)
+        rc = soon__refuse(-EINVAL, ".on_progress is set: that is for soon_map_async()");
     return rc < 0 ? rc : soon__map_check_options(options);
 }
 

@@ -283,6 +283,15 @@ int soon__loop_count_in(soon_loop *loop)
     return rc;
 }
 
+void soon__loop_count_again(soon_loop *loop)
+{
+    if (is_foreign(loop))
+        return;
+    pthread_mutex_lock(&loop->mutex);
+    loop->locked.outstanding++;
+    pthread_mutex_unlock(&loop->mutex);
+}
+
 void soon__loop_count_out(soon_loop *loop)
 {
     if (is_foreign(loop))

@@ -98,6 +98,42 @@ SOON_API SOON_MUST_USE int soon_future_add_done_callback_on(soon_future *future,
 SOON_API SOON_MUST_USE int soon_future_add_done_callback_owned(soon_future *future, soon_loop *loop, soon_done_fn fn,
                                                                void *data, soon_free_fn release);
 
+/** Hears how far a future is. `future` is lent for the time of the call. */
+typedef void (*soon_progress_fn)(soon_future *future, soon_progress progress, void *data);
+
+/**
+ * Has `fn` called with the future's progress when that has changed: on the loop's thread, or with `loop` NULL on the
+ * library's callback thread; at most once in `every_ms` (0: 100 ms), with what is newest then. What was last set before the
+ * end is told in any case, and after the end nothing more. Who sets a progress waits for nobody.
+ *
+ * For the progress of a task, a promise, or the items of a soon_map_async(); and of a soon_apply_async(). That of worker
+ * processes and of maps is looked at once in `every_ms`.
+ *
+ * The last call comes before callbacks of the same future that were asked for on the same loop. Without a loop it comes before
+ * all of them: those that have no loop run on the callback thread then, too. The submit option `on_progress` does the same,
+ * and cannot come too late. Of a future that is done `fn` hears nothing.
+ *
+ * A registration keeps uv_run() going, as that of soon_future_add_done_callback_on() does.
+ *
+ * Ownership: takes `data`, always, and gives it to `release` (NULL: nobody is told) once: when the last call has returned, where it
+ * ran; when it was taken back, there, or where it is just running; in this call, if it fails or the future is done; on the
+ * callback thread, if somebody else has closed the loop.
+ * Threads: any thread. Never blocks.
+ * Returns: 0; -EINVAL; -ENOMEM; SOON_ESHUTDOWN: the loop is detached; SOON_EFORKED; -EMFILE, -EAGAIN ... if the library's own
+ * threads could not start.
+ */
+SOON_API SOON_MUST_USE int soon_future_add_progress_callback(soon_future *future, soon_loop *loop, int64_t every_ms,
+                                                             soon_progress_fn fn, void *data, soon_free_fn release);
+
+/**
+ * Takes back the first registration of `fn` with `data`. On the loop's thread (without a loop: on the callback thread) it is
+ * exact: no call comes after it. On another one a call may be under way.
+ *
+ * Threads: any thread, `fn` included. Never blocks.
+ * Returns: true: no further call begins; false: there was none, or the last call has been.
+ */
+SOON_API bool soon_future_remove_progress_callback(soon_future *future, soon_progress_fn fn, void *data);
+
 /**
  * Has `fn` called once on the loop's thread, always later, in the order of posting, callbacks of futures included.
  * uv_run() goes on until it ran, as for soon_future_add_done_callback_on().

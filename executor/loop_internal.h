@@ -17,6 +17,8 @@ struct soon__loop_entry {
 
 /* Whoever may push later is counted first, so that the loop does not close before. 0, SOON_ESHUTDOWN, SOON_EFORKED. */
 int soon__loop_count_in(soon_loop *loop);
+/* Once more, by who is counted, also when it is closing. */
+void soon__loop_count_again(soon_loop *loop);
 /* It will not push. */
 void soon__loop_count_out(soon_loop *loop);
 /* In order. Once per count; it is counted out when it has run. */
@@ -46,5 +48,14 @@ int soon__delivery_init(struct soon__delivery *delivery, soon_loop *loop, soon_d
                         soon_free_fn let_go);
 /* For one that was never registered with a future. Frees nothing. */
 void soon__delivery_drop(struct soon__delivery *delivery);
+
+/* Around a callback: those of futures that it completes come after it. */
+struct soon__calling {
+    struct soon__frame frame;
+    struct soon__thread_saved saved;
+    bool held;
+};
+void soon__calling_begin(struct soon__calling *calling);
+void soon__calling_end(struct soon__calling *calling);
 
 #endif

@@ -13,6 +13,8 @@
 #include "../futures/slab_internal.h"
 #include "map_internal.h"
 
+#include "loops/progress_internal.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -319,7 +321,18 @@ static int map_fill(struct soon__map *map, const struct soon__map_params *params
     return 0;
 }
 
-/* References: one of the reader, one of the library. 0 or -ENOMEM. */
+/* Before anything is submitted: what is the last then is told in any case. */
+static int set_on_progress(struct soon__map *map, const soon_map_options *o)
+{
+    const struct soon__progress_request request = {.loop = o->on_progress_loop,
+                                                   .every_ms = o->progress_every_ms,
+                                                   .fn = o->on_progress,
+                                                   .data = o->on_progress_data};
+
+    return o->on_progress ? soon__progress_listen(&map->future, &request) : 0;
+}
+
+/* References: one of the reader, one of the library. 0, -ENOMEM, or what on_progress was refused with. */
 static int map_new(struct soon__map **ret, const struct soon__map_params *params)
 {
     const char *text = params->options.each && params->options.each->label ? params->options.each->label : "";
@@ -339,7 +352,9 @@ static int map_new(struct soon__map **ret, const struct soon__map_params *params
                               .can_be_killed = params->executor->klass.kill != NULL};
     strcpy(map->label, text);
     soon__future_init(&map->future, extra && extra->look ? &remote_class : &map_class, 1, 1);
-    rc = map_fill(map, params);
+    rc = set_on_progress(map, &params->options);
+    if (rc == 0)
+        rc = map_fill(map, params);
     if (rc < 0) {
         soon__future_unref(&map->future);
         soon_future_unref(&map->future);
@@ -391,6 +406,8 @@ static int start(struct soon__map **ret, struct soon__map_params *params, const 
         return rc;
     }
     submit(*ret, params);
+    if (params->options.on_progress)
+        soon__progress_start(&(*ret)->future);
     return 0;
 }
 

@@ -36,6 +36,14 @@ typedef struct soon_map_options {
      * be unset (-EINVAL). A time limit is each item's own, a queue limit that of the call it travels in.
      */
     const soon_submit_options *each SOON__ZERO;
+    /**
+     * Of a soon_map_async(); else -EINVAL: hears how many items are done, as soon_future_add_progress_callback() says, and
+     * always of the last count, before callbacks of the map.
+     */
+    soon_progress_fn on_progress SOON__ZERO;
+    void *on_progress_data SOON__ZERO;      /**< for on_progress */
+    soon_loop *on_progress_loop SOON__ZERO; /**< NULL: the library's callback thread */
+    int64_t progress_every_ms SOON__ZERO;   /**< not more often than that; 0: 100 ms */
 } soon_map_options;
 
 /**

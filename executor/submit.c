@@ -9,6 +9,7 @@
 
 #include "../futures/wait.h"
 #include "executor_internal.h"
+#include "loops/progress_internal.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -83,10 +84,14 @@ int soon__submit_options_check(const soon_submit_options *o)
         {"time_limit_ms", o ? o->time_limit_ms : 0, 0, INT64_MAX},
         {"queue_limit_ms", o ? o->queue_limit_ms : 0, 0, INT64_MAX},
         {"when_full", o ? (int)o->when_full : 0, 0, SOON_FULL_RUN_HERE},
+        {"progress_every_ms", o ? o->progress_every_ms : 0, 0, INT64_MAX},
     };
 
-    if (o && !o->on_done && (o->on_done_loop || o->on_done_release))
+    if (o && !o->on_done && ((o->on_done_loop && !o->on_progress) || o->on_done_release))
         return soon__refuse(-EINVAL, ".on_done_%s is set, and .on_done is NULL", o->on_done_loop ? "loop" : "release");
+    if (o && !o->on_progress && (o->progress_every_ms || o->on_progress_release))
+        return soon__refuse(-EINVAL, ".%s is set, and .on_progress is NULL",
+                            o->progress_every_ms ? "progress_every_ms" : "on_progress_release");
     if (o && (o->extra.size > PTRDIFF_MAX || (!o->extra.data && o->extra.size)))
         return soon__refuse(-EINVAL, ".extra has %zu bytes, and they are not there", o->extra.size);
     if (o && (check_payloads(o) < 0 || check_after(o) < 0))
@@ -248,6 +253,8 @@ static soon_future *refuse(const struct request *request, int code)
                                                    o->on_done_release);
     else if (o->on_done_release)
         o->on_done_release(o->on_done_data);
+    if (o->on_progress_release)
+        o->on_progress_release(o->on_progress_data);
     (void)told;
     return future;
 }
@@ -264,6 +271,8 @@ static soon_future *submit_always(struct request *request)
     rc = submit(request, call);
     if (rc < 0)
         soon__executor_refuse(request->params.executor, call, rc);
+    else if (options_of(request)->on_progress)
+        soon__progress_start(future);
     return future;
 }
 
@@ -272,7 +281,7 @@ static bool only_tells(const soon_submit_options *o, size_t options_size)
 {
     return options_size == sizeof *o && o->on_done && !o->label && !o->data && !o->priority && !o->retries &&
            !o->time_limit_ms && !o->queue_limit_ms && !o->when_full && !o->payload && !o->extra.size &&
-           !o->payload_count && !o->after_count;
+           !o->payload_count && !o->after_count && !o->on_progress;
 }
 
 /* What most submits are: no options, or but a callback; a small argument; and nothing in the way. NULL, and nothing was done: it
@@ -349,11 +358,14 @@ static int submit_or_refuse(soon_future **ret, struct request *request)
         return rc;
     future = soon__call_future(call);
     rc = submit(request, call);
-    if (rc < 0)
+    if (rc < 0) {
         soon__call_discard(call);
-    else
-        *ret = future;
-    return rc;
+        return rc;
+    }
+    if (options_of(request)->on_progress)
+        soon__progress_start(future);
+    *ret = future;
+    return 0;
 }
 
 int soon_try_submit_bytes_sized(soon_future **ret, soon_executor *executor, const soon_function *function,

@@ -53,6 +53,14 @@ typedef struct soon_submit_options {
      */
     soon_future *const *after SOON__ZERO;
     size_t after_count SOON__ZERO; /**< how many there are in `after` */
+    /**
+     * Hears of the task's progress, as soon_future_add_progress_callback() says: on `on_done_loop`, without one on the
+     * library's callback thread; and always of the last one, before `on_done` runs.
+     */
+    soon_progress_fn on_progress SOON__ZERO;
+    void *on_progress_data SOON__ZERO;           /**< for on_progress */
+    int64_t progress_every_ms SOON__ZERO;        /**< not more often than that; 0: 100 ms */
+    soon_free_fn on_progress_release SOON__ZERO; /**< as on_done_release, of on_progress_data */
 } soon_submit_options;
 
 /**

@@ -117,6 +117,12 @@ int soon__future_add_callback(soon_future *future, struct soon__callback *callba
     return 1;
 }
 
+void soon__future_add_internal_locked(soon_future *future, struct soon__callback *callback)
+{
+    push_first_locked(future, callback);
+    soon__future_set_bits(future, SOON__LISTS);
+}
+
 void soon__future_begin_with(soon_future *future, struct soon__callback *callback)
 {
     uint32_t bits = callback->kind == SOON__CALLBACK_POSTED ? SOON__LISTS | SOON__FOR_LOOP : SOON__LISTS;
@@ -242,12 +248,22 @@ static bool has_callbacks(soon_future *future)
     return some;
 }
 
+/* Its callbacks come after a last word about its progress, on the thread where that is told. */
+static bool is_settled_elsewhere(soon_future *future)
+{
+    struct soon__progress_hook *hook = future->aside && !soon__future_is_foreign(future) ? future->aside->hook : NULL;
+
+    return hook && hook->settles(hook);
+}
+
 static void drain_callbacks(struct soon__thread *self)
 {
     soon_future *future;
 
     self->turns.in_callbacks = true;
     while ((future = soon__future_list_pop(&self->turns.callbacks))) {
+        if (is_settled_elsewhere(future))
+            continue;
         if (self->sink && has_callbacks(future))
             self->sink(future);
         else

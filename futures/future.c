@@ -59,6 +59,8 @@ static __attribute__((noinline)) void drop_aside(struct soon__aside *aside)
 {
     soon_buffer_unref(aside->payload);
     soon__buffers_free(aside->further);
+    if (aside->hook)
+        aside->hook->destroy(aside->hook);
     free(aside);
 }
 

@@ -193,11 +193,21 @@ static inline void soon__zero(void *to, size_t size)
         memset(to, 0, size);
 }
 
+/* Who listens to its progress: the executors' layer, which has made it. */
+struct soon__progress_hook {
+    /* It was set: under LOCK, while it is unfinished. Waits for nobody. */
+    void (*moved)(struct soon__progress_hook *hook);
+    /* It is done, and users' callbacks are to run: true: they will on another thread, which has the caller's reference. */
+    bool (*settles)(struct soon__progress_hook *hook);
+    void (*destroy)(struct soon__progress_hook *hook); /* with the future */
+};
+
 /* What few futures have; made with the first of it. An owner may have more behind it. */
 struct soon__aside {
-    soon_progress progress;        /* under LOCK */
-    soon_buffer *payload;          /* until it is claimed under LOCK; a reference */
-    struct soon__buffers *further; /* as that: payloads behind it */
+    soon_progress progress;           /* under LOCK */
+    soon_buffer *payload;             /* until it is claimed under LOCK; a reference */
+    struct soon__buffers *further;    /* as that: payloads behind it */
+    struct soon__progress_hook *hook; /* NULL: nobody listens */
 };
 
 /* How it is given back. */
@@ -362,6 +372,8 @@ void soon__future_remove_waiter(soon_future *future, struct soon__waiter *waiter
 int soon__future_add_callback(soon_future *future, struct soon__callback *callback);
 /* As soon_future_add_done_callback(). `let_go` gets `data` then, unless it fails; NULL: nobody does. */
 int soon__future_tell(soon_future *future, soon_done_fn fn, void *data, soon_free_fn let_go);
+/* An internal one, with LOCK, while it is unfinished. */
+void soon__future_add_internal_locked(soon_future *future, struct soon__callback *callback);
 /* The first of one that nobody else knows yet. */
 void soon__future_begin_with(soon_future *future, struct soon__callback *callback);
 /* Publishes, and gives up `refs`, if all that there is to tell is one loop: that is told at once, which runs no user code. False:
@@ -379,6 +391,8 @@ int soon__future_await(soon_future *future, int64_t deadline);
 void soon__future_look(soon_future *future);
 
 void soon__future_set_progress(soon_future *future, uint64_t done, uint64_t total);
+/* 0: with LOCK, and its aside is there. SOON_EINVALIDSTATE: it is done, or the parent's; -ENOMEM. */
+int soon__future_lock_aside(soon_future *future);
 
 /* Takes the buffer, always. 0; SOON_EINVALIDSTATE: it is done; -ENOMEM. */
 int soon__future_set_payload(soon_future *future, soon_buffer *payload);

@@ -355,8 +355,7 @@ bool soon_future_succeeded(const soon_future *future)
            !soon__future_error(future);
 }
 
-/* With LOCK, and there is one. Else SOON_EINVALIDSTATE: it is done, or the parent's; or -ENOMEM. */
-static int lock_aside(soon_future *future)
+int soon__future_lock_aside(soon_future *future)
 {
     struct soon__aside *made = NULL;
 
@@ -380,16 +379,18 @@ static int lock_aside(soon_future *future)
 
 void soon__future_set_progress(soon_future *future, uint64_t done, uint64_t total)
 {
-    if (lock_aside(future) < 0)
+    if (soon__future_lock_aside(future) < 0)
         return;
     future->aside->progress = (soon_progress){.done = done, .total = total};
+    if (future->aside->hook)
+        future->aside->hook->moved(future->aside->hook);
     soon__future_unlock(future);
 }
 
 int soon__future_set_payload(soon_future *future, soon_buffer *payload)
 {
     soon_buffer *old = payload;
-    int rc = lock_aside(future);
+    int rc = soon__future_lock_aside(future);
 
     if (rc == 0) {
         old = future->aside->payload;
@@ -402,7 +403,7 @@ int soon__future_set_payload(soon_future *future, soon_buffer *payload)
 
 int soon__future_add_payload(soon_future *future, soon_buffer *payload)
 {
-    int rc = lock_aside(future);
+    int rc = soon__future_lock_aside(future);
 
     if (rc < 0) {
         soon_buffer_unref(payload);
@@ -418,7 +419,7 @@ int soon__future_add_payload(soon_future *future, soon_buffer *payload)
 
 int soon__future_set_payloads(soon_future *future, soon_buffer *payload, struct soon__buffers *further)
 {
-    int rc = lock_aside(future);
+    int rc = soon__future_lock_aside(future);
 
     if (rc < 0) {
         soon_buffer_unref(payload);

@@ -39,6 +39,7 @@ extern size_t i, n, size;
 extern uint64_t done, total;
 
 void on_done(soon_future *future, void *data);
+void on_progress(soon_future *future, soon_progress progress, void *data);
 void cb(soon_bytes result, void *data);
 void ecb(const soon_error *error, void *data);
 void log_error(const soon_error *error, void *data);

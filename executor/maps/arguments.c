@@ -30,12 +30,18 @@ int soon__map_check_options(const soon_map_options *options)
     if (options->timeout_ms < 0)
         return soon__refuse(-EINVAL, ".timeout_ms = %" PRId64 " is negative; 0 is no limit", options->timeout_ms);
     if (each && (each->payload || each->payload_count || each->data || each->on_done || each->on_done_data ||
-                 each->on_done_loop || each->on_done_release || each->after_count))
+                 each->on_done_loop || each->on_done_release || each->after_count || each->on_progress))
         return soon__refuse(-EINVAL, ".each->%s is set: it cannot be each item's own",
                             each->payload || each->payload_count ? "payload"
                             : each->after_count                  ? "after"
                             : each->data                         ? "data"
+                            : each->on_progress                  ? "on_progress"
                                                                  : "on_done");
+    if (options->progress_every_ms < 0)
+        return soon__refuse(-EINVAL, ".progress_every_ms = %" PRId64 " is negative", options->progress_every_ms);
+    if (!options->on_progress && (options->on_progress_loop || options->progress_every_ms))
+        return soon__refuse(-EINVAL, ".%s is set, and .on_progress is NULL",
+                            options->on_progress_loop ? "on_progress_loop" : "progress_every_ms");
     return soon__submit_options_check(each);
 }
 
@@ -91,6 +97,8 @@ int soon__map_check(const struct soon__map_params *params)
         return rc;
     if (!arrays_fit(params))
         return soon__refuse(-EINVAL, "count = %zu: there is no such array", params->count);
+    if (params->options.on_progress && !params->observed)
+        return soon__refuse(-EINVAL, ".on_progress is set: that is for soon_map_async(), and a wait for its future");
     rc = soon__map_check_options(&params->options);
     return rc < 0 ? rc : check_items(params);
 }
