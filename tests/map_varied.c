@@ -290,8 +290,26 @@ TestOnEachHere(map_varied, releases_local_arguments)
 }
 
 /*
- * Workers that die
+ * Time limits, and workers that die
  */
+
+TestOnEach(map_varied, has_a_time_limit_for_each_item)
+{
+    const char *strings[] = {"good", "wait", "good", "wait", "good"};
+    soon_submit_options each = {.time_limit_ms = 30};
+    size_t lengths[5];
+    int errors[5];
+
+    for (size_t chunk = 1; chunk < 6; chunk += 4) {
+        cr_assert_eq(
+            soon_map_strings_with(executor, (.chunk = chunk, .each = &each), length_of, strings, 5, lengths, errors),
+            SOON_ETIMELIMIT);
+        for (int i = 0; i < 5; i++) {
+            cr_assert(i % 2 ? errors[i] == SOON_ETIMELIMIT : errors[i] == 0 || errors[i] == SOON_ETIMELIMIT);
+            cr_assert_eq(lengths[i], errors[i] ? 0 : 4u);
+        }
+    }
+}
 
 Test(map_varied, loses_only_the_item_that_its_worker_died_of)
 {

@@ -37,6 +37,7 @@
 #include "../system_internal.h"
 
 #include <stddef.h>
+#include <string.h>
 
 enum {
     SOON__SLOTS = 64,    /* the parent has sets of them in one word */
@@ -126,13 +127,12 @@ _Static_assert(sizeof(struct soon__status) == 128, "two cache lines");
 
 enum soon__reply_kind {
     SOON__REPLY_DONE = 1, /* the last one of its request: frees the slot */
-    SOON__REPLY_ITEMS =
-        2, /* `count` items from `first` on have succeeded: their results, one behind the other. Of a function
-                              without a fixed size each is a struct soon__varied_head and its bytes, rounded up to 16 */
+    SOON__REPLY_ITEMS = 2, /* `count` items from `first` on have succeeded: their results, one behind the other */
     SOON__REPLY_ITEM = 3, /* item `first` has ended by itself: `code`, or a result that needs a descriptor */
     SOON__REPLY_KINDS = 4,
 };
 
+/* ITEMS of a function whose result has no fixed size: this before each, whose bytes are rounded up to 16. */
 struct soon__varied_head {
     uint64_t size, reserved;
 };
@@ -267,6 +267,27 @@ void soon__process_point(enum soon__point point);
 static inline uint64_t soon__body_round(uint64_t size)
 {
     return (size + 15) & ~UINT64_C(15);
+}
+
+/* Of results of any size in `*size` bytes from `*at` on, which may change while they are read: the bytes of the next, and how many
+ * they are; moves behind it. NULL: there is none. */
+static inline const unsigned char *soon__varied_next(const unsigned char **at, uint64_t *size, uint64_t *ret_size)
+{
+    const unsigned char *bytes = *at + sizeof(struct soon__varied_head);
+    struct soon__varied_head head;
+    uint64_t left, room;
+
+    if (*size < sizeof head)
+        return NULL;
+    memcpy(&head, *at, sizeof head);
+    left = *size - sizeof head;
+    room = soon__body_round(head.size);
+    if (head.size > left || room > left)
+        return NULL;
+    *at = bytes + room;
+    *size = left - room;
+    *ret_size = head.size;
+    return bytes;
 }
 
 /*

@@ -263,26 +263,19 @@ static void items_succeeded(soon_call *call, size_t first, size_t count, const u
     }
 }
 
-/* Results of any size, in `size` bytes, which the worker may write while we read them. How many of `count` there are. */
+/* Results of any size, in `size` bytes. How many of `count` there are. */
 static size_t varied_succeeded(soon_call *call, size_t first, size_t count, const unsigned char *bytes, uint64_t size)
 {
-    struct soon__varied_head head;
+    const unsigned char *result;
+    uint64_t result_size;
     size_t given;
 
-    for (given = 0; given < count && size >= sizeof head; given++) {
-        struct soon__outcome outcome = {0};
+    for (given = 0; given < count && (result = soon__varied_next(&bytes, &size, &result_size)); given++) {
+        struct soon__outcome outcome = {.result_size = result_size};
 
-        memcpy(&head, bytes, sizeof head);
-        bytes += sizeof head;
-        size -= sizeof head;
-        if (head.size > size || soon__body_round(head.size) > size)
-            break;
-        outcome.result_size = head.size;
-        if (copy_result(bytes, head.size, NULL, &outcome) < 0)
+        if (copy_result(result, result_size, NULL, &outcome) < 0)
             outcome = (struct soon__outcome){.error = &soon__error_nomem_started};
         item_ended(call, first + given, &outcome);
-        bytes += soon__body_round(head.size);
-        size -= soon__body_round(head.size);
     }
     return given;
 }

@@ -41,6 +41,16 @@ static void read_body(const struct soon__desk_view *view, const struct soon__rep
         read_all(body + soon__body_round(at), reply->count);
 }
 
+/* As results of any size. */
+static void read_varied(const struct soon__desk_view *view, const struct soon__reply *reply)
+{
+    const unsigned char *at = soon__desk_reply_body(view, reply), *bytes;
+    uint64_t size = reply->result_size, one;
+
+    while ((bytes = soon__varied_next(&at, &size, &one)))
+        read_all(bytes, one);
+}
+
 static void write_worker_part(struct soon__desk *desk, const uint8_t *data, size_t size)
 {
     uint64_t right = 0;
@@ -79,6 +89,8 @@ static void read_replies(const struct soon__desk_view *view)
         if (is_short)
             compare(&part, &reply);
         read_body(view, &reply);
+        if (reply.kind == SOON__REPLY_ITEMS)
+            read_varied(view, &reply);
     }
     soon__desk_consumed(view, head);
 }
