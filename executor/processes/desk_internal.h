@@ -126,9 +126,9 @@ struct soon__status {
 _Static_assert(sizeof(struct soon__status) == 128, "two cache lines");
 
 enum soon__reply_kind {
-    SOON__REPLY_DONE = 1, /* the last one of its request: frees the slot */
+    SOON__REPLY_DONE = 1,  /* the last one of its request: frees the slot */
     SOON__REPLY_ITEMS = 2, /* `count` items from `first` on have succeeded: their results, one behind the other */
-    SOON__REPLY_ITEM = 3, /* item `first` has ended by itself: `code`, or a result that needs a descriptor */
+    SOON__REPLY_ITEM = 3,  /* item `first` has ended by itself: `code`, or a result that needs a descriptor */
     SOON__REPLY_KINDS = 4,
 };
 
