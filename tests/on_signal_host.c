@@ -66,6 +66,31 @@ Test(on_signal_host, keeps_what_others_have_set_meanwhile)
     cr_assert(is_default(SIGTERM));
 }
 
+static void (*below)(int, siginfo_t *, void *);
+
+static void call_below(int signal, siginfo_t *info, void *context)
+{
+    own_calls += signal;
+    below(signal, info, context);
+}
+
+/* It stays when the pool is freed, and is below the next one's: neither calls the other for ever. */
+Test(on_signal_host, has_a_handler_that_may_be_called_by_one_above_it)
+{
+    const struct sigaction above = {.sa_sigaction = call_below, .sa_flags = SA_SIGINFO};
+    struct sigaction ours;
+    soon_executor *pool = listening(false, SOON_CANCEL_PENDING);
+
+    cr_assert_eq(sigaction(SIGINT, &above, &ours), 0);
+    below = ours.sa_sigaction;
+    free_pool(pool);
+    pool = listening(false, SOON_CANCEL_PENDING);
+    deliver(SIGINT);
+    cr_assert_eq(own_calls, SIGINT);
+    test_wait_until(soon_executor_signal(pool));
+    free_pool(pool);
+}
+
 static void on_uv_signal(uv_signal_t *handle, int signal)
 {
     *(int *)handle->data += signal;

@@ -62,6 +62,10 @@ static struct {
  * Handlers
  */
 
+/* Whoever has set a handler above ours may call ours from it, and be below it the next time. Initial-exec: the first use in a
+ * thread must need no memory. */
+static _Thread_local bool is_inside __attribute__((tls_model("initial-exec")));
+
 static void call_before(int signal, siginfo_t *info, void *context)
 {
     /* Relaxed, both: set before the handler was. */
@@ -69,10 +73,14 @@ static void call_before(int signal, siginfo_t *info, void *context)
     void (*with_info)(int, siginfo_t *, void *) =
         atomic_load_explicit(&signals[signal].with_info, memory_order_relaxed);
 
+    if (is_inside)
+        return;
+    is_inside = true;
     if (plain)
         plain(signal);
     if (with_info)
         with_info(signal, info, context);
+    is_inside = false;
 }
 
 static void on_signal(int signal, siginfo_t *info, void *context)
