@@ -160,6 +160,33 @@ Test(progress, each_of_several_has_its_own_rate_and_loop)
     drop(made);
 }
 
+static uint64_t heard_by_other;
+
+static void hear_other(soon_future *future, soon_progress progress, void *data)
+{
+    (void)future, (void)data;
+    heard_by_other = progress.done;
+}
+
+/* What is looked at for the one is not told to the other, whose hour is not over. */
+Test(progress, a_quick_listener_does_not_hurry_a_slow_one)
+{
+    struct made made = make();
+
+    cr_assert_eq(listen_to(made.future, on, 3600000), 0);
+    cr_assert_eq(soon_future_add_progress_callback(made.future, on, 1, hear_other, NULL, NULL), 0);
+    for (uint64_t i = 1; i <= 3; i++) {
+        soon_promise_set_progress(made.promise, i, 100);
+        while (heard_by_other < i)
+            uv_run(&uv, UV_RUN_ONCE);
+        cr_assert(calls == 1 && last_heard() == 1);
+    }
+    soon_promise_set_result(made.promise, NULL, 0);
+    run_to_the_end();
+    cr_assert(calls == 2 && last_heard() == 3);
+    drop(made);
+}
+
 /*
  * Taken back
  */
