@@ -697,6 +697,11 @@ void soon_futures_unref(soon_future *const *futures, size_t count)
         soon_future_unref(futures[i]);
 }
 
+size_t soon_futures_alive(void)
+{
+    return soon__blocks_alive();
+}
+
 size_t soon_futures_cancel(soon_future *const *futures, size_t count)
 {
     size_t cancelled = 0;

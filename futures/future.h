@@ -289,6 +289,16 @@ SOON_API int soon_future_take_typed(soon_future *future, void *ret, size_t size,
 /** soon_future_unref() for each; NULL members are skipped. */
 SOON_API void soon_futures_unref(soon_future *const *futures, size_t count);
 
+/**
+ * How many futures this process has that are not given up yet, by their readers and by the library: of every executor, of
+ * promises, groups and maps. An executor that was not freed counts for two, items of an imap that travel together for one. So it
+ * is 0 a moment after all executors are freed, if nothing was forgotten; and where it grows and grows, an unref is missing: see
+ * "Find a forgotten unref" in docs/ownership.md.
+ *
+ * Threads: any thread. Exact when no other is making or giving up any. In a forked child the parent's may count, too.
+ */
+SOON_API size_t soon_futures_alive(void);
+
 /** soon_future_cancel() for each, NULL members skipped. Returns how many are cancelled. */
 SOON_API size_t soon_futures_cancel(soon_future *const *futures, size_t count);
 

@@ -18,6 +18,9 @@
  *     block is looked at then.
  * S5  In a forked child all of it begins anew: the mutex, and any list, may be in the middle of something. What the
  *     parent's slabs hold is never put on a list there.
+ * S6  Where a tool watches memory, or the program's user asks for it, there are no slabs: each block comes from malloc(), so that
+ *     the tool sees each. That is decided once, before the first block, and held to: no list is ever filled then, so that
+ *     all blocks come and go on the slow ways, which look.
  */
 #include "slab_internal.h"
 
@@ -26,6 +29,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     STEP = 16,
@@ -112,6 +116,61 @@ static struct block *pop(struct list *list)
         list->room++;
     }
     return block;
+}
+
+/*
+ * Whether there are slabs
+ */
+
+/* Of the runtimes of sanitizers, one each: there where the program is built with it, whether this library is or not. */
+extern void __asan_init(void) __attribute__((weak));
+extern void __hwasan_init(void) __attribute__((weak));
+extern void __lsan_do_leak_check(void) __attribute__((weak));
+extern void __msan_init(void) __attribute__((weak));
+extern void __tsan_init(void) __attribute__((weak));
+
+static bool has_sanitizer(void)
+{
+    return __asan_init || __hwasan_init || __lsan_do_leak_check || __msan_init || __tsan_init;
+}
+
+/* Valgrind's tools that look after malloc() bring an object of their own; the others, such as callgrind, but its core. */
+static bool is_in_valgrind(void)
+{
+    const char *preloaded = getenv("LD_PRELOAD"), *object = preloaded;
+
+    while (object && (object = strstr(object, "vgpreload_"))) {
+        object += strlen("vgpreload_");
+        if (strncmp(object, "core", strlen("core")) != 0)
+            return true;
+    }
+    return false;
+}
+
+static bool wants_slabs(void)
+{
+    const char *asked = secure_getenv("SOON_SLAB");
+
+    if (asked && (strcmp(asked, "0") == 0 || strcmp(asked, "1") == 0))
+        return *asked == '1';
+    return !has_sanitizer() && !is_in_valgrind();
+}
+
+/* S6. */
+static bool has_slabs(void)
+{
+    enum { UNDECIDED, SLABS, MALLOC };
+    static _Atomic int decision;
+    /* Relaxed, both: it is all that there is to know, and of two that decide at once the first counts. */
+    int now = atomic_load_explicit(&decision, memory_order_relaxed), undecided = UNDECIDED;
+
+    if (now != UNDECIDED)
+        return now == SLABS;
+    now = wants_slabs() ? SLABS : MALLOC;
+    return atomic_compare_exchange_strong_explicit(&decision, &undecided, now, memory_order_relaxed,
+                                                   memory_order_relaxed)
+               ? now == SLABS
+               : undecided == SLABS;
 }
 
 /*
@@ -337,6 +396,13 @@ void soon__slab_thread_ends(void)
     self = &none;
 }
 
+/* Another thread's, which may be at it: about so many. */
+static size_t in_list(const struct list *list)
+{
+    return __atomic_load_n(&list->first, __ATOMIC_RELAXED) ? 2 * BATCH - __atomic_load_n(&list->room, __ATOMIC_RELAXED)
+                                                           : 0;
+}
+
 /* Exact when no thread takes or gives any meanwhile. */
 size_t soon__blocks_alive(void)
 {
@@ -346,7 +412,7 @@ size_t soon__blocks_alive(void)
     count = central.locked.out + atomic_load_explicit(&central.large, memory_order_acquire);
     for (const struct lists *lists = central.locked.threads; lists; lists = lists->next) {
         for (size_t i = 0; i < CLASSES; i++)
-            count -= lists->classes[i].first ? 2 * BATCH - lists->classes[i].room : 0;
+            count -= in_list(&lists->classes[i]);
     }
     pthread_mutex_unlock(&central.mutex);
     return count;
@@ -358,7 +424,7 @@ static void forget_in_child(void)
     central.locked = (__typeof__(central.locked)){0};
     pthread_mutex_init(&central.mutex, NULL);
     atomic_store_explicit(&central.watchful, 1, memory_order_relaxed);
-    if (SOON__SLAB) /* else the parent's are freed one by one */
+    if (SOON__SLAB && has_slabs()) /* else the parent's are freed one by one */
         atomic_store_explicit(&central.large, 0, memory_order_relaxed);
     if (self == &none)
         return;
@@ -386,7 +452,7 @@ static __attribute__((noinline)) void *new_slowly(size_t size)
     struct list one = {NULL, 1}, *list = &one;
     size_t class = class_of(size);
 
-    if (size > SIZE_LIMIT)
+    if (size > SIZE_LIMIT || !has_slabs())
         return new_large(size);
     if (has_lists()) {
         list = &self->classes[class];
@@ -428,7 +494,7 @@ static __attribute__((noinline)) void free_slowly(void *block, size_t size)
     struct list one = {NULL, 1}, *list = &one;
     size_t class = class_of(size);
 
-    if (size > SIZE_LIMIT) {
+    if (size > SIZE_LIMIT || !has_slabs()) {
         free(block);
         atomic_fetch_sub_explicit(&central.large, 1, memory_order_release);
         return;

@@ -52,4 +52,51 @@ if [ -n "$CXX" ]; then
 else
     skip 'C++: no compiler'
 fi
+
+# A forgotten unref, with the library as it is installed: what a program's own sanitizer sees of it.
+leaky() {
+    local compiler=$1 output=$2
+    shift 2
+    compile "$compiler" gnu11 "$SOURCE/tests/installed/leak.c" "$output" -g "$@" $(pkg-config --libs soon)
+}
+
+# finds PROGRAM...: it ends well, and with an unref forgotten there is a report.
+finds() {
+    local report=$scratch/report
+    LD_LIBRARY_PATH=$prefix/lib "$@" >"$report" 2>&1 || { cat "$report"; return 1; }
+    grep -q '^0 futures are left' "$report" || { cat "$report"; return 1; }
+    LD_LIBRARY_PATH=$prefix/lib "$@" forget >"$report" 2>&1 && { echo 'no report:'; cat "$report"; return 1; }
+    grep -q '^1 futures are left' "$report" && grep -qE 'LeakSanitizer: detected memory leaks|are definitely lost' "$report" ||
+        { cat "$report"; return 1; }
+}
+
+# With slabs, as asked for, there is nothing to be seen: so it is not something else that was found.
+hides() {
+    SOON_SLAB=1 LD_LIBRARY_PATH=$prefix/lib "$@" forget
+}
+
+sanitized() {
+    leaky "$@" && finds "$2"
+}
+
+for compiler in gcc clang; do
+    for flags in address leak 'address -static-libasan'; do
+        # The words of the flags are split on purpose.
+        if ! echo 'int main(void) { return 0; }' | $compiler -fsanitize=$flags -x c - -o "$scratch/tried" 2>/dev/null; then
+            skip "a forgotten unref, with $compiler -fsanitize=$flags: it has none"
+            continue
+        fi
+        check "a forgotten unref is found with $compiler -fsanitize=$flags" sanitized $compiler "$scratch/leak" -fsanitize=$flags
+        check "and not where slabs are asked for" hides "$scratch/leak"
+    done
+done
+if command -v valgrind >/dev/null; then
+    check 'builds a program for valgrind' leaky "$CC" "$scratch/leak"
+    check 'a forgotten unref is found by valgrind' \
+        finds valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=77 "$scratch/leak"
+    check 'and not where slabs are asked for' \
+        hides valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=77 "$scratch/leak"
+else
+    skip 'a forgotten unref, with valgrind: it is not installed'
+fi
 finish

@@ -18,6 +18,15 @@
 
 #include <string.h>
 
+/* Whatever watches memory here: there are slabs, unless the test says otherwise. */
+#ifndef SLAB_WANTED
+#define SLAB_WANTED "1"
+#endif
+__attribute__((constructor)) static void ask_for_slabs(void)
+{
+    setenv("SOON_SLAB", SLAB_WANTED, 1);
+}
+
 /* As thread.c does it, for this copy. */
 static pthread_key_t thread_end;
 static bool has_thread_end;
