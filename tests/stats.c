@@ -18,6 +18,8 @@ Test(stats, begin_at_nothing)
     memset(&stats, 0xff, sizeof stats);
     memset(&zeroes, 0, sizeof zeroes);
     soon_executor_stats(pool, &stats);
+    cr_assert_eq(stats.workers_max, 3);
+    stats.workers_max = 0;
     cr_assert_arr_eq(&stats, &zeroes, sizeof stats);
     memset(&stats, 0xff, sizeof stats);
     soon_executor_stats(NULL, &stats);
