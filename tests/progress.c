@@ -160,7 +160,7 @@ Test(progress, each_of_several_has_its_own_rate_and_loop)
     drop(made);
 }
 
-static uint64_t heard_by_other;
+static _Atomic uint64_t heard_by_other;
 
 static void hear_other(soon_future *future, soon_progress progress, void *data)
 {
@@ -184,6 +184,24 @@ Test(progress, a_quick_listener_does_not_hurry_a_slow_one)
     soon_promise_set_result(made.promise, NULL, 0);
     run_to_the_end();
     cr_assert(calls == 2 && last_heard() == 3);
+    drop(made);
+}
+
+/* One look finds that the quick one has been told, and the slow one has not. What is set after it is heard all the same. */
+Test(progress, a_slow_listener_does_not_hold_up_a_quick_one)
+{
+    struct made made = make();
+
+    cr_assert_eq(listen_to(made.future, on, 3600000), 0);
+    cr_assert_eq(soon_future_add_progress_callback(made.future, NULL, 1, hear_other, NULL, NULL), 0);
+    for (uint64_t i = 1; i <= 5; i++) {
+        soon_promise_set_progress(made.promise, i, 100);
+        test_wait_until(heard_by_other == i);
+        nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL); /* for that look */
+    }
+    soon_promise_set_result(made.promise, NULL, 0);
+    run_to_the_end();
+    cr_assert_eq(last_heard(), 5);
     drop(made);
 }
 

@@ -9,9 +9,10 @@
  * Few futures have listeners. Those that do have a hub beside their progress, made with the first listener, freed with the
  * future; tasks pay nothing for it, and one that sets its progress waits for nobody.
  *
- * L1  `awake`: a look is on its way, or the timer is set. Who sets a progress and finds it clear posts one. The look clears it
- *     when all is told, then reads the progress again: one of the two sees the other, since both read and write under the
- *     future's LOCK. What nobody tells of (a worker process, a map's items) is looked at again and again instead: `polls`.
+ * L1  `awake`: a look is on its way, or the timer is set for when somebody may be called. Who sets a progress and finds it clear
+ *     posts one. The look clears it when all is told, or somebody who is may be called at once: a slow one who is not told yet
+ *     does not hold up a quick one. Then it reads the progress again: one of the two sees the other, since both read and write
+ *     under the future's LOCK. What nobody tells of (a worker process, a map's items) is looked at again and again instead: `polls`.
  * L2  `open`, under LOCK: something of the hub may be on the library's loop; it has a reference of the future until the job is
  *     through that is posted when the future is done.
  * L3  A tick and the final call of a listener are entries of their own. The thread that completes the future posts the final
@@ -254,22 +255,26 @@ static void post_all(struct way *way)
  * Looks, on the library's loop
  */
 
-/* Claims those that are due. `*ret_next`: when to look again; SOON__NEVER: all is told. */
-static struct way *find_due_locked(struct hub *hub, soon_progress progress, int64_t *ret_next)
+struct plan {
+    int64_t next;      /* when to look again for those that are not told yet; SOON__NEVER: all are */
+    int64_t next_told; /* when the first of the others may be called again, after a change */
+};
+
+/* Claims those that are due. */
+static struct way *find_due_locked(struct hub *hub, soon_progress progress, int64_t now, struct plan *ret)
 {
     struct way *due = NULL, **end = &due;
-    int64_t now = soon__clock_ns(), at;
+    int64_t at, *next;
 
-    *ret_next = SOON__NEVER;
+    *ret = (struct plan){SOON__NEVER, SOON__NEVER};
     for (struct listener *l = hub->locked.over ? NULL : hub->locked.listeners; l; l = l->next) {
-        bool some = differs(progress, l->told);
+        bool some = differs(progress, l->told), waits = hub->polls || some;
 
-        if (!hub->polls && !some)
-            continue;
-        at = l->again_at > now ? l->again_at : soon__later(now, l->every_ns);
+        at = l->again_at > now ? l->again_at : waits ? soon__later(now, l->every_ns) : now;
         if (some && l->again_at <= now && !l->ways[TICK].posted)
             end = claim_locked(l, TICK, end);
-        *ret_next = at < *ret_next ? at : *ret_next;
+        next = waits ? &ret->next : &ret->next_told;
+        *next = at < *next ? at : *next;
     }
     *end = NULL;
     return due;
@@ -311,19 +316,21 @@ static void look(struct hub *hub)
 {
     struct way *due;
     soon_progress progress;
-    int64_t next;
+    struct plan plan;
+    int64_t now;
 
     assert(soon__library_on_loop());
     do {
+        now = soon__clock_ns();
         progress = soon_future_progress(hub->future);
         pthread_mutex_lock(&hub->mutex);
-        due = find_due_locked(hub, progress, &next);
+        due = find_due_locked(hub, progress, now, &plan);
         pthread_mutex_unlock(&hub->mutex);
         post_all(due);
-        if (next != SOON__NEVER) {
-            set_timer(hub, next);
+        if (plan.next != SOON__NEVER)
+            set_timer(hub, plan.next_told > now && plan.next_told < plan.next ? plan.next_told : plan.next);
+        if (plan.next != SOON__NEVER && plan.next_told > now)
             return;
-        }
     } while (!may_rest(hub, progress));
 }
 
