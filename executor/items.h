@@ -29,10 +29,15 @@ typedef struct soon_item {
     const char *label SOON__ZERO;    /**< NULL: that of the option `each` */
 } soon_item;
 
+#ifdef __cplusplus
+#define SOON__NO_ITEM soon_item()
+#else
+#define SOON__NO_ITEM {NULL, 0, NULL, NULL}
+#endif
 /** A string as an item, with its NUL, which is lent as `string` is. NULL: an item of no bytes. Any thread. */
 static inline soon_item soon_item_of_string(const char *string)
 {
-    soon_item item = {0};
+    soon_item item = SOON__NO_ITEM;
 
     item.data = string;
     item.size = string ? __builtin_strlen(string) + 1 : 0;

@@ -18,6 +18,7 @@ for header in soon.h $(find futures executor -name '*.h' ! -name '*_internal.h' 
     done
     for compiler in g++ clang++; do
         if command -v "$compiler" >/dev/null; then
+            check "$header as C++11 by $compiler" alone "$compiler" c++ c++11 "$header"
             check "$header as C++17 by $compiler" alone "$compiler" c++ c++17 "$header"
         fi
     done

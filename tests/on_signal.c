@@ -130,6 +130,20 @@ Test(on_signal, third_ends_a_program_that_is_stuck, .disabled = UNDER_TSAN)
     cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT);
 }
 
+Test(on_signal, third_is_the_programs_also_when_the_pool_is_down)
+{
+    soon_executor *pool = listening(false, SOON_CANCEL_PENDING);
+    soon_future *down = soon_executor_down(pool);
+
+    deliver(SIGINT);
+    cr_assert_eq(soon_future_wait(down, SOON_FOREVER), 0);
+    deliver(SIGINT);
+    test_wait_until(is_default(SIGINT) && is_default(SIGTERM));
+    cr_assert_eq(soon_executor_signal(pool), SIGINT);
+    soon_future_unref(down);
+    free_pool(pool);
+}
+
 /*
  * Options
  */

@@ -7,8 +7,9 @@
  * S2  `registry.mutex` guards the list, and with it who has which signal. An executor is in it until it is freed. The loop pins
  *     those that it will shut down while it has the mutex: one that is down has no pin to give, and is left alone. So none is
  *     freed while somebody is about to shut it down, and one whose end is awaited still hears.
- * S3  A signal has our handler as long as there is one in the list that has heard less than two. What was there before is kept, and
- *     set again, unless somebody has set something else meanwhile.
+ * S3  A signal has our handler as long as there is one in the list that has heard less than two; one that is down hears, too, so
+ *     that the third ends a program that has not freed it. What was there before is kept, and set again, unless somebody has set
+ *     something else meanwhile.
  * S4  A forked child has none of the executors. It sets again what was there before; a signal that comes earlier, between the
  *     fork and that, ends it. The mutex is held over the fork: the kernel copies handlers and memory one after the other, and
  *     both must say the same.
@@ -216,9 +217,11 @@ static struct soon__on_signal *take_due_locked(int signal)
     struct soon__on_signal *due = NULL;
 
     for (struct soon__on_signal *one = registry.first; one; one = one->next) {
-        if (one->heard == TIMES || !sigismember(&one->signals, signal) || !soon__executor_try_pin(one->executor))
+        if (one->heard == TIMES || !sigismember(&one->signals, signal))
             continue;
-        one->heard++;
+        one->heard++; /* also of one that is down: S3 */
+        if (!soon__executor_try_pin(one->executor))
+            continue;
         one->next_due = due;
         due = one;
     }
