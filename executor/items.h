@@ -32,7 +32,10 @@ typedef struct soon_item {
 #ifdef __cplusplus
 #define SOON__NO_ITEM soon_item()
 #else
-#define SOON__NO_ITEM {NULL, 0, NULL, NULL}
+#define SOON__NO_ITEM                                                                                                  \
+    {                                                                                                                  \
+        NULL, 0, NULL, NULL                                                                                            \
+    }
 #endif
 /** A string as an item, with its NUL, which is lent as `string` is. NULL: an item of no bytes. Any thread. */
 static inline soon_item soon_item_of_string(const char *string)
