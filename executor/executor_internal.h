@@ -21,11 +21,11 @@ struct soon__executor_extra {
     size_t (*width)(void *self); /* how many workers it may have */
     /* How many live now, and the first `count` of them. */
     size_t (*workers)(void *self, soon_worker *ret, size_t count);
-    bool tries_again;            /* a call that has begun may wait there again: `take_back` is asked for it, too */
-    bool takes_items;            /* a call may have `items` with a count above 1 */
-    bool spins;                  /* who waits for one of its calls looks for its end before it sleeps */
-    bool ends_on_loop;           /* callbacks of its calls run on the library's callback thread */
-    size_t mappable_above;       /* arguments of more bytes go into memory that other processes can map; 0: none do */
+    bool tries_again;      /* a call that has begun may wait there again: `take_back` is asked for it, too */
+    bool takes_items;      /* a call may have `items` with a count above 1 */
+    bool spins;            /* who waits for one of its calls looks for its end before it sleeps */
+    bool ends_on_loop;     /* callbacks of its calls run on the library's callback thread */
+    size_t mappable_above; /* arguments of more bytes go into memory that other processes can map; 0: none do */
     /* A reader wants a call that is not pending any more to end. */
     void (*ask_to_cancel)(void *self, soon_call *call);
     /* Starts the call's future if it has begun, and sets its progress. */

@@ -29,7 +29,8 @@ static void fails_with(const soon_process_pool_options *options, const char *tex
 Test(process_start, of_a_program_that_exits_at_once)
 {
     fails("exited with status 1", .workers = 2, .worker_program = "/bin/false");
-    fails("exited with status 0, and had not come to soon_init()", .workers = 1, .worker_program = "true", .max_restarts = 1); /* found in PATH */
+    fails("exited with status 0, and had not come to soon_init()", .workers = 1, .worker_program = "true",
+          .max_restarts = 1); /* found in PATH */
 }
 
 /* It reads nothing and does not know the marker. */

@@ -130,7 +130,8 @@ Test(wait, first_exception)
 TestOnEach(wait, first_exception_does_not_count_a_cancelled_one)
 {
     struct halves a = successful(), b = cancelled(), unfinished = pending();
-    soon_future *failing = fail_submit(executor, NULL, NULL), *futures[] = {a.future, b.future, failing, unfinished.future};
+    soon_future *failing = fail_submit(executor, NULL, NULL),
+                *futures[] = {a.future, b.future, failing, unfinished.future};
     bool done[4];
 
     cr_assert_eq(soon_wait(futures, 4, SOON_FIRST_EXCEPTION, SOON_FOREVER, done), 3);

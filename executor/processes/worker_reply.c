@@ -199,7 +199,7 @@ static int send_buffers(const struct soon__reply *reply, struct soon__outcome *o
 struct body {
     const void *data[3]; /* result, payload, message with its bytes; NULL: it has a descriptor */
     uint64_t size[3];
-    size_t text; /* so long is the message; it may have been cut */
+    size_t text;                /* so long is the message; it may have been cut */
     struct soon__beside beside; /* behind them */
 };
 
