@@ -207,9 +207,9 @@ void soon__pool_name(char *to, size_t size, const char *name)
 int soon__no_executor(void)
 {
     if (soon__is_worker_process())
-        return soon__refuse(-EINVAL,
-                            "the executor is NULL, as that of a task in a worker process is: make a pool there, in its "
-                            "initializer, or submit to one");
+        return soon__refuse(
+            -EINVAL, "the executor is NULL, as that of a task in a worker process is: submit from the program, with "
+                     ".after or soon_then() for what comes next; or make a pool here, in an initializer");
     return soon__is_null("the executor");
 }
 
@@ -240,7 +240,8 @@ static int free_executor(soon_executor *executor)
         return soon__refuse(-EINVAL, "soon_executor_end() has it, and will free it");
     if (executor->freeing || soon__thread_in_executor(executor) ||
         (!is_done(executor->down_future) && may_not_wait(executor)))
-        return SOON_EDEADLK;
+        return soon__refuse(
+            SOON_EDEADLK, "the end would wait for what this thread is in the middle of; soon_executor_end() does not");
     rc = soon_executor_shutdown(executor, SOON_DRAIN, SOON_FOREVER);
     if (rc == 0)
         soon__executor_finish(executor);

@@ -127,7 +127,8 @@ SOON_API SOON_MUST_USE soon_future *soon_then(soon_future *first, soon_executor 
 /* The argument type of functions of variable size: soon_submit() cannot know how long theirs is. */
 struct soon_bytes_by_its_own_submit;
 #define SOON__WANTS_ARG                                                                                                \
-    "this function has an argument: soon_submit(pool, fn, value); or fn_submit(pool, NULL, NULL) for zeroes"
+    "this function has an argument: soon_submit(pool, fn, value); of a string: fn_submit(pool, string, NULL); "        \
+    "zeroes: fn_submit(pool, NULL, NULL)"
 
 #ifdef __cplusplus
 }

@@ -12,14 +12,16 @@ TestSuite(death);
 /* In this program's own child: would leave its group for that of a child of its own. */
 __attribute__((constructor)) static void become_a_child(void)
 {
-    pid_t other;
+    pid_t self = getpid(), other;
 
     if (!getenv("SYSTEM_CHILD"))
         return;
     other = test_fork();
     if (other == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        pause();
+        while (getppid() == self) /* it may have gone before that */
+            pause();
+        _exit(0);
     }
     setpgid(other, other);
     setpgid(0, other);
