@@ -44,6 +44,7 @@ void cb(soon_bytes result, void *data);
 void ecb(const soon_error *error, void *data);
 void log_error(const soon_error *error, void *data);
 void on_closed(void *data);
+bool interrupted(void *data);
 void wake(void *data);
 int next_x(void *arg, void *data);
 int next_item(soon_item *item, void *data);
