@@ -6,11 +6,12 @@
 
 TestSuite(progress, .init = open_loop, .fini = close_loop);
 
+/* Listeners with a loop and without one are called on two threads. */
 static struct heard {
-    uint64_t values[1024];
-    size_t count;
-    bool done; /* on_done has run */
-    pthread_t on;
+    _Atomic uint64_t values[1024];
+    _Atomic size_t count;
+    atomic_bool done; /* on_done has run */
+    _Atomic pthread_t on;
 } heard;
 static atomic_int calls, dones, releases;
 
