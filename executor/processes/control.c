@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -37,6 +38,7 @@ static struct {
     } locked;
     _Atomic uint32_t held; /* slots with descriptors */
     pid_t parent;
+    sem_t begun; /* it listens, and is told of the parent's end */
 } control = {.mutex = PTHREAD_MUTEX_INITIALIZER, .some = PTHREAD_COND_INITIALIZER};
 
 static void close_all(const int *descriptors, int count)
@@ -95,6 +97,7 @@ static void *listen_to_parent(void *unused)
 
     soon__surroundings_give(soon__surroundings_of_process(), 0); /* not what the pool's maker wants for its tasks */
     (void)soon__signal_at_end_of_parent(SIGCONT);
+    sem_post(&control.begun);
     for (;;) {
         struct sent sent = {.count = 0};
 
@@ -129,6 +132,7 @@ int soon__control_start(pid_t parent)
     int rc;
 
     control.parent = parent;
+    sem_init(&control.begun, 0, 0);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     rc = pthread_create(&thread, NULL, listen_to_parent, NULL);
@@ -137,6 +141,9 @@ int soon__control_start(pid_t parent)
         return -rc;
     pthread_setname_np(thread, "soon-control");
     pthread_detach(thread);
+    /* Before the parent hears of this worker it is certain that it ends with it: also when somebody stops it at once. */
+    while (sem_wait(&control.begun) < 0)
+        ;
     return 0;
 }
 
