@@ -283,11 +283,11 @@ static int arrive(struct serving *serving)
     return rc;
 }
 
+/* The reply is out: the request may be another's by now. */
 static void let_go(struct serving *serving)
 {
     soon_buffer_unref(serving->payload);
-    if (serving->request->flags & SOON__REQUEST_HAS_BESIDE)
-        soon__arrived_free(serving->arrived);
+    soon__arrived_free(serving->arrived);
     if (serving->mapped_size)
         soon__shm_unmap(serving->arg, serving->mapped_size);
 }
