@@ -153,3 +153,22 @@ TestOnEach(raise_bytes, that_are_not_there_fail_the_task_all_the_same)
     cr_assert_eq(soon_take(soon_submit(executor, fail_badly, 0), &x), SOON_ERAISED);
     cr_assert_eq(soon_last_error()->raised, -EINVAL);
 }
+
+/* Its last byte is not 0, as that of a text is. */
+SOON_TASK(begin_badly, soon_none, soon_none)
+{
+    return soon_raise_bytes(task, 5, "no model", "\1\2", 2);
+}
+
+Test(raise_bytes, of_an_initializer_leave_its_message_whole)
+{
+    for (int kind = SOON_THREADS; kind <= SOON_PROCESSES; kind++) {
+        soon_executor *pool;
+        soon_pool_options options = {.workers = 1, .initializer = &begin_badly_task};
+
+        cr_assert_eq(soon_pool_new(&pool, (soon_pool_kind)kind, &options), 0);
+        cr_assert_eq(soon_executor_boot(pool, SOON_FOREVER), SOON_EBROKEN);
+        cr_assert_str_eq(soon_executor_error(pool)->message, "the initializer failed: no model");
+        cr_assert_eq(soon_executor_free(pool), 0);
+    }
+}

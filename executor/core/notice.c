@@ -104,8 +104,10 @@ static int open_bell_locked(struct soon__notice *notice)
     if (bell < 0)
         return bell;
     if (fstat(bell, &now) < 0) {
+        int error = errno;
+
         close(bell);
-        return -errno;
+        return -error;
     }
     notice->bell = bell;
     notice->inode = now.st_ino;
@@ -487,18 +489,15 @@ static int notice_of(struct soon__notice **ret, soon_task *task)
 int soon_task_cancel_fd(soon_task *task)
 {
     struct soon__notice *notice;
-    int rc, state;
+    int rc = task ? notice_of(&notice, task) : soon__is_null("the task"), state;
 
-    if (!task)
-        return soon__refuse(-EINVAL, "soon_task_cancel_fd: task is NULL");
-    rc = notice_of(&notice, task);
-    if (rc < 0)
-        return rc;
-    lock(&state);
-    if (!has_bell(notice))
-        rc = open_bell_locked(notice);
-    unlock(state);
-    return rc < 0 ? rc : notice->bell;
+    if (rc == 0) {
+        lock(&state);
+        if (!has_bell(notice))
+            rc = open_bell_locked(notice);
+        unlock(state);
+    }
+    return rc < 0 ? soon__failed(rc, "soon_task_cancel_fd") : notice->bell;
 }
 
 /* At the end. False: it is too late for that. */
@@ -518,14 +517,14 @@ static bool add(struct soon__notice *notice, struct hook *hook)
     return !told;
 }
 
-int soon_task_add_cancel_callback(soon_task *task, soon_cancel_fn fn, void *data)
+static int add_callback(soon_task *task, soon_cancel_fn fn, void *data)
 {
     struct soon__notice *notice;
     struct hook *hook;
     int rc;
 
     if (!task || !fn)
-        return soon__refuse(-EINVAL, "soon_task_add_cancel_callback: %s is NULL", task ? "fn" : "task");
+        return soon__is_null(task ? "fn" : "the task");
     rc = notice_of(&notice, task);
     if (rc < 0)
         return rc;
@@ -538,6 +537,11 @@ int soon_task_add_cancel_callback(soon_task *task, soon_cancel_fn fn, void *data
     free(hook);
     fn(data);
     return 0;
+}
+
+int soon_task_add_cancel_callback(soon_task *task, soon_cancel_fn fn, void *data)
+{
+    return soon__failed(add_callback(task, fn, data), "soon_task_add_cancel_callback");
 }
 
 /* The first with these two; `runs`: that does, on another thread. */

@@ -482,11 +482,12 @@ static bool task_done(struct soon__process *process, struct soon__assignment *as
 static bool initializer_done(struct soon__process *process, const struct soon__reply *reply)
 {
     struct soon__process_pool *pool = process->pool;
-    const unsigned char *body = soon__desk_reply_body(&process->view, reply);
+    const char *body = (const char *)soon__desk_reply_body(&process->view, reply);
+    size_t text = reply->message_size ? strnlen(body, reply->message_size) : 0; /* bytes may be behind it */
     soon_error fields = {
         .code = SOON_EBROKEN, .worker_pid = process->pid, .function = pool->initializer.function->name};
 
-    if (reply->kind != SOON__REPLY_DONE || (reply->message_size && body[reply->message_size - 1]))
+    if (reply->kind != SOON__REPLY_DONE || (reply->message_size && text == reply->message_size))
         return false;
     if (reply->flags & SOON__REPLY_NOT_STARTED &&
         soon__shortage(reply->code)) { /* there was no room for it in the worker */
@@ -496,8 +497,8 @@ static bool initializer_done(struct soon__process *process, const struct soon__r
     if (reply->code)
         process->initializer_error =
             soon__error_newf(&fields, "the initializer failed: %.*s",
-                             reply->message_size ? (int)reply->message_size : (int)strlen(soon_strerror(reply->code)),
-                             reply->message_size ? (const char *)body : soon_strerror(reply->code));
+                             reply->message_size ? (int)text : (int)strlen(soon_strerror(reply->code)),
+                             reply->message_size ? body : soon_strerror(reply->code));
     soon__mutex_lock(&pool->mutex);
     soon__process_release_locked(process, reply->slot, soon__clock_ns());
     soon__mutex_unlock(&pool->mutex);
