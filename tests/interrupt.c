@@ -109,6 +109,30 @@ Test(interrupt, ends_waits_for_maps_and_executors)
     cr_assert_eq(soon_executor_free(pool), 0);
 }
 
+SOON_TASK(copy_when_it_comes, int, int)
+{
+    int rc = soon_future_wait(pending, SOON_FOREVER);
+
+    *result = *arg;
+    return rc;
+}
+
+/* What runs goes on, and has arguments and results of its own. */
+Test(interrupt, of_a_map_leaves_nothing_that_writes_to_its_results)
+{
+    soon_executor *pool;
+    int in[2] = {1, 2}, out[2];
+
+    cr_assert_eq(soon_thread_pool_new(&pool, &(soon_thread_pool_options){.workers = 2}), 0);
+    ENDS_AT_THIRD_LOOK(soon_map(pool, copy_when_it_comes, in, 2, out));
+    soon_thread_set_interrupt(NULL, NULL);
+    in[0] = in[1] = 9;
+    out[0] = out[1] = -1;
+    cr_assert_eq(soon_promise_set_result(promise, NULL, 0), 0);
+    cr_assert_eq(soon_executor_free(pool), 0);
+    cr_assert(out[0] == -1 && out[1] == -1);
+}
+
 Test(interrupt, that_says_no_lets_the_wait_go_on)
 {
     int looks = 0, x = 0;

@@ -109,7 +109,9 @@ int soon__map_check(const struct soon__map_params *params)
 
 bool soon__map_outlives_caller(const struct soon__map_params *params)
 {
-    return params->observed || params->options.timeout_ms || soon__thread_self()->parking;
+    const struct soon__thread *self = soon__thread_self();
+
+    return params->observed || params->options.timeout_ms || self->parking || self->interrupt.check;
 }
 
 static int own_array(struct soon__map *map, const struct soon__map_params *params)
