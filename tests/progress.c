@@ -206,6 +206,22 @@ Test(progress, a_slow_listener_does_not_hold_up_a_quick_one)
     drop(made);
 }
 
+/* The timer is set for the slow one all the time, while looks are posted for the quick one. */
+Test(progress, looks_by_the_timer_and_looks_that_are_posted_do_not_meet)
+{
+    struct made made = make();
+
+    cr_assert_eq(listen_to(made.future, on, 2), 0); /* its loop does not run: it is never told */
+    cr_assert_eq(soon_future_add_progress_callback(made.future, NULL, 1, hear_other, NULL, NULL), 0);
+    for (uint64_t i = 1; i <= 300000; i++)
+        soon_promise_set_progress(made.promise, i, 100);
+    test_wait_until(heard_by_other == 300000);
+    soon_promise_set_result(made.promise, NULL, 0);
+    run_to_the_end();
+    cr_assert_eq(last_heard(), 300000);
+    drop(made);
+}
+
 /*
  * Taken back
  */

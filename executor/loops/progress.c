@@ -71,6 +71,7 @@ struct hub {
     struct soon__job look, close, settle;
     bool polls, open;   /* L1, L2 */
     _Atomic bool awake; /* L1 */
+    bool rests;         /* library's loop only: the last look has cleared it, so who sets it posts one, timer or not */
     uv_timer_t timer;   /* library's loop only; data NULL: not made yet */
     pthread_mutex_t mutex;
     struct {
@@ -320,6 +321,7 @@ static void look(struct hub *hub)
     int64_t now;
 
     assert(soon__library_on_loop());
+    hub->rests = false;
     do {
         now = soon__clock_ns();
         progress = soon_future_progress(hub->future);
@@ -332,11 +334,18 @@ static void look(struct hub *hub)
         if (plan.next != SOON__NEVER && plan.next_told > now)
             return;
     } while (!may_rest(hub, progress));
+    hub->rests = true;
 }
 
+/* L1. A look that is on its way already is enough: it is in a list, and must not be posted again before it has begun. */
 static void on_timer(uv_timer_t *timer)
 {
-    look(timer->data);
+    struct hub *hub = timer->data;
+
+    /* Acquire and release: as in may_rest(). */
+    if (hub->rests && atomic_exchange_explicit(&hub->awake, true, memory_order_acq_rel))
+        return;
+    look(hub);
 }
 
 static void run_look(struct soon__job *job)
