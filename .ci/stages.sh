@@ -18,17 +18,30 @@ cpu_seconds() {
     awk -F '[ms ]' 'NR == 2 { printf "%.0f", $1 * 60 + $2 + $4 * 60 + $5 }'
 }
 
+# What failed in a stage, of all that it printed; its last lines where no runner says it.
+what_failed() {
+    if grep -q '^What failed:' "$1"; then
+        sed -n '/^What failed:/,$p' "$1" | head -n 60
+    else
+        tail -n 40 "$1"
+    fi
+}
+
 # Each stage says how long it took, and the CPU time of it: that tells more where other programs run.
 run_stage() {
-    local name=$1 started=$SECONDS status spent=$logs/times-$BASHPID
+    local name=$1 started=$SECONDS status spent=$logs/times-$BASHPID said=$logs/said-$BASHPID
     shift
     echo
     echo "=== $name"
-    "$@"
-    status=$?
-    times >"$spent" # not in a pipe: that would be another shell, with other children
+    {
+        "$@"
+        status=$?
+        times >"$spent" # in here: the children of this shell are the stage's
+        exit $status
+    } 2>&1 | tee "$said"
+    status=${PIPESTATUS[0]}
     echo "=== $name: $((SECONDS - started)) s, CPU time $(cpu_seconds <"$spent") s"
-    [ $status -eq 0 ] || echo "$name" >>"$logs/failed"
+    [ "$status" -eq 0 ] || { echo "Failed: $name" && what_failed "$said"; } >>"$logs/failed"
     return 0
 }
 
@@ -55,7 +68,7 @@ conclude() {
     finish_stages
     echo
     if [ -e "$logs/failed" ]; then
-        sed 's/^/Failed: /' "$logs/failed"
+        cat "$logs/failed" # once more: who reads the end of a long log reads why
         exit 1
     fi
     echo "All stages passed in $SECONDS s."
