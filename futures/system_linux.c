@@ -261,7 +261,7 @@ size_t soon__descriptors_max(void)
  *             `awake`, is taken before the fork, ahead of all leaves.
  *     parent  in an object of the parent's, which the child does not lock: it compares generations first, and answers
  *             SOON_EFORKED. Futures (LOCK), promises, executors and their processes, attached loops, iterators.
- *     worker  of a worker process, whose forked children never come back to it (processes/serve.c).
+ *     worker  of a worker process, whose forked children never come back to it (executor/processes/worker/serve.c).
  *     shared  in memory of several processes: a child is one more of these.
  *
  * A child that returns to the library from user code, on a thread or in a frame that is the parent's, ends: see

@@ -3,7 +3,7 @@
  */
 #include "loop_fixture.h"
 
-#include "../executor/library_loop_internal.h"
+#include "../executor/loops/library_loop_internal.h"
 #include "harness/fail.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
  */
 #include "support_futures.h"
 
-#include "../executor/processes/area_internal.h"
+#include "../executor/processes/both/area_internal.h"
 
 enum { UNIT = SOON__AREA_ALIGNMENT };
 

@@ -3,7 +3,7 @@
  */
 #include "harness/test.h"
 
-#include "../executor/cpu_internal.h"
+#include "../executor/system/cpu_internal.h"
 
 #include <errno.h>
 #include <ftw.h>

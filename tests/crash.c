@@ -3,7 +3,7 @@
  */
 #include "support_futures.h"
 
-#include "../executor/processes/crash_internal.h"
+#include "../executor/processes/parent/crash_internal.h"
 
 static const struct soon__exit gone = {.known = false};
 

@@ -8,7 +8,7 @@
 
 #include "support_futures.h"
 
-#include "../executor/processes/desk_internal.h"
+#include "../executor/processes/both/channel_internal.h"
 
 #include <poll.h>
 #include <unistd.h>

@@ -3,7 +3,7 @@
  */
 #include "harness/test.h"
 
-#include "../executor/function_internal.h"
+#include "../executor/core/function_internal.h"
 
 #include <errno.h>
 #include <pthread.h>

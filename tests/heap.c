@@ -3,7 +3,7 @@
  */
 #include "harness/test.h"
 
-#include "../executor/heap_internal.h"
+#include "../executor/core/heap_internal.h"
 
 #include <stdlib.h>
 

@@ -2,7 +2,7 @@
  * kill_points.c - a worker is stopped at each delicate moment of the protocol, and killed there: what must become of the
  * task that it had, and of all others.
  */
-#include "../executor/processes/desk_internal.h"
+#include "../executor/processes/both/channel_internal.h"
 #include "process_fixture.h"
 
 TestSuite(kill_points);

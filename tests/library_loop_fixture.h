@@ -6,7 +6,7 @@
 
 #include "harness/test.h"
 
-#include "../executor/library_loop_internal.h"
+#include "../executor/loops/library_loop_internal.h"
 
 #include <dirent.h>
 #include <pthread.h>

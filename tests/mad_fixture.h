@@ -4,7 +4,7 @@
 #ifndef SOON_TESTS_MAD_FIXTURE_H
 #define SOON_TESTS_MAD_FIXTURE_H
 
-#include "../executor/processes/wire_internal.h"
+#include "../executor/processes/both/wire_internal.h"
 #include "process_fixture.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))

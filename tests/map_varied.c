@@ -4,7 +4,7 @@
  */
 #include "varied_fixture.h"
 
-#include "../executor/library_loop_internal.h"
+#include "../executor/loops/library_loop_internal.h"
 
 TestSuite(map_varied, .init = close_gate);
 

@@ -3,7 +3,7 @@
  */
 #include "on_signal_fixture.h"
 
-#include "../executor/library_loop_internal.h"
+#include "../executor/loops/library_loop_internal.h"
 #include "shelf.h"
 
 #include <stdio.h>

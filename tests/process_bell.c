@@ -3,9 +3,9 @@
  * for more to do of who has taken a reply in. The loop finds out ten times a second, so no result and no wait would tell;
  * these tests look at the wish, or hold the loop up. What a thread does that waits for a task they do themselves, by hand.
  */
-#include "../executor/executor_internal.h"
-#include "../executor/library_loop_internal.h"
-#include "../executor/processes/pool_internal.h"
+#include "../executor/core/executor_internal.h"
+#include "../executor/loops/library_loop_internal.h"
+#include "../executor/processes/parent/state_internal.h"
 #include "process_fixture.h"
 
 #include <semaphore.h>

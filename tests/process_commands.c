@@ -4,7 +4,7 @@
  */
 #include "process_fixture.h"
 
-#include "../executor/system_internal.h"
+#include "../executor/system/system_internal.h"
 
 #include <poll.h>
 #include <spawn.h>

@@ -1,7 +1,7 @@
 /*
  * process_pool.c - the process pool as such: who its workers are, how many, and what they see.
  */
-#include "../executor/processes/desk_internal.h"
+#include "../executor/processes/both/channel_internal.h"
 #include "process_fixture.h"
 
 TestSuite(process_pool);

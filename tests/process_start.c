@@ -1,7 +1,7 @@
 /*
  * process_start.c - the program that workers run: what becomes of a pool whose workers never begin.
  */
-#include "../executor/processes/wire_internal.h"
+#include "../executor/processes/both/wire_internal.h"
 #include "process_fixture.h"
 
 #include <sched.h>

@@ -3,7 +3,7 @@
  */
 #include "pools.h"
 
-#include "../executor/threads/pool_internal.h"
+#include "../executor/threads/state_internal.h"
 
 TestSuite(queue);
 

@@ -2,7 +2,7 @@
  * shutdown.c - shutting down thread pools: on the threads of the library, in release functions, with a great deal to
  * do. What holds for every executor is in contract_shutdown.c.
  */
-#include "../executor/executor_internal.h"
+#include "../executor/core/executor_internal.h"
 #include "pools.h"
 
 TestSuite(shutdown);

@@ -6,7 +6,7 @@
 
 #include "support_futures.h"
 
-#include "../executor/system_internal.h"
+#include "../executor/system/system_internal.h"
 
 #include <fcntl.h>
 #include <poll.h>

@@ -3,7 +3,7 @@
  */
 #include "pools.h"
 
-#include "../executor/function_internal.h"
+#include "../executor/core/function_internal.h"
 
 TestSuite(task);
 

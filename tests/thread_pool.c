@@ -3,7 +3,7 @@
  */
 #include "pools.h"
 
-#include "../executor/cpu_internal.h"
+#include "../executor/system/cpu_internal.h"
 
 #include <sys/wait.h>
 

@@ -3,9 +3,9 @@
  */
 #include "support_futures.h"
 
-#include "../executor/function_internal.h"
-#include "../executor/processes/directory_internal.h"
-#include "../executor/processes/wire_internal.h"
+#include "../executor/core/function_internal.h"
+#include "../executor/processes/both/wire_internal.h"
+#include "../executor/processes/parent/directory_internal.h"
 
 static int do_nothing(soon_task *task, const void *arg, void *result)
 {

@@ -4,7 +4,7 @@
 #ifndef SOON_TESTS_WORKER_FIXTURE_H
 #define SOON_TESTS_WORKER_FIXTURE_H
 
-#include "../executor/processes/wire_internal.h"
+#include "../executor/processes/both/wire_internal.h"
 #include "../futures/value_internal.h"
 #include "support_futures.h"
 

@@ -20,8 +20,8 @@
  */
 #include "notice_internal.h"
 
-#include "../executor_internal.h"
-#include "../system_internal.h"
+#include "../system/system_internal.h"
+#include "executor_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>

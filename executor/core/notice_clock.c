@@ -7,7 +7,7 @@
  */
 #include "notice_internal.h"
 
-#include "../library_loop_internal.h"
+#include "../loops/library_loop_internal.h"
 
 #include <assert.h>
 #include <errno.h>

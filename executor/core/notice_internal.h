@@ -7,7 +7,7 @@
 #ifndef SOON_EXECUTOR_CORE_NOTICE_INTERNAL_H
 #define SOON_EXECUTOR_CORE_NOTICE_INTERNAL_H
 
-#include "../task_internal.h"
+#include "task_internal.h"
 
 /* The body of a task with a notice has returned, on its thread: after this no callback runs, and nobody tells it. */
 void soon__notice_end(soon_task *task);

@@ -18,8 +18,8 @@
 #include "on_signal_internal.h"
 
 #include "../../futures/promise.h"
-#include "../executor_internal.h"
-#include "../library_loop_internal.h"
+#include "../loops/library_loop_internal.h"
+#include "executor_internal.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -1,9 +1,9 @@
 /*
  * arguments.c - what a map is asked to do: whether it can be, and the map's own copy of its arguments, where it needs one.
  */
-#include "../map_internal.h"
+#include "map_internal.h"
 
-#include "../function_internal.h"
+#include "../core/function_internal.h"
 
 #include <errno.h>
 #include <inttypes.h>

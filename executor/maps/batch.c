@@ -3,7 +3,7 @@
  */
 #include "batch_internal.h"
 
-#include "../executor_internal.h"
+#include "../core/executor_internal.h"
 
 #include <stdlib.h>
 #include <string.h>

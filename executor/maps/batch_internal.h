@@ -11,7 +11,7 @@
 #ifndef SOON_EXECUTOR_MAPS_BATCH_INTERNAL_H
 #define SOON_EXECUTOR_MAPS_BATCH_INTERNAL_H
 
-#include "../call_internal.h"
+#include "../core/call_internal.h"
 
 /* All zeroes: empty. */
 struct soon__store {

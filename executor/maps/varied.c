@@ -1,7 +1,7 @@
 /*
  * varied.c - maps over items of any size, and over strings: the same maps, of other arguments.
  */
-#include "../map_internal.h"
+#include "map_internal.h"
 
 static struct soon__map_params of_items(const char *caller, soon_executor *executor, const soon_function *function,
                                         const soon_item *items, size_t count)

@@ -5,7 +5,7 @@
 #ifndef SOON_EXECUTOR_POOLS_BACKLOG_INTERNAL_H
 #define SOON_EXECUTOR_POOLS_BACKLOG_INTERNAL_H
 
-#include "../executor_internal.h"
+#include "../core/executor_internal.h"
 
 /* What both kinds of options have: 0 or -EINVAL. */
 int soon__pool_options_check(int workers, int64_t idle_timeout_ms, soon_full when_full,

@@ -11,7 +11,7 @@
 #ifndef SOON_EXECUTOR_POOLS_INJECT_INTERNAL_H
 #define SOON_EXECUTOR_POOLS_INJECT_INTERNAL_H
 
-#include "../call_internal.h"
+#include "../core/call_internal.h"
 
 enum {
     SOON__SEARCHER = 1,

@@ -3,7 +3,7 @@
  */
 #include "mutex_internal.h"
 
-#include "../cpu_internal.h"
+#include "../system/cpu_internal.h"
 
 #include <errno.h>
 

@@ -3,8 +3,8 @@
  */
 #include "spin_internal.h"
 
-#include "../cpu_internal.h"
-#include "../luck_internal.h"
+#include "../system/cpu_internal.h"
+#include "luck_internal.h"
 
 static _Atomic uint32_t allowed, spinning;
 static _Thread_local struct soon__luck luck __attribute__((tls_model("initial-exec")));

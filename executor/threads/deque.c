@@ -24,8 +24,8 @@
  * Q5  A worker takes of the queue at once what it will be through with in BATCH_NS, by how long the last ones took. So long
  *     tasks begin one after the other in the order in which they came, whichever worker takes them, and short ones nearly.
  */
-#include "../cpu_internal.h"
-#include "pool_internal.h"
+#include "../system/cpu_internal.h"
+#include "state_internal.h"
 
 #include <errno.h>
 #include <sched.h>

@@ -1,11 +1,11 @@
 /*
  * pool.c - the thread pool as an executor. The invariants are in pool_internal.h.
  */
-#include "pool_internal.h"
+#include "state_internal.h"
 
-#include "../cpu_internal.h"
 #include "../pools/backlog_internal.h"
 #include "../pools/spin_internal.h"
+#include "../system/cpu_internal.h"
 
 #include <errno.h>
 #include <signal.h>

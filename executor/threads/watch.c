@@ -2,7 +2,7 @@
  * watch.c - what the library's loop does for a pool: expires queue limits, retires idle workers, joins those that have
  * ended, and tells when all is over. It starts them, too: worker.c. Loop thread only.
  */
-#include "pool_internal.h"
+#include "state_internal.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -3,9 +3,9 @@
  * pool_internal.h.
  */
 #include "../../futures/depend_internal.h"
-#include "../cpu_internal.h"
 #include "../pools/backlog_internal.h"
-#include "pool_internal.h"
+#include "../system/cpu_internal.h"
+#include "state_internal.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -4,7 +4,7 @@
  *
  *     [how many have their right number, 8 bytes][replies, repeated until the ring is full] ... the same as a table of functions
  */
-#include "../../executor/processes/wire_internal.h"
+#include "../../executor/processes/both/wire_internal.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -5,7 +5,7 @@
  * The program's own definitions come before those of shared libraries. Not with a sanitizer, whose allocator is its own.
  *
  * What libuv calls while it makes a loop and polls with it for the first time neither counts nor fails: it ends the program
- * where it fails, and the library can only ask before whether there is enough (executor/library_loop.c, B3).
+ * where it fails, and the library can only ask before whether there is enough (executor/loops/library_loop.c, B3).
  */
 #include "fail_internal.h"
 

@@ -4,7 +4,7 @@
 #include "leaks_internal.h"
 #include "test.h"
 
-#include "../../executor/library_loop_internal.h"
+#include "../../executor/loops/library_loop_internal.h"
 #include "../../futures/slab_internal.h"
 
 #include <dirent.h>

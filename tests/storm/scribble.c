@@ -3,7 +3,7 @@
  */
 #include "storm.h"
 
-#include "../../executor/processes/wire_internal.h"
+#include "../../executor/processes/both/wire_internal.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>

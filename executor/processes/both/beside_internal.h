@@ -15,7 +15,7 @@
 #define SOON_EXECUTOR_PROCESSES_BOTH_BESIDE_INTERNAL_H
 
 #include "../../../futures/value.h"
-#include "../wire_internal.h"
+#include "wire_internal.h"
 
 enum soon__beside_kind {
     SOON__BESIDE_NONE = 0,      /* the place of something that is not there */

@@ -6,7 +6,7 @@
 #define SOON_EXECUTOR_PROCESSES_PARENT_BESIDE_INTERNAL_H
 
 #include "../both/beside_internal.h"
-#include "../pool_internal.h"
+#include "state_internal.h"
 
 /* Further payloads to the outcome; `at`: where its `count` bytes of the body begin. 0; -EPROTO: nonsense; or another negative errno:
  * there is no room for them here. What is in the outcome by then is the caller's. */

@@ -7,7 +7,7 @@
 #include "program_internal.h"
 
 #include "../../../futures/error.h"
-#include "../../system_internal.h"
+#include "../../system/system_internal.h"
 
 #include <elf.h>
 #include <errno.h>

@@ -16,7 +16,7 @@
 #include "listen_internal.h"
 
 #include "../../core/notice_internal.h"
-#include "../../surroundings_internal.h"
+#include "../../system/surroundings_internal.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -4,7 +4,7 @@
 #ifndef SOON_EXECUTOR_PROCESSES_WORKER_LISTEN_INTERNAL_H
 #define SOON_EXECUTOR_PROCESSES_WORKER_LISTEN_INTERNAL_H
 
-#include "../worker_internal.h"
+#include "state_internal.h"
 
 /* The claimed request in this slot listens from here on: soon__notices_tell_request() is called for it when it is asked to end.
  * What it was asked before is to be looked at after this. One at a time. 0; -EAGAIN, -ENOMEM: no thread; SOON_EFORKED: this

@@ -1,0 +1,268 @@
+/*
+ * end.c - ending an executor without waiting: it is shut down, freed, and somebody is told.
+ *
+ *     BEGUN --workers gone--> DOWN --timer closed, no hold left--> freed and told, on a loop or the callback thread
+ *       |                       ^
+ *       +--grace is over--> a stronger mode
+ *
+ * E1  From the claim of `given_up` on nobody else frees the executor. It lives until its last hold is given up: one is that
+ *     of its end, one that of a stronger mode which is on its way to the callback thread.
+ * E2  The timer belongs to the library's loop. The job that opens it is posted before the one that closes it, and that one
+ *     before the hold of the end is given up: so whoever finds it due finds the executor alive.
+ * E3  A class's own functions are the program's code, and so not for the library's loop: the callback thread asks for a
+ *     stronger mode of an executor of the user's own. The library's pools are asked by the loop itself, since a callback that
+ *     takes long, perhaps because it waits for a task, must not keep the grace from ending.
+ * E4  All that is needed is there before the shutdown begins: after that nothing can fail.
+ */
+#include "executor_internal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+struct ending {
+    soon_executor *executor;
+    soon_end_options options;
+    int64_t deadline; /* of `options.mode`; SOON__NEVER: none */
+    _Atomic uint32_t holds;
+    struct soon__callback on_down;
+    struct soon__job open, close;    /* on the library's loop */
+    struct soon__job stronger, gone; /* on the callback thread */
+    struct soon__loop_entry entry;   /* on the program's loop */
+    uv_timer_t timer;
+};
+
+#define OF(type, member, pointer) ((struct type *)((char *)(pointer)-offsetof(struct type, member)))
+
+/*
+ * The end of the end
+ */
+
+static void finish(struct ending *ending, bool told)
+{
+    soon_end_options options = ending->options;
+
+    soon__executor_finish(ending->executor);
+    free(ending);
+    if (told && options.on_end)
+        options.on_end(options.data);
+    if (options.release)
+        options.release(options.data);
+}
+
+static void finish_on_loop(void *data)
+{
+    finish(data, true);
+}
+
+static void run_entry(struct soon__loop_entry *entry)
+{
+    struct ending *ending = OF(ending, entry, entry);
+
+    soon__loop_call(ending->options.loop, finish_on_loop, ending);
+}
+
+/* On any thread. */
+static void drop_entry(struct soon__loop_entry *entry)
+{
+    soon__library_callbacks_post(&OF(ending, entry, entry)->gone);
+}
+
+static void run_gone(struct soon__job *job)
+{
+    struct ending *ending = OF(ending, gone, job);
+
+    finish(ending, !ending->options.loop);
+}
+
+static void give_up_hold(struct ending *ending)
+{
+    /* Acquire-release: who frees the executor comes after all that others did with it. */
+    if (atomic_fetch_sub_explicit(&ending->holds, 1, memory_order_acq_rel) > 1)
+        return;
+    if (ending->options.loop)
+        soon__loop_push(ending->options.loop, &ending->entry);
+    else
+        soon__library_callbacks_post(&ending->gone);
+}
+
+/*
+ * The grace
+ */
+
+static void ask_stronger(struct ending *ending)
+{
+    /* What a class says to it nobody could be told. */
+    (void)soon__executor_begin_shutdown(ending->executor, ending->options.then_mode);
+}
+
+static void run_stronger(struct soon__job *job)
+{
+    struct ending *ending = OF(ending, stronger, job);
+
+    ask_stronger(ending);
+    give_up_hold(ending);
+}
+
+/* E2, E3 */
+static void on_timer(uv_timer_t *timer)
+{
+    struct ending *ending = timer->data;
+
+    if (ending->executor->extra) {
+        ask_stronger(ending);
+        return;
+    }
+    /* Relaxed: the hold of the end is there. */
+    atomic_fetch_add_explicit(&ending->holds, 1, memory_order_relaxed);
+    soon__library_callbacks_post(&ending->stronger);
+}
+
+static void run_open(struct soon__job *job)
+{
+    struct ending *ending = OF(ending, open, job);
+
+    uv_timer_init(soon__library_uv(), &ending->timer);
+    ending->timer.data = ending;
+    soon__loop_timer(&ending->timer, on_timer, ending->deadline);
+}
+
+static void on_closed(uv_handle_t *timer)
+{
+    give_up_hold(timer->data);
+}
+
+static void run_close(struct soon__job *job)
+{
+    assert(soon__library_on_loop());
+    uv_close((uv_handle_t *)&OF(ending, close, job)->timer, on_closed);
+}
+
+/* On the thread that tells of it. */
+static void is_down(soon_future *down, void *data)
+{
+    struct ending *ending = data;
+
+    (void)down;
+    if (ending->deadline != SOON__NEVER)
+        soon__library_loop_post(&ending->close);
+    else
+        give_up_hold(ending);
+}
+
+/*
+ * The beginning
+ */
+
+static int check_modes(const soon_end_options *o)
+{
+    const struct soon__range ranges[] = {{"mode", (int)o->mode, 0, SOON_KILL},
+                                         {"then_mode", (int)o->then_mode, 0, SOON_KILL},
+                                         {"grace_ms", o->grace_ms, 0, INT64_MAX}};
+    int rc = soon__check_ranges(ranges, sizeof ranges / sizeof *ranges);
+
+    if (rc < 0)
+        return rc;
+    if (o->then_mode && !o->grace_ms)
+        return soon__refuse(-EINVAL, ".then_mode wants a .grace_ms, after which it is to follow");
+    if (o->then_mode && o->then_mode <= o->mode)
+        return soon__refuse(-EINVAL, ".then_mode = %d is not stronger than .mode = %d", o->then_mode, o->mode);
+    if (o->grace_ms && o->mode == SOON_KILL)
+        return soon__refuse(-EINVAL, ".grace_ms is set, but no mode is stronger than .mode = SOON_KILL");
+    return 0;
+}
+
+static int check(const soon_executor *executor, const soon_end_options *o)
+{
+    int rc = soon__executor_check(executor);
+
+    if (rc < 0)
+        return rc;
+    return executor->freeing ? SOON_EDEADLK : check_modes(o);
+}
+
+static int ending_new(struct ending **ret, soon_executor *executor, const soon_end_options *options)
+{
+    struct ending *ending = malloc(sizeof *ending);
+    int rc;
+
+    if (!ending)
+        return -ENOMEM;
+    *ending = (struct ending){
+        .executor = executor,
+        .options = *options,
+        .deadline = options->grace_ms ? soon__deadline(options->grace_ms) : SOON__NEVER,
+        .holds = 1,
+        .on_down = {.kind = SOON__CALLBACK_INTERNAL, .fn = is_down, .data = ending},
+        .open.run = run_open,
+        .close.run = run_close,
+        .stronger.run = run_stronger,
+        .gone.run = run_gone,
+        .entry = {.run = run_entry, .drop = drop_entry},
+    };
+    if (!ending->options.then_mode)
+        ending->options.then_mode = options->mode < SOON_TERMINATE ? SOON_TERMINATE : SOON_KILL;
+    rc = options->loop ? soon__loop_count_in(options->loop) : 0;
+    if (rc < 0)
+        free(ending);
+    else
+        *ret = ending;
+    return rc;
+}
+
+/* E1. Relaxed, both: one thread ends it, and what others have done with it comes before by other means. */
+static int claim(soon_executor *executor)
+{
+    if (atomic_exchange_explicit(&executor->given_up, true, memory_order_relaxed))
+        return soon__refuse(-EINVAL, "it is being ended already");
+    return 0;
+}
+
+static int begin(struct ending *ending)
+{
+    soon_executor *executor = ending->executor;
+    int rc = claim(executor);
+
+    if (rc < 0)
+        return rc;
+    rc = soon__executor_begin_shutdown(executor, ending->options.mode);
+    if (rc < 0)
+        atomic_store_explicit(&executor->given_up, false, memory_order_relaxed);
+    return rc;
+}
+
+static int end(soon_executor *executor, const soon_end_options *options)
+{
+    struct ending *ending = NULL;
+    int rc = soon__library_start();
+
+    if (rc == 0)
+        rc = ending_new(&ending, executor, options);
+    if (rc < 0)
+        return rc;
+    rc = begin(ending);
+    if (rc < 0) {
+        if (options->loop)
+            soon__loop_count_out(options->loop);
+        free(ending);
+        return rc;
+    }
+    if (ending->deadline != SOON__NEVER)
+        soon__library_loop_post(&ending->open);
+    /* From here on it may be gone any time. */
+    if (soon__future_add_callback(executor->down_future, &ending->on_down) == 0)
+        is_down(NULL, ending);
+    return 0;
+}
+
+int soon_executor_end_sized(soon_executor *executor, const soon_end_options *options, size_t size)
+{
+    soon_end_options own;
+    int rc = soon__options_read(&own, sizeof own, options, size);
+
+    if (rc == 0)
+        rc = check(executor, &own);
+    if (rc == 0)
+        rc = end(executor, &own);
+    return soon__failed(rc, "soon_executor_end");
+}

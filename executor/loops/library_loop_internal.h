@@ -1,0 +1,56 @@
+/*
+ * library_loop_internal.h - the library's own libuv loop, on its thread, and the callback thread beside it.
+ *
+ * Both start with the first executor and stay, parked, until the process ends. In a forked child they are made anew at
+ * the first need. uv handles are touched on the loop's thread alone; no user code runs there: soon__thread.sink is set,
+ * so that callbacks, releases and the unhandled-error hook of what it completes go to the callback thread.
+ */
+#ifndef SOON_EXECUTOR_LOOPS_LIBRARY_LOOP_INTERNAL_H
+#define SOON_EXECUTOR_LOOPS_LIBRARY_LOOP_INTERNAL_H
+
+#include "../../futures/future_internal.h"
+#include "watch_internal.h"
+
+#include <uv.h>
+
+/* Something to do on one of the two threads; embedded in what it is about, free again when `run` is called. */
+struct soon__job {
+    struct soon__job *next;
+    void (*run)(struct soon__job *job);
+};
+
+/* 0, or a negative errno: no threads, no descriptors. Any thread; idempotent. */
+int soon__library_start(void);
+
+/* Any thread, after start. In order; never blocks, never fails. The job must not be posted again before it runs. */
+void soon__library_loop_post(struct soon__job *job);
+void soon__library_callbacks_post(struct soon__job *job);
+/* As the first, in a signal handler: always the same job, any number of times. It runs once at least after each. Before a start,
+ * and in a forked child: nothing. */
+void soon__library_loop_interrupt(struct soon__job *job);
+
+uv_loop_t *soon__library_uv(void); /* for timers. Loop thread only */
+/* As soon__watches_add() and soon__watches_remove(), in the loop's own set. Loop thread only. */
+int soon__library_watch(struct soon__watch *watch, int fd, bool once_each);
+void soon__library_unwatch(struct soon__watch *watch);
+bool soon__library_on_loop(void);
+bool soon__library_on_callbacks(void); /* on the callback thread */
+
+/* In between, a thread of the program does the loop's work: no user code runs on it, what it completes or releases is
+ * settled on the callback thread, and it cannot be cancelled. After start. */
+struct soon__stint {
+    struct soon__thread_saved saved;
+    void (*sink)(soon_future *future);
+    int cancel_state;
+};
+void soon__library_stint_begin(struct soon__stint *stint);
+void soon__library_stint_end(const struct soon__stint *stint);
+/* Whether this thread runs no user code now: it is the loop's, or in a stint. */
+bool soon__library_is_quiet(void);
+
+/* Of soon__clock_ns(): `span` nanoseconds behind `now`, SOON__NEVER at most. */
+int64_t soon__later(int64_t now, int64_t span);
+/* Sets a timer of the library's loop to a reading of that clock; SOON__NEVER stops it. Loop thread only. */
+void soon__loop_timer(uv_timer_t *timer, uv_timer_cb fn, int64_t when);
+
+#endif

@@ -1,0 +1,212 @@
+/*
+ * map_items.c - the single items of a map_async: how many are done, one's result or error, waiting for one.
+ *
+ * Who waits for an item counts himself in, looks, and sleeps on the map's bell. Whoever finishes an item stores that,
+ * then looks whether anybody is counted in, and rings: one of the two sees the other.
+ */
+#include "../../futures/depend_internal.h"
+#include "map_internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+void soon__map_ring(struct soon__map *map)
+{
+    /* Release: pairs with the acquire in sleep_for_item(). */
+    atomic_fetch_add_explicit(&map->item_bell, 1, memory_order_release);
+    soon__unpark_all(&map->item_bell);
+}
+
+void soon__map_count_items(struct soon__map *map, size_t *ret_done, size_t *ret_failed)
+{
+    size_t finished = 0, failed = 0;
+
+    for (size_t i = 0; i < map->chunk_count; i++) {
+        /* Acquire: an item that counts as done can be read. Relaxed: a count. */
+        finished += atomic_load_explicit(&map->chunks[i].finished, memory_order_acquire);
+        failed += atomic_load_explicit(&map->chunks[i].failed, memory_order_relaxed);
+    }
+    if (soon_future_cancelled(&map->future) && finished < map->count) {
+        failed += map->count - finished;
+        finished = map->count;
+    }
+    *ret_done = finished;
+    *ret_failed = failed < finished ? failed : finished;
+}
+
+/* NULL: it is none, or has no such item. */
+static struct soon__chunk *chunk_of(const soon_future *future, size_t index, size_t *ret_index)
+{
+    struct soon__map *map = soon__map_of(future);
+
+    if (!map || index >= map->count)
+        return NULL;
+    *ret_index = index % map->chunk_size;
+    return &map->chunks[index / map->chunk_size];
+}
+
+/* An item that has its outcome, if only because its map was cancelled before it started. */
+static bool look(struct soon__chunk *chunk, size_t index, struct soon__error **ret_error)
+{
+    if (soon__chunk_look(chunk, index, ret_error))
+        return true;
+    *ret_error = &soon__error_cancelled;
+    return soon_future_cancelled(&chunk->map->future);
+}
+
+/* The caller has counted himself in, and looks again afterwards. */
+static int sleep_for_item(struct soon__chunk *chunk, size_t index, int64_t deadline)
+{
+    struct soon__map *map = chunk->map;
+    /* Relaxed: it was set before the map was handed out. */
+    soon_future *future = atomic_load_explicit(&chunk->future, memory_order_relaxed);
+    uint32_t bell = atomic_load_explicit(&map->item_bell, memory_order_acquire);
+    struct soon__error *error;
+    int rc;
+
+    if (look(chunk, index, &error))
+        return 0;
+    if (soon__future_is_foreign(&map->future))
+        return SOON_EFORKED;
+    if (deadline != SOON__POLL && future && soon__thread_is_inside(future))
+        return SOON_EDEADLK;
+    rc = soon__wait_check(deadline);
+    if (rc == 0)
+        soon__wait_park(&map->item_bell, bell, deadline);
+    return rc;
+}
+
+/* In a worker, and for a single item, the call's future is what to wait for: it may be run here. */
+static int await_item(struct soon__chunk *chunk, size_t index, int64_t deadline)
+{
+    struct soon__map *map = chunk->map;
+    soon_future *future = atomic_load_explicit(&chunk->future, memory_order_relaxed);
+    struct soon__error *error;
+    int rc = 0;
+
+    if (future && (soon__thread_self()->parking || chunk->items.count == 1))
+        rc = soon__future_await(future, deadline);
+    /* Sequentially consistent: see set_finished(). */
+    atomic_fetch_add_explicit(&map->item_waiters, 1, memory_order_seq_cst);
+    while (rc == 0 && !look(chunk, index, &error))
+        rc = sleep_for_item(chunk, index, deadline);
+    atomic_fetch_sub_explicit(&map->item_waiters, 1, memory_order_relaxed);
+    return look(chunk, index, &error) ? 0 : rc;
+}
+
+/* The map passes this error on: its own has been looked at. */
+static void note_looked(struct soon__map *map)
+{
+    atomic_fetch_or_explicit(&map->future.word, SOON__LOOKED, memory_order_relaxed);
+}
+
+/* What `chunk_of()` has found, and its item, when that is done; `*ret_error`: its own, lent; or NULL. */
+static int await_success(struct soon__chunk *chunk, size_t index, int64_t timeout_ms, struct soon__error **ret_error)
+{
+    struct soon__error *error;
+    int rc = soon__check_timeout(timeout_ms);
+
+    if (!chunk)
+        return soon__refuse(-EINVAL, "there is no such item");
+    if (rc == 0 && !look(chunk, index, &error))
+        rc = await_item(chunk, index, soon__deadline(timeout_ms));
+    if (rc < 0)
+        return rc;
+    look(chunk, index, &error);
+    if (!error)
+        return 0;
+    note_looked(chunk->map);
+    *ret_error = error;
+    return error->public.code;
+}
+
+static int lend_item(soon_future *map, size_t index, int64_t timeout_ms, soon_bytes *ret,
+                     struct soon__error **ret_error)
+{
+    struct soon__chunk *chunk = chunk_of(map, index, &index);
+    int rc = ret ? await_success(chunk, index, timeout_ms, ret_error) : soon__is_null("ret");
+
+    if (rc == 0)
+        *ret = soon__chunk_result(chunk, index);
+    return rc;
+}
+
+int soon_map_item_result(soon_future *map, size_t index, int64_t timeout_ms, soon_bytes *ret)
+{
+    struct soon__error *error = NULL;
+    int rc = lend_item(map, index, timeout_ms, ret, &error);
+
+    return error ? soon__failed_with(soon__error_ref(error)) : soon__failed(rc, "soon_map_item_result");
+}
+
+static int copy_item(soon_future *map, size_t index, int64_t timeout_ms, void *ret, size_t size,
+                     struct soon__error **ret_error)
+{
+    struct soon__map *of = soon__map_of(map);
+    soon_bytes result = {NULL, 0};
+    int rc = ret || !size ? lend_item(map, index, timeout_ms, &result, ret_error) : soon__is_null("ret");
+
+    if (rc)
+        return rc;
+    if (size != result.size)
+        return soon__refuse(SOON_ETYPE, "the result of %s is %s, %zu bytes; %zu were asked for", of->function->name,
+                            of->function->result_type, result.size, size);
+    if (size)
+        memcpy(ret, result.data, size);
+    return 0;
+}
+
+int soon_map_item(soon_future *map, size_t index, int64_t timeout_ms, void *ret, size_t size)
+{
+    struct soon__error *error = NULL;
+    int rc = copy_item(map, index, timeout_ms, ret, size, &error);
+
+    return error ? soon__failed_with(soon__error_ref(error)) : soon__failed(rc, "soon_map_item");
+}
+
+static const soon_error not_done = {.message = "not done yet", .function = "", .label = ""};
+
+const soon_error *soon_map_item_error(const soon_future *map, size_t index)
+{
+    struct soon__chunk *chunk = chunk_of(map, index, &index);
+    struct soon__error *error;
+
+    if (!chunk)
+        return &soon__error_static(-EINVAL, false)->public;
+    if (!look(chunk, index, &error))
+        return &not_done;
+    if (!error)
+        return &soon__error_none;
+    note_looked(chunk->map);
+    return &error->public;
+}
+
+soon_buffer *soon_map_item_payload(const soon_future *map, size_t index)
+{
+    struct soon__chunk *chunk = chunk_of(map, index, &index);
+    struct soon__error *error;
+
+    return chunk && soon__chunk_look(chunk, index, &error) ? soon__chunk_payload(chunk, index) : NULL;
+}
+
+const char *soon_map_item_label(const soon_future *map, size_t index)
+{
+    struct soon__chunk *chunk = chunk_of(map, index, &index);
+    const char *own = chunk ? soon__items_label(&chunk->items, index) : NULL;
+
+    return own ? own : chunk ? chunk->map->label : "";
+}
+
+size_t soon_map_count(const soon_future *map, size_t *ret_done, size_t *ret_failed)
+{
+    struct soon__map *counted = soon__map_of(map);
+    size_t done = 0, failed = 0;
+
+    if (soon__check(map, "soon_map_count: NULL") && counted)
+        soon__map_count_items(counted, &done, &failed);
+    if (ret_done)
+        *ret_done = done;
+    if (ret_failed)
+        *ret_failed = failed;
+    return counted ? counted->count : 0;
+}

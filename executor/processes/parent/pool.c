@@ -1,0 +1,527 @@
+/*
+ * pool.c - the process pool as an executor. The invariants are in pool_internal.h.
+ */
+#include "parcel_internal.h"
+
+#include "../../pools/backlog_internal.h"
+#include "../../system/cpu_internal.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+
+/* As long as it takes to go to sleep and be woken again. */
+enum { SPIN_NS = 20000 };
+
+/*
+ * The class
+ */
+
+static bool is_full_locked(struct soon__process_pool *pool)
+{
+    return soon__process_pool_pending_locked(pool) >= pool->queue_max && !pool->locked.closed && !pool->locked.broken;
+}
+
+/* Up to the call's queue limit. A thread pool's worker that waits here gives its place to a spare there. */
+static int wait_for_place(struct soon__process_pool *pool, const soon_call *call)
+{
+    int64_t deadline = soon__call_extra(call) ? soon__call_extra(call)->queue_deadline : SOON__NEVER;
+    struct soon__long_wait wait;
+    int rc = soon__long_wait_begin(&wait);
+
+    if (rc < 0)
+        return rc;
+    soon__mutex_lock(&pool->mutex);
+    while (is_full_locked(pool) && soon__deadline_check(deadline) == 0)
+        soon__condition_wait(&pool->place, &pool->mutex, deadline);
+    rc = is_full_locked(pool) ? SOON_EEXPIRED : 0;
+    soon__mutex_unlock(&pool->mutex);
+    soon__long_wait_end(&wait);
+    return rc;
+}
+
+static int push_locked(struct soon__process_pool *pool, soon_call *call, bool bounded)
+{
+    if (pool->locked.closed)
+        return SOON_ESHUTDOWN;
+    if (pool->locked.broken)
+        return SOON_EBROKEN;
+    if (bounded && is_full_locked(pool))
+        return SOON_EFULL;
+    soon__process_pool_take_in_locked(pool); /* it came before this one */
+    pool->locked.submitted++;
+    if (soon__call_extra(call) && soon__future_word(soon__call_future(call)) & SOON__CANCEL_REQUESTED) {
+        soon__process_pool_refuse_locked(pool, call, -ECANCELED); /* a then, on its way here */
+        return 0;
+    }
+    soon__queue_push(&pool->locked.queue, call);
+    if (soon__call_extra(call))
+        soon__process_pool_alarm_locked(pool, soon__call_extra(call)->queue_deadline);
+    soon__process_pool_dispatch_locked(pool, soon__call_extra(call) ? soon__clock_ns() : soon__clock_coarse_ns());
+    return 0;
+}
+
+/* True: it is in a slot. The mutex is not left in between, so the pool need not be pinned. */
+static bool submit_plain(struct soon__process_pool *pool, soon_call *call)
+{
+    bool posted;
+
+    if (pool->queue_max || !soon__parcel_is_plain(call))
+        return false;
+    soon__mutex_lock(&pool->mutex);
+    posted = !pool->locked.closed && !pool->locked.broken && soon__process_pool_post_plain_locked(pool, call);
+    pool->locked.submitted += posted;
+    soon__mutex_unlock(&pool->mutex);
+    return posted;
+}
+
+static __attribute__((noinline)) int submit_any(struct soon__process_pool *pool, soon_call *call, bool may_block)
+{
+    soon_executor *executor = pool->executor;
+    bool bounded = pool->queue_max && !(call->flags & SOON__CALL_EXEMPT);
+    int rc;
+
+    soon__executor_pin(executor); /* the mutex is left in between: the end waits until we are out of here */
+    do {
+        soon__mutex_lock(&pool->mutex);
+        rc = push_locked(pool, call, bounded);
+        soon__mutex_unlock(&pool->mutex);
+        if (rc != SOON_EFULL || !may_block)
+            break;
+        rc = wait_for_place(pool, call);
+    } while (rc == 0);
+    soon__executor_unpin(executor);
+    return rc;
+}
+
+static int submit(void *self, soon_call *call, bool may_block)
+{
+    struct soon__process_pool *pool = self;
+
+    if (call->function->flags & SOON_FUNCTION_LOCAL)
+        return SOON_ELOCAL;
+    if (!soon__call_extra(call) && (soon__inject_push(&pool->inject, call) || submit_plain(pool, call)))
+        return 0;
+    return submit_any(pool, call, may_block);
+}
+
+/* Out of where it waits for a worker, for the first time or again. False: it does not. */
+static bool take_out_locked(struct soon__process_pool *pool, soon_call *call)
+{
+    soon__process_pool_take_in_locked(pool);
+    if (call->queued)
+        soon__queue_remove(&pool->locked.queue, call);
+    else if (!call->posted || !soon__process_take_back_locked(call))
+        return false;
+    soon__condition_tell_one(&pool->place);
+    return true;
+}
+
+static bool take_back(void *self, soon_call *call)
+{
+    struct soon__process_pool *pool = self;
+    bool taken;
+
+    soon__mutex_lock(&pool->mutex);
+    taken = take_out_locked(pool, call);
+    if (taken) {
+        pool->locked.cancelled++;
+        soon__process_pool_dispatch_locked(pool, soon__clock_ns()); /* its slot is free */
+        if (pool->locked.closed)
+            soon__process_pool_look_soon_locked(pool); /* it may have been the last */
+    }
+    soon__mutex_unlock(&pool->mutex);
+    return taken;
+}
+
+/* The slot in which a call runs; SOON__SLOTS: it does not, or not any more. */
+static uint32_t running_slot_locked(const soon_call *call)
+{
+    if (!call->posted || call->process->stage == SOON__DEAD ||
+        !soon__process_is_running_locked(call->process, call->slot))
+        return SOON__SLOTS;
+    return call->slot;
+}
+
+/* It runs; or it waits for its next try; or it is in the loop's hands, on its way there or to its end. */
+static int kill_call(void *self, soon_call *call)
+{
+    struct soon__process_pool *pool = self;
+    uint32_t slot;
+    int rc = 0;
+
+    /* Before the mutex: whoever has it in hand looks under that. */
+    soon__future_set_bits(soon__call_future(call), SOON__KILL_REQUESTED);
+    soon__mutex_lock(&pool->mutex);
+    if (take_out_locked(pool, call))
+        soon__process_pool_refuse_locked(pool, call, SOON_EKILLED);
+    else if ((slot = running_slot_locked(call)) < SOON__SLOTS)
+        soon__process_doom_locked(call->process, SOON_EKILLED, slot);
+    else if (soon__word_final(soon__future_word(soon__call_future(call))))
+        rc = SOON_EINVALIDSTATE;
+    soon__mutex_unlock(&pool->mutex);
+    return rc;
+}
+
+static void ask_to_cancel(void *self, soon_call *call)
+{
+    struct soon__process_pool *pool = self;
+
+    soon__mutex_lock(&pool->mutex);
+    if (call->posted)
+        soon__desk_request_cancel(&call->process->view, call->slot);
+    soon__mutex_unlock(&pool->mutex);
+}
+
+static void look(void *self, soon_call *call)
+{
+    struct soon__process_pool *pool = self;
+    uint64_t done = 0, total = 0;
+    uint32_t slot;
+    bool moved = false;
+
+    soon__mutex_lock(&pool->mutex);
+    slot = running_slot_locked(call);
+    if (slot < SOON__SLOTS)
+        moved = soon__desk_progress(&call->process->view, slot, &done, &total);
+    soon__mutex_unlock(&pool->mutex);
+    if (slot < SOON__SLOTS)
+        soon__future_start(soon__call_future(call));
+    if (moved)
+        soon__future_set_progress(soon__call_future(call), done, total);
+}
+
+/* Everything that has not started, as a list by `next`. */
+static soon_call *take_pending_locked(struct soon__process_pool *pool)
+{
+    soon_call *queued = soon__queue_take_all(&pool->locked.queue), *posted, **end = &queued;
+
+    while (*end)
+        end = &(*end)->next;
+    for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
+        posted = soon__process_take_unclaimed_locked(process);
+        *end = posted;
+        while (*end)
+            end = &(*end)->next;
+    }
+    return queued;
+}
+
+static size_t length_of(const soon_call *calls)
+{
+    size_t length = 0;
+
+    for (; calls; calls = calls->next)
+        length++;
+    return length;
+}
+
+static int begin_shutdown(void *self, soon_shutdown mode, soon_promise *down)
+{
+    struct soon__process_pool *pool = self;
+    soon_call *pending = NULL;
+    int stop = mode == SOON_KILL ? SIGKILL : mode == SOON_TERMINATE ? SIGTERM : 0;
+
+    soon__mutex_lock(&pool->mutex);
+    pool->locked.closed = true;
+    pool->locked.at_least = 0; /* who waits for them is told of the end */
+    (void)soon__process_pool_inject_locked(pool, SOON__SHUT);
+    if (!pool->down)
+        pool->down = down;
+    if (pool->locked.stop != SIGKILL && stop)
+        pool->locked.stop = stop;
+    pool->locked.dropping |= mode >= SOON_CANCEL_PENDING;
+    if (mode >= SOON_CANCEL_PENDING) {
+        pending = take_pending_locked(pool);
+        pool->locked.cancelled += length_of(pending);
+    }
+    soon__condition_tell_all(&pool->place);
+    soon__condition_tell_all(&pool->ready);
+    soon__process_pool_look_soon_locked(pool);
+    soon__mutex_unlock(&pool->mutex);
+    soon__calls_cancel(pending);
+    return 0;
+}
+
+static void fail_pending(struct soon__process_pool *pool, struct soon__error *why, bool broken)
+{
+    soon_call *pending;
+
+    soon__mutex_lock(&pool->mutex);
+    if (broken && !pool->locked.broken)
+        pool->locked.broken = soon__error_ref(why);
+    if (broken)
+        soon__executor_break(pool->executor);
+    (void)soon__process_pool_inject_locked(pool, SOON__SHUT);
+    pending = take_pending_locked(pool);
+    pool->locked.failed += length_of(pending);
+    soon__condition_tell_all(&pool->place);
+    soon__condition_tell_all(&pool->ready);
+    soon__process_pool_look_soon_locked(pool);
+    soon__mutex_unlock(&pool->mutex);
+    soon__calls_fail(pending, why);
+    soon__error_unref(why);
+}
+
+void soon__process_pool_break(struct soon__process_pool *pool, struct soon__error *why)
+{
+    fail_pending(pool, why, true);
+}
+
+void soon__process_pool_fail_pending(struct soon__process_pool *pool, struct soon__error *why)
+{
+    fail_pending(pool, why, false);
+}
+
+static struct soon__error *reason(void *self)
+{
+    struct soon__process_pool *pool = self;
+    struct soon__error *error;
+
+    soon__mutex_lock(&pool->mutex);
+    error = soon__error_ref(pool->locked.broken);
+    soon__mutex_unlock(&pool->mutex);
+    return error;
+}
+
+/* 1: some are still starting. */
+static int boot_state_locked(const struct soon__process_pool *pool)
+{
+    if (pool->locked.broken)
+        return SOON_EBROKEN;
+    if (pool->locked.closed)
+        return SOON_ESHUTDOWN;
+    if (pool->locked.start_error)
+        return pool->locked.start_error;
+    return pool->locked.ready < pool->max;
+}
+
+static int boot(void *self, int64_t deadline)
+{
+    struct soon__process_pool *pool = self;
+    struct soon__long_wait wait;
+    int rc = soon__long_wait_begin(&wait);
+
+    if (rc < 0)
+        return rc;
+    soon__mutex_lock(&pool->mutex);
+    pool->locked.start_error = 0;
+    if (boot_state_locked(pool) > 0) { /* P11 */
+        pool->locked.at_least = pool->max;
+        soon__process_pool_look_soon_locked(pool);
+    }
+    while ((rc = boot_state_locked(pool)) > 0 && soon__deadline_check(deadline) == 0)
+        soon__condition_wait(&pool->ready, &pool->mutex, deadline);
+    if (rc <= 0)
+        pool->locked.at_least = 0;
+    soon__mutex_unlock(&pool->mutex);
+    soon__long_wait_end(&wait);
+    return rc > 0 ? -ETIMEDOUT : rc;
+}
+
+static size_t workers(void *self, soon_worker *ret, size_t count)
+{
+    struct soon__process_pool *pool = self;
+    size_t there = 0;
+
+    soon__mutex_lock(&pool->mutex);
+    for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
+        if (there < count) {
+            ret[there] = (soon_worker){.id = process->pid, .busy = process->assigned > 0};
+            soon__worker_name(ret[there].name, sizeof ret[there].name, pool->name, process->number);
+        }
+        there++;
+    }
+    soon__mutex_unlock(&pool->mutex);
+    return there;
+}
+
+static void stats(void *self, soon_stats *ret)
+{
+    struct soon__process_pool *pool = self;
+
+    soon__mutex_lock(&pool->mutex);
+    soon__process_pool_take_in_locked(pool);
+    *ret = (soon_stats){.workers = pool->locked.present,
+                        .pending = pool->locked.queue.count,
+                        .submitted = pool->locked.submitted,
+                        .succeeded = pool->locked.succeeded,
+                        .failed = pool->locked.failed,
+                        .cancelled = pool->locked.cancelled,
+                        .worker_deaths = pool->locked.deaths};
+    for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
+        ret->idle += process->stage == SOON__READY && !process->assigned;
+        for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
+            if (process->slots[slot].stage == SOON__SLOT_EMPTY || !process->slots[slot].call)
+                continue;
+            if (soon__process_is_running_locked(process, slot))
+                ret->running++;
+            else
+                ret->pending++;
+        }
+    }
+    soon__mutex_unlock(&pool->mutex);
+}
+
+static void counted_here(void *self, const struct soon__outcome *outcome)
+{
+    struct soon__process_pool *pool = self;
+
+    soon__mutex_lock(&pool->mutex);
+    pool->locked.submitted++;
+    pool->locked.succeeded += !outcome->error;
+    pool->locked.failed += outcome->error && !outcome->cancelled;
+    pool->locked.cancelled += outcome->error && outcome->cancelled;
+    soon__mutex_unlock(&pool->mutex);
+}
+
+static size_t width(void *self)
+{
+    return ((struct soon__process_pool *)self)->max;
+}
+
+static void free_pool(void *self)
+{
+    soon__process_pool_free(self);
+}
+
+static const soon_executor_class pool_class = {
+    .size = sizeof(soon_executor_class),
+    .name = "process pool",
+    .submit = submit,
+    .take_back = take_back,
+    .kill = kill_call,
+    .shutdown = begin_shutdown,
+    .stats = stats,
+    .free = free_pool,
+};
+
+static const struct soon__executor_extra pool_extra = {.boot = boot,
+                                                       .reason = reason,
+                                                       .counted_here = counted_here,
+                                                       .width = width,
+                                                       .workers = workers,
+                                                       .tries_again = true,
+                                                       .takes_items = true,
+                                                       .ends_on_loop = true,
+                                                       .mappable_above = SOON__BODY_MAX,
+                                                       .ask_to_cancel = ask_to_cancel,
+                                                       .look = look,
+                                                       .linger = soon__process_pool_linger};
+
+/*
+ * Making
+ */
+
+static int check_options(const soon_process_pool_options *o)
+{
+    const struct soon__range ranges[] = {
+        {"max_tasks_per_worker", o->max_tasks_per_worker, 0, INT_MAX}, {"max_restarts", o->max_restarts, -1, INT_MAX},
+        {"start_timeout_ms", o->start_timeout_ms, 0, INT64_MAX},       {"grace_ms", o->grace_ms, -1, INT64_MAX},
+        {"on_worker_death", (int)o->on_worker_death, 0, SOON_BREAK},
+    };
+    int rc = soon__pool_options_check(o->workers, o->idle_timeout_ms, o->when_full, o->initializer);
+
+    if (rc == 0)
+        rc = soon__check_ranges(ranges, sizeof ranges / sizeof *ranges);
+    if (rc < 0)
+        return rc;
+    if (o->load && (o->worker_program || o->worker_args))
+        return soon__refuse(-EINVAL, ".load and .%s are both set: objects are loaded by a program of the library's own",
+                            o->worker_program ? "worker_program" : "worker_args");
+    if (o->initializer && (o->initializer->flags & SOON_FUNCTION_LOCAL))
+        return soon__refuse(SOON_ELOCAL, ".initializer = %s shares memory with its caller: make it with SOON_TASK",
+                            o->initializer->name);
+    return 0;
+}
+
+static void copy_options(struct soon__process_pool *pool, const soon_process_pool_options *o)
+{
+    pool->cpus = (size_t)soon__cpu_count();
+    pool->max = o->workers ? (size_t)o->workers : pool->cpus;
+    pool->queue_max = o->queue_max;
+    pool->idle_timeout_ns = soon__span_ns(o->idle_timeout_ms, 0);
+    pool->start_timeout_ns = soon__span_ns(o->start_timeout_ms, 10000);
+    pool->grace_ns = o->grace_ms < 0 ? 0 : soon__span_ns(o->grace_ms, 3000);
+    pool->tasks_per_worker = (size_t)o->max_tasks_per_worker;
+    pool->memory_limit = o->memory_limit;
+    pool->may_retire = pool->tasks_per_worker || pool->idle_timeout_ns || pool->memory_limit;
+    pool->max_restarts = o->max_restarts ? o->max_restarts : 5;
+    pool->break_on_death = o->on_worker_death == SOON_BREAK;
+    pool->spin_ns = pool->cpus > 1 ? SPIN_NS : 0;
+}
+
+void soon__process_pool_free(struct soon__process_pool *pool)
+{
+    soon__error_unref(pool->locked.broken);
+    soon__launch_fini(&pool->launch);
+    soon__initializer_fini(&pool->initializer);
+    free(pool);
+}
+
+static int pool_new(struct soon__process_pool **ret, const soon_process_pool_options *o)
+{
+    struct soon__process_pool *pool = calloc(1, sizeof *pool);
+    int rc;
+
+    if (!pool)
+        return -ENOMEM;
+    atomic_init(&pool->inject.word, SOON__SHUT);
+    pool->locked.alarm = pool->locked.inspect_at = SOON__NEVER;
+    soon__surroundings_take(&pool->surroundings);
+    copy_options(pool, o);
+    soon__pool_name(pool->name, sizeof pool->name, o->name);
+    pool->launch = (struct soon__launch){.program.file = -1, .directory = -1, .null = -1};
+    rc = soon__initializer_init(&pool->initializer,
+                                &(struct soon__initializer){.function = o->initializer,
+                                                            .arg = {o->initializer_arg, o->initializer_arg_size},
+                                                            .extra = o->initializer_extra});
+    if (rc == 0)
+        rc = soon__launch_init(&pool->launch, o);
+    if (rc < 0) {
+        soon__process_pool_free(pool);
+        return rc;
+    }
+    *ret = pool;
+    return 0;
+}
+
+static int executor_new(soon_executor **ret, const soon_process_pool_options *options, size_t size)
+{
+    soon_process_pool_options o;
+    struct soon__process_pool *pool = NULL;
+    int rc = soon__options_read(&o, sizeof o, options, size);
+
+    if (rc == 0)
+        rc = check_options(&o);
+    if (rc == 0)
+        rc = soon__processes_supported();
+    if (rc == 0)
+        rc = soon__library_start();
+    if (rc == 0)
+        rc = pool_new(&pool, &o);
+    if (rc < 0)
+        return rc;
+    rc = soon__executor_new(&pool->executor, &pool_class, pool, &pool_extra, o.when_full);
+    if (rc < 0) {
+        soon__process_pool_free(pool);
+        return rc;
+    }
+    if (!pool->spin_ns)
+        pool->executor->call_flags = 0; /* nobody is to linger */
+    pool->executor->shared = soon__shared_ref(o.shared);
+    soon__process_pool_watch(pool);
+    *ret = pool->executor;
+    return 0;
+}
+
+int soon_process_pool_new_sized(soon_executor **ret, const soon_process_pool_options *options, size_t size)
+{
+    soon_executor *executor = NULL;
+    int rc = ret ? executor_new(&executor, options, size) : soon__is_null("ret");
+
+    if (ret)
+        *ret = executor;
+    return soon__failed(rc, "soon_process_pool_new");
+}

@@ -1,0 +1,174 @@
+/*
+ * process.c - one worker process and what it shares with us: made together, given back together. Loop thread only.
+ */
+#include "../../pools/backlog_internal.h"
+#include "state_internal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Descriptors of one process while it is being made; -1: not there. */
+struct descriptors {
+    int control[2], desk, orders, replies, bell;
+};
+
+static void close_all(struct descriptors *d)
+{
+    int all[] = {d->control[0], d->control[1], d->desk, d->orders, d->replies, d->bell};
+
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        if (all[i] >= 0)
+            close(all[i]);
+    }
+}
+
+static int make_descriptors(struct descriptors *d)
+{
+    int rc = soon__socket_pair(d->control);
+
+    if (rc >= 0)
+        rc = d->desk = soon__shm_new(sizeof(struct soon__desk));
+    if (rc >= 0)
+        rc = d->orders = soon__shm_new(sizeof(struct soon__orders));
+    if (rc >= 0)
+        rc = d->replies = soon__shm_new(SOON__REPLY_AREA);
+    if (rc >= 0)
+        rc = d->bell = soon__bell_new();
+    return rc < 0 ? rc : 0;
+}
+
+static int map_areas(struct soon__process *process, const struct descriptors *d)
+{
+    void *desk = NULL, *orders = NULL, *replies = NULL;
+    int rc = soon__shm_map(&desk, d->desk, sizeof(struct soon__desk), true);
+
+    process->view.desk = desk;
+    if (rc == 0)
+        rc = soon__shm_map(&orders, d->orders, sizeof(struct soon__orders), true);
+    process->view.orders = orders;
+    if (rc == 0)
+        rc = soon__shm_close_to_writers(d->orders);
+    if (rc == 0)
+        rc = soon__shm_map(&replies, d->replies, SOON__REPLY_AREA, false);
+    process->view.replies = replies;
+    return rc;
+}
+
+static void fill_desk(struct soon__process *process)
+{
+    struct soon__process_pool *pool = process->pool;
+    struct soon__desk *desk = process->view.desk;
+
+    desk->magic = SOON__DESK_MAGIC;
+    desk->version = SOON__DESK_VERSION;
+    desk->size = sizeof *desk;
+    desk->orders_size = sizeof(struct soon__orders);
+    desk->replies_size = SOON__REPLY_AREA;
+    desk->shared_size = pool->executor->shared ? soon__shared_size(pool->executor->shared) : 0;
+    desk->memory_limit = pool->memory_limit;
+    desk->depth = pool->launch.depth;
+    desk->tell_claims = pool->queue_max > 0;
+    soon__worker_name(desk->name, sizeof desk->name, pool->name, process->number);
+    process->sequence = (uint64_t)soon__clock_ns();
+    soon__desk_init(&process->view, process->sequence);
+}
+
+static int start(struct soon__process *process, const struct descriptors *d)
+{
+    struct soon__process_pool *pool = process->pool;
+    soon_shared *shared = pool->executor->shared;
+    int given[SOON__FD_END - SOON__FD_CONTROL] = {
+        d->control[1], d->desk, d->orders, d->replies, d->bell, shared ? soon__shared_descriptor(shared) : d->desk};
+    int rc = soon__launch_start(&pool->launch, given, sizeof given / sizeof *given, &process->pid);
+
+    if (rc == 0)
+        soon__surroundings_give(&pool->surroundings, process->pid);
+    return rc;
+}
+
+static void unmap_areas(struct soon__process *process)
+{
+    soon__shm_unmap(process->view.desk, sizeof(struct soon__desk));
+    soon__shm_unmap(process->view.orders, sizeof(struct soon__orders));
+    soon__shm_unmap(process->view.replies, SOON__REPLY_AREA);
+}
+
+int soon__process_new(struct soon__process **ret, struct soon__process_pool *pool)
+{
+    struct descriptors d = {{-1, -1}, -1, -1, -1, -1};
+    struct soon__process *process = calloc(1, sizeof *process);
+    int rc;
+
+    assert(soon__library_on_loop());
+    if (!process)
+        return -ENOMEM;
+    process->pool = pool;
+    process->number = ++pool->locked.numbers; /* this thread alone counts */
+    process->refs = 1;
+    process->watch = process->control = -1;
+    soon__area_init(&process->area, SOON__REQUEST_AREA);
+    process->remains = soon__remains_new();
+    rc = process->remains ? make_descriptors(&d) : -ENOMEM;
+    if (rc == 0)
+        rc = map_areas(process, &d);
+    if (rc < 0)
+        goto fail;
+    fill_desk(process);
+    rc = start(process, &d);
+    if (rc < 0)
+        goto fail;
+    process->watch = soon__process_watch(process->pid);
+    if (process->watch < 0 && process->watch != -ESRCH) { /* -ESRCH: dead already, and reaped by somebody else */
+        rc = process->watch;
+        (void)soon__process_signal(-1, process->pid, SIGKILL);
+        soon__remains_keep(process->remains, -1, process->pid);
+        process->remains = NULL;
+        goto fail;
+    }
+    process->control = d.control[0];
+    process->view.bell = d.bell;
+    d.control[0] = d.bell = -1;
+    close_all(&d);
+    *ret = process;
+    return 0;
+
+fail:
+    close_all(&d);
+    unmap_areas(process);
+    free(process->remains);
+    free(process);
+    return rc;
+}
+
+void soon__process_free(struct soon__process *process)
+{
+    unmap_areas(process);
+    soon__directory_fini(&process->directory);
+    if (process->control >= 0)
+        close(process->control);
+    close(process->view.bell);
+    free(process);
+}
+
+void soon__process_close(struct soon__process *process)
+{
+    struct soon__process_pool *pool = process->pool;
+    bool left;
+
+    assert(soon__library_on_loop());
+    soon__process_drop_descriptors(process);
+    if (process->watch >= 0)
+        close(process->watch);
+    free(process->remains);
+    soon__error_unref(process->initializer_error);
+    soon__mutex_lock(&pool->mutex);
+    left = soon__process_unref_locked(process);
+    soon__mutex_unlock(&pool->mutex);
+    if (left)
+        soon__process_free(process);
+}

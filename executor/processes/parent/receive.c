@@ -1,0 +1,163 @@
+/*
+ * receive.c - messages of workers: their first one, which the loop's thread reads, and descriptors that travel ahead
+ * of replies. All of it by who reads (P7).
+ *
+ *     message --of a request and an item that are awaited--> kept --its reply comes--> taken, the rest closed
+ *        |                                                     |
+ *        +--of anything else, or while others are kept         +--its reply does not speak of them
+ *                          |                                                |
+ *                          +---------------------> closed, the worker is mad
+ *
+ * R1  Descriptors belong to one reply: of this slot, sequence and item, with these parts. Nothing is handed out by less.
+ * R2  A message that had to be read without its descriptors, for want of room, is kept as one that has lost them: that
+ *     reply finds none, and no other is moved up.
+ */
+#include "state_internal.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+enum { MESSAGES_MAX = 8 }; /* at once: a worker waits with the next for the reply to the last */
+
+static void close_all(const int *descriptors, int count)
+{
+    for (int i = 0; i < count; i++) {
+        if (descriptors[i] >= 0)
+            close(descriptors[i]);
+    }
+}
+
+static int count_of(uint32_t parts)
+{
+    return __builtin_popcount(parts);
+}
+
+void soon__process_drop_descriptors(struct soon__process *process)
+{
+    struct soon__sent *sent = &process->sent;
+
+    if (!sent->lost)
+        close_all(sent->descriptors, count_of(sent->parts));
+    *sent = (struct soon__sent){.parts = 0};
+}
+
+static bool greet(struct soon__process *process, const struct soon__message *message)
+{
+    struct soon__process_pool *pool = process->pool;
+    int rc;
+
+    if (process->greeted || message->version != SOON__DESK_VERSION || message->table_size > SOON__REPLY_AREA)
+        return false;
+    process->greeted = true;
+    soon__mutex_lock(&pool->mutex);
+    rc = soon__directory_init(&process->directory, process->view.replies, message->table_size, message->function_count);
+    soon__mutex_unlock(&pool->mutex);
+    if (rc == 0)
+        soon__process_is_ready(process);
+    if (rc == -ENOMEM)
+        soon__process_start_is_short(process, rc);
+    return rc == 0 || rc == -ENOMEM;
+}
+
+/* Is it of a request that runs there, and of an item that has not ended? */
+static bool is_awaited(struct soon__process *process, const struct soon__message *message)
+{
+    const struct soon__assignment *assignment;
+    size_t items;
+    bool awaited;
+
+    if (message->slot >= SOON__SLOTS)
+        return false;
+    assignment = &process->slots[message->slot];
+    soon__mutex_lock(&process->pool->mutex);
+    items = assignment->items ? assignment->items : 1;
+    awaited = assignment->sequence == message->sequence && soon__process_is_running_locked(process, message->slot) &&
+              message->item >= assignment->ended && message->item < items;
+    soon__mutex_unlock(&process->pool->mutex);
+    return awaited;
+}
+
+/* R1. `lost`: its descriptors. False: nobody asked for it. */
+static bool keep(struct soon__process *process, const struct soon__message *message, const int *descriptors, int count,
+                 bool lost)
+{
+    struct soon__sent *sent = &process->sent;
+
+    if (sent->parts || !message->parts || message->parts & ~(uint32_t)SOON__PARTS || !is_awaited(process, message) ||
+        (!lost && count != count_of(message->parts)))
+        return false;
+    *sent = (struct soon__sent){.slot = message->slot,
+                                .parts = message->parts,
+                                .sequence = message->sequence,
+                                .item = message->item,
+                                .lost = lost};
+    for (int i = 0; i < count; i++)
+        sent->descriptors[i] = descriptors[i];
+    return true;
+}
+
+static bool take_message(struct soon__process *process, const struct soon__message *message, const int *descriptors,
+                         int count, bool lost)
+{
+    if (message->magic != SOON__DESK_MAGIC)
+        return false;
+    if (message->kind == SOON__MESSAGE_DESCRIPTORS)
+        return keep(process, message, descriptors, count, lost);
+    return message->kind == SOON__MESSAGE_HELLO && count == 0 && !lost && greet(process, message);
+}
+
+int soon__process_receive(struct soon__process *process)
+{
+    int descriptors[SOON__SOCKET_DESCRIPTORS_MAX], count, rc;
+
+    for (int messages = 0; messages < MESSAGES_MAX; messages++) {
+        struct soon__message message = {.magic = 0}; /* one that is too short says nothing more */
+
+        rc = soon__socket_receive(process->control, &message, sizeof message, descriptors, &count);
+        if (rc == -EAGAIN)
+            return 1;
+        if ((rc == sizeof message || rc == -EMFILE) &&
+            take_message(process, &message, descriptors, count, rc == -EMFILE))
+            continue;
+        close_all(descriptors, count);
+        return rc == 0 ? 0 : -EPROTO;
+    }
+    return -EPROTO;
+}
+
+static uint32_t parts_of(const struct soon__reply *reply)
+{
+    return (reply->flags & SOON__REPLY_RESULT_SENT ? SOON__PART_BYTES : 0) |
+           (reply->flags & SOON__REPLY_PAYLOAD_SENT ? SOON__PART_PAYLOAD : 0) |
+           soon__parts_beside(soon__reply_beside_sent(reply->flags));
+}
+
+/* Did what is kept come for this one? A task's only reply, and its DONE, are of all that its request has. */
+static bool is_for(const struct soon__sent *sent, const struct soon__reply *reply)
+{
+    return sent->parts && sent->slot == reply->slot && sent->sequence == reply->sequence &&
+           (reply->kind == SOON__REPLY_DONE || sent->item == reply->first);
+}
+
+bool soon__process_has_descriptors(struct soon__process *process, const struct soon__reply *reply)
+{
+    const struct soon__sent *sent = &process->sent;
+    uint32_t parts = parts_of(reply);
+
+    if (reply->kind == SOON__REPLY_ITEMS) /* what is kept may be for the item after these */
+        return true;
+    if (parts && !is_for(sent, reply) && soon__process_receive(process) < 0)
+        return false;
+    return is_for(sent, reply) ? sent->parts == parts && sent->item == reply->first : !parts;
+}
+
+int soon__process_take_descriptor(struct soon__process *process, enum soon__part part)
+{
+    struct soon__sent *sent = &process->sent;
+    int at = count_of(sent->parts & ((uint32_t)part - 1)), fd = sent->descriptors[at];
+
+    if (sent->lost)
+        return -EMFILE; /* R2 */
+    sent->descriptors[at] = -1;
+    return fd;
+}

@@ -1,0 +1,330 @@
+/*
+ * supervisor.c - what the library's loop does for a process pool as a whole: it keeps all limits, starts and retires
+ * processes, and tells when all is over. One look at the pool finds out everything that is due, under the mutex, and
+ * when to look again; what takes time is done outside of it. Loop thread only.
+ */
+#include "state_internal.h"
+
+#include <assert.h>
+#include <signal.h>
+
+static void look(struct soon__process_pool *pool);
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* True: the item that it was about is still the last that has started, and remains that. */
+static bool hold_item_locked(struct soon__process *process, uint32_t slot, int64_t now, int64_t limit)
+{
+    struct soon__assignment *assignment = &process->slots[slot];
+    int64_t started;
+
+    assignment->held = true;
+    soon__desk_hold(&process->view, slot, &assignment->last_item, &started);
+    if (assignment->last_item <= assignment->seen_item && started > assignment->seen_ns)
+        started = assignment->seen_ns;
+    if (started < assignment->posted_ns || soon__later(started, limit) <= now)
+        return true;
+    soon__desk_let_go(&process->view, slot);
+    return false;
+}
+
+/* A task's time is over, or when it may be. */
+static int64_t check_time_limit_locked(struct soon__process *process, uint32_t slot, int64_t now)
+{
+    struct soon__assignment *assignment = &process->slots[slot];
+    struct soon__call_extra *extra = assignment->call ? soon__call_extra(assignment->call) : NULL;
+    int64_t limit, started;
+    uint64_t item;
+
+    if (!extra || !extra->options.time_limit_ms || assignment->stage != SOON__SLOT_IN_USE)
+        return SOON__NEVER;
+    limit = extra->options.time_limit_ms > INT64_MAX / 1000000 ? INT64_MAX : extra->options.time_limit_ms * 1000000;
+    if (!soon__process_is_running_locked(process, slot))
+        return soon__later(now, limit); /* it may be claimed any time: nobody tells us */
+    /* Relaxed: a hint of the worker's, which is believed within bounds. */
+    started = atomic_load_explicit(&process->view.desk->status[slot].started_ns, memory_order_relaxed);
+    if (started < assignment->posted_ns)
+        started = assignment->posted_ns;
+    item = atomic_load_explicit(&process->view.desk->status[slot].item, memory_order_relaxed);
+    if (!assignment->seen_ns || (item > assignment->seen_item && item < assignment->items)) {
+        assignment->seen_ns = now;
+        assignment->seen_item = item < assignment->items ? item : 0;
+    }
+    if (started > assignment->seen_ns)
+        started = assignment->seen_ns;
+    if (soon__later(started, limit) > now)
+        return soon__later(started, limit);
+    if (assignment->items && !hold_item_locked(process, slot, now, limit))
+        return soon__later(now, limit);
+    soon__process_doom_locked(process, SOON_ETIMELIMIT, slot);
+    return SOON__NEVER;
+}
+
+/* Posted, but it has waited too long: the caller's to fail. */
+static soon_call *pop_expired_locked(struct soon__process *process, int64_t now, int64_t *next)
+{
+    for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
+        struct soon__assignment *assignment = &process->slots[slot];
+        soon_call *call = assignment->stage == SOON__SLOT_EMPTY ? NULL : assignment->call;
+
+        if (!call || assignment->running || !soon__call_extra(call) ||
+            soon__call_extra(call)->queue_deadline == SOON__NEVER)
+            continue;
+        if (soon__call_extra(call)->queue_deadline > now)
+            *next = earlier(*next, soon__call_extra(call)->queue_deadline);
+        else if (soon__process_take_back_locked(call))
+            return call;
+    }
+    return NULL;
+}
+
+static bool is_over_limit(const struct soon__process *process)
+{
+    /* Relaxed: a wish of the worker's. */
+    return process->pool->memory_limit && atomic_load_explicit(&process->view.desk->over_limit, memory_order_relaxed);
+}
+
+/* Should one that is ready and has nothing to do go? Else when it may have to. */
+static bool should_retire_locked(struct soon__process *process, int64_t now, int64_t *next)
+{
+    struct soon__process_pool *pool = process->pool;
+    int64_t due;
+
+    if (process->assigned)
+        return false;
+    /* At the end not while others have tasks that they have not begun, which may come back. */
+    if (pool->locked.broken || (pool->locked.closed && !soon__process_pool_pending_locked(pool)) ||
+        is_over_limit(process) || (pool->tasks_per_worker && process->given >= pool->tasks_per_worker))
+        return true;
+    if (!pool->idle_timeout_ns || pool->locked.alive <= pool->locked.at_least)
+        return false;
+    due = soon__later(process->idle_since, pool->idle_timeout_ns);
+    if (due > now)
+        *next = earlier(*next, due);
+    return due <= now;
+}
+
+static void look_at_locked(struct soon__process *process, int64_t now, int64_t *next)
+{
+    struct soon__process_pool *pool = process->pool;
+
+    if (pool->locked.stop)
+        soon__process_doom_locked(process, SOON_EKILLED, SOON__SLOTS);
+    else if (pool->locked.broken && pool->break_on_death)
+        soon__process_doom_locked(process, SOON_EBROKEN, SOON__SLOTS);
+    if (process->no_room && process->retry_at <= now)
+        process->no_room = false;
+    else if (process->no_room)
+        *next = earlier(*next, process->retry_at);
+    if (process->stage != SOON__READY)
+        return;
+    if (is_over_limit(process)) {
+        process->outgrown = true;
+        soon__process_return_unclaimed_locked(process);
+    }
+    if (should_retire_locked(process, now, next)) {
+        soon__process_retire_locked(process);
+        return;
+    }
+    for (uint32_t slot = 0; slot < SOON__SLOTS && process->stage == SOON__READY; slot++)
+        *next = earlier(*next, check_time_limit_locked(process, slot, now));
+}
+
+static void mark_locked(struct soon__process *process)
+{
+    struct soon__process_pool *pool = process->pool;
+
+    if (pool->locked.stop == SIGKILL || (process->stage == SOON__STARTING && pool->locked.closed &&
+                                         !soon__process_pool_pending_locked(pool))) /* for nobody */
+        process->todo = SOON__KILL_IT;
+    else if (process->stage == SOON__DOOMED && !process->signal_sent)
+        process->todo = SOON__EXECUTE;
+}
+
+/* P8. The timer goes on while it finds that something was posted: not each task is to wake the loop. */
+static void mark_for_inspection_locked(struct soon__process_pool *pool, int64_t now, int64_t *next)
+{
+    if (pool->locked.inspect_at <= now) {
+        for (struct soon__process *process = pool->locked.processes; process; process = process->next)
+            process->inspect = process->stage == SOON__READY && (process->assigned || process->bell_is_off);
+        pool->locked.inspect_at =
+            pool->locked.assigned || pool->locked.posted_lately ? now + SOON__INSPECT_NS : SOON__NEVER;
+        pool->locked.posted_lately = false;
+    }
+    *next = earlier(*next, pool->locked.inspect_at);
+}
+
+/* Is one to be started now? The others in the next turns of the loop (P14). */
+static bool take_wanted_locked(struct soon__process_pool *pool, int64_t now, int64_t *next)
+{
+    if (!soon__process_pool_may_start_locked(pool)) /* P11 */
+        soon__process_pool_want_none_locked(pool);
+    if (pool->locked.start_again_at > now) /* also if nobody is missing: somebody may be before that */
+        *next = earlier(*next, pool->locked.start_again_at);
+    if (!pool->locked.wanted)
+        return false;
+    if (--pool->locked.wanted)
+        soon__process_pool_look_soon_locked(pool);
+    return true;
+}
+
+static bool is_over_locked(const struct soon__process_pool *pool)
+{
+    return pool->locked.closed && !pool->locked.present && !pool->locked.queue.count && !pool->locked.assigned &&
+           !pool->locked.refused && !pool->locked.lingering && !pool->locked.look_posted;
+}
+
+/* Marks and counts under the mutex; what has to be done outside of it follows. */
+struct findings {
+    soon_call *expired, *refused;
+    int64_t next;
+    bool start, over;
+};
+
+static void look_locked(struct soon__process_pool *pool, int64_t now, struct findings *ret)
+{
+    soon_call **end = &ret->expired, *call;
+
+    ret->refused = pool->locked.refused;
+    pool->locked.refused = NULL;
+    while ((call = soon__queue_pop_expired(&pool->locked.queue, now))) {
+        *end = call;
+        end = &call->next;
+    }
+    ret->next = soon__queue_next_limit(&pool->locked.queue);
+    for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
+        while ((call = pop_expired_locked(process, now, &ret->next))) {
+            *end = call;
+            end = &call->next;
+        }
+        look_at_locked(process, now, &ret->next);
+        mark_locked(process);
+    }
+    *end = NULL;
+    for (call = ret->expired; call; call = call->next)
+        pool->locked.failed++;
+    if (ret->expired)
+        soon__condition_tell_all(&pool->place);
+    mark_for_inspection_locked(pool, now, &ret->next);
+    pool->locked.alarm = ret->next; /* what is posted now may want an earlier one */
+    soon__process_pool_dispatch_locked(pool, now);
+    ret->next = pool->locked.alarm;
+    ret->start = take_wanted_locked(pool, now, &ret->next);
+    pool->locked.alarm = ret->next;
+}
+
+static void fail_all(const struct findings *found)
+{
+    soon_call *call, *after;
+
+    for (call = found->refused; call; call = after) {
+        after = call->next_refused;
+        if (call->refusal == -ECANCELED)
+            soon__call_cancel(call);
+        else
+            soon__call_fail(call, soon__call_error(call, call->refusal, NULL));
+    }
+    for (call = found->expired; call; call = after) {
+        after = call->next;
+        soon__call_fail(call, soon__call_error(call, SOON_EEXPIRED, NULL));
+    }
+}
+
+/* What those that were marked are in for. */
+static void execute_all(struct soon__process_pool *pool)
+{
+    for (struct soon__process *process = pool->locked.processes, *next; process; process = next) {
+        next = process->next; /* the list is changed on this thread alone */
+        if (process->inspect)
+            soon__process_inspect(process);
+        process->inspect = false;
+        if (process->todo == SOON__EXECUTE)
+            soon__process_execute(process);
+        else if (process->todo == SOON__KILL_IT)
+            soon__process_kill(process, SIGKILL);
+        process->unwanted |= process->todo != SOON__LET_BE;
+        process->todo = SOON__LET_BE;
+    }
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    look(timer->data);
+}
+
+static void look(struct soon__process_pool *pool)
+{
+    struct findings found = {0};
+
+    assert(soon__library_on_loop());
+    soon__mutex_lock(&pool->mutex);
+    look_locked(pool, soon__clock_ns(), &found);
+    soon__mutex_unlock(&pool->mutex);
+    fail_all(&found);
+    if (found.start)
+        soon__process_begin(pool);
+    execute_all(pool);
+    soon__loop_timer(&pool->timer, on_timer, found.next);
+    soon__mutex_lock(&pool->mutex);
+    found.over = is_over_locked(pool) && !pool->locked.close_posted;
+    if (found.over)
+        pool->locked.close_posted = true;
+    soon__mutex_unlock(&pool->mutex);
+    if (found.over)
+        soon__library_loop_post(&pool->close);
+}
+
+/*
+ * The jobs of the loop
+ */
+
+static struct soon__process_pool *pool_of(struct soon__job *job, size_t offset)
+{
+    return (struct soon__process_pool *)((char *)job - offset);
+}
+
+static void open_pool(struct soon__job *job)
+{
+    struct soon__process_pool *pool = pool_of(job, offsetof(struct soon__process_pool, open));
+
+    uv_timer_init(soon__library_uv(), &pool->timer);
+    pool->timer.data = pool;
+}
+
+static void look_job(struct soon__job *job)
+{
+    struct soon__process_pool *pool = pool_of(job, offsetof(struct soon__process_pool, look));
+
+    soon__mutex_lock(&pool->mutex);
+    pool->locked.look_posted = false; /* from here on the job may be posted again */
+    soon__mutex_unlock(&pool->mutex);
+    look(pool);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct soon__process_pool *pool = handle->data;
+    soon_promise *down = pool->down;
+
+    soon__future_ref(&down->future); /* the pool may be freed as soon as it is resolved */
+    soon_promise_set_result(down, NULL, 0);
+    soon__future_unref(&down->future);
+}
+
+static void close_pool(struct soon__job *job)
+{
+    struct soon__process_pool *pool = pool_of(job, offsetof(struct soon__process_pool, close));
+
+    uv_close((uv_handle_t *)&pool->timer, on_closed);
+}
+
+void soon__process_pool_watch(struct soon__process_pool *pool)
+{
+    pool->open.run = open_pool;
+    pool->look.run = look_job;
+    pool->close.run = close_pool;
+    soon__library_loop_post(&pool->open);
+}

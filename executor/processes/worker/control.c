@@ -1,0 +1,222 @@
+/*
+ * control.c - the worker's end of the control socket.
+ *
+ * A thread of its own listens all the time, whatever the main thread is busy with: when the parent is gone it ends the
+ * process with its group, in the middle of a task too. It sees that by the socket's end and by the parent's own: a copy of the
+ * parent's end of the socket may be in a child that the host has forked. (The kernel's own notice comes when the *thread* that
+ * started us ends, and not at all after a change of user or in some containers; so it is only a belt. The main thread has it
+ * as a signal of its own, for signals.c; this one as SIGCONT, since nothing runs here while somebody has stopped us.)
+ *
+ * K1  A slot's descriptors are sent before its request is posted, so who has claimed it need only wait for them.
+ * K2  Per slot the latest are kept, with their request's sequence number. Older ones were for a request that was taken
+ *     back: they are closed when the next come, or the slot is claimed without any.
+ */
+#include "../../system/surroundings_internal.h"
+#include "state_internal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <unistd.h>
+
+struct sent {
+    uint64_t sequence; /* 0: none yet */
+    int error;         /* they did not all arrive */
+    uint32_t parts;    /* enum soon__part */
+    int count;
+    int descriptors[SOON__SOCKET_DESCRIPTORS_MAX];
+};
+
+static struct {
+    pthread_mutex_t mutex;
+    pthread_cond_t some;
+    struct {
+        struct sent slots[SOON__SLOTS];
+    } locked;
+    _Atomic uint32_t held; /* slots with descriptors */
+    pid_t parent;
+    sem_t begun; /* it listens, and is told of the parent's end */
+} control = {.mutex = PTHREAD_MUTEX_INITIALIZER, .some = PTHREAD_COND_INITIALIZER};
+
+static void close_all(const int *descriptors, int count)
+{
+    for (int i = 0; i < count; i++)
+        close(descriptors[i]);
+}
+
+static void set_locked(struct sent *slot, const struct sent *to)
+{
+    bool had = slot->count > 0, has = to->count > 0;
+
+    *slot = *to;
+    /* Relaxed: under the mutex; the look without it is a hint, see soon__control_forget(). */
+    if (had != has)
+        atomic_fetch_add_explicit(&control.held, has ? 1 : (uint32_t)-1, memory_order_relaxed);
+}
+
+static void keep(uint32_t index, const struct sent *sent)
+{
+    struct sent *slot = &control.locked.slots[index];
+
+    pthread_mutex_lock(&control.mutex);
+    close_all(slot->descriptors, slot->count);
+    set_locked(slot, sent);
+    pthread_cond_signal(&control.some);
+    pthread_mutex_unlock(&control.mutex);
+}
+
+static bool parent_is_gone(void)
+{
+    return getppid() != control.parent;
+}
+
+/* Until there is something to receive. A task may close what watches the parent, or put something else in its place: then
+ * that is no longer looked at. */
+static void await_message(bool *watches)
+{
+    struct pollfd what[] = {{.fd = SOON__FD_CONTROL, .events = POLLIN},
+                            {.fd = *watches ? SOON__FD_PARENT : -1, .events = POLLIN}};
+
+    while (poll(what, 2, -1) < 0 && errno == EINTR)
+        ;
+    if (!what[1].revents)
+        return;
+    if (parent_is_gone())
+        soon__worker_kill_group();
+    *watches = false;
+}
+
+static void *listen_to_parent(void *unused)
+{
+    struct soon__message message;
+    bool watches = true;
+    int rc;
+
+    soon__surroundings_give(soon__surroundings_of_process(), 0); /* not what the pool's maker wants for its tasks */
+    (void)soon__signal_at_end_of_parent(SIGCONT);
+    sem_post(&control.begun);
+    for (;;) {
+        struct sent sent = {.count = 0};
+
+        message = (struct soon__message){0};
+        await_message(&watches);
+        rc = soon__socket_receive(SOON__FD_CONTROL, &message, sizeof message, sent.descriptors, &sent.count);
+        if (rc == -EAGAIN || rc == -EINTR)
+            continue;
+        if (rc == -EMFILE) {
+            close_all(sent.descriptors, sent.count);
+            sent.count = 0;
+            sent.error = rc;
+        } else if (rc != (int)sizeof message) {
+            if (rc == 0 || parent_is_gone()) /* or it has become another program */
+                soon__worker_kill_group();
+            _exit(SOON__EXIT_NO_DESK); /* a task has closed it */
+        }
+        if (message.kind == SOON__MESSAGE_END) /* the parent may not */
+            soon__worker_kill_group();
+        assert(message.kind == SOON__MESSAGE_DESCRIPTORS && message.slot < SOON__SLOTS);
+        sent.sequence = message.sequence;
+        sent.parts = message.parts;
+        keep(message.slot, &sent);
+    }
+    return unused;
+}
+
+int soon__control_start(pid_t parent)
+{
+    sigset_t all, before;
+    pthread_t thread;
+    int rc;
+
+    control.parent = parent;
+    sem_init(&control.begun, 0, 0);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    rc = pthread_create(&thread, NULL, listen_to_parent, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rc)
+        return -rc;
+    pthread_setname_np(thread, "soon-control");
+    pthread_detach(thread);
+    /* Before the parent hears of this worker it is certain that it ends with it: also when somebody stops it at once. */
+    while (sem_wait(&control.begun) < 0)
+        ;
+    return 0;
+}
+
+int soon__control_take(uint32_t index, uint64_t sequence, uint32_t parts, int *ret_descriptors)
+{
+    struct sent *slot = &control.locked.slots[index], sent;
+
+    pthread_mutex_lock(&control.mutex);
+    while (slot->sequence != sequence)
+        pthread_cond_wait(&control.some, &control.mutex);
+    sent = *slot;
+    set_locked(slot, &(struct sent){.sequence = sequence});
+    pthread_mutex_unlock(&control.mutex);
+    if (sent.error < 0)
+        return sent.error;
+    assert(sent.parts == parts && sent.count == __builtin_popcount(parts));
+    (void)parts; /* asserts may be off */
+    for (int i = 0; i < sent.count; i++)
+        ret_descriptors[i] = sent.descriptors[i];
+    return 0;
+}
+
+void soon__control_forget(uint32_t index, uint64_t sequence)
+{
+    struct sent *slot = &control.locked.slots[index];
+
+    /* Relaxed: those that come late are closed by the next look. */
+    if (atomic_load_explicit(&control.held, memory_order_relaxed) == 0)
+        return;
+    pthread_mutex_lock(&control.mutex);
+    if (slot->sequence < sequence) {
+        close_all(slot->descriptors, slot->count);
+        set_locked(slot, &(struct sent){.sequence = slot->sequence});
+    }
+    pthread_mutex_unlock(&control.mutex);
+}
+
+static int send_message(const struct soon__message *message, const int *descriptors, int count)
+{
+    int rc;
+
+    do
+        rc = soon__socket_send(SOON__FD_CONTROL, message, sizeof *message, descriptors, count);
+    while (rc == -EINTR || rc == -EAGAIN);
+    if (rc == -EPIPE || rc == -ECONNRESET) /* the parent is gone */
+        soon__worker_kill_group();
+    if (rc == -EBADF || rc == -ENOTSOCK)
+        _exit(SOON__EXIT_NO_DESK); /* a task has closed it */
+    return rc;
+}
+
+int soon__control_send(const struct soon__reply *reply, uint32_t parts, const int *descriptors)
+{
+    struct soon__message message = {.magic = SOON__DESK_MAGIC,
+                                    .kind = SOON__MESSAGE_DESCRIPTORS,
+                                    .version = SOON__DESK_VERSION,
+                                    .pid = getpid(),
+                                    .slot = reply->slot,
+                                    .parts = parts,
+                                    .sequence = reply->sequence,
+                                    .item = reply->first};
+
+    return send_message(&message, descriptors, __builtin_popcount(parts));
+}
+
+int soon__control_send_hello(uint32_t function_count, uint64_t table_size)
+{
+    struct soon__message message = {.magic = SOON__DESK_MAGIC,
+                                    .kind = SOON__MESSAGE_HELLO,
+                                    .version = SOON__DESK_VERSION,
+                                    .pid = getpid(),
+                                    .function_count = function_count,
+                                    .table_size = table_size};
+
+    return send_message(&message, NULL, 0);
+}

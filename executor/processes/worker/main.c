@@ -1,0 +1,239 @@
+/*
+ * main.c - a worker process: how it begins, serves its desk, and ends.
+ *
+ *     begins: desk, signals, control thread, HELLO --> serves --retire--> releases the local value --> exit(0)
+ *                |
+ *                +-- cannot: _exit(SOON__EXIT_...)
+ *
+ * W1  The first HELLO is sent when all else is ready; the parent posts nothing before it has read the table, which lies
+ *     where replies will lie.
+ * W2  Its descriptors are close-on-exec from the start, and those that were mapped are closed: what its tasks execute
+ *     inherits nothing of ours.
+ * W3  It serves its parent alone, and nobody who has fewer rights. Anybody can start a set-user-ID program with the marker
+ *     and descriptors of his own; what the kernel has noted of who made the control socket he cannot change. So that is its
+ *     parent, and root, or of our effective user and group. It does not tell of capabilities: those that came with the
+ *     program's file are given up, as its parent may not have them. Checked before anything that was given is believed.
+ */
+#include "leftovers_internal.h"
+#include "state_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { MEMORY_CHECK_NS = 10000000 };
+
+static struct soon__worker self;
+
+static void give_up(int status) __attribute__((noreturn));
+static void give_up(int status)
+{
+    _exit(status);
+}
+
+/*
+ * Beginning
+ */
+
+/* The number behind the last may be the program that was executed; or anything, if that came by its path. */
+static void tidy_descriptors(void)
+{
+    for (int fd = SOON__FD_CONTROL; fd < SOON__FD_END; fd++) {
+        if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+            give_up(SOON__EXIT_NO_DESK);
+    }
+    if (fcntl(SOON__FD_END, F_GETFL) & O_PATH && fcntl(SOON__FD_END, F_GETFD) == 0)
+        close(SOON__FD_END);
+}
+
+/* What the bell was when it was given to us. */
+static struct stat bell;
+
+void soon__worker_check_bell(void)
+{
+    struct stat now;
+
+    if (fstat(SOON__FD_BELL, &now) < 0 || now.st_dev != bell.st_dev || now.st_ino != bell.st_ino ||
+        now.st_mode != bell.st_mode)
+        self.view.bell = -1;
+}
+
+/* Looks at the beginning alone: another version may have another size. */
+static void check_version(void)
+{
+    struct {
+        uint64_t magic;
+        uint32_t version, size;
+    } head;
+    _Static_assert(offsetof(struct soon__desk, version) == 8 && offsetof(struct soon__desk, size) == 12, "as there");
+
+    if (pread(SOON__FD_DESK, &head, sizeof head, 0) != (ssize_t)sizeof head || head.magic != SOON__DESK_MAGIC)
+        give_up(SOON__EXIT_NO_DESK);
+    if (head.version != SOON__DESK_VERSION || head.size != sizeof(struct soon__desk))
+        give_up(SOON__EXIT_VERSION);
+}
+
+static void *map(int fd, uint64_t size, bool writable)
+{
+    void *data;
+
+    if (soon__shm_map(&data, fd, size, writable) < 0)
+        give_up(SOON__EXIT_NO_MEMORY);
+    return data;
+}
+
+static void map_all(void)
+{
+    static struct soon__desk_notes notes;
+    struct soon__desk *desk = map(SOON__FD_DESK, sizeof *desk, true);
+
+    self.view.desk = desk;
+    self.view.orders = map(SOON__FD_ORDERS, desk->orders_size, false);
+    self.view.replies = map(SOON__FD_REPLIES, desk->replies_size, true);
+    self.view.bell = SOON__FD_BELL;
+    self.view.notes = &notes;
+    if (desk->shared_size)
+        self.shared = map(SOON__FD_SHARED, desk->shared_size, true);
+    close(SOON__FD_DESK);
+    close(SOON__FD_ORDERS);
+    close(SOON__FD_REPLIES);
+    close(SOON__FD_SHARED);
+}
+
+/* W3 */
+static void check_starter(void)
+{
+    struct soon__peer peer;
+
+    if (soon__socket_peer(SOON__FD_CONTROL, &peer) < 0)
+        give_up(SOON__EXIT_NO_DESK);
+    if (peer.pid <= 0 || peer.pid != getppid())
+        give_up(SOON__EXIT_NO_CHILD);
+    if (peer.user != 0 && (peer.user != geteuid() || peer.group != getegid()))
+        give_up(SOON__EXIT_RIGHTS);
+    if (peer.user != 0 && soon__is_privileged() && soon__drop_capabilities() < 0)
+        give_up(SOON__EXIT_RIGHTS);
+    self.parent = peer.pid;
+}
+
+/* From here on it dies with its parent, which may have died before: then the number is a stranger's. */
+static void bind_to_parent(void)
+{
+    int watch;
+
+    (void)soon__signal_at_end_of_parent(SOON__SIGNAL_OF_END);
+    watch = soon__process_watch(self.parent);
+    if (getppid() != self.parent)
+        give_up(SOON__EXIT_NO_CHILD);
+    if (watch >= 0 && watch != SOON__FD_PARENT) {
+        (void)dup3(watch, SOON__FD_PARENT, O_CLOEXEC);
+        close(watch);
+    }
+}
+
+static void say_hello(void)
+{
+    uint64_t size, room = self.view.desk->replies_size;
+
+    if (soon__table_write(self.view.replies, room, &size, &self.functions, &self.function_count) < 0 || size > room)
+        give_up(SOON__EXIT_NO_MEMORY);
+    if (soon__control_send_hello(self.function_count, size) < 0)
+        give_up(SOON__EXIT_NO_DESK);
+}
+
+static void begin(void)
+{
+    check_starter();
+    tidy_descriptors();
+    if (fstat(SOON__FD_BELL, &bell) < 0)
+        give_up(SOON__EXIT_NO_DESK);
+    check_version();
+    map_all();
+    bind_to_parent();
+    unsetenv(SOON__WORKER_VARIABLE);
+    pthread_setname_np(pthread_self(), self.view.desk->name);
+    self.generation = soon__generation();
+    soon__replies_init(&self.view);
+    if (soon__leftovers_init() < 0 || soon__worker_signals(self.parent) < 0)
+        give_up(SOON__EXIT_NO_MEMORY);
+    if (soon__control_start(self.parent) < 0)
+        give_up(SOON__EXIT_NO_THREAD);
+    soon__process_point(SOON__POINT_BEFORE_HELLO);
+    say_hello();
+    soon__process_point(SOON__POINT_AFTER_HELLO);
+}
+
+/*
+ * Serving
+ */
+
+/* Asks to be replaced when it has grown too large. Between tasks, and not after each: it costs a look into /proc. */
+static void check_memory(void)
+{
+    static int64_t checked_ns;
+    struct soon__desk *desk = self.view.desk;
+    int64_t now;
+
+    /* Relaxed: this thread's own. */
+    if (!desk->memory_limit || atomic_load_explicit(&desk->over_limit, memory_order_relaxed))
+        return;
+    now = soon__clock_ns();
+    if (now - checked_ns < MEMORY_CHECK_NS)
+        return;
+    checked_ns = now;
+    if (soon__own_memory() <= desk->memory_limit)
+        return;
+    /* Release: pairs with the acquire of the parent, which the bell has woken. */
+    atomic_store_explicit(&desk->over_limit, 1, memory_order_release);
+    soon__bell_ring(self.view.bell);
+}
+
+static bool serve_next(void)
+{
+    uint64_t sequence;
+    uint32_t slot;
+
+    soon__process_point(SOON__POINT_BEFORE_CLAIM);
+    if (!soon__desk_claim(&self.view, &slot, &sequence))
+        return false;
+    soon__process_point(SOON__POINT_AFTER_CLAIM);
+    soon__worker_serve(&self, slot, sequence);
+    check_memory();
+    return true;
+}
+
+/* pthread_exit() in a task: without this thread the process would stay, and answer nobody. */
+static void leave(void *unused)
+{
+    (void)unused;
+    _exit(0);
+}
+
+static void serve_until_retired(void)
+{
+    bool retired;
+
+    pthread_cleanup_push(leave, NULL);
+    do {
+        /* Asked first. The parent asks who has nothing in its slots, so there is nothing to miss. */
+        retired = soon__desk_is_retired(&self.view);
+        while (serve_next())
+            ;
+        if (!retired)
+            soon__desk_await_request(&self.view);
+    } while (!retired);
+    pthread_cleanup_pop(0);
+}
+
+void soon__worker_main(void)
+{
+    begin();
+    serve_until_retired();
+    if (self.local.release)
+        self.local.release(self.local.value);
+    exit(0);
+}

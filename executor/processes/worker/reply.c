@@ -1,0 +1,342 @@
+/*
+ * reply.c - replies from a worker, and the area in which their bodies lie.
+ *
+ * R1  A region of the area is taken for a result before the task runs, or for a body when it has ended. It belongs to
+ *     the reply that is published with it, until the parent has consumed that.
+ * R2  At most two regions belong to no published reply, and one of these is the newest: so when the parent has consumed
+ *     all there is room for a body of any size, and a wait for room ends.
+ * R3  A body is never larger than SOON__BODY_MAX and a message; what would make it larger has a descriptor of its own.
+ * R4  One message with descriptors is under way: the next is sent when the reply it was for has been consumed.
+ */
+#include "state_internal.h"
+
+#include "../../../futures/value_internal.h"
+#include "../both/area_internal.h"
+#include "../both/beside_internal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MESSAGE_MAX = 64 << 10, GIVE_BACK_EVERY = SOON__REPLIES / 2 };
+
+static struct {
+    const struct soon__desk_view *view;
+    struct soon__area area;
+    uint64_t given_back;
+    uint32_t regions[SOON__REPLIES]; /* of those published, not given back */
+    uint64_t sent;                   /* so many were published with the last that had descriptors; 0: none */
+} replies;
+
+void soon__replies_init(const struct soon__desk_view *view)
+{
+    replies.view = view;
+    soon__area_init(&replies.area, view->desk->replies_size);
+}
+
+/* `consumed` of all replies were: their regions are free. */
+static void give_back(uint64_t consumed)
+{
+    for (; replies.given_back < consumed; replies.given_back++) {
+        uint32_t region = replies.regions[replies.given_back % SOON__REPLIES];
+
+        if (region != SOON__NO_REGION)
+            soon__area_give(&replies.area, region);
+    }
+}
+
+/* There is a place for the next reply's region. The count is in a line of the parent's: it is looked at now and then. */
+static void keep_regions(void)
+{
+    uint64_t published = soon__desk_published_count(replies.view), consumed;
+
+    if (published - replies.given_back < GIVE_BACK_EVERY)
+        return;
+    consumed = soon__desk_consumed_count(replies.view);
+    if (published - consumed >= SOON__REPLIES) /* D5 */
+        consumed = soon__desk_await_consumed(replies.view, published - SOON__REPLIES);
+    give_back(consumed);
+}
+
+struct soon__place soon__replies_take(uint64_t size)
+{
+    uint64_t consumed = soon__desk_consumed_count(replies.view);
+    struct soon__place place;
+
+    give_back(consumed);
+    while (!soon__area_take(&replies.area, size, &place.offset, &place.region)) {
+        assert(consumed < soon__desk_published_count(replies.view)); /* R2 */
+        consumed = soon__desk_await_consumed(replies.view, consumed);
+        give_back(consumed);
+    }
+    place.data = replies.view->replies + place.offset;
+    return place;
+}
+
+void soon__replies_give(struct soon__place *place)
+{
+    if (place->region != SOON__NO_REGION)
+        soon__area_give(&replies.area, place->region);
+    place->region = SOON__NO_REGION;
+}
+
+/* The next reply's region is this one. */
+static void note_region(uint32_t region)
+{
+    keep_regions();
+    replies.regions[soon__desk_published_count(replies.view) % SOON__REPLIES] = region;
+}
+
+static void ring(void)
+{
+    soon__worker_check_bell();
+    /* A task has closed it: nobody would ever hear of this reply, but of our death. */
+    if (soon__bell_ring(replies.view->bell) < 0)
+        _exit(SOON__EXIT_NO_DESK);
+}
+
+void soon__reply_publish(const struct soon__reply *reply, const struct soon__place *place)
+{
+    soon__process_point(SOON__POINT_BEFORE_REPLY);
+    if (reply->kind == SOON__REPLY_DONE)
+        soon__desk_restore_claim(replies.view, reply->slot, reply->sequence);
+    else
+        soon__desk_await_room(replies.view);
+    note_region(place ? place->region : SOON__NO_REGION);
+    if (reply->flags & SOON__REPLY_DESCRIPTORS)
+        replies.sent = soon__desk_published_count(replies.view) + 1;
+    if (soon__desk_reply(replies.view, reply))
+        ring();
+}
+
+void soon__reply_publish_short(uint32_t slot, uint64_t sequence, const unsigned char bytes[SOON__REPLY_SHORT_MAX],
+                               size_t size)
+{
+    soon__process_point(SOON__POINT_BEFORE_REPLY);
+    soon__desk_restore_claim(replies.view, slot, sequence);
+    note_region(SOON__NO_REGION);
+    if (soon__desk_reply_short(replies.view, slot, sequence, bytes, size))
+        ring();
+}
+
+/*
+ * What goes by descriptor
+ */
+
+/* A descriptor of what nobody can write any more: the buffer's, or that of a copy. */
+static int freeze_or_copy(soon_buffer *buffer, const void *data, size_t size, soon_buffer **ret_copy)
+{
+    int fd = buffer ? soon__buffer_freeze(buffer) : -ENOTSUP;
+
+    if (fd >= 0 && soon__shm_check_frozen(fd, size) == 0)
+        return fd;
+    fd = soon__buffer_new_frozen(ret_copy, buffer ? soon_buffer_data(buffer) : data, size);
+    return fd < 0 ? fd : soon__buffer_freeze(*ret_copy);
+}
+
+/* The same; replaces the buffer by that copy. */
+static int freeze(soon_buffer **buffer)
+{
+    soon_buffer *copy = NULL;
+    int fd = freeze_or_copy(*buffer, NULL, soon_buffer_size(*buffer), &copy);
+
+    if (copy) {
+        soon_buffer_unref(*buffer);
+        *buffer = copy;
+    }
+    return fd;
+}
+
+/* R4 */
+static void await_previous(void)
+{
+    uint64_t consumed = soon__desk_consumed_count(replies.view);
+
+    while (consumed < replies.sent)
+        consumed = soon__desk_await_consumed(replies.view, consumed);
+    give_back(consumed);
+}
+
+/* Sends what the flags say. 0 or a negative errno. */
+static int send_buffers(const struct soon__reply *reply, struct soon__outcome *outcome,
+                        const struct soon__beside *beside)
+{
+    uint32_t parts = soon__parts_beside(beside->head.descriptors);
+    soon_buffer *copies[SOON__BESIDE_DESCRIPTORS_MAX + 1] = {NULL};
+    int descriptors[SOON__SOCKET_DESCRIPTORS_MAX], count = 0, rc = 0;
+
+    if (reply->flags & SOON__REPLY_RESULT_SENT) {
+        parts |= SOON__PART_BYTES;
+        descriptors[count++] = freeze(&outcome->result_buffer);
+    }
+    if (reply->flags & SOON__REPLY_PAYLOAD_SENT) {
+        parts |= SOON__PART_PAYLOAD;
+        descriptors[count++] = freeze(&outcome->payload);
+    }
+    for (int i = 0; i < count; i++) {
+        if (descriptors[i] < 0)
+            return descriptors[i];
+    }
+    if (!parts)
+        return 0;
+    if (beside->head.descriptors)
+        rc = soon__beside_descriptors(beside, freeze_or_copy, descriptors + count, copies);
+    if (rc == 0) {
+        await_previous();
+        rc = soon__control_send(reply, parts, descriptors);
+        soon__process_point(SOON__POINT_RESULT_SENT);
+    }
+    for (soon_buffer **copy = copies; *copy; copy++)
+        soon_buffer_unref(*copy);
+    return rc;
+}
+
+/*
+ * Bodies
+ */
+
+struct body {
+    const void *data[3]; /* result, payload, message with its bytes; NULL: it has a descriptor */
+    uint64_t size[3];
+    size_t text;                /* so long is the message; it may have been cut */
+    struct soon__beside beside; /* behind them */
+};
+
+static uint64_t size_of(const struct body *body)
+{
+    uint64_t end = 0, size = 0;
+
+    for (int i = 0; i < 3; i++) {
+        if (!body->data[i] || !body->size[i])
+            continue;
+        size = end + body->size[i];
+        end = soon__body_round(size);
+    }
+    return body->beside.head.count ? end + soon__beside_body_size(&body->beside.head) : size;
+}
+
+static void copy(unsigned char *to, const struct body *body)
+{
+    for (int i = 0; i < 3; i++) {
+        if (!body->data[i] || !body->size[i])
+            continue;
+        memcpy(to, body->data[i], body->size[i]);
+        if (i == 2)
+            to[body->text - 1] = '\0';
+        to += soon__body_round(body->size[i]);
+    }
+    soon__beside_write(&body->beside, to);
+}
+
+/* In the reply itself, where the result lies already, or in a region of its own. */
+static struct soon__place put(struct soon__reply *reply, const struct body *body, struct soon__place *result)
+{
+    uint64_t size = size_of(body);
+    struct soon__place place = {.region = SOON__NO_REGION};
+
+    if (size <= SOON__REPLY_INLINE) {
+        copy(reply->bytes, body);
+        soon__replies_give(result);
+        return place;
+    }
+    reply->flags |= SOON__REPLY_IN_AREA;
+    if (result->region != SOON__NO_REGION && size == body->size[0] && body->data[0] == result->data) {
+        place = *result;
+        result->region = SOON__NO_REGION;
+    } else {
+        place = soon__replies_take(size);
+        copy(place.data, body);
+        soon__replies_give(result);
+    }
+    reply->offset = place.offset;
+    return place;
+}
+
+static void describe_failure(struct soon__reply *reply, struct body *body, const struct soon__outcome *outcome)
+{
+    const soon_error *error = &outcome->error->public;
+    size_t text = strnlen(error->message, MESSAGE_MAX - 1) + 1;
+    /* They lie one after the other in an error. One that was passed on may have more than can be sent. */
+    size_t size = error->data_size <= MESSAGE_MAX - text ? text + error->data_size : text;
+
+    reply->code = error->code;
+    reply->raised = error->raised;
+    reply->flags |= outcome->cancelled ? SOON__REPLY_CANCELLED : 0;
+    if (!error->started && !outcome->cancelled)
+        reply->flags |= SOON__REPLY_NOT_STARTED;
+    reply->message_size = (uint32_t)size;
+    *body = (struct body){.data = {NULL, NULL, error->message}, .size = {0, 0, size}, .text = text};
+}
+
+static bool part_of_outcome(const void *whose, size_t index, struct soon__beside_part *ret)
+{
+    const struct soon__outcome *outcome = whose;
+
+    if (!outcome->further || index >= outcome->further->count)
+        return false;
+    *ret = soon__beside_part_of(SOON__BESIDE_PAYLOAD, outcome->further->at[index]);
+    return true;
+}
+
+/* R3 */
+static void describe_further(struct soon__reply *reply, struct body *body, const struct soon__outcome *outcome)
+{
+    uint64_t used = soon__body_round(size_of(body)) + sizeof body->beside.head;
+
+    body->beside = (struct soon__beside){.part = part_of_outcome, .whose = outcome};
+    soon__beside_measure(&body->beside, used < SOON__BODY_MAX ? SOON__BODY_MAX - used : 0);
+    reply->flags |= SOON__REPLY_HAS_BESIDE | (uint32_t)body->beside.head.descriptors << SOON__REPLY_BESIDE_SENT_AT;
+    reply->count = soon__beside_body_size(&body->beside.head);
+}
+
+static void describe_success(struct soon__reply *reply, struct body *body, const struct soon__outcome *outcome)
+{
+    body->data[0] = outcome->result;
+    body->size[0] = reply->result_size = outcome->result_size;
+    if (outcome->result_size > SOON__BODY_MAX) {
+        reply->flags |= SOON__REPLY_RESULT_SENT;
+        body->data[0] = NULL;
+    }
+    if (!outcome->payload)
+        return;
+    reply->flags |= SOON__REPLY_HAS_PAYLOAD;
+    body->data[1] = soon_buffer_data(outcome->payload);
+    body->size[1] = reply->payload_size = soon_buffer_size(outcome->payload);
+    if (soon__buffer_is_mappable(outcome->payload) || size_of(body) > SOON__BODY_MAX) { /* R3 */
+        reply->flags |= SOON__REPLY_PAYLOAD_SENT;
+        body->data[1] = NULL;
+    }
+    if (outcome->further)
+        describe_further(reply, body, outcome);
+}
+
+/* It ran, but its result cannot be sent. */
+static void turn_into_failure(struct soon__reply *reply, struct body *body, struct soon__outcome *outcome, int code)
+{
+    soon__outcome_drop(outcome);
+    outcome->error = soon__error_newf(&(soon_error){.code = code, .started = true}, NULL);
+    reply->result_size = reply->payload_size = reply->count = 0;
+    reply->flags &= ~(uint32_t)(SOON__REPLY_HAS_PAYLOAD | SOON__REPLY_HAS_BESIDE | SOON__REPLY_DESCRIPTORS);
+    describe_failure(reply, body, outcome);
+}
+
+struct soon__place soon__reply_fill(struct soon__reply *reply, struct soon__outcome *outcome,
+                                    struct soon__place *result)
+{
+    struct body body = {0};
+    struct soon__place place;
+    int rc;
+
+    if (outcome->error) {
+        describe_failure(reply, &body, outcome);
+    } else {
+        describe_success(reply, &body, outcome);
+        rc = send_buffers(reply, outcome, &body.beside);
+        if (rc < 0)
+            turn_into_failure(reply, &body, outcome, rc);
+    }
+    place = put(reply, &body, result);
+    soon__outcome_drop(outcome);
+    return place;
+}

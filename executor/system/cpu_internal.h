@@ -1,0 +1,40 @@
+/*
+ * cpu_internal.h - how many CPUs this process may really use: what its affinity allows, and no more than what the CPU
+ * quotas of its cgroup, and of those above it, are worth. And how to wait on one.
+ */
+#ifndef SOON_EXECUTOR_SYSTEM_CPU_INTERNAL_H
+#define SOON_EXECUTOR_SYSTEM_CPU_INTERNAL_H
+
+#include <sched.h>
+
+/* At least 1. Any thread. */
+int soon__cpu_count(void);
+
+/* The parts, for tests. `root` stands before /proc and every mount point: "" is this machine. `available` is the limit
+ * from elsewhere. What is missing or makes no sense is no limit. */
+int soon__cpu_count_at(const char *root, int available);
+
+/* CPUs in the mask that `get` gives, a function as sched_getaffinity(). 0: it fails. */
+int soon__cpu_affinity(int (*get)(pid_t pid, size_t size, cpu_set_t *mask));
+
+/* Between two looks at a word that another thread is to change. */
+static inline void soon__cpu_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+/* Asks for a line of memory that is to be written soon: another CPU has it. */
+static inline void soon__cpu_expect_write(const void *line)
+{
+#if defined(__x86_64__)
+    __asm__ volatile("prefetchw %0" : : "m"(*(const char *)line)); /* the builtin asks for it to be read */
+#else
+    __builtin_prefetch(line, 1);
+#endif
+}
+
+#endif
