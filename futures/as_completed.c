@@ -59,7 +59,7 @@ struct soon_as_completed {
 };
 
 /* Its mutex may be held by a thread that is not here, and nobody will ring. */
-static bool is_foreign(const soon_as_completed *set)
+static bool is_pre_fork(const soon_as_completed *set)
 {
     return set->generation != soon__generation();
 }
@@ -128,7 +128,7 @@ static int enter_locked(soon_as_completed *set, soon_future *future, struct node
     struct node *node;
     int rc = 1;
 
-    if (!done && soon__future_is_foreign(future))
+    if (!done && soon__future_is_pre_fork(future))
         return SOON_EFORKED;
     if (!have_unused_locked(set))
         return -ENOMEM;
@@ -220,7 +220,7 @@ static int add(soon_as_completed *set, soon_future *future)
 
     if (!set || !future)
         return soon__is_null(set ? "the future" : "the set");
-    if (is_foreign(set))
+    if (is_pre_fork(set))
         return SOON_EFORKED;
     pthread_mutex_lock(&set->mutex);
     rc = enter_locked(set, future, &node);
@@ -363,7 +363,7 @@ static inline int next(soon_as_completed *set, soon_future **ret)
 
     if (!set || !ret)
         return soon__is_null(set ? "ret" : "the set");
-    if (is_foreign(set))
+    if (is_pre_fork(set))
         return SOON_EFORKED;
     if (!set->hand.next) {
         pthread_mutex_lock(&set->mutex);
@@ -393,12 +393,12 @@ size_t soon_as_completed_left(const soon_as_completed *set, size_t *ret_total)
             *ret_total = 0;
         return 0;
     }
-    if (!is_foreign(set))
+    if (!is_pre_fork(set))
         pthread_mutex_lock(&writable->mutex);
     left = left_locked(set);
     if (ret_total)
         *ret_total = set->locked.total;
-    if (!is_foreign(set))
+    if (!is_pre_fork(set))
         pthread_mutex_unlock(&writable->mutex);
     return left;
 }

@@ -94,7 +94,7 @@ int soon__future_add_callback(soon_future *future, struct soon__callback *callba
 {
     bool done;
 
-    if (soon__future_is_foreign(future))
+    if (soon__future_is_pre_fork(future))
         return soon__word_final(soon__future_word(future)) ? 0 : SOON_EFORKED;
     if (callback->kind != SOON__CALLBACK_POSTED && soon__word_final(soon__future_word(future)))
         return 0;
@@ -169,7 +169,7 @@ static struct soon__callback *take_callback(soon_future *future, bool internal)
 {
     struct soon__callback *first;
 
-    if (soon__future_is_foreign(future))
+    if (soon__future_is_pre_fork(future))
         return NULL;
     soon__future_lock(future);
     first = first_locked(future);
@@ -240,7 +240,7 @@ static bool has_callbacks(soon_future *future)
 {
     bool some;
 
-    if (soon__future_is_foreign(future))
+    if (soon__future_is_pre_fork(future))
         return false;
     soon__future_lock(future);
     some = future->callbacks && !future->callbacks->next->delivered;
@@ -251,7 +251,7 @@ static bool has_callbacks(soon_future *future)
 /* Its callbacks come after a last word about its progress, on the thread where that is told. */
 static bool is_settled_elsewhere(soon_future *future)
 {
-    struct soon__progress_hook *hook = future->aside && !soon__future_is_foreign(future) ? future->aside->hook : NULL;
+    struct soon__progress_hook *hook = future->aside && !soon__future_is_pre_fork(future) ? future->aside->hook : NULL;
 
     return hook && hook->settles(hook);
 }
@@ -389,7 +389,7 @@ bool soon_future_remove_done_callback(soon_future *future, soon_done_fn fn, void
     soon_free_fn let_go = NULL;
     bool delivered = false;
 
-    if (!soon__check(future, "soon_future_remove_done_callback: NULL") || soon__future_is_foreign(future))
+    if (!soon__check(future, "soon_future_remove_done_callback: NULL") || soon__future_is_pre_fork(future))
         return false;
     soon__future_lock(future);
     callback = find_locked(future, fn, data);

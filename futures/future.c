@@ -263,7 +263,7 @@ bool soon__future_give_up_taken(soon_future *future)
 }
 
 /* Its LOCK may be held by a thread that is not here. */
-bool soon__future_is_foreign(const soon_future *future)
+bool soon__future_is_pre_fork(const soon_future *future)
 {
     return future->generation != (uint16_t)soon__generation() && !soon__future_is_immortal(future);
 }
@@ -271,7 +271,7 @@ bool soon__future_is_foreign(const soon_future *future)
 /* False, and not locked: it is final, or of the parent. */
 bool soon__future_lock_unfinished(soon_future *future)
 {
-    if (soon__word_final(soon__future_word(future)) || soon__future_is_foreign(future))
+    if (soon__word_final(soon__future_word(future)) || soon__future_is_pre_fork(future))
         return false;
     soon__future_lock(future);
     if (!soon__word_final(soon__future_word(future)))
@@ -508,7 +508,7 @@ bool soon__future_add_waiter(soon_future *future, struct soon__waiter *waiter)
 
 void soon__future_remove_waiter(soon_future *future, struct soon__waiter *waiter)
 {
-    if (soon__future_is_foreign(future) || soon__future_is_immortal(future))
+    if (soon__future_is_pre_fork(future) || soon__future_is_immortal(future))
         return;
     soon__future_lock(future);
     if (waiter->link) {

@@ -281,7 +281,7 @@ static inline struct soon__error *soon__future_error(const soon_future *future)
 }
 
 /* A future of the process before a fork: the threads that could finish it are not here. */
-bool soon__future_is_foreign(const soon_future *future);
+bool soon__future_is_pre_fork(const soon_future *future);
 
 /* Lists of futures that are done, or without references: linked through themselves. */
 static inline void soon__future_list_push(struct soon__future_list *list, soon_future *future)

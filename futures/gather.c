@@ -73,7 +73,7 @@ static void let_go(struct group *group, bool done)
             continue;
         if (done)
             soon__future_set_bits(member->future, SOON__LOOKED);
-        if (!soon__future_is_foreign(member->future) && soon__future_take_callback(member->future, &member->callback))
+        if (!soon__future_is_pre_fork(member->future) && soon__future_take_callback(member->future, &member->callback))
             block_unref(group);
     }
 }

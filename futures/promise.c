@@ -124,7 +124,7 @@ void soon_promise_free(soon_promise *promise)
     if (!promise || !soon__check(promise->future.class == &promise_class, "soon_promise_free: a call's promise"))
         return;
     /* In a forked child nobody waits for it, and who is inside of it is not here. */
-    if (!soon__future_is_foreign(&promise->future)) {
+    if (!soon__future_is_pre_fork(&promise->future)) {
         soon__promise_abandon(promise);
         wait_for_hooks((struct promise *)promise);
     }
@@ -137,7 +137,7 @@ static int check_maker(const soon_promise *promise)
 {
     if (!promise)
         return soon__is_null("the promise");
-    return soon__future_is_foreign(&promise->future) && !soon__word_final(soon__future_word(&promise->future))
+    return soon__future_is_pre_fork(&promise->future) && !soon__word_final(soon__future_word(&promise->future))
                ? SOON_EFORKED
                : 0;
 }

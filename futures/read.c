@@ -30,7 +30,7 @@ uint32_t soon__future_settled(soon_future *future)
     uint32_t word = soon__future_word(future), state = word & SOON__STATE;
 
     while ((state == SOON__COMPLETING_PENDING || state == SOON__COMPLETING_RUNNING) &&
-           !soon__future_is_foreign(future)) {
+           !soon__future_is_pre_fork(future)) {
         park_on(future, SOON__NEVER);
         word = soon__future_word(future);
         state = word & SOON__STATE;
@@ -67,7 +67,7 @@ static __attribute__((noinline)) int await_slowly(soon_future *future, int64_t d
 
         if (self->parking && deadline == SOON__NEVER && self->parking->run_own(self->worker, future))
             continue;
-        if (soon__future_is_foreign(future))
+        if (soon__future_is_pre_fork(future))
             return SOON_EFORKED;
         /* A poll is no wait: it is never refused. */
         if (deadline != SOON__POLL && soon__thread_is_inside(future))
@@ -443,7 +443,7 @@ soon_progress soon_future_progress(const soon_future *future)
     shown = lender_of(future);
     if (shown->class->progress)
         return shown->class->progress(shown);
-    shared = !soon__future_is_foreign(shown) && !soon__future_is_immortal(shown);
+    shared = !soon__future_is_pre_fork(shown) && !soon__future_is_immortal(shown);
     if (shared) {
         soon__future_look(shown);
         soon__future_lock(shown);

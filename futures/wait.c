@@ -59,7 +59,7 @@ static int look(soon_future *const *futures, size_t count, soon_when when, int64
         if (soon__word_final(soon__future_word(futures[i]))) {
             done++;
             found |= when == SOON_FIRST_COMPLETED || (when == SOON_FIRST_EXCEPTION && has_failed(futures[i]));
-        } else if (soon__future_is_foreign(futures[i])) {
+        } else if (soon__future_is_pre_fork(futures[i])) {
             return SOON_EFORKED;
         } else if (inside && soon__thread_is_inside(futures[i])) {
             return SOON_EDEADLK;

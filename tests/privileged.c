@@ -133,7 +133,7 @@ static int as_nobody(int (*attack)(void))
     return WEXITSTATUS(status);
 }
 
-/* Anybody may make a desk and a socket, and start the program with them. */
+/* Anybody may make a channel and a socket, and start the program with them. */
 static int exit_status_of_worker(void)
 {
     char *arguments[] = {program, (char *)SOON__WORKER_MARKER, NULL};

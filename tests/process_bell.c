@@ -36,14 +36,14 @@ static void linger(struct soon__process *process)
     soon__mutex_lock(&pool->mutex);
     soon__process_begin_lingering_locked(process);
     soon__mutex_unlock(&pool->mutex);
-    soon__desk_want_no_bell(&process->view);
+    soon__channel_want_no_bell(&process->channel);
     cr_assert_not(soon__process_take_in_lingering(process, NULL));
 }
 
-/* Who looks at the desk turns it off meanwhile: so not always. */
+/* Who looks at the channel turns it off meanwhile: so not always. */
 static bool is_on(const struct soon__process *process)
 {
-    return atomic_load(&process->view.orders->bell_wanted) != 0;
+    return atomic_load(&process->channel.requests->bell_wanted) != 0;
 }
 
 struct hold {
@@ -73,12 +73,12 @@ static void hold_loop_up(struct hold *hold)
 /* The loop has no part in it. */
 static void take_in_by_hand(struct soon__process *process, const soon_future *future)
 {
-    struct soon__stint stint;
+    struct soon__loop_guest guest;
 
-    soon__library_stint_begin(&stint);
+    soon__library_guest_begin(&guest);
     while (!soon_future_done(future))
         soon__process_take_in(process);
-    soon__library_stint_end(&stint);
+    soon__library_guest_end(&guest);
 }
 
 Test(process_bell, is_on_when_a_task_is_submitted)
@@ -207,7 +207,7 @@ Test(process_bell, tells_of_tasks_in_the_order_of_their_ends)
     later = (struct later){.callback = {.kind = SOON__CALLBACK_INTERNAL, .fn = look_at_later, .data = &later},
                            .future = second};
     cr_assert_eq(soon__future_add_callback(first, &later.callback), 1);
-    while (!soon__desk_has_replies(&process->view, atomic_load(&process->head), 2))
+    while (!soon__channel_has_replies(&process->channel, atomic_load(&process->head), 2))
         continue;
     take_in_by_hand(process, second);
     cr_assert(soon_future_done(first));

@@ -40,7 +40,7 @@ Test(worker, greets_with_its_pid_and_its_functions)
 {
     struct worker worker = ready_worker();
 
-    cr_assert_eq(worker.hello.version, SOON__DESK_VERSION);
+    cr_assert_eq(worker.hello.version, SOON__CHANNEL_VERSION);
     cr_assert_eq(worker.hello.pid, worker.pid);
     cr_assert_eq(table_count(&worker, NULL), worker.hello.function_count);
     cr_assert_eq(table_count(&worker, "add"), 1);
@@ -289,7 +289,7 @@ Test(worker, waits_until_its_results_were_read)
         if (i % 50 == 0 || reply.slot == (uint32_t)(posted + 1) % SOON__SLOTS)
             consume(&worker);
     }
-    soon__desk_consumed(&worker.view, worker.head);
+    soon__channel_consumed(&worker.channel, worker.head);
     retire(&worker);
 }
 

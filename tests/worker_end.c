@@ -107,7 +107,7 @@ Test(worker_end, is_not_served_twice_when_a_task_forks)
 
     for (int i = 0; i < 10; i++) {
         cr_assert_eq(ask(&worker, &return_twice_task), 0);
-        cr_assert(soon__desk_progress(&worker.view, 0, &done_count, &total));
+        cr_assert(soon__channel_progress(&worker.channel, 0, &done_count, &total));
         cr_assert_eq(done_count, 1);
     }
     cr_assert_eq(worker.head, 10);
@@ -242,7 +242,7 @@ Test(worker_end, does_what_was_posted_before_it_retires)
 
     for (uint32_t slot = 0; slot < SOON__SLOTS; slot++)
         sequences[slot] = post(&worker, &answer_task, &nothing, sizeof nothing, (struct asked){.slot = slot});
-    soon__desk_retire(&worker.view);
+    soon__channel_retire(&worker.channel);
     for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
         done(&worker, sequences[slot]);
 
@@ -251,9 +251,9 @@ Test(worker_end, does_what_was_posted_before_it_retires)
     assert_exits_with(&worker, 0);
 }
 
-static void small_memory(struct soon__desk *desk)
+static void small_memory(struct soon__replies *replies)
 {
-    desk->memory_limit = 64 << 20;
+    replies->memory_limit = 64 << 20;
 }
 
 SOON_TASK(grow, int, int)
@@ -274,17 +274,17 @@ Test(worker_end, asks_to_be_replaced_when_it_has_grown)
     int little = 1, much = 128;
 
     cr_assert_eq(ask_int(&worker, &grow_task, &little, sizeof little), 1);
-    soon__bell_quiet(worker.view.bell);
+    soon__bell_quiet(worker.channel.bell);
     if (!UNDER_ASAN)
-        cr_assert_eq(atomic_load(&worker.view.desk->over_limit), 0);
-    while (!atomic_load(&worker.view.desk->over_limit)) /* it looks every 10 ms */
+        cr_assert_eq(atomic_load(&worker.channel.replies->over_limit), 0);
+    while (!atomic_load(&worker.channel.replies->over_limit)) /* it looks every 10 ms */
         cr_assert_eq(ask_int(&worker, &grow_task, &much, sizeof much), 1);
     retire(&worker);
 }
 
-static void tell(struct soon__desk *desk)
+static void tell(struct soon__replies *replies)
 {
-    desk->tell_claims = 1;
+    replies->tell_claims = 1;
 }
 
 Test(worker_end, tells_of_claims_if_asked)
@@ -294,8 +294,8 @@ Test(worker_end, tells_of_claims_if_asked)
 
     shared = worker.shared;
     uint64_t sequence = post(&worker, &obey_task, &nothing, sizeof nothing, (struct asked){0});
-    await_readable(worker.view.bell);
-    cr_assert_eq(soon__desk_look(&worker.view, 0, sequence), SOON__LOOK_CLAIMED);
+    await_readable(worker.channel.bell);
+    cr_assert_eq(soon__channel_look(&worker.channel, 0, sequence), SOON__LOOK_CLAIMED);
     atomic_store(&shared->may_end, 1);
     done(&worker, sequence);
     consume(&worker);

@@ -1,5 +1,5 @@
 /*
- * worker_fixture.h - a worker process whose parent is the test, by hand: over a desk of its own, with no pool.
+ * worker_fixture.h - a worker process whose parent is the test, by hand: over a channel of its own, with no pool.
  */
 #ifndef SOON_TESTS_WORKER_FIXTURE_H
 #define SOON_TESTS_WORKER_FIXTURE_H
@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 struct worker {
-    struct soon__desk_view view;
+    struct soon__channel channel;
     struct soon__message hello;
     unsigned char *table;
     void *shared;
@@ -25,7 +25,7 @@ struct worker {
 
 /* How it is started; zero: as it should be. */
 struct how {
-    void (*change)(struct soon__desk *desk); /* before the start */
+    void (*change)(struct soon__replies *replies); /* before the start */
     size_t shared_size;
     bool no_descriptors;
     char *const *arguments; /* of another program; NULL: this one */
@@ -72,34 +72,34 @@ static inline struct worker start_worker(struct how how)
     struct worker worker = {0};
     int at[SOON__FD_END], ends[2];
 
-    at[SOON__FD_DESK] = new_area(&worker.view.desk, sizeof *worker.view.desk);
-    at[SOON__FD_ORDERS] = new_area(&worker.view.orders, sizeof *worker.view.orders);
-    at[SOON__FD_REPLIES] = new_area(&worker.view.replies, SOON__REPLY_AREA);
-    at[SOON__FD_BELL] = worker.view.bell = fd_or_fail(soon__bell_new());
-    at[SOON__FD_SHARED] = at[SOON__FD_DESK];
+    at[SOON__FD_REPLIES] = new_area(&worker.channel.replies, sizeof *worker.channel.replies);
+    at[SOON__FD_REQUESTS] = new_area(&worker.channel.requests, sizeof *worker.channel.requests);
+    at[SOON__FD_REPLY_AREA] = new_area(&worker.channel.reply_area, SOON__REPLY_AREA);
+    at[SOON__FD_BELL] = worker.channel.bell = fd_or_fail(soon__bell_new());
+    at[SOON__FD_SHARED] = at[SOON__FD_REPLIES];
     if (how.shared_size)
         at[SOON__FD_SHARED] = new_area(&worker.shared, how.shared_size);
     cr_assert_eq(soon__socket_pair(ends), 0);
     worker.control = ends[0];
     at[SOON__FD_CONTROL] = ends[1];
 
-    struct soon__desk *desk = worker.view.desk;
-    desk->magic = SOON__DESK_MAGIC;
-    desk->version = SOON__DESK_VERSION;
-    desk->size = sizeof *desk;
-    desk->orders_size = sizeof(struct soon__orders);
-    soon__desk_init(&worker.view, 0);
-    desk->replies_size = SOON__REPLY_AREA;
-    desk->shared_size = how.shared_size;
-    desk->depth = 1;
-    strcpy(desk->name, "test_1");
+    struct soon__replies *replies = worker.channel.replies;
+    replies->magic = SOON__CHANNEL_MAGIC;
+    replies->version = SOON__CHANNEL_VERSION;
+    replies->size = sizeof *replies;
+    replies->requests_size = sizeof(struct soon__requests);
+    soon__channel_init(&worker.channel, 0);
+    replies->reply_area_size = SOON__REPLY_AREA;
+    replies->shared_size = how.shared_size;
+    replies->depth = 1;
+    strcpy(replies->name, "test_1");
     if (how.change)
-        how.change(desk);
+        how.change(replies);
     spawn(&worker, &how, at + SOON__FD_CONTROL);
 
-    close(at[SOON__FD_DESK]);
-    close(at[SOON__FD_ORDERS]);
     close(at[SOON__FD_REPLIES]);
+    close(at[SOON__FD_REQUESTS]);
+    close(at[SOON__FD_REPLY_AREA]);
     close(at[SOON__FD_CONTROL]);
     if (how.shared_size)
         close(at[SOON__FD_SHARED]);
@@ -121,7 +121,7 @@ static inline int receive(struct worker *worker, struct soon__message *ret, int 
 
     await_readable(worker->control);
     cr_assert_eq(soon__socket_receive(worker->control, ret, sizeof *ret, ret_descriptors, &count), (int)sizeof *ret);
-    cr_assert_eq(ret->magic, SOON__DESK_MAGIC);
+    cr_assert_eq(ret->magic, SOON__CHANNEL_MAGIC);
     return count;
 }
 
@@ -143,7 +143,7 @@ static inline struct worker greeted_worker(struct how how)
     cr_assert_eq(receive(&worker, &worker.hello, none), 0);
     cr_assert_eq(worker.hello.kind, SOON__MESSAGE_HELLO);
     worker.table = malloc(worker.hello.table_size);
-    memcpy(worker.table, worker.view.replies, worker.hello.table_size);
+    memcpy(worker.table, worker.channel.reply_area, worker.hello.table_size);
     return worker;
 }
 
@@ -161,12 +161,12 @@ static inline struct soon__exit await_end(struct worker *worker)
     soon__process_reap(worker->watch, worker->pid, &ended);
     cr_assert(ended.known);
     close(worker->watch);
-    close(worker->view.bell);
+    close(worker->channel.bell);
     if (worker->control >= 0)
         close(worker->control);
-    soon__shm_unmap(worker->view.desk, sizeof *worker->view.desk);
-    soon__shm_unmap(worker->view.orders, sizeof *worker->view.orders);
-    soon__shm_unmap(worker->view.replies, SOON__REPLY_AREA);
+    soon__shm_unmap(worker->channel.replies, sizeof *worker->channel.replies);
+    soon__shm_unmap(worker->channel.requests, sizeof *worker->channel.requests);
+    soon__shm_unmap(worker->channel.reply_area, SOON__REPLY_AREA);
     free(worker->table);
     return ended;
 }
@@ -181,7 +181,7 @@ static inline void assert_exits_with(struct worker *worker, int status)
 
 static inline void retire(struct worker *worker)
 {
-    soon__desk_retire(&worker->view);
+    soon__channel_retire(&worker->channel);
     assert_exits_with(worker, 0);
 }
 
@@ -220,7 +220,7 @@ static inline unsigned char *append(unsigned char *to, const void *data, size_t 
 static inline uint64_t post(struct worker *worker, const soon_function *function, const void *arg, size_t size,
                             struct asked asked)
 {
-    struct soon__request *request = &worker->view.orders->requests[asked.slot];
+    struct soon__request *request = &worker->channel.requests->request[asked.slot];
     size_t arg_here = asked.flags & SOON__REQUEST_ARG_SENT ? 0 : size;
     size_t payload_here = asked.flags & SOON__REQUEST_PAYLOAD_SENT ? 0 : asked.payload_size;
     size_t label_size = asked.label ? strlen(asked.label) + 1 : 0;
@@ -247,7 +247,7 @@ static inline uint64_t post(struct worker *worker, const soon_function *function
     if (soon__body_round(arg_here) + soon__body_round(payload_here) + label_size > SOON__REQUEST_INLINE) {
         request->flags |= SOON__REQUEST_IN_AREA;
         request->offset = worker->area_used;
-        body = worker->view.orders->area + worker->area_used;
+        body = worker->channel.requests->area + worker->area_used;
         worker->area_used += arg_here + payload_here + label_size + 64;
         worker->area_used = (worker->area_used + 63) & ~UINT64_C(63);
         cr_assert_leq(worker->area_used, SOON__REQUEST_AREA);
@@ -255,14 +255,14 @@ static inline uint64_t post(struct worker *worker, const soon_function *function
     body = append(body, arg, arg_here);
     body = append(body, asked.payload, payload_here);
     append(body, asked.label, label_size);
-    soon__desk_publish(&worker->view, asked.slot, sequence);
-    soon__desk_wake(&worker->view, UINT64_MAX);
+    soon__channel_publish(&worker->channel, asked.slot, sequence);
+    soon__channel_wake(&worker->channel, UINT64_MAX);
     return sequence;
 }
 
 static inline void await_bell(struct worker *worker)
 {
-    struct pollfd what[] = {{.fd = worker->view.bell, .events = POLLIN}, {.fd = worker->watch, .events = POLLIN}};
+    struct pollfd what[] = {{.fd = worker->channel.bell, .events = POLLIN}, {.fd = worker->watch, .events = POLLIN}};
 
     while (poll(what, 2, -1) < 0)
         cr_assert_eq(errno, EINTR);
@@ -275,11 +275,11 @@ static inline struct soon__reply next_reply(struct worker *worker)
     struct soon__reply reply;
     int rc;
 
-    while ((rc = soon__desk_next_reply(&worker->view, &worker->head, &reply)) == 0) {
-        if (!soon__desk_want_bell(&worker->view, worker->head))
+    while ((rc = soon__channel_next_reply(&worker->channel, &worker->head, &reply)) == 0) {
+        if (!soon__channel_want_bell(&worker->channel, worker->head))
             await_bell(worker);
-        soon__desk_want_no_bell(&worker->view);
-        soon__bell_quiet(worker->view.bell);
+        soon__channel_want_no_bell(&worker->channel);
+        soon__bell_quiet(worker->channel.bell);
     }
     cr_assert_eq(rc, 1, "the worker has written nonsense");
     return reply;
@@ -287,18 +287,18 @@ static inline struct soon__reply next_reply(struct worker *worker)
 
 static inline void consume(struct worker *worker)
 {
-    soon__desk_consumed(&worker->view, worker->head);
+    soon__channel_consumed(&worker->channel, worker->head);
 }
 
 static inline const void *result_of(const struct worker *worker, const struct soon__reply *reply)
 {
-    return soon__desk_reply_body(&worker->view, reply);
+    return soon__channel_reply_body(&worker->channel, reply);
 }
 
 static inline const char *message_of(const struct worker *worker, const struct soon__reply *reply)
 {
     cr_assert_gt(reply->message_size, 0);
-    return (const char *)soon__desk_reply_body(&worker->view, reply); /* there is neither result nor payload */
+    return (const char *)soon__channel_reply_body(&worker->channel, reply); /* there is neither result nor payload */
 }
 
 /* The last reply of a task, which is its only one. */
@@ -323,9 +323,9 @@ static inline int new_bytes(soon_buffer **ret, size_t size)
 static inline void send_for_next(struct worker *worker, uint32_t slot, uint32_t parts, const int *descriptors,
                                  int count)
 {
-    struct soon__message message = {.magic = SOON__DESK_MAGIC,
+    struct soon__message message = {.magic = SOON__CHANNEL_MAGIC,
                                     .kind = SOON__MESSAGE_DESCRIPTORS,
-                                    .version = SOON__DESK_VERSION,
+                                    .version = SOON__CHANNEL_VERSION,
                                     .slot = slot,
                                     .parts = parts,
                                     .sequence = worker->sequence + 1};

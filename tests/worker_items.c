@@ -118,7 +118,7 @@ Test(worker_items, wait_for_room_in_the_ring)
     uint64_t sequence = post_items(&worker, &twice_or_fail_task, (int[ITEMS]){0}, ITEMS, (struct asked){0});
     struct seen seen;
 
-    test_wait_until(atomic_load(&worker.view.desk->replies[SOON__REPLIES - SOON__SLOTS - 1].number));
+    test_wait_until(atomic_load(&worker.channel.replies->reply[SOON__REPLIES - SOON__SLOTS - 1].number));
     seen = see_all(&worker, sequence);
     cr_assert_eq(seen.ended, ITEMS);
     cr_assert_eq(seen.replies, ITEMS + 1);
@@ -181,7 +181,7 @@ Test(worker_items, that_were_not_told_yet_are_found_after_a_death)
 {
     struct steps *steps;
     struct worker worker = stepping_worker(&steps);
-    struct soon__status *status = &worker.view.desk->status[0];
+    struct soon__status *status = &worker.channel.replies->status[0];
     uint64_t sequence = post_items(&worker, &step_task, numbers(), 10, (struct asked){0});
     struct seen seen = {0};
     struct soon__reply reply;
@@ -191,14 +191,14 @@ Test(worker_items, that_were_not_told_yet_are_found_after_a_death)
     cr_assert_eq(soon__process_signal(worker.watch, worker.pid, SIGKILL), 0);
     await_readable(worker.watch);
 
-    while (soon__desk_next_reply(&worker.view, &worker.head, &reply) == 1) {
+    while (soon__channel_next_reply(&worker.channel, &worker.head, &reply) == 1) {
         worker.head--;
         see(&worker, &seen, sequence);
     }
     uint64_t first = atomic_load(&status->items_first), finished = atomic_load(&status->items_finished);
     if (finished > first) {
         cr_assert_eq(first, seen.ended);
-        memcpy(seen.values + first, worker.view.replies + atomic_load(&status->items_offset),
+        memcpy(seen.values + first, worker.channel.reply_area + atomic_load(&status->items_offset),
                (finished - first) * sizeof(int));
         seen.ended = finished;
     }
@@ -217,7 +217,7 @@ Test(worker_items, stop_between_two_when_cancelled)
     struct seen seen;
 
     test_wait_until(atomic_load(&steps->begun) == 1);
-    soon__desk_request_cancel(&worker.view, 0);
+    soon__channel_request_cancel(&worker.channel, 0);
     atomic_store(&steps->may_end, 10);
     seen = see_all(&worker, sequence);
     cr_assert_eq(seen.ended, 1);
@@ -421,9 +421,9 @@ static void assert_repeats(const struct worker *worker, const struct soon__reply
 /* Posts the next one, and waits until the worker has to wait for a place. */
 static void post_into_full_ring(struct worker *worker, int number)
 {
-    atomic_store(&worker->view.desk->starved, 0);
+    atomic_store(&worker->channel.replies->starved, 0);
     (void)post(worker, &repeat_task, &(unsigned char){(unsigned char)number}, 1, (struct asked){0});
-    test_wait_until(atomic_load(&worker->view.desk->starved));
+    test_wait_until(atomic_load(&worker->channel.replies->starved));
 }
 
 /* The region of a reply that was read is free, and that of no other: none is lost, or the area would be full some time. */
@@ -434,7 +434,7 @@ Test(worker_items, of_a_full_ring_keep_their_results)
 
     for (int i = 0; i < SOON__REPLIES; i++) {
         (void)post(&worker, &repeat_task, &(unsigned char){(unsigned char)i}, 1, (struct asked){0});
-        test_wait_until(atomic_load(&worker.view.desk->replies[i].number));
+        test_wait_until(atomic_load(&worker.channel.replies->reply[i].number));
     }
     for (int i = SOON__REPLIES; i <= last; i++) {
         struct soon__reply reply;
@@ -444,7 +444,7 @@ Test(worker_items, of_a_full_ring_keep_their_results)
         assert_repeats(&worker, &reply, i - SOON__REPLIES);
         consume(&worker);
         /* Its answer takes the place of the one that was read. */
-        test_wait_until(atomic_load(&worker.view.desk->replies[i % SOON__REPLIES].number) == (uint64_t)i + 1);
+        test_wait_until(atomic_load(&worker.channel.replies->reply[i % SOON__REPLIES].number) == (uint64_t)i + 1);
     }
     for (int i = last + 1 - SOON__REPLIES; i <= last + MANY; i++) {
         struct soon__reply reply;

@@ -15,19 +15,19 @@ TestSuite(worker_life);
  * Starting
  */
 
-static void other_version(struct soon__desk *desk)
+static void other_version(struct soon__replies *replies)
 {
-    desk->version++;
+    replies->version++;
 }
 
-static void other_size(struct soon__desk *desk)
+static void other_size(struct soon__replies *replies)
 {
-    desk->size += 64;
+    replies->size += 64;
 }
 
-static void other_magic(struct soon__desk *desk)
+static void other_magic(struct soon__replies *replies)
 {
-    desk->magic++;
+    replies->magic++;
 }
 
 Test(worker_life, does_not_begin_where_it_is_not_at_home)
@@ -39,8 +39,8 @@ Test(worker_life, does_not_begin_where_it_is_not_at_home)
     } cases[] = {
         {"another version", {.change = other_version}, SOON__EXIT_VERSION},
         {"another layout", {.change = other_size}, SOON__EXIT_VERSION},
-        {"no desk at all", {.change = other_magic}, SOON__EXIT_NO_DESK},
-        {"no descriptors", {.no_descriptors = true}, SOON__EXIT_NO_DESK},
+        {"no channel at all", {.change = other_magic}, SOON__EXIT_NO_CHANNEL},
+        {"no descriptors", {.no_descriptors = true}, SOON__EXIT_NO_CHANNEL},
     };
 
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -192,12 +192,12 @@ Test(worker_life, tells_how_far_a_task_is)
     uint64_t done_count, total;
 
     test_wait_until(atomic_load(&shared->begun));
-    cr_assert_eq(soon__desk_look(&worker.view, 5, sequence), SOON__LOOK_CLAIMED);
-    cr_assert_not(soon__desk_take_back(&worker.view, 5, sequence));
-    cr_assert(soon__desk_progress(&worker.view, 5, &done_count, &total));
+    cr_assert_eq(soon__channel_look(&worker.channel, 5, sequence), SOON__LOOK_CLAIMED);
+    cr_assert_not(soon__channel_take_back(&worker.channel, 5, sequence));
+    cr_assert(soon__channel_progress(&worker.channel, 5, &done_count, &total));
     cr_assert_eq(done_count, 3);
     cr_assert_eq(total, 7);
-    uint64_t started_ns = (uint64_t)atomic_load(&worker.view.desk->status[5].started_ns);
+    uint64_t started_ns = (uint64_t)atomic_load(&worker.channel.replies->status[5].started_ns);
     cr_assert(started_ns >= before_ns && started_ns <= (uint64_t)soon__clock_ns());
     atomic_store(&shared->may_end, 1);
     struct soon__reply reply = done(&worker, sequence);
@@ -214,7 +214,7 @@ Test(worker_life, tells_a_task_that_it_is_cancelled_or_late)
     uint64_t sequence = post(&worker, &obey_task, &nothing, sizeof nothing, (struct asked){0});
     struct soon__reply reply;
 
-    soon__desk_request_cancel(&worker.view, 0);
+    soon__channel_request_cancel(&worker.channel, 0);
     reply = done(&worker, sequence);
     cr_assert_eq(reply.code, -ECANCELED);
     cr_assert_eq(reply.flags, SOON__REPLY_CANCELLED | SOON__REPLY_HAS_PROGRESS);

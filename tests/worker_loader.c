@@ -62,5 +62,5 @@ Test(worker_loader, does_nothing_for_others)
     char *arguments[] = {loader(), NULL};
     struct worker worker = start_worker((struct how){.arguments = arguments});
 
-    assert_exits_with(&worker, SOON__EXIT_NO_DESK);
+    assert_exits_with(&worker, SOON__EXIT_NO_CHANNEL);
 }

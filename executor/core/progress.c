@@ -511,7 +511,7 @@ static int hub_of(struct hub **ret, soon_future *future)
     struct hub *fresh;
     int rc;
 
-    if (soon__future_is_foreign(future) && !soon__word_final(soon__future_word(future)))
+    if (soon__future_is_pre_fork(future) && !soon__word_final(soon__future_word(future)))
         return SOON_EFORKED;
     fresh = hub_new(future);
     rc = fresh ? soon__future_lock_aside(future) : -ENOMEM;
@@ -629,7 +629,7 @@ static struct hub *existing_hub(soon_future *future)
 {
     struct hub *hub;
 
-    if (soon__future_is_foreign(future) || soon__future_is_immortal(future))
+    if (soon__future_is_pre_fork(future) || soon__future_is_immortal(future))
         return NULL;
     soon__future_lock(future);
     hub = future->aside ? (struct hub *)future->aside->hook : NULL;

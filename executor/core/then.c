@@ -70,7 +70,7 @@ void soon__then_turn_is_over(soon_executor *executor)
 /* I3. Whoever has given it up, without the mutex: LOCK comes before that. It does not run in the child of a fork. */
 static void take_back_continuation(soon_call *call, soon_future *first)
 {
-    if (!soon__future_is_foreign(first) && soon__future_take_callback(first, &soon__call_extra(call)->on_first))
+    if (!soon__future_is_pre_fork(first) && soon__future_take_callback(first, &soon__call_extra(call)->on_first))
         soon__future_unref(soon__call_future(call));
 }
 

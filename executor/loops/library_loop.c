@@ -586,21 +586,21 @@ bool soon__library_on_callbacks(void)
     return soon__thread_self()->of_library && !on_loop;
 }
 
-void soon__library_stint_begin(struct soon__stint *stint)
+void soon__library_guest_begin(struct soon__loop_guest *guest)
 {
     struct soon__thread *self = soon__thread_self();
 
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &stint->cancel_state);
-    stint->sink = self->sink;
-    soon__thread_set_aside(&stint->saved);
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &guest->cancel_state);
+    guest->sink = self->sink;
+    soon__thread_set_aside(&guest->saved);
     self->sink = sink;
 }
 
-void soon__library_stint_end(const struct soon__stint *stint)
+void soon__library_guest_end(const struct soon__loop_guest *guest)
 {
-    soon__thread_take_up(&stint->saved);
-    soon__thread_self()->sink = stint->sink;
-    pthread_setcancelstate(stint->cancel_state, NULL);
+    soon__thread_take_up(&guest->saved);
+    soon__thread_self()->sink = guest->sink;
+    pthread_setcancelstate(guest->cancel_state, NULL);
 }
 
 bool soon__library_is_quiet(void)

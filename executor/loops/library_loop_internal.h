@@ -38,14 +38,14 @@ bool soon__library_on_callbacks(void); /* on the callback thread */
 
 /* In between, a thread of the program does the loop's work: no user code runs on it, what it completes or releases is
  * settled on the callback thread, and it cannot be cancelled. After start. */
-struct soon__stint {
+struct soon__loop_guest {
     struct soon__thread_saved saved;
     void (*sink)(soon_future *future);
     int cancel_state;
 };
-void soon__library_stint_begin(struct soon__stint *stint);
-void soon__library_stint_end(const struct soon__stint *stint);
-/* Whether this thread runs no user code now: it is the loop's, or in a stint. */
+void soon__library_guest_begin(struct soon__loop_guest *guest);
+void soon__library_guest_end(const struct soon__loop_guest *guest);
+/* Whether this thread runs no user code now: it is the loop's, or in a guest. */
 bool soon__library_is_quiet(void);
 
 /* Of soon__clock_ns(): `span` nanoseconds behind `now`, SOON__NEVER at most. */

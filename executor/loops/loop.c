@@ -107,7 +107,7 @@ __attribute__((constructor)) static void watch_forks(void)
 }
 
 /* Its mutex may be held by a thread that is not here. */
-static bool is_foreign(const soon_loop *loop)
+static bool is_pre_fork(const soon_loop *loop)
 {
     return loop->generation != soon__generation();
 }
@@ -271,7 +271,7 @@ int soon__loop_count_in(soon_loop *loop)
 {
     int rc;
 
-    if (is_foreign(loop))
+    if (is_pre_fork(loop))
         return SOON_EFORKED;
     if (is_thread_here(loop) && loop->locked.referenced && !loop->locked.closing && !uv_is_closing(handle_of(loop))) {
         count_here(loop, 1);
@@ -285,7 +285,7 @@ int soon__loop_count_in(soon_loop *loop)
 
 void soon__loop_count_again(soon_loop *loop)
 {
-    if (is_foreign(loop))
+    if (is_pre_fork(loop))
         return;
     pthread_mutex_lock(&loop->mutex);
     loop->locked.outstanding++;
@@ -294,7 +294,7 @@ void soon__loop_count_again(soon_loop *loop)
 
 void soon__loop_count_out(soon_loop *loop)
 {
-    if (is_foreign(loop))
+    if (is_pre_fork(loop))
         return;
     pthread_mutex_lock(&loop->mutex);
     loop->locked.outstanding--;
@@ -305,7 +305,7 @@ void soon__loop_count_out(soon_loop *loop)
 
 void soon__loop_push(soon_loop *loop, struct soon__loop_entry *entry)
 {
-    if (is_foreign(loop))
+    if (is_pre_fork(loop))
         return; /* the parent's copy of it runs */
     if (push(loop, entry, false))
         return;
@@ -388,7 +388,7 @@ static int post_fn(soon_loop *loop, soon_loop_fn fn, void *data, soon_free_fn le
     rc = let_go ? soon__library_start() : 0;
     if (rc < 0)
         return rc;
-    if (is_foreign(loop))
+    if (is_pre_fork(loop))
         return SOON_EFORKED;
     post = malloc(sizeof *post);
     if (!post)
@@ -459,7 +459,7 @@ static void on_bell(uv_poll_t *poll, int status, int events)
 
     (void)status;
     (void)events;
-    if (is_foreign(loop)) { /* it is the parent's that rings */
+    if (is_pre_fork(loop)) { /* it is the parent's that rings */
         uv_poll_stop(poll);
         return;
     }
@@ -467,7 +467,7 @@ static void on_bell(uv_poll_t *poll, int status, int events)
     for (count = 0; count < TURN_MAX && (entry = loop->ready.head) && !uv_is_closing(handle_of(loop)); count++) {
         loop->ready.head = entry->next;
         entry->run(entry);
-        if (is_foreign(loop))
+        if (is_pre_fork(loop))
             return; /* it forked, and this is the child */
     }
     end_turn(loop, count);
@@ -499,7 +499,7 @@ static soon_loop *find_locked(const uv_loop_t *uv)
 {
     soon_loop *loop = table.first;
 
-    while (loop && (is_foreign(loop) || loop->uv != uv || !loop->attached))
+    while (loop && (is_pre_fork(loop) || loop->uv != uv || !loop->attached))
         loop = loop->next;
     return loop;
 }
@@ -672,7 +672,7 @@ void soon_loop_detach(soon_loop *loop, soon_loop_fn on_closed, void *data)
 
     if (!loop)
         return;
-    if (is_foreign(loop)) {
+    if (is_pre_fork(loop)) {
         close_inherited(loop, on_closed, data);
         return;
     }
@@ -693,7 +693,7 @@ static void on_close(uv_handle_t *handle)
 
     if (loop->on_closed)
         soon__loop_call(loop, loop->on_closed, loop->on_closed_data);
-    if (is_foreign(loop)) {
+    if (is_pre_fork(loop)) {
         close(loop->bell);
         return; /* the parent's registrations, in this memory too, point to it */
     }

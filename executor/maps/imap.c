@@ -327,12 +327,12 @@ static int imap_next(soon_imap *imap, int64_t timeout_ms, soon_future **ret, uin
     if (rc < 0)
         return rc;
     deadline = soon__deadline(timeout_ms);
-    rc = soon__turn_take(&imap->turn, deadline, others_end(imap));
+    rc = soon__timed_lock_take(&imap->turn, deadline, others_end(imap));
     if (rc < 0)
         return rc;
     imap->until = deadline < imap->deadline ? deadline : imap->deadline;
     rc = next_in_turn(imap, ret, ret_index);
-    soon__turn_give(&imap->turn);
+    soon__timed_lock_give(&imap->turn);
     return rc;
 }
 

@@ -63,7 +63,7 @@ struct soon_imap {
     bool stop_at_error, unordered;
     bool has_each;
     soon_submit_options each;
-    struct soon__turn turn;
+    struct soon__timed_lock turn;
 
     /* Of who has the turn */
     int64_t until;               /* how long he has time */

@@ -66,7 +66,7 @@ static int sleep_for_item(struct soon__chunk *chunk, size_t index, int64_t deadl
 
     if (look(chunk, index, &error))
         return 0;
-    if (soon__future_is_foreign(&map->future))
+    if (soon__future_is_pre_fork(&map->future))
         return SOON_EFORKED;
     if (deadline != SOON__POLL && future && soon__thread_is_inside(future))
         return SOON_EDEADLK;

@@ -7,7 +7,7 @@
 
 enum { FREE, TAKEN, WANTED };
 
-static int sleep_for(struct soon__turn *turn, int64_t deadline, bool others)
+static int sleep_for(struct soon__timed_lock *turn, int64_t deadline, bool others)
 {
     int rc = soon__wait_check(deadline);
 
@@ -20,7 +20,7 @@ static int sleep_for(struct soon__turn *turn, int64_t deadline, bool others)
     return 0;
 }
 
-int soon__turn_take(struct soon__turn *turn, int64_t deadline, bool others)
+int soon__timed_lock_take(struct soon__timed_lock *turn, int64_t deadline, bool others)
 {
     struct soon__thread *self = soon__thread_self();
     uint32_t word = FREE;
@@ -29,7 +29,7 @@ int soon__turn_take(struct soon__turn *turn, int64_t deadline, bool others)
     /* Relaxed: only this thread stores itself. */
     if (atomic_load_explicit(&turn->holder, memory_order_relaxed) == self)
         return SOON_EDEADLK;
-    /* Acquire, both: pairs with the release in soon__turn_give(). */
+    /* Acquire, both: pairs with the release in soon__timed_lock_give(). */
     if (!atomic_compare_exchange_strong_explicit(&turn->word, &word, TAKEN, memory_order_acquire,
                                                  memory_order_relaxed)) {
         while (atomic_exchange_explicit(&turn->word, WANTED, memory_order_acquire) != FREE) {
@@ -42,7 +42,7 @@ int soon__turn_take(struct soon__turn *turn, int64_t deadline, bool others)
     return 0;
 }
 
-void soon__turn_give(struct soon__turn *turn)
+void soon__timed_lock_give(struct soon__timed_lock *turn)
 {
     atomic_store_explicit(&turn->holder, NULL, memory_order_relaxed);
     if (atomic_exchange_explicit(&turn->word, FREE, memory_order_release) == WANTED)

@@ -6,13 +6,13 @@
 
 #include "../../futures/future_internal.h"
 
-struct soon__turn { /* zeroed: free */
+struct soon__timed_lock { /* zeroed: free */
     _Atomic uint32_t word;
     _Atomic(struct soon__thread *) holder;
 };
 
 /* 0; -ETIMEDOUT; SOON_EDEADLK: this thread has it, or must not sleep. `others`: as for soon__thread_before_park(). */
-int soon__turn_take(struct soon__turn *turn, int64_t deadline, bool others);
-void soon__turn_give(struct soon__turn *turn);
+int soon__timed_lock_take(struct soon__timed_lock *turn, int64_t deadline, bool others);
+void soon__timed_lock_give(struct soon__timed_lock *turn);
 
 #endif

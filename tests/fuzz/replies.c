@@ -1,5 +1,5 @@
 /*
- * replies.c - a fuzz target: the parent's side of a desk whose other side is written by the input. Whatever that is, every
+ * replies.c - a fuzz target: the parent's side of a channel whose other side is written by the input. Whatever that is, every
  * reply that is let through has its body within its memory. tests/fuzz/run builds and runs it with libFuzzer.
  *
  *     [how many have their right number, 8 bytes][replies, repeated until the ring is full] ... the same as a table of functions
@@ -22,9 +22,9 @@ static void read_all(const unsigned char *bytes, uint64_t size)
         sink = bytes[size - 1];
 }
 
-static void read_body(const struct soon__desk_view *view, const struct soon__reply *reply)
+static void read_body(const struct soon__channel *channel, const struct soon__reply *reply)
 {
-    const unsigned char *body = soon__desk_reply_body(view, reply);
+    const unsigned char *body = soon__channel_reply_body(channel, reply);
     uint64_t at = 0;
 
     if (!(reply->flags & SOON__REPLY_RESULT_SENT)) {
@@ -42,30 +42,30 @@ static void read_body(const struct soon__desk_view *view, const struct soon__rep
 }
 
 /* As results of any size. */
-static void read_varied(const struct soon__desk_view *view, const struct soon__reply *reply)
+static void read_varied(const struct soon__channel *channel, const struct soon__reply *reply)
 {
-    const unsigned char *at = soon__desk_reply_body(view, reply), *bytes;
+    const unsigned char *at = soon__channel_reply_body(channel, reply), *bytes;
     uint64_t size = reply->result_size, one;
 
     while ((bytes = soon__varied_next(&at, &size, &one)))
         read_all(bytes, one);
 }
 
-static void write_worker_part(struct soon__desk *desk, const uint8_t *data, size_t size)
+static void write_worker_part(struct soon__replies *replies, const uint8_t *data, size_t size)
 {
     uint64_t right = 0;
     size_t written = 0;
 
     memcpy(&right, data, size < sizeof right ? size : sizeof right);
     size -= size < sizeof right ? size : sizeof right;
-    while (size > 0 && written < sizeof desk->replies) {
-        size_t part = size < sizeof desk->replies - written ? size : sizeof desk->replies - written;
+    while (size > 0 && written < sizeof replies->reply) {
+        size_t part = size < sizeof replies->reply - written ? size : sizeof replies->reply - written;
 
-        memcpy((unsigned char *)desk->replies + written, data + sizeof right, part);
+        memcpy((unsigned char *)replies->reply + written, data + sizeof right, part);
         written += part;
     }
     for (uint64_t i = 0; i < right && i < SOON__REPLIES; i++) /* the rest has what is written there */
-        atomic_store_explicit(&desk->replies[i].number, i + 1, memory_order_relaxed);
+        atomic_store_explicit(&replies->reply[i].number, i + 1, memory_order_relaxed);
 }
 
 /* What a short one is taken for it is. */
@@ -76,23 +76,24 @@ static void compare(const struct soon__short_reply *part, const struct soon__rep
         abort();
 }
 
-static void read_replies(const struct soon__desk_view *view)
+static void read_replies(const struct soon__channel *channel)
 {
     struct soon__short_reply part;
     struct soon__reply reply;
     uint64_t head = 0;
     bool is_short;
 
-    while ((is_short = soon__desk_next_short(view, head, &part)), soon__desk_next_reply(view, &head, &reply) == 1) {
+    while ((is_short = soon__channel_next_short(channel, head, &part)),
+           soon__channel_next_reply(channel, &head, &reply) == 1) {
         if (reply.slot >= SOON__SLOTS || reply.kind >= SOON__REPLY_KINDS || head > SOON__REPLIES)
             abort();
         if (is_short)
             compare(&part, &reply);
-        read_body(view, &reply);
+        read_body(channel, &reply);
         if (reply.kind == SOON__REPLY_ITEMS)
-            read_varied(view, &reply);
+            read_varied(channel, &reply);
     }
-    soon__desk_consumed(view, head);
+    soon__channel_consumed(channel, head);
 }
 
 static void read_table(const uint8_t *data, size_t size)
@@ -108,18 +109,18 @@ static void read_table(const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct soon__desk_view view;
+    static struct soon__channel channel;
 
-    if (!view.desk) { /* on the heap, where what lies behind is poisoned */
-        view.desk = aligned_alloc(64, sizeof *view.desk);
-        view.orders = aligned_alloc(64, sizeof *view.orders);
-        memset((void *)view.orders, 0, sizeof *view.orders);
-        view.replies = malloc(SOON__REPLY_AREA);
-        memset(view.replies, 1, SOON__REPLY_AREA);
+    if (!channel.replies) { /* on the heap, where what lies behind is poisoned */
+        channel.replies = aligned_alloc(64, sizeof *channel.replies);
+        channel.requests = aligned_alloc(64, sizeof *channel.requests);
+        memset((void *)channel.requests, 0, sizeof *channel.requests);
+        channel.reply_area = malloc(SOON__REPLY_AREA);
+        memset(channel.reply_area, 1, SOON__REPLY_AREA);
     }
-    memset((void *)view.desk, 0, sizeof *view.desk);
-    write_worker_part(view.desk, data, size);
-    read_replies(&view);
+    memset((void *)channel.replies, 0, sizeof *channel.replies);
+    write_worker_part(channel.replies, data, size);
+    read_replies(&channel);
     read_table(data, size);
     return 0;
 }

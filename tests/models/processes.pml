@@ -13,18 +13,18 @@
  *     -DFLOOD=n   from n tasks in slots on, and while none is free, submits go to `inject`, without the mutex (P9)
  *
  *     here                        in executor/processes/
- *     worker: find, claim         desk.c: look(), claim(); D6: `kn` and `kw` stand for what was found
+ *     worker: find, claim         channel.c: look(), claim(); D6: `kn` and `kw` stand for what was found
  *                                 beside that, in a slot behind it
- *     worker: reply               desk.c: soon__desk_reply(), soon__desk_await_consumed(); D5: the ring holds RING replies
- *     worker: sleep               desk.c: soon__desk_await_request()
- *     take_out()                  desk.c: soon__desk_take_back(); post.c: take_out_locked()
+ *     worker: reply               channel.c: soon__channel_reply(), soon__channel_await_consumed(); D5: the ring holds RING replies
+ *     worker: sleep               channel.c: soon__channel_await_request()
+ *     take_out()                  channel.c: soon__channel_take_back(); post.c: take_out_locked()
  *     dispatch()                  post.c: soon__process_pool_dispatch_locked(), settle_locked(), wake_all_locked(), and
  *                                 soon__process_pool_post_plain_locked(), which does the same for one that need not wait;
- *                                 desk.c: soon__desk_publish(), soon__desk_wake()
- *     drain()                     drain.c: take_in(), take_some_locked(), end_turn_locked(), take_last_locked(); desk.c: soon__desk_consumed(),
- *                                 soon__desk_want_bell(). `plain`: a reply that is taken in without leaving the mutex
+ *                                 channel.c: soon__channel_publish(), soon__channel_wake()
+ *     drain()                     drain.c: take_in(), take_some_locked(), end_turn_locked(), take_last_locked(); channel.c: soon__channel_consumed(),
+ *                                 soon__channel_want_bell(). `plain`: a reply that is taken in without leaving the mutex
  *     waiter                      linger.c: soon__process_pool_linger(); read.c: soon__future_await()
- *     doom(), execute()           life.c: soon__process_doom_locked(), soon__process_execute(), reprieve_locked()
+ *     doom(), execute()           life.c: soon__process_condemn_locked(), soon__process_execute(), reprieve_locked()
  *     died()                      life.c: died(), bury_locked(); drain.c: soon__process_lost_call()
  *     look()                      supervisor.c: look()
  *     canceller, killer           pool.c: take_back(), kill_call()
@@ -71,7 +71,7 @@
 #define ALL_SLOTS (PROCESSES * SLOTS)
 #define AT(p, s) ((p) * SLOTS + (s))
 
-/* A desk: its slots; number: the sequence of what is posted; request: the task, from 1; word: the last one that is settled; */
+/* A channel: its slots; number: the sequence of what is posted; request: the task, from 1; word: the last one that is settled; */
 byte number[ALL_SLOTS], request[ALL_SLOTS], word[ALL_SLOTS];
 byte filled[PROCESSES]; /* a set of slots; the first is always looked at */
 /* what each side sleeps on, and whether it does, */
@@ -1032,7 +1032,7 @@ claim:
         fi;
         goto find;
 
-nothing: /* soon__desk_await_request() */
+nothing: /* soon__channel_await_request() */
 #ifdef LOOK_BEFORE_SLEEP
         if
         :: post_bell[p] -> goto find

@@ -28,9 +28,9 @@ static void *find_mapping(const char *rights, size_t wanted)
 
 static void send_garbage(struct dice *d)
 {
-    struct soon__message message = {.magic = SOON__DESK_MAGIC,
+    struct soon__message message = {.magic = SOON__CHANNEL_MAGIC,
                                     .kind = one_in(d, 2) ? SOON__MESSAGE_DESCRIPTORS : below(d, 4),
-                                    .version = SOON__DESK_VERSION,
+                                    .version = SOON__CHANNEL_VERSION,
                                     .table_size = roll(d) >> below(d, 64),
                                     .function_count = (uint32_t)roll(d),
                                     .slot = below(d, 80),
@@ -61,15 +61,16 @@ static void send_garbage(struct dice *d)
     }
 }
 
-static void forge_reply(struct dice *d, struct soon__desk *desk, const struct soon__orders *orders, uint64_t at)
+static void forge_reply(struct dice *d, struct soon__replies *replies, const struct soon__requests *requests,
+                        uint64_t at)
 {
-    struct soon__reply *reply = &desk->replies[at % SOON__REPLIES];
+    struct soon__reply *reply = &replies->reply[at % SOON__REPLIES];
     uint32_t slot = below(d, SOON__SLOTS);
     static const uint64_t sizes[] = {
         0, 1, 4, 8, 16, 17, 48, 49, 4096, 4 << 20, 16 << 20, (16 << 20) + 1, UINT64_MAX, UINT64_MAX - 15};
 
     reply->slot = one_in(d, 8) ? below(d, 100) : slot;
-    reply->sequence = one_in(d, 8) ? roll(d) : orders->requests[slot].sequence;
+    reply->sequence = one_in(d, 8) ? roll(d) : requests->request[slot].sequence;
     reply->result_size = sizes[below(d, 14)];
     reply->payload_size = one_in(d, 2) ? 0 : sizes[below(d, 14)];
     reply->message_size = one_in(d, 2) ? 0 : (uint32_t)sizes[below(d, 14)];
@@ -86,20 +87,20 @@ static void forge_reply(struct dice *d, struct soon__desk *desk, const struct so
 SOON_TASK_DEFINE(rave)
 {
     struct dice d = {arg->ticket * UINT64_C(977) + (uint64_t)arg->n};
-    struct soon__desk *desk = find_mapping("rw-s", sizeof *desk);
-    const struct soon__orders *orders = find_mapping("r--s", sizeof *orders);
-    unsigned char *replies = find_mapping("rw-s", SOON__REPLY_AREA);
+    struct soon__replies *replies = find_mapping("rw-s", sizeof *replies);
+    const struct soon__requests *requests = find_mapping("r--s", sizeof *requests);
+    unsigned char *area = find_mapping("rw-s", SOON__REPLY_AREA);
     uint64_t published = 0, one = 1;
 
     count_start(task, arg->ticket);
-    if (!desk || !orders || !replies)
+    if (!replies || !requests || !area)
         _exit(98);
     for (int i = 0; i < SOON__REPLIES; i++)
-        published = desk->replies[i].number > published ? desk->replies[i].number : published;
+        published = replies->reply[i].number > published ? replies->reply[i].number : published;
     for (int i = 0; i < 400; i++) {
         switch (below(&d, 9)) {
         case 0:
-            ((uint32_t *)desk)[below(&d, sizeof *desk / 4)] = (uint32_t)(roll(&d) >> below(&d, 64));
+            ((uint32_t *)replies)[below(&d, sizeof *replies / 4)] = (uint32_t)(roll(&d) >> below(&d, 64));
             break;
         case 1:
             send_garbage(&d);
@@ -107,17 +108,18 @@ SOON_TASK_DEFINE(rave)
         case 2:
         case 3:
         case 4:
-            forge_reply(&d, desk, orders, published);
+            forge_reply(&d, replies, requests, published);
             published += !one_in(&d, 12);
             break;
         case 5:
-            desk->slots[below(&d, SOON__SLOTS)] = one_in(&d, 2) ? roll(&d) : orders->before[below(&d, SOON__SLOTS)];
+            replies->claims[below(&d, SOON__SLOTS)] =
+                one_in(&d, 2) ? roll(&d) : requests->before[below(&d, SOON__SLOTS)];
             break;
         case 6:
-            memset(replies + below(&d, SOON__REPLY_AREA - 4096), (int)roll(&d), 4096);
+            memset(area + below(&d, SOON__REPLY_AREA - 4096), (int)roll(&d), 4096);
             break;
         case 7: {
-            struct soon__status *s = &desk->status[below(&d, SOON__SLOTS)];
+            struct soon__status *s = &replies->status[below(&d, SOON__SLOTS)];
 
             s->items_finished = roll(&d) >> below(&d, 64);
             s->items_first = roll(&d) >> below(&d, 64);

@@ -37,145 +37,145 @@ static uint64_t word_of(uint64_t sequence, uint64_t state)
  * The parent's side: requests.
  */
 
-void soon__desk_init(const struct soon__desk_view *view, uint64_t last)
+void soon__channel_init(const struct soon__channel *channel, uint64_t last)
 {
     for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
-        view->orders->before[slot] = word_of(last, SOON__SLOT_TAKEN);
+        channel->requests->before[slot] = word_of(last, SOON__SLOT_TAKEN);
         /* Relaxed: there is no worker yet. */
-        atomic_store_explicit(&view->desk->slots[slot], word_of(last, SOON__SLOT_TAKEN), memory_order_relaxed);
+        atomic_store_explicit(&channel->replies->claims[slot], word_of(last, SOON__SLOT_TAKEN), memory_order_relaxed);
     }
 }
 
-void soon__desk_wake(const struct soon__desk_view *view, uint64_t filled)
+void soon__channel_wake(const struct soon__channel *channel, uint64_t filled)
 {
-    struct soon__orders *orders = view->orders;
+    struct soon__requests *requests = channel->requests;
     /* Relaxed: ours. */
-    uint32_t bell = atomic_load_explicit(&orders->post_bell, memory_order_relaxed);
+    uint32_t bell = atomic_load_explicit(&requests->post_bell, memory_order_relaxed);
 
     /* Relaxed: the bell's release publishes it. */
-    atomic_store_explicit(&orders->filled, filled, memory_order_relaxed);
-    /* Who sees the bell changed sees why; pairs with the acquire in soon__desk_await_request(). D3, both: pairs with the fence
+    atomic_store_explicit(&requests->filled, filled, memory_order_relaxed);
+    /* Who sees the bell changed sees why; pairs with the acquire in soon__channel_await_request(). D3, both: pairs with the fence
      * there: it sees the bell, or we see it asleep. */
-    atomic_store_explicit(&orders->post_bell, bell + 1, memory_order_seq_cst);
-    if (atomic_load_explicit(&view->desk->asleep, memory_order_seq_cst))
-        soon__shared_unpark(&orders->post_bell);
+    atomic_store_explicit(&requests->post_bell, bell + 1, memory_order_seq_cst);
+    if (atomic_load_explicit(&channel->replies->asleep, memory_order_seq_cst))
+        soon__shared_unpark(&requests->post_bell);
 }
 
-void soon__desk_wake_anyway(const struct soon__desk_view *view)
+void soon__channel_wake_anyway(const struct soon__channel *channel)
 {
-    soon__shared_unpark(&view->orders->post_bell);
-    soon__shared_unpark(&view->orders->room_bell);
+    soon__shared_unpark(&channel->requests->post_bell);
+    soon__shared_unpark(&channel->requests->room_bell);
 }
 
-void soon__desk_publish(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence)
+void soon__channel_publish(const struct soon__channel *channel, uint32_t slot, uint64_t sequence)
 {
-    struct soon__orders *orders = view->orders;
+    struct soon__requests *requests = channel->requests;
     uint64_t last;
 
     assert(slot < SOON__SLOTS);
     /* Relaxed: ours. */
-    last = atomic_load_explicit(&orders->requests[slot].sequence, memory_order_relaxed);
+    last = atomic_load_explicit(&requests->request[slot].sequence, memory_order_relaxed);
     assert(sequence > last);
-    if (last && orders->before[slot] >> 2 != last) /* there was one, and it was not taken back */
-        orders->before[slot] = word_of(last, SOON__SLOT_CLAIMED);
+    if (last && requests->before[slot] >> 2 != last) /* there was one, and it was not taken back */
+        requests->before[slot] = word_of(last, SOON__SLOT_CLAIMED);
     /* Relaxed: the next store publishes it. */
-    atomic_store_explicit(&orders->cancel_requested[slot], 0, memory_order_relaxed);
+    atomic_store_explicit(&requests->cancel_requested[slot], 0, memory_order_relaxed);
     /* Release publishes the request, its body in the area too; pairs with the acquire in look_at(). */
-    atomic_store_explicit(&orders->requests[slot].sequence, sequence, memory_order_release);
+    atomic_store_explicit(&requests->request[slot].sequence, sequence, memory_order_release);
 }
 
 /* Of what was posted there, is it the last? */
-static bool is_last(const struct soon__orders *orders, uint32_t slot, uint64_t sequence)
+static bool is_last(const struct soon__requests *requests, uint32_t slot, uint64_t sequence)
 {
     /* Relaxed: ours. */
-    return atomic_load_explicit(&orders->requests[slot].sequence, memory_order_relaxed) == sequence;
+    return atomic_load_explicit(&requests->request[slot].sequence, memory_order_relaxed) == sequence;
 }
 
-bool soon__desk_take_back(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence)
+bool soon__channel_take_back(const struct soon__channel *channel, uint32_t slot, uint64_t sequence)
 {
-    struct soon__orders *orders = view->orders;
+    struct soon__requests *requests = channel->requests;
     uint64_t taken = word_of(sequence, SOON__SLOT_TAKEN), before;
 
     assert(slot < SOON__SLOTS);
-    before = orders->before[slot];
-    /* D1. Acquire: nothing that fills the slot again moves above it; and on failure, as in soon__desk_look(). */
-    if (!is_last(orders, slot, sequence) || before == taken ||
-        !atomic_compare_exchange_strong_explicit(&view->desk->slots[slot], &before, taken, memory_order_acquire,
+    before = requests->before[slot];
+    /* D1. Acquire: nothing that fills the slot again moves above it; and on failure, as in soon__channel_look(). */
+    if (!is_last(requests, slot, sequence) || before == taken ||
+        !atomic_compare_exchange_strong_explicit(&channel->replies->claims[slot], &before, taken, memory_order_acquire,
                                                  memory_order_acquire))
         return false;
-    orders->before[slot] = taken;
+    requests->before[slot] = taken;
     return true;
 }
 
-enum soon__look soon__desk_look(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence)
+enum soon__look soon__channel_look(const struct soon__channel *channel, uint32_t slot, uint64_t sequence)
 {
     uint64_t word;
 
     assert(slot < SOON__SLOTS);
     /* Acquire: the status of this claim, and none of an older one; pairs with the release in claim(). */
-    word = atomic_load_explicit(&view->desk->slots[slot], memory_order_acquire);
-    if (!is_last(view->orders, slot, sequence))
+    word = atomic_load_explicit(&channel->replies->claims[slot], memory_order_acquire);
+    if (!is_last(channel->requests, slot, sequence))
         return SOON__LOOK_GARBAGE;
-    if (word == view->orders->before[slot])
+    if (word == channel->requests->before[slot])
         return SOON__LOOK_UNCLAIMED;
     return word == word_of(sequence, SOON__SLOT_CLAIMED) ? SOON__LOOK_CLAIMED : SOON__LOOK_GARBAGE;
 }
 
-bool soon__desk_is_asleep(const struct soon__desk_view *view)
+bool soon__channel_is_asleep(const struct soon__channel *channel)
 {
-    /* Relaxed: it wakes before it claims, and soon__desk_look() has acquired the claim. */
-    bool asleep = atomic_load_explicit(&view->desk->asleep, memory_order_relaxed);
+    /* Relaxed: it wakes before it claims, and soon__channel_look() has acquired the claim. */
+    bool asleep = atomic_load_explicit(&channel->replies->asleep, memory_order_relaxed);
 
-    /* Its replies were published before it slept: pairs with the fence in soon__desk_reply(). */
+    /* Its replies were published before it slept: pairs with the fence in soon__channel_reply(). */
     atomic_thread_fence(memory_order_acquire);
     return asleep;
 }
 
-static void ask(const struct soon__desk_view *view, uint32_t slot, uint32_t what)
+static void ask(const struct soon__channel *channel, uint32_t slot, uint32_t what)
 {
-    struct soon__orders *orders = view->orders;
+    struct soon__requests *requests = channel->requests;
 
     assert(slot < SOON__SLOTS);
     /* Relaxed: the flag is all there is to tell, and the fence orders it. */
-    atomic_store_explicit(&orders->cancel_requested[slot], what, memory_order_relaxed);
-    /* D7: pairs with the fence in soon__desk_listen(): we see that it listens, or it sees that it is asked. */
+    atomic_store_explicit(&requests->cancel_requested[slot], what, memory_order_relaxed);
+    /* D7: pairs with the fence in soon__channel_listen(): we see that it listens, or it sees that it is asked. */
     atomic_thread_fence(memory_order_seq_cst);
-    if (!atomic_load_explicit(&view->desk->listens, memory_order_relaxed))
+    if (!atomic_load_explicit(&channel->replies->listens, memory_order_relaxed))
         return;
-    /* Release: the flag; pairs with the acquire in soon__desk_cancel_bell(). It is under the pool's mutex that we ask. */
-    atomic_fetch_add_explicit(&orders->cancel_bell, 1, memory_order_release);
-    soon__shared_unpark(&orders->cancel_bell);
+    /* Release: the flag; pairs with the acquire in soon__channel_cancel_bell(). It is under the pool's mutex that we ask. */
+    atomic_fetch_add_explicit(&requests->cancel_bell, 1, memory_order_release);
+    soon__shared_unpark(&requests->cancel_bell);
 }
 
-void soon__desk_request_cancel(const struct soon__desk_view *view, uint32_t slot)
+void soon__channel_request_cancel(const struct soon__channel *channel, uint32_t slot)
 {
     /* Relaxed: ours. */
-    if (atomic_load_explicit(&view->orders->cancel_requested[slot], memory_order_relaxed) != SOON__STOP)
-        ask(view, slot, 1);
+    if (atomic_load_explicit(&channel->requests->cancel_requested[slot], memory_order_relaxed) != SOON__STOP)
+        ask(channel, slot, 1);
 }
 
-void soon__desk_request_stop(const struct soon__desk_view *view, uint32_t slot)
+void soon__channel_request_stop(const struct soon__channel *channel, uint32_t slot)
 {
-    ask(view, slot, SOON__STOP);
+    ask(channel, slot, SOON__STOP);
 }
 
-void soon__desk_stop_none(const struct soon__desk_view *view)
+void soon__channel_stop_none(const struct soon__channel *channel)
 {
     for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
         /* Relaxed, both: ours; and a flag. */
-        if (atomic_load_explicit(&view->orders->cancel_requested[slot], memory_order_relaxed) == SOON__STOP)
-            atomic_store_explicit(&view->orders->cancel_requested[slot], 0, memory_order_relaxed);
+        if (atomic_load_explicit(&channel->requests->cancel_requested[slot], memory_order_relaxed) == SOON__STOP)
+            atomic_store_explicit(&channel->requests->cancel_requested[slot], 0, memory_order_relaxed);
     }
 }
 
-void soon__desk_hold(const struct soon__desk_view *view, uint32_t slot, uint64_t *ret_item, int64_t *ret_started)
+void soon__channel_hold(const struct soon__channel *channel, uint32_t slot, uint64_t *ret_item, int64_t *ret_started)
 {
-    struct soon__status *status = &view->desk->status[slot];
+    struct soon__status *status = &channel->replies->status[slot];
     uint32_t none = 0;
 
     assert(slot < SOON__SLOTS);
     /* Relaxed, all: the fence orders them. A cancel request stays: it stops the rest too. */
-    atomic_compare_exchange_strong_explicit(&view->orders->cancel_requested[slot], &none, SOON__HOLD,
+    atomic_compare_exchange_strong_explicit(&channel->requests->cancel_requested[slot], &none, SOON__HOLD,
                                             memory_order_relaxed, memory_order_relaxed);
     /* Pairs with the fence of the worker before each item: it sees the request, or we see that item. */
     atomic_thread_fence(memory_order_seq_cst);
@@ -183,29 +183,29 @@ void soon__desk_hold(const struct soon__desk_view *view, uint32_t slot, uint64_t
     *ret_started = atomic_load_explicit(&status->started_ns, memory_order_relaxed);
 }
 
-void soon__desk_let_go(const struct soon__desk_view *view, uint32_t slot)
+void soon__channel_let_go(const struct soon__channel *channel, uint32_t slot)
 {
     uint32_t held = SOON__HOLD;
 
     assert(slot < SOON__SLOTS);
     /* Relaxed, both: the flag is all there is to tell. */
-    atomic_compare_exchange_strong_explicit(&view->orders->cancel_requested[slot], &held, 0, memory_order_relaxed,
+    atomic_compare_exchange_strong_explicit(&channel->requests->cancel_requested[slot], &held, 0, memory_order_relaxed,
                                             memory_order_relaxed);
 }
 
-bool soon__desk_progress(const struct soon__desk_view *view, uint32_t slot, uint64_t *ret_done, uint64_t *ret_total)
+bool soon__channel_progress(const struct soon__channel *channel, uint32_t slot, uint64_t *ret_done, uint64_t *ret_total)
 {
-    struct soon__status *status = &view->desk->status[slot];
+    struct soon__status *status = &channel->replies->status[slot];
 
     assert(slot < SOON__SLOTS);
     for (int tries = 0; tries < 100; tries++, soon__cpu_relax()) {
-        /* Acquire: the two are read after it; pairs with the release store in soon__desk_set_progress(). */
+        /* Acquire: the two are read after it; pairs with the release store in soon__channel_set_progress(). */
         uint32_t before = atomic_load_explicit(&status->progress_sequence, memory_order_acquire);
         /* Relaxed: the sequence tells whether they belong together. */
         uint64_t done = atomic_load_explicit(&status->progress[before & 1].done, memory_order_relaxed);
         uint64_t total = atomic_load_explicit(&status->progress[before & 1].total, memory_order_relaxed);
 
-        /* The two were read before it; pairs with the release fence in soon__desk_set_progress(). */
+        /* The two were read before it; pairs with the release fence in soon__channel_set_progress(). */
         atomic_thread_fence(memory_order_acquire);
         if (atomic_load_explicit(&status->progress_sequence, memory_order_relaxed) != before)
             continue;
@@ -216,12 +216,12 @@ bool soon__desk_progress(const struct soon__desk_view *view, uint32_t slot, uint
     return false;
 }
 
-void soon__desk_retire(const struct soon__desk_view *view)
+void soon__channel_retire(const struct soon__channel *channel)
 {
     /* Relaxed: the bell's release publishes it. */
-    atomic_store_explicit(&view->orders->retire, 1, memory_order_relaxed);
+    atomic_store_explicit(&channel->requests->retire, 1, memory_order_relaxed);
     /* Relaxed: ours. */
-    soon__desk_wake(view, atomic_load_explicit(&view->orders->filled, memory_order_relaxed));
+    soon__channel_wake(channel, atomic_load_explicit(&channel->requests->filled, memory_order_relaxed));
 }
 
 /*
@@ -322,11 +322,11 @@ static uint64_t number_before(uint64_t head)
     return head < SOON__REPLIES ? 0 : head + 1 - SOON__REPLIES;
 }
 
-bool soon__desk_next_short(const struct soon__desk_view *view, uint64_t head, struct soon__short_reply *ret)
+bool soon__channel_next_short(const struct soon__channel *channel, uint64_t head, struct soon__short_reply *ret)
 {
-    const volatile struct soon__reply *next = &view->desk->replies[head % SOON__REPLIES]; /* each field read once */
+    const volatile struct soon__reply *next = &channel->replies->reply[head % SOON__REPLIES]; /* each field read once */
 
-    /* Acquire: the reply; pairs with the release in soon__desk_reply(). */
+    /* Acquire: the reply; pairs with the release in soon__channel_reply(). */
     if (atomic_load_explicit(&next->number, memory_order_acquire) != head + 1)
         return false;
     ret->sequence = next->sequence;
@@ -338,11 +338,11 @@ bool soon__desk_next_short(const struct soon__desk_view *view, uint64_t head, st
            ret->slot < SOON__SLOTS && ret->size <= SOON__REPLY_SHORT_MAX;
 }
 
-int soon__desk_next_reply(const struct soon__desk_view *view, uint64_t *head, struct soon__reply *ret)
+int soon__channel_next_reply(const struct soon__channel *channel, uint64_t *head, struct soon__reply *ret)
 {
-    const struct soon__reply *next = &view->desk->replies[*head % SOON__REPLIES];
+    const struct soon__reply *next = &channel->replies->reply[*head % SOON__REPLIES];
     struct soon__reply reply;
-    /* Acquire: the reply and its body; pairs with the release in soon__desk_reply(). */
+    /* Acquire: the reply and its body; pairs with the release in soon__channel_reply(). */
     uint64_t number = atomic_load_explicit(&next->number, memory_order_acquire);
 
     if (number == number_before(*head))
@@ -360,54 +360,54 @@ int soon__desk_next_reply(const struct soon__desk_view *view, uint64_t *head, st
     return 1;
 }
 
-const unsigned char *soon__desk_reply_body(const struct soon__desk_view *view, const struct soon__reply *reply)
+const unsigned char *soon__channel_reply_body(const struct soon__channel *channel, const struct soon__reply *reply)
 {
-    return reply->flags & SOON__REPLY_IN_AREA ? view->replies + reply->offset : reply->bytes;
+    return reply->flags & SOON__REPLY_IN_AREA ? channel->reply_area + reply->offset : reply->bytes;
 }
 
-void soon__desk_consumed(const struct soon__desk_view *view, uint64_t head)
+void soon__channel_consumed(const struct soon__channel *channel, uint64_t head)
 {
-    struct soon__orders *orders = view->orders;
+    struct soon__requests *requests = channel->requests;
 
-    /* Release: we are through with the places and the bodies; pairs with the acquire in soon__desk_consumed_count(). */
-    atomic_store_explicit(&orders->replies_head, head, memory_order_release);
-    /* Release: who sees the bell changed sees why; pairs with the acquire in soon__desk_await_consumed(). */
-    atomic_fetch_add_explicit(&orders->room_bell, 1, memory_order_release);
-    /* D3: pairs with the fence in soon__desk_await_consumed(): it sees the bell, or we see it starve. */
+    /* Release: we are through with the places and the bodies; pairs with the acquire in soon__channel_consumed_count(). */
+    atomic_store_explicit(&requests->replies_head, head, memory_order_release);
+    /* Release: who sees the bell changed sees why; pairs with the acquire in soon__channel_await_consumed(). */
+    atomic_fetch_add_explicit(&requests->room_bell, 1, memory_order_release);
+    /* D3: pairs with the fence in soon__channel_await_consumed(): it sees the bell, or we see it starve. */
     atomic_thread_fence(memory_order_seq_cst);
     /* Relaxed: the fence orders it. */
-    if (atomic_load_explicit(&view->desk->starved, memory_order_relaxed))
-        soon__shared_unpark(&orders->room_bell);
+    if (atomic_load_explicit(&channel->replies->starved, memory_order_relaxed))
+        soon__shared_unpark(&requests->room_bell);
 }
 
-bool soon__desk_has_replies(const struct soon__desk_view *view, uint64_t head, uint64_t count)
+bool soon__channel_has_replies(const struct soon__channel *channel, uint64_t head, uint64_t count)
 {
-    const struct soon__reply *last = &view->desk->replies[(head + count - 1) % SOON__REPLIES];
+    const struct soon__reply *last = &channel->replies->reply[(head + count - 1) % SOON__REPLIES];
 
     /* Relaxed: who reads the reply looks again, with acquire. */
     return atomic_load_explicit(&last->number, memory_order_relaxed) != number_before(head + count - 1);
 }
 
-void soon__desk_turn_bell_on(const struct soon__desk_view *view)
+void soon__channel_turn_bell_on(const struct soon__channel *channel)
 {
-    if (++view->orders->wants == 0)
-        view->orders->wants = 1;
+    if (++channel->requests->wants == 0)
+        channel->requests->wants = 1;
     /* Relaxed: what is published next publishes it, or a fence orders it. */
-    atomic_store_explicit(&view->orders->bell_wanted, view->orders->wants, memory_order_relaxed);
+    atomic_store_explicit(&channel->requests->bell_wanted, channel->requests->wants, memory_order_relaxed);
 }
 
-bool soon__desk_want_bell(const struct soon__desk_view *view, uint64_t head)
+bool soon__channel_want_bell(const struct soon__channel *channel, uint64_t head)
 {
-    soon__desk_turn_bell_on(view);
-    /* D3: pairs with the fence in soon__desk_reply(): we see the reply, or it sees that the bell is wanted. */
+    soon__channel_turn_bell_on(channel);
+    /* D3: pairs with the fence in soon__channel_reply(): we see the reply, or it sees that the bell is wanted. */
     atomic_thread_fence(memory_order_seq_cst);
-    return soon__desk_has_replies(view, head, 1);
+    return soon__channel_has_replies(channel, head, 1);
 }
 
-void soon__desk_want_no_bell(const struct soon__desk_view *view)
+void soon__channel_want_no_bell(const struct soon__channel *channel)
 {
     /* Relaxed: a ring too many does no harm. */
-    atomic_store_explicit(&view->orders->bell_wanted, 0, memory_order_relaxed);
+    atomic_store_explicit(&channel->requests->bell_wanted, 0, memory_order_relaxed);
 }
 
 /*
@@ -415,7 +415,7 @@ void soon__desk_want_no_bell(const struct soon__desk_view *view)
  */
 
 /* The first of those found. */
-static struct soon__found take_first(struct soon__desk_notes *notes)
+static struct soon__found take_first(struct soon__channel_notes *notes)
 {
     struct soon__found first = notes->found[notes->first++];
 
@@ -425,7 +425,7 @@ static struct soon__found take_first(struct soon__desk_notes *notes)
 }
 
 /* One of this slot was taken back, and the slot was filled anew. */
-static void forget(struct soon__desk_notes *notes, uint32_t slot)
+static void forget(struct soon__channel_notes *notes, uint32_t slot)
 {
     struct soon__found *place = &notes->found[notes->first], *end = place + notes->count;
 
@@ -437,7 +437,7 @@ static void forget(struct soon__desk_notes *notes, uint32_t slot)
 }
 
 /* Behind those of its order: mostly the last. */
-static void note(struct soon__desk_notes *notes, struct soon__found found)
+static void note(struct soon__channel_notes *notes, struct soon__found found)
 {
     struct soon__found *place;
 
@@ -452,20 +452,20 @@ static void note(struct soon__desk_notes *notes, struct soon__found found)
     notes->found_slots |= UINT64_C(1) << found.slot;
 }
 
-static inline void look_at(const struct soon__desk_view *view, uint32_t slot)
+static inline void look_at(const struct soon__channel *channel, uint32_t slot)
 {
-    const struct soon__request *request = &view->orders->requests[slot];
-    struct soon__desk_notes *notes = view->notes;
+    const struct soon__request *request = &channel->requests->request[slot];
+    struct soon__channel_notes *notes = channel->notes;
     struct soon__found found = {.slot = slot};
 
-    /* Acquire: the request; pairs with the release in soon__desk_publish(). */
+    /* Acquire: the request; pairs with the release in soon__channel_publish(). */
     found.sequence = atomic_load_explicit(&request->sequence, memory_order_acquire);
     if (found.sequence == notes->seen[slot])
         return;
     if (notes->found_slots & UINT64_C(1) << slot)
         forget(notes, slot);
     /* Relaxed: the claim looks again. */
-    found.word = atomic_load_explicit(&view->desk->slots[slot], memory_order_relaxed);
+    found.word = atomic_load_explicit(&channel->replies->claims[slot], memory_order_relaxed);
     /* At or below the word's: it is settled. No word at all: a task has written over it. */
     if (found.sequence <= found.word >> 2 || !(found.word & SOON__SLOT_CLAIMED))
         return;
@@ -475,266 +475,268 @@ static inline void look_at(const struct soon__desk_view *view, uint32_t slot)
     note(notes, found);
 }
 
-static void look_in(const struct soon__desk_view *view, uint64_t slots)
+static void look_in(const struct soon__channel *channel, uint64_t slots)
 {
     for (; slots; slots &= slots - 1)
-        look_at(view, (uint32_t)__builtin_ctzll(slots));
+        look_at(channel, (uint32_t)__builtin_ctzll(slots));
 }
 
 /* Where there may be something. Relaxed: if there is more, the bell has changed, or will. Slot 0 is what spin() looks at. */
-static uint64_t filled_slots(const struct soon__desk_view *view)
+static uint64_t filled_slots(const struct soon__channel *channel)
 {
-    return atomic_load_explicit(&view->orders->filled, memory_order_relaxed) | 1;
+    return atomic_load_explicit(&channel->requests->filled, memory_order_relaxed) | 1;
 }
 
 /* Requests come while we look: what was posted before one that was found is seen by a second look, where the first has seen
  * none. So they are claimed in their order. */
-static void look(const struct soon__desk_view *view)
+static void look(const struct soon__channel *channel)
 {
-    look_in(view, filled_slots(view));
-    if (view->notes->count)
-        look_in(view, filled_slots(view) & ~view->notes->found_slots);
+    look_in(channel, filled_slots(channel));
+    if (channel->notes->count)
+        look_in(channel, filled_slots(channel) & ~channel->notes->found_slots);
 }
 
 /* A status of its own for the next task: before the claim, since the parent looks at it from there on. */
-static void reset_status(const struct soon__desk_view *view, uint32_t slot)
+static void reset_status(const struct soon__channel *channel, uint32_t slot)
 {
-    struct soon__status *status = &view->desk->status[slot];
+    struct soon__status *status = &channel->replies->status[slot];
 
     /* Relaxed, all: the claim publishes them. */
     atomic_store_explicit(&status->items_first, 0, memory_order_relaxed);
     atomic_store_explicit(&status->items_finished, 0, memory_order_relaxed);
     atomic_store_explicit(&status->items_offset, 0, memory_order_relaxed);
     atomic_store_explicit(&status->item, 0, memory_order_relaxed);
-    soon__desk_set_progress(view, slot, 0, 0);
+    soon__channel_set_progress(channel, slot, 0, 0);
     atomic_store_explicit(&status->started_ns, INT64_MAX, memory_order_relaxed);
 }
 
-static bool claim(struct soon__desk *desk, struct soon__found found)
+static bool claim(struct soon__replies *replies, struct soon__found found)
 {
-    /* D1. Release: the status; pairs with the acquire in soon__desk_look(). The request was acquired when it was
+    /* D1. Release: the status; pairs with the acquire in soon__channel_look(). The request was acquired when it was
      * found. On failure nothing is read: relaxed. */
-    return atomic_compare_exchange_strong_explicit(&desk->slots[found.slot], &found.word,
+    return atomic_compare_exchange_strong_explicit(&replies->claims[found.slot], &found.word,
                                                    word_of(found.sequence, SOON__SLOT_CLAIMED), memory_order_release,
                                                    memory_order_relaxed);
 }
 
-/* Acquire: who sees it changed sees why; pairs with the release in soon__desk_wake(). */
-static uint32_t post_bell(const struct soon__desk_view *view)
+/* Acquire: who sees it changed sees why; pairs with the release in soon__channel_wake(). */
+static uint32_t post_bell(const struct soon__channel *channel)
 {
-    return atomic_load_explicit(&view->orders->post_bell, memory_order_acquire);
+    return atomic_load_explicit(&channel->requests->post_bell, memory_order_acquire);
 }
 
 /* D6 */
-static void find_all(const struct soon__desk_view *view)
+static void find_all(const struct soon__channel *channel)
 {
-    struct soon__desk_notes *notes = view->notes;
-    uint32_t bell = post_bell(view);
+    struct soon__channel_notes *notes = channel->notes;
+    uint32_t bell = post_bell(channel);
 
     if (notes->count && bell == notes->post_bell)
         return;
     notes->post_bell = bell;
-    look(view);
+    look(channel);
 }
 
-bool soon__desk_claim(const struct soon__desk_view *view, uint32_t *ret_slot, uint64_t *ret_sequence)
+bool soon__channel_claim(const struct soon__channel *channel, uint32_t *ret_slot, uint64_t *ret_sequence)
 {
     struct soon__found found;
 
     for (;;) {
-        find_all(view);
-        if (!view->notes->count)
+        find_all(channel);
+        if (!channel->notes->count)
             return false;
-        found = take_first(view->notes);
-        reset_status(view, found.slot);
-        if (claim(view->desk, found))
+        found = take_first(channel->notes);
+        reset_status(channel, found.slot);
+        if (claim(channel->replies, found))
             break;
-        view->notes->seen[found.slot] = 0; /* taken back; or a task has written over the word: it is looked at again */
+        /* It was taken back; or a task has written over the word. It is looked at again. */
+        channel->notes->seen[found.slot] = 0;
     }
-    if (view->desk->tell_claims)
-        soon__bell_ring(view->bell);
+    if (channel->replies->tell_claims)
+        soon__bell_ring(channel->bell);
     *ret_slot = found.slot;
     *ret_sequence = found.sequence;
     return true;
 }
 
-void soon__desk_restore_claim(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence)
+void soon__channel_restore_claim(const struct soon__channel *channel, uint32_t slot, uint64_t sequence)
 {
     /* Relaxed: it is what it was, and the reply that follows publishes it. */
-    atomic_store_explicit(&view->desk->slots[slot], word_of(sequence, SOON__SLOT_CLAIMED), memory_order_relaxed);
+    atomic_store_explicit(&channel->replies->claims[slot], word_of(sequence, SOON__SLOT_CLAIMED), memory_order_relaxed);
 }
 
-bool soon__desk_is_retired(const struct soon__desk_view *view)
+bool soon__channel_is_retired(const struct soon__channel *channel)
 {
     /* Relaxed: the flag is all there is to tell. */
-    return atomic_load_explicit(&view->orders->retire, memory_order_relaxed);
+    return atomic_load_explicit(&channel->requests->retire, memory_order_relaxed);
 }
 
 /* Whether the bell has changed within `spin_ns`, or what is posted in slot 0: who has nothing to do gets it there, and the
  * number comes with the request, before the bell. */
-static bool spin(const struct soon__desk_view *view, uint32_t bell)
+static bool spin(const struct soon__channel *channel, uint32_t bell)
 {
-    const _Atomic uint64_t *first = &view->orders->requests[0].sequence;
+    const _Atomic uint64_t *first = &channel->requests->request[0].sequence;
     /* Relaxed, here and below: the claim looks again. */
     uint64_t sequence = atomic_load_explicit(first, memory_order_relaxed);
     /* Relaxed: a number that means nothing else. */
-    int64_t until = atomic_load_explicit(&view->orders->spin_ns, memory_order_relaxed);
+    int64_t until = atomic_load_explicit(&channel->requests->spin_ns, memory_order_relaxed);
 
     if (until == 0)
-        return post_bell(view) != bell;
+        return post_bell(channel) != bell;
     until += soon__clock_ns();
     do {
         for (int i = 0; i < 16; i++, soon__cpu_relax()) {
-            if (atomic_load_explicit(first, memory_order_relaxed) != sequence || post_bell(view) != bell)
+            if (atomic_load_explicit(first, memory_order_relaxed) != sequence || post_bell(channel) != bell)
                 return true;
         }
     } while (soon__clock_ns() < until);
     return false;
 }
 
-void soon__desk_await_request(const struct soon__desk_view *view)
+void soon__channel_await_request(const struct soon__channel *channel)
 {
-    struct soon__desk *desk = view->desk;
+    struct soon__replies *replies = channel->replies;
     /* From before the claim looked: what was published after that has changed it. */
-    uint32_t bell = view->notes->post_bell;
+    uint32_t bell = channel->notes->post_bell;
 
-    if (soon__desk_is_retired(view) || spin(view, bell))
+    if (soon__channel_is_retired(channel) || spin(channel, bell))
         return;
     /* Relaxed: the fence orders it. */
-    atomic_store_explicit(&desk->asleep, 1, memory_order_relaxed);
-    /* D3: pairs with the fence in soon__desk_wake(): we see the bell, or it sees us asleep. */
+    atomic_store_explicit(&replies->asleep, 1, memory_order_relaxed);
+    /* D3: pairs with the fence in soon__channel_wake(): we see the bell, or it sees us asleep. */
     atomic_thread_fence(memory_order_seq_cst);
-    if (post_bell(view) == bell)
-        soon__shared_park(&view->orders->post_bell, bell, SOON__NEVER);
+    if (post_bell(channel) == bell)
+        soon__shared_park(&channel->requests->post_bell, bell, SOON__NEVER);
     /* Relaxed: a wake-up too many does no harm. */
-    atomic_store_explicit(&desk->asleep, 0, memory_order_relaxed);
+    atomic_store_explicit(&replies->asleep, 0, memory_order_relaxed);
 }
 
-void soon__desk_set_progress(const struct soon__desk_view *view, uint32_t slot, uint64_t done, uint64_t total)
+void soon__channel_set_progress(const struct soon__channel *channel, uint32_t slot, uint64_t done, uint64_t total)
 {
-    struct soon__status *status = &view->desk->status[slot];
+    struct soon__status *status = &channel->replies->status[slot];
     /* Relaxed: nobody else writes it. */
     uint32_t sequence = atomic_load_explicit(&status->progress_sequence, memory_order_relaxed) + 1;
 
-    /* The sequence has left this pair before that changes; pairs with the acquire fence in soon__desk_progress(). */
+    /* The sequence has left this pair before that changes; pairs with the acquire fence in soon__channel_progress(). */
     atomic_thread_fence(memory_order_release);
     atomic_store_explicit(&status->progress[sequence & 1].done, done, memory_order_relaxed);
     atomic_store_explicit(&status->progress[sequence & 1].total, total, memory_order_relaxed);
-    /* Release: the two; pairs with the acquire in soon__desk_progress(). */
+    /* Release: the two; pairs with the acquire in soon__channel_progress(). */
     atomic_store_explicit(&status->progress_sequence, sequence, memory_order_release);
 }
 
-uint32_t soon__desk_asked(const struct soon__desk_view *view, uint32_t slot)
+uint32_t soon__channel_asked(const struct soon__channel *channel, uint32_t slot)
 {
     /* Relaxed: a flag, nothing is read through it. */
-    return atomic_load_explicit(&view->orders->cancel_requested[slot], memory_order_relaxed);
+    return atomic_load_explicit(&channel->requests->cancel_requested[slot], memory_order_relaxed);
 }
 
-bool soon__desk_is_stopped(const struct soon__desk_view *view, uint64_t sequence)
+bool soon__channel_is_stopped(const struct soon__channel *channel, uint64_t sequence)
 {
     for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
         /* Relaxed: nothing is read through it. */
-        if (atomic_load_explicit(&view->orders->requests[slot].sequence, memory_order_relaxed) == sequence)
-            return soon__desk_asked(view, slot) == SOON__STOP;
+        if (atomic_load_explicit(&channel->requests->request[slot].sequence, memory_order_relaxed) == sequence)
+            return soon__channel_asked(channel, slot) == SOON__STOP;
     }
     return false;
 }
 
-void soon__desk_listen(const struct soon__desk_view *view, bool listens)
+void soon__channel_listen(const struct soon__channel *channel, bool listens)
 {
     /* Relaxed: the fence orders it. */
-    atomic_store_explicit(&view->desk->listens, listens, memory_order_relaxed);
+    atomic_store_explicit(&channel->replies->listens, listens, memory_order_relaxed);
     /* D7: pairs with the fence in ask(). */
     atomic_thread_fence(memory_order_seq_cst);
 }
 
-uint32_t soon__desk_cancel_bell(const struct soon__desk_view *view)
+uint32_t soon__channel_cancel_bell(const struct soon__channel *channel)
 {
     /* Acquire: who sees it changed sees why; pairs with the release in ask(). */
-    return atomic_load_explicit(&view->orders->cancel_bell, memory_order_acquire);
+    return atomic_load_explicit(&channel->requests->cancel_bell, memory_order_acquire);
 }
 
-void soon__desk_await_cancel(const struct soon__desk_view *view, uint32_t bell)
+void soon__channel_await_cancel(const struct soon__channel *channel, uint32_t bell)
 {
-    soon__shared_park(&view->orders->cancel_bell, bell, SOON__NEVER); /* looks at the bell again itself */
+    soon__shared_park(&channel->requests->cancel_bell, bell, SOON__NEVER); /* looks at the bell again itself */
 }
 
 /*
  * The worker's side: replies.
  */
 
-uint64_t soon__desk_consumed_count(const struct soon__desk_view *view)
+uint64_t soon__channel_consumed_count(const struct soon__channel *channel)
 {
-    /* Acquire: what the parent has read may be written over; pairs with the release in soon__desk_consumed(). */
-    return atomic_load_explicit(&view->orders->replies_head, memory_order_acquire);
+    /* Acquire: what the parent has read may be written over; pairs with the release in soon__channel_consumed(). */
+    return atomic_load_explicit(&channel->requests->replies_head, memory_order_acquire);
 }
 
-uint64_t soon__desk_published_count(const struct soon__desk_view *view)
+uint64_t soon__channel_published_count(const struct soon__channel *channel)
 {
-    return view->notes->published;
+    return channel->notes->published;
 }
 
 /* D5 */
-static bool is_room(const struct soon__desk_view *view, uint64_t consumed)
+static bool is_room(const struct soon__channel *channel, uint64_t consumed)
 {
-    return view->notes->published - consumed < SOON__REPLIES - SOON__SLOTS;
+    return channel->notes->published - consumed < SOON__REPLIES - SOON__SLOTS;
 }
 
-bool soon__desk_has_room(const struct soon__desk_view *view)
+bool soon__channel_has_room(const struct soon__channel *channel)
 {
-    return is_room(view, soon__desk_consumed_count(view));
+    return is_room(channel, soon__channel_consumed_count(channel));
 }
 
-void soon__desk_await_room(const struct soon__desk_view *view)
+void soon__channel_await_room(const struct soon__channel *channel)
 {
-    uint64_t consumed = soon__desk_consumed_count(view);
+    uint64_t consumed = soon__channel_consumed_count(channel);
 
-    while (!is_room(view, consumed)) /* of this count, and not of another: what is consumed meanwhile ends the wait */
-        consumed = soon__desk_await_consumed(view, consumed);
+    while (
+        !is_room(channel, consumed)) /* of this count, and not of another: what is consumed meanwhile ends the wait */
+        consumed = soon__channel_await_consumed(channel, consumed);
 }
 
-static struct soon__reply *next_place(const struct soon__desk_view *view)
+static struct soon__reply *next_place(const struct soon__channel *channel)
 {
-    struct soon__desk_notes *notes = view->notes;
+    struct soon__channel_notes *notes = channel->notes;
 
     /* Its line is the parent's: looked at when the ring may be full. */
     if (notes->published - notes->consumed >= SOON__REPLIES)
-        notes->consumed = soon__desk_await_consumed(view, notes->published - SOON__REPLIES); /* D5 */
-    return &view->desk->replies[notes->published % SOON__REPLIES];
+        notes->consumed = soon__channel_await_consumed(channel, notes->published - SOON__REPLIES); /* D5 */
+    return &channel->replies->reply[notes->published % SOON__REPLIES];
 }
 
 /* True: the bell is to be rung. */
-static bool publish(const struct soon__desk_view *view, struct soon__reply *place)
+static bool publish(const struct soon__channel *channel, struct soon__reply *place)
 {
-    struct soon__desk_notes *notes = view->notes;
+    struct soon__channel_notes *notes = channel->notes;
     uint32_t wanted;
 
-    /* Release: the reply and its body; pairs with the acquire in soon__desk_next_reply(). */
+    /* Release: the reply and its body; pairs with the acquire in soon__channel_next_reply(). */
     atomic_store_explicit(&place->number, ++notes->published, memory_order_release);
     soon__process_point(SOON__POINT_REPLY_PUBLISHED);
-    /* D3: pairs with the fence in soon__desk_want_bell(): we see that it is wanted, or it sees the reply. */
+    /* D3: pairs with the fence in soon__channel_want_bell(): we see that it is wanted, or it sees the reply. */
     atomic_thread_fence(memory_order_seq_cst);
     /* Relaxed: the fence orders it. */
-    wanted = atomic_load_explicit(&view->orders->bell_wanted, memory_order_relaxed);
+    wanted = atomic_load_explicit(&channel->requests->bell_wanted, memory_order_relaxed);
     if (!wanted || wanted == notes->rung)
         return false;
     notes->rung = wanted;
     return true;
 }
 
-bool soon__desk_reply(const struct soon__desk_view *view, const struct soon__reply *reply)
+bool soon__channel_reply(const struct soon__channel *channel, const struct soon__reply *reply)
 {
-    struct soon__reply *place = next_place(view);
+    struct soon__reply *place = next_place(channel);
 
     for (size_t i = 1; i < WORDS; i++) /* all but the number */
         ((word *)place)[i] = ((const word *)reply)[i];
-    return publish(view, place);
+    return publish(channel, place);
 }
 
-bool soon__desk_reply_short(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence,
-                            const unsigned char bytes[SOON__REPLY_SHORT_MAX], size_t size)
+bool soon__channel_reply_short(const struct soon__channel *channel, uint32_t slot, uint64_t sequence,
+                               const unsigned char bytes[SOON__REPLY_SHORT_MAX], size_t size)
 {
-    struct soon__reply *place = next_place(view);
+    struct soon__reply *place = next_place(channel);
 
     place->sequence = sequence;
     place->result_size = size;
@@ -744,27 +746,27 @@ bool soon__desk_reply_short(const struct soon__desk_view *view, uint32_t slot, u
     place->flags = SOON__REPLY_IS_SHORT;
     place->code = 0;
     memcpy(place->bytes, bytes, SOON__REPLY_SHORT_MAX);
-    return publish(view, place);
+    return publish(channel, place);
 }
 
-uint64_t soon__desk_await_consumed(const struct soon__desk_view *view, uint64_t head)
+uint64_t soon__channel_await_consumed(const struct soon__channel *channel, uint64_t head)
 {
-    struct soon__desk *desk = view->desk;
+    struct soon__replies *replies = channel->replies;
     uint64_t count;
     uint32_t bell;
 
     for (;;) {
-        /* Acquire: who sees it changed sees why; pairs with the release in soon__desk_consumed(). */
-        bell = atomic_load_explicit(&view->orders->room_bell, memory_order_acquire);
-        count = soon__desk_consumed_count(view);
+        /* Acquire: who sees it changed sees why; pairs with the release in soon__channel_consumed(). */
+        bell = atomic_load_explicit(&channel->requests->room_bell, memory_order_acquire);
+        count = soon__channel_consumed_count(channel);
         if (count > head)
             return count;
         /* Relaxed: the fence orders it. */
-        atomic_store_explicit(&desk->starved, 1, memory_order_relaxed);
-        /* D3: pairs with the fence in soon__desk_consumed(): the bell has changed, or it sees us starve. */
+        atomic_store_explicit(&replies->starved, 1, memory_order_relaxed);
+        /* D3: pairs with the fence in soon__channel_consumed(): the bell has changed, or it sees us starve. */
         atomic_thread_fence(memory_order_seq_cst);
-        soon__shared_park(&view->orders->room_bell, bell, SOON__NEVER); /* looks at the bell again itself */
+        soon__shared_park(&channel->requests->room_bell, bell, SOON__NEVER); /* looks at the bell again itself */
         /* Relaxed: a wake-up too many does no harm. */
-        atomic_store_explicit(&desk->starved, 0, memory_order_relaxed);
+        atomic_store_explicit(&replies->starved, 0, memory_order_relaxed);
     }
 }

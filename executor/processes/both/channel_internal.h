@@ -1,8 +1,8 @@
 /*
  * channel_internal.h - what the parent and one worker process share: slots for requests, a ring of replies, words to sleep
- * on, and two areas for bytes. One desk per incarnation of a worker; it is never used again after a death.
+ * on, and two areas for bytes. One channel per incarnation of a worker; it is never used again after a death.
  *
- * A request is posted with its sequence number, which goes up from one to the next. The slot's word in the desk tells the
+ * A request is posted with its sequence number, which goes up from one to the next. The slot's word in the channel tells the
  * number of the last one there that is not to be had any more, and what became of that:
  *
  *     the word has the last number --parent: fill, post--> the request has a higher one --worker: claim--> CLAIMED, with it
@@ -14,9 +14,9 @@
  *
  * D1  The word has two writers, and both change it by compare-exchange from what it was before the request was posted: so
  *     that is either claimed or taken back. The parent knows from its own notes what it was, and the worker from its own
- *     what it has claimed already: none of that comes back when a task writes over the desk.
- * D2  Everything else has one writer: the parent writes `struct soon__orders`, which the worker cannot; the worker writes
- *     the rest of `struct soon__desk`.
+ *     what it has claimed already: none of that comes back when a task writes over the replies.
+ * D2  Everything else has one writer: the parent writes `struct soon__requests`, which the worker cannot; the worker writes
+ *     the rest of `struct soon__replies`.
  * D3  No wake-up is lost: who may sleep says so, then a full fence, then looks again; who has news publishes it, then a
  *     full fence, then looks whether somebody sleeps. `asleep` pairs with `post_bell`, `starved` with `room_bell`,
  *     `bell_wanted` with the bell.
@@ -24,7 +24,7 @@
  *     own what it means. It never follows a pointer, an index or a length from here unchecked, and holds nothing here
  *     that it needs: originals stay in its private memory.
  * D5  Replies of items leave room for a final one per slot. What was read but not given back yet by
- *     soon__desk_consumed() takes room too: who finds the ring full waits for that, which is under way then.
+ *     soon__channel_consumed() takes room too: who finds the ring full waits for that, which is under way then.
  * D6  What the worker has found it claims one after the other without looking again, as long as the bell for posts is the same:
  *     who comes before that, or was posted where one was taken back, has changed it.
  * D7  A task that blocks is woken when it is asked to end, and who does not block costs nothing: it is a case of D3. The worker
@@ -48,9 +48,9 @@ enum {
     SOON__BODY_MAX = (4 << 20), /* an argument, a payload or a result above this has a descriptor of its own */
     SOON__REQUEST_AREA = 16 << 20,
     SOON__REPLY_AREA = 16 << 20,
-    SOON__DESK_VERSION = 10,
+    SOON__CHANNEL_VERSION = 10,
 };
-#define SOON__DESK_MAGIC UINT64_C(0x31304b5345444e53) /* "SNDESK01" */
+#define SOON__CHANNEL_MAGIC UINT64_C(0x31304b5345444e53) /* "SNDESK01" */
 
 /* Bits 0 and 1 of a slot's word. */
 enum { SOON__SLOT_CLAIMED = 2, SOON__SLOT_TAKEN = 3, SOON__SLOT_STATE = 3 };
@@ -182,7 +182,7 @@ enum { SOON__REPLY_SHORT_MAX = 16 };
 
 /* What the parent alone writes: the worker has it read-only, so that a task that writes where it should not cannot
  * change what is asked of the next one, or who hears of its answers. */
-struct soon__orders {
+struct soon__requests {
     _Alignas(64) _Atomic uint32_t post_bell; /* changes with every post; the worker sleeps on it */
     _Atomic uint32_t retire;                 /* end when there is nothing left to claim */
     _Atomic uint32_t spin_ns;                /* how long it may look for work before it sleeps */
@@ -197,18 +197,18 @@ struct soon__orders {
     _Alignas(64) _Atomic uint32_t cancel_requested[SOON__SLOTS]; /* 0, 1, SOON__HOLD or SOON__STOP */
     _Atomic uint32_t
         cancel_bell; /* changes when a task that listens was asked to end; a thread of the worker sleeps on it */
-    _Alignas(64) struct soon__request requests[SOON__SLOTS];
+    _Alignas(64) struct soon__request request[SOON__SLOTS];
     _Alignas(64) unsigned char area[SOON__REQUEST_AREA];
 };
 
 /* What both write, or the worker alone. */
-struct soon__desk {
+struct soon__replies {
     /* Written by the parent before the worker starts. */
     uint64_t magic;
     uint32_t version, size;
-    uint64_t orders_size, replies_size; /* of the other two memories */
-    uint64_t shared_size;               /* of what soon_task_shared() shows; 0: none */
-    uint64_t memory_limit;              /* bytes; 0: none */
+    uint64_t requests_size, reply_area_size; /* of the other two memories */
+    uint64_t shared_size;                    /* of what soon_task_shared() shows; 0: none */
+    uint64_t memory_limit;                   /* bytes; 0: none */
     int32_t depth;
     uint32_t tell_claims; /* ring the bell at each claim: somebody waits for a place in the queue */
     char name[16];        /* for the process and its threads */
@@ -217,9 +217,9 @@ struct soon__desk {
     _Atomic uint32_t starved;
     _Atomic uint32_t over_limit; /* it uses more than `memory_limit`, and would like to retire */
     _Atomic uint32_t listens;    /* its task wants to be woken when it is asked to end */
-    _Alignas(64) _Atomic uint64_t slots[SOON__SLOTS];
+    _Alignas(64) _Atomic uint64_t claims[SOON__SLOTS];
     _Alignas(64) struct soon__status status[SOON__SLOTS];
-    _Alignas(64) struct soon__reply replies[SOON__REPLIES];
+    _Alignas(64) struct soon__reply reply[SOON__REPLIES];
 };
 
 /* A posted request that was found: it is there as long as its slot's word is this one. */
@@ -228,10 +228,10 @@ struct soon__found {
     uint32_t slot;
 };
 
-/* What the worker keeps to itself: a task that writes over the desk does not change it. */
-struct soon__desk_notes {
+/* What the worker keeps to itself: a task that writes over the channel does not change it. */
+struct soon__channel_notes {
     uint64_t seen[SOON__SLOTS]; /* the last number of each slot that was found */
-    /* D6. Those that were found and not claimed yet, by their orders, from `first` on: one of a slot. */
+    /* D6. Those that were found and not claimed yet, by their requests, from `first` on: one of a slot. */
     struct soon__found found[2 * SOON__SLOTS];
     uint32_t first, count;
     uint64_t found_slots; /* a set */
@@ -241,13 +241,13 @@ struct soon__desk_notes {
     uint32_t post_bell;   /* what it was when a claim began to look */
 };
 
-/* One side's view. */
-struct soon__desk_view {
-    struct soon__desk *desk;
-    struct soon__orders *orders;    /* the parent writes, the worker reads */
-    unsigned char *replies;         /* the worker writes, the parent reads */
-    int bell;                       /* the worker rings, the parent's loop listens */
-    struct soon__desk_notes *notes; /* the worker's; NULL on the parent's side */
+/* One side's channel. */
+struct soon__channel {
+    struct soon__replies *replies;
+    struct soon__requests *requests;   /* the parent writes, the worker reads */
+    unsigned char *reply_area;         /* the worker writes, the parent reads */
+    int bell;                          /* the worker rings, the parent's loop listens */
+    struct soon__channel_notes *notes; /* the worker's; NULL on the parent's side */
 };
 
 /* Moments at which a death is most delicate. Tests stop a process there: they have a soon__process_point() of their own,
@@ -296,31 +296,32 @@ static inline const unsigned char *soon__varied_next(const unsigned char **at, u
 
 /* Of memory that is all 0. The first request's number is to be above `last`, which is no small one: then what a task writes over a
  * word by chance is none that means anything. */
-void soon__desk_init(const struct soon__desk_view *view, uint64_t last);
-/* Publishes the request that was written to `requests[slot]`; soon__desk_wake() is to follow. */
-void soon__desk_publish(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence);
+void soon__channel_init(const struct soon__channel *channel, uint64_t last);
+/* Publishes the request that was written to `requests[slot]`; soon__channel_wake() is to follow. */
+void soon__channel_publish(const struct soon__channel *channel, uint32_t slot, uint64_t sequence);
 /* Wakes the worker for what was published. `filled`: the slots in which there is something. */
-void soon__desk_wake(const struct soon__desk_view *view, uint64_t filled);
+void soon__channel_wake(const struct soon__channel *channel, uint64_t filled);
 /* Also if it says that it does not sleep. */
-void soon__desk_wake_anyway(const struct soon__desk_view *view);
+void soon__channel_wake_anyway(const struct soon__channel *channel);
 /* True: nobody has claimed it, and nobody will. */
-bool soon__desk_take_back(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence);
+bool soon__channel_take_back(const struct soon__channel *channel, uint32_t slot, uint64_t sequence);
 enum soon__look { SOON__LOOK_UNCLAIMED, SOON__LOOK_CLAIMED, SOON__LOOK_GARBAGE };
 /* Where a posted request stands, for who has its number. GARBAGE: the worker has written nonsense. */
-enum soon__look soon__desk_look(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence);
+enum soon__look soon__channel_look(const struct soon__channel *channel, uint32_t slot, uint64_t sequence);
 /* After a look: had it gone to sleep, with all that it had claimed answered? */
-bool soon__desk_is_asleep(const struct soon__desk_view *view);
+bool soon__channel_is_asleep(const struct soon__channel *channel);
 /* Of a chunk: after it no item starts but `*ret_item`, which has started at `*ret_started`. */
-void soon__desk_hold(const struct soon__desk_view *view, uint32_t slot, uint64_t *ret_item, int64_t *ret_started);
-void soon__desk_let_go(const struct soon__desk_view *view, uint32_t slot);
-void soon__desk_request_cancel(const struct soon__desk_view *view, uint32_t slot);
+void soon__channel_hold(const struct soon__channel *channel, uint32_t slot, uint64_t *ret_item, int64_t *ret_started);
+void soon__channel_let_go(const struct soon__channel *channel, uint32_t slot);
+void soon__channel_request_cancel(const struct soon__channel *channel, uint32_t slot);
 /* Instead of that, before its worker is ended. */
-void soon__desk_request_stop(const struct soon__desk_view *view, uint32_t slot);
+void soon__channel_request_stop(const struct soon__channel *channel, uint32_t slot);
 /* No worker is ended: what was asked to stop has ended by itself. */
-void soon__desk_stop_none(const struct soon__desk_view *view);
+void soon__channel_stop_none(const struct soon__channel *channel);
 /* What was told last, whole, also by one that died while it told more. False: more is told all the time. */
-bool soon__desk_progress(const struct soon__desk_view *view, uint32_t slot, uint64_t *ret_done, uint64_t *ret_total);
-void soon__desk_retire(const struct soon__desk_view *view);
+bool soon__channel_progress(const struct soon__channel *channel, uint32_t slot, uint64_t *ret_done,
+                            uint64_t *ret_total);
+void soon__channel_retire(const struct soon__channel *channel);
 
 /*
  * The next reply, after `*head` of them were consumed, copied out and checked: 1 and advances `*head`; 0: none; -EPROTO:
@@ -328,65 +329,65 @@ void soon__desk_retire(const struct soon__desk_view *view);
  * of the body lie within the area or the inline bytes; its number is the next one. Whose reply it is, and whether
  * the sizes are what was asked for, only the caller knows.
  */
-int soon__desk_next_reply(const struct soon__desk_view *view, uint64_t *head, struct soon__reply *ret);
+int soon__channel_next_reply(const struct soon__channel *channel, uint64_t *head, struct soon__reply *ret);
 /*
  * The one after `head` if it is what most are: a task has succeeded, and all there is is a small result. The caller counts it.
- * False: it is another, which soon__desk_next_reply() tells, or there is none.
+ * False: it is another, which soon__channel_next_reply() tells, or there is none.
  */
 struct soon__short_reply {
     uint64_t sequence, size;
     uint32_t slot;
     uint64_t body[SOON__REPLY_SHORT_MAX / sizeof(uint64_t)];
 };
-bool soon__desk_next_short(const struct soon__desk_view *view, uint64_t head, struct soon__short_reply *ret);
+bool soon__channel_next_short(const struct soon__channel *channel, uint64_t head, struct soon__short_reply *ret);
 /*
- * Its body: the result, then payload, then message, then what is beside; a part of no bytes takes no room. Lent until soon__desk_consumed().
+ * Its body: the result, then payload, then message, then what is beside; a part of no bytes takes no room. Lent until soon__channel_consumed().
  * It may change while it is read, and its message may have no end: copy, then look.
  */
-const unsigned char *soon__desk_reply_body(const struct soon__desk_view *view, const struct soon__reply *reply);
+const unsigned char *soon__channel_reply_body(const struct soon__channel *channel, const struct soon__reply *reply);
 /* The bodies of the first `head` replies were copied out. */
-void soon__desk_consumed(const struct soon__desk_view *view, uint64_t head);
+void soon__channel_consumed(const struct soon__channel *channel, uint64_t head);
 /* Are there so many, or nonsense, behind the first `head`? A hint. */
-bool soon__desk_has_replies(const struct soon__desk_view *view, uint64_t head, uint64_t count);
+bool soon__channel_has_replies(const struct soon__channel *channel, uint64_t head, uint64_t count);
 /* Asks for the bell at the next reply to what is published after this. Not two at once. */
-void soon__desk_turn_bell_on(const struct soon__desk_view *view);
+void soon__channel_turn_bell_on(const struct soon__channel *channel);
 /* The same, then: is there a reply already? Else the bell will ring for the next one. */
-bool soon__desk_want_bell(const struct soon__desk_view *view, uint64_t head);
-void soon__desk_want_no_bell(const struct soon__desk_view *view);
+bool soon__channel_want_bell(const struct soon__channel *channel, uint64_t head);
+void soon__channel_want_no_bell(const struct soon__channel *channel);
 
 /*
  * The worker's side.
  */
 
 /* Claims the posted request that comes first: its slot and sequence; false: there is none. */
-bool soon__desk_claim(const struct soon__desk_view *view, uint32_t *ret_slot, uint64_t *ret_sequence);
+bool soon__channel_claim(const struct soon__channel *channel, uint32_t *ret_slot, uint64_t *ret_sequence);
 /* Before its last reply: a task may have written over the word. Until that is consumed nobody else changes it. */
-void soon__desk_restore_claim(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence);
+void soon__channel_restore_claim(const struct soon__channel *channel, uint32_t slot, uint64_t sequence);
 /* After a claim that found nothing: looks for work for `spin_ns`, then sleeps until there may be some. Returns at once if it is to
  * retire. */
-void soon__desk_await_request(const struct soon__desk_view *view);
-bool soon__desk_is_retired(const struct soon__desk_view *view);
-void soon__desk_set_progress(const struct soon__desk_view *view, uint32_t slot, uint64_t done, uint64_t total);
+void soon__channel_await_request(const struct soon__channel *channel);
+bool soon__channel_is_retired(const struct soon__channel *channel);
+void soon__channel_set_progress(const struct soon__channel *channel, uint32_t slot, uint64_t done, uint64_t total);
 /* What a task is asked: 0: nothing; 1: a reader cancels it; SOON__HOLD, SOON__STOP. */
-uint32_t soon__desk_asked(const struct soon__desk_view *view, uint32_t slot);
+uint32_t soon__channel_asked(const struct soon__channel *channel, uint32_t slot);
 /* Is the request with this number there still, and was it asked to stop? */
-bool soon__desk_is_stopped(const struct soon__desk_view *view, uint64_t sequence);
+bool soon__channel_is_stopped(const struct soon__channel *channel, uint64_t sequence);
 /* D7. Look at what it is asked after it listens; and, to sleep until it is asked anything, after the bell was read. */
-void soon__desk_listen(const struct soon__desk_view *view, bool listens);
-uint32_t soon__desk_cancel_bell(const struct soon__desk_view *view);
-void soon__desk_await_cancel(const struct soon__desk_view *view, uint32_t bell);
+void soon__channel_listen(const struct soon__channel *channel, bool listens);
+uint32_t soon__channel_cancel_bell(const struct soon__channel *channel);
+void soon__channel_await_cancel(const struct soon__channel *channel, uint32_t bell);
 /* May a reply that is not a slot's last one be published now? (D5) */
-bool soon__desk_has_room(const struct soon__desk_view *view);
+bool soon__channel_has_room(const struct soon__channel *channel);
 /* Sleeps until one may. */
-void soon__desk_await_room(const struct soon__desk_view *view);
+void soon__channel_await_room(const struct soon__channel *channel);
 /* Copies the reply into the ring. There is room. True: the bell is to be rung. */
-bool soon__desk_reply(const struct soon__desk_view *view, const struct soon__reply *reply);
+bool soon__channel_reply(const struct soon__channel *channel, const struct soon__reply *reply);
 /* The same of a task that has succeeded, and all there is is a result of `size` bytes, or none. */
-bool soon__desk_reply_short(const struct soon__desk_view *view, uint32_t slot, uint64_t sequence,
-                            const unsigned char bytes[SOON__REPLY_SHORT_MAX], size_t size);
+bool soon__channel_reply_short(const struct soon__channel *channel, uint32_t slot, uint64_t sequence,
+                               const unsigned char bytes[SOON__REPLY_SHORT_MAX], size_t size);
 /* Sleeps until more than `head` replies were consumed: returns how many were. */
-uint64_t soon__desk_await_consumed(const struct soon__desk_view *view, uint64_t head);
-uint64_t soon__desk_consumed_count(const struct soon__desk_view *view);
-uint64_t soon__desk_published_count(const struct soon__desk_view *view);
+uint64_t soon__channel_await_consumed(const struct soon__channel *channel, uint64_t head);
+uint64_t soon__channel_consumed_count(const struct soon__channel *channel);
+uint64_t soon__channel_published_count(const struct soon__channel *channel);
 
 #endif

@@ -1,8 +1,8 @@
 /*
- * wire_internal.h - what travels between parent and worker beside the desk: descriptors at fixed numbers, messages on
+ * wire_internal.h - what travels between parent and worker beside the channel: descriptors at fixed numbers, messages on
  * the control socket, and the worker's table of functions.
  *
- *     worker starts --> HELLO (its table lies at the start of the reply area) --> it serves its desk
+ *     worker starts --> HELLO (its table lies at the start of the reply area) --> it serves its channel
  *     parent        --> END, if it may not signal the worker; or it hangs up
  *     either side   --> DESCRIPTORS for a slot, before that is posted, or the reply is published
  *
@@ -18,13 +18,13 @@
 /* Where a worker finds what it was given; the number behind the last may hold its program (see system_internal.h). */
 enum {
     SOON__FD_CONTROL = 3,
-    SOON__FD_DESK = 4,
-    SOON__FD_PARENT = SOON__FD_DESK, /* once that is mapped: the parent itself, to hear of its end */
-    SOON__FD_ORDERS = 5,
-    SOON__FD_REPLIES = 6,
+    SOON__FD_REPLIES = 4,
+    SOON__FD_PARENT = SOON__FD_REPLIES, /* once that is mapped: the parent itself, to hear of its end */
+    SOON__FD_REQUESTS = 5,
+    SOON__FD_REPLY_AREA = 6,
     SOON__FD_BELL = 7,
     SOON__FD_SHARED = 8,
-    SOON__FD_END = 9, /* without shared memory, 8 is there too but a copy of the desk's */
+    SOON__FD_END = 9, /* without shared memory, 8 is there too but a copy of the channel's */
 };
 
 /* The last argument of the worker's command line, exactly. */
@@ -41,13 +41,13 @@ enum { SOON__DEPTH_MAX = 10 };
 
 /* With what a worker exits that could not begin. */
 enum {
-    SOON__EXIT_NO_DESK = 81,   /* its descriptors are not what they should be */
-    SOON__EXIT_VERSION = 82,   /* parent and worker are of different versions of the library */
-    SOON__EXIT_NO_MEMORY = 83, /* or none of what else may be there again soon */
-    SOON__EXIT_LOAD = 84,      /* soon-worker could not load an object */
-    SOON__EXIT_NO_CHILD = 85,  /* another process than the pool's has started it */
-    SOON__EXIT_RIGHTS = 86,    /* it has rights that the pool's process does not have */
-    SOON__EXIT_NO_THREAD = 87, /* as NO_MEMORY: it could make no thread */
+    SOON__EXIT_NO_CHANNEL = 81, /* its descriptors are not what they should be */
+    SOON__EXIT_VERSION = 82,    /* parent and worker are of different versions of the library */
+    SOON__EXIT_NO_MEMORY = 83,  /* or none of what else may be there again soon */
+    SOON__EXIT_LOAD = 84,       /* soon-worker could not load an object */
+    SOON__EXIT_NO_CHILD = 85,   /* another process than the pool's has started it */
+    SOON__EXIT_RIGHTS = 86,     /* it has rights that the pool's process does not have */
+    SOON__EXIT_NO_THREAD = 87,  /* as NO_MEMORY: it could make no thread */
 };
 
 enum soon__message_kind {
@@ -71,7 +71,7 @@ static inline uint32_t soon__parts_beside(unsigned count)
 }
 
 struct soon__message {
-    uint64_t magic; /* SOON__DESK_MAGIC */
+    uint64_t magic; /* SOON__CHANNEL_MAGIC */
     uint32_t kind;  /* enum soon__message_kind */
     uint32_t version;
     /* HELLO */

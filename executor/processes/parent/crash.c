@@ -26,7 +26,7 @@ static void describe_signal(char *to, size_t size, int signal)
 static const char *meaning_of(int status)
 {
     switch (status) {
-    case SOON__EXIT_NO_DESK:
+    case SOON__EXIT_NO_CHANNEL:
         return "its descriptors are not those of a worker";
     case SOON__EXIT_VERSION:
         return "it has another version of libsoon";

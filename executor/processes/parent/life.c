@@ -24,7 +24,7 @@ enum { KILLED_AT_ONCE = 16 }; /* starts that others ended are made up for at onc
 
 static void died(struct soon__process *process);
 static void abandon(struct soon__process *process);
-static void drop_mad(struct soon__process *process);
+static void drop_corrupt(struct soon__process *process);
 static void on_death(struct soon__watch *watch);
 static void on_bell(struct soon__watch *watch);
 static void on_control(struct soon__watch *watch);
@@ -39,7 +39,8 @@ static void on_turn(uv_timer_t *timer);
  * There is no grace then: a task that was not signalled does not know of it. */
 static void ask_to_end(struct soon__process *process, int why)
 {
-    struct soon__message end = {.magic = SOON__DESK_MAGIC, .kind = SOON__MESSAGE_END, .version = SOON__DESK_VERSION};
+    struct soon__message end = {
+        .magic = SOON__CHANNEL_MAGIC, .kind = SOON__MESSAGE_END, .version = SOON__CHANNEL_VERSION};
 
     process->denied = why;
     process->signal_sent = SIGKILL;
@@ -125,7 +126,7 @@ static void pass_sentence_locked(struct soon__process *process, int code, uint32
             process->slots[slot].sentence = code;
     } else if (!process->condemned) {
         process->condemned = true;
-        process->doom = code;
+        process->condemned_for = code;
     }
 }
 
@@ -134,11 +135,11 @@ static void ask_to_stop_locked(struct soon__process *process, uint32_t slot)
 {
     for (uint32_t each = 0; each < SOON__SLOTS; each++) {
         if ((slot == each || slot == SOON__SLOTS) && process->slots[each].stage == SOON__SLOT_IN_USE)
-            soon__desk_request_stop(&process->view, each);
+            soon__channel_request_stop(&process->channel, each);
     }
 }
 
-void soon__process_doom_locked(struct soon__process *process, int code, uint32_t slot)
+void soon__process_condemn_locked(struct soon__process *process, int code, uint32_t slot)
 {
     if (process->stage == SOON__DEAD)
         return;
@@ -162,7 +163,7 @@ static bool reprieve_locked(struct soon__process *process)
         if (process->slots[slot].stage == SOON__SLOT_IN_USE && process->slots[slot].sentence)
             return false;
     }
-    soon__desk_stop_none(&process->view);
+    soon__channel_stop_none(&process->channel);
     process->stage = SOON__READY;
     pool->locked.alive++;
     pool->locked.ready++;
@@ -178,7 +179,7 @@ void soon__process_execute(struct soon__process *process)
     int rc = soon__process_drain(process, false);
 
     if (rc < 0) {
-        drop_mad(process);
+        drop_corrupt(process);
         return;
     }
     if (rc > 0)
@@ -186,7 +187,7 @@ void soon__process_execute(struct soon__process *process)
     soon__mutex_lock(&pool->mutex);
     reprieved = reprieve_locked(process);
     if (!reprieved) /* one whose task listens holds the signal off, and ends when that has ended */
-        soon__desk_retire(&process->view);
+        soon__channel_retire(&process->channel);
     soon__mutex_unlock(&pool->mutex);
     if (!reprieved)
         stop(process);
@@ -195,7 +196,7 @@ void soon__process_execute(struct soon__process *process)
 void soon__process_retire_locked(struct soon__process *process)
 {
     leave_service_locked(process, SOON__RETIRING);
-    soon__desk_retire(&process->view);
+    soon__channel_retire(&process->channel);
     soon__loop_timer(&process->timer, on_overdue, soon__later(soon__clock_ns(), LEAVE_NS));
 }
 
@@ -319,7 +320,7 @@ static int watch_all(struct soon__process *process)
     process->on_bell.ready = on_bell;
     process->on_control.ready = on_control;
     process->on_death.ready = on_death;
-    rc = soon__library_watch(&process->on_bell, process->view.bell, true);
+    rc = soon__library_watch(&process->on_bell, process->channel.bell, true);
     if (rc == 0)
         rc = soon__library_watch(&process->on_control, process->control, false);
     if (rc == 0)
@@ -353,7 +354,7 @@ static void adopt(struct soon__process *process)
     pool->locked.processes = process;
     soon__mutex_unlock(&pool->mutex);
     if (rc == 0) {
-        (void)soon__desk_want_bell(&process->view, 0);
+        (void)soon__channel_want_bell(&process->channel, 0);
         return;
     }
     /* It is dead already, and somebody else has reaped it; or we could not hear of its end, which comes at once then. */
@@ -456,13 +457,13 @@ void soon__process_is_ready(struct soon__process *process)
  */
 
 /* It writes nonsense. */
-static void drop_mad(struct soon__process *process)
+static void drop_corrupt(struct soon__process *process)
 {
     struct soon__process_pool *pool = process->pool;
 
-    process->mad = true;
+    process->corrupt = true;
     soon__mutex_lock(&pool->mutex);
-    soon__process_doom_locked(process, 0, SOON__SLOTS);
+    soon__process_condemn_locked(process, 0, SOON__SLOTS);
     soon__mutex_unlock(&pool->mutex);
     soon__process_kill(process, SIGKILL);
 }
@@ -471,10 +472,10 @@ void soon__process_serve(struct soon__process *process)
 {
     int rc;
 
-    soon__desk_want_no_bell(&process->view);
+    soon__channel_want_no_bell(&process->channel);
     rc = soon__process_drain(process, false);
     if (rc < 0)
-        drop_mad(process);
+        drop_corrupt(process);
     else if (rc > 0)
         uv_timer_start(&process->again, on_turn, 0, 0); /* there is more: after others had theirs */
 }
@@ -491,7 +492,7 @@ static void on_bell(struct soon__watch *watch)
     struct soon__process *process = PROCESS_OF(watch, on_bell);
     struct soon__process_pool *pool = process->pool;
 
-    soon__bell_quiet(process->view.bell);
+    soon__bell_quiet(process->channel.bell);
     soon__process_serve(process);
     soon__process_pool_stay(pool);
     /* A claim may have made room in a bounded queue; or the worker is over its memory limit. */
@@ -523,15 +524,15 @@ static int receive(struct soon__process *process)
 static void on_control(struct soon__watch *watch)
 {
     struct soon__process *process = PROCESS_OF(watch, on_control);
-    int rc = process->mad ? 0 : receive(process);
+    int rc = process->corrupt ? 0 : receive(process);
 
     if (rc < 0)
-        drop_mad(process);
+        drop_corrupt(process);
     if (rc <= 0)
         soon__library_unwatch(watch); /* its end is closed: that is not its death yet */
 }
 
-/* What the desk says of a process's slots. */
+/* What the channel says of a process's slots. */
 struct claims {
     uint64_t claimed[SOON__SLOTS]; /* the request's number; 0: it is not claimed */
     bool garbage, asleep;
@@ -546,12 +547,12 @@ static void read_claims(struct soon__process *process, struct claims *ret)
     for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
         if (process->slots[slot].stage != SOON__SLOT_IN_USE)
             continue;
-        look = soon__desk_look(&process->view, slot, process->slots[slot].sequence);
+        look = soon__channel_look(&process->channel, slot, process->slots[slot].sequence);
         ret->garbage |= look == SOON__LOOK_GARBAGE;
         if (look == SOON__LOOK_CLAIMED)
             ret->claimed[slot] = process->slots[slot].sequence;
     }
-    ret->asleep = soon__desk_is_asleep(&process->view);
+    ret->asleep = soon__channel_is_asleep(&process->channel);
     soon__mutex_unlock(&process->pool->mutex);
 }
 
@@ -575,12 +576,12 @@ void soon__process_inspect(struct soon__process *process)
     struct claims claims;
     size_t left;
 
-    soon__desk_wake_anyway(&process->view); /* whatever it says of its sleep */
+    soon__channel_wake_anyway(&process->channel); /* whatever it says of its sleep */
     read_claims(process, &claims);
     soon__process_serve(process);
     left = count_unanswered(process, &claims);
     if (claims.garbage || left > (claims.asleep ? 0 : 1))
-        drop_mad(process);
+        drop_corrupt(process);
 }
 
 /*
@@ -658,7 +659,7 @@ static size_t bury_locked(struct soon__process *process, struct soon__assignment
 static bool died_by_itself(const struct soon__process *process, int stage)
 {
     return stage == SOON__READY || (stage == SOON__STARTING && !process->unwanted && !process->shortage) ||
-           process->mad;
+           process->corrupt;
 }
 
 static void break_for_death(struct soon__process_pool *pool, const char *how)
@@ -689,7 +690,7 @@ static void count_failed_start(struct soon__process *process, const struct soon_
     }
     if (process->timed_out)
         snprintf(why, sizeof why, "was not ready in %lld ms", (long long)(process->pool->start_timeout_ns / 1000000));
-    else if (process->mad)
+    else if (process->corrupt)
         snprintf(why, sizeof why, "said what no worker says");
     else
         soon__launch_add_missing(&process->pool->launch, exit, soon__crash_describe(why, sizeof why, exit), sizeof why);

@@ -32,8 +32,9 @@ static struct soon__process *begin_locked(struct soon__process_pool *pool, const
 {
     struct soon__process *process = call->posted ? call->process : NULL;
 
-    if (!process || process->stage != SOON__READY || process->lingered || soon__process_pool_is_flooded_locked(pool) ||
-        pool->locked.busy + pool->locked.lingering >= pool->cpus || !soon__luck_try(&pool->luck))
+    if (!process || process->stage != SOON__READY || process->lingered ||
+        soon__process_pool_is_saturated_locked(pool) || pool->locked.busy + pool->locked.lingering >= pool->cpus ||
+        !soon__luck_try(&pool->luck))
         return NULL;
     soon__process_begin_lingering_locked(process);
     return process;
@@ -54,7 +55,7 @@ static bool await_reply(const struct soon__process *process, const soon_future *
 
     do {
         for (int i = 0; i < LOOKS; i++, soon__cpu_relax()) {
-            if (soon__desk_has_replies(&process->view, head, 1))
+            if (soon__channel_has_replies(&process->channel, head, 1))
                 return true;
             if (is_done(future))
                 return false;
@@ -79,7 +80,7 @@ void soon__process_pool_linger(void *self, soon_call *call, int64_t deadline)
     soon__mutex_unlock(&pool->mutex);
     soon__future_unlock(future); /* N4 */
     for (lingers = process != NULL; lingers;) {
-        soon__desk_want_no_bell(&process->view);
+        soon__channel_want_no_bell(&process->channel);
         came = await_reply(process, future, deadline, &until);
         lingers = soon__process_take_in_lingering(process, came ? call : NULL);
     }
@@ -95,8 +96,8 @@ static size_t list_busy(struct soon__process_pool *pool, struct soon__process **
     size_t count = 0;
 
     soon__mutex_lock(&pool->mutex);
-    for (struct soon__process *process = pool->locked.processes; process && soon__process_pool_is_flooded_locked(pool);
-         process = process->next) {
+    for (struct soon__process *process = pool->locked.processes;
+         process && soon__process_pool_is_saturated_locked(pool); process = process->next) {
         if (process->stage == SOON__READY && process->assigned && count < STAY_PROCESSES_MAX)
             ret[count++] = process;
     }
@@ -113,7 +114,7 @@ static uint64_t take_in_all(struct soon__process *const *processes, size_t count
         /* Relaxed: a hint, taking it in looks again. */
         uint64_t head = atomic_load_explicit(&processes[i]->head, memory_order_relaxed);
 
-        if (soon__desk_has_replies(&processes[i]->view, head, at_least))
+        if (soon__channel_has_replies(&processes[i]->channel, head, at_least))
             came += soon__process_take_in(processes[i]);
     }
     return came;
@@ -133,7 +134,7 @@ void soon__process_pool_stay(struct soon__process_pool *pool)
     if (!count)
         return;
     for (size_t i = 0; i < count; i++)
-        soon__desk_want_no_bell(&processes[i]->view);
+        soon__channel_want_no_bell(&processes[i]->channel);
     end = soon__clock_ns() + STAY_MAX_NS;
     do {
         bool came = false;

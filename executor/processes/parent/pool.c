@@ -1,7 +1,7 @@
 /*
  * pool.c - the process pool as an executor. The invariants are in pool_internal.h.
  */
-#include "parcel_internal.h"
+#include "marshal_internal.h"
 
 #include "../../pools/backlog_internal.h"
 #include "../../system/cpu_internal.h"
@@ -67,7 +67,7 @@ static bool submit_plain(struct soon__process_pool *pool, soon_call *call)
 {
     bool posted;
 
-    if (pool->queue_max || !soon__parcel_is_plain(call))
+    if (pool->queue_max || !soon__marshal_is_plain(call))
         return false;
     soon__mutex_lock(&pool->mutex);
     posted = !pool->locked.closed && !pool->locked.broken && soon__process_pool_post_plain_locked(pool, call);
@@ -157,7 +157,7 @@ static int kill_call(void *self, soon_call *call)
     if (take_out_locked(pool, call))
         soon__process_pool_refuse_locked(pool, call, SOON_EKILLED);
     else if ((slot = running_slot_locked(call)) < SOON__SLOTS)
-        soon__process_doom_locked(call->process, SOON_EKILLED, slot);
+        soon__process_condemn_locked(call->process, SOON_EKILLED, slot);
     else if (soon__word_final(soon__future_word(soon__call_future(call))))
         rc = SOON_EINVALIDSTATE;
     soon__mutex_unlock(&pool->mutex);
@@ -170,7 +170,7 @@ static void ask_to_cancel(void *self, soon_call *call)
 
     soon__mutex_lock(&pool->mutex);
     if (call->posted)
-        soon__desk_request_cancel(&call->process->view, call->slot);
+        soon__channel_request_cancel(&call->process->channel, call->slot);
     soon__mutex_unlock(&pool->mutex);
 }
 
@@ -184,7 +184,7 @@ static void look(void *self, soon_call *call)
     soon__mutex_lock(&pool->mutex);
     slot = running_slot_locked(call);
     if (slot < SOON__SLOTS)
-        moved = soon__desk_progress(&call->process->view, slot, &done, &total);
+        moved = soon__channel_progress(&call->process->channel, slot, &done, &total);
     soon__mutex_unlock(&pool->mutex);
     if (slot < SOON__SLOTS)
         soon__future_start(soon__call_future(call));

@@ -10,7 +10,7 @@
  * that comes when nothing waits skips the queue: it is chosen for, written and posted in one step. What is long to copy is
  * copied outside the mutex (P3).
  */
-#include "parcel_internal.h"
+#include "marshal_internal.h"
 
 #include "../../system/cpu_internal.h"
 
@@ -66,7 +66,7 @@ bool soon__process_is_running_locked(struct soon__process *process, uint32_t slo
     if (assignment->stage != SOON__SLOT_IN_USE)
         return false;
     if (!assignment->running)
-        assignment->running = soon__desk_look(&process->view, slot, assignment->sequence) != SOON__LOOK_UNCLAIMED;
+        assignment->running = soon__channel_look(&process->channel, slot, assignment->sequence) != SOON__LOOK_UNCLAIMED;
     return assignment->running;
 }
 
@@ -80,7 +80,7 @@ static soon_call *take_out_locked(struct soon__process *process, uint32_t slot)
         return NULL;
     if (assignment->stage == SOON__SLOT_FILLING) {
         assignment->call = NULL; /* P3: who fills it sees that */
-    } else if (soon__desk_take_back(&process->view, slot, assignment->sequence)) {
+    } else if (soon__channel_take_back(&process->channel, slot, assignment->sequence)) {
         soon__process_release_locked(process, slot, soon__clock_ns());
     } else {
         assignment->running = true;
@@ -165,9 +165,9 @@ static inline struct soon__assignment *occupy_locked(struct soon__process *proce
     struct soon__assignment *assignment = &process->slots[slot];
 
     /* What the worker has read last: on its way to us while the rest is made up. */
-    soon__cpu_expect_write(&process->view.orders->requests[slot]);
-    soon__cpu_expect_write((const void *)&process->view.orders->bell_wanted);
-    soon__cpu_expect_write((const void *)&process->view.orders->post_bell);
+    soon__cpu_expect_write(&process->channel.requests->request[slot]);
+    soon__cpu_expect_write((const void *)&process->channel.requests->bell_wanted);
+    soon__cpu_expect_write((const void *)&process->channel.requests->post_bell);
     *assignment = (struct soon__assignment){
         .stage = SOON__SLOT_FILLING, .call = call, .sequence = ++process->sequence, .is_initializer = !call};
     process->full |= UINT64_C(1) << slot;
@@ -184,20 +184,21 @@ static inline struct soon__assignment *occupy_locked(struct soon__process *proce
     return assignment;
 }
 
-static bool reserve_locked(struct soon__process *process, struct soon__parcel *parcel, uint32_t slot, int64_t now)
+static bool reserve_locked(struct soon__process *process, struct soon__marshalled *marshalled, uint32_t slot,
+                           int64_t now)
 {
     struct soon__assignment *assignment;
     uint32_t region = 0;
 
-    if (parcel->in_area && !soon__area_take(&process->area, parcel->body_size, &parcel->offset, &region)) {
+    if (marshalled->in_area && !soon__area_take(&process->area, marshalled->body_size, &marshalled->offset, &region)) {
         process->no_room = true;
         process->retry_at = SOON__NEVER;
         return false;
     }
-    assignment = occupy_locked(process, slot, parcel->call, now);
-    assignment->in_area = parcel->in_area;
+    assignment = occupy_locked(process, slot, marshalled->call, now);
+    assignment->in_area = marshalled->in_area;
     assignment->region = region;
-    assignment->items = parcel->items;
+    assignment->items = marshalled->items;
     return true;
 }
 
@@ -245,12 +246,12 @@ static void let_spin_locked(struct soon__process *process)
     pool->locked.spinner = process;
     if (!pool->spin_ns)
         return;
-    if (before && before != process && !soon__process_pool_is_flooded_locked(pool)) {
+    if (before && before != process && !soon__process_pool_is_saturated_locked(pool)) {
         /* Relaxed, both: a hint. */
-        atomic_store_explicit(&before->view.orders->spin_ns, 0, memory_order_relaxed);
+        atomic_store_explicit(&before->channel.requests->spin_ns, 0, memory_order_relaxed);
         before->spins = false;
     }
-    atomic_store_explicit(&process->view.orders->spin_ns, pool->spin_ns, memory_order_relaxed);
+    atomic_store_explicit(&process->channel.requests->spin_ns, pool->spin_ns, memory_order_relaxed);
     process->spins = true;
 }
 
@@ -262,9 +263,9 @@ static inline void post_locked(struct soon__process *process, uint32_t slot, int
     assignment->stage = SOON__SLOT_IN_USE;
     assignment->posted_ns = now;
     if (process->bell_is_off)
-        soon__desk_turn_bell_on(&process->view);
+        soon__channel_turn_bell_on(&process->channel);
     process->bell_is_off = false;
-    soon__desk_publish(&process->view, slot, assignment->sequence);
+    soon__channel_publish(&process->channel, slot, assignment->sequence);
     if (process->pool->locked.spinner != process || !process->spins)
         let_spin_locked(process);
 }
@@ -302,7 +303,7 @@ static void publish_locked(struct soon__process *process, uint32_t slot, soon_ca
 static void wake_locked(struct soon__process *process)
 {
     if (process->to_wake)
-        soon__desk_wake(&process->view, process->full);
+        soon__channel_wake(&process->channel, process->full);
     process->to_wake = false;
 }
 
@@ -314,37 +315,37 @@ static void wake_all_locked(struct soon__process_pool *pool)
 }
 
 /* 0, or why it could not be filled. */
-static int fill_and_publish_locked(struct soon__process *process, uint32_t slot, const struct soon__parcel *parcel,
-                                   int64_t *now)
+static int fill_and_publish_locked(struct soon__process *process, uint32_t slot,
+                                   const struct soon__marshalled *marshalled, int64_t *now)
 {
     struct soon__process_pool *pool = process->pool;
     struct soon__assignment *assignment = &process->slots[slot];
-    uint64_t sequence = assignment->sequence, order = order_of(parcel->call);
+    uint64_t sequence = assignment->sequence, order = order_of(marshalled->call);
     bool left;
     int rc;
 
     assignment->order = order;
-    if (!soon__parcel_is_long(parcel)) {
-        rc = soon__parcel_fill(parcel, process, slot, sequence, order);
-        publish_locked(process, slot, parcel->call, rc, *now);
+    if (!soon__marshal_is_long(marshalled)) {
+        rc = soon__marshal_fill(marshalled, process, slot, sequence, order);
+        publish_locked(process, slot, marshalled->call, rc, *now);
         return rc;
     }
-    if (parcel->call)
-        soon__call_hold(parcel->call);
+    if (marshalled->call)
+        soon__call_hold(marshalled->call);
     process->refs++;
     wake_all_locked(pool);
     soon__mutex_unlock(&pool->mutex);
-    rc = soon__parcel_fill(parcel, process, slot, sequence, order);
+    rc = soon__marshal_fill(marshalled, process, slot, sequence, order);
     soon__mutex_lock(&pool->mutex);
     *now = soon__clock_ns();
-    publish_locked(process, slot, parcel->call, rc, *now);
+    publish_locked(process, slot, marshalled->call, rc, *now);
     wake_locked(process);
     if (process->stage == SOON__DEAD)
         soon__process_pool_look_soon_locked(pool); /* which waits for us to leave it */
     left = soon__process_unref_locked(process);
     soon__mutex_unlock(&pool->mutex);
-    if (parcel->call)
-        soon__call_end(parcel->call);
+    if (marshalled->call)
+        soon__call_end(marshalled->call);
     if (left)
         soon__process_free(process);
     soon__mutex_lock(&pool->mutex);
@@ -359,7 +360,7 @@ static void give_locked(struct soon__process *process, uint32_t slot, soon_call 
     process->given++;
 }
 
-/* A plain call (parcel_internal.h), which fits into any slot. A wake is to follow. */
+/* A plain call (marshal_internal.h), which fits into any slot. A wake is to follow. */
 static void post_plain_locked(struct soon__process *process, soon_call *call, uint32_t function, int64_t now)
 {
     uint32_t slot = find_empty_locked(process);
@@ -367,7 +368,7 @@ static void post_plain_locked(struct soon__process *process, soon_call *call, ui
 
     assignment->order = order_of(call);
     give_locked(process, slot, call);
-    soon__parcel_fill_plain(&process->view.orders->requests[slot], call, function, assignment->order);
+    soon__marshal_fill_plain(&process->channel.requests->request[slot], call, function, assignment->order);
     post_locked(process, slot, now);
 }
 
@@ -378,24 +379,24 @@ static bool post_first_locked(struct soon__process *process, int64_t *now)
     soon_call *call = soon__queue_first(&pool->locked.queue);
     int64_t function = soon__directory_find(&process->directory, call->function);
     uint32_t slot = find_empty_locked(process);
-    struct soon__parcel parcel;
+    struct soon__marshalled marshalled;
 
     if (function < 0) {
         soon__process_pool_refuse_locked(pool, soon__queue_pop(&pool->locked.queue), (int)function);
         return true;
     }
-    if (soon__parcel_is_plain(call)) {
+    if (soon__marshal_is_plain(call)) {
         soon__queue_remove(&pool->locked.queue, call);
         post_plain_locked(process, call, (uint32_t)function, *now);
         process->to_wake = true;
         return true;
     }
-    soon__parcel_pack(&parcel, call, (uint32_t)function);
-    if (!reserve_locked(process, &parcel, slot, *now))
+    soon__marshal(&marshalled, call, (uint32_t)function);
+    if (!reserve_locked(process, &marshalled, slot, *now))
         return false;
     soon__queue_remove(&pool->locked.queue, call);
     give_locked(process, slot, call);
-    (void)fill_and_publish_locked(process, slot, &parcel, now);
+    (void)fill_and_publish_locked(process, slot, &marshalled, now);
     return true;
 }
 
@@ -403,13 +404,13 @@ int soon__process_post_initializer_locked(struct soon__process *process)
 {
     const soon_function *initializer = process->pool->initializer.function;
     int64_t now = soon__clock_ns();
-    struct soon__parcel parcel;
+    struct soon__marshalled marshalled;
     int rc = -ENOMEM;
 
-    soon__parcel_pack_initializer(&parcel, process->pool,
-                                  (uint32_t)soon__directory_find(&process->directory, initializer));
-    if (reserve_locked(process, &parcel, 0, now)) /* it is the first in an empty area */
-        rc = fill_and_publish_locked(process, 0, &parcel, &now);
+    soon__marshal_initializer(&marshalled, process->pool,
+                              (uint32_t)soon__directory_find(&process->directory, initializer));
+    if (reserve_locked(process, &marshalled, 0, now)) /* it is the first in an empty area */
+        rc = fill_and_publish_locked(process, 0, &marshalled, &now);
     wake_locked(process);
     return rc;
 }
@@ -606,7 +607,7 @@ bool soon__process_pool_inject_locked(struct soon__process_pool *pool, uintptr_t
 static bool settle_locked(struct soon__process_pool *pool, int64_t now)
 {
     bool open = !pool->queue_max && !pool->locked.closed && !pool->locked.broken && pool->locked.present >= pool->max &&
-                soon__process_pool_is_flooded_locked(pool) && !choose_locked(pool, now);
+                soon__process_pool_is_saturated_locked(pool) && !choose_locked(pool, now);
 
     return soon__process_pool_inject_locked(pool, open ? SOON__BUSY : SOON__SHUT);
 }
@@ -650,7 +651,7 @@ bool soon__process_pool_post_plain_locked(struct soon__process_pool *pool, soon_
         return false;
     soon__queue_pass(&pool->locked.queue, call);
     post_plain_locked(process, call, (uint32_t)function, now);
-    soon__desk_wake(&process->view, process->full);
+    soon__channel_wake(&process->channel, process->full);
     grow_locked(pool);
     return true;
 }

@@ -14,12 +14,12 @@
 
 /* Descriptors of one process while it is being made; -1: not there. */
 struct descriptors {
-    int control[2], desk, orders, replies, bell;
+    int control[2], requests, replies, reply_area, bell;
 };
 
 static void close_all(struct descriptors *d)
 {
-    int all[] = {d->control[0], d->control[1], d->desk, d->orders, d->replies, d->bell};
+    int all[] = {d->control[0], d->control[1], d->replies, d->requests, d->reply_area, d->bell};
 
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         if (all[i] >= 0)
@@ -32,11 +32,11 @@ static int make_descriptors(struct descriptors *d)
     int rc = soon__socket_pair(d->control);
 
     if (rc >= 0)
-        rc = d->desk = soon__shm_new(sizeof(struct soon__desk));
+        rc = d->replies = soon__shm_new(sizeof(struct soon__replies));
     if (rc >= 0)
-        rc = d->orders = soon__shm_new(sizeof(struct soon__orders));
+        rc = d->requests = soon__shm_new(sizeof(struct soon__requests));
     if (rc >= 0)
-        rc = d->replies = soon__shm_new(SOON__REPLY_AREA);
+        rc = d->reply_area = soon__shm_new(SOON__REPLY_AREA);
     if (rc >= 0)
         rc = d->bell = soon__bell_new();
     return rc < 0 ? rc : 0;
@@ -44,46 +44,47 @@ static int make_descriptors(struct descriptors *d)
 
 static int map_areas(struct soon__process *process, const struct descriptors *d)
 {
-    void *desk = NULL, *orders = NULL, *replies = NULL;
-    int rc = soon__shm_map(&desk, d->desk, sizeof(struct soon__desk), true);
+    void *replies = NULL, *requests = NULL, *reply_area = NULL;
+    int rc = soon__shm_map(&replies, d->replies, sizeof(struct soon__replies), true);
 
-    process->view.desk = desk;
+    process->channel.replies = replies;
     if (rc == 0)
-        rc = soon__shm_map(&orders, d->orders, sizeof(struct soon__orders), true);
-    process->view.orders = orders;
+        rc = soon__shm_map(&requests, d->requests, sizeof(struct soon__requests), true);
+    process->channel.requests = requests;
     if (rc == 0)
-        rc = soon__shm_close_to_writers(d->orders);
+        rc = soon__shm_close_to_writers(d->requests);
     if (rc == 0)
-        rc = soon__shm_map(&replies, d->replies, SOON__REPLY_AREA, false);
-    process->view.replies = replies;
+        rc = soon__shm_map(&reply_area, d->reply_area, SOON__REPLY_AREA, false);
+    process->channel.reply_area = reply_area;
     return rc;
 }
 
-static void fill_desk(struct soon__process *process)
+static void fill_channel(struct soon__process *process)
 {
     struct soon__process_pool *pool = process->pool;
-    struct soon__desk *desk = process->view.desk;
+    struct soon__replies *replies = process->channel.replies;
 
-    desk->magic = SOON__DESK_MAGIC;
-    desk->version = SOON__DESK_VERSION;
-    desk->size = sizeof *desk;
-    desk->orders_size = sizeof(struct soon__orders);
-    desk->replies_size = SOON__REPLY_AREA;
-    desk->shared_size = pool->executor->shared ? soon__shared_size(pool->executor->shared) : 0;
-    desk->memory_limit = pool->memory_limit;
-    desk->depth = pool->launch.depth;
-    desk->tell_claims = pool->queue_max > 0;
-    soon__worker_name(desk->name, sizeof desk->name, pool->name, process->number);
+    replies->magic = SOON__CHANNEL_MAGIC;
+    replies->version = SOON__CHANNEL_VERSION;
+    replies->size = sizeof *replies;
+    replies->requests_size = sizeof(struct soon__requests);
+    replies->reply_area_size = SOON__REPLY_AREA;
+    replies->shared_size = pool->executor->shared ? soon__shared_size(pool->executor->shared) : 0;
+    replies->memory_limit = pool->memory_limit;
+    replies->depth = pool->launch.depth;
+    replies->tell_claims = pool->queue_max > 0;
+    soon__worker_name(replies->name, sizeof replies->name, pool->name, process->number);
     process->sequence = (uint64_t)soon__clock_ns();
-    soon__desk_init(&process->view, process->sequence);
+    soon__channel_init(&process->channel, process->sequence);
 }
 
 static int start(struct soon__process *process, const struct descriptors *d)
 {
     struct soon__process_pool *pool = process->pool;
     soon_shared *shared = pool->executor->shared;
-    int given[SOON__FD_END - SOON__FD_CONTROL] = {
-        d->control[1], d->desk, d->orders, d->replies, d->bell, shared ? soon__shared_descriptor(shared) : d->desk};
+    int given[SOON__FD_END - SOON__FD_CONTROL] = {d->control[1], d->replies,
+                                                  d->requests,   d->reply_area,
+                                                  d->bell,       shared ? soon__shared_descriptor(shared) : d->replies};
     int rc = soon__launch_start(&pool->launch, given, sizeof given / sizeof *given, &process->pid);
 
     if (rc == 0)
@@ -93,9 +94,9 @@ static int start(struct soon__process *process, const struct descriptors *d)
 
 static void unmap_areas(struct soon__process *process)
 {
-    soon__shm_unmap(process->view.desk, sizeof(struct soon__desk));
-    soon__shm_unmap(process->view.orders, sizeof(struct soon__orders));
-    soon__shm_unmap(process->view.replies, SOON__REPLY_AREA);
+    soon__shm_unmap(process->channel.replies, sizeof(struct soon__replies));
+    soon__shm_unmap(process->channel.requests, sizeof(struct soon__requests));
+    soon__shm_unmap(process->channel.reply_area, SOON__REPLY_AREA);
 }
 
 int soon__process_new(struct soon__process **ret, struct soon__process_pool *pool)
@@ -118,7 +119,7 @@ int soon__process_new(struct soon__process **ret, struct soon__process_pool *poo
         rc = map_areas(process, &d);
     if (rc < 0)
         goto fail;
-    fill_desk(process);
+    fill_channel(process);
     rc = start(process, &d);
     if (rc < 0)
         goto fail;
@@ -131,7 +132,7 @@ int soon__process_new(struct soon__process **ret, struct soon__process_pool *poo
         goto fail;
     }
     process->control = d.control[0];
-    process->view.bell = d.bell;
+    process->channel.bell = d.bell;
     d.control[0] = d.bell = -1;
     close_all(&d);
     *ret = process;
@@ -151,7 +152,7 @@ void soon__process_free(struct soon__process *process)
     soon__directory_fini(&process->directory);
     if (process->control >= 0)
         close(process->control);
-    close(process->view.bell);
+    close(process->channel.bell);
     free(process);
 }
 

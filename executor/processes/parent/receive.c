@@ -46,11 +46,12 @@ static bool greet(struct soon__process *process, const struct soon__message *mes
     struct soon__process_pool *pool = process->pool;
     int rc;
 
-    if (process->greeted || message->version != SOON__DESK_VERSION || message->table_size > SOON__REPLY_AREA)
+    if (process->greeted || message->version != SOON__CHANNEL_VERSION || message->table_size > SOON__REPLY_AREA)
         return false;
     process->greeted = true;
     soon__mutex_lock(&pool->mutex);
-    rc = soon__directory_init(&process->directory, process->view.replies, message->table_size, message->function_count);
+    rc = soon__directory_init(&process->directory, process->channel.reply_area, message->table_size,
+                              message->function_count);
     soon__mutex_unlock(&pool->mutex);
     if (rc == 0)
         soon__process_is_ready(process);
@@ -99,7 +100,7 @@ static bool keep(struct soon__process *process, const struct soon__message *mess
 static bool take_message(struct soon__process *process, const struct soon__message *message, const int *descriptors,
                          int count, bool lost)
 {
-    if (message->magic != SOON__DESK_MAGIC)
+    if (message->magic != SOON__CHANNEL_MAGIC)
         return false;
     if (message->kind == SOON__MESSAGE_DESCRIPTORS)
         return keep(process, message, descriptors, count, lost);

@@ -65,12 +65,12 @@ static int take_result(struct soon__process *process, const struct soon__reply *
     outcome->result_size = reply->result_size;
     if (reply->flags & SOON__REPLY_RESULT_SENT)
         return map_result(process, reply, outcome);
-    return copy_result(soon__desk_reply_body(&process->view, reply), reply->result_size, space, outcome);
+    return copy_result(soon__channel_reply_body(&process->channel, reply), reply->result_size, space, outcome);
 }
 
 static int take_payload(struct soon__process *process, const struct soon__reply *reply, struct soon__outcome *outcome)
 {
-    const unsigned char *body = soon__desk_reply_body(&process->view, reply);
+    const unsigned char *body = soon__channel_reply_body(&process->channel, reply);
     int fd, rc;
 
     if (!(reply->flags & SOON__REPLY_HAS_PAYLOAD))
@@ -106,7 +106,7 @@ static const char *label_of(const soon_call *call, const size_t *item)
 /* Where in its body that begins: behind result and payload, since one that has succeeded has no message. */
 static const unsigned char *beside_of(struct soon__process *process, const struct soon__reply *reply)
 {
-    const unsigned char *body = soon__desk_reply_body(&process->view, reply);
+    const unsigned char *body = soon__channel_reply_body(&process->channel, reply);
 
     if (!(reply->flags & SOON__REPLY_RESULT_SENT))
         body += soon__body_round(reply->result_size);
@@ -120,7 +120,7 @@ static int cause_of(const struct soon__process *process, const struct soon__assi
 {
     if (lost->sentence)
         return lost->sentence;
-    return process->doom ? process->doom : SOON_EWORKERDIED;
+    return process->condemned_for ? process->condemned_for : SOON_EWORKERDIED;
 }
 
 /* Why the worker of this slot is to be ended; SOON_EWORKERDIED: it is not. */
@@ -148,7 +148,7 @@ static struct soon__error *stopped_error(struct soon__process *process, uint32_t
 static struct soon__error *error_of(struct soon__process *process, const struct soon__reply *reply,
                                     const soon_call *call, bool *ret_sane)
 {
-    const char *body = (const char *)soon__desk_reply_body(&process->view, reply);
+    const char *body = (const char *)soon__channel_reply_body(&process->channel, reply);
     size_t text = reply->message_size ? strnlen(body, reply->message_size) : 0;
     bool is_item = reply->kind == SOON__REPLY_ITEM;
     size_t item = is_item ? soon__call_extra(call)->items_ended + process->slots[reply->slot].ended : 0;
@@ -285,7 +285,7 @@ static bool take_varied(struct soon__process *process, struct soon__assignment *
 {
     soon_call *call = assignment->call;
     size_t given = varied_succeeded(call, soon__call_extra(call)->items_ended + assignment->ended, reply->count,
-                                    soon__desk_reply_body(&process->view, reply), reply->result_size);
+                                    soon__channel_reply_body(&process->channel, reply), reply->result_size);
 
     assignment->ended += given; /* those are good, whatever is behind them */
     return given == reply->count;
@@ -305,7 +305,7 @@ static bool take_items(struct soon__process *process, struct soon__assignment *a
     if (reply->result_size != reply->count * size)
         return false;
     items_succeeded(call, soon__call_extra(call)->items_ended + assignment->ended, reply->count,
-                    soon__desk_reply_body(&process->view, reply));
+                    soon__channel_reply_body(&process->channel, reply));
     assignment->ended += reply->count;
     return true;
 }
@@ -361,7 +361,7 @@ static void keep_progress(struct soon__process *process, uint32_t slot, soon_cal
 {
     uint64_t done, total;
 
-    if (soon__desk_progress(&process->view, slot, &done, &total))
+    if (soon__channel_progress(&process->channel, slot, &done, &total))
         soon__future_set_progress(soon__call_future(call), done, total);
 }
 
@@ -482,7 +482,7 @@ static bool task_done(struct soon__process *process, struct soon__assignment *as
 static bool initializer_done(struct soon__process *process, const struct soon__reply *reply)
 {
     struct soon__process_pool *pool = process->pool;
-    const char *body = (const char *)soon__desk_reply_body(&process->view, reply);
+    const char *body = (const char *)soon__channel_reply_body(&process->channel, reply);
     size_t text = reply->message_size ? strnlen(body, reply->message_size) : 0; /* bytes may be behind it */
     soon_error fields = {
         .code = SOON_EBROKEN, .worker_pid = process->pid, .function = pool->initializer.function->name};
@@ -539,8 +539,8 @@ struct turn {
     bool others; /* that were not plain are among them, of which nobody was told yet */
     bool more;   /* there are, by now */
     bool left;   /* LINGERS: nobody else has the process any more */
-    bool quiet;  /* the mutex may have been left; LINGERS: in a stint since then */
-    struct soon__stint *stint;
+    bool quiet;  /* the mutex may have been left; LINGERS: in a guest since then */
+    struct soon__loop_guest *guest;
 };
 
 /* The call that this reply ends, if it is a task of its own, at its first try, and has the result that it promised. */
@@ -552,7 +552,7 @@ static soon_call *find_plain_locked(struct soon__process *process, const struct 
     if (!call || assignment->items || call->began || assignment->stage != SOON__SLOT_IN_USE ||
         assignment->sequence != reply->sequence || call->function->result_size != reply->size)
         return NULL;
-    /* The desk is not asked whether it was claimed: its line there is the worker's. Who has not taken it back has to believe
+    /* The channel is not asked whether it was claimed: its line there is the worker's. Who has not taken it back has to believe
      * who answers it. */
     assignment->running = true;
     return call;
@@ -565,7 +565,7 @@ static soon_call *take_plain_locked(struct soon__process *process, int64_t now)
     struct soon__short_reply reply;
     soon_call *call = NULL;
 
-    if (soon__desk_next_short(&process->view, head_of(process), &reply))
+    if (soon__channel_next_short(&process->channel, head_of(process), &reply))
         call = find_plain_locked(process, &reply);
     if (!call)
         return NULL;
@@ -593,7 +593,7 @@ static void take_plain_replies_locked(struct soon__process *process, struct turn
 static void be_quiet(struct turn *turn)
 {
     if (!turn->quiet && turn->then == LINGERS)
-        soon__library_stint_begin(turn->stint);
+        soon__library_guest_begin(turn->guest);
     turn->quiet = true;
     assert(soon__library_is_quiet());
 }
@@ -631,7 +631,7 @@ static void take_any_reply(struct soon__process *process, struct turn *turn)
 {
     uint64_t head = head_of(process);
     struct soon__reply reply;
-    int rc = soon__desk_next_reply(&process->view, &head, &reply);
+    int rc = soon__channel_next_reply(&process->channel, &head, &reply);
 
     if (rc == 1) {
         set_head(process, head);
@@ -640,7 +640,7 @@ static void take_any_reply(struct soon__process *process, struct turn *turn)
         rc = take_reply(process, &reply) ? 1 : -EPROTO;
     }
     if (rc < 0)
-        process->mad = true;
+        process->corrupt = true;
 }
 
 /* The worker may want the room of one that is not plain; of the others it is told now and then: it reads that line. */
@@ -651,7 +651,7 @@ static void tell_consumed(struct soon__process *process, bool others)
     if (process->told == head || (!others && head - process->told < CONSUME_EVERY))
         return;
     process->told = head;
-    soon__desk_consumed(&process->view, head);
+    soon__channel_consumed(&process->channel, head);
 }
 
 /* Places have become free; may leave the mutex. */
@@ -666,15 +666,15 @@ static void hand_out_locked(struct soon__process_pool *pool, struct turn *turn, 
 /* Not for ever, however fast it answers: others wait for this thread. */
 static bool is_through_locked(const struct soon__process *process, const struct turn *turn)
 {
-    return !turn->reads || process->mad || turn->came >= SOON__REPLIES ||
-           !soon__desk_has_replies(&process->view, head_of(process), 1);
+    return !turn->reads || process->corrupt || turn->came >= SOON__REPLIES ||
+           !soon__channel_has_replies(&process->channel, head_of(process), 1);
 }
 
 static void stop_lingering_locked(struct soon__process *process, struct turn *turn)
 {
-    if (turn->more || process->mad) { /* for the loop: there is more, or it is to go */
+    if (turn->more || process->corrupt) { /* for the loop: there is more, or it is to go */
         be_quiet(turn);
-        soon__bell_ring(process->view.bell);
+        soon__bell_ring(process->channel.bell);
     }
     soon__luck_note(&process->pool->luck, turn->awaited);
     turn->left = soon__process_end_lingering_locked(process);
@@ -685,10 +685,10 @@ static void end_turn_locked(struct soon__process *process, struct turn *turn)
     const soon_call *awaited = turn->awaited;
     struct soon__process_pool *pool = process->pool;
 
-    turn->goes_on = turn->reads && !process->mad && awaited && awaited->posted && awaited->process == process;
-    if (!turn->goes_on && turn->then != KEEPS_BELL && !process->mad && !process->book_closed) {
+    turn->goes_on = turn->reads && !process->corrupt && awaited && awaited->posted && awaited->process == process;
+    if (!turn->goes_on && turn->then != KEEPS_BELL && !process->corrupt && !process->book_closed) {
         process->bell_is_off = turn->then == LINGERS && turn->reads && !process->assigned; /* P10 */
-        turn->more = !process->bell_is_off && soon__desk_want_bell(&process->view, head_of(process));
+        turn->more = !process->bell_is_off && soon__channel_want_bell(&process->channel, head_of(process));
     }
     process->is_read &= !turn->reads;
     process->book_closed |= turn->last;
@@ -700,7 +700,7 @@ static void end_turn_locked(struct soon__process *process, struct turn *turn)
 
 static bool may_be_read_locked(const struct soon__process *process)
 {
-    return !process->is_read && !process->book_closed && !process->mad;
+    return !process->is_read && !process->book_closed && !process->corrupt;
 }
 
 /* Who lingers does not wait for it. */
@@ -770,7 +770,7 @@ int soon__process_drain(struct soon__process *process, bool last)
 
     soon__mutex_lock(&process->pool->mutex);
     take_in(process, &turn, NULL);
-    return process->mad ? -EPROTO : turn.more;
+    return process->corrupt ? -EPROTO : turn.more;
 }
 
 uint64_t soon__process_take_in(struct soon__process *process)
@@ -808,8 +808,8 @@ static bool take_last_locked(struct soon__process *process, struct turn *turn, s
 bool soon__process_take_in_lingering(struct soon__process *process, const soon_call *awaited)
 {
     struct soon__process_pool *pool = process->pool;
-    struct soon__stint stint;
-    struct turn turn = {.then = LINGERS, .awaited = awaited, .stint = &stint};
+    struct soon__loop_guest guest;
+    struct turn turn = {.then = LINGERS, .awaited = awaited, .guest = &guest};
     soon_call *call;
 
     soon__mutex_lock(&pool->mutex);
@@ -822,7 +822,7 @@ bool soon__process_take_in_lingering(struct soon__process *process, const soon_c
     if (turn.left)
         soon__process_free(process);
     if (turn.quiet)
-        soon__library_stint_end(&stint);
+        soon__library_guest_end(&guest);
     return turn.goes_on;
 }
 
@@ -833,7 +833,7 @@ bool soon__process_take_in_lingering(struct soon__process *process, const soon_c
 /* What a dead worker had finished of a chunk and not told: how many items of it have ended in all. */
 static size_t recover_items(struct soon__process *process, const struct soon__assignment *lost, uint32_t slot)
 {
-    struct soon__status *status = &process->view.desk->status[slot];
+    struct soon__status *status = &process->channel.replies->status[slot];
     /* Acquire: pairs with the worker's release of `items_finished`, before which the results were written. */
     uint64_t finished = atomic_load_explicit(&status->items_finished, memory_order_acquire);
     uint64_t first = atomic_load_explicit(&status->items_first, memory_order_relaxed);
@@ -845,9 +845,9 @@ static size_t recover_items(struct soon__process *process, const struct soon__as
         return lost->ended;
     if (!size)
         return first + varied_succeeded(lost->call, soon__call_extra(lost->call)->items_ended + first, finished - first,
-                                        process->view.replies + offset, SOON__REPLY_AREA - offset);
+                                        process->channel.reply_area + offset, SOON__REPLY_AREA - offset);
     items_succeeded(lost->call, soon__call_extra(lost->call)->items_ended + lost->ended, finished - first,
-                    process->view.replies + offset);
+                    process->channel.reply_area + offset);
     return finished;
 }
 
@@ -865,7 +865,7 @@ static bool had_begun(const struct soon__process *process, const struct soon__as
                       size_t item)
 {
     /* Relaxed: it is dead, or given up and believed within bounds. */
-    uint64_t last = atomic_load_explicit(&process->view.desk->status[slot].item, memory_order_relaxed);
+    uint64_t last = atomic_load_explicit(&process->channel.replies->status[slot].item, memory_order_relaxed);
 
     if (item >= lost->items || (item > 0 && item > last))
         return false;

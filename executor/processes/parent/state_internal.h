@@ -13,7 +13,7 @@
  *                                        DEAD: replies drained, tasks given back, handles closed --> gone
  *
  * P1  A call that the pool has is in the queue, or in one slot of one process, or with the thread that took it out of
- *     there under `mutex` to end it. Who finds it in a slot and wants it back asks the desk (D1).
+ *     there under `mutex` to end it. Who finds it in a slot and wants it back asks the channel (D1).
  * P2  Originals stay here. What is in a slot can be given back to the queue at any time, until it was claimed.
  * P3  A slot that is being FILLED belongs to the thread that copies, outside the mutex: that holds the call's bytes
  *     (soon__call_hold()) and the process (a reference). Who takes the call out meanwhile leaves the slot to it.
@@ -29,7 +29,7 @@
  *     user code until it has cleared it. `book_closed` ends that, once the process is dead and its last replies were read. What
  *     else is loop thread only is done by who reads only if the process is not READY yet, and then nobody lingers.
  * P8  While there are tasks in slots the loop looks at each process ten times a second, rung for or not, and whether what
- *     it sees can be: else one that has written over the desk would keep its tasks for ever (soon__process_inspect()).
+ *     it sees can be: else one that has written over the channel would keep its tasks for ever (soon__process_inspect()).
  * P9  In a flood in which no process can take more, submits leave what they have in `inject`, without the mutex: there is an
  *     answer to come, or a death, and then who takes that in hands out what has come until then.
  * P10 A process that has nothing in its slots has nothing to answer: then a thread that has lingered leaves its bell off, and who
@@ -104,7 +104,7 @@ struct soon__process {
     struct soon__process *next, *previous; /* of the pool, under its mutex */
     unsigned number;
     pid_t pid;
-    struct soon__desk_view view;
+    struct soon__channel channel;
 
     /* Under the pool's mutex. */
     enum { SOON__STARTING, SOON__READY, SOON__RETIRING, SOON__DOOMED, SOON__DEAD } stage;
@@ -120,7 +120,7 @@ struct soon__process {
     struct soon__directory directory;
     int64_t idle_since, moved_on_ns; /* nothing to do since; a task ended, or the first slot was filled */
     bool condemned;                  /* P13: DOOMED, whatever becomes of its tasks */
-    int doom;                        /* then: what those without a sentence fail with; 0: of itself */
+    int condemned_for;               /* then: what those without a sentence fail with; 0: of itself */
     bool lingered;                   /* a thread lingers */
     bool spins;                      /* it may look for work before it sleeps */
     bool to_wake;                    /* something was published to it; while the mutex is held */
@@ -133,7 +133,7 @@ struct soon__process {
     _Atomic uint64_t head;  /* replies consumed; else a hint */
     uint64_t told;          /* of these, so many the worker knows of */
     struct soon__sent sent; /* a worker sends the next when the reply to these was consumed */
-    _Atomic bool mad;       /* it has written nonsense: nothing more of it is read. Set by anybody */
+    _Atomic bool corrupt;   /* it has written nonsense: nothing more of it is read. Set by anybody */
     bool book_closed;
 
     /* Loop thread only. */
@@ -230,7 +230,7 @@ static inline bool soon__process_pool_may_hand_out_locked(const struct soon__pro
 {
     return pool->locked.queue.count || pool->locked.assigned || soon__inject_is_open(soon__inject_look(&pool->inject));
 }
-/* A plain call (parcel_internal.h): posts it, if nothing comes before it and there is a place. False: it is to be
+/* A plain call (marshal_internal.h): posts it, if nothing comes before it and there is a place. False: it is to be
  * queued. */
 bool soon__process_pool_post_plain_locked(struct soon__process_pool *pool, soon_call *call);
 /* The loop is to look at the pool: now, or `when` comes at the latest. */
@@ -251,7 +251,7 @@ bool soon__process_is_running_locked(struct soon__process *process, uint32_t slo
 /* 0, or why it could not. */
 int soon__process_post_initializer_locked(struct soon__process *process);
 /* There is much to do. */
-static inline bool soon__process_pool_is_flooded_locked(const struct soon__process_pool *pool)
+static inline bool soon__process_pool_is_saturated_locked(const struct soon__process_pool *pool)
 {
     return pool->locked.assigned >= SOON__FLOOD;
 }
@@ -271,7 +271,7 @@ static inline bool soon__process_unref_locked(struct soon__process *process)
 }
 
 /*
- * drain.c: from replies to outcomes. The loop's thread, or one in a stint (see library_loop_internal.h).
+ * drain.c: from replies to outcomes. The loop's thread, or one in a guest (see library_loop_internal.h).
  */
 
 /* Takes in what the process has answered, and asks for its bell: 0; 1: there is more already; -EPROTO: it has written
@@ -341,7 +341,7 @@ void soon__process_is_ready(struct soon__process *process);
 void soon__process_start_is_short(struct soon__process *process, int code);
 /* It gets no more work, what it has not claimed goes back, and then it is to go: because of the task in `slot`, which
  * fails with `code`, or with all that it has: SOON__SLOTS. Any number of times (P13). Any thread. */
-void soon__process_doom_locked(struct soon__process *process, int code, uint32_t slot);
+void soon__process_condemn_locked(struct soon__process *process, int code, uint32_t slot);
 /* Takes in what there is, with the bell wanted after that, and drops it if it is mad. */
 void soon__process_serve(struct soon__process *process);
 /* P8 */

@@ -22,12 +22,12 @@ static bool hold_item_locked(struct soon__process *process, uint32_t slot, int64
     int64_t started;
 
     assignment->held = true;
-    soon__desk_hold(&process->view, slot, &assignment->last_item, &started);
+    soon__channel_hold(&process->channel, slot, &assignment->last_item, &started);
     if (assignment->last_item <= assignment->seen_item && started > assignment->seen_ns)
         started = assignment->seen_ns;
     if (started < assignment->posted_ns || soon__later(started, limit) <= now)
         return true;
-    soon__desk_let_go(&process->view, slot);
+    soon__channel_let_go(&process->channel, slot);
     return false;
 }
 
@@ -45,10 +45,10 @@ static int64_t check_time_limit_locked(struct soon__process *process, uint32_t s
     if (!soon__process_is_running_locked(process, slot))
         return soon__later(now, limit); /* it may be claimed any time: nobody tells us */
     /* Relaxed: a hint of the worker's, which is believed within bounds. */
-    started = atomic_load_explicit(&process->view.desk->status[slot].started_ns, memory_order_relaxed);
+    started = atomic_load_explicit(&process->channel.replies->status[slot].started_ns, memory_order_relaxed);
     if (started < assignment->posted_ns)
         started = assignment->posted_ns;
-    item = atomic_load_explicit(&process->view.desk->status[slot].item, memory_order_relaxed);
+    item = atomic_load_explicit(&process->channel.replies->status[slot].item, memory_order_relaxed);
     if (!assignment->seen_ns || (item > assignment->seen_item && item < assignment->items)) {
         assignment->seen_ns = now;
         assignment->seen_item = item < assignment->items ? item : 0;
@@ -59,7 +59,7 @@ static int64_t check_time_limit_locked(struct soon__process *process, uint32_t s
         return soon__later(started, limit);
     if (assignment->items && !hold_item_locked(process, slot, now, limit))
         return soon__later(now, limit);
-    soon__process_doom_locked(process, SOON_ETIMELIMIT, slot);
+    soon__process_condemn_locked(process, SOON_ETIMELIMIT, slot);
     return SOON__NEVER;
 }
 
@@ -84,7 +84,8 @@ static soon_call *pop_expired_locked(struct soon__process *process, int64_t now,
 static bool is_over_limit(const struct soon__process *process)
 {
     /* Relaxed: a wish of the worker's. */
-    return process->pool->memory_limit && atomic_load_explicit(&process->view.desk->over_limit, memory_order_relaxed);
+    return process->pool->memory_limit &&
+           atomic_load_explicit(&process->channel.replies->over_limit, memory_order_relaxed);
 }
 
 /* Should one that is ready and has nothing to do go? Else when it may have to. */
@@ -112,9 +113,9 @@ static void look_at_locked(struct soon__process *process, int64_t now, int64_t *
     struct soon__process_pool *pool = process->pool;
 
     if (pool->locked.stop)
-        soon__process_doom_locked(process, SOON_EKILLED, SOON__SLOTS);
+        soon__process_condemn_locked(process, SOON_EKILLED, SOON__SLOTS);
     else if (pool->locked.broken && pool->break_on_death)
-        soon__process_doom_locked(process, SOON_EBROKEN, SOON__SLOTS);
+        soon__process_condemn_locked(process, SOON_EBROKEN, SOON__SLOTS);
     if (process->no_room && process->retry_at <= now)
         process->no_room = false;
     else if (process->no_room)

@@ -113,7 +113,7 @@ static void *listen_to_parent(void *unused)
         } else if (rc != (int)sizeof message) {
             if (rc == 0 || parent_is_gone()) /* or it has become another program */
                 soon__worker_kill_group();
-            _exit(SOON__EXIT_NO_DESK); /* a task has closed it */
+            _exit(SOON__EXIT_NO_CHANNEL); /* a task has closed it */
         }
         if (message.kind == SOON__MESSAGE_END) /* the parent may not */
             soon__worker_kill_group();
@@ -191,15 +191,15 @@ static int send_message(const struct soon__message *message, const int *descript
     if (rc == -EPIPE || rc == -ECONNRESET) /* the parent is gone */
         soon__worker_kill_group();
     if (rc == -EBADF || rc == -ENOTSOCK)
-        _exit(SOON__EXIT_NO_DESK); /* a task has closed it */
+        _exit(SOON__EXIT_NO_CHANNEL); /* a task has closed it */
     return rc;
 }
 
 int soon__control_send(const struct soon__reply *reply, uint32_t parts, const int *descriptors)
 {
-    struct soon__message message = {.magic = SOON__DESK_MAGIC,
+    struct soon__message message = {.magic = SOON__CHANNEL_MAGIC,
                                     .kind = SOON__MESSAGE_DESCRIPTORS,
-                                    .version = SOON__DESK_VERSION,
+                                    .version = SOON__CHANNEL_VERSION,
                                     .pid = getpid(),
                                     .slot = reply->slot,
                                     .parts = parts,
@@ -211,9 +211,9 @@ int soon__control_send(const struct soon__reply *reply, uint32_t parts, const in
 
 int soon__control_send_hello(uint32_t function_count, uint64_t table_size)
 {
-    struct soon__message message = {.magic = SOON__DESK_MAGIC,
+    struct soon__message message = {.magic = SOON__CHANNEL_MAGIC,
                                     .kind = SOON__MESSAGE_HELLO,
-                                    .version = SOON__DESK_VERSION,
+                                    .version = SOON__CHANNEL_VERSION,
                                     .pid = getpid(),
                                     .function_count = function_count,
                                     .table_size = table_size};

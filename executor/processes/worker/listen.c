@@ -1,8 +1,8 @@
 /*
  * listen.c - a worker process hears that its task is to end, while that blocks.
  *
- * The parent asks by a word in the orders, which a task that blocks does not look at. So a thread of the worker does, which is
- * made for the first task that listens, and stays: it sleeps on the desk's bell for cancels (D7), and tells the notices. No
+ * The parent asks by a word in the requests, which a task that blocks does not look at. So a thread of the worker does, which is
+ * made for the first task that listens, and stays: it sleeps on the channel's bell for cancels (D7), and tells the notices. No
  * message travels, so that there is nothing to be full, and nothing for the parent to wait for.
  *
  * L1  What is told belongs to the request that the thread has looked for: it tells by the request's number, which no other ever
@@ -23,7 +23,7 @@
 #include <signal.h>
 
 static struct {
-    const struct soon__desk_view *view; /* NULL: there is no thread yet. Main thread only, then fixed */
+    const struct soon__channel *channel; /* NULL: there is no thread yet. Main thread only, then fixed */
     pthread_mutex_t mutex;
     struct {
         uint32_t slot;
@@ -34,7 +34,7 @@ static struct {
 
 static bool is_asked(uint32_t slot)
 {
-    uint32_t asked = soon__desk_asked(listening.view, slot);
+    uint32_t asked = soon__channel_asked(listening.channel, slot);
 
     return asked == 1 || asked == SOON__STOP;
 }
@@ -46,34 +46,34 @@ static void *watch(void *unused)
 
     soon__surroundings_give(soon__surroundings_of_process(), 0); /* as the control thread */
     for (;;) {
-        bell = soon__desk_cancel_bell(listening.view); /* D7: before it looks */
+        bell = soon__channel_cancel_bell(listening.channel); /* D7: before it looks */
         pthread_mutex_lock(&listening.mutex);
         slot = listening.locked.slot;
         sequence = listening.locked.sequence;
         pthread_mutex_unlock(&listening.mutex);
         if (sequence && is_asked(slot))
             soon__notices_tell_request(sequence); /* L1 */
-        soon__desk_await_cancel(listening.view, bell);
+        soon__channel_await_cancel(listening.channel, bell);
     }
     return unused;
 }
 
 /* Its signals are the main thread's. */
-static int start(const struct soon__desk_view *view)
+static int start(const struct soon__channel *channel)
 {
     sigset_t all, before;
     pthread_t thread;
     int rc;
 
-    if (listening.view)
+    if (listening.channel)
         return 0;
-    listening.view = view;
+    listening.channel = channel;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     rc = pthread_create(&thread, NULL, watch, NULL);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (rc) {
-        listening.view = NULL;
+        listening.channel = NULL;
         return -rc;
     }
     pthread_setname_np(thread, "soon-cancel");
@@ -95,19 +95,19 @@ int soon__listen_begin(const struct soon__worker *worker, uint32_t slot, uint64_
 
     if (worker->generation != soon__generation()) /* L3 */
         return soon__refuse(SOON_EFORKED, "a forked child of a task hears of no cancel");
-    rc = start(&worker->view);
+    rc = start(&worker->channel);
     if (rc < 0)
         return rc;
     set(slot, sequence);
     /* Relaxed: what the handler looks at beside it, the parent has stored before it sent the signal. */
     atomic_store_explicit(&listening.last, sequence, memory_order_relaxed);
-    soon__desk_listen(&worker->view, true);
+    soon__channel_listen(&worker->channel, true);
     return 0;
 }
 
 void soon__listen_end(void)
 {
-    soon__desk_listen(listening.view, false);
+    soon__channel_listen(listening.channel, false);
     set(0, 0);
 }
 
@@ -116,5 +116,5 @@ bool soon__listen_holds_off(void)
 {
     uint64_t last = atomic_load_explicit(&listening.last, memory_order_relaxed);
 
-    return last && soon__desk_is_stopped(listening.view, last);
+    return last && soon__channel_is_stopped(listening.channel, last);
 }

@@ -1,7 +1,7 @@
 /*
- * main.c - a worker process: how it begins, serves its desk, and ends.
+ * main.c - a worker process: how it begins, serves its replies, and ends.
  *
- *     begins: desk, signals, control thread, HELLO --> serves --retire--> releases the local value --> exit(0)
+ *     begins: replies, signals, control thread, HELLO --> serves --retire--> releases the local value --> exit(0)
  *                |
  *                +-- cannot: _exit(SOON__EXIT_...)
  *
@@ -44,7 +44,7 @@ static void tidy_descriptors(void)
 {
     for (int fd = SOON__FD_CONTROL; fd < SOON__FD_END; fd++) {
         if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
-            give_up(SOON__EXIT_NO_DESK);
+            give_up(SOON__EXIT_NO_CHANNEL);
     }
     if (fcntl(SOON__FD_END, F_GETFL) & O_PATH && fcntl(SOON__FD_END, F_GETFD) == 0)
         close(SOON__FD_END);
@@ -59,7 +59,7 @@ void soon__worker_check_bell(void)
 
     if (fstat(SOON__FD_BELL, &now) < 0 || now.st_dev != bell.st_dev || now.st_ino != bell.st_ino ||
         now.st_mode != bell.st_mode)
-        self.view.bell = -1;
+        self.channel.bell = -1;
 }
 
 /* Looks at the beginning alone: another version may have another size. */
@@ -69,11 +69,12 @@ static void check_version(void)
         uint64_t magic;
         uint32_t version, size;
     } head;
-    _Static_assert(offsetof(struct soon__desk, version) == 8 && offsetof(struct soon__desk, size) == 12, "as there");
+    _Static_assert(offsetof(struct soon__replies, version) == 8 && offsetof(struct soon__replies, size) == 12,
+                   "as there");
 
-    if (pread(SOON__FD_DESK, &head, sizeof head, 0) != (ssize_t)sizeof head || head.magic != SOON__DESK_MAGIC)
-        give_up(SOON__EXIT_NO_DESK);
-    if (head.version != SOON__DESK_VERSION || head.size != sizeof(struct soon__desk))
+    if (pread(SOON__FD_REPLIES, &head, sizeof head, 0) != (ssize_t)sizeof head || head.magic != SOON__CHANNEL_MAGIC)
+        give_up(SOON__EXIT_NO_CHANNEL);
+    if (head.version != SOON__CHANNEL_VERSION || head.size != sizeof(struct soon__replies))
         give_up(SOON__EXIT_VERSION);
 }
 
@@ -88,19 +89,19 @@ static void *map(int fd, uint64_t size, bool writable)
 
 static void map_all(void)
 {
-    static struct soon__desk_notes notes;
-    struct soon__desk *desk = map(SOON__FD_DESK, sizeof *desk, true);
+    static struct soon__channel_notes notes;
+    struct soon__replies *replies = map(SOON__FD_REPLIES, sizeof *replies, true);
 
-    self.view.desk = desk;
-    self.view.orders = map(SOON__FD_ORDERS, desk->orders_size, false);
-    self.view.replies = map(SOON__FD_REPLIES, desk->replies_size, true);
-    self.view.bell = SOON__FD_BELL;
-    self.view.notes = &notes;
-    if (desk->shared_size)
-        self.shared = map(SOON__FD_SHARED, desk->shared_size, true);
-    close(SOON__FD_DESK);
-    close(SOON__FD_ORDERS);
+    self.channel.replies = replies;
+    self.channel.requests = map(SOON__FD_REQUESTS, replies->requests_size, false);
+    self.channel.reply_area = map(SOON__FD_REPLY_AREA, replies->reply_area_size, true);
+    self.channel.bell = SOON__FD_BELL;
+    self.channel.notes = &notes;
+    if (replies->shared_size)
+        self.shared = map(SOON__FD_SHARED, replies->shared_size, true);
     close(SOON__FD_REPLIES);
+    close(SOON__FD_REQUESTS);
+    close(SOON__FD_REPLY_AREA);
     close(SOON__FD_SHARED);
 }
 
@@ -110,7 +111,7 @@ static void check_starter(void)
     struct soon__peer peer;
 
     if (soon__socket_peer(SOON__FD_CONTROL, &peer) < 0)
-        give_up(SOON__EXIT_NO_DESK);
+        give_up(SOON__EXIT_NO_CHANNEL);
     if (peer.pid <= 0 || peer.pid != getppid())
         give_up(SOON__EXIT_NO_CHILD);
     if (peer.user != 0 && (peer.user != geteuid() || peer.group != getegid()))
@@ -137,12 +138,13 @@ static void bind_to_parent(void)
 
 static void say_hello(void)
 {
-    uint64_t size, room = self.view.desk->replies_size;
+    uint64_t size, room = self.channel.replies->reply_area_size;
 
-    if (soon__table_write(self.view.replies, room, &size, &self.functions, &self.function_count) < 0 || size > room)
+    if (soon__table_write(self.channel.reply_area, room, &size, &self.functions, &self.function_count) < 0 ||
+        size > room)
         give_up(SOON__EXIT_NO_MEMORY);
     if (soon__control_send_hello(self.function_count, size) < 0)
-        give_up(SOON__EXIT_NO_DESK);
+        give_up(SOON__EXIT_NO_CHANNEL);
 }
 
 static void begin(void)
@@ -150,14 +152,14 @@ static void begin(void)
     check_starter();
     tidy_descriptors();
     if (fstat(SOON__FD_BELL, &bell) < 0)
-        give_up(SOON__EXIT_NO_DESK);
+        give_up(SOON__EXIT_NO_CHANNEL);
     check_version();
     map_all();
     bind_to_parent();
     unsetenv(SOON__WORKER_VARIABLE);
-    pthread_setname_np(pthread_self(), self.view.desk->name);
+    pthread_setname_np(pthread_self(), self.channel.replies->name);
     self.generation = soon__generation();
-    soon__replies_init(&self.view);
+    soon__replies_init(&self.channel);
     if (soon__leftovers_init() < 0 || soon__worker_signals(self.parent) < 0)
         give_up(SOON__EXIT_NO_MEMORY);
     if (soon__control_start(self.parent) < 0)
@@ -175,21 +177,21 @@ static void begin(void)
 static void check_memory(void)
 {
     static int64_t checked_ns;
-    struct soon__desk *desk = self.view.desk;
+    struct soon__replies *replies = self.channel.replies;
     int64_t now;
 
     /* Relaxed: this thread's own. */
-    if (!desk->memory_limit || atomic_load_explicit(&desk->over_limit, memory_order_relaxed))
+    if (!replies->memory_limit || atomic_load_explicit(&replies->over_limit, memory_order_relaxed))
         return;
     now = soon__clock_ns();
     if (now - checked_ns < MEMORY_CHECK_NS)
         return;
     checked_ns = now;
-    if (soon__own_memory() <= desk->memory_limit)
+    if (soon__own_memory() <= replies->memory_limit)
         return;
     /* Release: pairs with the acquire of the parent, which the bell has woken. */
-    atomic_store_explicit(&desk->over_limit, 1, memory_order_release);
-    soon__bell_ring(self.view.bell);
+    atomic_store_explicit(&replies->over_limit, 1, memory_order_release);
+    soon__bell_ring(self.channel.bell);
 }
 
 static bool serve_next(void)
@@ -198,7 +200,7 @@ static bool serve_next(void)
     uint32_t slot;
 
     soon__process_point(SOON__POINT_BEFORE_CLAIM);
-    if (!soon__desk_claim(&self.view, &slot, &sequence))
+    if (!soon__channel_claim(&self.channel, &slot, &sequence))
         return false;
     soon__process_point(SOON__POINT_AFTER_CLAIM);
     soon__worker_serve(&self, slot, sequence);
@@ -220,11 +222,11 @@ static void serve_until_retired(void)
     pthread_cleanup_push(leave, NULL);
     do {
         /* Asked first. The parent asks who has nothing in its slots, so there is nothing to miss. */
-        retired = soon__desk_is_retired(&self.view);
+        retired = soon__channel_is_retired(&self.channel);
         while (serve_next())
             ;
         if (!retired)
-            soon__desk_await_request(&self.view);
+            soon__channel_await_request(&self.channel);
     } while (!retired);
     pthread_cleanup_pop(0);
 }

@@ -22,17 +22,17 @@
 enum { MESSAGE_MAX = 64 << 10, GIVE_BACK_EVERY = SOON__REPLIES / 2 };
 
 static struct {
-    const struct soon__desk_view *view;
+    const struct soon__channel *channel;
     struct soon__area area;
     uint64_t given_back;
     uint32_t regions[SOON__REPLIES]; /* of those published, not given back */
     uint64_t sent;                   /* so many were published with the last that had descriptors; 0: none */
 } replies;
 
-void soon__replies_init(const struct soon__desk_view *view)
+void soon__replies_init(const struct soon__channel *channel)
 {
-    replies.view = view;
-    soon__area_init(&replies.area, view->desk->replies_size);
+    replies.channel = channel;
+    soon__area_init(&replies.area, channel->replies->reply_area_size);
 }
 
 /* `consumed` of all replies were: their regions are free. */
@@ -49,28 +49,28 @@ static void give_back(uint64_t consumed)
 /* There is a place for the next reply's region. The count is in a line of the parent's: it is looked at now and then. */
 static void keep_regions(void)
 {
-    uint64_t published = soon__desk_published_count(replies.view), consumed;
+    uint64_t published = soon__channel_published_count(replies.channel), consumed;
 
     if (published - replies.given_back < GIVE_BACK_EVERY)
         return;
-    consumed = soon__desk_consumed_count(replies.view);
+    consumed = soon__channel_consumed_count(replies.channel);
     if (published - consumed >= SOON__REPLIES) /* D5 */
-        consumed = soon__desk_await_consumed(replies.view, published - SOON__REPLIES);
+        consumed = soon__channel_await_consumed(replies.channel, published - SOON__REPLIES);
     give_back(consumed);
 }
 
 struct soon__place soon__replies_take(uint64_t size)
 {
-    uint64_t consumed = soon__desk_consumed_count(replies.view);
+    uint64_t consumed = soon__channel_consumed_count(replies.channel);
     struct soon__place place;
 
     give_back(consumed);
     while (!soon__area_take(&replies.area, size, &place.offset, &place.region)) {
-        assert(consumed < soon__desk_published_count(replies.view)); /* R2 */
-        consumed = soon__desk_await_consumed(replies.view, consumed);
+        assert(consumed < soon__channel_published_count(replies.channel)); /* R2 */
+        consumed = soon__channel_await_consumed(replies.channel, consumed);
         give_back(consumed);
     }
-    place.data = replies.view->replies + place.offset;
+    place.data = replies.channel->reply_area + place.offset;
     return place;
 }
 
@@ -85,28 +85,28 @@ void soon__replies_give(struct soon__place *place)
 static void note_region(uint32_t region)
 {
     keep_regions();
-    replies.regions[soon__desk_published_count(replies.view) % SOON__REPLIES] = region;
+    replies.regions[soon__channel_published_count(replies.channel) % SOON__REPLIES] = region;
 }
 
 static void ring(void)
 {
     soon__worker_check_bell();
     /* A task has closed it: nobody would ever hear of this reply, but of our death. */
-    if (soon__bell_ring(replies.view->bell) < 0)
-        _exit(SOON__EXIT_NO_DESK);
+    if (soon__bell_ring(replies.channel->bell) < 0)
+        _exit(SOON__EXIT_NO_CHANNEL);
 }
 
 void soon__reply_publish(const struct soon__reply *reply, const struct soon__place *place)
 {
     soon__process_point(SOON__POINT_BEFORE_REPLY);
     if (reply->kind == SOON__REPLY_DONE)
-        soon__desk_restore_claim(replies.view, reply->slot, reply->sequence);
+        soon__channel_restore_claim(replies.channel, reply->slot, reply->sequence);
     else
-        soon__desk_await_room(replies.view);
+        soon__channel_await_room(replies.channel);
     note_region(place ? place->region : SOON__NO_REGION);
     if (reply->flags & SOON__REPLY_DESCRIPTORS)
-        replies.sent = soon__desk_published_count(replies.view) + 1;
-    if (soon__desk_reply(replies.view, reply))
+        replies.sent = soon__channel_published_count(replies.channel) + 1;
+    if (soon__channel_reply(replies.channel, reply))
         ring();
 }
 
@@ -114,9 +114,9 @@ void soon__reply_publish_short(uint32_t slot, uint64_t sequence, const unsigned 
                                size_t size)
 {
     soon__process_point(SOON__POINT_BEFORE_REPLY);
-    soon__desk_restore_claim(replies.view, slot, sequence);
+    soon__channel_restore_claim(replies.channel, slot, sequence);
     note_region(SOON__NO_REGION);
-    if (soon__desk_reply_short(replies.view, slot, sequence, bytes, size))
+    if (soon__channel_reply_short(replies.channel, slot, sequence, bytes, size))
         ring();
 }
 
@@ -151,10 +151,10 @@ static int freeze(soon_buffer **buffer)
 /* R4 */
 static void await_previous(void)
 {
-    uint64_t consumed = soon__desk_consumed_count(replies.view);
+    uint64_t consumed = soon__channel_consumed_count(replies.channel);
 
     while (consumed < replies.sent)
-        consumed = soon__desk_await_consumed(replies.view, consumed);
+        consumed = soon__channel_await_consumed(replies.channel, consumed);
     give_back(consumed);
 }
 

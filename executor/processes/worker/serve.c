@@ -64,7 +64,7 @@ static int cancel_requested(const soon_task *task)
 {
     const struct serving *serving = (const struct serving *)task;
 
-    uint32_t asked = soon__desk_asked(&serving->worker->view, serving->slot);
+    uint32_t asked = soon__channel_asked(&serving->worker->channel, serving->slot);
 
     /* Not SOON__HOLD: its deadline says that. */
     return asked == 1 ? -ECANCELED : asked == SOON__STOP ? SOON_EKILLED : 0;
@@ -78,7 +78,7 @@ static void set_progress(soon_task *task, uint64_t done, uint64_t total)
     if (soon__generation() != serving->worker->generation)
         return; /* two processes would write it */
     pthread_mutex_lock(&mutex);
-    soon__desk_set_progress(&serving->worker->view, serving->slot, done, total);
+    soon__channel_set_progress(&serving->worker->channel, serving->slot, done, total);
     pthread_mutex_unlock(&mutex);
 }
 
@@ -204,7 +204,7 @@ static void find_parts(const struct serving *serving, struct parts *parts)
 
     *parts = (struct parts){.arg_fd = -1, .payload_fd = -1};
     if (request->flags & SOON__REQUEST_IN_AREA)
-        at = serving->worker->view.orders->area + request->offset;
+        at = serving->worker->channel.requests->area + request->offset;
     if (!(request->flags & SOON__REQUEST_ARG_SENT)) {
         parts->arg = at;
         at += soon__body_round(request->arg_size);
@@ -609,7 +609,7 @@ static void run_items(struct serving *serving, int64_t now)
     while (ended < serving->request->items) {
         atomic_store_explicit(&serving->status->item, ended, memory_order_relaxed);
         atomic_store_explicit(&serving->status->started_ns, now, memory_order_relaxed);
-        /* Pairs with the fence in soon__desk_hold(): we see the request, or the parent sees this item. */
+        /* Pairs with the fence in soon__channel_hold(): we see the request, or the parent sees this item. */
         atomic_thread_fence(memory_order_seq_cst);
         reason = stop_reason(serving, now);
         if (reason < 0)
@@ -639,10 +639,10 @@ static void take_limits(struct serving *serving, int64_t now)
 /* As for one that has all that belongs to it in the request itself, and no limits. `small` is filled when it is needed. */
 static void begin(struct serving *serving, struct soon__worker *worker, uint32_t slot, uint64_t sequence)
 {
-    const struct soon__request *request = &worker->view.orders->requests[slot];
+    const struct soon__request *request = &worker->channel.requests->request[slot];
 
     if (request->function >= worker->function_count)
-        _exit(SOON__EXIT_NO_DESK);
+        _exit(SOON__EXIT_NO_CHANNEL);
     serving->task = (soon_task){.function = worker->functions[request->function],
                                 .host = &in_process,
                                 .arg = request->bytes,
@@ -651,8 +651,8 @@ static void begin(struct serving *serving, struct soon__worker *worker, uint32_t
                                 .deadline = SOON__NEVER};
     serving->worker = worker;
     serving->request = request;
-    serving->status = &worker->view.desk->status[slot];
-    serving->cancel_requested = &worker->view.orders->cancel_requested[slot];
+    serving->status = &worker->channel.replies->status[slot];
+    serving->cancel_requested = &worker->channel.requests->cancel_requested[slot];
     serving->slot = slot;
     /* Relaxed: ours, set by the claim. */
     serving->progress_before = atomic_load_explicit(&serving->status->progress_sequence, memory_order_relaxed);
@@ -689,7 +689,7 @@ static void serve(struct serving *serving)
 
 void soon__worker_serve(struct soon__worker *worker, uint32_t slot, uint64_t sequence)
 {
-    const struct soon__request *request = &worker->view.orders->requests[slot];
+    const struct soon__request *request = &worker->channel.requests->request[slot];
     struct serving serving;
 
     begin(&serving, worker, slot, sequence);

@@ -48,7 +48,7 @@ int main(int argc, char **argv)
             return status;
     }
     if (soon_init(argc, argv) < 0)
-        return SOON__EXIT_NO_DESK;
+        return SOON__EXIT_NO_CHANNEL;
     fprintf(stderr, "soon-worker: a pool with the option `load` starts it, nobody else\n");
-    return SOON__EXIT_NO_DESK;
+    return SOON__EXIT_NO_CHANNEL;
 }

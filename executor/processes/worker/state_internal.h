@@ -1,9 +1,9 @@
 /*
- * state_internal.h - what runs in a worker process: a main thread that serves the desk, and a control thread that
+ * state_internal.h - what runs in a worker process: a main thread that serves the replies, and a control thread that
  * receives descriptors and sees the parent go.
  *
  * One worker per process, so its parts are static where they live. Nothing of it is locked but what both threads use,
- * the descriptors that came. What a task may do from threads of its own (progress, cancel requests) touches the desk
+ * the descriptors that came. What a task may do from threads of its own (progress, cancel requests) touches the channel
  * and what is fixed while the task runs.
  *
  * The parent is trusted: only its version is checked, and that its descriptors are there.
@@ -18,7 +18,7 @@
 #include <signal.h>
 
 struct soon__worker {
-    struct soon__desk_view view;
+    struct soon__channel channel;
     uint32_t generation; /* of forks: where it is another, this is a task's child */
     int32_t parent;
     const soon_function **functions; /* the table that was sent */
@@ -69,7 +69,7 @@ struct soon__place {
     uint32_t region; /* SOON__NO_REGION: none */
 };
 
-void soon__replies_init(const struct soon__desk_view *view);
+void soon__replies_init(const struct soon__channel *channel);
 /* `size` bytes above 0, up to SOON__BODY_MAX. Waits until the parent has made room. */
 struct soon__place soon__replies_take(uint64_t size);
 /* Gives back what no published reply uses. */

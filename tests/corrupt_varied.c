@@ -1,10 +1,10 @@
 /*
- * mad_varied.c - workers that lie about results of any size: such a lie ends its worker and fails its own item, and what is read
+ * corrupt_varied.c - workers that lie about results of any size: such a lie ends its worker and fails its own item, and what is read
  * of the others is what they gave.
  */
-#include "mad_fixture.h"
+#include "corrupt_fixture.h"
 
-TestSuite(mad_varied);
+TestSuite(corrupt_varied);
 
 enum { ITEMS = 10, ROOM = SOON__REPLY_INLINE };
 
@@ -26,7 +26,7 @@ static const struct {
     {"more items than there are", ITEMS + 1, 48, {{0, 0}}},
 };
 
-/* In the desk: what a worker that dies has not told. */
+/* In the channel: what a worker that dies has not told. */
 static const struct {
     uint64_t first, finished, offset;
 } last_words[] = {
@@ -53,9 +53,9 @@ static void die_with(size_t number)
 {
     find_desk();
     memset(area, 0xff, SOON__REPLY_AREA); /* each head there tells more than there is */
-    desk->status[own_slot].items_first = last_words[number].first;
-    desk->status[own_slot].items_offset = last_words[number].offset;
-    desk->status[own_slot].items_finished = last_words[number].finished;
+    replies->status[own_slot].items_first = last_words[number].first;
+    replies->status[own_slot].items_offset = last_words[number].offset;
+    replies->status[own_slot].items_finished = last_words[number].finished;
     _exit(7);
 }
 
@@ -88,7 +88,7 @@ static void assert_loses_its_own(soon_executor *pool, const char *liar, bool rig
     soon_future_unref(map);
 }
 
-Test(mad_varied, that_lies_about_results_loses_its_own_item)
+Test(corrupt_varied, that_lies_about_results_loses_its_own_item)
 {
     soon_executor *pool = new_processes(.workers = 1);
 
@@ -102,7 +102,7 @@ Test(mad_varied, that_lies_about_results_loses_its_own_item)
     free_pool(pool);
 }
 
-Test(mad_varied, that_dies_with_a_lie_loses_its_own_item)
+Test(corrupt_varied, that_dies_with_a_lie_loses_its_own_item)
 {
     soon_executor *pool = new_processes(.workers = 1);
 

@@ -1,7 +1,7 @@
 /*
- * desk.c - what parent and worker do at their desk. A worker that writes nonsense is in desk_nonsense.c.
+ * channel.c - what parent and worker do at their replies. A worker that writes nonsense is in channel_nonsense.c.
  */
-#include "desk_fixture.h"
+#include "channel_fixture.h"
 
 #include <stdio.h>
 
@@ -12,116 +12,116 @@ static struct soon__reply reply;
 /* Claims, and it must be this one. */
 static void claim(uint32_t expected_slot, uint64_t expected_sequence)
 {
-    cr_assert(soon__desk_claim(&worker, &slot, &sequence));
+    cr_assert(soon__channel_claim(&worker, &slot, &sequence));
     cr_assert_eq(slot, expected_slot);
     cr_assert_eq(sequence, expected_sequence);
 }
 
-TestSuite(desk, .init = make_desk, .fini = free_desk);
+TestSuite(channel, .init = make_channel, .fini = free_channel);
 
 /*
  * Requests
  */
 
-Test(desk, a_posted_request_is_claimed_once_and_whole)
+Test(channel, a_posted_request_is_claimed_once_and_whole)
 {
-    cr_assert(!soon__desk_claim(&worker, &slot, &sequence));
+    cr_assert(!soon__channel_claim(&worker, &slot, &sequence));
     post(7, 4711, 0);
 
     claim(7, 4711);
     assert_request(7, 4711);
-    cr_assert(!soon__desk_claim(&worker, &slot, &sequence));
+    cr_assert(!soon__channel_claim(&worker, &slot, &sequence));
 }
 
-Test(desk, the_request_with_the_lowest_order_is_claimed_first)
+Test(channel, the_request_with_the_lowest_order_is_claimed_first)
 {
     for (uint32_t i = 0; i < SOON__SLOTS; i++)
         post(i, 100 + i, (i * 7 + 3) % SOON__SLOTS);
 
     for (uint64_t order = 0; order < SOON__SLOTS; order++) {
-        cr_assert(soon__desk_claim(&worker, &slot, &sequence));
+        cr_assert(soon__channel_claim(&worker, &slot, &sequence));
         cr_assert_eq((slot * 7 + 3) % SOON__SLOTS, order);
         cr_assert_eq(sequence, 100 + slot);
     }
-    cr_assert(!soon__desk_claim(&worker, &slot, &sequence));
+    cr_assert(!soon__channel_claim(&worker, &slot, &sequence));
 }
 
-Test(desk, a_request_that_was_taken_back_is_not_claimed)
+Test(channel, a_request_that_was_taken_back_is_not_claimed)
 {
     post(0, 1, 0);
     post(1, 2, 1);
 
-    cr_assert(soon__desk_take_back(&parent, 0, 1));
-    cr_assert(!soon__desk_take_back(&parent, 0, 1), "once");
+    cr_assert(soon__channel_take_back(&parent, 0, 1));
+    cr_assert(!soon__channel_take_back(&parent, 0, 1), "once");
     claim(1, 2);
-    cr_assert(!soon__desk_claim(&worker, &slot, &sequence));
+    cr_assert(!soon__channel_claim(&worker, &slot, &sequence));
 }
 
-Test(desk, a_claimed_request_cannot_be_taken_back)
+Test(channel, a_claimed_request_cannot_be_taken_back)
 {
     post(0, 1, 0);
     claim(0, 1);
 
-    cr_assert(!soon__desk_take_back(&parent, 0, 1));
-    cr_assert_eq(soon__desk_look(&parent, 0, 1), SOON__LOOK_CLAIMED);
+    cr_assert(!soon__channel_take_back(&parent, 0, 1));
+    cr_assert_eq(soon__channel_look(&parent, 0, 1), SOON__LOOK_CLAIMED);
 }
 
-Test(desk, a_slot_is_used_again_and_the_old_number_means_nothing)
+Test(channel, a_slot_is_used_again_and_the_old_number_means_nothing)
 {
     post(0, 1, 0);
-    cr_assert(soon__desk_take_back(&parent, 0, 1));
+    cr_assert(soon__channel_take_back(&parent, 0, 1));
     post(0, 2, 0);
 
-    cr_assert(!soon__desk_take_back(&parent, 0, 1));
-    cr_assert_eq(soon__desk_look(&parent, 0, 1), SOON__LOOK_GARBAGE);
+    cr_assert(!soon__channel_take_back(&parent, 0, 1));
+    cr_assert_eq(soon__channel_look(&parent, 0, 1), SOON__LOOK_GARBAGE);
     claim(0, 2);
-    cr_assert(!soon__desk_claim(&worker, &slot, &sequence));
+    cr_assert(!soon__channel_claim(&worker, &slot, &sequence));
 }
 
-Test(desk, a_look_tells_where_a_request_stands)
+Test(channel, a_look_tells_where_a_request_stands)
 {
     post(3, 9, 0);
-    cr_assert_eq(soon__desk_look(&parent, 3, 9), SOON__LOOK_UNCLAIMED);
+    cr_assert_eq(soon__channel_look(&parent, 3, 9), SOON__LOOK_UNCLAIMED);
     claim(3, 9);
-    cr_assert_eq(soon__desk_look(&parent, 3, 9), SOON__LOOK_CLAIMED);
+    cr_assert_eq(soon__channel_look(&parent, 3, 9), SOON__LOOK_CLAIMED);
 
     for (uint64_t word = 0; word < 64; word++) {
-        atomic_store(&worker.desk->slots[3], word);
-        cr_assert_eq(soon__desk_look(&parent, 3, 9) == SOON__LOOK_GARBAGE,
+        atomic_store(&worker.replies->claims[3], word);
+        cr_assert_eq(soon__channel_look(&parent, 3, 9) == SOON__LOOK_GARBAGE,
                      word != SOON__SLOT_TAKEN && word != (9 << 2 | SOON__SLOT_CLAIMED));
     }
 }
 
-Test(desk, a_look_tells_where_a_request_stands_in_a_slot_that_was_used)
+Test(channel, a_look_tells_where_a_request_stands_in_a_slot_that_was_used)
 {
     post(3, 9, 0);
     claim(3, 9);
     post(3, 10, 0);
-    cr_assert_eq(soon__desk_look(&parent, 3, 10), SOON__LOOK_UNCLAIMED);
-    cr_assert(soon__desk_take_back(&parent, 3, 10));
+    cr_assert_eq(soon__channel_look(&parent, 3, 10), SOON__LOOK_UNCLAIMED);
+    cr_assert(soon__channel_take_back(&parent, 3, 10));
     post(3, 11, 0);
-    cr_assert_eq(soon__desk_look(&parent, 3, 11), SOON__LOOK_UNCLAIMED);
+    cr_assert_eq(soon__channel_look(&parent, 3, 11), SOON__LOOK_UNCLAIMED);
 
     for (uint64_t word = 0; word < 64; word++) {
-        atomic_store(&worker.desk->slots[3], word);
-        cr_assert_eq(soon__desk_look(&parent, 3, 11) == SOON__LOOK_GARBAGE,
+        atomic_store(&worker.replies->claims[3], word);
+        cr_assert_eq(soon__channel_look(&parent, 3, 11) == SOON__LOOK_GARBAGE,
                      word != (10 << 2 | SOON__SLOT_TAKEN) && word != (11 << 2 | SOON__SLOT_CLAIMED));
     }
 }
 
 /* What it was before is what the parent takes it back from. */
-Test(desk, a_request_is_not_taken_back_from_a_worker_that_has_changed_the_word)
+Test(channel, a_request_is_not_taken_back_from_a_worker_that_has_changed_the_word)
 {
     post(3, 9, 0);
     claim(3, 9);
     post(3, 10, 0);
-    atomic_store(&worker.desk->slots[3], 0);
+    atomic_store(&worker.replies->claims[3], 0);
 
-    cr_assert(!soon__desk_take_back(&parent, 3, 10));
-    cr_assert_eq(soon__desk_look(&parent, 3, 10), SOON__LOOK_GARBAGE);
+    cr_assert(!soon__channel_take_back(&parent, 3, 10));
+    cr_assert_eq(soon__channel_look(&parent, 3, 10), SOON__LOOK_GARBAGE);
 }
 
-Test(desk, an_urgent_request_is_claimed_before_those_that_were_found_already)
+Test(channel, an_urgent_request_is_claimed_before_those_that_were_found_already)
 {
     for (uint32_t i = 0; i < 4; i++)
         post(i, i + 1, 10 + i);
@@ -131,50 +131,50 @@ Test(desk, an_urgent_request_is_claimed_before_those_that_were_found_already)
     claim(1, 2);
 }
 
-Test(desk, a_request_that_was_found_is_not_claimed_once_it_was_taken_back)
+Test(channel, a_request_that_was_found_is_not_claimed_once_it_was_taken_back)
 {
     for (uint32_t i = 0; i < 4; i++)
         post(i, i + 1, i);
     claim(0, 1);
-    cr_assert(soon__desk_take_back(&parent, 1, 2));
-    cr_assert(soon__desk_take_back(&parent, 2, 3));
+    cr_assert(soon__channel_take_back(&parent, 1, 2));
+    cr_assert(soon__channel_take_back(&parent, 2, 3));
     post(2, 5, 9);
     claim(3, 4);
     claim(2, 5);
-    cr_assert(!soon__desk_claim(&worker, &slot, &sequence));
+    cr_assert(!soon__channel_claim(&worker, &slot, &sequence));
 }
 
 /* By the task before it: what the word was before that is none of the worker's business. */
-Test(desk, a_request_that_was_found_is_claimed_though_a_task_has_written_over_its_word)
+Test(channel, a_request_that_was_found_is_claimed_though_a_task_has_written_over_its_word)
 {
     post(0, 1000, 0);
     post(1, 1001, 1);
     claim(0, 1000);
-    atomic_store(&worker.desk->slots[1], 7 << 2 | SOON__SLOT_CLAIMED);
+    atomic_store(&worker.replies->claims[1], 7 << 2 | SOON__SLOT_CLAIMED);
     claim(1, 1001);
 }
 
 /* One is claimed each time that all others are given something else. */
-Test(desk, requests_that_are_taken_back_again_and_again_leave_nothing_behind)
+Test(channel, requests_that_are_taken_back_again_and_again_leave_nothing_behind)
 {
     uint64_t next = 1, last[SOON__SLOTS];
 
     for (int round = 0; round < 10; round++) {
         post(0, next++, 0);
         for (uint32_t i = 1; i < SOON__SLOTS; i++, next++) {
-            cr_assert(round == 0 || soon__desk_take_back(&parent, i, last[i]));
+            cr_assert(round == 0 || soon__channel_take_back(&parent, i, last[i]));
             post(i, last[i] = next, next);
         }
-        cr_assert(soon__desk_claim(&worker, &slot, &sequence));
+        cr_assert(soon__channel_claim(&worker, &slot, &sequence));
         cr_assert_eq(slot, 0);
     }
     for (uint32_t i = 1; i < SOON__SLOTS; i++)
         claim(i, last[i]);
-    cr_assert(!soon__desk_claim(&worker, &slot, &sequence));
+    cr_assert(!soon__channel_claim(&worker, &slot, &sequence));
 }
 
 /* All slots are full, and which slot a request is in says nothing about its turn. */
-Test(desk, requests_are_claimed_in_their_order_in_a_flood)
+Test(channel, requests_are_claimed_in_their_order_in_a_flood)
 {
     uint64_t next = 1, expected = 1;
     uint32_t empty[3];
@@ -183,7 +183,7 @@ Test(desk, requests_are_claimed_in_their_order_in_a_flood)
         post(i, next, next);
     for (int round = 0; round < 300; round++) {
         for (int i = 0; i < 3; i++) {
-            cr_assert(soon__desk_claim(&worker, &slot, &sequence));
+            cr_assert(soon__channel_claim(&worker, &slot, &sequence));
             cr_assert_eq(sequence, expected++);
             empty[i] = slot;
         }
@@ -192,81 +192,81 @@ Test(desk, requests_are_claimed_in_their_order_in_a_flood)
     }
 }
 
-Test(desk, a_request_is_looked_for_where_there_may_be_one)
+Test(channel, a_request_is_looked_for_where_there_may_be_one)
 {
     fill_request(1, 5, 0);
-    soon__desk_publish(&parent, 1, 5);
-    cr_assert(!soon__desk_claim(&worker, &slot, &sequence));
-    soon__desk_wake(&parent, 1 << 2);
-    cr_assert(!soon__desk_claim(&worker, &slot, &sequence));
-    soon__desk_wake(&parent, 1 << 1 | 1 << 2);
+    soon__channel_publish(&parent, 1, 5);
+    cr_assert(!soon__channel_claim(&worker, &slot, &sequence));
+    soon__channel_wake(&parent, 1 << 2);
+    cr_assert(!soon__channel_claim(&worker, &slot, &sequence));
+    soon__channel_wake(&parent, 1 << 1 | 1 << 2);
     claim(1, 5);
 }
 
-Test(desk, numbers_of_62_bits_survive)
+Test(channel, numbers_of_62_bits_survive)
 {
     const uint64_t large = (UINT64_C(1) << 62) - 1;
 
     post(0, large, UINT64_MAX);
     claim(0, large);
-    cr_assert_eq(soon__desk_look(&parent, 0, large), SOON__LOOK_CLAIMED);
+    cr_assert_eq(soon__channel_look(&parent, 0, large), SOON__LOOK_CLAIMED);
 }
 
 /*
  * The status
  */
 
-Test(desk, a_claim_begins_with_a_status_of_its_own)
+Test(channel, a_claim_begins_with_a_status_of_its_own)
 {
-    struct soon__status *status = &parent.desk->status[0];
+    struct soon__status *status = &parent.replies->status[0];
     uint64_t done = 7, total = 7;
 
     post(0, 1, 0);
     claim(0, 1);
-    soon__desk_set_progress(&worker, 0, 3, 4);
-    soon__desk_request_cancel(&parent, 0);
+    soon__channel_set_progress(&worker, 0, 3, 4);
+    soon__channel_request_cancel(&parent, 0);
     status->items_first = status->items_finished = status->items_offset = 5;
     status->started_ns = 5;
 
     post(0, 2, 0);
     claim(0, 2);
     cr_assert_eq(status->started_ns, INT64_MAX);
-    cr_assert(soon__desk_progress(&parent, 0, &done, &total));
+    cr_assert(soon__channel_progress(&parent, 0, &done, &total));
     cr_assert(done == 0 && total == 0);
     cr_assert(status->items_first == 0 && status->items_finished == 0 && status->items_offset == 0);
-    cr_assert_eq(worker.orders->cancel_requested[0], 0);
+    cr_assert_eq(worker.requests->cancel_requested[0], 0);
 }
 
-Test(desk, a_cancel_request_reaches_the_task)
+Test(channel, a_cancel_request_reaches_the_task)
 {
     post(0, 1, 0);
     claim(0, 1);
-    soon__desk_request_cancel(&parent, 0);
+    soon__channel_request_cancel(&parent, 0);
 
-    cr_assert_eq(worker.orders->cancel_requested[0], 1);
-    cr_assert_eq(worker.orders->cancel_requested[1], 0);
+    cr_assert_eq(worker.requests->cancel_requested[0], 1);
+    cr_assert_eq(worker.requests->cancel_requested[1], 0);
 }
 
-Test(desk, progress_is_what_was_set_last)
+Test(channel, progress_is_what_was_set_last)
 {
     uint64_t done, total;
 
-    soon__desk_set_progress(&worker, 5, 1, 10);
-    soon__desk_set_progress(&worker, 5, UINT64_MAX, 2);
-    cr_assert(soon__desk_progress(&parent, 5, &done, &total));
+    soon__channel_set_progress(&worker, 5, 1, 10);
+    soon__channel_set_progress(&worker, 5, UINT64_MAX, 2);
+    cr_assert(soon__channel_progress(&parent, 5, &done, &total));
     cr_assert(done == UINT64_MAX && total == 2);
 }
 
 /* As by one that was killed in between. */
-Test(desk, progress_that_is_half_written_is_not_shown)
+Test(channel, progress_that_is_half_written_is_not_shown)
 {
-    struct soon__status *status = &worker.desk->status[5];
+    struct soon__status *status = &worker.replies->status[5];
     uint64_t done = 7, total = 7;
 
     for (uint64_t i = 1; i < 4; i++) {
-        soon__desk_set_progress(&worker, 5, i, 10 * i);
+        soon__channel_set_progress(&worker, 5, i, 10 * i);
         status->progress[(status->progress_sequence + 1) & 1].done = 99;
-        cr_assert(soon__desk_progress(&parent, 5, &done, &total));
+        cr_assert(soon__channel_progress(&parent, 5, &done, &total));
         cr_assert(done == i && total == 10 * i);
     }
 }
@@ -275,31 +275,31 @@ Test(desk, progress_that_is_half_written_is_not_shown)
  * Replies
  */
 
-Test(desk, replies_come_in_their_order_with_their_bodies)
+Test(channel, replies_come_in_their_order_with_their_bodies)
 {
-    cr_assert_eq(soon__desk_next_reply(&parent, &head, &reply), 0);
+    cr_assert_eq(soon__channel_next_reply(&parent, &head, &reply), 0);
     for (uint64_t i = 0; i < 10; i++)
         reply_done((uint32_t)i, i);
 
     for (uint64_t i = 0; i < 10; i++) {
-        cr_assert_eq(soon__desk_next_reply(&parent, &head, &reply), 1);
+        cr_assert_eq(soon__channel_next_reply(&parent, &head, &reply), 1);
         cr_assert(reply.slot == i && reply.sequence == i && number_in(&reply) == i);
         cr_assert_eq(head, i + 1);
     }
-    cr_assert_eq(soon__desk_next_reply(&parent, &head, &reply), 0);
+    cr_assert_eq(soon__channel_next_reply(&parent, &head, &reply), 0);
 }
 
-Test(desk, a_reply_that_was_read_is_the_readers_own)
+Test(channel, a_reply_that_was_read_is_the_readers_own)
 {
     reply_done(1, 11);
-    cr_assert_eq(soon__desk_next_reply(&parent, &head, &reply), 1);
-    memset(worker.desk->replies, 0xff, sizeof worker.desk->replies);
+    cr_assert_eq(soon__channel_next_reply(&parent, &head, &reply), 1);
+    memset(worker.replies->reply, 0xff, sizeof worker.replies->reply);
 
     cr_assert(reply.slot == 1 && number_in(&reply) == 11);
 }
 
 /* What a longer one has left behind its first line is nobody's. */
-Test(desk, a_short_reply_is_nothing_but_what_it_says)
+Test(channel, a_short_reply_is_nothing_but_what_it_says)
 {
     struct soon__reply longer = {
         .kind = SOON__REPLY_ITEM, .code = -EIO, .raised = 5, .count = 6, .offset = 7, .message_size = 8};
@@ -307,10 +307,10 @@ Test(desk, a_short_reply_is_nothing_but_what_it_says)
     memset(longer.bytes, 0xee, sizeof longer.bytes);
     for (uint64_t i = 0; i < SOON__REPLIES; i++)
         publish_reply(&longer);
-    while (soon__desk_next_reply(&parent, &head, &reply) == 1)
+    while (soon__channel_next_reply(&parent, &head, &reply) == 1)
         cr_assert(reply.code == -EIO && reply.raised == 5 && reply.count == 6 && reply.offset == 7 &&
                   reply.message_size == 8 && reply.bytes[47] == 0xee);
-    soon__desk_consumed(&parent, head);
+    soon__channel_consumed(&parent, head);
 
     for (uint64_t size = 0; size <= SOON__REPLY_INLINE; size++) {
         struct soon__reply sent = {.sequence = size, .slot = 3, .kind = SOON__REPLY_DONE, .first = 2};
@@ -318,7 +318,7 @@ Test(desk, a_short_reply_is_nothing_but_what_it_says)
         sent.result_size = size;
         memset(sent.bytes, (int)size, size);
         publish_reply(&sent);
-        cr_assert_eq(soon__desk_next_reply(&parent, &head, &reply), 1);
+        cr_assert_eq(soon__channel_next_reply(&parent, &head, &reply), 1);
         cr_assert(reply.sequence == size && reply.slot == 3 && reply.result_size == size && reply.first == 2);
         cr_assert(!reply.flags && !reply.code && !reply.raised && !reply.count && !reply.offset &&
                   !reply.payload_size && !reply.message_size);
@@ -327,40 +327,40 @@ Test(desk, a_short_reply_is_nothing_but_what_it_says)
     }
 }
 
-Test(desk, a_body_may_lie_anywhere_in_the_area)
+Test(channel, a_body_may_lie_anywhere_in_the_area)
 {
     struct soon__reply sent = {.kind = SOON__REPLY_DONE, .flags = SOON__REPLY_IN_AREA, .result_size = 8};
     const uint64_t offsets[] = {0, 64, 100, SOON__REPLY_AREA - 8};
 
     for (size_t i = 0; i < COUNT(offsets); i++) {
         sent.offset = offsets[i];
-        memcpy(worker.replies + sent.offset, &i, sizeof i);
+        memcpy(worker.reply_area + sent.offset, &i, sizeof i);
         publish_reply(&sent);
-        cr_assert_eq(soon__desk_next_reply(&parent, &head, &reply), 1);
+        cr_assert_eq(soon__channel_next_reply(&parent, &head, &reply), 1);
         cr_assert_eq(number_in(&reply), i);
     }
 }
 
-Test(desk, the_ring_keeps_places_for_final_replies)
+Test(channel, the_ring_keeps_places_for_final_replies)
 {
     struct soon__reply item = {.kind = SOON__REPLY_ITEMS, .count = 1};
 
     for (int round = 0; round < 3; round++) {
-        uint64_t published = soon__desk_published_count(&worker);
+        uint64_t published = soon__channel_published_count(&worker);
 
-        while (soon__desk_has_room(&worker))
+        while (soon__channel_has_room(&worker))
             publish_reply(&item);
-        cr_assert_eq(soon__desk_published_count(&worker) - published, SOON__REPLIES - SOON__SLOTS);
+        cr_assert_eq(soon__channel_published_count(&worker) - published, SOON__REPLIES - SOON__SLOTS);
         for (uint32_t i = 0; i < SOON__SLOTS; i++)
             reply_done(i, i);
-        cr_assert(!soon__desk_has_room(&worker));
+        cr_assert(!soon__channel_has_room(&worker));
 
-        while (soon__desk_next_reply(&parent, &head, &reply) == 1)
+        while (soon__channel_next_reply(&parent, &head, &reply) == 1)
             continue;
         cr_assert_eq(head - published, SOON__REPLIES);
-        cr_assert(!soon__desk_has_room(&worker), "read, but not consumed");
-        soon__desk_consumed(&parent, head);
-        cr_assert_eq(soon__desk_consumed_count(&worker), head);
+        cr_assert(!soon__channel_has_room(&worker), "read, but not consumed");
+        soon__channel_consumed(&parent, head);
+        cr_assert_eq(soon__channel_consumed_count(&worker), head);
     }
 }
 
@@ -368,33 +368,33 @@ Test(desk, the_ring_keeps_places_for_final_replies)
  * Bells
  */
 
-Test(desk, the_bell_rings_for_who_wants_it)
+Test(channel, the_bell_rings_for_who_wants_it)
 {
     reply_done(0, 0);
     cr_assert(!bell_rings(0));
-    cr_assert(soon__desk_want_bell(&parent, 0), "there is a reply already");
-    cr_assert(!soon__desk_want_bell(&parent, 1));
+    cr_assert(soon__channel_want_bell(&parent, 0), "there is a reply already");
+    cr_assert(!soon__channel_want_bell(&parent, 1));
 
     reply_done(0, 1);
     cr_assert(bell_rings(0));
     soon__bell_quiet(parent.bell);
-    soon__desk_want_no_bell(&parent);
+    soon__channel_want_no_bell(&parent);
     reply_done(0, 2);
     cr_assert(!bell_rings(0));
 }
 
-Test(desk, the_bell_tells_of_claims_where_that_is_asked_for)
+Test(channel, the_bell_tells_of_claims_where_that_is_asked_for)
 {
     post(0, 1, 0);
     post(1, 2, 1);
     claim(0, 1);
     cr_assert(!bell_rings(0));
 
-    parent.desk->tell_claims = 1;
+    parent.replies->tell_claims = 1;
     claim(1, 2);
     cr_assert(bell_rings(0));
     soon__bell_quiet(parent.bell);
-    cr_assert(!soon__desk_claim(&worker, &slot, &sequence));
+    cr_assert(!soon__channel_claim(&worker, &slot, &sequence));
     cr_assert(!bell_rings(0));
 }
 
@@ -409,8 +409,8 @@ static void *await_request(void *data)
 {
     (void)data;
     atomic_store(&sleeper, gettid());
-    while (!soon__desk_claim(&worker, &slot, &sequence) && !soon__desk_is_retired(&worker))
-        soon__desk_await_request(&worker);
+    while (!soon__channel_claim(&worker, &slot, &sequence) && !soon__channel_is_retired(&worker))
+        soon__channel_await_request(&worker);
     atomic_store(&awake, true);
     return NULL;
 }
@@ -429,7 +429,7 @@ static bool is_asleep(void)
     char path[64], state = 0;
     FILE *file;
 
-    if (!atomic_load(&parent.desk->asleep))
+    if (!atomic_load(&parent.replies->asleep))
         return false;
     snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)atomic_load(&sleeper));
     file = fopen(path, "re");
@@ -439,7 +439,7 @@ static bool is_asleep(void)
     return state == 'S';
 }
 
-Test(desk, a_worker_sleeps_until_there_is_a_request)
+Test(channel, a_worker_sleeps_until_there_is_a_request)
 {
     pthread_t thread = start_sleeper(await_request);
 
@@ -449,39 +449,39 @@ Test(desk, a_worker_sleeps_until_there_is_a_request)
 
     pthread_join(thread, NULL);
     cr_assert(slot == 2 && sequence == 5);
-    cr_assert_eq(parent.desk->asleep, 0);
+    cr_assert_eq(parent.replies->asleep, 0);
 }
 
-Test(desk, a_worker_sleeps_until_it_is_to_retire)
+Test(channel, a_worker_sleeps_until_it_is_to_retire)
 {
     pthread_t thread = start_sleeper(await_request);
 
     test_wait_until(is_asleep());
-    soon__desk_retire(&parent);
+    soon__channel_retire(&parent);
     pthread_join(thread, NULL);
-    cr_assert(soon__desk_is_retired(&worker));
+    cr_assert(soon__channel_is_retired(&worker));
 }
 
-Test(desk, a_worker_does_not_sleep_where_there_is_work_or_nothing_to_come)
+Test(channel, a_worker_does_not_sleep_where_there_is_work_or_nothing_to_come)
 {
     post(0, 1, 0);
-    soon__desk_await_request(&worker);
+    soon__channel_await_request(&worker);
     claim(0, 1);
 
-    soon__desk_retire(&parent);
-    soon__desk_await_request(&worker);
+    soon__channel_retire(&parent);
+    soon__channel_await_request(&worker);
 }
 
-Test(desk, a_worker_that_may_look_around_does_not_sleep_meanwhile)
+Test(channel, a_worker_that_may_look_around_does_not_sleep_meanwhile)
 {
     int64_t sleeps_after = soon__clock_ns() + UINT32_MAX;
     pthread_t thread;
     bool asleep;
 
-    atomic_store(&parent.orders->spin_ns, UINT32_MAX);
+    atomic_store(&parent.requests->spin_ns, UINT32_MAX);
     thread = start_sleeper(await_request);
     for (int i = 0; i < 1000; i++) {
-        asleep = atomic_load(&parent.desk->asleep);
+        asleep = atomic_load(&parent.replies->asleep);
         if (soon__clock_ns() >= sleeps_after)
             break; /* we had no CPU for that long */
         cr_assert_not(asleep);
@@ -491,39 +491,39 @@ Test(desk, a_worker_that_may_look_around_does_not_sleep_meanwhile)
     pthread_join(thread, NULL);
 }
 
-Test(desk, a_worker_that_has_looked_around_sleeps)
+Test(channel, a_worker_that_has_looked_around_sleeps)
 {
     pthread_t thread;
 
-    atomic_store(&parent.orders->spin_ns, 1000);
+    atomic_store(&parent.requests->spin_ns, 1000);
     thread = start_sleeper(await_request);
-    test_wait_until(atomic_load(&parent.desk->asleep));
+    test_wait_until(atomic_load(&parent.replies->asleep));
     post(2, 5, 0);
     pthread_join(thread, NULL);
 }
 
 static void *await_consumed(void *data)
 {
-    cr_assert_eq(soon__desk_await_consumed(&worker, 2), 3);
+    cr_assert_eq(soon__channel_await_consumed(&worker, 2), 3);
     return data;
 }
 
-Test(desk, a_starved_worker_sleeps_until_replies_are_consumed)
+Test(channel, a_starved_worker_sleeps_until_replies_are_consumed)
 {
     pthread_t thread = start_sleeper(await_consumed);
 
     for (uint64_t consumed = 1; consumed <= 3; consumed++) {
-        test_wait_until(atomic_load(&parent.desk->starved));
-        soon__desk_consumed(&parent, consumed);
+        test_wait_until(atomic_load(&parent.replies->starved));
+        soon__channel_consumed(&parent, consumed);
     }
     pthread_join(thread, NULL);
-    cr_assert_eq(parent.desk->starved, 0);
+    cr_assert_eq(parent.replies->starved, 0);
 }
 
-Test(desk, a_worker_that_is_not_starved_goes_on)
+Test(channel, a_worker_that_is_not_starved_goes_on)
 {
-    soon__desk_consumed(&parent, 3);
-    cr_assert_eq(soon__desk_await_consumed(&worker, 2), 3);
+    soon__channel_consumed(&parent, 3);
+    cr_assert_eq(soon__channel_await_consumed(&worker, 2), 3);
 }
 
 /* Only if the parent fills a slot again before it says that it has consumed the reply. */
@@ -533,20 +533,20 @@ static void *reply_once_more(void *data)
     return data;
 }
 
-Test(desk, a_full_ring_is_never_written_over)
+Test(channel, a_full_ring_is_never_written_over)
 {
     pthread_t thread;
 
     for (uint64_t i = 0; i < SOON__REPLIES; i++)
         reply_done(0, i);
     thread = start_sleeper(reply_once_more);
-    test_wait_until(atomic_load(&parent.desk->starved));
-    cr_assert_eq(soon__desk_next_reply(&parent, &head, &reply), 1);
+    test_wait_until(atomic_load(&parent.replies->starved));
+    cr_assert_eq(soon__channel_next_reply(&parent, &head, &reply), 1);
     cr_assert_eq(reply.sequence, 0);
 
-    soon__desk_consumed(&parent, head);
+    soon__channel_consumed(&parent, head);
     pthread_join(thread, NULL);
-    while (soon__desk_next_reply(&parent, &head, &reply) == 1)
+    while (soon__channel_next_reply(&parent, &head, &reply) == 1)
         continue;
     cr_assert_eq(reply.sequence, SOON__REPLIES);
 }
@@ -560,7 +560,7 @@ enum { TASKS = 20000 };
 /* Echoes each request's number, every third through the area, and some items before it. */
 static void serve_one(void)
 {
-    uint64_t number = worker.orders->requests[slot].arg_size;
+    uint64_t number = worker.requests->request[slot].arg_size;
     struct soon__reply answer = {.slot = slot, .sequence = sequence, .kind = SOON__REPLY_DONE, .result_size = 8};
 
     assert_request(slot, sequence);
@@ -568,14 +568,14 @@ static void serve_one(void)
         struct soon__reply item = {
             .slot = slot, .sequence = sequence, .kind = SOON__REPLY_ITEMS, .first = i, .count = 1};
 
-        while (!soon__desk_has_room(&worker))
-            soon__desk_await_consumed(&worker, soon__desk_consumed_count(&worker));
+        while (!soon__channel_has_room(&worker))
+            soon__channel_await_consumed(&worker, soon__channel_consumed_count(&worker));
         publish_reply(&item);
     }
     if (number % 3 == 0) {
         answer.flags = SOON__REPLY_IN_AREA;
         answer.offset = slot * 64; /* one final reply per slot is under way */
-        memcpy(worker.replies + answer.offset, &number, sizeof number);
+        memcpy(worker.reply_area + answer.offset, &number, sizeof number);
     } else {
         memcpy(answer.bytes, &number, sizeof number);
     }
@@ -585,12 +585,12 @@ static void serve_one(void)
 static void *serve(void *data)
 {
     for (;;) {
-        if (soon__desk_claim(&worker, &slot, &sequence))
+        if (soon__channel_claim(&worker, &slot, &sequence))
             serve_one();
-        else if (soon__desk_is_retired(&worker))
+        else if (soon__channel_is_retired(&worker))
             return data;
         else
-            soon__desk_await_request(&worker);
+            soon__channel_await_request(&worker);
     }
 }
 
@@ -618,27 +618,27 @@ static void take_reply(void)
     }
     cr_assert_eq(number_in(&reply), expected);
     cr_assert_eq(items_of[reply.slot], expected % 4);
-    soon__desk_consumed(&parent, head);
+    soon__channel_consumed(&parent, head);
     in_slot[reply.slot] = 0;
     finished++;
 }
 
-Test(desk, every_request_has_its_reply)
+Test(channel, every_request_has_its_reply)
 {
     pthread_t thread = start_sleeper(serve);
 
     while (finished < TASKS) {
         fill_slots();
-        if (!soon__desk_want_bell(&parent, head)) {
+        if (!soon__channel_want_bell(&parent, head)) {
             cr_assert(bell_rings(-1));
             soon__bell_quiet(parent.bell);
         }
-        soon__desk_want_no_bell(&parent);
-        while (soon__desk_next_reply(&parent, &head, &reply) == 1)
+        soon__channel_want_no_bell(&parent);
+        while (soon__channel_next_reply(&parent, &head, &reply) == 1)
             take_reply();
-        soon__desk_consumed(&parent, head);
+        soon__channel_consumed(&parent, head);
     }
-    soon__desk_retire(&parent);
+    soon__channel_retire(&parent);
     pthread_join(thread, NULL);
-    cr_assert_eq(soon__desk_next_reply(&parent, &head, &reply), 0);
+    cr_assert_eq(soon__channel_next_reply(&parent, &head, &reply), 0);
 }

@@ -1,16 +1,16 @@
 /*
- * mad_fixture.h - what a task can find of the worker that it runs in, to write what it should not.
+ * corrupt_fixture.h - what a task can find of the worker that it runs in, to write what it should not.
  */
-#ifndef SOON_TESTS_MAD_FIXTURE_H
-#define SOON_TESTS_MAD_FIXTURE_H
+#ifndef SOON_TESTS_CORRUPT_FIXTURE_H
+#define SOON_TESTS_CORRUPT_FIXTURE_H
 
 #include "../executor/processes/both/wire_internal.h"
 #include "process_fixture.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-static struct soon__desk *desk;
-static const struct soon__orders *orders; /* it cannot write them */
+static struct soon__replies *replies;
+static const struct soon__requests *requests; /* it cannot write them */
 static unsigned char *area;
 static uint32_t own_slot;
 static uint64_t own_sequence;
@@ -44,16 +44,17 @@ static inline void *find_readonly_mapping(size_t size)
 
 static inline void find_desk(void)
 {
-    desk = find_mapping(sizeof *desk);
+    replies = find_mapping(sizeof *replies);
     area = find_mapping(SOON__REPLY_AREA);
-    if (!desk || !area || desk->magic != SOON__DESK_MAGIC)
+    if (!replies || !area || replies->magic != SOON__CHANNEL_MAGIC)
         _exit(99);
-    orders = find_readonly_mapping(sizeof *orders);
+    requests = find_readonly_mapping(sizeof *requests);
     /* The last that was claimed: these tests have no priorities. */
     for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
-        if ((desk->slots[slot] & SOON__SLOT_STATE) == SOON__SLOT_CLAIMED && desk->slots[slot] >> 2 > own_sequence) {
+        if ((replies->claims[slot] & SOON__SLOT_STATE) == SOON__SLOT_CLAIMED &&
+            replies->claims[slot] >> 2 > own_sequence) {
             own_slot = slot;
-            own_sequence = desk->slots[slot] >> 2;
+            own_sequence = replies->claims[slot] >> 2;
         }
     }
 }
@@ -69,7 +70,7 @@ static inline uint64_t published(void)
     uint64_t count = 0;
 
     for (size_t i = 0; i < SOON__REPLIES; i++)
-        count = desk->replies[i].number > count ? desk->replies[i].number : count;
+        count = replies->reply[i].number > count ? replies->reply[i].number : count;
     return count;
 }
 
@@ -77,7 +78,7 @@ static inline uint64_t published(void)
 static inline void add_reply(struct soon__reply reply)
 {
     uint64_t count = published();
-    struct soon__reply *place = &desk->replies[count % SOON__REPLIES];
+    struct soon__reply *place = &replies->reply[count % SOON__REPLIES];
 
     reply.number = place->number;
     *place = reply;
@@ -104,9 +105,9 @@ static inline void send(struct soon__message message, size_t size, const int *de
 
 static inline struct soon__message descriptors_message(void)
 {
-    return (struct soon__message){.magic = SOON__DESK_MAGIC,
+    return (struct soon__message){.magic = SOON__CHANNEL_MAGIC,
                                   .kind = SOON__MESSAGE_DESCRIPTORS,
-                                  .version = SOON__DESK_VERSION,
+                                  .version = SOON__CHANNEL_VERSION,
                                   .slot = own_slot,
                                   .parts = SOON__PART_BYTES,
                                   .sequence = own_sequence};

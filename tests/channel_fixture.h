@@ -1,10 +1,10 @@
 /*
- * desk_fixture.h - a desk and its areas, mapped twice as in two processes: `parent` and `worker` see the same bytes at
+ * channel_fixture.h - a channel and its areas, mapped twice as in two processes: `parent` and `worker` see the same bytes at
  * different addresses, and neither can write what is the other's. Under ThreadSanitizer, which knows addresses only,
  * they are mapped once.
  */
-#ifndef SOON_TESTS_DESK_FIXTURE_H
-#define SOON_TESTS_DESK_FIXTURE_H
+#ifndef SOON_TESTS_CHANNEL_FIXTURE_H
+#define SOON_TESTS_CHANNEL_FIXTURE_H
 
 #include "support_futures.h"
 
@@ -13,7 +13,7 @@
 #include <poll.h>
 #include <unistd.h>
 
-static struct soon__desk_view parent, worker;
+static struct soon__channel parent, worker;
 
 static inline void *map_memory(int fd, size_t size, bool writable)
 {
@@ -33,36 +33,36 @@ static inline void make_memory(size_t size, void **ret_writer, void **ret_reader
     close(fd);
 }
 
-static inline void make_desk(void)
+static inline void make_channel(void)
 {
     void *first, *second;
 
-    make_memory(sizeof *parent.desk, &first, &second, true);
-    parent.desk = first;
-    worker.desk = second;
-    make_memory(sizeof *parent.orders, &first, &second, false);
-    parent.orders = first;
-    worker.orders = second;
+    make_memory(sizeof *parent.replies, &first, &second, true);
+    parent.replies = first;
+    worker.replies = second;
+    make_memory(sizeof *parent.requests, &first, &second, false);
+    parent.requests = first;
+    worker.requests = second;
     make_memory(SOON__REPLY_AREA, &first, &second, false);
-    worker.replies = first;
-    parent.replies = second;
+    worker.reply_area = first;
+    parent.reply_area = second;
     parent.bell = worker.bell = soon__bell_new();
     cr_assert_geq(parent.bell, 0);
     make_memory(sizeof *worker.notes, &first, &second, true); /* where a child that is traced is the worker */
     worker.notes = first;
     if (second != first)
         soon__shm_unmap(second, sizeof *worker.notes);
-    soon__desk_init(&parent, 0);
+    soon__channel_init(&parent, 0);
 }
 
-static inline void unmap_view(const struct soon__desk_view *view)
+static inline void unmap_view(const struct soon__channel *channel)
 {
-    soon__shm_unmap(view->desk, sizeof *view->desk);
-    soon__shm_unmap(view->orders, sizeof *view->orders);
-    soon__shm_unmap(view->replies, SOON__REPLY_AREA);
+    soon__shm_unmap(channel->replies, sizeof *channel->replies);
+    soon__shm_unmap(channel->requests, sizeof *channel->requests);
+    soon__shm_unmap(channel->reply_area, SOON__REPLY_AREA);
 }
 
-static inline void free_desk(void)
+static inline void free_channel(void)
 {
     unmap_view(&parent);
     if (!UNDER_TSAN)
@@ -74,7 +74,7 @@ static inline void free_desk(void)
 /* A request whose fields all follow from its sequence. */
 static inline void fill_request(uint32_t slot, uint64_t sequence, uint64_t order)
 {
-    struct soon__request *request = &parent.orders->requests[slot];
+    struct soon__request *request = &parent.requests->request[slot];
 
     atomic_store_explicit(&request->order, order, memory_order_relaxed);
     request->arg_size = sequence;
@@ -88,8 +88,8 @@ static inline void publish_and_wake(uint32_t slot, uint64_t sequence)
     static uint64_t filled;
 
     filled |= UINT64_C(1) << slot;
-    soon__desk_publish(&parent, slot, sequence);
-    soon__desk_wake(&parent, filled);
+    soon__channel_publish(&parent, slot, sequence);
+    soon__channel_wake(&parent, filled);
 }
 
 static inline void post(uint32_t slot, uint64_t sequence, uint64_t order)
@@ -101,7 +101,7 @@ static inline void post(uint32_t slot, uint64_t sequence, uint64_t order)
 /* The worker has claimed it and sees all of it. */
 static inline void assert_request(uint32_t slot, uint64_t sequence)
 {
-    const struct soon__request *request = &worker.orders->requests[slot];
+    const struct soon__request *request = &worker.requests->request[slot];
 
     cr_assert_eq(request->arg_size, sequence);
     cr_assert_eq(request->function, (uint32_t)sequence * 3);
@@ -118,7 +118,7 @@ static inline bool bell_rings(int timeout_ms)
 
 static inline void publish_reply(const struct soon__reply *reply)
 {
-    if (soon__desk_reply(&worker, reply))
+    if (soon__channel_reply(&worker, reply))
         cr_assert_eq(soon__bell_ring(worker.bell), 0);
 }
 
@@ -136,7 +136,7 @@ static inline uint64_t number_in(const struct soon__reply *reply)
 {
     uint64_t number;
 
-    memcpy(&number, soon__desk_reply_body(&parent, reply), sizeof number);
+    memcpy(&number, soon__channel_reply_body(&parent, reply), sizeof number);
     return number;
 }
 

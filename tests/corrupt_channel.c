@@ -1,12 +1,12 @@
 /*
- * mad_desk.c - workers that scribble over what they share with the parent, and over their first words. Such a worker is
+ * corrupt_channel.c - workers that scribble over what they share with the parent, and over their first words. Such a worker is
  * dropped, its task fails as if it had died, and nobody else notices.
  */
-#include "mad_fixture.h"
+#include "corrupt_fixture.h"
 
 #include <fcntl.h>
 
-TestSuite(mad_desk);
+TestSuite(corrupt_channel);
 
 /*
  * In a task
@@ -24,15 +24,15 @@ static uint32_t random_word(uint32_t *seed)
 SOON_TASK(scribble, uint32_t, int)
 {
     uint32_t seed = *arg * 2654435761u + 1;
-    size_t words = sizeof *desk / 4;
+    size_t words = sizeof *replies / 4;
 
     find_desk();
     for (int i = 0; i < 2000; i++) {
         size_t at = random_word(&seed) % words;
 
-        ((uint32_t *)desk)[at] = random_word(&seed) >> (random_word(&seed) % 32);
+        ((uint32_t *)replies)[at] = random_word(&seed) >> (random_word(&seed) % 32);
         if (i % 50 == 0)
-            desk->replies[published() % SOON__REPLIES].number += random_word(&seed) % 3;
+            replies->reply[published() % SOON__REPLIES].number += random_word(&seed) % 3;
         if (i % 50 == 0)
             ring();
     }
@@ -40,7 +40,7 @@ SOON_TASK(scribble, uint32_t, int)
     _exit(7);
 }
 
-Test(mad_desk, that_scribbles_at_random_fails_its_own_task_alone)
+Test(corrupt_channel, that_scribbles_at_random_fails_its_own_task_alone)
 {
     soon_executor *pool = new_processes(.workers = 2);
 
@@ -76,12 +76,12 @@ Test(mad_desk, that_scribbles_at_random_fails_its_own_task_alone)
 SOON_TASK(unclaim, struct gate, int)
 {
     find_desk();
-    desk->slots[own_slot] = orders->before[own_slot];
+    replies->claims[own_slot] = requests->before[own_slot];
     *result = getpid();
     return gate_pass(*arg, NULL);
 }
 
-Test(mad_desk, that_takes_back_its_claim_answers_in_vain)
+Test(corrupt_channel, that_takes_back_its_claim_answers_in_vain)
 {
     soon_executor *pool = new_processes(.workers = 1);
     struct gate gate = gate_new();
@@ -114,7 +114,7 @@ SOON_TASK(answer_twice, soon_none, int)
     return 0;
 }
 
-Test(mad_desk, that_answers_twice_is_dropped_after_the_first)
+Test(corrupt_channel, that_answers_twice_is_dropped_after_the_first)
 {
     soon_executor *pool = new_processes(.workers = 1);
     int three = 0, pid = pid_of_one(pool);
@@ -135,7 +135,7 @@ SOON_TASK(send_empty, soon_none, int)
     return 0;
 }
 
-Test(mad_desk, that_sends_descriptors_with_nothing_leaks_none)
+Test(corrupt_channel, that_sends_descriptors_with_nothing_leaks_none)
 {
     soon_executor *pool = new_processes(.workers = 1);
     int three = 0;
@@ -159,7 +159,7 @@ SOON_TASK(stop_the_bell, soon_none, int)
     return 0;
 }
 
-Test(mad_desk, that_makes_its_bell_block_holds_up_nobody)
+Test(corrupt_channel, that_makes_its_bell_block_holds_up_nobody)
 {
     soon_executor *pool = new_processes(.workers = 1);
     soon_future *many[2000];
@@ -181,11 +181,11 @@ SOON_TASK(misstate_time, int64_t, soon_none)
 {
     find_desk();
     for (;;)
-        desk->status[own_slot].started_ns = *arg;
+        replies->status[own_slot].started_ns = *arg;
     return 0;
 }
 
-Test(mad_desk, that_misstates_its_time_is_killed_all_the_same)
+Test(corrupt_channel, that_misstates_its_time_is_killed_all_the_same)
 {
     static const int64_t times[] = {INT64_MIN, -1, 0, 1, INT64_MAX};
     soon_executor *pool = new_processes(.workers = 1, .grace_ms = -1);
@@ -197,7 +197,7 @@ Test(mad_desk, that_misstates_its_time_is_killed_all_the_same)
 }
 
 /* Each item of a chunk has a time of its own, which is not made longer by what it says of it. */
-Test(mad_desk, that_misstates_the_time_of_items_is_killed_all_the_same)
+Test(corrupt_channel, that_misstates_the_time_of_items_is_killed_all_the_same)
 {
     static const int64_t times[] = {INT64_MAX, -1, INT64_MAX};
     const soon_submit_options each = {.time_limit_ms = 30};
@@ -221,7 +221,7 @@ struct greeting {
     int descriptors;
 };
 
-#define HELLO .magic = SOON__DESK_MAGIC, .kind = SOON__MESSAGE_HELLO, .version = SOON__DESK_VERSION
+#define HELLO .magic = SOON__CHANNEL_MAGIC, .kind = SOON__MESSAGE_HELLO, .version = SOON__CHANNEL_VERSION
 #define SIZES 4, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0
 static const struct greeting greetings[] = {
     {.hello = {HELLO, .function_count = 1}},
@@ -233,8 +233,8 @@ static const struct greeting greetings[] = {
     {.hello = {HELLO, .function_count = UINT32_MAX, .table_size = SOON__REPLY_AREA}},
     {.hello = {HELLO, .function_count = 1, .table_size = SOON__REPLY_AREA + 1}},
     {.hello = {HELLO, .function_count = 1, .table_size = UINT64_MAX}},
-    {.hello = {.magic = SOON__DESK_MAGIC, .kind = SOON__MESSAGE_HELLO, .version = SOON__DESK_VERSION + 1}},
-    {.hello = {.magic = 1, .kind = SOON__MESSAGE_HELLO, .version = SOON__DESK_VERSION}},
+    {.hello = {.magic = SOON__CHANNEL_MAGIC, .kind = SOON__MESSAGE_HELLO, .version = SOON__CHANNEL_VERSION + 1}},
+    {.hello = {.magic = 1, .kind = SOON__MESSAGE_HELLO, .version = SOON__CHANNEL_VERSION}},
     {.hello = {HELLO, .function_count = 1, .table_size = 17}, .table = {SIZES, 'x'}, .descriptors = 3},
 };
 
@@ -253,7 +253,7 @@ void soon__process_point(enum soon__point point)
         pause();
 }
 
-Test(mad_desk, that_greets_with_nonsense_does_not_start)
+Test(corrupt_channel, that_greets_with_nonsense_does_not_start)
 {
     char variable[64];
     const char *environment[] = {variable, NULL};
@@ -285,8 +285,8 @@ static void *hide_answers(void *data)
 
     for (;;) {
         for (uint64_t i = 0; i < SOON__REPLIES; i++)
-            if (desk->replies[i].number > last)
-                desk->replies[i].number = 0;
+            if (replies->reply[i].number > last)
+                replies->reply[i].number = 0;
     }
     return data;
 }
@@ -307,18 +307,18 @@ SOON_TASK(lie, int, int)
     switch (*arg) {
     case NO_SLOTS:
         for (uint32_t slot = 0; slot < SOON__SLOTS; slot++)
-            desk->slots[slot] = slot == own_slot ? desk->slots[slot] : 0;
+            replies->claims[slot] = slot == own_slot ? replies->claims[slot] : 0;
         break;
     case ALL_ZERO:
-        memset(desk, 0, sizeof *desk);
+        memset(replies, 0, sizeof *replies);
         break;
     case OTHERS_CLAIMED:
         for (uint32_t slot = 0; slot < SOON__SLOTS; slot++)
-            if (orders->requests[slot].sequence > desk->slots[slot] >> 2)
-                desk->slots[slot] = orders->requests[slot].sequence << 2 | SOON__SLOT_CLAIMED;
+            if (requests->request[slot].sequence > replies->claims[slot] >> 2)
+                replies->claims[slot] = requests->request[slot].sequence << 2 | SOON__SLOT_CLAIMED;
         break;
     case OWN_FREE:
-        desk->slots[own_slot] = 0;
+        replies->claims[own_slot] = 0;
         break;
     default:
         start_hiding();
@@ -327,9 +327,9 @@ SOON_TASK(lie, int, int)
     return 0;
 }
 
-/* Each of these hung until the loop looked at the desk by itself. What cannot be told from a task that runs goes down
+/* Each of these hung until the loop looked at the channel by itself. What cannot be told from a task that runs goes down
  * with the worker; all else is done by the next. */
-Test(mad_desk, that_hides_what_it_was_given_is_found_out)
+Test(corrupt_channel, that_hides_what_it_was_given_is_found_out)
 {
     for (int what = 0; what < LIES; what++) {
         soon_executor *pool = new_processes(.workers = 1, .grace_ms = -1);
@@ -361,7 +361,7 @@ Test(mad_desk, that_hides_what_it_was_given_is_found_out)
 static void forget_all(void)
 {
     find_desk();
-    memset((void *)desk->slots, 0, sizeof desk->slots);
+    memset((void *)replies->claims, 0, sizeof replies->claims);
 }
 
 SOON_TASK(forget_and_end, struct gate, int)
@@ -372,7 +372,7 @@ SOON_TASK(forget_and_end, struct gate, int)
     return 0;
 }
 
-Test(mad_desk, that_forgets_its_claims_runs_no_task_twice)
+Test(corrupt_channel, that_forgets_its_claims_runs_no_task_twice)
 {
     soon_executor *pool = new_processes(.workers = 1, .grace_ms = -1);
     struct gate gate = gate_new();
@@ -394,7 +394,7 @@ Test(mad_desk, that_forgets_its_claims_runs_no_task_twice)
 static void *forget_for_ever(void *data)
 {
     for (;;)
-        desk->slots[own_slot] = orders->before[own_slot];
+        replies->claims[own_slot] = requests->before[own_slot];
     return data;
 }
 
@@ -411,7 +411,7 @@ SOON_TASK(begin_to_forget, struct gate, int)
     return 0;
 }
 
-Test(mad_desk, that_goes_on_to_forget_runs_no_task_twice)
+Test(corrupt_channel, that_goes_on_to_forget_runs_no_task_twice)
 {
     soon_executor *pool = new_processes(.workers = 1, .grace_ms = -1);
     struct gate gate = gate_new();
@@ -444,7 +444,7 @@ SOON_TASK(knock, struct two_gates, int)
     return 0;
 }
 
-Test(mad_desk, that_forgets_what_was_taken_back_does_not_run_it)
+Test(corrupt_channel, that_forgets_what_was_taken_back_does_not_run_it)
 {
     soon_executor *pool = new_processes(.workers = 1, .grace_ms = -1);
     struct two_gates gates = {gate_new(), gate_new()};
@@ -473,7 +473,7 @@ SOON_TASK(forget_and_stay, struct gate, int)
     return *result = 0;
 }
 
-Test(mad_desk, that_forgets_what_it_runs_fails_with_it)
+Test(corrupt_channel, that_forgets_what_it_runs_fails_with_it)
 {
     soon_executor *pool = new_processes(.workers = 2, .grace_ms = -1);
     struct gate gate = gate_new();
@@ -498,7 +498,7 @@ static void *answer_nobody(void *data)
     for (;;) {
         usleep(50000);
         add_reply((struct soon__reply){.kind = SOON__REPLY_DONE, .slot = own_slot, .sequence = own_sequence});
-        if (orders->bell_wanted)
+        if (requests->bell_wanted)
             ring();
     }
     return NULL;
@@ -515,7 +515,7 @@ SOON_TASK(answer_once_more, soon_none, int)
     return pthread_create(&thread, NULL, answer_nobody, &before) ? -EAGAIN : 0;
 }
 
-Test(mad_desk, that_answers_nobody_is_heard)
+Test(corrupt_channel, that_answers_nobody_is_heard)
 {
     soon_executor *pool = new_processes(.workers = 1);
     int pid;
@@ -539,7 +539,7 @@ Test(mad_desk, that_answers_nobody_is_heard)
 static void *stay_awake(void *data)
 {
     for (;;)
-        atomic_store(&desk->asleep, 0);
+        atomic_store(&replies->asleep, 0);
     return data;
 }
 
@@ -552,7 +552,7 @@ SOON_TASK(claim_to_be_awake, soon_none, int)
     return pthread_create(&thread, NULL, stay_awake, NULL) ? -EAGAIN : 0;
 }
 
-Test(mad_desk, that_hides_its_sleep_is_woken)
+Test(corrupt_channel, that_hides_its_sleep_is_woken)
 {
     soon_executor *pool = new_processes(.workers = 1);
     int result;
@@ -569,15 +569,15 @@ Test(mad_desk, that_hides_its_sleep_is_woken)
 /* The memory of what is asked of it: it dies of the attempt, and the next one gets what was meant. */
 SOON_TASK(change_what_was_asked, soon_none, int)
 {
-    struct soon__orders *there = find_readonly_mapping(sizeof *there);
+    struct soon__requests *there = find_readonly_mapping(sizeof *there);
 
     *result = 3;
     signal(SIGSEGV, SIG_DFL); /* sanitizers have a handler */
-    memset(there->requests, 0x55, sizeof there->requests);
+    memset(there->request, 0x55, sizeof there->request);
     return 0;
 }
 
-Test(mad_desk, that_writes_over_its_orders_dies_of_it)
+Test(corrupt_channel, that_writes_over_its_orders_dies_of_it)
 {
     soon_executor *pool = new_processes(.workers = 1);
     soon_future *mad = soon_submit(pool, change_what_was_asked), *next = soon_submit(pool, twice, 7);

@@ -1,9 +1,9 @@
 /*
- * step_desk.c - what happens between any two instructions of the one side while the other side acts. Two threads would not
+ * step_channel.c - what happens between any two instructions of the one side while the other side acts. Two threads would not
  * meet within so few: so one side runs in a child that is traced, step by step. Each test was seen to fail with what it
  * guards broken.
  */
-#include "desk_fixture.h"
+#include "channel_fixture.h"
 
 #include <sys/ptrace.h>
 #include <sys/wait.h>
@@ -81,7 +81,7 @@ static void nothing(void)
 }
 
 /* With a sanitizer's instructions among them there are a hundred times as many places to stop at, and nothing else to see. */
-TestSuite(step_desk, .init = make_desk, .fini = free_desk, .disabled = UNDER_TSAN || UNDER_ASAN);
+TestSuite(step_channel, .init = make_channel, .fini = free_channel, .disabled = UNDER_TSAN || UNDER_ASAN);
 
 /*
  * Progress
@@ -92,7 +92,7 @@ static uint64_t progress = 1;
 static void set_progress(void)
 {
     progress++;
-    soon__desk_set_progress(&worker, 0, progress, progress * 7);
+    soon__channel_set_progress(&worker, 0, progress, progress * 7);
 }
 
 static void set_progress_twice(void)
@@ -105,7 +105,7 @@ static void look_at_progress(void)
 {
     uint64_t done, total;
 
-    cr_assert(soon__desk_progress(&parent, 0, &done, &total));
+    cr_assert(soon__channel_progress(&parent, 0, &done, &total));
     cr_assert_eq(total, done * 7);
 }
 
@@ -113,18 +113,18 @@ static void look_and_exit(void)
 {
     uint64_t done, total;
 
-    if (!soon__desk_progress(&parent, 0, &done, &total) || total != done * 7)
+    if (!soon__channel_progress(&parent, 0, &done, &total) || total != done * 7)
         _exit(1);
 }
 
-/* Guards the look at the sequence after the two were read in soon__desk_progress(). */
-Test(step_desk, progress_may_change_while_it_is_read)
+/* Guards the look at the sequence after the two were read in soon__channel_progress(). */
+Test(step_channel, progress_may_change_while_it_is_read)
 {
     run_stepped(&(struct stepped){set_progress, look_and_exit, set_progress_twice, nothing});
 }
 
-/* Guards that soon__desk_set_progress() leaves the last pair alone. */
-Test(step_desk, progress_may_be_read_while_it_changes)
+/* Guards that soon__channel_set_progress() leaves the last pair alone. */
+Test(step_channel, progress_may_be_read_while_it_changes)
 {
     run_stepped(&(struct stepped){set_progress, set_progress, look_at_progress, set_progress});
 }
@@ -142,8 +142,8 @@ static void *serve(void *data)
     uint64_t claimed;
     uint32_t slot;
 
-    while (!soon__desk_claim(&worker, &slot, &claimed))
-        soon__desk_await_request(&worker);
+    while (!soon__channel_claim(&worker, &slot, &claimed))
+        soon__channel_await_request(&worker);
     atomic_store(&over, true);
     return data;
 }
@@ -175,18 +175,18 @@ static void post_it(void)
 
 static void let_worker_sleep(void)
 {
-    begin_sleep(serve, &parent.desk->asleep);
+    begin_sleep(serve, &parent.replies->asleep);
 }
 
-/* Guards that soon__desk_wake() changes the bell before it looks whether the worker sleeps: else this hangs. */
-Test(step_desk, a_worker_may_fall_asleep_while_a_request_is_posted)
+/* Guards that soon__channel_wake() changes the bell before it looks whether the worker sleeps: else this hangs. */
+Test(step_channel, a_worker_may_fall_asleep_while_a_request_is_posted)
 {
     run_stepped(&(struct stepped){next_request, post_it, let_worker_sleep, end_sleep});
 }
 
 static void *await_consumed(void *data)
 {
-    cr_assert_eq(soon__desk_await_consumed(&worker, head - 1), head);
+    cr_assert_eq(soon__channel_await_consumed(&worker, head - 1), head);
     atomic_store(&over, true);
     return data;
 }
@@ -198,16 +198,16 @@ static void next_head(void)
 
 static void consume_it(void)
 {
-    soon__desk_consumed(&parent, head);
+    soon__channel_consumed(&parent, head);
 }
 
 static void let_worker_starve(void)
 {
-    begin_sleep(await_consumed, &parent.desk->starved);
+    begin_sleep(await_consumed, &parent.replies->starved);
 }
 
-/* Guards that soon__desk_consumed() publishes the count before it wakes the worker: else this hangs. */
-Test(step_desk, a_worker_may_starve_while_replies_are_consumed)
+/* Guards that soon__channel_consumed() publishes the count before it wakes the worker: else this hangs. */
+Test(step_channel, a_worker_may_starve_while_replies_are_consumed)
 {
     run_stepped(&(struct stepped){next_head, consume_it, let_worker_starve, end_sleep});
 }
@@ -223,22 +223,22 @@ static void claim_it(void)
     uint64_t claimed;
     uint32_t slot;
 
-    (void)soon__desk_claim(&worker, &slot, &claimed);
+    (void)soon__channel_claim(&worker, &slot, &claimed);
 }
 
 static void take_back_twice(void)
 {
-    both_taken = soon__desk_take_back(&parent, 0, sequence);
+    both_taken = soon__channel_take_back(&parent, 0, sequence);
     if (!both_taken)
         return;
     next_request();
     post_it();
-    both_taken = soon__desk_take_back(&parent, 0, sequence);
+    both_taken = soon__channel_take_back(&parent, 0, sequence);
 }
 
 static void is_not_claimed(void)
 {
-    cr_assert(!both_taken || soon__desk_look(&parent, 0, sequence) == SOON__LOOK_UNCLAIMED);
+    cr_assert(!both_taken || soon__channel_look(&parent, 0, sequence) == SOON__LOOK_UNCLAIMED);
 }
 
 static void post_next(void)
@@ -248,7 +248,7 @@ static void post_next(void)
 }
 
 /* Guards that look_at() passes over numbers below that of the word: else the first of the two is claimed. */
-Test(step_desk, what_is_claimed_may_be_taken_back_with_its_successor)
+Test(step_channel, what_is_claimed_may_be_taken_back_with_its_successor)
 {
     run_stepped(&(struct stepped){post_next, claim_it, take_back_twice, is_not_claimed});
 }
@@ -264,14 +264,14 @@ static void post_two(void)
 
 static void the_first_is_claimed_first(void)
 {
-    cr_assert(soon__desk_look(&parent, 5, sequence) == SOON__LOOK_UNCLAIMED ||
-              soon__desk_look(&parent, 3, sequence) == SOON__LOOK_CLAIMED);
+    cr_assert(soon__channel_look(&parent, 5, sequence) == SOON__LOOK_UNCLAIMED ||
+              soon__channel_look(&parent, 3, sequence) == SOON__LOOK_CLAIMED);
     claim_it();
     claim_it();
 }
 
 /* Guards the second look in look(): else what was posted behind it is claimed before the one that it has missed. */
-Test(step_desk, two_may_be_posted_while_one_is_looked_for)
+Test(step_channel, two_may_be_posted_while_one_is_looked_for)
 {
     run_stepped(&(struct stepped){nothing, claim_it, post_two, the_first_is_claimed_first});
 }
@@ -284,10 +284,10 @@ static bool must_ring;
 
 static void no_bell(void)
 {
-    soon__desk_want_no_bell(&parent);
+    soon__channel_want_no_bell(&parent);
     soon__bell_quiet(parent.bell);
-    head = soon__desk_published_count(&worker);
-    soon__desk_consumed(&parent, head);
+    head = soon__channel_published_count(&worker);
+    soon__channel_consumed(&parent, head);
 }
 
 static void reply_it(void)
@@ -297,17 +297,17 @@ static void reply_it(void)
 
 static void want_bell(void)
 {
-    must_ring = !soon__desk_want_bell(&parent, head);
+    must_ring = !soon__channel_want_bell(&parent, head);
 }
 
 static void hear(void)
 {
     cr_assert(!must_ring || bell_rings(0));
-    cr_assert_eq(soon__desk_published_count(&worker), head + 1);
+    cr_assert_eq(soon__channel_published_count(&worker), head + 1);
 }
 
-/* Guards that soon__desk_reply() publishes before it looks whether the bell is wanted. */
-Test(step_desk, the_bell_may_be_wanted_while_a_reply_is_published)
+/* Guards that soon__channel_reply() publishes before it looks whether the bell is wanted. */
+Test(step_channel, the_bell_may_be_wanted_while_a_reply_is_published)
 {
     run_stepped(&(struct stepped){no_bell, reply_it, want_bell, hear});
 }

@@ -1,9 +1,9 @@
 /*
- * race_desk.c - parent and worker at one desk, at the same time. Each test names what it guards; each was seen to fail
- * with that broken. Windows of a few instructions, in which two threads do not meet, are in step_desk.c.
- * That soon__desk_wake() and soon__desk_consumed() ring before they look for sleepers is shown by D3 alone.
+ * race_channel.c - parent and worker at one replies, at the same time. Each test names what it guards; each was seen to fail
+ * with that broken. Windows of a few instructions, in which two threads do not meet, are in step_channel.c.
+ * That soon__channel_wake() and soon__channel_consumed() ring before they look for sleepers is shown by D3 alone.
  */
-#include "desk_fixture.h"
+#include "channel_fixture.h"
 
 enum { SIDES = 2 }; /* thread 0 is the parent, 1 the worker */
 
@@ -16,7 +16,7 @@ static void dawdle(unsigned *seed, unsigned most)
 static uint32_t slot;
 static uint64_t sequence;
 
-TestSuite(race_desk, .init = make_desk, .fini = free_desk);
+TestSuite(race_channel, .init = make_channel, .fini = free_channel);
 
 /*
  * Claim against take back
@@ -42,10 +42,10 @@ static void claim_or_take_back(unsigned thread, unsigned *seed)
         while (!atomic_load(&begun))
             sched_yield();
         for (uint32_t i = SOON__SLOTS; i-- > 0; dawdle(seed, 300))
-            taken[i] = soon__desk_take_back(&parent, i, numbers - SOON__SLOTS + 1 + i);
+            taken[i] = soon__channel_take_back(&parent, i, numbers - SOON__SLOTS + 1 + i);
         return;
     }
-    while (soon__desk_claim(&worker, &slot, &sequence)) {
+    while (soon__channel_claim(&worker, &slot, &sequence)) {
         assert_request(slot, sequence);
         claimed[slot] = true;
         atomic_store(&begun, true);
@@ -60,7 +60,7 @@ static void each_has_one_owner(void)
 }
 
 /* Guards the compare-exchange in claim(): with a plain store there, both have it. */
-Test(race_desk, a_request_is_claimed_or_taken_back)
+Test(race_channel, a_request_is_claimed_or_taken_back)
 {
     run_race(&(struct race){.threads = SIDES,
                             .rounds = ROUNDS(30000),
@@ -86,7 +86,7 @@ static void reuse_or_claim(unsigned thread, unsigned *seed)
 {
     (void)seed;
     if (thread == 1) {
-        while (!soon__desk_claim(&worker, &slot, &sequence))
+        while (!soon__channel_claim(&worker, &slot, &sequence))
             sched_yield();
         assert_request(slot, sequence);
         done = sequence;
@@ -94,7 +94,7 @@ static void reuse_or_claim(unsigned thread, unsigned *seed)
     }
     last_number = first_number;
     post(0, last_number, 0);
-    while (last_number < first_number + 20 && soon__desk_take_back(&parent, 0, last_number)) {
+    while (last_number < first_number + 20 && soon__channel_take_back(&parent, 0, last_number)) {
         post(0, ++last_number, 0);
     }
 }
@@ -107,7 +107,7 @@ static void the_last_was_claimed(void)
 
 /* Guards that claim() expects the word that was found: with the one that is there now, an old request is claimed in place of
  * the new one. */
-Test(race_desk, a_claim_is_of_the_request_that_was_found)
+Test(race_channel, a_claim_is_of_the_request_that_was_found)
 {
     run_race(&(struct race){.threads = SIDES,
                             .rounds = ROUNDS(30000),
@@ -126,7 +126,7 @@ static _Atomic uint64_t served;
 
 static void begin_serving(void)
 {
-    atomic_store(&parent.orders->retire, 0);
+    atomic_store(&parent.requests->retire, 0);
 }
 
 /* One at a time, so that each post meets a worker that is about to sleep. */
@@ -139,23 +139,23 @@ static void post_or_serve(unsigned thread, unsigned *seed)
             post((uint32_t)(numbers % SOON__SLOTS), numbers, numbers);
             test_wait_until(atomic_load(&served) == numbers);
         }
-        soon__desk_retire(&parent);
+        soon__channel_retire(&parent);
         return;
     }
     for (;;) {
-        if (soon__desk_claim(&worker, &slot, &sequence)) {
+        if (soon__channel_claim(&worker, &slot, &sequence)) {
             atomic_store(&served, sequence);
             dawdle(seed, 300);
-        } else if (soon__desk_is_retired(&worker)) {
+        } else if (soon__channel_is_retired(&worker)) {
             return;
         } else {
-            soon__desk_await_request(&worker);
+            soon__channel_await_request(&worker);
         }
     }
 }
 
-/* Guards that soon__desk_await_request() reads the bell before it looks for requests: else this hangs. */
-Test(race_desk, no_post_is_slept_through)
+/* Guards that soon__channel_await_request() reads the bell before it looks for requests: else this hangs. */
+Test(race_channel, no_post_is_slept_through)
 {
     run_race(&(struct race){.threads = SIDES, .rounds = ROUNDS(2000), .before = begin_serving, .body = post_or_serve});
 }
@@ -179,7 +179,7 @@ static void consume_or_starve(unsigned thread, unsigned *seed)
 {
     if (thread == 1) {
         for (uint64_t i = atomic_load(&seen); i < atomic_load(&last);) {
-            i = soon__desk_await_consumed(&worker, i);
+            i = soon__channel_await_consumed(&worker, i);
             atomic_store(&seen, i);
             dawdle(seed, 300);
         }
@@ -187,15 +187,15 @@ static void consume_or_starve(unsigned thread, unsigned *seed)
     }
     for (uint64_t left = CONSUMED; left > 0; left--) {
         dawdle(seed, 300);
-        soon__desk_consumed(&parent, ++consumed);
+        soon__channel_consumed(&parent, ++consumed);
         test_wait_until(atomic_load(&seen) == consumed);
     }
     atomic_store(&last, 0);
-    soon__desk_consumed(&parent, ++consumed);
+    soon__channel_consumed(&parent, ++consumed);
 }
 
-/* Guards that soon__desk_await_consumed() reads the bell before the count: else this hangs. */
-Test(race_desk, no_room_is_slept_through)
+/* Guards that soon__channel_await_consumed() reads the bell before the count: else this hangs. */
+Test(race_channel, no_room_is_slept_through)
 {
     run_race(
         &(struct race){.threads = SIDES, .rounds = ROUNDS(2000), .before = begin_starving, .body = consume_or_starve});
@@ -211,15 +211,15 @@ static void receive_one(void)
 {
     struct soon__reply reply;
 
-    while (soon__desk_next_reply(&parent, &head, &reply) == 0) {
-        if (!soon__desk_want_bell(&parent, head)) {
+    while (soon__channel_next_reply(&parent, &head, &reply) == 0) {
+        if (!soon__channel_want_bell(&parent, head)) {
             cr_assert(bell_rings(-1));
             soon__bell_quiet(parent.bell);
         }
-        soon__desk_want_no_bell(&parent);
+        soon__channel_want_no_bell(&parent);
     }
     cr_assert_eq(number_in(&reply), head);
-    soon__desk_consumed(&parent, head);
+    soon__channel_consumed(&parent, head);
 }
 
 static void listen_or_reply(unsigned thread, unsigned *seed)
@@ -230,12 +230,12 @@ static void listen_or_reply(unsigned thread, unsigned *seed)
         if (thread == 0)
             receive_one();
         else
-            reply_done(0, soon__desk_published_count(&worker) + 1);
+            reply_done(0, soon__channel_published_count(&worker) + 1);
     }
 }
 
-/* Guards the fences in soon__desk_want_bell() and soon__desk_reply(): without either this hangs. */
-Test(race_desk, no_reply_is_waited_for_in_vain)
+/* Guards the fences in soon__channel_want_bell() and soon__channel_reply(): without either this hangs. */
+Test(race_channel, no_reply_is_waited_for_in_vain)
 {
     run_race(&(struct race){.threads = SIDES, .rounds = ROUNDS(20000), .body = listen_or_reply});
 }

@@ -1,12 +1,12 @@
 /*
- * desk_nonsense.c - replies of a worker that has gone mad: told from those that may be taken at their word.
+ * channel_nonsense.c - replies of a worker that has gone mad: told from those that may be taken at their word.
  */
-#include "desk_fixture.h"
+#include "channel_fixture.h"
 
 static uint64_t head;
 static struct soon__reply reply;
 
-TestSuite(nonsense, .init = make_desk, .fini = free_desk);
+TestSuite(nonsense, .init = make_channel, .fini = free_channel);
 
 #define DONE .kind = SOON__REPLY_DONE
 #define IN_AREA .flags = SOON__REPLY_IN_AREA
@@ -93,11 +93,11 @@ static const struct {
 Test(nonsense, is_told_from_replies)
 {
     for (size_t i = 0; i < COUNT(letters); i++) {
-        uint64_t before = head = soon__desk_published_count(&worker);
+        uint64_t before = head = soon__channel_published_count(&worker);
 
-        soon__desk_consumed(&parent, head);
+        soon__channel_consumed(&parent, head);
         publish_reply(&letters[i].reply);
-        cr_assert_eq(soon__desk_next_reply(&parent, &head, &reply), letters[i].expected, "%s", letters[i].name);
+        cr_assert_eq(soon__channel_next_reply(&parent, &head, &reply), letters[i].expected, "%s", letters[i].name);
         cr_assert_eq(head - before, letters[i].expected == 1, "%s", letters[i].name);
     }
 }
@@ -108,7 +108,7 @@ Test(nonsense, replies_have_their_numbers)
     static const uint64_t heads[] = {0, 1, SOON__REPLIES - 1, SOON__REPLIES, SOON__REPLIES + 9, 1000000};
 
     for (size_t i = 0; i < COUNT(heads); i++) {
-        struct soon__reply *place = &worker.desk->replies[heads[i] % SOON__REPLIES];
+        struct soon__reply *place = &worker.replies->reply[heads[i] % SOON__REPLIES];
         uint64_t next = heads[i] + 1, before = next > SOON__REPLIES ? next - SOON__REPLIES : 0;
         const uint64_t numbers[] = {0, 1, 2, before - 1, before, before + 1, next - 1, next, next + 1, UINT64_MAX};
 
@@ -118,8 +118,8 @@ Test(nonsense, replies_have_their_numbers)
 
             head = heads[i];
             atomic_store(&place->number, numbers[k]);
-            cr_assert_eq(soon__desk_has_replies(&parent, head, 1), expected != 0, "%zu, %zu", i, k);
-            cr_assert_eq(soon__desk_next_reply(&parent, &head, &reply), expected, "%zu, %zu", i, k);
+            cr_assert_eq(soon__channel_has_replies(&parent, head, 1), expected != 0, "%zu, %zu", i, k);
+            cr_assert_eq(soon__channel_next_reply(&parent, &head, &reply), expected, "%zu, %zu", i, k);
             cr_assert_eq(head, heads[i] + (expected == 1), "%zu, %zu", i, k);
         }
     }
@@ -127,7 +127,7 @@ Test(nonsense, replies_have_their_numbers)
 
 Test(nonsense, a_short_reply_has_a_short_result)
 {
-    struct soon__reply *place = worker.desk->replies;
+    struct soon__reply *place = worker.replies->reply;
 
     place->kind = SOON__REPLY_DONE;
     place->flags = SOON__REPLY_IS_SHORT;
@@ -135,7 +135,7 @@ Test(nonsense, a_short_reply_has_a_short_result)
     for (uint64_t size = SOON__REPLY_SHORT_MAX; size <= SOON__REPLY_SHORT_MAX + 1; size++) {
         place->result_size = size;
         head = 0;
-        cr_assert_eq(soon__desk_next_reply(&parent, &head, &reply), size > SOON__REPLY_SHORT_MAX ? -EPROTO : 1);
+        cr_assert_eq(soon__channel_next_reply(&parent, &head, &reply), size > SOON__REPLY_SHORT_MAX ? -EPROTO : 1);
     }
 }
 
@@ -155,19 +155,19 @@ static const struct {
 
 Test(nonsense, is_no_short_reply)
 {
-    struct soon__reply *place = worker.desk->replies;
+    struct soon__reply *place = worker.replies->reply;
     struct soon__short_reply part;
 
     for (size_t i = 0; i < COUNT(no_short_ones); i++) {
         *place = no_short_ones[i].reply;
         atomic_store(&place->number, 1);
-        cr_assert(!soon__desk_next_short(&parent, 0, &part), "%s", no_short_ones[i].name);
+        cr_assert(!soon__channel_next_short(&parent, 0, &part), "%s", no_short_ones[i].name);
     }
     *place = (struct soon__reply){
         .sequence = 7, .slot = 5, .kind = SOON__REPLY_DONE, .flags = SOON__REPLY_IS_SHORT, .result_size = 8};
     for (uint64_t number = 0; number < 4; number++) {
         atomic_store(&place->number, number);
-        cr_assert_eq(soon__desk_next_short(&parent, 0, &part), number == 1);
+        cr_assert_eq(soon__channel_next_short(&parent, 0, &part), number == 1);
     }
     cr_assert(part.sequence == 7 && part.slot == 5 && part.size == 8);
 }
@@ -180,7 +180,7 @@ static void *scribble(void *data)
     unsigned seed = 1;
 
     while (atomic_load(&scribbling)) {
-        volatile uint64_t *words = (volatile uint64_t *)worker.desk->replies;
+        volatile uint64_t *words = (volatile uint64_t *)worker.replies->reply;
 
         words[2] = dice(&seed, 2) ? 8 : UINT64_C(0x7fffffffffffff);           /* result_size */
         words[4] = dice(&seed, 2) ? UINT64_C(1) << 32 : UINT64_C(0x100000ff); /* slot and kind */
@@ -198,17 +198,17 @@ Test(nonsense, a_reply_that_changes_while_it_is_read_is_checked_as_it_was_copied
     pthread_t thread;
     int good = 0, good_short = 0;
 
-    worker.desk->replies[0].result_size = 8; /* until that is scribbled */
+    worker.replies->reply[0].result_size = 8; /* until that is scribbled */
     atomic_store(&scribbling, true);
     start_thread(&thread, scribble, NULL);
-    atomic_store(&worker.desk->replies[0].number, 1);
+    atomic_store(&worker.replies->reply[0].number, 1);
     for (int i = 0; i < 1000000 || good == 0 || good_short == 0; i++) {
         head = 0;
-        if (soon__desk_next_short(&parent, head, &part)) {
+        if (soon__channel_next_short(&parent, head, &part)) {
             good_short++;
             cr_assert(part.slot < SOON__SLOTS && part.size == 8);
         }
-        if (soon__desk_next_reply(&parent, &head, &reply) != 1)
+        if (soon__channel_next_reply(&parent, &head, &reply) != 1)
             continue;
         good++;
         cr_assert(reply.slot < SOON__SLOTS && reply.kind < SOON__REPLY_KINDS);

@@ -1,10 +1,10 @@
 /*
- * mad_beside.c - workers that lie in what they send beside a result and its first payload.
+ * corrupt_beside.c - workers that lie in what they send beside a result and its first payload.
  */
 #include "../executor/processes/both/beside_internal.h"
-#include "mad_fixture.h"
+#include "corrupt_fixture.h"
 
-TestSuite(mad_beside);
+TestSuite(corrupt_beside);
 
 enum {
     BESIDE = SOON__REPLY_HAS_PAYLOAD | SOON__REPLY_HAS_BESIDE,
@@ -109,7 +109,7 @@ SOON_TASK_BYTES(lie_beside)
 }
 
 /* What is told there ends the task, and the worker goes on lying: it is killed. */
-Test(mad_beside, is_believed_where_it_makes_sense)
+Test(corrupt_beside, is_believed_where_it_makes_sense)
 {
     for (size_t i = 0; i < LIES_AT; i++) {
         soon_executor *pool = new_processes(.workers = 1, .grace_ms = -1);
@@ -124,7 +124,7 @@ Test(mad_beside, is_believed_where_it_makes_sense)
     }
 }
 
-Test(mad_beside, is_dropped_with_its_worker_where_it_makes_none)
+Test(corrupt_beside, is_dropped_with_its_worker_where_it_makes_none)
 {
     soon_executor *pool = new_processes(.workers = 1);
 

@@ -1,13 +1,13 @@
 /*
- * mad_worker.c - workers that lie: in their replies, and on their control socket. Such a worker is dropped, its task fails
+ * corrupt_worker.c - workers that lie: in their replies, and on their control socket. Such a worker is dropped, its task fails
  * as if it had died, and nobody else notices.
  */
-#include "mad_fixture.h"
+#include "corrupt_fixture.h"
 
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 
-TestSuite(mad_worker);
+TestSuite(corrupt_worker);
 
 /*
  * Lies: each on the worker's main thread, in a task
@@ -172,13 +172,15 @@ static void send_nothing(void)
 
 static void greet_again(void)
 {
-    send((struct soon__message){.magic = SOON__DESK_MAGIC, .kind = SOON__MESSAGE_HELLO, .version = SOON__DESK_VERSION},
+    send((struct soon__message){.magic = SOON__CHANNEL_MAGIC,
+                                .kind = SOON__MESSAGE_HELLO,
+                                .version = SOON__CHANNEL_VERSION},
          sizeof(struct soon__message), NULL, 0);
 }
 
 static void send_unknown_kind(void)
 {
-    send((struct soon__message){.magic = SOON__DESK_MAGIC, .kind = 77}, sizeof(struct soon__message), NULL, 0);
+    send((struct soon__message){.magic = SOON__CHANNEL_MAGIC, .kind = 77}, sizeof(struct soon__message), NULL, 0);
 }
 
 static void send_without_magic(void)
@@ -218,14 +220,14 @@ static void flood(void)
 
 static void run_ahead(void)
 {
-    desk->replies[published() % SOON__REPLIES].number = published() + 2;
+    replies->reply[published() % SOON__REPLIES].number = published() + 2;
     ring();
 }
 
 /* Zero would be none yet, where it is the first. */
 static void run_back(void)
 {
-    desk->replies[published() % SOON__REPLIES].number = published() ? published() : UINT64_MAX;
+    replies->reply[published() % SOON__REPLIES].number = published() ? published() : UINT64_MAX;
     ring();
 }
 
@@ -233,7 +235,7 @@ static void answer_what_nobody_asked(void)
 {
     struct soon__reply reply = {.kind = SOON__REPLY_DONE, .code = -EIO, .slot = (own_slot + 1) % SOON__SLOTS};
 
-    reply.sequence = orders->requests[reply.slot].sequence;
+    reply.sequence = requests->request[reply.slot].sequence;
     publish(reply);
 }
 
@@ -351,7 +353,7 @@ static void assert_went_mad(soon_future *future, const char *what, size_t number
     soon_future_unref(future);
 }
 
-Test(mad_worker, that_lies_is_dropped_with_its_task_and_no_other)
+Test(corrupt_worker, that_lies_is_dropped_with_its_task_and_no_other)
 {
     soon_executor *pool = new_processes(.workers = 2);
     bool in_bytes = false;
@@ -417,7 +419,7 @@ SOON_TASK(lie_about_items, struct item, int)
 }
 
 /* The liar's item fails; those before it and behind it have their results. */
-Test(mad_worker, that_lies_about_items_loses_its_own_alone)
+Test(corrupt_worker, that_lies_about_items_loses_its_own_alone)
 {
     soon_executor *pool = new_processes(.workers = 1);
 

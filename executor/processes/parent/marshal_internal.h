@@ -1,0 +1,44 @@
+/*
+ * marshal_internal.h - what goes into a slot: a call, or the part of a chunk that is sent at once, as the worker is to see
+ * it.
+ */
+#ifndef SOON_EXECUTOR_PROCESSES_PARENT_MARSHAL_INTERNAL_H
+#define SOON_EXECUTOR_PROCESSES_PARENT_MARSHAL_INTERNAL_H
+
+#include "../both/beside_internal.h"
+#include "state_internal.h"
+
+struct soon__marshalled {
+    soon_call *call; /* NULL: the initializer */
+    uint32_t function;
+    const void *arg;
+    uint64_t arg_size;
+    uint64_t items;        /* 0: a single task */
+    const soon_item *each; /* these, if they vary; NULL: the argument is one piece */
+    soon_buffer *payload;
+    bool arg_sent, payload_sent; /* as descriptors */
+    const char *label;
+    uint32_t label_size;
+    struct soon__beside beside;
+    uint64_t body_size;
+    uint64_t offset; /* in the request area; `in_area` */
+    bool in_area;
+};
+
+void soon__marshal(struct soon__marshalled *marshalled, soon_call *call, uint32_t function);
+void soon__marshal_initializer(struct soon__marshalled *marshalled, const struct soon__process_pool *pool,
+                               uint32_t function);
+/* Is it better filled in outside the mutex? */
+bool soon__marshal_is_long(const struct soon__marshalled *marshalled);
+/* Writes it to the slot, and sends what travels as descriptors. 0 or a negative errno. */
+int soon__marshal_fill(const struct soon__marshalled *marshalled, struct soon__process *process, uint32_t slot,
+                       uint64_t sequence, uint64_t order);
+
+/* Of a call without options, with an argument that fits in there: writes it to its slot. */
+static inline bool soon__marshal_is_plain(const soon_call *call)
+{
+    return !soon__call_extra(call) && soon__call_arg(call).size <= SOON__REQUEST_INLINE;
+}
+void soon__marshal_fill_plain(struct soon__request *request, const soon_call *call, uint32_t function, uint64_t order);
+
+#endif
