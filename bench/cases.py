@@ -7,7 +7,7 @@ are ours, which peers and which limits, their names tell: see ours(), peer() and
 # How long the library looks for work before it sleeps: there = the worker, here = the thread that waits for a result. The
 # limits "same spinning" do as much. Change these with the library's own constants.
 SPIN_NS = {
-    "threads": {"spin_there_ns": 20000, "spin_here_ns": 20000},  # SOON__SPIN_NS in executor/pools/spin_internal.h
+    "threads": {"spin_there_ns": 20000, "spin_here_ns": 20000},  # SOON__SPIN_NS in executor/core/spin_internal.h
     "processes": {"spin_there_ns": 20000, "spin_here_ns": 20000},  # SPIN_NS in executor/processes/parent/pool.c
 }
 NO_SPIN = {"spin_there_ns": 0, "spin_here_ns": 0}

@@ -28,6 +28,8 @@ ORDER = {
     'executor': ['futures'],
     'futures': [],
 }
+# The one file at the top that is no header: it stands above both pools, since it makes either.
+MODULES = {'executor/either': ['executor/threads', 'executor/processes/parent', 'executor/core', 'executor', 'futures']}
 
 
 def module_of(path):
@@ -135,7 +137,7 @@ def main():
         folder = os.path.dirname(user)
         for used in sorted(uses[user]):
             to = os.path.dirname(used)
-            if to != folder and to not in ORDER.get(folder, []):
+            if to != folder and to not in MODULES.get(user, ORDER.get(folder, [])):
                 print(f'up: {user} -> {used}: {why(uses[user][used])}')
 
 

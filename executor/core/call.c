@@ -13,11 +13,11 @@
 
 #include "../../futures/slab_internal.h"
 #include "../../futures/value_internal.h"
-#include "../pools/spin_internal.h"
 #include "executor_internal.h"
 #include "function_internal.h"
 #include "notice_internal.h"
 #include "progress_internal.h"
+#include "spin_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -3,32 +3,28 @@
  */
 #include "mutex_internal.h"
 
-#include "../system/cpu_internal.h"
+#include "../core/spin_internal.h"
 
 #include <errno.h>
 
 enum { LOOKS = 100 };
 
-/* It is held for a few instructions mostly. */
-static bool look_for_a_moment(struct soon__mutex *mutex)
+static bool try_lock(void *data)
 {
-    for (int i = 0; i < LOOKS; i++, soon__cpu_relax()) {
-        uint32_t word = SOON__MUTEX_FREE;
+    struct soon__mutex *mutex = data;
+    uint32_t word = SOON__MUTEX_FREE;
 
-        /* Relaxed: a hint. Acquire: as in soon__mutex_lock(). */
-        if (atomic_load_explicit(&mutex->word, memory_order_relaxed) == SOON__MUTEX_FREE &&
-            atomic_compare_exchange_strong_explicit(&mutex->word, &word, SOON__MUTEX_TAKEN, memory_order_acquire,
-                                                    memory_order_relaxed))
-            return true;
-    }
-    return false;
+    /* Relaxed: a hint. Acquire: as in soon__mutex_lock(). */
+    return atomic_load_explicit(&mutex->word, memory_order_relaxed) == SOON__MUTEX_FREE &&
+           atomic_compare_exchange_strong_explicit(&mutex->word, &word, SOON__MUTEX_TAKEN, memory_order_acquire,
+                                                   memory_order_relaxed);
 }
 
 void soon__mutex_lock_slowly(struct soon__mutex *mutex)
 {
     int saved = errno;
 
-    if (look_for_a_moment(mutex))
+    if (soon__spin_looks(try_lock, mutex, LOOKS)) /* it is mostly held for a few instructions */
         return;
     /* WANTED, though perhaps by nobody else any more: that is not known. Acquire: as in soon__mutex_lock(). */
     while (atomic_exchange_explicit(&mutex->word, SOON__MUTEX_WANTED, memory_order_acquire) != SOON__MUTEX_FREE)

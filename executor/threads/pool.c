@@ -4,7 +4,6 @@
 #include "state_internal.h"
 
 #include "../pools/backlog_internal.h"
-#include "../pools/spin_internal.h"
 #include "../system/cpu_internal.h"
 
 #include <errno.h>

@@ -46,9 +46,9 @@
 #define SOON_EXECUTOR_THREADS_STATE_INTERNAL_H
 
 #include "../core/executor_internal.h"
+#include "../core/spin_internal.h"
 #include "../loops/library_loop_internal.h"
 #include "../pools/inject_internal.h"
-#include "../pools/luck_internal.h"
 #include "../pools/mutex_internal.h"
 #include "../pools/queue_internal.h"
 #include "../system/surroundings_internal.h"
@@ -132,7 +132,7 @@ struct soon__pool {
         size_t unjoined; /* threads, and those that have ended but are not joined */
         unsigned numbers;
         size_t deques_used; /* those behind never had an owner */
-        struct soon__luck luck;
+        struct soon__spin spin;
         bool cannot_start; /* the last start has failed: not again before there is another reason, or nobody else */
         bool closed;
         int start_error;            /* the last start that failed, for boot */

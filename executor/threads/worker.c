@@ -4,7 +4,6 @@
  */
 #include "../../futures/depend_internal.h"
 #include "../pools/backlog_internal.h"
-#include "../system/cpu_internal.h"
 #include "state_internal.h"
 
 #include <assert.h>
@@ -217,26 +216,14 @@ static bool must_end_locked(const struct soon__worker *worker)
 }
 
 /* I10 */
-static bool has_news(const struct soon__pool *pool)
+static bool has_news(void *data)
 {
+    const struct soon__pool *pool = data;
     uintptr_t word = soon__inject_look(&pool->inject);
 
     /* Relaxed: who sees it takes the mutex, which orders the rest. */
     return soon__inject_latest(word) || word & SOON__QUEUED || (word & SOON__MODE) == SOON__SHUT ||
            atomic_load_explicit(&pool->nested, memory_order_relaxed);
-}
-
-static bool look_for_news(const struct soon__pool *pool)
-{
-    int64_t until = soon__clock_ns() + pool->linger_ns;
-
-    do {
-        for (int looks = 0; looks < 32; looks++, soon__cpu_relax()) {
-            if (has_news(pool))
-                return true;
-        }
-    } while (soon__clock_ns() < until);
-    return false;
 }
 
 /* The only one that came; else what came goes to `*ret_rest`, for the queue. */
@@ -264,12 +251,12 @@ static bool linger_locked(struct soon__worker *worker)
     soon_call *call, *rest = NULL;
     bool came;
 
-    if (!pool->linger_ns || is_surplus_locked(pool) || !soon__luck_try(&pool->locked.luck) || !search(worker))
+    if (!pool->linger_ns || is_surplus_locked(pool) || !soon__spin_pays(&pool->locked.spin) || !search(worker))
         return false;
     soon__pool_unlock(pool);
     do {
-        came = look_for_news(pool);
-        soon__luck_note(&pool->locked.luck, came);
+        came = soon__spin_until(has_news, pool, soon__clock_ns() + pool->linger_ns);
+        soon__spin_note(&pool->locked.spin, came);
         call = came ? take_injected(worker, &rest) : NULL;
         if (call)
             run_next(worker, call, false);

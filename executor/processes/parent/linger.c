@@ -34,7 +34,7 @@ static struct soon__process *begin_locked(struct soon__process_pool *pool, const
 
     if (!process || process->stage != SOON__READY || process->lingered ||
         soon__process_pool_is_saturated_locked(pool) || pool->locked.busy + pool->locked.lingering >= pool->cpus ||
-        !soon__luck_try(&pool->luck))
+        !soon__spin_pays(&pool->spin))
         return NULL;
     soon__process_begin_lingering_locked(process);
     return process;
@@ -128,7 +128,7 @@ void soon__process_pool_stay(struct soon__process_pool *pool)
     bool came_once = false;
     int idle = 0;
 
-    if (!pool->spin_ns || !soon__luck_try(&pool->loops_luck))
+    if (!pool->spin_ns || !soon__spin_pays(&pool->loops_spin))
         return;
     count = list_busy(pool, processes);
     if (!count)
@@ -147,7 +147,7 @@ void soon__process_pool_stay(struct soon__process_pool *pool)
         if (!came)
             sched_yield(); /* time in which others have our CPU does not count */
     } while (idle < STAY_IDLE_MAX && soon__clock_ns() < end);
-    soon__luck_note(&pool->loops_luck, came_once);
+    soon__spin_note(&pool->loops_spin, came_once);
     for (size_t i = 0; i < count; i++)
         soon__process_serve(processes[i]);
 }

@@ -676,7 +676,7 @@ static void stop_lingering_locked(struct soon__process *process, struct turn *tu
         be_quiet(turn);
         soon__bell_ring(process->channel.bell);
     }
-    soon__luck_note(&process->pool->luck, turn->awaited);
+    soon__spin_note(&process->pool->spin, turn->awaited);
     turn->left = soon__process_end_lingering_locked(process);
 }
 
@@ -801,7 +801,7 @@ static bool take_last_locked(struct soon__process *process, struct turn *turn, s
         return false;
     tell_consumed(process, false);
     process->bell_is_off = true; /* P10 */
-    soon__luck_note(&process->pool->luck, true);
+    soon__spin_note(&process->pool->spin, true);
     return true;
 }
 

@@ -53,9 +53,9 @@
 #define SOON_EXECUTOR_PROCESSES_PARENT_STATE_INTERNAL_H
 
 #include "../../core/executor_internal.h"
+#include "../../core/spin_internal.h"
 #include "../../loops/library_loop_internal.h"
 #include "../../pools/inject_internal.h"
-#include "../../pools/luck_internal.h"
 #include "../../pools/mutex_internal.h"
 #include "../../pools/queue_internal.h"
 #include "../../system/surroundings_internal.h"
@@ -172,7 +172,7 @@ struct soon__process_pool {
     struct soon__launch launch;
     struct soon__surroundings surroundings; /* of who made the pool: its processes are started by the loop */
 
-    struct soon__luck luck, loops_luck; /* of threads that wait, and of the loop: see linger.c */
+    struct soon__spin spin, loops_spin; /* of threads that wait, and of the loop: see linger.c */
     char apart[64];                     /* what submitters write is on a cache line of its own */
     struct soon__inject inject;         /* P9 */
     char apart_too[64];

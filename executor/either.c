@@ -1,7 +1,7 @@
 /*
  * either.c - a pool of threads or of processes, by a switch: what both have is handed to the one or the other.
  */
-#include "../core/executor_internal.h"
+#include "core/executor_internal.h"
 
 #include <errno.h>
 
