@@ -41,7 +41,7 @@ SOON_TASK(count_run, soon_none, soon_none)
     return 0;
 }
 
-/* docs/decisions/0011 */
+/* docs/decisions/cancel.md, "Executors that cannot take a call back" */
 Test(custom_hooks, that_keep_a_call_end_it_before_it_starts)
 {
     soon_future *run = soon_submit(shelf.executor, count_run), *started = soon_submit(shelf.executor, count_run);

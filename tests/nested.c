@@ -128,7 +128,7 @@ SOON_TASK(wait_a_little, struct gate, int)
     return 0;
 }
 
-/* docs/decisions/0009 */
+/* docs/decisions/waiting.md, "A wait with a time limit runs no task" */
 Test(nested, wait_with_a_limit_runs_nothing_that_could_take_longer)
 {
     struct gate gate = gate_new();
