@@ -1,7 +1,8 @@
 /*
  * worker_end.c - what tasks and others may do to a worker process: forks, signals, and all the ways to go.
  */
-#include "../executor/processes/worker/state_internal.h"
+#include "../executor/processes/both/wire_internal.h"
+#include "../executor/processes/worker/signals_internal.h"
 #include "worker_shared.h"
 
 #include <fcntl.h>

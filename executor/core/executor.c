@@ -19,6 +19,7 @@
 #include "executor_internal.h"
 #include "notice_internal.h"
 #include "on_signal_internal.h"
+#include "role_internal.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -206,7 +207,7 @@ void soon__pool_name(char *to, size_t size, const char *name)
 
 int soon__no_executor(void)
 {
-    if (soon__is_worker_process())
+    if (soon__role() == SOON__ROLE_WORKER)
         return soon__refuse(
             -EINVAL, "the executor is NULL, as that of a task in a worker process is: submit from the program, with "
                      ".after or soon_then() for what comes next; or make a pool here, in an initializer");

@@ -90,8 +90,6 @@ bool soon__executor_try_pin(soon_executor *executor);
 void soon__executor_enter(soon_executor *executor, struct soon__pinned *ret_visit);
 void soon__executor_leave(soon_executor *executor, struct soon__pinned *visit);
 
-bool soon__is_worker_process(void);
-
 /* Option structs that grow: copies `size` bytes of `options` (NULL: zeroes) into `ret` of `known` bytes. -EINVAL if
  * a field that this library does not know is set. */
 int soon__options_read(void *ret, size_t known, const void *options, size_t size);

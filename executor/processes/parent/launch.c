@@ -9,9 +9,9 @@
 #include "launch_internal.h"
 
 #include "../../../futures/error_internal.h"
+#include "../../core/role_internal.h"
 #include "../../system/system_internal.h"
 #include "../both/wire_internal.h"
-#include "../worker/state_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -139,7 +139,7 @@ static int choose_program(struct soon__launch *launch, const soon_process_pool_o
         return find(launch, "load", loader && *loader ? loader : SOON__LOADER_PATH);
     if (o->worker_program)
         return find(launch, "worker_program", o->worker_program);
-    if (!soon__is_initialised())
+    if (soon__role() == SOON__ROLE_UNKNOWN)
         return soon__refuse(SOON_ENOINIT,
                             "main() must begin with soon_init(argc, argv), or .worker_program or .load be set");
     return named && *named ? find(launch, SOON__PROGRAM_VARIABLE, named) : soon__program_own(&launch->program);

@@ -1,8 +1,8 @@
 /*
  * arrived_internal.h - what came beside an argument (both/beside_internal.h), for the time of its task.
  *
- * What is bytes alone is seen where it came: in the request, which is the task's until its last reply, or in a mapping. What is
- * a buffer, of which a task may keep a reference, is a copy or a mapping of its own.
+ * What is bytes alone is seen where it came: in the request, which is the task's until its last reply, or in a mapping.
+ * What is a buffer, of which a task may keep a reference, is a copy or a mapping of its own.
  */
 #ifndef SOON_EXECUTOR_PROCESSES_WORKER_ARRIVED_INTERNAL_H
 #define SOON_EXECUTOR_PROCESSES_WORKER_ARRIVED_INTERNAL_H

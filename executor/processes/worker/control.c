@@ -11,8 +11,11 @@
  * K2  Per slot the latest are kept, with their request's sequence number. Older ones were for a request that was taken
  *     back: they are closed when the next come, or the slot is claimed without any.
  */
+#include "control_internal.h"
+
 #include "../../system/surroundings_internal.h"
-#include "state_internal.h"
+#include "../both/wire_internal.h"
+#include "signals_internal.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -93,7 +93,7 @@ int soon__listen_begin(const struct soon__worker *worker, uint32_t slot, uint64_
 {
     int rc;
 
-    if (worker->generation != soon__generation()) /* L3 */
+    if (worker->fixed.generation != soon__generation()) /* L3 */
         return soon__refuse(SOON_EFORKED, "a forked child of a task hears of no cancel");
     rc = start(&worker->channel);
     if (rc < 0)

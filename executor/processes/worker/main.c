@@ -14,10 +14,16 @@
  *     parent, and root, or of our effective user and group. It does not tell of capabilities: those that came with the
  *     program's file are given up, as its parent may not have them. Checked before anything that was given is believed.
  */
+#include "main_internal.h"
+
+#include "../both/wire_internal.h"
+#include "control_internal.h"
 #include "leftovers_internal.h"
+#include "reply_internal.h"
+#include "serve_internal.h"
+#include "signals_internal.h"
 #include "state_internal.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stddef.h>
@@ -48,18 +54,6 @@ static void tidy_descriptors(void)
     }
     if (fcntl(SOON__FD_END, F_GETFL) & O_PATH && fcntl(SOON__FD_END, F_GETFD) == 0)
         close(SOON__FD_END);
-}
-
-/* What the bell was when it was given to us. */
-static struct stat bell;
-
-void soon__worker_check_bell(void)
-{
-    struct stat now;
-
-    if (fstat(SOON__FD_BELL, &now) < 0 || now.st_dev != bell.st_dev || now.st_ino != bell.st_ino ||
-        now.st_mode != bell.st_mode)
-        self.channel.bell = -1;
 }
 
 /* Looks at the beginning alone: another version may have another size. */
@@ -98,7 +92,7 @@ static void map_all(void)
     self.channel.bell = SOON__FD_BELL;
     self.channel.notes = &notes;
     if (replies->shared_size)
-        self.shared = map(SOON__FD_SHARED, replies->shared_size, true);
+        self.fixed.shared = map(SOON__FD_SHARED, replies->shared_size, true);
     close(SOON__FD_REPLIES);
     close(SOON__FD_REQUESTS);
     close(SOON__FD_REPLY_AREA);
@@ -118,7 +112,7 @@ static void check_starter(void)
         give_up(SOON__EXIT_RIGHTS);
     if (peer.user != 0 && soon__is_privileged() && soon__drop_capabilities() < 0)
         give_up(SOON__EXIT_RIGHTS);
-    self.parent = peer.pid;
+    self.fixed.parent = peer.pid;
 }
 
 /* From here on it dies with its parent, which may have died before: then the number is a stranger's. */
@@ -127,8 +121,8 @@ static void bind_to_parent(void)
     int watch;
 
     (void)soon__signal_at_end_of_parent(SOON__SIGNAL_OF_END);
-    watch = soon__process_watch(self.parent);
-    if (getppid() != self.parent)
+    watch = soon__process_watch(self.fixed.parent);
+    if (getppid() != self.fixed.parent)
         give_up(SOON__EXIT_NO_CHILD);
     if (watch >= 0 && watch != SOON__FD_PARENT) {
         (void)dup3(watch, SOON__FD_PARENT, O_CLOEXEC);
@@ -140,10 +134,11 @@ static void say_hello(void)
 {
     uint64_t size, room = self.channel.replies->reply_area_size;
 
-    if (soon__table_write(self.channel.reply_area, room, &size, &self.functions, &self.function_count) < 0 ||
+    if (soon__table_write(self.channel.reply_area, room, &size, &self.fixed.functions, &self.fixed.function_count) <
+            0 ||
         size > room)
         give_up(SOON__EXIT_NO_MEMORY);
-    if (soon__control_send_hello(self.function_count, size) < 0)
+    if (soon__control_send_hello(self.fixed.function_count, size) < 0)
         give_up(SOON__EXIT_NO_CHANNEL);
 }
 
@@ -151,18 +146,17 @@ static void begin(void)
 {
     check_starter();
     tidy_descriptors();
-    if (fstat(SOON__FD_BELL, &bell) < 0)
-        give_up(SOON__EXIT_NO_CHANNEL);
     check_version();
     map_all();
     bind_to_parent();
     unsetenv(SOON__WORKER_VARIABLE);
     pthread_setname_np(pthread_self(), self.channel.replies->name);
-    self.generation = soon__generation();
-    soon__replies_init(&self.channel);
-    if (soon__leftovers_init() < 0 || soon__worker_signals(self.parent) < 0)
+    self.fixed.generation = soon__generation();
+    if (soon__replies_init(&self.channel) < 0)
+        give_up(SOON__EXIT_NO_CHANNEL);
+    if (soon__leftovers_init() < 0 || soon__worker_signals(self.fixed.parent) < 0)
         give_up(SOON__EXIT_NO_MEMORY);
-    if (soon__control_start(self.parent) < 0)
+    if (soon__control_start(self.fixed.parent) < 0)
         give_up(SOON__EXIT_NO_THREAD);
     soon__process_point(SOON__POINT_BEFORE_HELLO);
     say_hello();
@@ -176,7 +170,6 @@ static void begin(void)
 /* Asks to be replaced when it has grown too large. Between tasks, and not after each: it costs a look into /proc. */
 static void check_memory(void)
 {
-    static int64_t checked_ns;
     struct soon__replies *replies = self.channel.replies;
     int64_t now;
 
@@ -184,9 +177,9 @@ static void check_memory(void)
     if (!replies->memory_limit || atomic_load_explicit(&replies->over_limit, memory_order_relaxed))
         return;
     now = soon__clock_ns();
-    if (now - checked_ns < MEMORY_CHECK_NS)
+    if (now - self.serving.memory_checked_ns < MEMORY_CHECK_NS)
         return;
-    checked_ns = now;
+    self.serving.memory_checked_ns = now;
     if (soon__own_memory() <= replies->memory_limit)
         return;
     /* Release: pairs with the acquire of the parent, which the bell has woken. */
@@ -235,7 +228,7 @@ void soon__worker_main(void)
 {
     begin();
     serve_until_retired();
-    if (self.local.release)
-        self.local.release(self.local.value);
+    if (self.serving.local.release)
+        self.serving.local.release(self.serving.local.value);
     exit(0);
 }

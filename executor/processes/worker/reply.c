@@ -8,15 +8,17 @@
  * R3  A body is never larger than SOON__BODY_MAX and a message; what would make it larger has a descriptor of its own.
  * R4  One message with descriptors is under way: the next is sent when the reply it was for has been consumed.
  */
-#include "state_internal.h"
+#include "reply_internal.h"
 
 #include "../../../futures/value_internal.h"
 #include "../both/area_internal.h"
 #include "../both/beside_internal.h"
+#include "control_internal.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { MESSAGE_MAX = 64 << 10, GIVE_BACK_EVERY = SOON__REPLIES / 2 };
@@ -27,12 +29,14 @@ static struct {
     uint64_t given_back;
     uint32_t regions[SOON__REPLIES]; /* of those published, not given back */
     uint64_t sent;                   /* so many were published with the last that had descriptors; 0: none */
+    struct stat bell;                /* what it was when the worker was given it */
 } replies;
 
-void soon__replies_init(const struct soon__channel *channel)
+int soon__replies_init(const struct soon__channel *channel)
 {
     replies.channel = channel;
     soon__area_init(&replies.area, channel->replies->reply_area_size);
+    return fstat(channel->bell, &replies.bell) < 0 ? -errno : 0;
 }
 
 /* `consumed` of all replies were: their regions are free. */
@@ -88,11 +92,19 @@ static void note_region(uint32_t region)
     replies.regions[soon__channel_published_count(replies.channel) % SOON__REPLIES] = region;
 }
 
+static bool bell_is_there(void)
+{
+    struct stat now;
+
+    return fstat(replies.channel->bell, &now) == 0 && now.st_dev == replies.bell.st_dev &&
+           now.st_ino == replies.bell.st_ino && now.st_mode == replies.bell.st_mode;
+}
+
+/* If a task has closed the bell, or opened something else in its place, nobody would ever hear of this reply; but the parent
+ * hears of a death. */
 static void ring(void)
 {
-    soon__worker_check_bell();
-    /* A task has closed it: nobody would ever hear of this reply, but of our death. */
-    if (soon__bell_ring(replies.channel->bell) < 0)
+    if (!bell_is_there() || soon__bell_ring(replies.channel->bell) < 0)
         _exit(SOON__EXIT_NO_CHANNEL);
 }
 

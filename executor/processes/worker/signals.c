@@ -21,10 +21,11 @@
  *     comes other threads of the parent may still be there, and then it looks like the parent's own.
  * G3  So both would have to be killed in the same moment. What leaves the group on purpose, by setsid() or setpgid(), stays.
  */
-#include "listen_internal.h"
-#include "state_internal.h"
+#include "signals_internal.h"
 
-#include <signal.h>
+#include "../both/wire_internal.h"
+#include "listen_internal.h"
+
 #include <unistd.h>
 
 static pid_t parent_pid, worker_pid;
