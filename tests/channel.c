@@ -310,7 +310,7 @@ Test(channel, a_short_reply_is_nothing_but_what_it_says)
     while (soon__channel_next_reply(&parent, &head, &reply) == 1)
         cr_assert(reply.code == -EIO && reply.raised == 5 && reply.count == 6 && reply.offset == 7 &&
                   reply.message_size == 8 && reply.bytes[47] == 0xee);
-    soon__channel_consumed(&parent, head);
+    soon__channel_ack(&parent, head);
 
     for (uint64_t size = 0; size <= SOON__REPLY_INLINE; size++) {
         struct soon__reply sent = {.sequence = size, .slot = 3, .kind = SOON__REPLY_DONE, .first = 2};
@@ -359,8 +359,8 @@ Test(channel, the_ring_keeps_places_for_final_replies)
             continue;
         cr_assert_eq(head - published, SOON__REPLIES);
         cr_assert(!soon__channel_has_room(&worker), "read, but not consumed");
-        soon__channel_consumed(&parent, head);
-        cr_assert_eq(soon__channel_consumed_count(&worker), head);
+        soon__channel_ack(&parent, head);
+        cr_assert_eq(soon__channel_acked(&worker), head);
     }
 }
 
@@ -502,19 +502,19 @@ Test(channel, a_worker_that_has_looked_around_sleeps)
     pthread_join(thread, NULL);
 }
 
-static void *await_consumed(void *data)
+static void *await_ack(void *data)
 {
-    cr_assert_eq(soon__channel_await_consumed(&worker, 2), 3);
+    cr_assert_eq(soon__channel_await_ack(&worker, 2), 3);
     return data;
 }
 
 Test(channel, a_starved_worker_sleeps_until_replies_are_consumed)
 {
-    pthread_t thread = start_sleeper(await_consumed);
+    pthread_t thread = start_sleeper(await_ack);
 
     for (uint64_t consumed = 1; consumed <= 3; consumed++) {
         test_wait_until(atomic_load(&parent.replies->starved));
-        soon__channel_consumed(&parent, consumed);
+        soon__channel_ack(&parent, consumed);
     }
     pthread_join(thread, NULL);
     cr_assert_eq(parent.replies->starved, 0);
@@ -522,8 +522,8 @@ Test(channel, a_starved_worker_sleeps_until_replies_are_consumed)
 
 Test(channel, a_worker_that_is_not_starved_goes_on)
 {
-    soon__channel_consumed(&parent, 3);
-    cr_assert_eq(soon__channel_await_consumed(&worker, 2), 3);
+    soon__channel_ack(&parent, 3);
+    cr_assert_eq(soon__channel_await_ack(&worker, 2), 3);
 }
 
 /* Only if the parent fills a slot again before it says that it has consumed the reply. */
@@ -544,7 +544,7 @@ Test(channel, a_full_ring_is_never_written_over)
     cr_assert_eq(soon__channel_next_reply(&parent, &head, &reply), 1);
     cr_assert_eq(reply.sequence, 0);
 
-    soon__channel_consumed(&parent, head);
+    soon__channel_ack(&parent, head);
     pthread_join(thread, NULL);
     while (soon__channel_next_reply(&parent, &head, &reply) == 1)
         continue;
@@ -569,7 +569,7 @@ static void serve_one(void)
             .slot = slot, .sequence = sequence, .kind = SOON__REPLY_ITEMS, .first = i, .count = 1};
 
         while (!soon__channel_has_room(&worker))
-            soon__channel_await_consumed(&worker, soon__channel_consumed_count(&worker));
+            soon__channel_await_ack(&worker, soon__channel_acked(&worker));
         publish_reply(&item);
     }
     if (number % 3 == 0) {
@@ -618,7 +618,7 @@ static void take_reply(void)
     }
     cr_assert_eq(number_in(&reply), expected);
     cr_assert_eq(items_of[reply.slot], expected % 4);
-    soon__channel_consumed(&parent, head);
+    soon__channel_ack(&parent, head);
     in_slot[reply.slot] = 0;
     finished++;
 }
@@ -636,7 +636,7 @@ Test(channel, every_request_has_its_reply)
         soon__channel_want_no_bell(&parent);
         while (soon__channel_next_reply(&parent, &head, &reply) == 1)
             take_reply();
-        soon__channel_consumed(&parent, head);
+        soon__channel_ack(&parent, head);
     }
     soon__channel_retire(&parent);
     pthread_join(thread, NULL);

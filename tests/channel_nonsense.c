@@ -95,7 +95,7 @@ Test(nonsense, is_told_from_replies)
     for (size_t i = 0; i < COUNT(letters); i++) {
         uint64_t before = head = soon__channel_published_count(&worker);
 
-        soon__channel_consumed(&parent, head);
+        soon__channel_ack(&parent, head);
         publish_reply(&letters[i].reply);
         cr_assert_eq(soon__channel_next_reply(&parent, &head, &reply), letters[i].expected, "%s", letters[i].name);
         cr_assert_eq(head - before, letters[i].expected == 1, "%s", letters[i].name);

@@ -1,7 +1,7 @@
 /*
  * race_channel.c - parent and worker at one replies, at the same time. Each test names what it guards; each was seen to fail
  * with that broken. Windows of a few instructions, in which two threads do not meet, are in step_channel.c.
- * That soon__channel_wake() and soon__channel_consumed() ring before they look for sleepers is shown by D3 alone.
+ * That soon__channel_wake() and soon__channel_ack() ring before they look for sleepers is shown by D3 alone.
  */
 #include "channel_fixture.h"
 
@@ -179,7 +179,7 @@ static void consume_or_starve(unsigned thread, unsigned *seed)
 {
     if (thread == 1) {
         for (uint64_t i = atomic_load(&seen); i < atomic_load(&last);) {
-            i = soon__channel_await_consumed(&worker, i);
+            i = soon__channel_await_ack(&worker, i);
             atomic_store(&seen, i);
             dawdle(seed, 300);
         }
@@ -187,14 +187,14 @@ static void consume_or_starve(unsigned thread, unsigned *seed)
     }
     for (uint64_t left = CONSUMED; left > 0; left--) {
         dawdle(seed, 300);
-        soon__channel_consumed(&parent, ++consumed);
+        soon__channel_ack(&parent, ++consumed);
         test_wait_until(atomic_load(&seen) == consumed);
     }
     atomic_store(&last, 0);
-    soon__channel_consumed(&parent, ++consumed);
+    soon__channel_ack(&parent, ++consumed);
 }
 
-/* Guards that soon__channel_await_consumed() reads the bell before the count: else this hangs. */
+/* Guards that soon__channel_await_ack() reads the bell before the count: else this hangs. */
 Test(race_channel, no_room_is_slept_through)
 {
     run_race(
@@ -219,7 +219,7 @@ static void receive_one(void)
         soon__channel_want_no_bell(&parent);
     }
     cr_assert_eq(number_in(&reply), head);
-    soon__channel_consumed(&parent, head);
+    soon__channel_ack(&parent, head);
 }
 
 static void listen_or_reply(unsigned thread, unsigned *seed)

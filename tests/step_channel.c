@@ -184,9 +184,9 @@ Test(step_channel, a_worker_may_fall_asleep_while_a_request_is_posted)
     run_stepped(&(struct stepped){next_request, post_it, let_worker_sleep, end_sleep});
 }
 
-static void *await_consumed(void *data)
+static void *await_ack(void *data)
 {
-    cr_assert_eq(soon__channel_await_consumed(&worker, head - 1), head);
+    cr_assert_eq(soon__channel_await_ack(&worker, head - 1), head);
     atomic_store(&over, true);
     return data;
 }
@@ -198,15 +198,15 @@ static void next_head(void)
 
 static void consume_it(void)
 {
-    soon__channel_consumed(&parent, head);
+    soon__channel_ack(&parent, head);
 }
 
 static void let_worker_starve(void)
 {
-    begin_sleep(await_consumed, &parent.replies->starved);
+    begin_sleep(await_ack, &parent.replies->starved);
 }
 
-/* Guards that soon__channel_consumed() publishes the count before it wakes the worker: else this hangs. */
+/* Guards that soon__channel_ack() publishes the count before it wakes the worker: else this hangs. */
 Test(step_channel, a_worker_may_starve_while_replies_are_consumed)
 {
     run_stepped(&(struct stepped){next_head, consume_it, let_worker_starve, end_sleep});
@@ -287,7 +287,7 @@ static void no_bell(void)
     soon__channel_want_no_bell(&parent);
     soon__bell_quiet(parent.bell);
     head = soon__channel_published_count(&worker);
-    soon__channel_consumed(&parent, head);
+    soon__channel_ack(&parent, head);
 }
 
 static void reply_it(void)

@@ -289,7 +289,7 @@ Test(worker, waits_until_its_results_were_read)
         if (i % 50 == 0 || reply.slot == (uint32_t)(posted + 1) % SOON__SLOTS)
             consume(&worker);
     }
-    soon__channel_consumed(&worker.channel, worker.head);
+    soon__channel_ack(&worker.channel, worker.head);
     retire(&worker);
 }
 

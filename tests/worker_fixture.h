@@ -287,7 +287,7 @@ static inline struct soon__reply next_reply(struct worker *worker)
 
 static inline void consume(struct worker *worker)
 {
-    soon__channel_consumed(&worker->channel, worker->head);
+    soon__channel_ack(&worker->channel, worker->head);
 }
 
 static inline const void *result_of(const struct worker *worker, const struct soon__reply *reply)

@@ -93,7 +93,7 @@ static void read_replies(const struct soon__channel *channel)
         if (reply.kind == SOON__REPLY_ITEMS)
             read_varied(channel, &reply);
     }
-    soon__channel_consumed(channel, head);
+    soon__channel_ack(channel, head);
 }
 
 static void read_table(const uint8_t *data, size_t size)

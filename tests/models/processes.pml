@@ -15,13 +15,13 @@
  *     here                        in executor/processes/
  *     worker: find, claim         channel.c: look(), claim(); D6: `kn` and `kw` stand for what was found
  *                                 beside that, in a slot behind it
- *     worker: reply               channel.c: soon__channel_reply(), soon__channel_await_consumed(); D5: the ring holds RING replies
+ *     worker: reply               channel.c: soon__channel_reply(), soon__channel_await_ack(); D5: the ring holds RING replies
  *     worker: sleep               channel.c: soon__channel_await_request()
  *     take_out()                  channel.c: soon__channel_take_back(); post.c: take_out_locked()
  *     dispatch()                  post.c: soon__process_pool_dispatch_locked(), settle_locked(), wake_all_locked(), and
  *                                 soon__process_pool_post_plain_locked(), which does the same for one that need not wait;
  *                                 channel.c: soon__channel_publish(), soon__channel_wake()
- *     drain()                     drain.c: take_in(), take_some_locked(), end_turn_locked(), take_last_locked(); channel.c: soon__channel_consumed(),
+ *     drain()                     drain.c: take_in(), take_some_locked(), end_turn_locked(), take_last_locked(); channel.c: soon__channel_ack(),
  *                                 soon__channel_want_bell(). `plain`: a reply that is taken in without leaving the mutex
  *     waiter                      linger.c: soon__process_pool_linger(); read.c: soon__future_await()
  *     doom(), execute()           life.c: soon__process_condemn_locked(), soon__process_execute(), reprieve_locked()
@@ -47,7 +47,7 @@
  * is sequentially consistent, a variant without a fence has its two steps the other way round.
  *
  * Broken variants: -DLOOK_BEFORE_PUBLISH, -DLOOK_BEFORE_WANT, -DLOOK_BEFORE_POST, -DLOOK_BEFORE_SLEEP,
- * -DLOOK_BEFORE_CONSUMED: without the fences of D3. -DBELL_STAYS_OFF, -DNO_BELL_FOR_THE_REST: P10. -DCONSUME_EVERY, above
+ * -DLOOK_BEFORE_ACKED: without the fences of D3. -DBELL_STAYS_OFF, -DNO_BELL_FOR_THE_REST: P10. -DACK_EVERY, above
  * RING. -DNUMBERS_DIFFER: that is enough to be claimed. -DFILLED_AFTER_BELL. -DNO_LAST_DRAIN: of one that lingers. -DNO_DRAIN_AT_DEATH,
  * -DNO_LOOK_BEFORE_KILL, -DKEEP_POSTED (when doomed), -DCLAIM_BY_STORE, -DDEATH_FREES_NO_PLACE, -DCLOSE_AND_GO: what came
  * until `inject` was closed is not handed out; -DKEEP_OPEN.
@@ -61,8 +61,8 @@
 #ifndef RING
 #define RING 2
 #endif
-#ifndef CONSUME_EVERY
-#define CONSUME_EVERY 1 /* replies; RING at most */
+#ifndef ACK_EVERY
+#define ACK_EVERY 1 /* replies; RING at most */
 #endif
 #ifndef PROCESSES
 #define PROCESSES 2 /* that may ever be */
@@ -78,7 +78,7 @@ byte filled[PROCESSES]; /* a set of slots; the first is always looked at */
 bool post_bell[PROCESSES], asleep[PROCESSES], sleeps[PROCESSES];
 bool room_bell[PROCESSES], starved[PROCESSES], starves[PROCESSES];
 /* and replies: the place of a slot, and the number. */
-byte tail[PROCESSES], consumed[PROCESSES], reply_slot[PROCESSES * RING], reply_number[PROCESSES * RING];
+byte tail[PROCESSES], acked[PROCESSES], reply_slot[PROCESSES * RING], reply_number[PROCESSES * RING];
 bool bell_wanted[PROCESSES], told[PROCESSES], rung[PROCESSES]; /* told: the worker has rung for this wish */
 bool bell_is_off[PROCESSES]; /* P10 */
 
@@ -461,14 +461,14 @@ inline drain(p, lingers, goes_on, last)
         :: else
         fi;
         if
-        :: h - consumed[p] >= CONSUME_EVERY ->
-#ifdef LOOK_BEFORE_CONSUMED
+        :: h - acked[p] >= ACK_EVERY ->
+#ifdef LOOK_BEFORE_ACKED
             if
-            :: starved[p] -> consumed[p] = h; room_bell[p] = true; starves[p] = false
-            :: else -> consumed[p] = h; room_bell[p] = true
+            :: starved[p] -> acked[p] = h; room_bell[p] = true; starves[p] = false
+            :: else -> acked[p] = h; room_bell[p] = true
             fi
 #else
-            consumed[p] = h;
+            acked[p] = h;
             room_bell[p] = true;
             if
             :: starved[p] -> starves[p] = false
@@ -992,13 +992,13 @@ claim:
         /* It runs. */
         do /* is there a place in the ring? */
         :: atomic {
-            tail[p] - consumed[p] < RING -> break
+            tail[p] - acked[p] < RING -> break
         }
         :: atomic {
-            tail[p] - consumed[p] >= RING -> room_bell[p] = false
+            tail[p] - acked[p] >= RING -> room_bell[p] = false
         }
             if
-            :: tail[p] - consumed[p] < RING -> break
+            :: tail[p] - acked[p] < RING -> break
             :: else
             fi;
             starved[p] = true;

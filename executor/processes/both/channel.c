@@ -5,8 +5,8 @@
  *     post            sequence: release ------> claim             sequence: acquire (the request)
  *     claim           slot: release ----------> look              slot: acquire (the status)
  *     reply           number: release --------> next_reply        number: acquire (the reply, its body)
- *     consumed        replies_head: release --> has_room, reply,  replies_head: acquire (the place may be written)
- *                                               await_consumed
+ *     ack             acked: release --> has_room, reply,  acked: acquire (the place may be written)
+ *                                               await_ack
  *
  * The fences are those of D3. A wake of the worker has none: to store the bell and to look whether it sleeps are sequentially
  * consistent, which is the same for one step less.
@@ -365,15 +365,15 @@ const unsigned char *soon__channel_reply_body(const struct soon__channel *channe
     return reply->flags & SOON__REPLY_IN_AREA ? channel->reply_area + reply->offset : reply->bytes;
 }
 
-void soon__channel_consumed(const struct soon__channel *channel, uint64_t head)
+void soon__channel_ack(const struct soon__channel *channel, uint64_t head)
 {
     struct soon__requests *requests = channel->requests;
 
-    /* Release: we are through with the places and the bodies; pairs with the acquire in soon__channel_consumed_count(). */
-    atomic_store_explicit(&requests->replies_head, head, memory_order_release);
-    /* Release: who sees the bell changed sees why; pairs with the acquire in soon__channel_await_consumed(). */
+    /* Release: we are through with the places and the bodies; pairs with the acquire in soon__channel_acked(). */
+    atomic_store_explicit(&requests->acked, head, memory_order_release);
+    /* Release: who sees the bell changed sees why; pairs with the acquire in soon__channel_await_ack(). */
     atomic_fetch_add_explicit(&requests->room_bell, 1, memory_order_release);
-    /* D3: pairs with the fence in soon__channel_await_consumed(): it sees the bell, or we see it starve. */
+    /* D3: pairs with the fence in soon__channel_await_ack(): it sees the bell, or we see it starve. */
     atomic_thread_fence(memory_order_seq_cst);
     /* Relaxed: the fence orders it. */
     if (atomic_load_explicit(&channel->replies->starved, memory_order_relaxed))
@@ -664,10 +664,10 @@ void soon__channel_await_cancel(const struct soon__channel *channel, uint32_t be
  * The worker's side: replies.
  */
 
-uint64_t soon__channel_consumed_count(const struct soon__channel *channel)
+uint64_t soon__channel_acked(const struct soon__channel *channel)
 {
-    /* Acquire: what the parent has read may be written over; pairs with the release in soon__channel_consumed(). */
-    return atomic_load_explicit(&channel->requests->replies_head, memory_order_acquire);
+    /* Acquire: what the parent has read may be written over; pairs with the release in soon__channel_ack(). */
+    return atomic_load_explicit(&channel->requests->acked, memory_order_acquire);
 }
 
 uint64_t soon__channel_published_count(const struct soon__channel *channel)
@@ -676,23 +676,22 @@ uint64_t soon__channel_published_count(const struct soon__channel *channel)
 }
 
 /* D5 */
-static bool is_room(const struct soon__channel *channel, uint64_t consumed)
+static bool is_room(const struct soon__channel *channel, uint64_t acked)
 {
-    return channel->notes->published - consumed < SOON__REPLIES - SOON__SLOTS;
+    return channel->notes->published - acked < SOON__REPLIES - SOON__SLOTS;
 }
 
 bool soon__channel_has_room(const struct soon__channel *channel)
 {
-    return is_room(channel, soon__channel_consumed_count(channel));
+    return is_room(channel, soon__channel_acked(channel));
 }
 
 void soon__channel_await_room(const struct soon__channel *channel)
 {
-    uint64_t consumed = soon__channel_consumed_count(channel);
+    uint64_t acked = soon__channel_acked(channel);
 
-    while (
-        !is_room(channel, consumed)) /* of this count, and not of another: what is consumed meanwhile ends the wait */
-        consumed = soon__channel_await_consumed(channel, consumed);
+    while (!is_room(channel, acked)) /* of this count, and not of another: what is consumed meanwhile ends the wait */
+        acked = soon__channel_await_ack(channel, acked);
 }
 
 static struct soon__reply *next_place(const struct soon__channel *channel)
@@ -700,8 +699,8 @@ static struct soon__reply *next_place(const struct soon__channel *channel)
     struct soon__channel_notes *notes = channel->notes;
 
     /* Its line is the parent's: looked at when the ring may be full. */
-    if (notes->published - notes->consumed >= SOON__REPLIES)
-        notes->consumed = soon__channel_await_consumed(channel, notes->published - SOON__REPLIES); /* D5 */
+    if (notes->published - notes->acked >= SOON__REPLIES)
+        notes->acked = soon__channel_await_ack(channel, notes->published - SOON__REPLIES); /* D5 */
     return &channel->replies->reply[notes->published % SOON__REPLIES];
 }
 
@@ -749,21 +748,21 @@ bool soon__channel_reply_short(const struct soon__channel *channel, uint32_t slo
     return publish(channel, place);
 }
 
-uint64_t soon__channel_await_consumed(const struct soon__channel *channel, uint64_t head)
+uint64_t soon__channel_await_ack(const struct soon__channel *channel, uint64_t head)
 {
     struct soon__replies *replies = channel->replies;
     uint64_t count;
     uint32_t bell;
 
     for (;;) {
-        /* Acquire: who sees it changed sees why; pairs with the release in soon__channel_consumed(). */
+        /* Acquire: who sees it changed sees why; pairs with the release in soon__channel_ack(). */
         bell = atomic_load_explicit(&channel->requests->room_bell, memory_order_acquire);
-        count = soon__channel_consumed_count(channel);
+        count = soon__channel_acked(channel);
         if (count > head)
             return count;
         /* Relaxed: the fence orders it. */
         atomic_store_explicit(&replies->starved, 1, memory_order_relaxed);
-        /* D3: pairs with the fence in soon__channel_consumed(): the bell has changed, or it sees us starve. */
+        /* D3: pairs with the fence in soon__channel_ack(): the bell has changed, or it sees us starve. */
         atomic_thread_fence(memory_order_seq_cst);
         soon__shared_park(&channel->requests->room_bell, bell, SOON__NEVER); /* looks at the bell again itself */
         /* Relaxed: a wake-up too many does no harm. */

@@ -24,7 +24,7 @@
  *     own what it means. It never follows a pointer, an index or a length from here unchecked, and holds nothing here
  *     that it needs: originals stay in its private memory.
  * D5  Replies of items leave room for a final one per slot. What was read but not given back yet by
- *     soon__channel_consumed() takes room too: who finds the ring full waits for that, which is under way then.
+ *     soon__channel_ack() takes room too: who finds the ring full waits for that, which is under way then.
  * D6  What the worker has found it claims one after the other without looking again, as long as the bell for posts is the same:
  *     who comes before that, or was posted where one was taken back, has changed it.
  * D7  A task that blocks is woken when it is asked to end, and who does not block costs nothing: it is a case of D3. The worker
@@ -188,10 +188,10 @@ struct soon__requests {
     _Atomic uint32_t spin_ns;                /* how long it may look for work before it sleeps */
     _Atomic uint64_t filled;                 /* a set: in no other slot is something posted */
     /* About replies, in a line of its own: it changes while the worker looks for requests. */
-    _Alignas(64) _Atomic uint64_t replies_head; /* so many were consumed */
-    _Atomic uint32_t room_bell;                 /* changes when replies were consumed; a starved worker sleeps on it */
-    _Atomic uint32_t bell_wanted; /* 0: no; else who publishes a reply rings the bell, once for each number */
-    uint32_t wants;               /* the last of these numbers */
+    _Alignas(64) _Atomic uint64_t acked; /* so many were consumed */
+    _Atomic uint32_t room_bell;          /* changes when replies were consumed; a starved worker sleeps on it */
+    _Atomic uint32_t bell_wanted;        /* 0: no; else who publishes a reply rings the bell, once for each number */
+    uint32_t wants;                      /* the last of these numbers */
     /* The parent's notes: what a slot's word is until the request there is claimed. */
     _Alignas(64) uint64_t before[SOON__SLOTS];
     _Alignas(64) _Atomic uint32_t cancel_requested[SOON__SLOTS]; /* 0, 1, SOON__HOLD or SOON__STOP */
@@ -236,7 +236,7 @@ struct soon__channel_notes {
     uint32_t first, count;
     uint64_t found_slots; /* a set */
     uint64_t published;   /* replies */
-    uint64_t consumed;    /* `replies_head`, when it was looked at last */
+    uint64_t acked;       /* what the parent had acked when that was looked at last */
     uint32_t rung;        /* for which number the bell was rung last */
     uint32_t post_bell;   /* what it was when a claim began to look */
 };
@@ -341,12 +341,12 @@ struct soon__short_reply {
 };
 bool soon__channel_next_short(const struct soon__channel *channel, uint64_t head, struct soon__short_reply *ret);
 /*
- * Its body: the result, then payload, then message, then what is beside; a part of no bytes takes no room. Lent until soon__channel_consumed().
+ * Its body: the result, then payload, then message, then what is beside; a part of no bytes takes no room. Lent until soon__channel_ack().
  * It may change while it is read, and its message may have no end: copy, then look.
  */
 const unsigned char *soon__channel_reply_body(const struct soon__channel *channel, const struct soon__reply *reply);
 /* The bodies of the first `head` replies were copied out. */
-void soon__channel_consumed(const struct soon__channel *channel, uint64_t head);
+void soon__channel_ack(const struct soon__channel *channel, uint64_t head);
 /* Are there so many, or nonsense, behind the first `head`? A hint. */
 bool soon__channel_has_replies(const struct soon__channel *channel, uint64_t head, uint64_t count);
 /* Asks for the bell at the next reply to what is published after this. Not two at once. */
@@ -386,8 +386,8 @@ bool soon__channel_reply(const struct soon__channel *channel, const struct soon_
 bool soon__channel_reply_short(const struct soon__channel *channel, uint32_t slot, uint64_t sequence,
                                const unsigned char bytes[SOON__REPLY_SHORT_MAX], size_t size);
 /* Sleeps until more than `head` replies were consumed: returns how many were. */
-uint64_t soon__channel_await_consumed(const struct soon__channel *channel, uint64_t head);
-uint64_t soon__channel_consumed_count(const struct soon__channel *channel);
+uint64_t soon__channel_await_ack(const struct soon__channel *channel, uint64_t head);
+uint64_t soon__channel_acked(const struct soon__channel *channel);
 uint64_t soon__channel_published_count(const struct soon__channel *channel);
 
 #endif

@@ -39,7 +39,7 @@ void soon__process_release_locked(struct soon__process *process, uint32_t slot, 
     struct soon__assignment *assignment = &process->slots[slot];
 
     if (assignment->in_area)
-        soon__area_give(&process->area, assignment->region);
+        soon__ring_allocator_give(&process->ring, assignment->region);
     if (assignment->running) { /* what was taken back says nothing about the one that runs */
         process->moved_on_ns = now;
         process->stalled = false;
@@ -190,7 +190,8 @@ static bool reserve_locked(struct soon__process *process, struct soon__marshalle
     struct soon__assignment *assignment;
     uint32_t region = 0;
 
-    if (marshalled->in_area && !soon__area_take(&process->area, marshalled->body_size, &marshalled->offset, &region)) {
+    if (marshalled->in_area &&
+        !soon__ring_allocator_take(&process->ring, marshalled->body_size, &marshalled->offset, &region)) {
         process->no_room = true;
         process->retry_at = SOON__NEVER;
         return false;

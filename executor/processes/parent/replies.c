@@ -18,7 +18,7 @@
 
 enum {
     BATCH = 32,
-    CONSUME_EVERY = 32,
+    ACK_EVERY = 32,
 };
 
 /*
@@ -644,14 +644,14 @@ static void take_any_reply(struct soon__process *process, struct turn *turn)
 }
 
 /* The worker may want the room of one that is not plain; of the others it is told now and then: it reads that line. */
-static void tell_consumed(struct soon__process *process, bool others)
+static void send_ack(struct soon__process *process, bool others)
 {
     uint64_t head = head_of(process);
 
-    if (process->told == head || (!others && head - process->told < CONSUME_EVERY))
+    if (process->told == head || (!others && head - process->told < ACK_EVERY))
         return;
     process->told = head;
-    soon__channel_consumed(&process->channel, head);
+    soon__channel_ack(&process->channel, head);
 }
 
 /* Places have become free; may leave the mutex. */
@@ -724,7 +724,7 @@ static bool take_some_locked(struct soon__process *process, struct turn *turn, s
     if (turn->came > before || turn->others)
         hand_out_locked(process->pool, turn, now);
     if (turn->reads)
-        tell_consumed(process, turn->others);
+        send_ack(process, turn->others);
     turn->others = false;
     if (!*count && is_through_locked(process, turn))
         return true;
@@ -799,7 +799,7 @@ static bool take_last_locked(struct soon__process *process, struct turn *turn, s
         *ret = call;
     if (!call || *ret || turn->awaited->posted || soon__process_pool_may_hand_out_locked(process->pool))
         return false;
-    tell_consumed(process, false);
+    send_ack(process, false);
     process->bell_is_off = true; /* P10 */
     soon__spin_note(&process->pool->spin, true);
     return true;

@@ -59,7 +59,7 @@
 #include "../../pools/mutex_internal.h"
 #include "../../pools/queue_internal.h"
 #include "../../system/surroundings_internal.h"
-#include "../both/area_internal.h"
+#include "../both/ring_allocator_internal.h"
 #include "../both/channel_internal.h"
 #include "../both/wire_internal.h"
 #include "crash_internal.h"
@@ -116,7 +116,7 @@ struct soon__process {
     bool no_room;     /* the next one in the queue does not fit now: until a slot is released, or */
     int64_t retry_at; /* then, if the socket was full; else SOON__NEVER */
     uint64_t sequence;
-    struct soon__area area;
+    struct soon__ring_allocator ring;
     struct soon__directory directory;
     int64_t idle_since, moved_on_ns; /* nothing to do since; a task ended, or the first slot was filled */
     bool condemned;                  /* P13: DOOMED, whatever becomes of its tasks */

@@ -2,7 +2,7 @@
  * reply.c - replies from a worker, and the area in which their bodies lie.
  *
  * R1  A region of the area is taken for a result before the task runs, or for a body when it has ended. It belongs to
- *     the reply that is published with it, until the parent has consumed that.
+ *     the reply that is published with it, until the parent has acked that.
  * R2  At most two regions belong to no published reply, and one of these is the newest: so when the parent has consumed
  *     all there is room for a body of any size, and a wait for room ends.
  * R3  A body is never larger than SOON__BODY_MAX and a message; what would make it larger has a descriptor of its own.
@@ -11,8 +11,8 @@
 #include "reply_internal.h"
 
 #include "../../../futures/value_internal.h"
-#include "../both/area_internal.h"
 #include "../both/beside_internal.h"
+#include "../both/ring_allocator_internal.h"
 #include "control_internal.h"
 
 #include <assert.h>
@@ -25,7 +25,7 @@ enum { MESSAGE_MAX = 64 << 10, GIVE_BACK_EVERY = SOON__REPLIES / 2 };
 
 static struct {
     const struct soon__channel *channel;
-    struct soon__area area;
+    struct soon__ring_allocator ring;
     uint64_t given_back;
     uint32_t regions[SOON__REPLIES]; /* of those published, not given back */
     uint64_t sent;                   /* so many were published with the last that had descriptors; 0: none */
@@ -35,44 +35,44 @@ static struct {
 int soon__replies_init(const struct soon__channel *channel)
 {
     replies.channel = channel;
-    soon__area_init(&replies.area, channel->replies->reply_area_size);
+    soon__ring_allocator_init(&replies.ring, channel->replies->reply_area_size);
     return fstat(channel->bell, &replies.bell) < 0 ? -errno : 0;
 }
 
 /* `consumed` of all replies were: their regions are free. */
-static void give_back(uint64_t consumed)
+static void give_back(uint64_t acked)
 {
-    for (; replies.given_back < consumed; replies.given_back++) {
+    for (; replies.given_back < acked; replies.given_back++) {
         uint32_t region = replies.regions[replies.given_back % SOON__REPLIES];
 
         if (region != SOON__NO_REGION)
-            soon__area_give(&replies.area, region);
+            soon__ring_allocator_give(&replies.ring, region);
     }
 }
 
 /* There is a place for the next reply's region. The count is in a line of the parent's: it is looked at now and then. */
 static void keep_regions(void)
 {
-    uint64_t published = soon__channel_published_count(replies.channel), consumed;
+    uint64_t published = soon__channel_published_count(replies.channel), acked;
 
     if (published - replies.given_back < GIVE_BACK_EVERY)
         return;
-    consumed = soon__channel_consumed_count(replies.channel);
-    if (published - consumed >= SOON__REPLIES) /* D5 */
-        consumed = soon__channel_await_consumed(replies.channel, published - SOON__REPLIES);
-    give_back(consumed);
+    acked = soon__channel_acked(replies.channel);
+    if (published - acked >= SOON__REPLIES) /* D5 */
+        acked = soon__channel_await_ack(replies.channel, published - SOON__REPLIES);
+    give_back(acked);
 }
 
 struct soon__place soon__replies_take(uint64_t size)
 {
-    uint64_t consumed = soon__channel_consumed_count(replies.channel);
+    uint64_t acked = soon__channel_acked(replies.channel);
     struct soon__place place;
 
-    give_back(consumed);
-    while (!soon__area_take(&replies.area, size, &place.offset, &place.region)) {
-        assert(consumed < soon__channel_published_count(replies.channel)); /* R2 */
-        consumed = soon__channel_await_consumed(replies.channel, consumed);
-        give_back(consumed);
+    give_back(acked);
+    while (!soon__ring_allocator_take(&replies.ring, size, &place.offset, &place.region)) {
+        assert(acked < soon__channel_published_count(replies.channel)); /* R2 */
+        acked = soon__channel_await_ack(replies.channel, acked);
+        give_back(acked);
     }
     place.data = replies.channel->reply_area + place.offset;
     return place;
@@ -81,7 +81,7 @@ struct soon__place soon__replies_take(uint64_t size)
 void soon__replies_give(struct soon__place *place)
 {
     if (place->region != SOON__NO_REGION)
-        soon__area_give(&replies.area, place->region);
+        soon__ring_allocator_give(&replies.ring, place->region);
     place->region = SOON__NO_REGION;
 }
 
@@ -163,11 +163,11 @@ static int freeze(soon_buffer **buffer)
 /* R4 */
 static void await_previous(void)
 {
-    uint64_t consumed = soon__channel_consumed_count(replies.channel);
+    uint64_t acked = soon__channel_acked(replies.channel);
 
-    while (consumed < replies.sent)
-        consumed = soon__channel_await_consumed(replies.channel, consumed);
-    give_back(consumed);
+    while (acked < replies.sent)
+        acked = soon__channel_await_ack(replies.channel, acked);
+    give_back(acked);
 }
 
 /* Sends what the flags say. 0 or a negative errno. */
