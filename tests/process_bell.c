@@ -5,7 +5,8 @@
  */
 #include "../executor/core/executor_internal.h"
 #include "../executor/loops/library_loop_internal.h"
-#include "../executor/processes/parent/state_internal.h"
+#include "../executor/processes/parent/process_internal.h"
+#include "../executor/processes/parent/replies_internal.h"
 #include "process_fixture.h"
 
 #include <semaphore.h>

@@ -17,15 +17,16 @@
  *                                 beside that, in a slot behind it
  *     worker: reply               channel.c: soon__channel_reply(), soon__channel_await_ack(); D5: the ring holds RING replies
  *     worker: sleep               channel.c: soon__channel_await_request()
- *     take_out()                  channel.c: soon__channel_take_back(); post.c: take_out_locked()
- *     dispatch()                  post.c: soon__process_pool_dispatch_locked(), settle_locked(), wake_all_locked(), and
+ *     take_out()                  channel.c: soon__channel_take_back(); slots.c: soon__process_take_out_locked()
+ *     dispatch()                  dispatch.c: soon__process_pool_dispatch_locked(), settle_locked(), and
  *                                 soon__process_pool_post_plain_locked(), which does the same for one that need not wait;
+ *                                 post.c: soon__process_pool_wake_all_locked();
  *                                 channel.c: soon__channel_publish(), soon__channel_wake()
- *     drain()                     drain.c: take_in(), take_some_locked(), end_turn_locked(), take_last_locked(); channel.c: soon__channel_ack(),
+ *     drain()                     replies.c: take_in(), take_some_locked(), end_turn_locked(), take_last_locked(); channel.c: soon__channel_ack(),
  *                                 soon__channel_want_bell(). `plain`: a reply that is taken in without leaving the mutex
  *     waiter                      linger.c: soon__process_pool_linger(); read.c: soon__future_await()
- *     doom(), execute()           life.c: soon__process_condemn_locked(), soon__process_execute(), reprieve_locked()
- *     died()                      life.c: died(), bury_locked(); drain.c: soon__process_lost_call()
+ *     doom(), execute()           stage.c: soon__process_condemn_locked(), soon__process_reprieve_locked(); listen.c: soon__process_execute()
+ *     died()                      death.c: soon__process_died(), bury_locked(), lost_call()
  *     look()                      supervisor.c: look()
  *     canceller, killer           pool.c: take_back(), kill_call()
  *

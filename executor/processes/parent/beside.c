@@ -5,6 +5,7 @@
 #include "beside_internal.h"
 
 #include "../../../futures/value_internal.h"
+#include "receive_internal.h"
 
 #include <errno.h>
 #include <string.h>

@@ -19,13 +19,13 @@
  * N4  The process stays by a reference, and the pool since somebody lingers (P5); until then by the LOCK of the future, which
  *     is not done. Either may end meanwhile: `book_closed`.
  */
-#include "state_internal.h"
+#include "linger_internal.h"
 
 #include "../../system/cpu_internal.h"
+#include "process_internal.h"
+#include "replies_internal.h"
 
-#include <sched.h>
-
-enum { LOOKS = 64, STAY_BATCH = 32, STAY_IDLE_MAX = 16, STAY_PROCESSES_MAX = 64, STAY_MAX_NS = 500000 };
+enum { LOOKS = 64 };
 
 /* The process to look at; NULL: it is not worth it. */
 static struct soon__process *begin_locked(struct soon__process_pool *pool, const soon_call *call)
@@ -84,70 +84,4 @@ void soon__process_pool_linger(void *self, soon_call *call, int64_t deadline)
         came = await_reply(process, future, deadline, &until);
         lingers = soon__process_take_in_lingering(process, came ? call : NULL);
     }
-}
-
-/*
- * The loop
- */
-
-/* Those that have something to answer. Loop thread only, as the list: so they stay. */
-static size_t list_busy(struct soon__process_pool *pool, struct soon__process **ret)
-{
-    size_t count = 0;
-
-    soon__mutex_lock(&pool->mutex);
-    for (struct soon__process *process = pool->locked.processes;
-         process && soon__process_pool_is_saturated_locked(pool); process = process->next) {
-        if (process->stage == SOON__READY && process->assigned && count < STAY_PROCESSES_MAX)
-            ret[count++] = process;
-    }
-    soon__mutex_unlock(&pool->mutex);
-    return count;
-}
-
-/* Of those that have at least so many. */
-static uint64_t take_in_all(struct soon__process *const *processes, size_t count, uint64_t at_least)
-{
-    uint64_t came = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        /* Relaxed: a hint, taking it in looks again. */
-        uint64_t head = atomic_load_explicit(&processes[i]->head, memory_order_relaxed);
-
-        if (soon__channel_has_replies(&processes[i]->channel, head, at_least))
-            came += soon__process_take_in(processes[i]);
-    }
-    return came;
-}
-
-void soon__process_pool_stay(struct soon__process_pool *pool)
-{
-    struct soon__process *processes[STAY_PROCESSES_MAX];
-    int64_t end;
-    size_t count;
-    bool came_once = false;
-    int idle = 0;
-
-    if (!pool->spin_ns || !soon__spin_pays(&pool->loops_spin))
-        return;
-    count = list_busy(pool, processes);
-    if (!count)
-        return;
-    for (size_t i = 0; i < count; i++)
-        soon__channel_want_no_bell(&processes[i]->channel);
-    end = soon__clock_ns() + STAY_MAX_NS;
-    do {
-        bool came = false;
-
-        /* Many at once cost less than one after the other; but none waits for long. */
-        for (int i = 0; i < LOOKS && !came; i++, soon__cpu_relax())
-            came = take_in_all(processes, count, i < LOOKS - 1 ? STAY_BATCH : 1) > 0;
-        came_once |= came;
-        idle = came ? 0 : idle + 1;
-        if (!came)
-            sched_yield(); /* time in which others have our CPU does not count */
-    } while (idle < STAY_IDLE_MAX && soon__clock_ns() < end);
-    soon__spin_note(&pool->loops_spin, came_once);
-    for (size_t i = 0; i < count; i++)
-        soon__process_serve(processes[i]);
 }

@@ -1,10 +1,16 @@
 /*
- * pool.c - the process pool as an executor. The invariants are in pool_internal.h.
+ * pool.c - the process pool as an executor. The invariants are in state_internal.h.
  */
-#include "marshal_internal.h"
-
 #include "../../pools/backlog_internal.h"
 #include "../../system/cpu_internal.h"
+#include "agenda_internal.h"
+#include "closing_internal.h"
+#include "dispatch_internal.h"
+#include "linger_internal.h"
+#include "marshal_internal.h"
+#include "slots_internal.h"
+#include "stage_internal.h"
+#include "supervisor_internal.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -13,10 +19,6 @@
 
 /* As long as it takes to go to sleep and be woken again. */
 enum { SPIN_NS = 20000 };
-
-/*
- * The class
- */
 
 static bool is_full_locked(struct soon__process_pool *pool)
 {
@@ -192,88 +194,6 @@ static void look(void *self, soon_call *call)
         soon__future_set_progress(soon__call_future(call), done, total);
 }
 
-/* Everything that has not started, as a list by `next`. */
-static soon_call *take_pending_locked(struct soon__process_pool *pool)
-{
-    soon_call *queued = soon__queue_take_all(&pool->locked.queue), *posted, **end = &queued;
-
-    while (*end)
-        end = &(*end)->next;
-    for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
-        posted = soon__process_take_unclaimed_locked(process);
-        *end = posted;
-        while (*end)
-            end = &(*end)->next;
-    }
-    return queued;
-}
-
-static size_t length_of(const soon_call *calls)
-{
-    size_t length = 0;
-
-    for (; calls; calls = calls->next)
-        length++;
-    return length;
-}
-
-static int begin_shutdown(void *self, soon_shutdown mode, soon_promise *down)
-{
-    struct soon__process_pool *pool = self;
-    soon_call *pending = NULL;
-    int stop = mode == SOON_KILL ? SIGKILL : mode == SOON_TERMINATE ? SIGTERM : 0;
-
-    soon__mutex_lock(&pool->mutex);
-    pool->locked.closed = true;
-    pool->locked.at_least = 0; /* who waits for them is told of the end */
-    (void)soon__process_pool_inject_locked(pool, SOON__SHUT);
-    if (!pool->down)
-        pool->down = down;
-    if (pool->locked.stop != SIGKILL && stop)
-        pool->locked.stop = stop;
-    pool->locked.dropping |= mode >= SOON_CANCEL_PENDING;
-    if (mode >= SOON_CANCEL_PENDING) {
-        pending = take_pending_locked(pool);
-        pool->locked.cancelled += length_of(pending);
-    }
-    soon__condition_tell_all(&pool->place);
-    soon__condition_tell_all(&pool->ready);
-    soon__process_pool_look_soon_locked(pool);
-    soon__mutex_unlock(&pool->mutex);
-    soon__calls_cancel(pending);
-    return 0;
-}
-
-static void fail_pending(struct soon__process_pool *pool, struct soon__error *why, bool broken)
-{
-    soon_call *pending;
-
-    soon__mutex_lock(&pool->mutex);
-    if (broken && !pool->locked.broken)
-        pool->locked.broken = soon__error_ref(why);
-    if (broken)
-        soon__executor_break(pool->executor);
-    (void)soon__process_pool_inject_locked(pool, SOON__SHUT);
-    pending = take_pending_locked(pool);
-    pool->locked.failed += length_of(pending);
-    soon__condition_tell_all(&pool->place);
-    soon__condition_tell_all(&pool->ready);
-    soon__process_pool_look_soon_locked(pool);
-    soon__mutex_unlock(&pool->mutex);
-    soon__calls_fail(pending, why);
-    soon__error_unref(why);
-}
-
-void soon__process_pool_break(struct soon__process_pool *pool, struct soon__error *why)
-{
-    fail_pending(pool, why, true);
-}
-
-void soon__process_pool_fail_pending(struct soon__process_pool *pool, struct soon__error *why)
-{
-    fail_pending(pool, why, false);
-}
-
 static struct soon__error *reason(void *self)
 {
     struct soon__process_pool *pool = self;
@@ -381,9 +301,14 @@ static size_t width(void *self)
     return ((struct soon__process_pool *)self)->max;
 }
 
-static void free_pool(void *self)
+static void pool_free(void *self)
 {
-    soon__process_pool_free(self);
+    struct soon__process_pool *pool = self;
+
+    soon__error_unref(pool->locked.broken);
+    soon__launch_fini(&pool->launch);
+    soon__initializer_fini(&pool->initializer);
+    free(pool);
 }
 
 static const soon_executor_class pool_class = {
@@ -392,9 +317,9 @@ static const soon_executor_class pool_class = {
     .submit = submit,
     .take_back = take_back,
     .kill = kill_call,
-    .shutdown = begin_shutdown,
+    .shutdown = soon__process_pool_shutdown,
     .stats = stats,
-    .free = free_pool,
+    .free = pool_free,
 };
 
 static const struct soon__executor_extra pool_extra = {.boot = boot,
@@ -409,10 +334,6 @@ static const struct soon__executor_extra pool_extra = {.boot = boot,
                                                        .ask_to_cancel = ask_to_cancel,
                                                        .look = look,
                                                        .linger = soon__process_pool_linger};
-
-/*
- * Making
- */
 
 static int check_options(const soon_process_pool_options *o)
 {
@@ -452,14 +373,6 @@ static void copy_options(struct soon__process_pool *pool, const soon_process_poo
     pool->spin_ns = pool->cpus > 1 ? SPIN_NS : 0;
 }
 
-void soon__process_pool_free(struct soon__process_pool *pool)
-{
-    soon__error_unref(pool->locked.broken);
-    soon__launch_fini(&pool->launch);
-    soon__initializer_fini(&pool->initializer);
-    free(pool);
-}
-
 static int pool_new(struct soon__process_pool **ret, const soon_process_pool_options *o)
 {
     struct soon__process_pool *pool = calloc(1, sizeof *pool);
@@ -480,7 +393,7 @@ static int pool_new(struct soon__process_pool **ret, const soon_process_pool_opt
     if (rc == 0)
         rc = soon__launch_init(&pool->launch, o);
     if (rc < 0) {
-        soon__process_pool_free(pool);
+        pool_free(pool);
         return rc;
     }
     *ret = pool;
@@ -505,7 +418,7 @@ static int executor_new(soon_executor **ret, const soon_process_pool_options *op
         return rc;
     rc = soon__executor_new(&pool->executor, &pool_class, pool, &pool_extra, o.when_full);
     if (rc < 0) {
-        soon__process_pool_free(pool);
+        pool_free(pool);
         return rc;
     }
     if (!pool->spin_ns)

@@ -1,8 +1,12 @@
 /*
  * process.c - one worker process and what it shares with us: made together, given back together. Loop thread only.
  */
+#include "process_internal.h"
+
 #include "../../pools/backlog_internal.h"
-#include "state_internal.h"
+#include "agenda_internal.h"
+#include "receive_internal.h"
+#include "remains_internal.h"
 
 #include <assert.h>
 #include <errno.h>

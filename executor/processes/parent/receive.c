@@ -12,7 +12,10 @@
  * R2  A message that had to be read without its descriptors, for want of room, is kept as one that has lost them: that
  *     reply finds none, and no other is moved up.
  */
-#include "state_internal.h"
+#include "receive_internal.h"
+
+#include "life_internal.h"
+#include "slots_internal.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -107,7 +110,7 @@ static bool take_message(struct soon__process *process, const struct soon__messa
     return message->kind == SOON__MESSAGE_HELLO && count == 0 && !lost && greet(process, message);
 }
 
-int soon__process_receive(struct soon__process *process)
+static int receive(struct soon__process *process)
 {
     int descriptors[SOON__SOCKET_DESCRIPTORS_MAX], count, rc;
 
@@ -124,6 +127,24 @@ int soon__process_receive(struct soon__process *process)
         return rc == 0 ? 0 : -EPROTO;
     }
     return -EPROTO;
+}
+
+int soon__process_receive(struct soon__process *process)
+{
+    struct soon__process_pool *pool = process->pool;
+    int rc;
+
+    soon__mutex_lock(&pool->mutex);
+    while (process->is_read)
+        soon__condition_wait(&pool->read, &pool->mutex, SOON__NEVER);
+    process->is_read = true;
+    soon__mutex_unlock(&pool->mutex);
+    rc = receive(process);
+    soon__mutex_lock(&pool->mutex);
+    process->is_read = false;
+    soon__condition_tell_all(&pool->read);
+    soon__mutex_unlock(&pool->mutex);
+    return rc;
 }
 
 static uint32_t parts_of(const struct soon__reply *reply)
@@ -147,7 +168,7 @@ bool soon__process_has_descriptors(struct soon__process *process, const struct s
 
     if (reply->kind == SOON__REPLY_ITEMS) /* what is kept may be for the item after these */
         return true;
-    if (parts && !is_for(sent, reply) && soon__process_receive(process) < 0)
+    if (parts && !is_for(sent, reply) && receive(process) < 0)
         return false;
     return is_for(sent, reply) ? sent->parts == parts && sent->item == reply->first : !parts;
 }

@@ -8,7 +8,10 @@
  * R1  The memory is asked for when the process is started, so that a death needs none.
  * R2  The list belongs to the library's loop. A forked child has another loop, and none of these processes.
  */
-#include "state_internal.h"
+#include "remains_internal.h"
+
+#include "../../loops/library_loop_internal.h"
+#include "../../system/system_internal.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -59,8 +59,8 @@
 #include "../../pools/mutex_internal.h"
 #include "../../pools/queue_internal.h"
 #include "../../system/surroundings_internal.h"
-#include "../both/ring_allocator_internal.h"
 #include "../both/channel_internal.h"
+#include "../both/ring_allocator_internal.h"
 #include "../both/wire_internal.h"
 #include "crash_internal.h"
 #include "directory_internal.h"
@@ -172,7 +172,7 @@ struct soon__process_pool {
     struct soon__launch launch;
     struct soon__surroundings surroundings; /* of who made the pool: its processes are started by the loop */
 
-    struct soon__spin spin, loops_spin; /* of threads that wait, and of the loop: see linger.c */
+    struct soon__spin spin, loops_spin; /* of threads that wait, and of the loop: see linger.c and listen.c */
     char apart[64];                     /* what submitters write is on a cache line of its own */
     struct soon__inject inject;         /* P9 */
     char apart_too[64];
@@ -186,7 +186,7 @@ struct soon__process_pool {
         struct soon__process *spinner; /* got something last, and has the permit; NULL: it is gone */
         size_t assigned;               /* calls in slots of all processes */
         size_t busy;                   /* processes that have something in a slot */
-        int64_t held_up_at;            /* until then nobody is: see post.c */
+        int64_t held_up_at;            /* until then nobody is: see dispatch.c */
         size_t lingering;              /* threads */
         size_t alive;                  /* STARTING and READY */
         size_t wanted;                 /* of these, not started yet */
@@ -218,164 +218,10 @@ struct soon__process_pool {
     uv_timer_t timer;
 };
 
-/*
- * post.c: from the queue to the slots and back.
- */
-
-/* Hands out what is queued to those that are ready; may leave the mutex while it copies. Then what the loop is needed
- * for is posted. */
-void soon__process_pool_dispatch_locked(struct soon__process_pool *pool, int64_t now);
-/* Else there is nothing to hand out, and nobody has more than another. */
-static inline bool soon__process_pool_may_hand_out_locked(const struct soon__process_pool *pool)
-{
-    return pool->locked.queue.count || pool->locked.assigned || soon__inject_is_open(soon__inject_look(&pool->inject));
-}
-/* A plain call (marshal_internal.h): posts it, if nothing comes before it and there is a place. False: it is to be
- * queued. */
-bool soon__process_pool_post_plain_locked(struct soon__process_pool *pool, soon_call *call);
-/* The loop is to look at the pool: now, or `when` comes at the latest. */
-void soon__process_pool_alarm_locked(struct soon__process_pool *pool, int64_t when);
-void soon__process_pool_look_soon_locked(struct soon__process_pool *pool);
-/* A call that is nobody's ends with `code`, on the loop: callbacks do not belong where it was found. */
-void soon__process_pool_refuse_locked(struct soon__process_pool *pool, soon_call *call, int code);
-/* Takes a call out of its slot if nobody has claimed it. */
-bool soon__process_take_back_locked(soon_call *call);
-/* All that it has not claimed go back to the queue. */
-void soon__process_return_unclaimed_locked(struct soon__process *process);
-/* All that it has not claimed, as a list by `next`, not queued. */
-soon_call *soon__process_take_unclaimed_locked(struct soon__process *process);
-/* The slot is free again: what was in it has ended, or was taken out. */
-void soon__process_release_locked(struct soon__process *process, uint32_t slot, int64_t now);
-/* Has it been claimed? Notes it. */
-bool soon__process_is_running_locked(struct soon__process *process, uint32_t slot);
-/* 0, or why it could not. */
-int soon__process_post_initializer_locked(struct soon__process *process);
 /* There is much to do. */
 static inline bool soon__process_pool_is_saturated_locked(const struct soon__process_pool *pool)
 {
     return pool->locked.assigned >= SOON__FLOOD;
 }
-/* What came in without the mutex goes to the queue. */
-void soon__process_pool_take_in_locked(struct soon__process_pool *pool);
-/* P9. Lets submits come in so, by SOON__BUSY, or not, by SOON__SHUT. True: some had come until then. */
-bool soon__process_pool_inject_locked(struct soon__process_pool *pool, uintptr_t mode);
-size_t soon__process_pool_pending_locked(struct soon__process_pool *pool);
-/* P11 */
-bool soon__process_pool_may_start_locked(struct soon__process_pool *pool);
-/* Those that are wanted and not started yet are not counted any more. */
-void soon__process_pool_want_none_locked(struct soon__process_pool *pool);
-/* True: it was the last reference, and soon__process_free() is to follow, without the mutex. */
-static inline bool soon__process_unref_locked(struct soon__process *process)
-{
-    return --process->refs == 0;
-}
-
-/*
- * drain.c: from replies to outcomes. The loop's thread, or one in a guest (see library_loop_internal.h).
- */
-
-/* Takes in what the process has answered, and asks for its bell: 0; 1: there is more already; -EPROTO: it has written
- * nonsense, and is to be killed. `last`: it is dead. */
-int soon__process_drain(struct soon__process *process, bool last);
-/* The same for who lingers, on any thread. True: it goes on, since `awaited` is still there; else it has ended, with the bell on or
- * not needed (P10), and process and pool may be gone. `awaited` NULL: it is to end. */
-bool soon__process_take_in_lingering(struct soon__process *process, const soon_call *awaited);
-/* The same, and the bell stays as it is, as may what the worker knows of it: how many there were. A drain is to follow. */
-uint64_t soon__process_take_in(struct soon__process *process);
-/* A task whose worker is gone fails, or is tried again if it may be; a chunk goes on behind the item that was under way.
- * `lost` was taken out of `slot`. */
-void soon__process_lost_call(struct soon__process *process, const struct soon__assignment *lost, uint32_t slot,
-                             const struct soon__exit *exit);
-/* A call that had begun and is nobody's goes back to the queue, or is ended if nothing more of it is to run. */
-void soon__process_pool_take_again(struct soon__process_pool *pool, soon_call *call);
-
-/*
- * linger.c: who looks at replies for a short time, without bells.
- */
-
-/* A thread that waits for a call. As soon__executor_extra.linger. */
-void soon__process_pool_linger(void *self, soon_call *call, int64_t deadline);
-static inline void soon__process_begin_lingering_locked(struct soon__process *process)
-{
-    process->lingered = true;
-    process->pool->locked.lingering++;
-    process->refs++;
-}
-/* As soon__process_unref_locked(). */
-static inline bool soon__process_end_lingering_locked(struct soon__process *process)
-{
-    struct soon__process_pool *pool = process->pool;
-
-    process->lingered = false;
-    pool->locked.lingering--;
-    if (pool->locked.closed)
-        soon__process_pool_look_soon_locked(pool); /* which waits for us to leave it */
-    return soon__process_unref_locked(process);
-}
-/* The loop, which has just taken in some. */
-void soon__process_pool_stay(struct soon__process_pool *pool);
-
-/*
- * receive.c: messages. P7.
- */
-
-/* Takes in all messages that there are: 1; 0: the worker has closed its end; -EPROTO: nonsense. */
-int soon__process_receive(struct soon__process *process);
-/* What the reply says to have a descriptor has one here, and nothing else of it has. False: no worker in its right mind
- * has sent this. */
-bool soon__process_has_descriptors(struct soon__process *process, const struct soon__reply *reply);
-/* After that: the descriptor of one part, the caller's; or -EMFILE: there was no room for it. */
-int soon__process_take_descriptor(struct soon__process *process, enum soon__part part);
-/* Those that came and were not taken are closed. */
-void soon__process_drop_descriptors(struct soon__process *process);
-
-/*
- * life.c: one process. Loop thread only, but for doom.
- */
-
-/* Starts one, which was counted already. */
-void soon__process_begin(struct soon__process_pool *pool);
-/* It has said HELLO, or its initializer has ended. */
-void soon__process_is_ready(struct soon__process *process);
-/* It cannot become ready for want of something: ended, and not held against the program (P14). */
-void soon__process_start_is_short(struct soon__process *process, int code);
-/* It gets no more work, what it has not claimed goes back, and then it is to go: because of the task in `slot`, which
- * fails with `code`, or with all that it has: SOON__SLOTS. Any number of times (P13). Any thread. */
-void soon__process_condemn_locked(struct soon__process *process, int code, uint32_t slot);
-/* Takes in what there is, with the bell wanted after that, and drops it if it is mad. */
-void soon__process_serve(struct soon__process *process);
-/* P8 */
-void soon__process_inspect(struct soon__process *process);
-/* Carries that out, unless the task has ended meanwhile. */
-void soon__process_execute(struct soon__process *process);
-void soon__process_kill(struct soon__process *process, int signal);
-/* It has nothing to do: asked to end by itself. */
-void soon__process_retire_locked(struct soon__process *process);
-
-/*
- * supervisor.c and pool.c: the pool as a whole.
- */
-
-void soon__process_pool_watch(struct soon__process_pool *pool);
-void soon__process_pool_break(struct soon__process_pool *pool, struct soon__error *why); /* takes the reference */
-/* What is pending now fails; what comes later does not. */
-void soon__process_pool_fail_pending(struct soon__process_pool *pool, struct soon__error *why); /* as that */
-void soon__process_pool_free(struct soon__process_pool *pool);
-
-/*
- * parent/remains.c: those that have died and could not be reaped. Loop thread only.
- */
-
-/* NULL: no memory. free() is enough for what is not kept. */
-struct soon__remains *soon__remains_new(void);
-/* Tries until it is reaped. Takes both, `watch` may be -1. */
-void soon__remains_keep(struct soon__remains *remains, int watch, pid_t pid);
-
-/* start.c: one process and what it shares with us. 0 or a negative errno. Loop thread only. */
-int soon__process_new(struct soon__process **ret, struct soon__process_pool *pool);
-/* When its handles are closed: gives back everything but the memory, which goes with the last reference. */
-void soon__process_close(struct soon__process *process);
-/* Has no references left. Any thread. */
-void soon__process_free(struct soon__process *process);
 
 #endif

@@ -3,7 +3,15 @@
  * processes, and tells when all is over. One look at the pool finds out everything that is due, under the mutex, and
  * when to look again; what takes time is done outside of it. Loop thread only.
  */
-#include "state_internal.h"
+#include "supervisor_internal.h"
+
+#include "agenda_internal.h"
+#include "dispatch_internal.h"
+#include "life_internal.h"
+#include "listen_internal.h"
+#include "slots_internal.h"
+#include "stage_internal.h"
+#include "start_internal.h"
 
 #include <assert.h>
 #include <signal.h>
@@ -277,10 +285,6 @@ static void look(struct soon__process_pool *pool)
     if (found.over)
         soon__library_loop_post(&pool->close);
 }
-
-/*
- * The jobs of the loop
- */
 
 static struct soon__process_pool *pool_of(struct soon__job *job, size_t offset)
 {

@@ -1,0 +1,289 @@
+/*
+ * death.c - a worker process has died, or could not be ended and is given up: its last replies count, the tasks that it had
+ * are lost or tried again, its handles are closed, and it leaves the pool. Loop thread only.
+ */
+#include "death_internal.h"
+
+#include "agenda_internal.h"
+#include "closing_internal.h"
+#include "dispatch_internal.h"
+#include "failed_starts_internal.h"
+#include "items_internal.h"
+#include "outcomes_internal.h"
+#include "process_internal.h"
+#include "receive_internal.h"
+#include "remains_internal.h"
+#include "replies_internal.h"
+#include "slots_internal.h"
+#include "stage_internal.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Of a chunk: of the item that is the next to end. */
+static struct soon__error *loss(const struct soon__process *process, const struct soon__assignment *lost,
+                                const struct soon__exit *exit)
+{
+    return soon__crash_error(
+        soon__process_cause_of(process, lost), process->pid, exit, lost->call->function->name,
+        soon__item_label(lost->call, lost->items ? &soon__call_extra(lost->call)->items_ended : NULL));
+}
+
+/* Of a chunk. Not one that was not sent with the others, nor one behind the last that the worker has begun; but the first is
+ * believed to have, so that each death ends something. Where the worker was held back, nor the next one. */
+static bool had_begun(const struct soon__process *process, const struct soon__assignment *lost, uint32_t slot,
+                      size_t item)
+{
+    /* Relaxed: it is dead, or given up and believed within bounds. */
+    uint64_t last = atomic_load_explicit(&process->channel.replies->status[slot].item, memory_order_relaxed);
+
+    if (item >= lost->items || (item > 0 && item > last))
+        return false;
+    return lost->sentence != SOON_ETIMELIMIT || item <= lost->last_item;
+}
+
+static bool may_try_again(const struct soon__process *process, const struct soon__assignment *lost)
+{
+    struct soon__call_extra *extra = soon__call_extra(lost->call);
+
+    if (soon__process_cause_of(process, lost) != SOON_EWORKERDIED || !extra || extra->options.retries <= 0)
+        return false;
+    extra->options.retries--;
+    return true;
+}
+
+/* Of a chunk: the item that was under way is lost, or is to be tried again. */
+static void lose_item(struct soon__process *process, const struct soon__assignment *lost, uint32_t slot,
+                      const struct soon__exit *exit)
+{
+    soon_call *call = lost->call;
+    struct soon__call_extra *extra = soon__call_extra(call);
+    struct soon__outcome outcome = {0};
+    size_t ended = soon__process_recover_items(process, lost, slot);
+
+    extra->items_ended += ended;
+    if (!had_begun(process, lost, slot, ended))
+        return;
+    if (may_try_again(process, lost)) {
+        extra->items->begun = extra->items_ended + 1;
+    } else {
+        outcome.error = loss(process, lost, exit);
+        soon__item_end(call, extra->items_ended++, &outcome);
+    }
+}
+
+/* A task whose worker is gone fails, or is tried again if it may be; a chunk goes on behind the item that was under way.
+ * `lost` was taken out of `slot`. */
+static void lost_call(struct soon__process *process, const struct soon__assignment *lost, uint32_t slot,
+                      const struct soon__exit *exit)
+{
+    struct soon__process_pool *pool = process->pool;
+    soon_call *call = lost->call;
+    struct soon__outcome outcome = {0};
+    bool goes_on;
+
+    soon__process_keep_progress(process, slot, call);
+    if (lost->items) {
+        lose_item(process, lost, slot, exit);
+        goes_on = soon__call_extra(call)->items_ended < soon__call_extra(call)->items->count;
+    } else {
+        goes_on = may_try_again(process, lost);
+        outcome.error = goes_on ? NULL : loss(process, lost, exit);
+    }
+    if (goes_on) {
+        soon__process_pool_take_again(pool, call);
+        return;
+    }
+    soon__mutex_lock(&pool->mutex);
+    pool->locked.succeeded += !outcome.error;
+    pool->locked.failed += outcome.error != NULL;
+    soon__mutex_unlock(&pool->mutex);
+    soon__call_finish(call, &outcome, NULL);
+}
+
+static void gone(struct soon__process *process)
+{
+    struct soon__process_pool *pool = process->pool;
+
+    soon__mutex_lock(&pool->mutex);
+    pool->locked.present--;
+    soon__process_pool_look_soon_locked(pool);
+    soon__mutex_unlock(&pool->mutex);
+    soon__process_close(process);
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    struct soon__process *process = handle->data;
+
+    if (--process->handles == 0)
+        gone(process);
+}
+
+static void close_handles(struct soon__process *process)
+{
+    soon__library_unwatch(&process->on_bell);
+    soon__library_unwatch(&process->on_control);
+    soon__library_unwatch(&process->on_death);
+    uv_close((uv_handle_t *)&process->timer, on_handle_closed);
+    uv_close((uv_handle_t *)&process->again, on_handle_closed);
+}
+
+/* What it had. */
+static size_t take_lost_locked(struct soon__process *process, struct soon__assignment lost[SOON__SLOTS],
+                               uint32_t lost_slots[SOON__SLOTS])
+{
+    size_t count = 0;
+
+    for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
+        if (process->slots[slot].stage != SOON__SLOT_IN_USE)
+            continue; /* empty, or left to who is filling it */
+        if (process->slots[slot].call) {
+            process->slots[slot].call->posted = false;
+            lost[count] = process->slots[slot];
+            lost_slots[count++] = slot;
+        }
+        soon__process_release_locked(process, slot, soon__clock_ns());
+    }
+    return count;
+}
+
+/* Off the list; what it had not claimed goes back; `lost`: what it had. */
+static size_t bury_locked(struct soon__process *process, struct soon__assignment lost[SOON__SLOTS],
+                          uint32_t lost_slots[SOON__SLOTS])
+{
+    struct soon__process_pool *pool = process->pool;
+    size_t count;
+
+    soon__process_return_unclaimed_locked(process);
+    soon__process_leave_service_locked(process, SOON__DEAD);
+    if (pool->locked.spinner == process)
+        pool->locked.spinner = NULL;
+    count = take_lost_locked(process, lost, lost_slots);
+    if (process->next)
+        process->next->previous = process->previous;
+    if (process->previous)
+        process->previous->next = process->next;
+    else
+        pool->locked.processes = process->next;
+    return count;
+}
+
+static bool died_by_itself(const struct soon__process *process, int stage)
+{
+    return stage == SOON__READY || (stage == SOON__STARTING && !process->unwanted && !process->shortage) ||
+           process->corrupt;
+}
+
+static void break_for_death(struct soon__process_pool *pool, const char *how)
+{
+    soon_error fields = {.code = SOON_EBROKEN};
+
+    soon__process_pool_break(pool, soon__error_newf(&fields, "a worker died: %s", how));
+}
+
+/* It has ended by itself before its first word, which soon_init() says. */
+static void add_silence(const struct soon__process *process, const struct soon__exit *exit, char *text, size_t size)
+{
+    size_t length = strlen(text);
+
+    if (!process->greeted && exit->known && !exit->killed && exit->number != SOON__EXIT_LOAD)
+        snprintf(text + length, size - length, ", and had not come to soon_init()");
+}
+
+static void count_failed_start(struct soon__process *process, const struct soon__exit *exit)
+{
+    bool killed =
+        exit->known && exit->killed && (exit->number == SIGKILL || exit->number == SIGTERM) && !process->signal_sent;
+    char why[SOON__CRASH_TEXT];
+
+    if (process->shortage) {
+        soon__process_pool_start_was_short(process->pool, process->shortage);
+        return;
+    }
+    if (process->timed_out)
+        snprintf(why, sizeof why, "was not ready in %lld ms", (long long)(process->pool->start_timeout_ns / 1000000));
+    else if (process->corrupt)
+        snprintf(why, sizeof why, "said what no worker says");
+    else
+        soon__launch_add_missing(&process->pool->launch, exit, soon__crash_describe(why, sizeof why, exit), sizeof why);
+    add_silence(process, exit, why, sizeof why);
+    soon__process_pool_start_failed(process->pool, killed, 0, why);
+}
+
+/* How it ended. What cannot be reaped yet is kept, with its watch: nothing is to be signalled any more. */
+static void reap(struct soon__process *process, struct soon__exit *ret)
+{
+    if (process->watch < 0) /* its number may be another's by now */
+        return;
+    if (soon__process_reap(process->watch, process->pid, ret))
+        return;
+    soon__remains_keep(process->remains, process->watch, process->pid);
+    process->remains = NULL;
+    process->watch = -1;
+}
+
+/* What came back from one that is no use any more. */
+static void hand_out(struct soon__process_pool *pool)
+{
+    soon__mutex_lock(&pool->mutex);
+    soon__process_pool_dispatch_locked(pool, soon__clock_ns());
+    soon__process_pool_look_soon_locked(pool);
+    soon__mutex_unlock(&pool->mutex);
+}
+
+/* It could not be ended, nor does it do that itself: it has become another program, or stands still. Its tasks are waited
+ * for no longer. It is: its place is its own until it is gone (P12). */
+void soon__process_abandon(struct soon__process *process)
+{
+    struct soon__process_pool *pool = process->pool;
+    struct soon__assignment lost[SOON__SLOTS];
+    uint32_t slots[SOON__SLOTS];
+    size_t count;
+
+    (void)soon__process_drain(process, true);
+    soon__mutex_lock(&pool->mutex);
+    count = take_lost_locked(process, lost, slots);
+    soon__mutex_unlock(&pool->mutex);
+    for (size_t i = 0; i < count; i++)
+        lost_call(process, &lost[i], slots[i], &(struct soon__exit){.denied = process->denied});
+    hand_out(pool);
+}
+
+void soon__process_died(struct soon__process *process)
+{
+    struct soon__process_pool *pool = process->pool;
+    struct soon__assignment lost[SOON__SLOTS];
+    uint32_t slots[SOON__SLOTS];
+    char how[SOON__CRASH_TEXT];
+    struct soon__exit exit = {.known = false};
+    int stage;
+    size_t count;
+
+    process->dying = true;
+    /* What it could still tell counts (P4). */
+    (void)soon__process_receive(process);
+    (void)soon__process_drain(process, true);
+    if (process->watch >= 0) /* what it has left in its group goes with it; its number is its own until it is reaped */
+        (void)soon__process_signal(process->watch, process->pid, SIGKILL);
+    reap(process, &exit);
+    if (!process->served && !process->shortage)
+        process->shortage = soon__crash_shortage(&exit);
+    soon__crash_describe(how, sizeof how, &exit);
+    soon__mutex_lock(&pool->mutex);
+    stage = process->stage;
+    pool->locked.deaths += died_by_itself(process, stage);
+    count = bury_locked(process, lost, slots);
+    soon__mutex_unlock(&pool->mutex);
+    if (pool->break_on_death &&
+        (stage == SOON__READY || (stage == SOON__STARTING && !process->signal_sent && !process->shortage)))
+        break_for_death(pool, how);
+    for (size_t i = 0; i < count; i++)
+        lost_call(process, &lost[i], slots[i], &exit);
+    if (!process->served && !process->unwanted)
+        count_failed_start(process, &exit);
+    close_handles(process);
+    hand_out(pool);
+}

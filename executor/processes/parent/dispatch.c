@@ -1,0 +1,282 @@
+/*
+ * dispatch.c - which worker process gets the next call, what goes back to the queue, and how many processes are wanted.
+ *
+ * Slots are filled ahead of time, so that a worker that has ended a task finds the next one without asking. A plain call
+ * that comes when nothing waits skips the queue: it is chosen for, written and posted in one step.
+ */
+#include "dispatch_internal.h"
+
+#include "agenda_internal.h"
+#include "post_internal.h"
+#include "slots_internal.h"
+
+#include <errno.h>
+
+#define HELD_UP_NS INT64_C(10000000) /* far longer than it takes to hand out the next one */
+
+/* What it runs takes long: what waits behind that might be done elsewhere by then. */
+static bool is_held_up_locked(const struct soon__process *process, int64_t now)
+{
+    return process->pool->max > 1 && process->assigned && now - process->moved_on_ns > HELD_UP_NS;
+}
+
+/* One is. Looked for among all only when one may be. */
+static bool one_is_held_up_locked(struct soon__process_pool *pool, int64_t now)
+{
+    int64_t until = now + HELD_UP_NS;
+
+    if (!pool->locked.busy || now < pool->locked.held_up_at)
+        return false;
+    for (const struct soon__process *process = pool->locked.processes; process; process = process->next) {
+        if (is_held_up_locked(process, now))
+            return true;
+        if (process->assigned && process->moved_on_ns + HELD_UP_NS < until)
+            until = process->moved_on_ns + HELD_UP_NS;
+    }
+    pool->locked.held_up_at = until;
+    return false;
+}
+
+static bool takes_more_locked(const struct soon__process *process, int64_t now)
+{
+    size_t most = process->pool->tasks_per_worker;
+
+    return process->stage == SOON__READY && process->assigned < SOON__SLOTS && !process->no_room &&
+           !process->outgrown && !(most && process->given >= most) && !is_held_up_locked(process, now);
+}
+
+/* The fewest first; of these one that stands still last. */
+static size_t rank_of(const struct soon__process *process)
+{
+    return 2 * process->assigned + process->stalled;
+}
+
+/* With the fewest: if that has none, the one that got something last, so that tasks one after the other need one process, and
+ * not all are looked at for each. */
+static struct soon__process *choose_locked(struct soon__process_pool *pool, int64_t now)
+{
+    struct soon__process *last = pool->locked.spinner, *best = NULL;
+
+    if (last && !rank_of(last) && takes_more_locked(last, now))
+        return last;
+    for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
+        if (takes_more_locked(process, now) && (!best || rank_of(process) < rank_of(best)))
+            best = process;
+    }
+    return best;
+}
+
+/* Every slot is full: does the first of the queue come before something that was posted? Then that makes room. */
+static bool displace_locked(struct soon__process_pool *pool)
+{
+    soon_call *first = soon__queue_first(&pool->locked.queue), *call;
+    uint64_t order = soon__post_order(first), worst_order = 0;
+    struct soon__process *worst = NULL;
+    uint32_t slot, worst_slot = SOON__NO_SLOT;
+
+    if (!soon__call_extra(first) || soon__call_extra(first)->options.priority == 0)
+        return false;
+    for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
+        slot = process->stage == SOON__READY ? soon__process_find_unclaimed_locked(process, true) : SOON__NO_SLOT;
+        if (slot != SOON__NO_SLOT && process->slots[slot].order >= worst_order) {
+            worst = process;
+            worst_slot = slot;
+            worst_order = process->slots[slot].order;
+        }
+    }
+    /* Only of a lower priority: the sequence does not count. */
+    if (!worst || worst_order >> (64 - SOON__PRIORITY_BITS) <= order >> (64 - SOON__PRIORITY_BITS))
+        return false;
+    call = soon__process_take_out_locked(worst, worst_slot);
+    if (call)
+        soon__queue_return(&pool->locked.queue, call);
+    return true; /* or it was claimed just now: look again */
+}
+
+/* What waits behind a long task goes back to the queue, in front of what came later, if another one may take it. */
+static void relieve_locked(struct soon__process_pool *pool, int64_t now)
+{
+    if (!one_is_held_up_locked(pool, now))
+        return;
+    for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
+        if (process->stage != SOON__READY || !is_held_up_locked(process, now) ||
+            soon__process_find_unclaimed_locked(process, true) == SOON__NO_SLOT || !choose_locked(pool, now))
+            continue;
+        soon__process_return_unclaimed_locked(process);
+        process->stalled |= !process->assigned; /* it stands still: it would get the same again */
+    }
+}
+
+static bool one_is_idle_locked(const struct soon__process_pool *pool, int64_t now)
+{
+    for (const struct soon__process *process = pool->locked.processes; process; process = process->next) {
+        if (!process->assigned && takes_more_locked(process, now))
+            return true;
+    }
+    return false;
+}
+
+/* One has nothing to do, and the queue is empty: what the fullest has not claimed goes back, to be handed out to both.
+ * True: there is some. */
+static bool share_locked(struct soon__process_pool *pool, int64_t now)
+{
+    struct soon__process *fullest = NULL;
+
+    if (pool->locked.queue.count || pool->locked.assigned < 2 || !one_is_idle_locked(pool, now))
+        return false;
+    for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
+        if (process->stage == SOON__READY && process->assigned > 1 &&
+            (!fullest || process->assigned > fullest->assigned))
+            fullest = process;
+    }
+    if (fullest)
+        soon__process_return_unclaimed_locked(fullest);
+    return pool->locked.queue.count > 0;
+}
+
+bool soon__process_pool_may_start_locked(struct soon__process_pool *pool)
+{
+    if (pool->locked.broken || pool->locked.stop)
+        return false;
+    return !pool->locked.closed || soon__process_pool_pending_locked(pool);
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* How many more processes would have something to do (P12). */
+static size_t missing_locked(struct soon__process_pool *pool)
+{
+    size_t useful = pool->locked.queue.count;
+
+    if (pool->locked.present >= pool->max)
+        return 0;
+    /* What runs in one that is on its way out needs nobody else. */
+    for (const struct soon__process *process = pool->locked.processes; process; process = process->next)
+        useful += process->stage == SOON__READY ? process->assigned : 0;
+    if (useful < pool->locked.at_least)
+        useful = pool->locked.at_least;
+    if (useful <= pool->locked.alive || !soon__process_pool_may_start_locked(pool))
+        return 0;
+    return smaller(useful - pool->locked.alive, pool->max - pool->locked.present);
+}
+
+void soon__process_pool_want_none_locked(struct soon__process_pool *pool)
+{
+    pool->locked.alive -= pool->locked.wanted;
+    pool->locked.present -= pool->locked.wanted;
+    pool->locked.wanted = 0;
+}
+
+/* Counted here, started by the loop. In a back-off that has set its timer. */
+static void grow_locked(struct soon__process_pool *pool)
+{
+    size_t missing = missing_locked(pool);
+
+    if (!missing || pool->locked.start_again_at > soon__clock_ns())
+        return;
+    pool->locked.alive += missing;
+    pool->locked.present += missing;
+    pool->locked.wanted += missing;
+    soon__process_pool_look_soon_locked(pool);
+}
+
+void soon__process_pool_take_in_locked(struct soon__process_pool *pool)
+{
+    pool->locked.submitted +=
+        soon__queue_push_list(&pool->locked.queue, soon__inject_take_locked(&pool->inject, false));
+}
+
+bool soon__process_pool_inject_locked(struct soon__process_pool *pool, uintptr_t mode)
+{
+    soon_call *came;
+
+    (void)soon__inject_set_locked(&pool->inject, mode, &came);
+    pool->locked.submitted += soon__queue_push_list(&pool->locked.queue, came);
+    return came;
+}
+
+/* P9. True: something has come meanwhile that is to be handed out. */
+static bool settle_locked(struct soon__process_pool *pool, int64_t now)
+{
+    bool open = !pool->queue_max && !pool->locked.closed && !pool->locked.broken && pool->locked.present >= pool->max &&
+                soon__process_pool_is_saturated_locked(pool) && !choose_locked(pool, now);
+
+    return soon__process_pool_inject_locked(pool, open ? SOON__BUSY : SOON__SHUT);
+}
+
+void soon__process_pool_dispatch_locked(struct soon__process_pool *pool, int64_t now)
+{
+    struct soon__process *process;
+
+    soon__process_pool_take_in_locked(pool);
+    relieve_locked(pool, now);
+    do {
+        while (pool->locked.queue.count) {
+            process = choose_locked(pool, now);
+            if (process)
+                (void)soon__process_post_first_locked(process, &now);
+            else if (!displace_locked(pool))
+                break;
+        }
+    } while (share_locked(pool, now) || settle_locked(pool, now));
+    soon__process_pool_wake_all_locked(pool);
+    grow_locked(pool);
+}
+
+/* Who gets one that comes now, if nothing comes before it. NULL: something does, or nobody has a place. */
+static struct soon__process *choose_at_once_locked(struct soon__process_pool *pool, int64_t now)
+{
+    if (pool->locked.queue.count || soon__inject_is_open(soon__inject_look(&pool->inject)) ||
+        one_is_held_up_locked(pool, now))
+        return NULL; /* what waits there may come first */
+    return choose_locked(pool, now);
+}
+
+bool soon__process_pool_post_plain_locked(struct soon__process_pool *pool, soon_call *call)
+{
+    int64_t now = soon__clock_coarse_ns(), function = SOON_ENOFUNCTION;
+    struct soon__process *process = choose_at_once_locked(pool, now);
+
+    if (process)
+        function = soon__directory_find(&process->directory, call->function);
+    if (function < 0)
+        return false;
+    soon__queue_pass(&pool->locked.queue, call);
+    soon__process_post_plain_locked(process, call, (uint32_t)function, now);
+    soon__channel_wake(&process->channel, process->full);
+    grow_locked(pool);
+    return true;
+}
+
+/* It waits again: for the rest of its items up to their deadline. */
+static void return_locked(struct soon__process_pool *pool, soon_call *call)
+{
+    soon__queue_return(&pool->locked.queue, call);
+    if (soon__call_extra(call))
+        soon__process_pool_alarm_locked(pool, soon__call_extra(call)->queue_deadline);
+}
+
+void soon__process_pool_take_again(struct soon__process_pool *pool, soon_call *call)
+{
+    struct soon__error *broken;
+    uint32_t word;
+
+    soon__mutex_lock(&pool->mutex);
+    soon__call_comes_back(call);
+    broken = soon__error_ref(pool->locked.broken);
+    word = soon__future_word(soon__call_future(call)); /* what was asked for while it was in no slot */
+    if (broken)
+        pool->locked.failed++;
+    else if (pool->locked.dropping || word & SOON__CANCEL_REQUESTED)
+        soon__process_pool_refuse_locked(pool, call, -ECANCELED);
+    else if (word & SOON__KILL_REQUESTED)
+        soon__process_pool_refuse_locked(pool, call, SOON_EKILLED);
+    else
+        return_locked(pool, call);
+    soon__mutex_unlock(&pool->mutex);
+    if (broken)
+        soon__call_fail(call, broken);
+}

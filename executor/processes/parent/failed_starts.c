@@ -1,0 +1,124 @@
+/*
+ * failed_starts.c - worker processes that could not be started, or did not become ready: when the next one is tried, and when the
+ * pool gives up (P14). Loop thread only.
+ */
+#include "failed_starts_internal.h"
+
+#include "agenda_internal.h"
+#include "closing_internal.h"
+#include "dispatch_internal.h"
+
+#include <limits.h>
+#include <stdlib.h>
+
+enum { KILLED_AT_ONCE = 16 }; /* starts that others ended are made up for at once, so many in a row */
+#define BACK_OFF_FIRST_NS INT64_C(10000000)
+#define BACK_OFF_MAX_NS INT64_C(1000000000)
+
+static int64_t back_off_locked(const struct soon__process_pool *pool)
+{
+    int short_starts = pool->locked.short_starts;
+    int times = pool->locked.failed_starts + short_starts + (short_starts > 0);
+
+    if (times > 1)
+        return times > 7 ? BACK_OFF_MAX_NS : BACK_OFF_FIRST_NS << (times - 2);
+    return pool->locked.killed_starts > KILLED_AT_ONCE ? BACK_OFF_FIRST_NS : 0;
+}
+
+/* As long as the allowed number of starts may take. */
+static int64_t patience_ms(const struct soon__process_pool *pool)
+{
+    int64_t ms;
+
+    if (pool->max_restarts < 0 || __builtin_mul_overflow(pool->start_timeout_ns / 1000000, pool->max_restarts, &ms))
+        return INT64_MAX;
+    return ms;
+}
+
+/* A signal from outside says nothing about the program: that is given up only when no worker has become ready for that
+ * long. */
+static bool gives_up_locked(const struct soon__process_pool *pool, int64_t now)
+{
+    if (pool->max_restarts < 0 || pool->locked.ready)
+        return false;
+    return pool->locked.failed_starts >= pool->max_restarts ||
+           (pool->locked.killed_starts >= pool->max_restarts &&
+            (now - pool->locked.failing_since_ns) / 1000000 >= patience_ms(pool));
+}
+
+/* What waits then fails. */
+static int64_t short_until(const struct soon__process_pool *pool)
+{
+    int64_t ms = patience_ms(pool);
+
+    return pool->locked.short_since_ns && ms < INT64_MAX / 1000000
+               ? soon__later(pool->locked.short_since_ns, ms * 1000000)
+               : SOON__NEVER;
+}
+
+/* True: no worker was ready for so long. With one that is, or when nobody has asked for one meanwhile, time begins anew. */
+static bool is_short_for_long_locked(struct soon__process_pool *pool, int64_t now)
+{
+    int64_t since = pool->locked.short_since_ns;
+    bool anew = now - pool->locked.short_ns > 3 * BACK_OFF_MAX_NS + pool->start_timeout_ns;
+
+    pool->locked.short_ns = now;
+    pool->locked.short_since_ns = pool->locked.ready ? 0 : !since || anew ? now : since;
+    return pool->locked.short_since_ns && now >= short_until(pool);
+}
+
+/* P14. One could not be started, or not become ready, for want of something. */
+void soon__process_pool_start_was_short(struct soon__process_pool *pool, int code)
+{
+    soon_error fields = {.code = code};
+    int64_t now = soon__clock_ns();
+    bool give_up;
+
+    soon__mutex_lock(&pool->mutex);
+    pool->locked.short_starts += pool->locked.short_starts < INT_MAX;
+    soon__process_pool_want_none_locked(pool);
+    give_up = is_short_for_long_locked(pool, now);
+    if (give_up) { /* who comes later waits anew */
+        pool->locked.short_starts = 1;
+        pool->locked.short_since_ns = 0;
+    }
+    pool->locked.start_again_at = soon__later(now, back_off_locked(pool));
+    if (pool->locked.start_again_at > short_until(pool))
+        pool->locked.start_again_at = short_until(pool);
+    if (pool->locked.at_least)
+        pool->locked.start_error = code;
+    soon__condition_tell_all(&pool->ready);
+    soon__process_pool_look_soon_locked(pool);
+    soon__mutex_unlock(&pool->mutex);
+    if (give_up)
+        soon__process_pool_fail_pending(pool, soon__error_newf(&fields, "no worker could be started in %lld ms: %s",
+                                                               (long long)patience_ms(pool), soon__shortage(code)));
+}
+
+/* One did not get ready, for `why`. `killed`: by somebody else. */
+void soon__process_pool_start_failed(struct soon__process_pool *pool, bool killed, int code, const char *why)
+{
+    soon_error fields = {.code = SOON_EBROKEN};
+    int64_t now = soon__clock_ns();
+    bool give_up;
+    int times;
+
+    soon__mutex_lock(&pool->mutex);
+    if (!pool->locked.failed_starts && !pool->locked.killed_starts)
+        pool->locked.failing_since_ns = now;
+    pool->locked.failed_starts += !killed;
+    pool->locked.killed_starts += killed;
+    times = pool->locked.failed_starts + pool->locked.killed_starts;
+    pool->locked.start_again_at = soon__later(now, back_off_locked(pool));
+    soon__process_pool_want_none_locked(pool);
+    give_up = gives_up_locked(pool, now);
+    if (code && (pool->locked.at_least || give_up))
+        pool->locked.start_error = code;
+    soon__condition_tell_all(&pool->ready);
+    soon__process_pool_look_soon_locked(pool);
+    soon__mutex_unlock(&pool->mutex);
+    if (give_up)
+        soon__process_pool_break(
+            pool,
+            soon__error_newf(&fields, "%d workers in a row died before they were ready, the last one %s", times, why));
+}

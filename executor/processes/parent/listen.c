@@ -1,0 +1,198 @@
+/*
+ * listen.c - the library's loop hears of a worker: its bell, its messages, and, in a flood, its replies without either; ten times a
+ * second it looks whether what is in the shared memory can be (P8). A worker that writes nonsense is dropped. Loop thread only.
+ */
+#include "listen_internal.h"
+
+#include "../../system/cpu_internal.h"
+#include "agenda_internal.h"
+#include "life_internal.h"
+#include "process_internal.h"
+#include "receive_internal.h"
+#include "replies_internal.h"
+#include "stage_internal.h"
+
+#include <sched.h>
+
+enum { LOOKS = 64, STAY_BATCH = 32, STAY_IDLE_MAX = 16, STAY_PROCESSES_MAX = 64, STAY_MAX_NS = 500000 };
+
+static void on_turn(uv_timer_t *timer);
+
+void soon__process_serve(struct soon__process *process)
+{
+    int rc;
+
+    soon__channel_want_no_bell(&process->channel);
+    rc = soon__process_drain(process, false);
+    if (rc < 0)
+        soon__process_drop_corrupt(process);
+    else if (rc > 0)
+        uv_timer_start(&process->again, on_turn, 0, 0); /* there is more: after others had theirs */
+}
+
+static void on_turn(uv_timer_t *timer)
+{
+    soon__process_serve(timer->data);
+}
+
+void soon__process_execute(struct soon__process *process)
+{
+    struct soon__process_pool *pool = process->pool;
+    bool reprieved;
+    int rc = soon__process_drain(process, false);
+
+    if (rc < 0) {
+        soon__process_drop_corrupt(process);
+        return;
+    }
+    if (rc > 0)
+        uv_timer_start(&process->again, on_turn, 0, 0);
+    soon__mutex_lock(&pool->mutex);
+    reprieved = soon__process_reprieve_locked(process);
+    if (!reprieved) /* one whose task listens holds the signal off, and ends when that has ended */
+        soon__channel_retire(&process->channel);
+    soon__mutex_unlock(&pool->mutex);
+    if (!reprieved)
+        soon__process_stop(process);
+}
+
+/* Those that have something to answer. Loop thread only, as the list: so they stay. */
+static size_t list_busy(struct soon__process_pool *pool, struct soon__process **ret)
+{
+    size_t count = 0;
+
+    soon__mutex_lock(&pool->mutex);
+    for (struct soon__process *process = pool->locked.processes;
+         process && soon__process_pool_is_saturated_locked(pool); process = process->next) {
+        if (process->stage == SOON__READY && process->assigned && count < STAY_PROCESSES_MAX)
+            ret[count++] = process;
+    }
+    soon__mutex_unlock(&pool->mutex);
+    return count;
+}
+
+/* Of those that have at least so many. */
+static uint64_t take_in_all(struct soon__process *const *processes, size_t count, uint64_t at_least)
+{
+    uint64_t came = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        /* Relaxed: a hint, taking it in looks again. */
+        uint64_t head = atomic_load_explicit(&processes[i]->head, memory_order_relaxed);
+
+        if (soon__channel_has_replies(&processes[i]->channel, head, at_least))
+            came += soon__process_take_in(processes[i]);
+    }
+    return came;
+}
+
+static void stay(struct soon__process_pool *pool)
+{
+    struct soon__process *processes[STAY_PROCESSES_MAX];
+    int64_t end;
+    size_t count;
+    bool came_once = false;
+    int idle = 0;
+
+    if (!pool->spin_ns || !soon__spin_pays(&pool->loops_spin))
+        return;
+    count = list_busy(pool, processes);
+    if (!count)
+        return;
+    for (size_t i = 0; i < count; i++)
+        soon__channel_want_no_bell(&processes[i]->channel);
+    end = soon__clock_ns() + STAY_MAX_NS;
+    do {
+        bool came = false;
+
+        /* Many at once cost less than one after the other; but none waits for long. */
+        for (int i = 0; i < LOOKS && !came; i++, soon__cpu_relax())
+            came = take_in_all(processes, count, i < LOOKS - 1 ? STAY_BATCH : 1) > 0;
+        came_once |= came;
+        idle = came ? 0 : idle + 1;
+        if (!came)
+            sched_yield(); /* time in which others have our CPU does not count */
+    } while (idle < STAY_IDLE_MAX && soon__clock_ns() < end);
+    soon__spin_note(&pool->loops_spin, came_once);
+    for (size_t i = 0; i < count; i++)
+        soon__process_serve(processes[i]);
+}
+
+void soon__process_on_bell(struct soon__watch *watch)
+{
+    struct soon__process *process = SOON__PROCESS_OF(watch, on_bell);
+    struct soon__process_pool *pool = process->pool;
+
+    soon__bell_quiet(process->channel.bell);
+    soon__process_serve(process);
+    stay(pool);
+    /* A claim may have made room in a bounded queue; or the worker is over its memory limit. */
+    soon__mutex_lock(&pool->mutex);
+    soon__condition_tell_all(&pool->place);
+    if (pool->memory_limit)
+        soon__process_pool_look_soon_locked(pool);
+    soon__mutex_unlock(&pool->mutex);
+}
+
+void soon__process_on_control(struct soon__watch *watch)
+{
+    struct soon__process *process = SOON__PROCESS_OF(watch, on_control);
+    int rc = process->corrupt ? 0 : soon__process_receive(process);
+
+    if (rc < 0)
+        soon__process_drop_corrupt(process);
+    if (rc <= 0)
+        soon__library_unwatch(watch); /* its end is closed: that is not its death yet */
+}
+
+/* What the channel says of a process's slots. */
+struct claims {
+    uint64_t claimed[SOON__SLOTS]; /* the request's number; 0: it is not claimed */
+    bool garbage, asleep;
+};
+
+static void read_claims(struct soon__process *process, struct claims *ret)
+{
+    enum soon__look look;
+
+    *ret = (struct claims){.garbage = false};
+    soon__mutex_lock(&process->pool->mutex);
+    for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
+        if (process->slots[slot].stage != SOON__SLOT_IN_USE)
+            continue;
+        look = soon__channel_look(&process->channel, slot, process->slots[slot].sequence);
+        ret->garbage |= look == SOON__LOOK_GARBAGE;
+        if (look == SOON__LOOK_CLAIMED)
+            ret->claimed[slot] = process->slots[slot].sequence;
+    }
+    ret->asleep = soon__channel_is_asleep(&process->channel);
+    soon__mutex_unlock(&process->pool->mutex);
+}
+
+/* How many of those claims have no answer. */
+static size_t count_unanswered(struct soon__process *process, const struct claims *claims)
+{
+    size_t count = 0;
+
+    soon__mutex_lock(&process->pool->mutex);
+    for (uint32_t slot = 0; slot < SOON__SLOTS; slot++)
+        count += claims->claimed[slot] && process->slots[slot].stage == SOON__SLOT_IN_USE &&
+                 process->slots[slot].sequence == claims->claimed[slot];
+    soon__mutex_unlock(&process->pool->mutex);
+    return count;
+}
+
+/* A worker answers what it has claimed before it claims another one, and before it sleeps. So of the claims that were
+ * seen before its answers were taken in, one is left at most, and none if it slept. */
+void soon__process_inspect(struct soon__process *process)
+{
+    struct claims claims;
+    size_t left;
+
+    soon__channel_wake_anyway(&process->channel); /* whatever it says of its sleep */
+    read_claims(process, &claims);
+    soon__process_serve(process);
+    left = count_unanswered(process, &claims);
+    if (claims.garbage || left > (claims.asleep ? 0 : 1))
+        soon__process_drop_corrupt(process);
+}

@@ -1,0 +1,215 @@
+/*
+ * outcomes.c - from the bytes of a reply to the outcome of a task or an item. By one thread at a time for each process (P7).
+ *
+ * Nothing in a reply is trusted: what it says is copied out, and checked against what was asked for. Large results come in
+ * memory that nobody can write any more. A reply that says what no worker says makes its worker corrupt.
+ */
+#include "outcomes_internal.h"
+
+#include "../../../futures/value_internal.h"
+#include "beside_internal.h"
+#include "receive_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* 0, or why there is none. */
+static int map_result(struct soon__process *process, const struct soon__reply *reply, struct soon__outcome *outcome)
+{
+    int fd = soon__process_take_descriptor(process, SOON__PART_BYTES), rc;
+    void *data;
+
+    if (fd < 0)
+        return fd;
+    rc = soon__shm_check_frozen(fd, reply->result_size);
+    if (rc == 0)
+        rc = soon__shm_map(&data, fd, reply->result_size, false);
+    close(fd);
+    if (rc < 0)
+        return rc;
+    outcome->result = data;
+    outcome->result_mapped = true;
+    return 0;
+}
+
+/* To `space` if it is not NULL, else to memory of its own. */
+int soon__outcome_copy_result(const unsigned char *body, uint64_t size, void *space, struct soon__outcome *outcome)
+{
+    outcome->result = space;
+    if (!space && size) {
+        outcome->result = malloc(size);
+        outcome->result_on_heap = true;
+        if (!outcome->result)
+            return -ENOMEM;
+    }
+    if (size)
+        memcpy(outcome->result, body, size);
+    return 0;
+}
+
+static int take_result(struct soon__process *process, const struct soon__reply *reply, void *space,
+                       struct soon__outcome *outcome)
+{
+    outcome->result_size = reply->result_size;
+    if (reply->flags & SOON__REPLY_RESULT_SENT)
+        return map_result(process, reply, outcome);
+    return soon__outcome_copy_result(soon__channel_reply_body(&process->channel, reply), reply->result_size, space,
+                                     outcome);
+}
+
+static int take_payload(struct soon__process *process, const struct soon__reply *reply, struct soon__outcome *outcome)
+{
+    const unsigned char *body = soon__channel_reply_body(&process->channel, reply);
+    int fd, rc;
+
+    if (!(reply->flags & SOON__REPLY_HAS_PAYLOAD))
+        return 0;
+    if (!(reply->flags & SOON__REPLY_PAYLOAD_SENT)) {
+        if (!(reply->flags & SOON__REPLY_RESULT_SENT))
+            body += soon__body_round(reply->result_size);
+        rc = soon_buffer_new(&outcome->payload, reply->payload_size);
+        if (rc == 0 && reply->payload_size)
+            memcpy(soon_buffer_data(outcome->payload), body, reply->payload_size);
+        return rc;
+    }
+    fd = soon__process_take_descriptor(process, SOON__PART_PAYLOAD);
+    if (fd < 0)
+        return fd;
+    rc = soon__shm_check_frozen(fd, reply->payload_size);
+    if (rc == 0)
+        rc = soon__buffer_of_descriptor(&outcome->payload, fd, reply->payload_size);
+    if (rc < 0)
+        close(fd);
+    return rc;
+}
+
+/* Of an item of a chunk; or of all of it. */
+const char *soon__item_label(const soon_call *call, const size_t *item)
+{
+    const struct soon__items *items = item ? soon__call_extra(call)->items : NULL;
+    const char *own = items && *item < items->count ? soon__items_label(items, *item) : NULL;
+
+    return own ? own : soon_future_label(soon__call_future((soon_call *)call));
+}
+
+/* Where in its body that begins: behind result and payload, since one that has succeeded has no message. */
+static const unsigned char *beside_of(struct soon__process *process, const struct soon__reply *reply)
+{
+    const unsigned char *body = soon__channel_reply_body(&process->channel, reply);
+
+    if (!(reply->flags & SOON__REPLY_RESULT_SENT))
+        body += soon__body_round(reply->result_size);
+    if (!(reply->flags & SOON__REPLY_PAYLOAD_SENT))
+        body += soon__body_round(reply->payload_size);
+    return body;
+}
+
+/* P13. What a task fails with that was lost: SOON_EWORKERDIED if it was not by us. */
+int soon__process_cause_of(const struct soon__process *process, const struct soon__assignment *lost)
+{
+    if (lost->sentence)
+        return lost->sentence;
+    return process->condemned_for ? process->condemned_for : SOON_EWORKERDIED;
+}
+
+/* Why the worker of this slot is to be ended; SOON_EWORKERDIED: it is not. */
+static int sentence_of(struct soon__process *process, uint32_t slot)
+{
+    int code;
+
+    soon__mutex_lock(&process->pool->mutex);
+    code = soon__process_cause_of(process, &process->slots[slot]);
+    soon__mutex_unlock(&process->pool->mutex);
+    return code;
+}
+
+/* Its worker was to be ended, and the task has ended for that: for a reason that the worker does not know. */
+static struct soon__error *stopped_error(struct soon__process *process, uint32_t slot, soon_error fields)
+{
+    int code = sentence_of(process, slot);
+
+    if (code != SOON_EWORKERDIED)
+        fields.code = code;
+    return soon__error_newf(&fields, NULL);
+}
+
+/* NULL, and `*ret_sane` false: its text has no end. */
+static struct soon__error *error_of(struct soon__process *process, const struct soon__reply *reply,
+                                    const soon_call *call, bool *ret_sane)
+{
+    const char *body = (const char *)soon__channel_reply_body(&process->channel, reply);
+    size_t text = reply->message_size ? strnlen(body, reply->message_size) : 0;
+    bool is_item = reply->kind == SOON__REPLY_ITEM;
+    size_t item = is_item ? soon__call_extra(call)->items_ended + process->slots[reply->slot].ended : 0;
+    soon_error fields = {.code = reply->code,
+                         .raised = reply->raised,
+                         .started = !(reply->flags & SOON__REPLY_NOT_STARTED),
+                         .worker_pid = process->pid,
+                         .function = call->function->name,
+                         .label = soon__item_label(call, is_item ? &item : NULL)};
+
+    *ret_sane = reply->code < 0 && (!reply->message_size || text < reply->message_size);
+    if (!*ret_sane)
+        return NULL;
+    if (text + 1 < reply->message_size) {
+        fields.data = body + text + 1;
+        fields.data_size = reply->message_size - text - 1;
+    }
+    if (reply->flags & SOON__REPLY_CANCELLED)
+        return &soon__error_cancelled_running;
+    if (reply->code == SOON_EKILLED)
+        return stopped_error(process, reply->slot, fields);
+    return soon__error_newf(&fields, reply->message_size ? "%.*s" : NULL, (int)text, body);
+}
+
+void soon__outcome_drop_result(struct soon__outcome *outcome, void *space)
+{
+    if (outcome->result_mapped)
+        soon__shm_unmap(outcome->result, outcome->result_size);
+    else if (outcome->result != space)
+        free(outcome->result);
+    soon__outcome_drop_payloads(outcome);
+    *outcome = (struct soon__outcome){0};
+}
+
+/* False: nonsense, and there is no outcome. */
+bool soon__process_read_outcome(struct soon__process *process, const struct soon__reply *reply, const soon_call *call,
+                                void *space, struct soon__outcome *ret)
+{
+    size_t expected = call->function->result_size;
+    bool sane;
+    int rc;
+
+    *ret = (struct soon__outcome){0};
+    if (reply->code) {
+        ret->error = error_of(process, reply, call, &sane);
+        ret->cancelled = sane && (reply->flags & SOON__REPLY_CANCELLED);
+        return sane;
+    }
+    if (expected && reply->result_size != expected)
+        return false;
+    rc = take_result(process, reply, space, ret);
+    if (rc == 0)
+        rc = take_payload(process, reply, ret);
+    if (rc == 0 && reply->flags & SOON__REPLY_HAS_BESIDE)
+        rc = soon__process_take_beside(process, reply, beside_of(process, reply), ret);
+    if (rc == 0)
+        return true;
+    soon__outcome_drop_result(ret, space);
+    if (rc == -EPROTO)
+        return false;
+    /* It ran: we have no place for what it gave. */
+    ret->error = soon__error_as_started(soon__call_error(call, rc, NULL));
+    return true;
+}
+
+/* What the task in this slot has given last is its future's from here on; of a further try that has given none, none. */
+void soon__process_keep_progress(struct soon__process *process, uint32_t slot, soon_call *call)
+{
+    uint64_t done, total;
+
+    if (soon__channel_progress(&process->channel, slot, &done, &total))
+        soon__future_set_progress(soon__call_future(call), done, total);
+}

@@ -1,0 +1,18 @@
+/*
+ * replies_internal.h - what workers have answered. The loop's thread, or one in a guest (library_loop_internal.h).
+ */
+#ifndef SOON_EXECUTOR_PROCESSES_PARENT_REPLIES_INTERNAL_H
+#define SOON_EXECUTOR_PROCESSES_PARENT_REPLIES_INTERNAL_H
+
+#include "state_internal.h"
+
+/* Takes in what the process has answered, and asks for its bell: 0; 1: there is more already; -EPROTO: it has written
+ * nonsense, and is to be killed. `last`: it is dead. */
+int soon__process_drain(struct soon__process *process, bool last);
+/* The same for who lingers, on any thread. True: it goes on, since `awaited` is still there; else it has ended, with the bell on or
+ * not needed (P10), and process and pool may be gone. `awaited` NULL: it is to end. */
+bool soon__process_take_in_lingering(struct soon__process *process, const soon_call *awaited);
+/* The same, and the bell stays as it is, as may what the worker knows of it: how many there were. A drain is to follow. */
+uint64_t soon__process_take_in(struct soon__process *process);
+
+#endif

@@ -1,0 +1,129 @@
+/*
+ * slots.c - what the parent knows of the slots of worker processes: what is in them, whether it was claimed, and how it is
+ * taken out again.
+ */
+#include "slots_internal.h"
+
+#include "agenda_internal.h"
+
+_Static_assert(SOON__SLOTS <= 64, "sets of slots are words");
+
+void soon__process_release_locked(struct soon__process *process, uint32_t slot, int64_t now)
+{
+    struct soon__process_pool *pool = process->pool;
+    struct soon__assignment *assignment = &process->slots[slot];
+
+    if (assignment->in_area)
+        soon__ring_allocator_give(&process->ring, assignment->region);
+    if (assignment->running) { /* what was taken back says nothing about the one that runs */
+        process->moved_on_ns = now;
+        process->stalled = false;
+    }
+    process->assigned--;
+    pool->locked.assigned -= !assignment->is_initializer;
+    assignment->stage = SOON__SLOT_EMPTY;
+    assignment->call = NULL;
+    process->full &= ~(UINT64_C(1) << slot);
+    process->no_room = false;
+    if (process->assigned)
+        return;
+    pool->locked.busy--;
+    process->idle_since = now;
+    /* Now it may retire. */
+    if (pool->may_retire || pool->locked.closed || pool->locked.broken)
+        soon__process_pool_look_soon_locked(pool);
+}
+
+bool soon__process_is_running_locked(struct soon__process *process, uint32_t slot)
+{
+    struct soon__assignment *assignment = &process->slots[slot];
+
+    if (assignment->stage != SOON__SLOT_IN_USE)
+        return false;
+    if (!assignment->running)
+        assignment->running = soon__channel_look(&process->channel, slot, assignment->sequence) != SOON__LOOK_UNCLAIMED;
+    return assignment->running;
+}
+
+/* The call of a slot that was not claimed: it is the caller's now. NULL: it was claimed, or there is none. */
+soon_call *soon__process_take_out_locked(struct soon__process *process, uint32_t slot)
+{
+    struct soon__assignment *assignment = &process->slots[slot];
+    soon_call *call = assignment->call;
+
+    if (!call || assignment->running)
+        return NULL;
+    if (assignment->stage == SOON__SLOT_FILLING) {
+        assignment->call = NULL; /* P3: who fills it sees that */
+    } else if (soon__channel_take_back(&process->channel, slot, assignment->sequence)) {
+        soon__process_release_locked(process, slot, soon__clock_ns());
+    } else {
+        assignment->running = true;
+        return NULL;
+    }
+    process->given--;
+    call->posted = false;
+    return call;
+}
+
+bool soon__process_take_back_locked(soon_call *call)
+{
+    return soon__process_take_out_locked(call->process, call->slot) != NULL;
+}
+
+/* The slot, of those not seen to be claimed, whose turn comes first or last. */
+uint32_t soon__process_find_unclaimed_locked(const struct soon__process *process, bool last)
+{
+    uint32_t found = SOON__NO_SLOT;
+
+    for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
+        const struct soon__assignment *assignment = &process->slots[slot];
+
+        if (assignment->stage == SOON__SLOT_EMPTY || assignment->running || !assignment->call)
+            continue;
+        if (found == SOON__NO_SLOT || (assignment->order > process->slots[found].order) == last)
+            found = slot;
+    }
+    return found;
+}
+
+void soon__process_return_unclaimed_locked(struct soon__process *process)
+{
+    uint32_t slot;
+    soon_call *call;
+
+    while ((slot = soon__process_find_unclaimed_locked(process, true)) != SOON__NO_SLOT) {
+        call = soon__process_take_out_locked(process, slot);
+        if (call)
+            soon__queue_return(&process->pool->locked.queue, call);
+    }
+}
+
+soon_call *soon__process_take_unclaimed_locked(struct soon__process *process)
+{
+    soon_call *calls = NULL, **end = &calls, *call;
+    uint32_t slot;
+
+    while ((slot = soon__process_find_unclaimed_locked(process, false)) != SOON__NO_SLOT) {
+        call = soon__process_take_out_locked(process, slot);
+        if (!call)
+            continue;
+        call->next = NULL;
+        *end = call;
+        end = &call->next;
+    }
+    return calls;
+}
+
+size_t soon__process_pool_pending_locked(struct soon__process_pool *pool)
+{
+    size_t count = pool->locked.queue.count;
+
+    for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
+        for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
+            count += process->slots[slot].call && process->slots[slot].stage != SOON__SLOT_EMPTY &&
+                     !soon__process_is_running_locked(process, slot);
+        }
+    }
+    return count;
+}

@@ -1,0 +1,32 @@
+/*
+ * slots_internal.h - what is in the slots of worker processes, and how it is taken out again.
+ */
+#ifndef SOON_EXECUTOR_PROCESSES_PARENT_SLOTS_INTERNAL_H
+#define SOON_EXECUTOR_PROCESSES_PARENT_SLOTS_INTERNAL_H
+
+#include "state_internal.h"
+
+enum { SOON__NO_SLOT = SOON__SLOTS };
+
+static inline uint32_t soon__process_find_empty_locked(const struct soon__process *process)
+{
+    return ~process->full ? (uint32_t)__builtin_ctzll(~process->full) : SOON__NO_SLOT;
+}
+/* The slot is free again: what was in it has ended, or was taken out. */
+void soon__process_release_locked(struct soon__process *process, uint32_t slot, int64_t now);
+/* Has it been claimed? Notes it. */
+bool soon__process_is_running_locked(struct soon__process *process, uint32_t slot);
+/* The call of a slot that was not claimed: it is the caller's now. NULL: it was claimed, or there is none. */
+soon_call *soon__process_take_out_locked(struct soon__process *process, uint32_t slot);
+/* Takes a call out of its slot if nobody has claimed it. */
+bool soon__process_take_back_locked(soon_call *call);
+/* The slot, of those not seen to be claimed, whose turn comes first or last; or SOON__NO_SLOT. */
+uint32_t soon__process_find_unclaimed_locked(const struct soon__process *process, bool last);
+/* All that it has not claimed go back to the queue. */
+void soon__process_return_unclaimed_locked(struct soon__process *process);
+/* All that it has not claimed, as a list by `next`, not queued. */
+soon_call *soon__process_take_unclaimed_locked(struct soon__process *process);
+/* How many calls of the pool have not started. */
+size_t soon__process_pool_pending_locked(struct soon__process_pool *pool);
+
+#endif

@@ -1,0 +1,75 @@
+/*
+ * stage.c - the states of a worker process as its pool sees them, under the mutex: it leaves service, it is condemned, for a
+ * task or as a whole, and it may be reprieved (P13).
+ */
+#include "stage_internal.h"
+
+#include "agenda_internal.h"
+#include "dispatch_internal.h"
+#include "slots_internal.h"
+
+/* Not counted among those that take work any more. */
+void soon__process_leave_service_locked(struct soon__process *process, int stage)
+{
+    struct soon__process_pool *pool = process->pool;
+
+    if (process->stage == SOON__STARTING || process->stage == SOON__READY)
+        pool->locked.alive--;
+    if (process->stage == SOON__READY)
+        pool->locked.ready--;
+    process->stage = stage;
+}
+
+/* P13 */
+static void pass_sentence_locked(struct soon__process *process, int code, uint32_t slot)
+{
+    if (slot < SOON__SLOTS) {
+        if (!process->slots[slot].sentence)
+            process->slots[slot].sentence = code;
+    } else if (!process->condemned) {
+        process->condemned = true;
+        process->condemned_for = code;
+    }
+}
+
+/* Before it is ended: a task that listens gets the grace period to end by itself. */
+static void ask_to_stop_locked(struct soon__process *process, uint32_t slot)
+{
+    for (uint32_t each = 0; each < SOON__SLOTS; each++) {
+        if ((slot == each || slot == SOON__SLOTS) && process->slots[each].stage == SOON__SLOT_IN_USE)
+            soon__channel_request_stop(&process->channel, each);
+    }
+}
+
+void soon__process_condemn_locked(struct soon__process *process, int code, uint32_t slot)
+{
+    if (process->stage == SOON__DEAD)
+        return;
+    pass_sentence_locked(process, code, slot);
+    ask_to_stop_locked(process, slot);
+    if (process->stage == SOON__DOOMED)
+        return;
+    soon__process_leave_service_locked(process, SOON__DOOMED);
+    soon__process_return_unclaimed_locked(process);
+    soon__process_pool_look_soon_locked(process->pool);
+}
+
+/* The tasks that it was doomed for have ended by themselves. */
+bool soon__process_reprieve_locked(struct soon__process *process)
+{
+    struct soon__process_pool *pool = process->pool;
+
+    if (process->condemned)
+        return false;
+    for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
+        if (process->slots[slot].stage == SOON__SLOT_IN_USE && process->slots[slot].sentence)
+            return false;
+    }
+    soon__channel_stop_none(&process->channel);
+    process->stage = SOON__READY;
+    pool->locked.alive++;
+    pool->locked.ready++;
+    soon__process_pool_dispatch_locked(pool, soon__clock_ns());
+    soon__process_pool_look_soon_locked(pool); /* the limits of what it has begun meanwhile */
+    return true;
+}

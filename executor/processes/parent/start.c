@@ -1,0 +1,82 @@
+/*
+ * start.c - a worker process is started, and the library's loop begins to watch it. Loop thread only.
+ */
+#include "start_internal.h"
+
+#include "death_internal.h"
+#include "failed_starts_internal.h"
+#include "life_internal.h"
+#include "listen_internal.h"
+#include "process_internal.h"
+
+#include <errno.h>
+
+static void on_death(struct soon__watch *watch)
+{
+    soon__process_died(SOON__PROCESS_OF(watch, on_death));
+}
+
+/* Its bell is told of once for each ring: that goes on where it cannot be made quiet. */
+static int watch_all(struct soon__process *process)
+{
+    int rc;
+
+    process->on_bell.ready = soon__process_on_bell;
+    process->on_control.ready = soon__process_on_control;
+    process->on_death.ready = on_death;
+    rc = soon__library_watch(&process->on_bell, process->channel.bell, true);
+    if (rc == 0)
+        rc = soon__library_watch(&process->on_control, process->control, false);
+    if (rc == 0)
+        rc = process->watch < 0 ? -ESRCH : soon__library_watch(&process->on_death, process->watch, false);
+    return rc;
+}
+
+static void adopt(struct soon__process *process)
+{
+    struct soon__process_pool *pool = process->pool;
+    int rc;
+
+    uv_timer_init(soon__library_uv(), &process->timer);
+    process->timer.data = process;
+    uv_timer_init(soon__library_uv(), &process->again);
+    process->again.data = process;
+    process->handles = 2;
+    rc = watch_all(process);
+    process->ready_by = soon__later(soon__clock_ns(), pool->start_timeout_ns);
+    soon__loop_timer(&process->timer, soon__process_on_overdue, process->ready_by);
+    soon__mutex_lock(&pool->mutex);
+    process->next = pool->locked.processes;
+    if (process->next)
+        process->next->previous = process;
+    pool->locked.processes = process;
+    soon__mutex_unlock(&pool->mutex);
+    if (rc == 0) {
+        (void)soon__channel_want_bell(&process->channel, 0);
+        return;
+    }
+    /* It is dead already, and somebody else has reaped it; or we could not hear of its end, which comes at once then. */
+    if (process->watch >= 0)
+        soon__process_start_is_short(process, rc);
+    soon__process_died(process);
+}
+
+void soon__process_begin(struct soon__process_pool *pool)
+{
+    struct soon__process *process;
+    char why[SOON__CRASH_TEXT];
+    int rc = soon__process_new(&process, pool);
+
+    if (rc == 0) {
+        adopt(process);
+        return;
+    }
+    soon__mutex_lock(&pool->mutex);
+    pool->locked.alive--;
+    pool->locked.present--;
+    soon__mutex_unlock(&pool->mutex);
+    if (soon__shortage(rc))
+        soon__process_pool_start_was_short(pool, rc);
+    else
+        soon__process_pool_start_failed(pool, false, rc, soon__launch_explain(&pool->launch, rc, why, sizeof why));
+}
