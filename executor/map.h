@@ -16,35 +16,14 @@
 #ifndef SOON_EXECUTOR_MAP_H
 #define SOON_EXECUTOR_MAP_H
 
+#include "apply.h"
+#include "imap.h"
+#include "map_options.h"
 #include "pool.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/** Every field: 0 is the default. Negative where it makes no sense: -EINVAL. */
-typedef struct soon_map_options {
-    /** Items per call. 0: as Pool.map chooses, 4 calls per worker; for imap 1, and -EINVAL if no memory holds so many. */
-    size_t chunk SOON__ZERO;
-    /** imap: items taken from the source and not yet handed out. 0: 4 times `chunk` per worker. */
-    size_t in_flight_max SOON__ZERO;
-    int64_t timeout_ms SOON__ZERO; /**< of the whole; 0: none (not "poll") */
-    bool stop_at_error SOON__ZERO; /**< the first failure cancels what is left: it ends with -ECANCELED */
-    bool unordered SOON__ZERO;     /**< imap: as they finish */
-    /**
-     * Label, priority, limits of every item, and extra bytes, which are the same for each; payload, data and on_done must
-     * be unset (-EINVAL). A time limit is each item's own, a queue limit that of the call it travels in.
-     */
-    const soon_submit_options *each SOON__ZERO;
-    /**
-     * Of a soon_map_async(); else -EINVAL: hears how many items are done, as soon_future_add_progress_callback() says, and
-     * always of the last count, before callbacks of the map.
-     */
-    soon_progress_fn on_progress SOON__ZERO;
-    void *on_progress_data SOON__ZERO;      /**< for on_progress */
-    soon_loop *on_progress_loop SOON__ZERO; /**< NULL: the library's callback thread */
-    int64_t progress_every_ms SOON__ZERO;   /**< not more often than that; 0: 100 ms */
-} soon_map_options;
 
 /**
  * Calls `function` on each of `count` arguments and waits for all of them. soon_map() and soon_map_with() are the typed
@@ -115,106 +94,6 @@ SOON_API int soon_map_item(soon_future *map, size_t index, int64_t timeout_ms, v
  */
 SOON_API const soon_error *soon_map_item_error(const soon_future *map, size_t index);
 
-/**
- * Where an imap takes its arguments from (those of any size from a soon_item_source_fn): 1 and an argument in `*arg`, which is
- * zeroed and has the function's argument size; 0 at the end; negative: an error, which is given at its place, and the end. It
- * is not called again after that.
- *
- * Runs on the thread that calls soon_imap_next(), never two at once. What a LOCAL argument points to is taken with a 1.
- */
-typedef int (*soon_source_fn)(void *arg, void *data);
-
-/** Calls under way on arguments from a source. */
-typedef struct soon_imap soon_imap;
-
-/**
- * Calls `function` on what the source gives, a bounded number at a time, and hands out the finished futures in the
- * order of the input, or with `unordered` as they finish. Nothing is taken from the source before the first
- * soon_imap_next(). For inputs that do not fit into memory, never end, or must not run far ahead; else soon_map().
- *
- * `timeout_ms` counts from here. When it is over, nothing more is taken from the source; what is done is still handed
- * out, then comes -ETIMEDOUT, once, and what is in flight is cancelled. With `stop_at_error` the first failure that is
- * handed out does the same to source and flight, but all that is in flight is handed out.
- *
- * When the executor is shut down or breaks, the source is left alone from then on: what is in flight is handed out, then
- * comes SOON_ESHUTDOWN or SOON_EBROKEN, once. Arguments that were taken just then, or that waited for a place in the
- * queue, are released and not handed out. To have all of an input done, drain the executor after SOON_EEND.
- *
- * Ownership: the caller owns the imap until soon_imap_free(). Options are copied. Executor, function and `data` are
- * lent until then.
- * Threads: any thread.
- * Returns: 0 and sets `*ret`; -EINVAL; SOON_EFORKED; -ENOMEM; and sets it to NULL.
- *
- * As imap() and imap_unordered() in Python's multiprocessing.Pool, and Executor.map(buffersize).
- */
-SOON_API SOON_MUST_USE int soon_imap_new_sized(soon_imap **ret, soon_executor *executor, const soon_function *function,
-                                               const soon_map_options *options, size_t options_size,
-                                               soon_source_fn next, void *data);
-
-/** soon_imap_new_sized() with the options' size that this program was compiled with. `options` NULL: defaults. */
-static inline SOON_MUST_USE int soon_imap_new(soon_imap **ret, soon_executor *executor, const soon_function *function,
-                                              const soon_map_options *options, soon_source_fn next, void *data)
-{
-    return soon_imap_new_sized(ret, executor, function, options, sizeof *options, next, data);
-}
-
-/**
- * Takes from the source up to `in_flight_max` (with `chunk`: whenever there is room for a whole one), then waits for
- * the next item and hands out its finished future, failed or not. `*ret_index` (may be NULL) is its place in the
- * input.
- *
- * Ownership: the caller owns the reference. With `chunk` above 1 the futures of a chunk share one block of memory.
- * Threads: any thread; of several at once each gets its turn. Blocks up to `timeout_ms` (0 polls, SOON_FOREVER never
- * gives up), and as long as the source takes, or a task that a full queue lets run here.
- * Returns: 0 and sets `*ret`; SOON_EEND: all were handed out, also ever after; -ETIMEDOUT: of this call, which may be
- * repeated, or of the whole, after which comes SOON_EEND; the source's error, once, then SOON_EEND; SOON_ESHUTDOWN or
- * SOON_EBROKEN of the executor, once, then SOON_EEND: soon_imap_error() says more; -ENOMEM: nothing was lost, may be
- * repeated; SOON_EDEADLK: inside the source, or in a task where the wait could never end; SOON_EFORKED; -EINVAL; and leaves it
- * alone.
- */
-SOON_API int soon_imap_next(soon_imap *imap, int64_t timeout_ms, soon_future **ret, uint64_t *ret_index);
-
-/**
- * Why the executor takes no more of it, once soon_imap_next() has returned SOON_ESHUTDOWN or SOON_EBROKEN: with what
- * broke the pool. Never NULL; `code` is 0 for an imap that ends otherwise. Lent until soon_imap_free().
- *
- * Threads: any thread that knows of that return.
- */
-SOON_API const soon_error *soon_imap_error(const soon_imap *imap);
-
-/**
- * Cancels what is in flight and frees the imap, without waiting for what runs. NULL is ignored.
- *
- * Threads: one thread, after every other use; not inside the source. Never blocks.
- */
-SOON_API void soon_imap_free(soon_imap *imap);
-
-/** Gets the result of a soon_apply_async(). `result` is lent for the time of the call. */
-typedef void (*soon_value_fn)(soon_bytes result, void *data);
-/** Gets the error of a soon_apply_async(). `error` is lent for the time of the call. */
-typedef void (*soon_error_fn)(const soon_error *error, void *data);
-
-/**
- * Submits one call with two callbacks, either of which may be NULL: exactly one runs, before the future is done. A
- * cancelled task, and a submission that cannot be taken, are an error (-ECANCELED, SOON_ESHUTDOWN ...; see
- * soon_submit_bytes_sized()). soon_apply_async() is the typed form. Choose it to port from Pool; else soon_submit() and
- * soon_future_add_done_callback(), which runs after waiters were woken.
- *
- * Ownership: the caller owns one reference. The argument is copied; what a LOCAL argument points to is taken whatever
- * happens.
- * Threads: any thread. Blocks as soon_submit_bytes_sized(). The callback runs on the completing thread, as
- * soon_submit_options.on_done does: on this one only if the submission cannot be taken or the task is run here. A wait
- * for the future in it returns SOON_EDEADLK; so does, for a process pool, one in any callback on the library's callback
- * thread, where its own would have to run. What a cancel or a refusal inside another callback completes hears of it
- * when that has returned.
- * Returns: never NULL; as soon_submit_bytes_sized().
- *
- * As Pool.apply_async(callback, error_callback) in Python. Pool.apply() is soon_take(soon_submit(...), &x).
- */
-SOON_API SOON_MUST_USE soon_future *soon_apply_async_bytes(soon_executor *executor, const soon_function *function,
-                                                           const void *arg, size_t size, soon_value_fn callback,
-                                                           soon_error_fn error_callback, void *data);
-
 #ifdef __cplusplus
 }
 
@@ -229,19 +108,11 @@ static inline SOON_MUST_USE soon_future *soon__map_async(soon_executor *e, const
 {
     return soon_map_async_bytes(e, f, args, n, &o, sizeof o);
 }
-template <class A>
-static inline SOON_MUST_USE soon_future *soon__apply(soon_executor *e, const soon_function *f, const A &a,
-                                                     soon_value_fn callback, soon_error_fn error_callback, void *data)
-{
-    return soon_apply_async_bytes(e, f, &a, sizeof a, callback, error_callback, data);
-}
 #define SOON__ARRAY(type, array) static_cast<type *>(array)
 #define SOON__MAP(executor, options, fn, args, count, results, errors)                                                 \
     soon__map(executor, &fn##_task, args, count, results, errors, soon_map_options SOON__BRACES options)
 #define SOON__MAP_ASYNC(executor, options, fn, args, count)                                                            \
     soon__map_async(executor, &fn##_task, args, count, soon_map_options SOON__BRACES options)
-#define SOON__APPLY_1(executor, cb, ecb, d, fn, ...)                                                                   \
-    soon__apply(executor, &fn##_task, fn##_arg{__VA_ARGS__}, cb, ecb, d)
 #else
 #define SOON__ARRAY(type, array) ((type *){array})
 #define SOON__MAP(executor, options, fn, args, count, results, errors)                                                 \
@@ -250,11 +121,7 @@ static inline SOON_MUST_USE soon_future *soon__apply(soon_executor *e, const soo
 #define SOON__MAP_ASYNC(executor, options, fn, args, count)                                                            \
     soon_map_async_bytes(executor, &fn##_task, args, count, &(soon_map_options)SOON__BRACES options,                   \
                          sizeof(soon_map_options))
-#define SOON__APPLY_1(executor, cb, ecb, d, fn, ...)                                                                   \
-    soon_apply_async_bytes(executor, &fn##_task, &(fn##_arg){__VA_ARGS__}, sizeof(fn##_arg), cb, ecb, d)
 #endif
-#define SOON__APPLY_0(executor, cb, ecb, d, fn)                                                                        \
-    soon_apply_async_bytes(executor, SOON__WITHOUT_ARG(fn), NULL, 0, cb, ecb, d)
 
 /** soon_map(pool, fn, args, count, results): soon_map_bytes(), typed by the compiler, with the default options. */
 #define soon_map(executor, fn, args, count, results)                                                                   \
@@ -277,11 +144,6 @@ static inline SOON_MUST_USE soon_future *soon__apply(soon_executor *e, const soo
 #define SOON__MAP_ASYNC_WITH_0(...) SOON__WRONG(soon_future *, SOON__WANTS_PARENTHESES)
 #define SOON__MAP_ASYNC_WITH_1(options, executor, fn, args, count)                                                     \
     SOON__MAP_ASYNC(executor, options, fn, SOON__ARRAY(const fn##_arg, args), count)
-
-/** soon_apply_async(pool, callback, error_callback, data, fn, .x = 1): soon_apply_async_bytes(), typed as
- * soon_submit(). */
-#define soon_apply_async(executor, callback, error_callback, data, ...)                                                \
-    SOON__CAT(SOON__APPLY_, SOON__MORE(__VA_ARGS__))(executor, callback, error_callback, data, __VA_ARGS__)
 
 /** @} */
 #endif
