@@ -8,7 +8,9 @@
 
 #include "support_futures.h"
 
-#include "../executor/processes/both/channel_internal.h"
+#include "../executor/processes/both/channel_replies_internal.h"
+#include "../executor/processes/both/channel_requests_internal.h"
+#include "../executor/processes/both/channel_running_internal.h"
 
 #include <poll.h>
 #include <unistd.h>

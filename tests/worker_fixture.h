@@ -4,6 +4,9 @@
 #ifndef SOON_TESTS_WORKER_FIXTURE_H
 #define SOON_TESTS_WORKER_FIXTURE_H
 
+#include "../executor/processes/both/channel_replies_internal.h"
+#include "../executor/processes/both/channel_requests_internal.h"
+#include "../executor/processes/both/channel_running_internal.h"
 #include "../executor/processes/both/wire_internal.h"
 #include "../futures/value_internal.h"
 #include "support_futures.h"

@@ -4,6 +4,7 @@
  *
  *     [how many have their right number, 8 bytes][replies, repeated until the ring is full] ... the same as a table of functions
  */
+#include "../../executor/processes/both/channel_replies_internal.h"
 #include "../../executor/processes/both/wire_internal.h"
 
 #include <stdlib.h>

@@ -13,17 +13,19 @@
  *     -DFLOOD=n   from n tasks in slots on, and while none is free, submits go to `inject`, without the mutex (P9)
  *
  *     here                        in executor/processes/
- *     worker: find, claim         channel.c: look(), claim(); D6: `kn` and `kw` stand for what was found
+ *     worker: find, claim         both/channel_requests.c: look(), claim(); D6: `kn` and `kw` stand for what was found
  *                                 beside that, in a slot behind it
- *     worker: reply               channel.c: soon__channel_reply(), soon__channel_await_ack(); D5: the ring holds RING replies
- *     worker: sleep               channel.c: soon__channel_await_request()
- *     take_out()                  channel.c: soon__channel_take_back(); slots.c: soon__process_take_out_locked()
+ *     worker: reply               both/channel_replies.c: soon__channel_reply(), soon__channel_await_ack(); D5: the
+ *                                 ring holds RING replies
+ *     worker: sleep               both/channel_requests.c: soon__channel_await_request()
+ *     take_out()                  both/channel_requests.c: soon__channel_take_back(); slots.c: soon__process_take_out_locked()
  *     dispatch()                  dispatch.c: soon__process_pool_dispatch_locked(), settle_locked(), and
  *                                 soon__process_pool_post_plain_locked(), which does the same for one that need not wait;
  *                                 post.c: soon__process_pool_wake_all_locked();
- *                                 channel.c: soon__channel_publish(), soon__channel_wake()
- *     drain()                     replies.c: take_in(), take_some_locked(), end_turn_locked(), take_last_locked(); channel.c: soon__channel_ack(),
- *                                 soon__channel_want_bell(). `plain`: a reply that is taken in without leaving the mutex
+ *                                 both/channel_requests.c: soon__channel_publish(), soon__channel_wake()
+ *     drain()                     replies.c: take_in(), take_some_locked(), end_turn_locked(), take_last_locked();
+ *                                 both/channel_replies.c: soon__channel_ack(), soon__channel_want_bell(). `plain`: a
+ *                                 reply that is taken in without leaving the mutex
  *     waiter                      linger.c: soon__process_pool_linger(); read.c: soon__future_await()
  *     doom(), execute()           stage.c: soon__process_condemn_locked(), soon__process_reprieve_locked(); listen.c: soon__process_execute()
  *     died()                      death.c: soon__process_died(), bury_locked(), lost_call()
@@ -34,7 +36,7 @@
  * under a mutex goes with the next of these. `tail` stands for the numbers of the replies, `word` for the number in a slot's
  * word: by whom it was claimed or taken back is told by nothing else. `post_bell` and `room_bell` are counters that one side compares with what
  * they were: here a bit says that they have changed since. `bell_wanted` is a number, for which the worker rings once: here
- * `told` says that it has.
+ * `has_rung` says that it has.
  *
  * Checked: no deadlock; whenever nothing moves any more every task has ended, so no bell, no wake-up and no look of the
  * loop was lost; each task is claimed once and ends once; one that was cancelled was not claimed; a reply that was
@@ -80,7 +82,7 @@ bool post_bell[PROCESSES], asleep[PROCESSES], sleeps[PROCESSES];
 bool room_bell[PROCESSES], starved[PROCESSES], starves[PROCESSES];
 /* and replies: the place of a slot, and the number. */
 byte tail[PROCESSES], acked[PROCESSES], reply_slot[PROCESSES * RING], reply_number[PROCESSES * RING];
-bool bell_wanted[PROCESSES], told[PROCESSES], rung[PROCESSES]; /* told: the worker has rung for this wish */
+bool bell_wanted[PROCESSES], has_rung[PROCESSES], rung[PROCESSES]; /* has_rung: the worker has rung for this wish */
 bool bell_is_off[PROCESSES]; /* P10 */
 
 /* The parent's, under its mutex. */
@@ -257,7 +259,7 @@ inline post()
         request[AT(dp, ds)] = dt + 1;
 #ifndef BELL_STAYS_OFF
         bell_wanted[dp] = bell_wanted[dp] || bell_is_off[dp];
-        told[dp] = told[dp] && !bell_is_off[dp];
+        has_rung[dp] = has_rung[dp] && !bell_is_off[dp];
 #endif
         bell_is_off[dp] = false;
         number[AT(dp, ds)] = sequence[dp];
@@ -392,7 +394,7 @@ inline want_bell(p)
 {
     d_step {
         bell_wanted[p] = true;
-        told[p] = false
+        has_rung[p] = false
     }
 }
 
@@ -613,7 +615,7 @@ inline begin()
         assert(started < PROCESSES);
         lives[started] = true;
         bell_wanted[started] = true; /* adopt() */
-        told[started] = false
+        has_rung[started] = false
     }
     /* soon__process_is_ready() */
     atomic {
@@ -1009,8 +1011,8 @@ claim:
         od;
 #ifdef LOOK_BEFORE_PUBLISH
         atomic {
-            wanted_bell = bell_wanted[p] && !told[p];
-            told[p] = told[p] || wanted_bell
+            wanted_bell = bell_wanted[p] && !has_rung[p];
+            has_rung[p] = has_rung[p] || wanted_bell
         }
 #endif
         atomic {
@@ -1023,8 +1025,8 @@ claim:
         }
 #ifndef LOOK_BEFORE_PUBLISH
         atomic {
-            wanted_bell = bell_wanted[p] && !told[p];
-            told[p] = told[p] || wanted_bell
+            wanted_bell = bell_wanted[p] && !has_rung[p];
+            has_rung[p] = has_rung[p] || wanted_bell
         }
 #endif
         if

@@ -290,104 +290,10 @@ static inline const unsigned char *soon__varied_next(const unsigned char **at, u
     return bytes;
 }
 
-/*
- * The parent's side.
- */
-
-/* Of memory that is all 0. The first request's number is to be above `last`, which is no small one: then what a task writes over a
- * word by chance is none that means anything. */
-void soon__channel_init(const struct soon__channel *channel, uint64_t last);
-/* Publishes the request that was written to `requests[slot]`; soon__channel_wake() is to follow. */
-void soon__channel_publish(const struct soon__channel *channel, uint32_t slot, uint64_t sequence);
-/* Wakes the worker for what was published. `filled`: the slots in which there is something. */
-void soon__channel_wake(const struct soon__channel *channel, uint64_t filled);
-/* Also if it says that it does not sleep. */
-void soon__channel_wake_anyway(const struct soon__channel *channel);
-/* True: nobody has claimed it, and nobody will. */
-bool soon__channel_take_back(const struct soon__channel *channel, uint32_t slot, uint64_t sequence);
-enum soon__look { SOON__LOOK_UNCLAIMED, SOON__LOOK_CLAIMED, SOON__LOOK_GARBAGE };
-/* Where a posted request stands, for who has its number. GARBAGE: the worker has written nonsense. */
-enum soon__look soon__channel_look(const struct soon__channel *channel, uint32_t slot, uint64_t sequence);
-/* After a look: had it gone to sleep, with all that it had claimed answered? */
-bool soon__channel_is_asleep(const struct soon__channel *channel);
-/* Of a chunk: after it no item starts but `*ret_item`, which has started at `*ret_started`. */
-void soon__channel_hold(const struct soon__channel *channel, uint32_t slot, uint64_t *ret_item, int64_t *ret_started);
-void soon__channel_let_go(const struct soon__channel *channel, uint32_t slot);
-void soon__channel_request_cancel(const struct soon__channel *channel, uint32_t slot);
-/* Instead of that, before its worker is ended. */
-void soon__channel_request_stop(const struct soon__channel *channel, uint32_t slot);
-/* No worker is ended: what was asked to stop has ended by itself. */
-void soon__channel_stop_none(const struct soon__channel *channel);
-/* What was told last, whole, also by one that died while it told more. False: more is told all the time. */
-bool soon__channel_progress(const struct soon__channel *channel, uint32_t slot, uint64_t *ret_done,
-                            uint64_t *ret_total);
-void soon__channel_retire(const struct soon__channel *channel);
-
-/*
- * The next reply, after `*head` of them were consumed, copied out and checked: 1 and advances `*head`; 0: none; -EPROTO:
- * no worker in its right mind has written this. What was checked: slot, kind and flags are known; sizes and the place
- * of the body lie within the area or the inline bytes; its number is the next one. Whose reply it is, and whether
- * the sizes are what was asked for, only the caller knows.
- */
-int soon__channel_next_reply(const struct soon__channel *channel, uint64_t *head, struct soon__reply *ret);
-/*
- * The one after `head` if it is what most are: a task has succeeded, and all there is is a small result. The caller counts it.
- * False: it is another, which soon__channel_next_reply() tells, or there is none.
- */
-struct soon__short_reply {
-    uint64_t sequence, size;
-    uint32_t slot;
-    uint64_t body[SOON__REPLY_SHORT_MAX / sizeof(uint64_t)];
-};
-bool soon__channel_next_short(const struct soon__channel *channel, uint64_t head, struct soon__short_reply *ret);
-/*
- * Its body: the result, then payload, then message, then what is beside; a part of no bytes takes no room. Lent until soon__channel_ack().
- * It may change while it is read, and its message may have no end: copy, then look.
- */
-const unsigned char *soon__channel_reply_body(const struct soon__channel *channel, const struct soon__reply *reply);
-/* The bodies of the first `head` replies were copied out. */
-void soon__channel_ack(const struct soon__channel *channel, uint64_t head);
-/* Are there so many, or nonsense, behind the first `head`? A hint. */
-bool soon__channel_has_replies(const struct soon__channel *channel, uint64_t head, uint64_t count);
-/* Asks for the bell at the next reply to what is published after this. Not two at once. */
-void soon__channel_turn_bell_on(const struct soon__channel *channel);
-/* The same, then: is there a reply already? Else the bell will ring for the next one. */
-bool soon__channel_want_bell(const struct soon__channel *channel, uint64_t head);
-void soon__channel_want_no_bell(const struct soon__channel *channel);
-
-/*
- * The worker's side.
- */
-
-/* Claims the posted request that comes first: its slot and sequence; false: there is none. */
-bool soon__channel_claim(const struct soon__channel *channel, uint32_t *ret_slot, uint64_t *ret_sequence);
-/* Before its last reply: a task may have written over the word. Until that is consumed nobody else changes it. */
-void soon__channel_restore_claim(const struct soon__channel *channel, uint32_t slot, uint64_t sequence);
-/* After a claim that found nothing: looks for work for `spin_ns`, then sleeps until there may be some. Returns at once if it is to
- * retire. */
-void soon__channel_await_request(const struct soon__channel *channel);
-bool soon__channel_is_retired(const struct soon__channel *channel);
-void soon__channel_set_progress(const struct soon__channel *channel, uint32_t slot, uint64_t done, uint64_t total);
-/* What a task is asked: 0: nothing; 1: a reader cancels it; SOON__HOLD, SOON__STOP. */
-uint32_t soon__channel_asked(const struct soon__channel *channel, uint32_t slot);
-/* Is the request with this number there still, and was it asked to stop? */
-bool soon__channel_is_stopped(const struct soon__channel *channel, uint64_t sequence);
-/* D7. Look at what it is asked after it listens; and, to sleep until it is asked anything, after the bell was read. */
-void soon__channel_listen(const struct soon__channel *channel, bool listens);
-uint32_t soon__channel_cancel_bell(const struct soon__channel *channel);
-void soon__channel_await_cancel(const struct soon__channel *channel, uint32_t bell);
-/* May a reply that is not a slot's last one be published now? (D5) */
-bool soon__channel_has_room(const struct soon__channel *channel);
-/* Sleeps until one may. */
-void soon__channel_await_room(const struct soon__channel *channel);
-/* Copies the reply into the ring. There is room. True: the bell is to be rung. */
-bool soon__channel_reply(const struct soon__channel *channel, const struct soon__reply *reply);
-/* The same of a task that has succeeded, and all there is is a result of `size` bytes, or none. */
-bool soon__channel_reply_short(const struct soon__channel *channel, uint32_t slot, uint64_t sequence,
-                               const unsigned char bytes[SOON__REPLY_SHORT_MAX], size_t size);
-/* Sleeps until more than `head` replies were consumed: returns how many were. */
-uint64_t soon__channel_await_ack(const struct soon__channel *channel, uint64_t head);
-uint64_t soon__channel_acked(const struct soon__channel *channel);
-uint64_t soon__channel_published_count(const struct soon__channel *channel);
+/* A slot's word: `state` of the request with this number. */
+static inline uint64_t soon__slot_word(uint64_t sequence, uint64_t state)
+{
+    return sequence << 2 | state;
+}
 
 #endif

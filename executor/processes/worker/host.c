@@ -3,6 +3,7 @@
  */
 #include "host_internal.h"
 
+#include "../both/channel_running_internal.h"
 #include "listen_internal.h"
 #include "serving_internal.h"
 

@@ -17,6 +17,7 @@
 
 #include "../../core/notice_internal.h"
 #include "../../system/surroundings_internal.h"
+#include "../both/channel_running_internal.h"
 
 #include <errno.h>
 #include <pthread.h>

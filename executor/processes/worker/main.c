@@ -16,6 +16,7 @@
  */
 #include "main_internal.h"
 
+#include "../both/channel_requests_internal.h"
 #include "../both/wire_internal.h"
 #include "control_internal.h"
 #include "leftovers_internal.h"

@@ -12,6 +12,8 @@
 
 #include "../../../futures/value_internal.h"
 #include "../both/beside_internal.h"
+#include "../both/channel_replies_internal.h"
+#include "../both/channel_requests_internal.h"
 #include "../both/ring_allocator_internal.h"
 #include "control_internal.h"
 

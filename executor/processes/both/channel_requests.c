@@ -1,0 +1,325 @@
+/*
+ * channel_requests.c - posting, claiming and taking back requests, and how a worker sleeps until there is one.
+ *
+ *     post            sequence: release ------> claim             sequence: acquire (the request)
+ *     claim           slot: release ----------> look              slot: acquire (the status)
+ *
+ * The fence is that of D3. A wake of the worker has none: to store the bell and to look whether it sleeps are sequentially
+ * consistent, which is the same for one step less.
+ */
+#include "channel_requests_internal.h"
+
+#include "../../system/cpu_internal.h"
+
+#include "channel_running_internal.h"
+#include <assert.h>
+#include <string.h>
+
+/*
+ * The parent's side.
+ */
+
+void soon__channel_init(const struct soon__channel *channel, uint64_t last)
+{
+    for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
+        channel->requests->before[slot] = soon__slot_word(last, SOON__SLOT_TAKEN);
+        /* Relaxed: there is no worker yet. */
+        atomic_store_explicit(&channel->replies->claims[slot], soon__slot_word(last, SOON__SLOT_TAKEN),
+                              memory_order_relaxed);
+    }
+}
+
+void soon__channel_wake(const struct soon__channel *channel, uint64_t filled)
+{
+    struct soon__requests *requests = channel->requests;
+    /* Relaxed: ours. */
+    uint32_t bell = atomic_load_explicit(&requests->post_bell, memory_order_relaxed);
+
+    /* Relaxed: the bell's release publishes it. */
+    atomic_store_explicit(&requests->filled, filled, memory_order_relaxed);
+    /* Who sees the bell changed sees why; pairs with the acquire in soon__channel_await_request(). D3, both: pairs with the fence
+     * there: it sees the bell, or we see it asleep. */
+    atomic_store_explicit(&requests->post_bell, bell + 1, memory_order_seq_cst);
+    if (atomic_load_explicit(&channel->replies->asleep, memory_order_seq_cst))
+        soon__shared_unpark(&requests->post_bell);
+}
+
+void soon__channel_wake_anyway(const struct soon__channel *channel)
+{
+    soon__shared_unpark(&channel->requests->post_bell);
+    soon__shared_unpark(&channel->requests->room_bell);
+}
+
+void soon__channel_publish(const struct soon__channel *channel, uint32_t slot, uint64_t sequence)
+{
+    struct soon__requests *requests = channel->requests;
+    uint64_t last;
+
+    assert(slot < SOON__SLOTS);
+    /* Relaxed: ours. */
+    last = atomic_load_explicit(&requests->request[slot].sequence, memory_order_relaxed);
+    assert(sequence > last);
+    if (last && requests->before[slot] >> 2 != last) /* there was one, and it was not taken back */
+        requests->before[slot] = soon__slot_word(last, SOON__SLOT_CLAIMED);
+    /* Relaxed: the next store publishes it. */
+    atomic_store_explicit(&requests->cancel_requested[slot], 0, memory_order_relaxed);
+    /* Release publishes the request, its body in the area too; pairs with the acquire in look_at(). */
+    atomic_store_explicit(&requests->request[slot].sequence, sequence, memory_order_release);
+}
+
+/* Of what was posted there, is it the last? */
+static bool is_last(const struct soon__requests *requests, uint32_t slot, uint64_t sequence)
+{
+    /* Relaxed: ours. */
+    return atomic_load_explicit(&requests->request[slot].sequence, memory_order_relaxed) == sequence;
+}
+
+bool soon__channel_take_back(const struct soon__channel *channel, uint32_t slot, uint64_t sequence)
+{
+    struct soon__requests *requests = channel->requests;
+    uint64_t taken = soon__slot_word(sequence, SOON__SLOT_TAKEN), before;
+
+    assert(slot < SOON__SLOTS);
+    before = requests->before[slot];
+    /* D1. Acquire: nothing that fills the slot again moves above it; and on failure, as in soon__channel_look(). */
+    if (!is_last(requests, slot, sequence) || before == taken ||
+        !atomic_compare_exchange_strong_explicit(&channel->replies->claims[slot], &before, taken, memory_order_acquire,
+                                                 memory_order_acquire))
+        return false;
+    requests->before[slot] = taken;
+    return true;
+}
+
+enum soon__look soon__channel_look(const struct soon__channel *channel, uint32_t slot, uint64_t sequence)
+{
+    uint64_t word;
+
+    assert(slot < SOON__SLOTS);
+    /* Acquire: the status of this claim, and none of an older one; pairs with the release in claim(). */
+    word = atomic_load_explicit(&channel->replies->claims[slot], memory_order_acquire);
+    if (!is_last(channel->requests, slot, sequence))
+        return SOON__LOOK_GARBAGE;
+    if (word == channel->requests->before[slot])
+        return SOON__LOOK_UNCLAIMED;
+    return word == soon__slot_word(sequence, SOON__SLOT_CLAIMED) ? SOON__LOOK_CLAIMED : SOON__LOOK_GARBAGE;
+}
+
+bool soon__channel_is_asleep(const struct soon__channel *channel)
+{
+    /* Relaxed: it wakes before it claims, and soon__channel_look() has acquired the claim. */
+    bool asleep = atomic_load_explicit(&channel->replies->asleep, memory_order_relaxed);
+
+    /* Its replies were published before it slept: pairs with the fence in soon__channel_reply(). */
+    atomic_thread_fence(memory_order_acquire);
+    return asleep;
+}
+
+void soon__channel_retire(const struct soon__channel *channel)
+{
+    /* Relaxed: the bell's release publishes it. */
+    atomic_store_explicit(&channel->requests->retire, 1, memory_order_relaxed);
+    /* Relaxed: ours. */
+    soon__channel_wake(channel, atomic_load_explicit(&channel->requests->filled, memory_order_relaxed));
+}
+
+/*
+ * The worker's side.
+ */
+
+/* The first of those found. */
+static struct soon__found take_first(struct soon__channel_notes *notes)
+{
+    struct soon__found first = notes->found[notes->first++];
+
+    notes->count--;
+    notes->found_slots &= ~(UINT64_C(1) << first.slot);
+    return first;
+}
+
+/* One of this slot was taken back, and the slot was filled anew. */
+static void forget(struct soon__channel_notes *notes, uint32_t slot)
+{
+    struct soon__found *place = &notes->found[notes->first], *end = place + notes->count;
+
+    while (place->slot != slot)
+        place++;
+    memmove(place, place + 1, (size_t)(end - place - 1) * sizeof *place);
+    notes->count--;
+    notes->found_slots &= ~(UINT64_C(1) << slot);
+}
+
+/* Behind those of its order: mostly the last. */
+static void note(struct soon__channel_notes *notes, struct soon__found found)
+{
+    struct soon__found *place;
+
+    if (notes->first + notes->count == sizeof notes->found / sizeof *notes->found) {
+        memmove(notes->found, &notes->found[notes->first], notes->count * sizeof *notes->found);
+        notes->first = 0;
+    }
+    place = &notes->found[notes->first + notes->count++];
+    for (; place > &notes->found[notes->first] && place[-1].order > found.order; place--)
+        *place = place[-1];
+    *place = found;
+    notes->found_slots |= UINT64_C(1) << found.slot;
+}
+
+static inline void look_at(const struct soon__channel *channel, uint32_t slot)
+{
+    const struct soon__request *request = &channel->requests->request[slot];
+    struct soon__channel_notes *notes = channel->notes;
+    struct soon__found found = {.slot = slot};
+
+    /* Acquire: the request; pairs with the release in soon__channel_publish(). */
+    found.sequence = atomic_load_explicit(&request->sequence, memory_order_acquire);
+    if (found.sequence == notes->seen[slot])
+        return;
+    if (notes->found_slots & UINT64_C(1) << slot)
+        forget(notes, slot);
+    /* Relaxed: the claim looks again. */
+    found.word = atomic_load_explicit(&channel->replies->claims[slot], memory_order_relaxed);
+    /* At or below the word's: it is settled. No word at all: a task has written over it. */
+    if (found.sequence <= found.word >> 2 || !(found.word & SOON__SLOT_CLAIMED))
+        return;
+    /* Relaxed: if it was taken back, the next one's may be written already. The claim fails then. */
+    found.order = atomic_load_explicit(&request->order, memory_order_relaxed);
+    notes->seen[slot] = found.sequence;
+    note(notes, found);
+}
+
+static void look_in(const struct soon__channel *channel, uint64_t slots)
+{
+    for (; slots; slots &= slots - 1)
+        look_at(channel, (uint32_t)__builtin_ctzll(slots));
+}
+
+/* Where there may be something. Relaxed: if there is more, the bell has changed, or will. Slot 0 is what spin() looks at. */
+static uint64_t filled_slots(const struct soon__channel *channel)
+{
+    return atomic_load_explicit(&channel->requests->filled, memory_order_relaxed) | 1;
+}
+
+/* Requests come while we look: what was posted before one that was found is seen by a second look, where the first has seen
+ * none. So they are claimed in their order. */
+static void look(const struct soon__channel *channel)
+{
+    look_in(channel, filled_slots(channel));
+    if (channel->notes->count)
+        look_in(channel, filled_slots(channel) & ~channel->notes->found_slots);
+}
+
+/* A status of its own for the next task: before the claim, since the parent looks at it from there on. */
+static void reset_status(const struct soon__channel *channel, uint32_t slot)
+{
+    struct soon__status *status = &channel->replies->status[slot];
+
+    /* Relaxed, all: the claim publishes them. */
+    atomic_store_explicit(&status->items_first, 0, memory_order_relaxed);
+    atomic_store_explicit(&status->items_finished, 0, memory_order_relaxed);
+    atomic_store_explicit(&status->items_offset, 0, memory_order_relaxed);
+    atomic_store_explicit(&status->item, 0, memory_order_relaxed);
+    soon__channel_set_progress(channel, slot, 0, 0);
+    atomic_store_explicit(&status->started_ns, INT64_MAX, memory_order_relaxed);
+}
+
+static bool claim(struct soon__replies *replies, struct soon__found found)
+{
+    /* D1. Release: the status; pairs with the acquire in soon__channel_look(). The request was acquired when it was
+     * found. On failure nothing is read: relaxed. */
+    return atomic_compare_exchange_strong_explicit(&replies->claims[found.slot], &found.word,
+                                                   soon__slot_word(found.sequence, SOON__SLOT_CLAIMED),
+                                                   memory_order_release, memory_order_relaxed);
+}
+
+/* Acquire: who sees it changed sees why; pairs with the release in soon__channel_wake(). */
+static uint32_t post_bell(const struct soon__channel *channel)
+{
+    return atomic_load_explicit(&channel->requests->post_bell, memory_order_acquire);
+}
+
+/* D6 */
+static void find_all(const struct soon__channel *channel)
+{
+    struct soon__channel_notes *notes = channel->notes;
+    uint32_t bell = post_bell(channel);
+
+    if (notes->count && bell == notes->post_bell)
+        return;
+    notes->post_bell = bell;
+    look(channel);
+}
+
+bool soon__channel_claim(const struct soon__channel *channel, uint32_t *ret_slot, uint64_t *ret_sequence)
+{
+    struct soon__found found;
+
+    for (;;) {
+        find_all(channel);
+        if (!channel->notes->count)
+            return false;
+        found = take_first(channel->notes);
+        reset_status(channel, found.slot);
+        if (claim(channel->replies, found))
+            break;
+        /* It was taken back; or a task has written over the word. It is looked at again. */
+        channel->notes->seen[found.slot] = 0;
+    }
+    if (channel->replies->tell_claims)
+        soon__bell_ring(channel->bell);
+    *ret_slot = found.slot;
+    *ret_sequence = found.sequence;
+    return true;
+}
+
+void soon__channel_restore_claim(const struct soon__channel *channel, uint32_t slot, uint64_t sequence)
+{
+    /* Relaxed: it is what it was, and the reply that follows publishes it. */
+    atomic_store_explicit(&channel->replies->claims[slot], soon__slot_word(sequence, SOON__SLOT_CLAIMED),
+                          memory_order_relaxed);
+}
+
+bool soon__channel_is_retired(const struct soon__channel *channel)
+{
+    /* Relaxed: the flag is all there is to tell. */
+    return atomic_load_explicit(&channel->requests->retire, memory_order_relaxed);
+}
+
+/* Whether the bell has changed within `spin_ns`, or what is posted in slot 0: who has nothing to do gets it there, and the
+ * number comes with the request, before the bell. */
+static bool spin(const struct soon__channel *channel, uint32_t bell)
+{
+    const _Atomic uint64_t *first = &channel->requests->request[0].sequence;
+    /* Relaxed, here and below: the claim looks again. */
+    uint64_t sequence = atomic_load_explicit(first, memory_order_relaxed);
+    /* Relaxed: a number that means nothing else. */
+    int64_t until = atomic_load_explicit(&channel->requests->spin_ns, memory_order_relaxed);
+
+    if (until == 0)
+        return post_bell(channel) != bell;
+    until += soon__clock_ns();
+    do {
+        for (int i = 0; i < 16; i++, soon__cpu_relax()) {
+            if (atomic_load_explicit(first, memory_order_relaxed) != sequence || post_bell(channel) != bell)
+                return true;
+        }
+    } while (soon__clock_ns() < until);
+    return false;
+}
+
+void soon__channel_await_request(const struct soon__channel *channel)
+{
+    struct soon__replies *replies = channel->replies;
+    /* From before the claim looked: what was published after that has changed it. */
+    uint32_t bell = channel->notes->post_bell;
+
+    if (soon__channel_is_retired(channel) || spin(channel, bell))
+        return;
+    /* Relaxed: the fence orders it. */
+    atomic_store_explicit(&replies->asleep, 1, memory_order_relaxed);
+    /* D3: pairs with the fence in soon__channel_wake(): we see the bell, or it sees us asleep. */
+    atomic_thread_fence(memory_order_seq_cst);
+    if (post_bell(channel) == bell)
+        soon__shared_park(&channel->requests->post_bell, bell, SOON__NEVER);
+    /* Relaxed: a wake-up too many does no harm. */
+    atomic_store_explicit(&replies->asleep, 0, memory_order_relaxed);
+}
