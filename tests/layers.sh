@@ -69,7 +69,7 @@ unlisted_files() {
             folder=${file%/*} name=${file##*/}
             above=${folder%/*}
             cat "$folder/meson.build" "$above/meson.build" "${above%/*}/meson.build" 2>/dev/null |
-                grep -qE "'([a-z_]+/)*$name'|^ +'${name%.c*}': \{" || echo "$file"
+                grep -qE "'([a-z_]+/)*$name'|'${name%.c*}': \{" || echo "$file"
         done
 }
 

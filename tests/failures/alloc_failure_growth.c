@@ -1,0 +1,261 @@
+/*
+ * alloc_failure_growth.c - a thread pool that cannot start a worker: it goes on with those it has; without any, what
+ * waits fails, and the next submit tries again.
+ */
+#include "../harness/fail.h"
+#include "../support/pools.h"
+
+TestSuite(alloc_failure_growth);
+
+static soon_executor *pool;
+static struct gate gate;
+
+static void make_pool(void)
+{
+    gate = gate_new();
+    pool = new_pool(.workers = 2);
+}
+static void drop_pool(void)
+{
+    free_pool(pool);
+    gate_free(gate);
+}
+
+/* Each call that a first submit needs fails once: the block of the call, that of the worker, the thread, which the library's
+ * loop starts; that thread may do without what it needs besides. Caught: a failed start that goes on being counted, after
+ * which nobody is started any more; one that leaves its task in the queue. */
+Test(alloc_failure_growth, of_the_first_worker_fails_the_task_and_no_other, .init = make_pool, .fini = drop_pool)
+{
+    bool was_last = false;
+    int broken = 0;
+
+    for (int i = 0; i < 2; i++) /* the library's loop has what it makes once, with the first pool that it has closed */
+        free_pool(new_pool(.workers = 1));
+    for (size_t n = 1; !was_last; n++) {
+        soon_executor *one = new_pool(.workers = 1);
+        soon_future *f;
+        int rc;
+
+        fail_nth(n);
+        f = soon_submit(one, nothing);
+        rc = soon_future_result(f, SOON_FOREVER, &(soon_bytes){NULL, 0});
+        was_last = fail_stop() < n;
+        cr_assert(rc == 0 || (!was_last && (rc == -ENOMEM || rc == SOON_EBROKEN)), "%d", rc);
+        if (rc == 0) {
+            soon_future_unref(f);
+            free_pool(one);
+            continue;
+        }
+        if (rc == SOON_EBROKEN) {
+            broken++;
+            cr_assert_not(soon_future_error(f)->started);
+            cr_assert_not_null(strstr(soon_future_error(f)->message, "could not start a worker"));
+            cr_assert_eq(stats_of(one).failed, 1);
+            cr_assert_eq(stats_of(one).pending, 0);
+        }
+        cr_assert_eq(workers_of(one), 0);
+        soon_future_unref(f);
+        cr_assert_eq(outcome_of(soon_submit(one, nothing)), 0);
+        cr_assert_eq(workers_of(one), 1);
+        free_pool(one);
+    }
+    cr_assert_geq(broken, 2);
+}
+
+/* From the second call on all fails: the submit itself succeeds, no second worker can be started. */
+static soon_future *submit_without_growth(void)
+{
+    soon_future *f;
+
+    fail_from_here(2);
+    f = soon_submit(pool, twice, 4);
+    cr_assert_geq(fail_stop(), 2);
+    return f;
+}
+
+Test(alloc_failure_growth, of_another_worker_leaves_the_task_to_the_first, .init = make_pool, .fini = drop_pool)
+{
+    soon_future *running = occupy_one(pool, gate), *f = submit_without_growth();
+    int result;
+
+    cr_assert_eq(soon_future_state(f), SOON_PENDING);
+    cr_assert_eq(workers_of(pool), 1);
+    gate_open(gate, 1);
+
+    cr_assert_eq(outcome_of(running), 0);
+    cr_assert_eq(soon_take(f, &result), 0);
+    cr_assert_eq(result, 8);
+}
+
+Test(alloc_failure_growth, is_tried_again_with_the_next_task, .init = make_pool, .fini = drop_pool)
+{
+    soon_future *running = occupy_one(pool, gate), *f = submit_without_growth(), *second = submit_pass(pool, gate);
+
+    cr_assert_eq(outcome_of(f), 0); /* by the second worker, which came for the last one */
+    gate_await(gate, 1);
+    cr_assert_eq(workers_of(pool), 2);
+    gate_open(gate, 2);
+    cr_assert_eq(outcome_of(running), 0);
+    cr_assert_eq(outcome_of(second), 0);
+}
+
+Test(alloc_failure_growth, is_told_by_boot_which_may_be_repeated)
+{
+    for (size_t n = 1;; n++) {
+        soon_executor *four = new_pool(.workers = 4);
+        int rc;
+
+        fail_nth_here(n);
+        rc = soon_executor_boot(four, SOON_FOREVER);
+        if (fail_stop() < n) {
+            cr_assert_eq(rc, 0);
+            free_pool(four);
+            break;
+        }
+        cr_assert(rc == -EAGAIN || rc == -ENOMEM, "%d", rc);
+        cr_assert_eq(soon_executor_boot(four, SOON_FOREVER), 0);
+        cr_assert_eq(workers_of(four), 4);
+        free_pool(four);
+    }
+}
+
+SOON_TASK(wait_for_a_child, soon_none, int)
+{
+    soon_future *child = soon_submit(soon_task_executor(task), twice, 1);
+
+    fail_from_here(1); /* no spare */
+    *result = soon_result_within(child, 1000000, &(int){0});
+    fail_stop();
+    soon_future_unref(child);
+    return 0;
+}
+
+/* The only worker parks, and no spare can be started: what it waits for fails rather than never runs. */
+Test(alloc_failure_growth, of_a_spare_worker_fails_what_waits)
+{
+    soon_executor *one = new_pool(.workers = 1);
+    soon_future *f = soon_submit(one, wait_for_a_child);
+    int rc;
+
+    cr_assert_eq(soon_take(f, &rc), 0);
+    cr_assert(rc == SOON_EBROKEN || rc == -ENOMEM, "%d", rc);
+    cr_assert_eq(outcome_of(soon_submit(one, nothing)), 0);
+    free_pool(one);
+}
+
+static soon_promise *promise;
+
+SOON_TASK(wait_for_the_promise, soon_none, int)
+{
+    soon_future *f = soon_promise_future(promise);
+
+    *result = soon_future_wait(f, SOON_FOREVER);
+    soon_future_unref(f);
+    return 0;
+}
+
+SOON_TASK(keep_the_promise, soon_none, soon_none)
+{
+    cr_assert_eq(soon_promise_set_result(promise, NULL, 0), 0);
+    return 0;
+}
+
+/* The worker that waits is no use to a new task: another is tried each time. */
+Test(alloc_failure_growth, with_all_workers_waiting_is_tried_with_each_task)
+{
+    soon_executor *one = new_pool(.workers = 1);
+    soon_future *waits, *f;
+    int rc;
+
+    cr_assert_eq(soon_promise_new(&promise, NULL), 0);
+    waits = soon_submit(one, wait_for_the_promise);
+    test_wait_until(soon_future_running(waits));
+    for (int i = 0; i < 5; i++) {
+        fail_from_here(2);
+        f = soon_submit(one, twice, 1);
+        fail_stop();
+        rc = outcome_of(f);
+        cr_assert(rc == SOON_EBROKEN || rc == 0, "%d", rc); /* 0: the first was not parked yet, and tried later */
+    }
+    cr_assert_eq(outcome_of(soon_submit(one, keep_the_promise)), 0);
+
+    cr_assert_eq(soon_take(waits, &rc), 0);
+    cr_assert_eq(rc, 0);
+    free_pool(one);
+    soon_promise_free(promise);
+}
+
+SOON_TASK(pass_and_wait_for_the_promise, soon_none, int)
+{
+    soon_future *f = soon_promise_future(promise);
+
+    gate_pass(gate, NULL);
+    *result = soon_future_wait(f, SOON_FOREVER);
+    soon_future_unref(f);
+    return 0;
+}
+
+/* What is pending since a start failed is left alone by the worker that could have run it. Caught: a failed start that
+ * counts also when nobody else is left. */
+Test(alloc_failure_growth, is_tried_again_when_the_last_worker_parks, .init = make_pool, .fini = drop_pool)
+{
+    soon_future *waits, *keeps;
+    int rc;
+
+    cr_assert_eq(soon_promise_new(&promise, NULL), 0);
+    waits = soon_submit(pool, pass_and_wait_for_the_promise);
+    gate_await(gate, 1);
+    fail_from_here(2);
+    keeps = soon_submit(pool, keep_the_promise);
+    cr_assert_geq(fail_stop(), 2);
+    cr_assert_eq(workers_of(pool), 1);
+    gate_open(gate, 1);
+
+    cr_assert_eq(outcome_of(keeps), 0);
+    cr_assert_eq(soon_take(waits, &rc), 0);
+    cr_assert_eq(rc, 0);
+    soon_promise_free(promise);
+}
+
+/* Shut down while nothing can be started: nothing is left unresolved. */
+Test(alloc_failure_growth, leaves_nothing_unresolved_in_a_shutdown)
+{
+    for (int mode = SOON_DRAIN; mode <= SOON_KILL; mode++) {
+        soon_executor *two = new_pool(.workers = 2);
+        soon_future *futures[10];
+
+        fail_from_here(2);
+        for (int i = 0; i < 10; i++) {
+            futures[i] = soon_submit(two, nothing);
+            fail_from_here(2);
+        }
+        cr_assert_eq(soon_executor_shutdown(two, (soon_shutdown)mode, SOON_FOREVER), 0);
+        fail_stop();
+        for (int i = 0; i < 10; i++)
+            cr_assert_eq(outcome_of(futures[i]), SOON_EBROKEN);
+        free_pool(two);
+    }
+}
+
+static void submit_again(soon_future *future, void *data)
+{
+    soon_executor *executor = data;
+
+    cr_assert_eq(soon_future_error(future)->code, SOON_EBROKEN);
+    fail_stop();
+    cr_assert_eq(outcome_of(soon_submit(executor, nothing)), 0);
+}
+
+/* The callback of the failed one may use the pool as any other. */
+Test(alloc_failure_growth, has_callbacks_that_may_try_again)
+{
+    soon_executor *one = new_pool(.workers = 1);
+    soon_future *f;
+
+    fail_from_here(2);
+    f = nothing_submit(one, NULL, &(soon_submit_options){.on_done = submit_again, .on_done_data = one});
+    fail_stop();
+    cr_assert_eq(outcome_of(f), SOON_EBROKEN);
+    cr_assert_eq(stats_of(one).succeeded, 1);
+    free_pool(one);
+}

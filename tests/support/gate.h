@@ -1,0 +1,157 @@
+/*
+ * gate.h - a gate: tasks arrive at it and wait until the test lets them through.
+ *
+ * It travels by value, as part of an argument, also to a task in another process: its state lies in a file that has no
+ * name but that of its descriptor.
+ */
+#ifndef SOON_TESTS_GATE_H
+#define SOON_TESTS_GATE_H
+
+#include "../harness/test.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <semaphore.h>
+#include <soon.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+struct gate_state {
+    sem_t arrived, open;
+    int inside; /* atomic; how many may still touch it, in the process that made it */
+};
+
+struct gate {
+    int pid, fd;              /* of the process that made it */
+    struct gate_state *state; /* there only */
+};
+
+static inline struct gate_state *gate__map(int fd)
+{
+    void *state = mmap(NULL, sizeof(struct gate_state), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+    cr_assert_neq(state, MAP_FAILED);
+    return (struct gate_state *)state;
+}
+
+static inline struct gate gate_new(void)
+{
+    struct gate gate = {getpid(), memfd_create("gate", MFD_CLOEXEC), NULL};
+
+    cr_assert_geq(gate.fd, 0);
+    cr_assert_eq(ftruncate(gate.fd, sizeof(struct gate_state)), 0);
+    gate.state = gate__map(gate.fd);
+    sem_init(&gate.state->arrived, 1, 0);
+    sem_init(&gate.state->open, 1, 0);
+    return gate;
+}
+
+/* When no task comes any more; those that were let through are waited for. */
+static inline void gate_free(struct gate gate)
+{
+    test_wait_until(__atomic_load_n(&gate.state->inside, __ATOMIC_ACQUIRE) == 0);
+    munmap(gate.state, sizeof *gate.state);
+    close(gate.fd);
+}
+
+static inline struct gate_state *gate__enter(struct gate gate)
+{
+    struct gate_state *state = gate.state;
+    char path[64];
+
+    if (gate.pid != getpid()) {
+        snprintf(path, sizeof path, "/proc/%d/fd/%d", gate.pid, gate.fd);
+        gate.fd = open(path, O_RDWR | O_CLOEXEC);
+        state = gate__map(gate.fd);
+        close(gate.fd);
+    } else {
+        __atomic_fetch_add(&state->inside, 1, __ATOMIC_RELAXED);
+    }
+    return state;
+}
+
+static inline void gate__leave(struct gate gate, struct gate_state *state)
+{
+    if (gate.pid == getpid())
+        __atomic_fetch_sub(&state->inside, 1, __ATOMIC_RELEASE);
+    else
+        munmap(state, sizeof *state); /* one that is killed here had a mapping of its own */
+}
+
+/* False: not within some milliseconds. */
+static inline bool gate__wait(sem_t *sem)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += 2000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    return sem_timedwait(sem, &until) == 0;
+}
+
+/* In a task: goes to the gate and waits. 0: it was let through; -ECANCELED: it was asked to end. `task` NULL: only let
+ * through. */
+static inline int gate_pass(struct gate gate, soon_task *task)
+{
+    struct gate_state *state = gate__enter(gate);
+    int rc = 0;
+
+    sem_post(&state->arrived);
+    while (rc == 0 && !gate__wait(&state->open)) {
+        if (task && soon_task_cancel_requested(task))
+            rc = -ECANCELED;
+    }
+    gate__leave(gate, state);
+    return rc;
+}
+
+/* In a task: tells that it was here, and goes on. */
+static inline void gate_knock(struct gate gate)
+{
+    struct gate_state *state = gate__enter(gate);
+
+    sem_post(&state->arrived);
+    gate__leave(gate, state);
+}
+
+/* Lets so many through, those that are there or come later. */
+static inline void gate_open(struct gate gate, int count)
+{
+    while (count--)
+        sem_post(&gate.state->open);
+}
+
+/* Waits until so many more have arrived. */
+static inline void gate_await(struct gate gate, int count)
+{
+    while (count) {
+        if (sem_wait(&gate.state->arrived) == 0)
+            count--;
+    }
+}
+
+/* How many have arrived that were not waited for. */
+static inline int gate_arrived(struct gate gate)
+{
+    int count;
+
+    sem_getvalue(&gate.state->arrived, &count);
+    return count;
+}
+
+/* Waits at a gate; 42 if it was let through. */
+SOON_TASK(pass, struct gate, int)
+{
+    *result = 42;
+    return gate_pass(*arg, task);
+}
+
+static inline soon_future *submit_pass(soon_executor *executor, struct gate gate)
+{
+    return pass_submit(executor, &gate, NULL);
+}
+
+#endif

@@ -1,0 +1,152 @@
+/*
+ * library_loop_fixture.h - jobs that note where they ran, and what tests of the library's two threads look at.
+ */
+#ifndef SOON_TESTS_LIBRARY_LOOP_FIXTURE_H
+#define SOON_TESTS_LIBRARY_LOOP_FIXTURE_H
+
+#include "../harness/test.h"
+
+#include "../../executor/loops/library_loop_internal.h"
+
+#include <dirent.h>
+#include <pthread.h>
+#include <soon.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A job that notes where and when it ran. */
+struct noted {
+    struct soon__job job; /* first */
+    pthread_t thread;
+    bool on_loop, of_library;
+    size_t turn; /* 1: the first that ran */
+};
+
+static atomic_size_t ran;
+
+static inline void note(struct soon__job *job)
+{
+    struct noted *noted = (struct noted *)job;
+
+    noted->thread = pthread_self();
+    noted->on_loop = soon__library_on_loop();
+    noted->of_library = soon__thread_self()->of_library;
+    noted->turn = ran + 1;
+    ran++; /* the test reads the rest when it has seen this */
+}
+
+/* The thread id of the library's thread of this name; 0: there is none. */
+static inline pid_t thread_called(const char *name, size_t *ret_count)
+{
+    DIR *folder = opendir("/proc/self/task");
+    struct dirent *entry;
+    pid_t found = 0;
+
+    *ret_count = 0;
+    while ((entry = readdir(folder))) {
+        char path[300], comm[32] = "";
+        FILE *file;
+
+        snprintf(path, sizeof path, "/proc/self/task/%s/comm", entry->d_name);
+        file = fopen(path, "re");
+        if (!file)
+            continue;
+        if (fgets(comm, sizeof comm, file) && strcspn(comm, "\n") == strlen(name) &&
+            strncmp(comm, name, strlen(name)) == 0) {
+            found = atoi(entry->d_name);
+            ++*ret_count;
+        }
+        fclose(file);
+    }
+    closedir(folder);
+    return found;
+}
+
+/* Both name themselves when they begin; a job that has run proves it. */
+static inline void wait_for_both_threads(void)
+{
+    static struct noted first, second;
+
+    first.job.run = second.job.run = note;
+    soon__library_loop_post(&first.job);
+    soon__library_callbacks_post(&second.job);
+    test_wait_until(ran == 2);
+    ran = 0;
+}
+
+/* Posts itself again until it has run often enough. */
+struct again {
+    struct soon__job job; /* first */
+    unsigned left;
+    void (*post)(struct soon__job *job);
+};
+
+static inline void run_again(struct soon__job *job)
+{
+    struct again *again = (struct again *)job;
+
+    if (--again->left)
+        again->post(job);
+    else
+        ran++;
+}
+
+static inline void *post_again(void *data)
+{
+    struct again *again = data;
+
+    again->post(&again->job);
+    return NULL;
+}
+
+/* What a job on the loop's thread does to a promise. */
+struct completion {
+    struct soon__job job; /* first */
+    soon_promise *promise;
+    soon_future *future;
+    pthread_t loop_thread, callback_thread;
+    atomic_int called;
+    bool in_callback;
+};
+
+static inline void complete(struct soon__job *job)
+{
+    struct completion *completion = (struct completion *)job;
+
+    completion->loop_thread = pthread_self();
+    soon_promise_set_result(completion->promise, &(int){7}, sizeof(int));
+}
+
+static inline void note_callback(soon_future *future, void *data)
+{
+    struct completion *completion = data;
+
+    (void)future;
+    completion->callback_thread = pthread_self();
+    completion->in_callback = soon__thread_in_callback();
+    completion->called++;
+}
+
+static inline void new_completion(struct completion *completion, void (*run)(struct soon__job *job))
+{
+    *completion = (struct completion){.job.run = run};
+    cr_assert_eq(soon_promise_new(&completion->promise, NULL), 0);
+    completion->future = soon_promise_future(completion->promise);
+}
+
+static inline size_t open_descriptors(void)
+{
+    DIR *folder = opendir("/proc/self/fd");
+    size_t count = 0;
+
+    if (!folder)
+        return 0;
+    while (readdir(folder))
+        count++;
+    closedir(folder);
+    return count;
+}
+
+#endif

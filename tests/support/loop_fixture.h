@@ -1,0 +1,111 @@
+/*
+ * loop_fixture.h - a loop that is attached before each test and must close after it, and callbacks that say words.
+ */
+#ifndef SOON_TESTS_LOOP_FIXTURE_H
+#define SOON_TESTS_LOOP_FIXTURE_H
+
+#include "../harness/test.h"
+
+#include <pthread.h>
+#include <soon.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <uv.h>
+
+static uv_loop_t uv;
+static soon_loop *on; /* NULL: a test has detached it */
+static char said[4096];
+
+static inline void open_loop(void)
+{
+    cr_assert_eq(uv_loop_init(&uv), 0);
+    cr_assert_eq(soon_loop_attach(&on, &uv), 0);
+}
+
+static inline void close_loop(void)
+{
+    soon_loop_detach(on, NULL, NULL);
+    cr_assert_eq(uv_run(&uv, UV_RUN_DEFAULT), 0);
+    cr_assert_eq(uv_loop_close(&uv), 0);
+}
+
+/* What the callbacks say adds up, one after another. */
+static inline void say(void *word)
+{
+    strcat(said, word);
+}
+
+static inline void say_done(soon_future *future, void *word)
+{
+    cr_assert(soon_future_done(future));
+    say(word);
+}
+
+static inline void detach_saying(char *word)
+{
+    soon_loop_detach(on, say, word);
+    on = NULL;
+}
+
+struct made {
+    soon_promise *promise;
+    soon_future *future;
+};
+
+static inline struct made make(void)
+{
+    struct made made;
+
+    cr_assert_eq(soon_promise_new(&made.promise, NULL), 0);
+    made.future = soon_promise_future(made.promise);
+    return made;
+}
+
+static inline struct made make_done(void)
+{
+    struct made made = make();
+
+    soon_promise_set_result(made.promise, NULL, 0);
+    return made;
+}
+
+static inline void drop(struct made made)
+{
+    soon_promise_free(made.promise);
+    soon_future_unref(made.future);
+}
+
+static inline void run_to_the_end(void)
+{
+    cr_assert_eq(uv_run(&uv, UV_RUN_DEFAULT), 0);
+}
+
+static inline void count_handle(uv_handle_t *handle, void *count)
+{
+    (void)handle;
+    ++*(size_t *)count;
+}
+
+static inline size_t handles(void)
+{
+    size_t count = 0;
+
+    uv_walk(&uv, count_handle, &count);
+    return count;
+}
+
+/* A thread that does something to the loop, or with a promise, at a certain moment. */
+struct helper {
+    pthread_t thread;
+    struct made made;
+    uv_timer_t keeper;
+    atomic_bool running, registered, kept;
+    unsigned ticks;
+};
+
+static inline void set_flag(void *flag)
+{
+    atomic_store((atomic_bool *)flag, true);
+}
+
+#endif

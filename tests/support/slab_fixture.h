@@ -1,0 +1,68 @@
+/*
+ * slab_fixture.h - slab.c compiled into a test, under other names: whatever the library itself takes its blocks from in this
+ * build, sanitizers see that code too, the test sees its insides, and nobody else uses it.
+ */
+#ifndef SOON_TESTS_SLAB_FIXTURE_H
+#define SOON_TESTS_SLAB_FIXTURE_H
+
+#include "../harness/test.h"
+
+#define SOON__SLAB 1
+#define soon__block_new tested_block_new
+#define soon__block_pop tested_block_pop
+#define soon__block_free tested_block_free
+#define soon__blocks_alive tested_blocks_alive
+#define soon__slab_thread_ends tested_slab_thread_ends
+#define soon__thread_watch_end tested_thread_watch_end
+#include "../../futures/slab.c"
+
+#include <string.h>
+
+/* Whatever watches memory here: there are slabs, unless the test says otherwise. */
+#ifndef SLAB_WANTED
+#define SLAB_WANTED "1"
+#endif
+__attribute__((constructor)) static void ask_for_slabs(void)
+{
+    setenv("SOON_SLAB", SLAB_WANTED, 1);
+}
+
+/* As thread.c does it, for this copy. */
+static pthread_key_t thread_end;
+static bool has_thread_end;
+
+static void thread_ends(void *data)
+{
+    (void)data;
+    tested_slab_thread_ends();
+}
+
+bool tested_thread_watch_end(void)
+{
+    return has_thread_end && pthread_setspecific(thread_end, &thread_end) == 0;
+}
+
+__attribute__((constructor)) static void make_key(void)
+{
+    has_thread_end = pthread_key_create(&thread_end, thread_ends) == 0;
+}
+
+/* All that there is of blocks of `size` has come back. */
+static inline void assert_all_back(size_t size)
+{
+    pthread_mutex_lock(&central.mutex);
+    cr_assert_eq(central.locked.classes[class_of(size)].count, 0, "size %zu", size);
+    cr_assert_null(central.locked.classes[class_of(size)].roomy);
+    pthread_mutex_unlock(&central.mutex);
+}
+
+static inline void *taken(size_t size)
+{
+    void *block = soon__block_new(size);
+
+    cr_assert_not_null(block);
+    cr_assert_eq((uintptr_t)block % 16, 0);
+    return block;
+}
+
+#endif
