@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 static struct soon__channel parent, worker;
+static struct soon__parent_notes parent_notes;
 
 static inline void *map_memory(int fd, size_t size, bool writable)
 {
@@ -50,10 +51,11 @@ static inline void make_channel(void)
     parent.reply_area = second;
     parent.bell = worker.bell = soon__bell_new();
     cr_assert_geq(parent.bell, 0);
-    make_memory(sizeof *worker.notes, &first, &second, true); /* where a child that is traced is the worker */
-    worker.notes = first;
+    make_memory(sizeof *worker.worker_notes, &first, &second, true); /* where a child that is traced is the worker */
+    worker.worker_notes = first;
     if (second != first)
-        soon__shm_unmap(second, sizeof *worker.notes);
+        soon__shm_unmap(second, sizeof *worker.worker_notes);
+    parent.parent_notes = &parent_notes;
     soon__channel_init(&parent, 0);
 }
 
@@ -69,7 +71,7 @@ static inline void free_channel(void)
     unmap_view(&parent);
     if (!UNDER_TSAN)
         unmap_view(&worker);
-    soon__shm_unmap(worker.notes, sizeof *worker.notes);
+    soon__shm_unmap(worker.worker_notes, sizeof *worker.worker_notes);
     close(parent.bell);
 }
 

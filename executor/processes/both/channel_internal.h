@@ -48,7 +48,7 @@ enum {
     SOON__BODY_MAX = (4 << 20), /* an argument, a payload or a result above this has a descriptor of its own */
     SOON__REQUEST_AREA = 16 << 20,
     SOON__REPLY_AREA = 16 << 20,
-    SOON__CHANNEL_VERSION = 10,
+    SOON__CHANNEL_VERSION = 11,
 };
 #define SOON__CHANNEL_MAGIC UINT64_C(0x31304b5345444e53) /* "SNDESK01" */
 
@@ -191,9 +191,6 @@ struct soon__requests {
     _Alignas(64) _Atomic uint64_t acked; /* so many were consumed */
     _Atomic uint32_t room_bell;          /* changes when replies were consumed; a starved worker sleeps on it */
     _Atomic uint32_t bell_wanted;        /* 0: no; else who publishes a reply rings the bell, once for each number */
-    uint32_t wants;                      /* the last of these numbers */
-    /* The parent's notes: what a slot's word is until the request there is claimed. */
-    _Alignas(64) uint64_t before[SOON__SLOTS];
     _Alignas(64) _Atomic uint32_t cancel_requested[SOON__SLOTS]; /* 0, 1, SOON__HOLD or SOON__STOP */
     _Atomic uint32_t
         cancel_bell; /* changes when a task that listens was asked to end; a thread of the worker sleeps on it */
@@ -228,8 +225,14 @@ struct soon__found {
     uint32_t slot;
 };
 
+/* What the parent keeps to itself: a worker that writes over the channel does not change it. */
+struct soon__parent_notes {
+    uint64_t before[SOON__SLOTS]; /* D1: what each slot's word is until the request there is claimed */
+    uint32_t bell_wanted;         /* the last number that was wanted */
+};
+
 /* What the worker keeps to itself: a task that writes over the channel does not change it. */
-struct soon__channel_notes {
+struct soon__worker_notes {
     uint64_t seen[SOON__SLOTS]; /* the last number of each slot that was found */
     /* D6. Those that were found and not claimed yet, by their requests, from `first` on: one of a slot. */
     struct soon__found found[2 * SOON__SLOTS];
@@ -244,10 +247,11 @@ struct soon__channel_notes {
 /* One side's channel. */
 struct soon__channel {
     struct soon__replies *replies;
-    struct soon__requests *requests;   /* the parent writes, the worker reads */
-    unsigned char *reply_area;         /* the worker writes, the parent reads */
-    int bell;                          /* the worker rings, the parent's loop listens */
-    struct soon__channel_notes *notes; /* the worker's; NULL on the parent's side */
+    struct soon__requests *requests;         /* the parent writes, the worker reads */
+    unsigned char *reply_area;               /* the worker writes, the parent reads */
+    int bell;                                /* the worker rings, the parent's loop listens */
+    struct soon__parent_notes *parent_notes; /* NULL on the worker's side */
+    struct soon__worker_notes *worker_notes; /* NULL on the parent's side */
 };
 
 /* Moments at which a death is most delicate. Tests stop a process there: they have a soon__process_point() of their own,

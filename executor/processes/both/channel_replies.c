@@ -182,10 +182,12 @@ bool soon__channel_has_replies(const struct soon__channel *channel, uint64_t hea
 
 void soon__channel_turn_bell_on(const struct soon__channel *channel)
 {
-    if (++channel->requests->wants == 0)
-        channel->requests->wants = 1;
+    struct soon__parent_notes *notes = channel->parent_notes;
+
+    if (++notes->bell_wanted == 0)
+        notes->bell_wanted = 1;
     /* Relaxed: what is published next publishes it, or a fence orders it. */
-    atomic_store_explicit(&channel->requests->bell_wanted, channel->requests->wants, memory_order_relaxed);
+    atomic_store_explicit(&channel->requests->bell_wanted, notes->bell_wanted, memory_order_relaxed);
 }
 
 bool soon__channel_want_bell(const struct soon__channel *channel, uint64_t head)
@@ -214,13 +216,13 @@ uint64_t soon__channel_acked(const struct soon__channel *channel)
 
 uint64_t soon__channel_published_count(const struct soon__channel *channel)
 {
-    return channel->notes->published;
+    return channel->worker_notes->published;
 }
 
 /* D5 */
 static bool is_room(const struct soon__channel *channel, uint64_t acked)
 {
-    return channel->notes->published - acked < SOON__REPLIES - SOON__SLOTS;
+    return channel->worker_notes->published - acked < SOON__REPLIES - SOON__SLOTS;
 }
 
 bool soon__channel_has_room(const struct soon__channel *channel)
@@ -238,7 +240,7 @@ void soon__channel_await_room(const struct soon__channel *channel)
 
 static struct soon__reply *next_place(const struct soon__channel *channel)
 {
-    struct soon__channel_notes *notes = channel->notes;
+    struct soon__worker_notes *notes = channel->worker_notes;
 
     /* Its line is the parent's: looked at when the ring may be full. */
     if (notes->published - notes->acked >= SOON__REPLIES)
@@ -249,7 +251,7 @@ static struct soon__reply *next_place(const struct soon__channel *channel)
 /* True: the bell is to be rung. */
 static bool publish(const struct soon__channel *channel, struct soon__reply *place)
 {
-    struct soon__channel_notes *notes = channel->notes;
+    struct soon__worker_notes *notes = channel->worker_notes;
     uint32_t wanted;
 
     /* Release: the reply and its body; pairs with the acquire in soon__channel_next_reply(). */

@@ -34,6 +34,8 @@ bool soon__channel_next_short(const struct soon__channel *channel, uint64_t head
 const unsigned char *soon__channel_reply_body(const struct soon__channel *channel, const struct soon__reply *reply);
 /* The bodies of the first `head` replies were copied out. */
 void soon__channel_ack(const struct soon__channel *channel, uint64_t head);
+/* Either side: how many replies were acked. */
+uint64_t soon__channel_acked(const struct soon__channel *channel);
 /* Are there so many, or nonsense, behind the first `head`? A hint. */
 bool soon__channel_has_replies(const struct soon__channel *channel, uint64_t head, uint64_t count);
 /* Asks for the bell at the next reply to what is published after this. Not two at once. */
@@ -57,7 +59,6 @@ bool soon__channel_reply_short(const struct soon__channel *channel, uint32_t slo
                                const unsigned char bytes[SOON__REPLY_SHORT_MAX], size_t size);
 /* Sleeps until more than `head` replies were consumed: returns how many were. */
 uint64_t soon__channel_await_ack(const struct soon__channel *channel, uint64_t head);
-uint64_t soon__channel_acked(const struct soon__channel *channel);
 uint64_t soon__channel_published_count(const struct soon__channel *channel);
 
 #endif

@@ -22,7 +22,7 @@
 void soon__channel_init(const struct soon__channel *channel, uint64_t last)
 {
     for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
-        channel->requests->before[slot] = soon__slot_word(last, SOON__SLOT_TAKEN);
+        channel->parent_notes->before[slot] = soon__slot_word(last, SOON__SLOT_TAKEN);
         /* Relaxed: there is no worker yet. */
         atomic_store_explicit(&channel->replies->claims[slot], soon__slot_word(last, SOON__SLOT_TAKEN),
                               memory_order_relaxed);
@@ -59,8 +59,8 @@ void soon__channel_publish(const struct soon__channel *channel, uint32_t slot, u
     /* Relaxed: ours. */
     last = atomic_load_explicit(&requests->request[slot].sequence, memory_order_relaxed);
     assert(sequence > last);
-    if (last && requests->before[slot] >> 2 != last) /* there was one, and it was not taken back */
-        requests->before[slot] = soon__slot_word(last, SOON__SLOT_CLAIMED);
+    if (last && channel->parent_notes->before[slot] >> 2 != last) /* there was one, and it was not taken back */
+        channel->parent_notes->before[slot] = soon__slot_word(last, SOON__SLOT_CLAIMED);
     /* Relaxed: the next store publishes it. */
     atomic_store_explicit(&requests->cancel_requested[slot], 0, memory_order_relaxed);
     /* Release publishes the request, its body in the area too; pairs with the acquire in look_at(). */
@@ -80,13 +80,13 @@ bool soon__channel_take_back(const struct soon__channel *channel, uint32_t slot,
     uint64_t taken = soon__slot_word(sequence, SOON__SLOT_TAKEN), before;
 
     assert(slot < SOON__SLOTS);
-    before = requests->before[slot];
+    before = channel->parent_notes->before[slot];
     /* D1. Acquire: nothing that fills the slot again moves above it; and on failure, as in soon__channel_look(). */
     if (!is_last(requests, slot, sequence) || before == taken ||
         !atomic_compare_exchange_strong_explicit(&channel->replies->claims[slot], &before, taken, memory_order_acquire,
                                                  memory_order_acquire))
         return false;
-    requests->before[slot] = taken;
+    channel->parent_notes->before[slot] = taken;
     return true;
 }
 
@@ -99,7 +99,7 @@ enum soon__look soon__channel_look(const struct soon__channel *channel, uint32_t
     word = atomic_load_explicit(&channel->replies->claims[slot], memory_order_acquire);
     if (!is_last(channel->requests, slot, sequence))
         return SOON__LOOK_GARBAGE;
-    if (word == channel->requests->before[slot])
+    if (word == channel->parent_notes->before[slot])
         return SOON__LOOK_UNCLAIMED;
     return word == soon__slot_word(sequence, SOON__SLOT_CLAIMED) ? SOON__LOOK_CLAIMED : SOON__LOOK_GARBAGE;
 }
@@ -127,7 +127,7 @@ void soon__channel_retire(const struct soon__channel *channel)
  */
 
 /* The first of those found. */
-static struct soon__found take_first(struct soon__channel_notes *notes)
+static struct soon__found take_first(struct soon__worker_notes *notes)
 {
     struct soon__found first = notes->found[notes->first++];
 
@@ -137,7 +137,7 @@ static struct soon__found take_first(struct soon__channel_notes *notes)
 }
 
 /* One of this slot was taken back, and the slot was filled anew. */
-static void forget(struct soon__channel_notes *notes, uint32_t slot)
+static void forget(struct soon__worker_notes *notes, uint32_t slot)
 {
     struct soon__found *place = &notes->found[notes->first], *end = place + notes->count;
 
@@ -149,7 +149,7 @@ static void forget(struct soon__channel_notes *notes, uint32_t slot)
 }
 
 /* Behind those of its order: mostly the last. */
-static void note(struct soon__channel_notes *notes, struct soon__found found)
+static void note(struct soon__worker_notes *notes, struct soon__found found)
 {
     struct soon__found *place;
 
@@ -167,7 +167,7 @@ static void note(struct soon__channel_notes *notes, struct soon__found found)
 static inline void look_at(const struct soon__channel *channel, uint32_t slot)
 {
     const struct soon__request *request = &channel->requests->request[slot];
-    struct soon__channel_notes *notes = channel->notes;
+    struct soon__worker_notes *notes = channel->worker_notes;
     struct soon__found found = {.slot = slot};
 
     /* Acquire: the request; pairs with the release in soon__channel_publish(). */
@@ -204,8 +204,8 @@ static uint64_t filled_slots(const struct soon__channel *channel)
 static void look(const struct soon__channel *channel)
 {
     look_in(channel, filled_slots(channel));
-    if (channel->notes->count)
-        look_in(channel, filled_slots(channel) & ~channel->notes->found_slots);
+    if (channel->worker_notes->count)
+        look_in(channel, filled_slots(channel) & ~channel->worker_notes->found_slots);
 }
 
 /* A status of its own for the next task: before the claim, since the parent looks at it from there on. */
@@ -240,7 +240,7 @@ static uint32_t post_bell(const struct soon__channel *channel)
 /* D6 */
 static void find_all(const struct soon__channel *channel)
 {
-    struct soon__channel_notes *notes = channel->notes;
+    struct soon__worker_notes *notes = channel->worker_notes;
     uint32_t bell = post_bell(channel);
 
     if (notes->count && bell == notes->post_bell)
@@ -255,14 +255,14 @@ bool soon__channel_claim(const struct soon__channel *channel, uint32_t *ret_slot
 
     for (;;) {
         find_all(channel);
-        if (!channel->notes->count)
+        if (!channel->worker_notes->count)
             return false;
-        found = take_first(channel->notes);
+        found = take_first(channel->worker_notes);
         reset_status(channel, found.slot);
         if (claim(channel->replies, found))
             break;
         /* It was taken back; or a task has written over the word. It is looked at again. */
-        channel->notes->seen[found.slot] = 0;
+        channel->worker_notes->seen[found.slot] = 0;
     }
     if (channel->replies->tell_claims)
         soon__bell_ring(channel->bell);
@@ -310,7 +310,7 @@ void soon__channel_await_request(const struct soon__channel *channel)
 {
     struct soon__replies *replies = channel->replies;
     /* From before the claim looked: what was published after that has changed it. */
-    uint32_t bell = channel->notes->post_bell;
+    uint32_t bell = channel->worker_notes->post_bell;
 
     if (soon__channel_is_retired(channel) || spin(channel, bell))
         return;

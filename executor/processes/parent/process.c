@@ -116,6 +116,7 @@ int soon__process_new(struct soon__process **ret, struct soon__process_pool *poo
     process->number = ++pool->locked.numbers; /* this thread alone counts */
     process->refs = 1;
     process->watch = process->control = -1;
+    process->channel.parent_notes = &process->notes;
     soon__ring_allocator_init(&process->ring, SOON__REQUEST_AREA);
     process->remains = soon__remains_new();
     rc = process->remains ? make_descriptors(&d) : -ENOMEM;

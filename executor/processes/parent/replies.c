@@ -1,6 +1,6 @@
 /*
- * replies.c - what workers have answered: replies end requests, and what comes next is handed out. By one thread at a time
- * for each process (P7).
+ * replies.c - what workers have answered: replies end requests, and what comes next is handed out. By one thread at a
+ * time for each process (P7).
  *
  * A reply is believed in nothing that it could be wrong in: it is of a slot in use, of the request that is there now,
  * of the sizes that were asked for; else its worker is corrupt, and is killed.
@@ -179,8 +179,8 @@ static soon_call *find_plain_locked(struct soon__process *process, const struct 
     if (!call || assignment->items || call->began || assignment->stage != SOON__SLOT_IN_USE ||
         assignment->sequence != reply->sequence || call->function->result_size != reply->size)
         return NULL;
-    /* The channel is not asked whether it was claimed: its line there is the worker's. Who has not taken it back has to believe
-     * who answers it. */
+    /* The channel is not asked whether it was claimed: its line there is the worker's. Who has not taken it back has to
+     * believe who answers it. */
     assignment->running = true;
     return call;
 }
@@ -202,8 +202,8 @@ static soon_call *take_plain_locked(struct soon__process *process, int64_t now)
     return call;
 }
 
-/* Plain replies, up to the first that is another; not too many at once: others want the mutex. What is left to be finished goes to
- * `calls`: one that needs more than a step, and those that came after it. */
+/* Plain replies, up to the first that is another; not too many at once: others want the mutex. What is left to be
+ * finished goes to `calls`: one that needs more than a step, and those that came after it. */
 static void take_plain_replies_locked(struct soon__process *process, struct turn *turn, soon_call *calls[BATCH],
                                       int *count, int64_t now)
 {
@@ -270,14 +270,14 @@ static void take_any_reply(struct soon__process *process, struct turn *turn)
         process->corrupt = true;
 }
 
-/* The worker may want the room of one that is not plain; of the others it is told now and then: it reads that line. */
+/* The worker may be waiting for the room of a reply that is not plain. Plain ones are acked now and then, since the
+ * worker reads the line of memory that an ack changes. */
 static void send_ack(struct soon__process *process, bool others)
 {
-    uint64_t head = head_of(process);
+    uint64_t head = head_of(process), acked = soon__channel_acked(&process->channel);
 
-    if (process->told == head || (!others && head - process->told < ACK_EVERY))
+    if (acked == head || (!others && head - acked < ACK_EVERY))
         return;
-    process->told = head;
     soon__channel_ack(&process->channel, head);
 }
 
@@ -339,8 +339,8 @@ static void begin_turn_locked(struct soon__process *process, struct turn *turn)
     process->is_read |= turn->reads;
 }
 
-/* Plain replies, and who comes next. What is left to be done without the mutex goes to `calls`: `*count` of them, and there may be
- * one. True: the turn is over. */
+/* Plain replies, and who comes next. What is left to be done without the mutex goes to `calls`: `*count` of them, and
+ * there may be one. True: the turn is over. */
 static bool take_some_locked(struct soon__process *process, struct turn *turn, soon_call *calls[BATCH], int *count)
 {
     int64_t now = soon__clock_coarse_ns();
@@ -359,8 +359,9 @@ static bool take_some_locked(struct soon__process *process, struct turn *turn, s
     return false;
 }
 
-/* P7. With the mutex, which it gives back. Plain replies, what they end, who comes next and what the turn ends with are one step
- * under it; for all else it is left in between. `first`: a call whose reply was taken in, to be finished; or NULL. */
+/* P7. With the mutex, which it gives back. Plain replies, what they end, who comes next and what the turn ends with are
+ * one step under it; for all else it is left in between. `first`: a call whose reply was taken in, to be finished; or
+ * NULL. */
 static __attribute__((noinline)) void take_in(struct soon__process *process, struct turn *turn, soon_call *first)
 {
     struct soon__process_pool *pool = process->pool;
@@ -409,8 +410,8 @@ uint64_t soon__process_take_in(struct soon__process *process)
     return turn.came;
 }
 
-/* What it mostly is for who lingers: a plain reply, nothing else was to be answered, and nothing waits. True: then that is all.
- * `*ret`: a call to be finished, or NULL. */
+/* What it mostly is for who lingers: a plain reply, nothing else was to be answered, and nothing waits. True: then that
+ * is all. `*ret`: a call to be finished, or NULL. */
 static bool take_last_locked(struct soon__process *process, struct turn *turn, soon_call **ret)
 {
     int64_t now =

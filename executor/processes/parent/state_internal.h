@@ -107,6 +107,7 @@ struct soon__process {
     unsigned number;
     pid_t pid;
     struct soon__channel channel;
+    struct soon__parent_notes notes; /* the channel's */
 
     /* Under the pool's mutex. */
     enum { SOON__STARTING, SOON__READY, SOON__RETIRING, SOON__DOOMED, SOON__DEAD } stage;
@@ -133,7 +134,6 @@ struct soon__process {
     /* P7. Taking in replies, and messages: of who has set `is_read`, or has the mutex while it is not set. */
     bool is_read;           /* under the mutex */
     _Atomic uint64_t head;  /* replies consumed; else a hint */
-    uint64_t told;          /* of these, so many the worker knows of */
     struct soon__sent sent; /* a worker sends the next when the reply to these was consumed */
     _Atomic bool corrupt;   /* it has written nonsense: nothing more of it is read. Set by anybody */
     bool book_closed;

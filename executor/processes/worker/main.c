@@ -84,14 +84,14 @@ static void *map(int fd, uint64_t size, bool writable)
 
 static void map_all(void)
 {
-    static struct soon__channel_notes notes;
+    static struct soon__worker_notes notes;
     struct soon__replies *replies = map(SOON__FD_REPLIES, sizeof *replies, true);
 
     self.channel.replies = replies;
     self.channel.requests = map(SOON__FD_REQUESTS, replies->requests_size, false);
     self.channel.reply_area = map(SOON__FD_REPLY_AREA, replies->reply_area_size, true);
     self.channel.bell = SOON__FD_BELL;
-    self.channel.notes = &notes;
+    self.channel.worker_notes = &notes;
     if (replies->shared_size)
         self.fixed.shared = map(SOON__FD_SHARED, replies->shared_size, true);
     close(SOON__FD_REPLIES);

@@ -76,7 +76,7 @@ Test(corrupt_channel, that_scribbles_at_random_fails_its_own_task_alone)
 SOON_TASK(unclaim, struct gate, int)
 {
     find_desk();
-    replies->claims[own_slot] = requests->before[own_slot];
+    replies->claims[own_slot] = word_before(own_sequence, own_sequence - 1);
     *result = getpid();
     return gate_pass(*arg, NULL);
 }
@@ -394,7 +394,7 @@ Test(corrupt_channel, that_forgets_its_claims_runs_no_task_twice)
 static void *forget_for_ever(void *data)
 {
     for (;;)
-        replies->claims[own_slot] = requests->before[own_slot];
+        replies->claims[own_slot] = word_before(requests->request[own_slot].sequence, own_sequence);
     return data;
 }
 

@@ -59,6 +59,15 @@ static inline void find_desk(void)
     }
 }
 
+/*
+ * What a slot's word was before this request was claimed. The parent alone knows it: this is what it is where requests come one
+ * after the other, so all in one slot, and the first of them has the number `first`.
+ */
+static inline uint64_t word_before(uint64_t sequence, uint64_t first)
+{
+    return soon__slot_word(sequence - 1, sequence == first ? SOON__SLOT_TAKEN : SOON__SLOT_CLAIMED);
+}
+
 static inline void ring(void)
 {
     soon__bell_ring(SOON__FD_BELL);

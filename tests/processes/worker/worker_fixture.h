@@ -91,6 +91,8 @@ static inline struct worker start_worker(struct how how)
     replies->version = SOON__CHANNEL_VERSION;
     replies->size = sizeof *replies;
     replies->requests_size = sizeof(struct soon__requests);
+    worker.channel.parent_notes = calloc(1, sizeof *worker.channel.parent_notes);
+    cr_assert(worker.channel.parent_notes);
     soon__channel_init(&worker.channel, 0);
     replies->reply_area_size = SOON__REPLY_AREA;
     replies->shared_size = how.shared_size;
@@ -170,6 +172,7 @@ static inline struct soon__exit await_end(struct worker *worker)
     soon__shm_unmap(worker->channel.replies, sizeof *worker->channel.replies);
     soon__shm_unmap(worker->channel.requests, sizeof *worker->channel.requests);
     soon__shm_unmap(worker->channel.reply_area, SOON__REPLY_AREA);
+    free(worker->channel.parent_notes);
     free(worker->table);
     return ended;
 }
