@@ -23,7 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-_Static_assert(offsetof(soon_call, where) == offsetof(soon_future, for_owner) &&
+_Static_assert(offsetof(soon_call, place) == offsetof(soon_future, for_owner) &&
                    offsetof(soon_call, before_outcome) == offsetof(soon_future, waiters),
                "the call's in the future: always");
 _Static_assert(offsetof(soon_call, previous) == offsetof(soon_future, result) &&
@@ -167,8 +167,7 @@ static void cancelled(soon_future *future, void *owner, bool taken)
 
 static bool has_begun(const soon_future *future)
 {
-    /* Relaxed: that is all that is to be known. */
-    return atomic_load_explicit(&of_future(future)->where, memory_order_relaxed) == SOON__CALL_BEGUN;
+    return soon__call_place(of_future(future)) == SOON__CALL_BEGUN;
 }
 
 static void look(soon_future *future, void *owner)
@@ -193,12 +192,9 @@ static void linger(soon_future *future, int64_t deadline)
 
 static soon_future *source(const soon_future *future)
 {
-    struct soon__call_extra *extra = soon__call_extra(of_future(future));
+    const soon_call *call = of_future(future);
 
-    /* Relaxed: one that waits no more is the executor's, which is another matter. */
-    if (!extra || atomic_load_explicit(&extra->deferred, memory_order_relaxed) != SOON__DEFERRED_WAITING)
-        return NULL;
-    return extra->first;
+    return soon__call_place(call) == SOON__CALL_WAITING ? soon__call_extra(call)->first : NULL;
 }
 
 /* A then on an executor of the user's own: see soon_then(). */

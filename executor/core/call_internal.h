@@ -16,6 +16,8 @@
 #include "../loops/loop_internal.h"
 #include "heap_internal.h"
 
+#include <assert.h>
+
 /* What became of a body: filled by the run, moved into a future (or an item of a map). */
 struct soon__outcome {
     struct soon__error *error; /* NULL: it succeeded */
@@ -76,18 +78,35 @@ struct soon__call_extra {
      * its inputs lie in. A reference. */
     soon_future *first;
     struct soon__callback on_first;
-    _Atomic uint8_t deferred; /* enum soon__deferred */
     struct soon__items *items;
     size_t items_ended;       /* of these, in worker processes that have died: the rest is sent again */
     soon_buffer *arg_buffer;  /* what `arg` lies in, to be sent to another process; NULL: it does not */
     _Alignas(16) char text[]; /* options.extra, then options.payloads, then options.label */
 };
 
-/* Where a then stands. Who moves it from WAITING ends its turn. */
-enum soon__deferred {
-    SOON__DEFERRED_NOT,      /* no then, or its first is done and it went to the executor */
-    SOON__DEFERRED_WAITING,  /* for its first */
-    SOON__DEFERRED_GIVEN_UP, /* cancelled before that */
+/*
+ * Where a call is: this says who may touch it, and which members of its unions are alive. Only its holder changes it, by
+ * soon__call_move(): the thread in whose hand it is, or the one that has the lock of what it is in. A call that waits for
+ * another future is the exception: there the threads that want to go on with it compete, by soon__call_win().
+ *
+ *     IN_HAND ----> WAITING --its first is done--------------------> IN_HAND
+ *              |       +------cancelled, or its executor closes----> GIVEN_UP, ends
+ *              +--> INJECTED --by one that searches--> IN_HAND
+ *              |       +------by whoever has the mutex--> QUEUED
+ *              +--> QUEUED, IN_DEQUE, IN_SLOT --taken out--> IN_HAND
+ *              +--> BEGUN, ends
+ *              +--> REFUSED, ends
+ */
+enum soon__call_place {
+    SOON__CALL_IN_HAND, /* one thread makes it, hands it on, runs it or ends it; by `next` it may be in a list of that one */
+    SOON__CALL_WAITING,  /* for its first, in its executor's list, under the executor's mutex: then.c */
+    SOON__CALL_GIVEN_UP, /* it was WAITING, and the one thread that has taken it from there cancels it */
+    SOON__CALL_INJECTED, /* in the stack of its pool, by `next` alone: pools/inject_internal.h */
+    SOON__CALL_QUEUED,   /* in the queue of its pool, under the pool's mutex: pools/queue.c */
+    SOON__CALL_IN_SLOT,  /* of a worker process, `slot` of `process`, under the pool's mutex */
+    SOON__CALL_REFUSED,  /* in a process pool's list of those that the loop will end with their `refusal`, by `next` */
+    SOON__CALL_BEGUN,    /* its body runs, or has; said only of one whose future does not say so: run.c */
+    SOON__CALL_IN_DEQUE, /* this and above: in one of the deques of a thread pool, under that one's lock: threads/deque.c */
 };
 
 enum soon__call_flags {
@@ -106,21 +125,17 @@ struct soon_call {
         soon_promise promise; /* the future is first in it */
         struct {              /* what of that is its owner's */
             char before_bits[offsetof(soon_future, for_owner)];
-            _Atomic uint8_t where; /* of a thread pool: the number of the deque that it is in; 0: in none; or BEGUN */
+            _Atomic uint8_t place; /* enum soon__call_place */
             _Atomic uint8_t holds; /* 0: one; see soon__call_hold() */
-            /* Under the mutex of the pool that has it; its holder may read them. */
-            uint8_t queued : 1;
-            uint8_t posted : 1; /* it is in a slot of a worker process */
-            uint8_t began : 1;  /* and came back: see soon__call_comes_back() */
-            uint8_t : 0;
+            bool began;            /* and came back: see soon__call_comes_back(). Its holder's */
             /* Never changed from when it is submitted on. */
             uint8_t flags;    /* enum soon__call_flags */
             uint8_t arg_size; /* of one in the block; else SOON__CALL_FAR */
             char before_outcome[offsetof(soon_future, result) - offsetof(soon_future, waiters)];
             union {                  /* until it is claimed */
-                soon_call *previous; /* in the list of who holds it, as `next` */
-                uint32_t slot;       /* `posted`: this one of the process */
-                int refusal;         /* the code that it is to fail with */
+                soon_call *previous; /* WAITING, QUEUED, IN_DEQUE: in that list, as `next` */
+                uint32_t slot;       /* IN_SLOT */
+                int refusal;         /* REFUSED: the code that it is to fail with */
             };
             uint64_t number; /* until it is claimed: its age, for the queue that has, or had, it */
         };
@@ -128,11 +143,51 @@ struct soon_call {
     const soon_function *function;
     soon_executor *executor;
     union {
-        soon_call *next; /* in the list of who holds it */
-        soon_call *next_refused;
-        struct soon__process *process; /* `posted`: in a slot of it */
+        soon_call *next;               /* in the list that it is in */
+        struct soon__process *process; /* IN_SLOT */
     };
 };
+
+/* Relaxed, all: what is read or written after it is ordered by the locks that guard the places. */
+static inline uint8_t soon__call_place(const soon_call *call)
+{
+    return atomic_load_explicit(&((soon_call *)call)->place, memory_order_relaxed);
+}
+
+/* Whether there is such an arrow. */
+static inline bool soon__call_may_move(uint8_t from, uint8_t to)
+{
+    switch (from) {
+    case SOON__CALL_IN_HAND:
+        return to != SOON__CALL_IN_HAND && to != SOON__CALL_GIVEN_UP;
+    case SOON__CALL_INJECTED:
+        return to == SOON__CALL_IN_HAND || to == SOON__CALL_QUEUED;
+    case SOON__CALL_WAITING:
+    case SOON__CALL_GIVEN_UP:
+    case SOON__CALL_REFUSED:
+    case SOON__CALL_BEGUN:
+        return false;
+    default:
+        return to == SOON__CALL_IN_HAND;
+    }
+}
+
+/* Its holder moves it. */
+static inline void soon__call_move(soon_call *call, uint8_t to)
+{
+    assert(soon__call_may_move(soon__call_place(call), to));
+    atomic_store_explicit(&call->place, to, memory_order_relaxed);
+}
+
+/* Any thread moves one that waits: to IN_HAND or GIVEN_UP. False: another was first, or it does not wait. */
+static inline bool soon__call_win(soon_call *call, enum soon__call_place to)
+{
+    uint8_t waiting = SOON__CALL_WAITING;
+
+    /* Acquire-release: the winner sees what was written before it waited, and who sees that it was won what the winner did. */
+    return atomic_compare_exchange_strong_explicit(&call->place, &waiting, (uint8_t)to, memory_order_acq_rel,
+                                                   memory_order_relaxed);
+}
 
 /*
  * What follows in the block: the argument, or where it is; the result, if it is small and of fixed size; room for a job, if
@@ -143,7 +198,6 @@ enum {
     SOON__CALL_ALIGNMENT = 16,
     SOON__CALL_SMALL_MAX = 240, /* of an argument or result that lies in the block */
     SOON__CALL_FAR = 255,       /* as the size of an argument: it is elsewhere */
-    SOON__CALL_BEGUN = 255,
     SOON__CALL_WORD_AT = (sizeof(soon_call) + sizeof(uint64_t) - 1) & ~(sizeof(uint64_t) - 1),
     SOON__CALL_ARG_AT =
         (SOON__CALL_WORD_AT + sizeof(uint64_t) + SOON__CALL_ALIGNMENT - 1) & ~(SOON__CALL_ALIGNMENT - 1),
@@ -250,10 +304,7 @@ static inline bool soon__call_is_then(const soon_call *call)
 }
 static inline bool soon__then_was_given_up(const soon_call *call)
 {
-    struct soon__call_extra *extra = soon__call_extra(call);
-
-    /* Relaxed: asked by the thread that gave it up, or after it went to the executor. */
-    return extra && atomic_load_explicit(&extra->deferred, memory_order_relaxed) == SOON__DEFERRED_GIVEN_UP;
+    return soon__call_place(call) == SOON__CALL_GIVEN_UP;
 }
 
 /* A worker's local value, as soon_task_local() sees it. */

@@ -274,7 +274,7 @@ void soon__call_run_plain(soon_call *call, struct soon__local *local, const stru
     make_task(&task, call, (soon_bytes){(char *)call + SOON__CALL_ARG_AT, arg_size},
               size ? (char *)call + soon__call_space_at(size, arg_size) : NULL, local);
     soon__zero(task.space, size);
-    atomic_store_explicit(&call->where, SOON__CALL_BEGUN, memory_order_relaxed);
+    soon__call_move(call, SOON__CALL_BEGUN);
     rc = soon__task_run_body(&task, task.executor);
     if ((unsigned)rc | soon__outcome_is_apart(&task.outcome)) {
         soon__task_settle(&task, rc);

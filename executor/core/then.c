@@ -3,11 +3,11 @@
  * are the results of many: those wait for the gather of them, which holds them all, tells the first error in their order, and
  * cancels them when it is cancelled.
  *
- *     WAITING --first done--> NOT (submitted, or ended with first's error)
+ *     WAITING --first done--> IN_HAND (submitted, or ended with first's error)
  *        |
  *        +------cancel, or a shutdown that does not drain--> GIVEN_UP
  *
- * I1  Who moves it from WAITING (a compare-exchange) unlinks it from the executor's list, ends or submits the call,
+ * I1  Who moves it from WAITING (soon__call_win()) unlinks it from the executor's list, ends or submits the call,
  *     and ends its turn.
  * I2  From soon__then_begin() to the end of its turn it pins the executor and counts in `deferred_count`; so the executor
  *     may be touched by who has won (I1), and by nobody else: the loser may come when it is gone.
@@ -17,15 +17,6 @@
 #include "executor_internal.h"
 
 #include <errno.h>
-
-static bool win(soon_call *call, enum soon__deferred to)
-{
-    uint8_t waiting = SOON__DEFERRED_WAITING;
-
-    /* Acquire-release: the winner sees what soon__then_begin() wrote, a canceller what the winner did. */
-    return atomic_compare_exchange_strong_explicit(&soon__call_extra(call)->deferred, &waiting, (uint8_t)to,
-                                                   memory_order_acq_rel, memory_order_relaxed);
-}
 
 static void link_locked(soon_executor *executor, soon_call *call)
 {
@@ -76,7 +67,7 @@ static void take_back_continuation(soon_call *call, soon_future *first)
 
 bool soon__then_take_back(soon_call *call)
 {
-    if (!win(call, SOON__DEFERRED_GIVEN_UP))
+    if (!soon__call_win(call, SOON__CALL_GIVEN_UP))
         return false;
     unlink_call(call);
     take_back_continuation(call, soon__call_extra(call)->first);
@@ -90,7 +81,7 @@ void soon__thens_cancel(soon_executor *executor)
     pthread_mutex_lock(&executor->mutex);
     for (call = executor->locked.deferred; call; call = next) {
         next = call->next;
-        if (!win(call, SOON__DEFERRED_GIVEN_UP))
+        if (!soon__call_win(call, SOON__CALL_GIVEN_UP))
             continue; /* its winner is about to unlink it */
         unlink_locked(executor, call);
         call->next = given_up;
@@ -123,7 +114,7 @@ static void first_done(soon_future *first, void *data)
     struct soon__error *error;
     int rc;
 
-    if (win(call, SOON__DEFERRED_NOT)) {
+    if (soon__call_win(call, SOON__CALL_IN_HAND)) {
         unlink_call(call);
         error = soon__error_ref(soon__future_failure(first));
         if (error && error->public.code == -ECANCELED) { /* itself, or one that it gathers */
@@ -151,8 +142,7 @@ static bool enter(soon_executor *executor, soon_call *call)
     if (open) {
         soon__executor_pin(executor);
         link_locked(executor, call);
-        atomic_store_explicit(&soon__call_extra(call)->deferred, SOON__DEFERRED_WAITING,
-                              memory_order_release); /* pairs with win() */
+        soon__call_move(call, SOON__CALL_WAITING); /* whoever may win it comes to know it after this */
     }
     pthread_mutex_unlock(&executor->mutex);
     return open;
@@ -171,7 +161,7 @@ static void start(soon_call *call, soon_future *first)
                soon__then_was_given_up(call)) { /* by a shutdown that came before there was one to take back */
         take_back_continuation(call, first);
     } else if (rc < 0) {
-        if (win(call, SOON__DEFERRED_GIVEN_UP)) {
+        if (soon__call_win(call, SOON__CALL_GIVEN_UP)) {
             unlink_call(call);
             soon__executor_refuse(call->executor, call, rc);
             soon__then_turn_is_over(call->executor);

@@ -50,14 +50,16 @@ static inline bool soon__inject_push(struct soon__inject *inject, soon_call *cal
 {
     uintptr_t word = soon__inject_look(inject);
 
-    do {
-        if (!soon__inject_is_open(word))
-            return false;
+    soon__call_move(call, SOON__CALL_INJECTED);
+    while (soon__inject_is_open(word)) {
         call->next = soon__inject_latest(word);
         /* Release: the call; pairs with the acquire of who takes it. */
-    } while (!atomic_compare_exchange_weak_explicit(&inject->word, &word, (uintptr_t)call | (word & SOON__INJECT_FLAGS),
-                                                    memory_order_release, memory_order_relaxed));
-    return true;
+        if (atomic_compare_exchange_weak_explicit(&inject->word, &word, (uintptr_t)call | (word & SOON__INJECT_FLAGS),
+                                                  memory_order_release, memory_order_relaxed))
+            return true;
+    }
+    soon__call_move(call, SOON__CALL_IN_HAND);
+    return false;
 }
 
 /* True: the caller is the searcher now; or who it does that for. */

@@ -38,7 +38,7 @@ static inline void append(struct soon__queue *queue, soon_call *first, soon_call
 void soon__queue_push(struct soon__queue *queue, soon_call *call)
 {
     soon__queue_pass(queue, call);
-    call->queued = true;
+    soon__call_move(call, SOON__CALL_QUEUED);
     call->next = NULL;
     if (!(call->flags & SOON__CALL_HAS_EXTRA) || enter_heaps(queue, call))
         append(queue, call, call, 1);
@@ -66,7 +66,7 @@ size_t soon__queue_push_list(struct soon__queue *queue, soon_call *latest)
             soon__queue_push(queue, call);
         } else {
             soon__queue_pass(queue, call);
-            call->queued = true;
+            soon__call_move(call, SOON__CALL_QUEUED);
         }
     }
     if (count && !(flags & SOON__CALL_HAS_EXTRA))
@@ -81,7 +81,7 @@ size_t soon__queue_take_plain(struct soon__queue *queue, size_t most, soon_call 
 
     for (call = queue->head; count < most && call && !(call->flags & SOON__CALL_HAS_EXTRA);
          call = call->next, count++) {
-        call->queued = false;
+        soon__call_move(call, SOON__CALL_IN_HAND);
         last = call;
     }
     if (!count)
@@ -102,7 +102,7 @@ void soon__queue_return(struct soon__queue *queue, soon_call *call)
 {
     soon_call *next = queue->head;
 
-    call->queued = true;
+    soon__call_move(call, SOON__CALL_QUEUED);
     queue->count++;
     if (call->flags & SOON__CALL_HAS_EXTRA && !enter_heaps(queue, call))
         return;
@@ -148,7 +148,7 @@ static __attribute__((noinline)) bool leave_heaps(struct soon__queue *queue, soo
 
 void soon__queue_remove(struct soon__queue *queue, soon_call *call)
 {
-    call->queued = false;
+    soon__call_move(call, SOON__CALL_IN_HAND);
     queue->count--;
     if (!(call->flags & SOON__CALL_HAS_EXTRA) || leave_heaps(queue, call))
         unlink_call(queue, call);

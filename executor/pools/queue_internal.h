@@ -14,7 +14,7 @@ struct soon__queue {
     size_t count;
 };
 
-/* Sets call->queued, and a number above 0. */
+/* Moves it to QUEUED, and sets a number above 0. */
 void soon__queue_push(struct soon__queue *queue, soon_call *call);
 /* One that need not wait has its number all the same: it may come back. */
 static inline void soon__queue_pass(struct soon__queue *queue, soon_call *call)

@@ -76,7 +76,7 @@ int soon__deques_new(struct soon__pool *pool)
     if (!pool->deques)
         return -ENOMEM;
     for (size_t i = 0; i < pool->deques_count; i++)
-        pool->deques[i] = (struct soon__deque){.number = (uint8_t)(i + 1)};
+        pool->deques[i] = (struct soon__deque){.place = (uint8_t)(SOON__CALL_IN_DEQUE + i)};
     return 0;
 }
 
@@ -119,12 +119,12 @@ static inline void push(struct soon__deque *deque, soon_call *call)
 {
     call->next = NULL;
     append(deque, call, call);
-    atomic_store_explicit(&call->where, deque->number, memory_order_relaxed); /* as in take_out() */
+    soon__call_move(call, deque->place);
 }
 
 static void unlink_call(struct soon__deque *deque, soon_call *call)
 {
-    atomic_store_explicit(&call->where, 0, memory_order_relaxed);
+    soon__call_move(call, SOON__CALL_IN_HAND);
     if (call->next)
         call->next->previous = call->previous;
     else
@@ -140,11 +140,10 @@ static bool take_out(struct soon__deque *deque, soon_call *call)
 {
     bool found;
 
-    /* Relaxed, all: written under the lock alone, by the owner to its number. */
-    if (atomic_load_explicit(&call->where, memory_order_relaxed) != deque->number)
+    if (soon__call_place(call) != deque->place)
         return false;
     lock(deque);
-    found = atomic_load_explicit(&call->where, memory_order_relaxed) == deque->number;
+    found = soon__call_place(call) == deque->place;
     if (found)
         unlink_call(deque, call);
     unlock(deque);
@@ -220,7 +219,7 @@ size_t soon__deque_fill_locked(struct soon__worker *worker, size_t most)
     if (!count)
         return 0;
     for (soon_call *call = first; call; call = call->next)
-        atomic_store_explicit(&call->where, deque->number, memory_order_relaxed); /* as in take_out() */
+        soon__call_move(call, deque->place);
     lock(deque);
     append(deque, first, last);
     unlock(deque);
@@ -262,8 +261,7 @@ void soon__deques_look_locked(struct soon__pool *pool, size_t most)
 
 bool soon__deque_take_back_locked(struct soon__pool *pool, soon_call *call)
 {
-    /* Relaxed: who asks has got the call after it was pushed. It is there, in the queue, or in no place at all. */
-    uint8_t number = atomic_load_explicit(&call->where, memory_order_relaxed);
+    uint8_t place = soon__call_place(call);
 
-    return number && number != SOON__CALL_BEGUN && take_out(&pool->deques[number - 1], call);
+    return place >= SOON__CALL_IN_DEQUE && take_out(&pool->deques[place - SOON__CALL_IN_DEQUE], call);
 }

@@ -180,7 +180,7 @@ void soon__pool_freed_locked(struct soon__pool *pool)
 
 bool soon__pool_take_back_locked(struct soon__pool *pool, soon_call *call)
 {
-    if (!call->queued)
+    if (soon__call_place(call) != SOON__CALL_QUEUED)
         return soon__deque_take_back_locked(pool, call);
     soon__queue_remove(&pool->locked.queue, call);
     soon__pool_freed_locked(pool);

@@ -57,14 +57,14 @@
 
 enum { SOON__SPARES_MAX = 256, SOON__NAME_SIZE = 16 /* what the system takes, with the NUL */ };
 
-enum { SOON__DEQUES_MAX = SOON__CALL_BEGUN - 1 }; /* workers beyond that submit as everybody does */
+enum { SOON__DEQUES_MAX = UINT8_MAX - SOON__CALL_IN_DEQUE }; /* workers beyond that submit as everybody does */
 
 struct soon__pool;
 
 /* See deque.c. */
 struct soon__deque {
     _Alignas(64) _Atomic uint32_t lock;
-    uint8_t number;
+    uint8_t place;           /* of a call that is in it */
     bool owned;              /* by a worker; under the pool's mutex */
     soon_call *first, *last; /* the oldest first; under the lock */
 };

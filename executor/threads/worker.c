@@ -238,6 +238,7 @@ static soon_call *take_injected(struct soon__worker *worker, soon_call **ret_res
     /* Sequentially consistent, after that exchange: Q3. */
     if (!call->next && !atomic_load_explicit(&pool->nested, memory_order_seq_cst)) {
         soon__count(&worker->submitted, 1);
+        soon__call_move(call, SOON__CALL_IN_HAND);
         return call;
     }
     *ret_rest = call;

@@ -22,7 +22,8 @@ void soon__process_pool_look_soon_locked(struct soon__process_pool *pool)
 
 void soon__process_pool_refuse_locked(struct soon__process_pool *pool, soon_call *call, int code)
 {
-    call->next_refused = pool->locked.refused;
+    soon__call_move(call, SOON__CALL_REFUSED);
+    call->next = pool->locked.refused;
     call->refusal = code;
     pool->locked.refused = call;
     pool->locked.failed += code != -ECANCELED;

@@ -141,7 +141,7 @@ static size_t take_lost_locked(struct soon__process *process, struct soon__assig
         if (process->slots[slot].stage != SOON__SLOT_IN_USE)
             continue; /* empty, or left to who is filling it */
         if (process->slots[slot].call) {
-            process->slots[slot].call->posted = false;
+            soon__call_move(process->slots[slot].call, SOON__CALL_IN_HAND);
             lost[count] = process->slots[slot];
             lost_slots[count++] = slot;
         }

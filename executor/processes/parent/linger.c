@@ -30,7 +30,7 @@ enum { LOOKS = 64 };
 /* The process to look at; NULL: it is not worth it. */
 static struct soon__process *begin_locked(struct soon__process_pool *pool, const soon_call *call)
 {
-    struct soon__process *process = call->posted ? call->process : NULL;
+    struct soon__process *process = soon__call_place(call) == SOON__CALL_IN_SLOT ? call->process : NULL;
 
     if (!process || process->stage != SOON__READY || process->lingered ||
         soon__process_pool_is_saturated_locked(pool) || pool->locked.busy + pool->locked.lingering >= pool->cpus ||

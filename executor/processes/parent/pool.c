@@ -112,9 +112,9 @@ static int submit(void *self, soon_call *call, bool may_block)
 static bool take_out_locked(struct soon__process_pool *pool, soon_call *call)
 {
     soon__process_pool_take_in_locked(pool);
-    if (call->queued)
+    if (soon__call_place(call) == SOON__CALL_QUEUED)
         soon__queue_remove(&pool->locked.queue, call);
-    else if (!call->posted || !soon__process_take_back_locked(call))
+    else if (soon__call_place(call) != SOON__CALL_IN_SLOT || !soon__process_take_back_locked(call))
         return false;
     soon__condition_tell_one(&pool->place);
     return true;
@@ -140,7 +140,7 @@ static bool take_back(void *self, soon_call *call)
 /* The slot in which a call runs; SOON__SLOTS: it does not, or not any more. */
 static uint32_t running_slot_locked(const soon_call *call)
 {
-    if (!call->posted || call->process->stage == SOON__DEAD ||
+    if (soon__call_place(call) != SOON__CALL_IN_SLOT || call->process->stage == SOON__DEAD ||
         !soon__process_is_running_locked(call->process, call->slot))
         return SOON__SLOTS;
     return call->slot;
@@ -171,7 +171,7 @@ static void ask_to_cancel(void *self, soon_call *call)
     struct soon__process_pool *pool = self;
 
     soon__mutex_lock(&pool->mutex);
-    if (call->posted)
+    if (soon__call_place(call) == SOON__CALL_IN_SLOT)
         soon__channel_request_cancel(&call->process->channel, call->slot);
     soon__mutex_unlock(&pool->mutex);
 }

@@ -140,7 +140,7 @@ static void publish_locked(struct soon__process *process, uint32_t slot, soon_ca
     if (!wanted || !call)
         return;
     process->given--;
-    call->posted = false;
+    soon__call_move(call, SOON__CALL_IN_HAND);
     if (rc == 0 || rc == -EAGAIN || rc == -EPIPE)
         soon__queue_return(&pool->locked.queue, call); /* it was the process that had no use for it */
     else
@@ -207,7 +207,7 @@ static int fill_and_publish_locked(struct soon__process *process, uint32_t slot,
 
 static void give_locked(struct soon__process *process, uint32_t slot, soon_call *call)
 {
-    call->posted = true;
+    soon__call_move(call, SOON__CALL_IN_SLOT);
     call->process = process;
     call->slot = slot;
     process->given++;

@@ -29,7 +29,7 @@ static void end_locked(struct soon__process *process, uint32_t slot, const struc
 {
     struct soon__process_pool *pool = process->pool;
 
-    process->slots[slot].call->posted = false;
+    soon__call_move(process->slots[slot].call, SOON__CALL_IN_HAND);
     soon__process_release_locked(process, slot, now);
     if (outcome) {
         pool->locked.succeeded += !outcome->error;
@@ -312,7 +312,8 @@ static void end_turn_locked(struct soon__process *process, struct turn *turn)
     const soon_call *awaited = turn->awaited;
     struct soon__process_pool *pool = process->pool;
 
-    turn->goes_on = turn->reads && !process->corrupt && awaited && awaited->posted && awaited->process == process;
+    turn->goes_on = turn->reads && !process->corrupt && awaited && soon__call_place(awaited) == SOON__CALL_IN_SLOT &&
+                    awaited->process == process;
     if (!turn->goes_on && turn->then != KEEPS_BELL && !process->corrupt && !process->book_closed) {
         process->bell_is_off = turn->then == LINGERS && turn->reads && !process->assigned; /* P10 */
         turn->more = !process->bell_is_off && soon__channel_want_bell(&process->channel, head_of(process));
@@ -425,7 +426,8 @@ static bool take_last_locked(struct soon__process *process, struct turn *turn, s
     turn->others = call;
     if (call && !soon__call_finish_bare(call))
         *ret = call;
-    if (!call || *ret || turn->awaited->posted || soon__process_pool_may_hand_out_locked(process->pool))
+    if (!call || *ret || soon__call_place(turn->awaited) == SOON__CALL_IN_SLOT ||
+        soon__process_pool_may_hand_out_locked(process->pool))
         return false;
     send_ack(process, false);
     process->bell_is_off = true; /* P10 */

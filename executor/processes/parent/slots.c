@@ -62,7 +62,7 @@ soon_call *soon__process_take_out_locked(struct soon__process *process, uint32_t
         return NULL;
     }
     process->given--;
-    call->posted = false;
+    soon__call_move(call, SOON__CALL_IN_HAND);
     return call;
 }
 

@@ -230,7 +230,7 @@ static void fail_all(const struct findings *found)
     soon_call *call, *after;
 
     for (call = found->refused; call; call = after) {
-        after = call->next_refused;
+        after = call->next;
         if (call->refusal == -ECANCELED)
             soon__call_cancel(call);
         else
