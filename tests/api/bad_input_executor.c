@@ -88,6 +88,7 @@ Test(bad_input_executor, of_pools)
     ASSERTED_VOID(soon_executor_stats(pool, NULL));
     REFUSED(-EINVAL, soon_init(-1, NULL));
     REFUSED(-EINVAL, soon_init(1, NULL));
+    REFUSED(0, soon_init(0, NULL));
     cr_assert_eq(soon_take(soon_submit(pool, add_one, 1), &x), 0); /* it still works */
 }
 
@@ -205,6 +206,7 @@ Test(bad_input_executor, of_tasks)
     ASSERTED(NULL, soon_task_payload(none));
     ASSERTED(NULL, soon_task_return_space(none, 1));
     REFUSED(-EINVAL, soon_task_return_bytes(none, none, 0));
+    REFUSED(-EINVAL, soon_task_return_payload(none, NULL));
 }
 
 Test(bad_input_executor, of_maps)

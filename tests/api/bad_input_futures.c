@@ -38,9 +38,9 @@ static void tear_down(void)
     soon_promise_free(promise);
 }
 
-TestSuite(bad_input, .init = set_up, .fini = tear_down);
+TestSuite(bad_input_futures, .init = set_up, .fini = tear_down);
 
-Test(bad_input, of_futures)
+Test(bad_input_futures, of_futures)
 {
     const soon_error *error = NULL;
     soon_bytes bytes = {&error, 99};
@@ -77,6 +77,7 @@ Test(bad_input, of_futures)
     REFUSED(-EINVAL, soon_future_exception(finished, 0, NULL));
     REFUSED(-EINVAL, soon_future_exception(finished, -2, &error));
     ASSERTED(0, soon_future_error(NULL)->code);
+    ASSERTED(false, !soon_future_error(NULL)->message);
     ASSERTED(NULL, soon_future_payload(NULL));
     ASSERTED(0, soon_future_progress(NULL).total);
     ASSERTED('\0', *soon_future_label(NULL));
@@ -99,7 +100,7 @@ Test(bad_input, of_futures)
 }
 
 /* What is too many is told while somebody else still holds the future. */
-Test(bad_input, of_one_unref_too_many)
+Test(bad_input_futures, of_one_unref_too_many)
 {
     soon_future *future = soon_promise_future(promise);
 
@@ -110,7 +111,7 @@ Test(bad_input, of_one_unref_too_many)
     cr_assert_eq(soon_future_state(pending), SOON_PENDING);
 }
 
-Test(bad_input, of_promises)
+Test(bad_input_futures, of_promises)
 {
     soon_error none = {0}, positive = {.code = 5}, bare = {.code = -EIO};
     soon_buffer *given;
@@ -142,7 +143,7 @@ Test(bad_input, of_promises)
     cr_assert_str_empty(soon_future_error(pending)->function);
 }
 
-Test(bad_input, of_buffers)
+Test(bad_input_futures, of_buffers)
 {
     soon_buffer *made = buffer;
     char byte;
@@ -169,7 +170,7 @@ Test(bad_input, of_buffers)
     cr_assert_eq(soon_buffer_size(buffer), 16);
 }
 
-Test(bad_input, of_sets)
+Test(bad_input_futures, of_sets)
 {
     soon_future *with_null[] = {finished, NULL}, *given = NULL;
     soon_as_completed *made = set;
@@ -206,7 +207,7 @@ Test(bad_input, of_sets)
 }
 
 /* Whose product with the size of an element is a small number: nothing is read, and nothing made of it. */
-Test(bad_input, of_counts_of_which_there_can_be_no_array)
+Test(bad_input_futures, of_counts_of_which_there_can_be_no_array)
 {
     static const size_t counts[] = {SIZE_MAX, SIZE_MAX / sizeof(void *) + 2, PTRDIFF_MAX};
     soon_as_completed *made = set;
@@ -224,7 +225,7 @@ Test(bad_input, of_counts_of_which_there_can_be_no_array)
     cr_assert_eq(soon_future_state(pending), SOON_PENDING);
 }
 
-Test(bad_input, of_codes)
+Test(bad_input_futures, of_codes)
 {
     static const int codes[] = {0, 1, -1, 12345, -12345, -5000, -5020, -5021, INT_MAX, INT_MIN};
 

@@ -8,7 +8,7 @@
 #include "../support/executors.h"
 #include "../support/pools.h"
 
-TestSuite(resolved, .init = close_gate);
+TestSuite(shutdown_resolves, .init = close_gate);
 
 enum { A_WHILE_MS = 100 }; /* long enough for a shutdown that does not wait to return; only who waits needs that long */
 
@@ -56,7 +56,7 @@ SOON_TASK(answer, soon_none, int)
     return 0;
 }
 
-TestOnEach(resolved, is_what_apply_async_made_when_its_callbacks_are_slow)
+TestOnEach(shutdown_resolves, is_what_apply_async_made_when_its_callbacks_are_slow)
 {
     soon_future *futures[5];
 
@@ -96,7 +96,7 @@ SOON_TASK(at_gate, int, int)
     return wait_at_gate(task);
 }
 
-Test(resolved, is_what_apply_async_made_when_a_canceller_is_slow)
+Test(shutdown_resolves, is_what_apply_async_made_when_a_canceller_is_slow)
 {
     soon_executor *pool = make_one_thread();
     soon_future *running = soon_submit(pool, at_gate, 1), *future;
@@ -139,7 +139,7 @@ static void *ask_to_end(void *future)
 }
 
 /* The argument of the chunk that never ran is released before its map is told; the other one runs meanwhile. */
-Test(resolved, is_a_map_when_a_canceller_is_slow)
+Test(shutdown_resolves, is_a_map_when_a_canceller_is_slow)
 {
     static const struct item items[2] = {{0}, {1}};
     soon_executor *pool = make_one_thread();
@@ -169,7 +169,7 @@ static int two_items(void *arg, void *data)
     return (*left)-- > 0;
 }
 
-Test(resolved, is_an_imap_when_who_gives_it_up_is_slow)
+Test(shutdown_resolves, is_an_imap_when_who_gives_it_up_is_slow)
 {
     soon_executor *pool = make_one_thread();
     soon_future *running = soon_submit(pool, at_gate, 1), *item;
@@ -213,7 +213,7 @@ static void *submit_stop(void *data)
     return NULL;
 }
 
-Test(resolved, is_what_a_submitter_runs_itself)
+Test(shutdown_resolves, is_what_a_submitter_runs_itself)
 {
     struct submitter submitter = {.pool = new_pool(.workers = 1, .queue_max = 1, .when_full = SOON_FULL_RUN_HERE)};
     soon_future *running = soon_submit(submitter.pool, at_gate, 1), *queued;
@@ -238,7 +238,7 @@ Test(resolved, is_what_a_submitter_runs_itself)
 }
 
 /* A refusal tells here and now, and pins nothing. */
-TestOnEach(resolved, is_what_came_when_the_executor_was_down)
+TestOnEach(shutdown_resolves, is_what_came_when_the_executor_was_down)
 {
     soon_future *future;
 

@@ -11,7 +11,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-TestSuite(inside, .init = close_gate);
+TestSuite(user_code_waits, .init = close_gate);
 
 SOON_TASK(answer, soon_none, int)
 {
@@ -591,12 +591,12 @@ static void try_all(soon_executor *(*make)(void), bool in_processes)
     cr_assert_eq(soon_executor_free(elsewhere), 0);
 }
 
-Test(inside, every_wait_comes_back_with_a_pool_of_one_thread)
+Test(user_code_waits, every_wait_comes_back_with_a_pool_of_one_thread)
 {
     try_all(make_one_thread, false);
 }
 
-Test(inside, every_wait_comes_back_with_a_pool_of_a_process)
+Test(user_code_waits, every_wait_comes_back_with_a_pool_of_a_process)
 {
     if (test_has_processes())
         try_all(make_one_process, true);

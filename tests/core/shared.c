@@ -68,7 +68,7 @@ Test(shared, unref_takes_null)
     soon_shared_unref(NULL);
 }
 
-Misuse(shared, data_of_null)
+TestMisuse(shared, data_of_null)
 {
     cr_assert_null(soon_shared_data(NULL));
 }
@@ -155,7 +155,7 @@ Test(lock, that_was_not_made_is_refused)
     cr_assert_eq(soon_lock_trylock(NULL), -EINVAL);
 }
 
-Misuse(lock, unlock_of_null)
+TestMisuse(lock, unlock_of_null)
 {
     soon_lock_unlock(NULL);
 }

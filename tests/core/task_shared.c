@@ -207,7 +207,7 @@ Test(task_shared, lock_of_a_dead_worker_goes_to_the_next_who_is_told)
     soon_shared_unref(shared);
 }
 
-Misuse(task_shared, of_null)
+TestMisuse(task_shared, of_null)
 {
     cr_assert_null(soon_task_shared(NULL));
 }

@@ -1,35 +1,8 @@
 /*
  * future_fork.c - futures in a child of fork(): what is done can be read; what is not done never will be there, and says so.
  */
+#include "../support/forked.h"
 #include "../support/futures.h"
-
-#include <stdio.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-/* In the child no assertion of the runner works: it leaves with a status that is not 0. */
-#define CHECK(condition) ((condition) ? (void)0 : leave(#condition, __LINE__))
-
-static _Noreturn void leave(const char *condition, int line)
-{
-    fprintf(stderr, "future_fork.c:%d: does not hold in the child: %s\n", line, condition);
-    _exit(1);
-}
-
-static void in_child(void (*body)(void))
-{
-    pid_t child = test_fork();
-    int status;
-
-    cr_assert_geq(child, 0);
-    if (child == 0) {
-        alarm(60); /* a hang must not outlive the test */
-        body();
-        _exit(0);
-    }
-    cr_assert_eq(waitpid(child, &status, 0), child);
-    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %x", (unsigned)status);
-}
 
 /* Of the parent. */
 static struct halves unfinished, done;
@@ -46,13 +19,13 @@ static void release_both(void)
     release(done);
 }
 
-TestSuite(fork, .init = make_both, .fini = release_both);
+TestSuite(future_fork, .init = make_both, .fini = release_both);
 
 static void never(soon_future *future, void *data)
 {
     (void)future;
     (void)data;
-    leave("never called", __LINE__);
+    CHECK(!"called");
 }
 
 static void waits_say_so(void)
@@ -73,7 +46,7 @@ static void waits_say_so(void)
     }
 }
 
-Test(fork, a_wait_for_an_unfinished_one_of_the_parent_says_so)
+Test(future_fork, a_wait_for_an_unfinished_one_of_the_parent_says_so)
 {
     in_child(waits_say_so);
 }
@@ -89,7 +62,7 @@ static void changes_nothing(void)
     (void)soon_future_progress(unfinished.future);
 }
 
-Test(fork, an_unfinished_one_of_the_parent_can_only_be_looked_at)
+Test(future_fork, an_unfinished_one_of_the_parent_can_only_be_looked_at)
 {
     in_child(changes_nothing);
     cr_assert_not(soon_promise_cancel_requested(unfinished.promise));
@@ -112,7 +85,7 @@ static void sets_say_so(void)
     soon_future_unref(any);
 }
 
-Test(fork, sets_refuse_an_unfinished_one_of_the_parent)
+Test(future_fork, sets_refuse_an_unfinished_one_of_the_parent)
 {
     in_child(sets_say_so);
 }
@@ -130,7 +103,7 @@ static void inherited_set_says_so(void)
     soon_as_completed_free(set_of_parent);
 }
 
-Test(fork, an_inherited_set_says_so)
+Test(future_fork, an_inherited_set_says_so)
 {
     soon_future *const futures[] = {unfinished.future, done.future};
 
@@ -168,7 +141,7 @@ static void reads_the_done_one(void)
     CHECK(soon_future_progress(done.future).total == 0);
 }
 
-Test(fork, a_done_one_of_the_parent_is_like_any_other)
+Test(future_fork, a_done_one_of_the_parent_is_like_any_other)
 {
     in_child(reads_the_done_one);
 }
@@ -203,7 +176,7 @@ static void *cancel(void *future)
 }
 
 /* Not even for a hook that another thread of the parent is in. */
-Test(fork, the_child_may_free_what_it_inherits)
+Test(future_fork, the_child_may_free_what_it_inherits)
 {
     pthread_t thread;
 
@@ -236,7 +209,7 @@ static void resolves_nothing(void)
 }
 
 /* The LOCK was held at the fork, and nobody will give it back here. */
-Test(fork, a_promise_of_the_parent_says_so_and_takes_no_lock)
+Test(future_fork, a_promise_of_the_parent_says_so_and_takes_no_lock)
 {
     soon__future_lock(unfinished.future);
     in_child(resolves_nothing);
@@ -282,7 +255,7 @@ static void completes_one_whose_callback_forks(void)
     CHECK(WIFEXITED(status_of_forked) && WEXITSTATUS(status_of_forked) == 0);
 }
 
-Test(fork, a_child_of_a_callback_runs_none_of_the_parents)
+Test(future_fork, a_child_of_a_callback_runs_none_of_the_parents)
 {
     in_child(completes_one_whose_callback_forks);
 }
@@ -313,7 +286,7 @@ static void makes_its_own_promise(void)
     soon_promise_free(promise);
 }
 
-Test(fork, the_child_may_make_its_own_promise)
+Test(future_fork, the_child_may_make_its_own_promise)
 {
     in_child(makes_its_own_promise);
 }
@@ -341,7 +314,7 @@ static void makes_its_own_pool(void)
     CHECK(soon_executor_free(pool) == 0);
 }
 
-Test(fork, the_child_may_make_its_own_pool)
+Test(future_fork, the_child_may_make_its_own_pool)
 {
     if (UNDER_TSAN)
         cr_skip_test("it starts no threads in a child");
@@ -356,7 +329,7 @@ static void uses_the_parents_pool(void)
     soon_future_unref(then);
 }
 
-Test(fork, a_then_on_the_parents_pool_says_so)
+Test(future_fork, a_then_on_the_parents_pool_says_so)
 {
     cr_assert_eq(soon_thread_pool_new(&pool_of_parent, NULL), 0);
     in_child(uses_the_parents_pool);
@@ -387,7 +360,7 @@ static void asks_and_makes_its_own(void)
     makes_its_own_promise();
 }
 
-Test(fork, works_while_other_threads_are_inside)
+Test(future_fork, works_while_other_threads_are_inside)
 {
     pthread_t threads[2];
 

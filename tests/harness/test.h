@@ -5,6 +5,7 @@
  * forks a process per test: for ThreadSanitizer, under which Criterion cannot run, and for valgrind.
  *
  *     Test(suite, name, .init = f, .fini = f, .timeout = s, .signal = n, .exit_code = n, .disabled = b, .bare = b)
+ *     TestMisuse(suite, name, the same options)             must abort by an assertion, where there are any
  *     TestSuite(suite, the same options)                    before its tests, for all of them
  *
  * A test is: the suite's init, its own, the body, its own fini, the suite's; then assert_no_leaks(), which nobody has
@@ -16,6 +17,7 @@
 #include "sanitized.h"
 
 #include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -165,5 +167,13 @@ bool test__on_its_thread(void);  /* in other threads too */
         test__register_suite(&suite_##_suite);                                                                         \
     }                                                                                                                  \
     struct test__semicolon
+
+/* A test of a misuse that the library asserts against: with asserts the test must abort; without, the misuse is harmless and what the
+ * body asserts must hold. */
+#ifdef NDEBUG
+#define TestMisuse(...) Test(__VA_ARGS__)
+#else
+#define TestMisuse(...) Test(__VA_ARGS__, .signal = SIGABRT)
+#endif
 
 #endif

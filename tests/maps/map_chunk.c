@@ -5,7 +5,7 @@
 
 #include <sys/wait.h>
 
-TestSuite(map_items, .init = close_gate);
+TestSuite(map_chunk, .init = close_gate);
 
 enum { MANY = 1000 }; /* in one chunk, or in two */
 
@@ -19,7 +19,7 @@ SOON_TASK(set_half, int, struct halves_of)
     return 0;
 }
 
-TestOnEach(map_items, each_finds_zeroes_where_its_result_goes)
+TestOnEach(map_chunk, each_finds_zeroes_where_its_result_goes)
 {
     int args[MANY];
     struct halves_of *results = malloc(MANY * sizeof *results);
@@ -34,7 +34,7 @@ TestOnEach(map_items, each_finds_zeroes_where_its_result_goes)
     free(results);
 }
 
-TestOnEach(map_items, each_fails_or_succeeds_by_itself)
+TestOnEach(map_chunk, each_fails_or_succeeds_by_itself)
 {
     int args[MANY], results[MANY], errors[MANY];
 
@@ -83,12 +83,12 @@ static void stop_in_the_first_item(soon_executor *executor, int first)
     soon_executor_free(executor);
 }
 
-Test(map_items, none_begins_after_the_map_has_stopped)
+Test(map_chunk, none_begins_after_the_map_has_stopped)
 {
     stop_in_the_first_item(make_threads(2), 0);
 }
 
-Test(map_items, none_begins_in_another_process_after_the_map_has_stopped)
+Test(map_chunk, none_begins_in_another_process_after_the_map_has_stopped)
 {
     if (!test_has_processes())
         cr_skip_test("no worker processes here");
@@ -105,7 +105,7 @@ SOON_TASK(die_at_777, int, int)
     return 0;
 }
 
-Test(map_items, a_death_loses_the_one_that_ran_and_no_other)
+Test(map_chunk, a_death_loses_the_one_that_ran_and_no_other)
 {
     soon_executor *executor;
     int args[MANY], results[MANY], errors[MANY];
@@ -143,7 +143,7 @@ SOON_TASK(give_a_payload, int, int)
     return 0;
 }
 
-Test(map_items, nothing_of_one_is_left_when_the_next_begins)
+Test(map_chunk, nothing_of_one_is_left_when_the_next_begins)
 {
     soon_executor *executor = make_threads(1);
     int args[MANY], results[MANY];
@@ -169,7 +169,7 @@ SOON_TASK(fork_once, int, soon_none)
     return waitpid(child, &status, 0) == child && WIFEXITED(status) ? 0 : -ECHILD;
 }
 
-Test(map_items, those_behind_one_that_forks_run_in_the_parent_alone)
+Test(map_chunk, those_behind_one_that_forks_run_in_the_parent_alone)
 {
     soon_executor *executor = make_threads(1);
     int args[MANY];

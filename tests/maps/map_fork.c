@@ -3,34 +3,8 @@
  * hangs.
  */
 #include "../support/executors.h"
+#include "../support/forked.h"
 #include "../support/futures.h"
-
-#include <stdio.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-/* In the child no assertion of the runner works: it leaves with a status that is not 0. */
-#define CHECK(condition) ((condition) ? (void)0 : leave(#condition, __LINE__))
-
-static _Noreturn void leave(const char *condition, int line)
-{
-    fprintf(stderr, "map_fork.c:%d: does not hold in the child: %s\n", line, condition);
-    _exit(1);
-}
-
-static void in_child(void (*body)(void))
-{
-    pid_t child = test_fork();
-    int status;
-
-    cr_assert_geq(child, 0);
-    if (child == 0) {
-        body();
-        _exit(0);
-    }
-    cr_assert_eq(waitpid(child, &status, 0), child);
-    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %x", (unsigned)status);
-}
 
 /* Negative: waits at the gate. */
 SOON_TASK(at_gate, int, int)
@@ -74,7 +48,7 @@ static void free_all(void)
     soon_executor_free(pool);
 }
 
-TestSuite(fork_map, .init = make_all, .fini = free_all);
+TestSuite(map_fork, .init = make_all, .fini = free_all);
 
 static void new_ones_are_refused(void)
 {
@@ -93,7 +67,7 @@ static void new_ones_are_refused(void)
     soon_future_unref(future);
 }
 
-Test(fork_map, new_ones_on_the_parents_executor_are_refused)
+Test(map_fork, new_ones_on_the_parents_executor_are_refused)
 {
     in_child(new_ones_are_refused);
 }
@@ -114,7 +88,7 @@ static void old_ones_never_end(void)
     soon_imap_free(imap);
 }
 
-Test(fork_map, those_of_the_parent_never_end_and_can_be_freed)
+Test(map_fork, those_of_the_parent_never_end_and_can_be_freed)
 {
     in_child(old_ones_never_end);
 }
@@ -129,7 +103,7 @@ static void the_child_has_its_own(void)
     CHECK(soon_executor_free(own) == 0);
 }
 
-Test(fork_map, the_child_may_make_its_own)
+Test(map_fork, the_child_may_make_its_own)
 {
     if (UNDER_TSAN)
         cr_skip_test("it starts no threads in a child");

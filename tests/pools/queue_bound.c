@@ -5,7 +5,7 @@
 
 #include "../../executor/threads/state_internal.h"
 
-TestSuite(queue);
+TestSuite(queue_bound);
 
 /* How many submitters wait for a place. Nothing public tells. */
 static size_t waiting_in(soon_executor *executor)
@@ -50,7 +50,7 @@ static void empty(void)
     gate_free(full.gate);
 }
 
-Test(queue, refuses_what_has_no_place_if_it_shall_fail)
+Test(queue_bound, refuses_what_has_no_place_if_it_shall_fail)
 {
     fill(SOON_FULL_FAIL);
     soon_future *f = soon_submit_with(full.pool, (.label = "third"), twice, 3);
@@ -65,7 +65,7 @@ Test(queue, refuses_what_has_no_place_if_it_shall_fail)
     empty();
 }
 
-Test(queue, has_try_submit_that_neither_waits_nor_runs_anything_whatever_the_policy)
+Test(queue_bound, has_try_submit_that_neither_waits_nor_runs_anything_whatever_the_policy)
 {
     static const soon_full policies[] = {SOON_FULL_DEFAULT, SOON_FULL_BLOCK, SOON_FULL_FAIL, SOON_FULL_RUN_HERE};
 
@@ -82,7 +82,7 @@ Test(queue, has_try_submit_that_neither_waits_nor_runs_anything_whatever_the_pol
     }
 }
 
-Test(queue, has_a_place_again_when_one_is_cancelled)
+Test(queue_bound, has_a_place_again_when_one_is_cancelled)
 {
     fill(SOON_FULL_FAIL);
     soon_future *f;
@@ -95,7 +95,7 @@ Test(queue, has_a_place_again_when_one_is_cancelled)
     empty();
 }
 
-Test(queue, has_a_place_again_when_one_has_expired)
+Test(queue_bound, has_a_place_again_when_one_has_expired)
 {
     fill(SOON_FULL_FAIL);
     soon_future *expires, *f;
@@ -124,7 +124,7 @@ SOON_TASK(tell_where, soon_none, struct here)
     return 0;
 }
 
-Test(queue, runs_the_task_on_the_submitting_thread_if_it_shall)
+Test(queue_bound, runs_the_task_on_the_submitting_thread_if_it_shall)
 {
     fill(SOON_FULL_RUN_HERE);
     soon_future *f = soon_submit(full.pool, tell_where);
@@ -157,7 +157,7 @@ SOON_TASK(misbehave, int, int)
     return 0;
 }
 
-Test(queue, runs_tasks_here_as_a_worker_would)
+Test(queue_bound, runs_tasks_here_as_a_worker_would)
 {
     int result;
 
@@ -179,7 +179,7 @@ static void *open_it(void *data)
     return NULL;
 }
 
-Test(queue, lets_a_task_that_runs_here_wait_for_others)
+Test(queue_bound, lets_a_task_that_runs_here_wait_for_others)
 {
     pthread_t opener;
     int result;
@@ -192,7 +192,7 @@ Test(queue, lets_a_task_that_runs_here_wait_for_others)
     empty();
 }
 
-Test(queue, takes_the_policy_of_the_submit_before_its_own)
+Test(queue_bound, takes_the_policy_of_the_submit_before_its_own)
 {
     soon_submit_options here = {.when_full = SOON_FULL_RUN_HERE}, fail = {.when_full = SOON_FULL_FAIL};
     struct here told;
@@ -224,7 +224,7 @@ static intptr_t outcome_of_thread(pthread_t thread)
 }
 
 /* pebble and loky: queue-full cases (test_queue_full_deadlock) */
-Test(queue, lets_the_submitter_wait_for_a_place_by_default)
+Test(queue_bound, lets_the_submitter_wait_for_a_place_by_default)
 {
     pthread_t submitters[5];
 
@@ -241,7 +241,7 @@ Test(queue, lets_the_submitter_wait_for_a_place_by_default)
     empty();
 }
 
-Test(queue, lets_a_submitter_in_when_one_is_cancelled)
+Test(queue_bound, lets_a_submitter_in_when_one_is_cancelled)
 {
     pthread_t submitter;
 
@@ -256,7 +256,7 @@ Test(queue, lets_a_submitter_in_when_one_is_cancelled)
     empty();
 }
 
-Test(queue, lets_a_submitter_in_when_one_expires)
+Test(queue_bound, lets_a_submitter_in_when_one_expires)
 {
     soon_future *expires;
     pthread_t submitter;
@@ -273,7 +273,7 @@ Test(queue, lets_a_submitter_in_when_one_expires)
     empty();
 }
 
-Test(queue, sends_waiting_submitters_away_when_it_is_shut_down)
+Test(queue_bound, sends_waiting_submitters_away_when_it_is_shut_down)
 {
     for (int mode = SOON_DRAIN; mode <= SOON_KILL; mode++) {
         pthread_t submitters[3];
@@ -303,7 +303,7 @@ SOON_TASK(fail_at_the_gate, struct gate, soon_none)
     return soon_raise(task, EIO, "no disk");
 }
 
-Test(queue, sends_waiting_submitters_away_when_the_pool_breaks)
+Test(queue_bound, sends_waiting_submitters_away_when_the_pool_breaks)
 {
     struct gate gate = gate_new();
     soon_executor *pool =
@@ -324,7 +324,7 @@ Test(queue, sends_waiting_submitters_away_when_the_pool_breaks)
 }
 
 /* Freed while they wait: the free waits until they have left. */
-Test(queue, sends_waiting_submitters_away_when_it_is_freed)
+Test(queue_bound, sends_waiting_submitters_away_when_it_is_freed)
 {
     for (int round = 0; round < 20; round++) {
         pthread_t submitters[3];
@@ -357,7 +357,7 @@ static void *submit_many(void *pool)
     return NULL;
 }
 
-Test(queue, is_never_longer_than_its_bound)
+Test(queue_bound, is_never_longer_than_its_bound)
 {
     soon_executor *pool = new_pool(.workers = 2, .queue_max = 2);
     pthread_t submitters[6];
@@ -393,7 +393,7 @@ SOON_TASK(submit_ten, soon_full, int)
     return 0;
 }
 
-Test(queue, has_no_bound_for_its_own_workers)
+Test(queue_bound, has_no_bound_for_its_own_workers)
 {
     static const soon_full policies[] = {SOON_FULL_BLOCK, SOON_FULL_FAIL, SOON_FULL_RUN_HERE};
     int sum;
@@ -417,7 +417,7 @@ static void submit_three(soon_future *future, void *data)
     gate_knock(full.gate);
 }
 
-Test(queue, has_no_bound_for_callbacks_on_its_own_workers)
+Test(queue_bound, has_no_bound_for_callbacks_on_its_own_workers)
 {
     soon_future *futures[3];
 
@@ -430,7 +430,7 @@ Test(queue, has_no_bound_for_callbacks_on_its_own_workers)
     empty();
 }
 
-Test(queue, has_no_bound_for_thens)
+Test(queue_bound, has_no_bound_for_thens)
 {
     soon_future *first = NULL, *then;
 

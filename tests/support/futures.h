@@ -17,14 +17,6 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-/* A test of a misuse that is asserted: with asserts it must abort; without, what follows the misuse must hold. */
-#ifdef NDEBUG
-#define TestMisuse(suite, name) Test(suite, name)
-#else
-#define TestMisuse(suite, name) Test(suite, name, .signal = SIGABRT)
-#endif
-#include <signal.h>
-
 /*
  * Both halves of an outcome. release() gives them up.
  */

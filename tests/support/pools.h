@@ -66,13 +66,6 @@ static inline int outcome_of(soon_future *f)
     return rc;
 }
 
-/* A misuse that a user can commit: it ends the test by an assertion, and is harmless without asserts. */
-#ifdef NDEBUG
-#define Misuse(...) Test(__VA_ARGS__, .signal = 0)
-#else
-#define Misuse(...) Test(__VA_ARGS__, .signal = SIGABRT)
-#endif
-
 SOON_TASK(nothing, soon_none, soon_none)
 {
     return 0;

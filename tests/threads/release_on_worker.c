@@ -1,7 +1,6 @@
 /*
- * release_on_worker.c - user code that is no task runs on a worker: the release of a payload, of a result, of a local value. It may take
- * its time, or wait for a task; so another worker is woken or started for what comes meanwhile. And threads that are cancelled
- * while they wait for a pool leave it whole.
+ * release_on_worker.c - a worker runs user code that is no task: it releases a payload, a result or a local value. That may take
+ * long, or wait for a task. So another worker must be woken or started for the tasks that are submitted meanwhile.
  */
 #include "../support/process_fixture.h"
 
@@ -15,7 +14,7 @@ static void begin(void)
     sem_init(&may_go, 0, 0);
 }
 
-TestSuite(between, .init = begin);
+TestSuite(release_on_worker, .init = begin);
 
 /* It holds its thread up until a task lets it go. */
 static void release_when_let(void *unused)
@@ -63,7 +62,7 @@ SOON_TASK(give_payload, struct gate, soon_none)
     return rc;
 }
 
-Test(between, a_payload_that_nobody_wants_is_released_while_tasks_come)
+Test(release_on_worker, a_payload_that_nobody_wants_is_released_while_tasks_come)
 {
     soon_executor *pool = two_workers();
     struct gate gate = gate_new();
@@ -87,7 +86,7 @@ static void want_it(soon_future *all, void *data)
     (void)data;
 }
 
-Test(between, the_last_of_a_group_releases_the_others_while_tasks_come)
+Test(release_on_worker, the_last_of_a_group_releases_the_others_while_tasks_come)
 {
     soon_executor *pool = two_workers();
     struct gate gate = gate_new();
@@ -115,7 +114,7 @@ SOON_TASK(have_a_local, soon_none, soon_none)
     return 0;
 }
 
-Test(between, a_worker_that_retires_releases_its_local_while_tasks_come)
+Test(release_on_worker, a_worker_that_retires_releases_its_local_while_tasks_come)
 {
     soon_executor *pool = new_pool(.workers = 1, .idle_timeout_ms = 1, .initializer = &have_a_local_task);
 
@@ -125,57 +124,4 @@ Test(between, a_worker_that_retires_releases_its_local_while_tasks_come)
     cr_assert_eq(outcome_of(soon_submit(pool, let_it_go)), 0);
     sem_post(&may_go); /* for the second worker's */
     free_pool(pool);
-}
-
-/*
- * Cancelled threads
- */
-
-struct submitter {
-    soon_executor *pool;
-    struct gate gate;
-    _Atomic int submitted;
-};
-
-static void *submit_until_cancelled(void *data)
-{
-    struct submitter *self = data;
-
-    for (;; pthread_testcancel()) {
-        soon_future_unref(submit_pass(self->pool, self->gate));
-        self->submitted++;
-    }
-    return NULL;
-}
-
-static void cancel_a_submitter(soon_executor *pool)
-{
-    struct submitter self = {.pool = pool, .gate = gate_new()};
-    pthread_t thread;
-
-    pthread_create(&thread, NULL, submit_until_cancelled, &self);
-    gate_await(self.gate, 1);
-    test_wait_until(self.submitted == 2); /* one runs, one waits for it, the next one for a place */
-    usleep(20000);                        /* most likely it does */
-    pthread_cancel(thread);
-    usleep(20000); /* and has been told: else this shows less */
-    cr_assert_leq(stats_of(pool).pending, 1);
-    do {
-        gate_open(self.gate, 1);
-        usleep(1000);
-    } while (pthread_tryjoin_np(thread, NULL) != 0);
-    gate_open(self.gate, 10); /* for the rest */
-    free_pool(pool);
-    gate_free(self.gate);
-}
-
-Test(between, a_thread_that_is_cancelled_in_a_submit_leaves_the_thread_pool_whole)
-{
-    cancel_a_submitter(new_pool(.workers = 1, .queue_max = 1));
-}
-
-Test(between, a_thread_that_is_cancelled_in_a_submit_leaves_the_process_pool_whole)
-{
-    if (test_has_processes())
-        cancel_a_submitter(new_processes(.workers = 1, .queue_max = 1));
 }

@@ -3,7 +3,7 @@
  */
 #include "../support/pools.h"
 
-TestSuite(init);
+TestSuite(thread_initializer);
 
 /* What an initializer leaves: a counted block that knows its thread. */
 struct local {
@@ -49,7 +49,7 @@ SOON_TASK(has_local, soon_none, bool)
 }
 
 /* CPython: InitializerTest.test_initializer; pebble: test_thread_pool_initializer; interpreter pool: test_init_func */
-Test(init, runs_before_the_first_task_of_each_worker)
+Test(thread_initializer, runs_before_the_first_task_of_each_worker)
 {
     int value = 7, seen;
     soon_executor *pool = new_pool(.workers = 3, .initializer = &make_local_task, .initializer_arg = &value);
@@ -71,7 +71,7 @@ Test(init, runs_before_the_first_task_of_each_worker)
     cr_assert_eq(released_elsewhere, 0);
 }
 
-Test(init, gets_zeroes_where_no_argument_is_given)
+Test(thread_initializer, gets_zeroes_where_no_argument_is_given)
 {
     soon_executor *pool = new_pool(.workers = 1, .initializer = &make_local_task);
     int seen = -1;
@@ -82,7 +82,7 @@ Test(init, gets_zeroes_where_no_argument_is_given)
     free_pool(pool);
 }
 
-Test(init, is_not_needed)
+Test(thread_initializer, is_not_needed)
 {
     soon_executor *pool = new_pool(.workers = 1);
     bool has;
@@ -93,7 +93,7 @@ Test(init, is_not_needed)
     free_pool(pool);
 }
 
-Test(init, may_leave_nothing)
+Test(thread_initializer, may_leave_nothing)
 {
     soon_executor *pool = new_pool(.workers = 1, .initializer = &nothing_task);
     bool has;
@@ -112,7 +112,7 @@ SOON_TASK(leave_static, soon_none, soon_none)
     return 0;
 }
 
-Test(init, may_leave_what_needs_no_release)
+Test(thread_initializer, may_leave_what_needs_no_release)
 {
     soon_executor *pool = new_pool(.workers = 1, .initializer = &leave_static_task);
     bool has;
@@ -124,7 +124,7 @@ Test(init, may_leave_what_needs_no_release)
 }
 
 /* A worker that ends because it had no work releases what it has, and its successor is initialised anew. */
-Test(init, runs_again_for_each_new_worker)
+Test(thread_initializer, runs_again_for_each_new_worker)
 {
     int value = 3, seen;
     soon_executor *pool =
@@ -150,7 +150,7 @@ SOON_TASK(wait_for_one_with_local, struct gate, int)
     return rc;
 }
 
-Test(init, runs_for_spare_workers_too)
+Test(thread_initializer, runs_for_spare_workers_too)
 {
     int value = 5, seen;
     soon_executor *pool = new_pool(.workers = 1, .initializer = &make_local_task, .initializer_arg = &value);
@@ -169,7 +169,7 @@ SOON_TASK(wait_and_run, soon_none, int)
     return soon_take(soon_submit(soon_task_executor(task), get_local), result);
 }
 
-Test(init, is_seen_by_tasks_that_run_inside_a_wait)
+Test(thread_initializer, is_seen_by_tasks_that_run_inside_a_wait)
 {
     int value = 6, seen;
     soon_executor *pool = new_pool(.workers = 1, .initializer = &make_local_task, .initializer_arg = &value);
@@ -198,7 +198,7 @@ SOON_TASK(leave_a_trap, soon_none, soon_none)
     return 0;
 }
 
-Test(init, has_a_release_in_which_the_pool_cannot_be_freed)
+Test(thread_initializer, has_a_release_in_which_the_pool_cannot_be_freed)
 {
     soon_executor *pool = new_pool(.workers = 1, .initializer = &leave_a_trap_task);
 
@@ -254,12 +254,12 @@ static void break_a_pool(int code, const char *text)
 }
 
 /* CPython: FailingInitializerTest.test_initializer; pebble: test_thread_pool_broken_initializer */
-Test(init, breaks_the_pool_when_it_fails_and_says_why)
+Test(thread_initializer, breaks_the_pool_when_it_fails_and_says_why)
 {
     break_a_pool(0, "no disk in drive A");
 }
 
-Test(init, breaks_the_pool_with_any_code)
+Test(thread_initializer, breaks_the_pool_with_any_code)
 {
     break_a_pool(-ENOSPC, soon_strerror(-ENOSPC));
     break_a_pool(5, soon_strerror(5));
@@ -268,7 +268,7 @@ Test(init, breaks_the_pool_with_any_code)
 }
 
 /* CPython: test_force_shutdown_workers_dead_workers */
-Test(init, leaves_a_broken_pool_that_can_be_shut_down_in_any_mode)
+Test(thread_initializer, leaves_a_broken_pool_that_can_be_shut_down_in_any_mode)
 {
     for (int mode = SOON_DRAIN; mode <= SOON_KILL; mode++) {
         soon_executor *pool = new_pool(.workers = 2, .initializer = &fail_task, .initializer_arg = &(int){-EIO});
@@ -292,7 +292,7 @@ SOON_TASK(fail_but_the_first, soon_none, soon_none)
     return made++ == 0 ? 0 : -EIO;
 }
 
-Test(init, that_fails_lets_what_runs_end)
+Test(thread_initializer, that_fails_lets_what_runs_end)
 {
     soon_executor *pool = new_pool(.workers = 2, .initializer = &fail_but_the_first_task);
     soon_future *running, *pending, *callback_told;
@@ -321,7 +321,7 @@ SOON_TASK(leave_and_fail, soon_none, soon_none)
     return -EIO;
 }
 
-Test(init, that_fails_has_what_it_left_released)
+Test(thread_initializer, that_fails_has_what_it_left_released)
 {
     soon_executor *pool = new_pool(.workers = 1, .initializer = &leave_and_fail_task);
 
@@ -343,7 +343,7 @@ SOON_TASK(look_around, soon_none, double)
     return bare ? 0 : -EIO;
 }
 
-Test(init, has_a_task_of_its_own)
+Test(thread_initializer, has_a_task_of_its_own)
 {
     soon_executor *pool = new_pool(.workers = 1, .initializer = &look_around_task);
 
@@ -356,7 +356,7 @@ SOON_TASK_BYTES(answer_at_length)
     return soon_task_return_bytes(task, "a result that nobody gets", arg.size + 20);
 }
 
-Test(init, may_have_a_result_which_is_dropped)
+Test(thread_initializer, may_have_a_result_which_is_dropped)
 {
     soon_executor *pool = new_pool(.workers = 1, .initializer = &answer_at_length_task);
 
@@ -371,7 +371,7 @@ SOON_TASK(set_local_late, soon_none, soon_none)
 }
 
 /* A value that is left by a task would surprise the next. */
-Misuse(init, is_where_a_local_may_be_set)
+TestMisuse(thread_initializer, is_where_a_local_may_be_set)
 {
     soon_executor *pool = new_pool(.workers = 1);
     bool has;

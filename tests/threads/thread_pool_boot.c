@@ -3,7 +3,7 @@
  */
 #include "../support/pools.h"
 
-TestSuite(boot);
+TestSuite(thread_pool_boot);
 
 /* The initializers of these tests stand at one gate. */
 static struct gate gate;
@@ -36,7 +36,7 @@ SOON_TASK(fail_at_the_gate, soon_none, soon_none)
     return soon_raise(task, EIO, "no disk");
 }
 
-Test(boot, starts_all_workers_and_waits_until_they_are_ready)
+Test(thread_pool_boot, starts_all_workers_and_waits_until_they_are_ready)
 {
     soon_executor *pool = new_pool(.workers = 5, .initializer = &count_me_task);
 
@@ -51,7 +51,7 @@ Test(boot, starts_all_workers_and_waits_until_they_are_ready)
     free_pool(pool);
 }
 
-Test(boot, starts_those_that_are_missing)
+Test(thread_pool_boot, starts_those_that_are_missing)
 {
     soon_executor *pool = new_pool(.workers = 3);
     struct gate g = gate_new();
@@ -65,7 +65,7 @@ Test(boot, starts_those_that_are_missing)
     gate_free(g);
 }
 
-Test(boot, gives_up_in_time_while_they_go_on_starting, .init = make_gate, .fini = drop_gate)
+Test(thread_pool_boot, gives_up_in_time_while_they_go_on_starting, .init = make_gate, .fini = drop_gate)
 {
     soon_executor *pool = new_pool(.workers = 2, .initializer = &stand_at_the_gate_task);
 
@@ -81,7 +81,7 @@ Test(boot, gives_up_in_time_while_they_go_on_starting, .init = make_gate, .fini 
     free_pool(pool);
 }
 
-Test(boot, fails_with_a_failing_initializer, .init = make_gate, .fini = drop_gate)
+Test(thread_pool_boot, fails_with_a_failing_initializer, .init = make_gate, .fini = drop_gate)
 {
     soon_executor *pool = new_pool(.workers = 2, .initializer = &fail_at_the_gate_task);
 
@@ -97,7 +97,7 @@ static void *boot_it(void *pool)
     return (void *)(intptr_t)soon_executor_boot(pool, SOON_FOREVER);
 }
 
-Test(boot, ends_when_the_pool_is_shut_down, .init = make_gate, .fini = drop_gate)
+Test(thread_pool_boot, ends_when_the_pool_is_shut_down, .init = make_gate, .fini = drop_gate)
 {
     soon_executor *pool = new_pool(.workers = 2, .initializer = &stand_at_the_gate_task);
     pthread_t booter;
@@ -121,7 +121,7 @@ SOON_TASK(boot_here, int64_t, int)
     return 0;
 }
 
-Test(boot, is_refused_in_a_task)
+Test(thread_pool_boot, is_refused_in_a_task)
 {
     soon_executor *pool = new_pool(.workers = 2);
     int rc;
@@ -133,7 +133,7 @@ Test(boot, is_refused_in_a_task)
     free_pool(pool);
 }
 
-Test(boot, refuses_what_makes_no_sense)
+Test(thread_pool_boot, refuses_what_makes_no_sense)
 {
     soon_executor *pool = new_pool(.workers = 1);
 
@@ -143,7 +143,7 @@ Test(boot, refuses_what_makes_no_sense)
     free_pool(pool);
 }
 
-Test(boot, may_be_called_by_many_threads)
+Test(thread_pool_boot, may_be_called_by_many_threads)
 {
     soon_executor *pool = new_pool(.workers = 6, .initializer = &count_me_task);
     pthread_t threads[5];
@@ -168,7 +168,7 @@ SOON_TASK(outlast_the_others, int, soon_none)
     return 0;
 }
 
-Test(boot, is_over_also_when_workers_have_retired_meanwhile)
+Test(thread_pool_boot, is_over_also_when_workers_have_retired_meanwhile)
 {
     int workers = 4;
     soon_executor *pool = new_pool(.workers = workers, .idle_timeout_ms = 1, .initializer = &outlast_the_others_task,
@@ -179,7 +179,7 @@ Test(boot, is_over_also_when_workers_have_retired_meanwhile)
     free_pool(pool);
 }
 
-Test(boot, leaves_the_workers_to_tasks_that_wait)
+Test(thread_pool_boot, leaves_the_workers_to_tasks_that_wait)
 {
     soon_executor *pool = new_pool(.workers = 2, .initializer = &stand_at_the_gate_task);
     soon_future *futures[10];
@@ -196,7 +196,7 @@ Test(boot, leaves_the_workers_to_tasks_that_wait)
 }
 
 /* Caught: a worker whose initializer runs taken for one that will look for the next task in a moment. */
-Test(boot, of_one_worker_does_not_hold_up_another_that_is_idle, .init = make_gate, .fini = drop_gate)
+Test(thread_pool_boot, of_one_worker_does_not_hold_up_another_that_is_idle, .init = make_gate, .fini = drop_gate)
 {
     soon_executor *pool = new_pool(.workers = 2, .initializer = &stand_at_the_gate_task);
     soon_future *futures[2] = {soon_submit(pool, nothing), soon_submit(pool, nothing)};
@@ -231,7 +231,7 @@ SOON_TASK_LOCAL(boot_the_other, soon_executor *, int, NULL, NULL)
 }
 
 /* What the initializer waits for is run by another thread: the one that boots gives its place to it. */
-Test(boot, in_a_task_leaves_its_place_to_others)
+Test(thread_pool_boot, in_a_task_leaves_its_place_to_others)
 {
     soon_executor *booted = new_pool(.workers = 1, .initializer = &ask_the_host_task);
     int rc = 1;

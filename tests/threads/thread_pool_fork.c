@@ -2,39 +2,8 @@
  * thread_pool_fork.c - thread pools in a child of fork(): the parent's say that they are the parent's, and the child makes its
  * own.
  */
+#include "../support/forked.h"
 #include "../support/pools.h"
-
-#include <sys/wait.h>
-
-/* In the child no assertion of the runner works: it leaves with a status that is not 0. */
-#define CHECK(condition) ((condition) ? (void)0 : leave(#condition, __LINE__))
-
-static _Noreturn void leave(const char *condition, int line)
-{
-    fprintf(stderr, "thread_pool_fork.c:%d: does not hold in the child: %s\n", line, condition);
-    _exit(1);
-}
-
-/* Its exit status; -1: it was killed. */
-static int status_of_child(void (*body)(void))
-{
-    pid_t child = test_fork();
-    int status;
-
-    if (child == 0) {
-        alarm(60); /* a hang must not outlive the test */
-        body();
-        _exit(0);
-    }
-    if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status))
-        return -1;
-    return WEXITSTATUS(status);
-}
-
-static void in_child(void (*body)(void))
-{
-    cr_assert_eq(status_of_child(body), 0);
-}
 
 /* The parent's: one worker at a gate, one task pending, one that is done. */
 static soon_executor *pool;
@@ -68,7 +37,7 @@ static void drop_all(void)
     gate_free(gate);
 }
 
-TestSuite(fork_pool, .init = make_all, .fini = drop_all);
+TestSuite(thread_pool_fork, .init = make_all, .fini = drop_all);
 
 static void refuses_everything(void)
 {
@@ -93,7 +62,7 @@ static void refuses_everything(void)
     CHECK(soon_executor_free(pool) == SOON_EFORKED);
 }
 
-Test(fork_pool, refuses_everything_in_the_child)
+Test(thread_pool_fork, refuses_everything_in_the_child)
 {
     in_child(refuses_everything);
 }
@@ -108,7 +77,7 @@ static void has_no_stats(void)
     CHECK(memcmp(&stats, &zeroes, sizeof stats) == 0);
 }
 
-Test(fork_pool, has_no_stats_in_the_child)
+Test(thread_pool_fork, has_no_stats_in_the_child)
 {
     in_child(has_no_stats);
 }
@@ -129,7 +98,7 @@ static void futures_say_so(void)
     CHECK(soon_result(done, &result) == 0 && result == 42);
 }
 
-Test(fork_pool, has_futures_that_say_so_unless_they_are_done)
+Test(thread_pool_fork, has_futures_that_say_so_unless_they_are_done)
 {
     in_child(futures_say_so);
 }
@@ -159,7 +128,7 @@ static void skip_under_tsan(void)
         cr_skip_test("it starts no threads in a child");
 }
 
-Test(fork_pool, lets_the_child_make_its_own)
+Test(thread_pool_fork, lets_the_child_make_its_own)
 {
     skip_under_tsan();
     in_child(makes_its_own);
@@ -177,7 +146,7 @@ static void has_a_child_of_its_own(void)
     CHECK(soon_executor_free(own) == 0);
 }
 
-Test(fork_pool, lets_the_child_fork_too)
+Test(thread_pool_fork, lets_the_child_fork_too)
 {
     skip_under_tsan();
     in_child(has_a_child_of_its_own);
@@ -190,7 +159,7 @@ SOON_TASK(fork_here, bool, int)
 }
 
 /* CPython: test_process_fork_from_a_threadpool */
-Test(fork_pool, lets_a_task_fork)
+Test(thread_pool_fork, lets_a_task_fork)
 {
     soon_executor *other = new_pool(.workers = 2);
     int status;
@@ -222,7 +191,7 @@ SOON_TASK(fork_and_return_from_body, soon_none, int)
     return 0;
 }
 
-Test(fork_pool, ends_the_child_of_a_task_that_returns_from_its_body)
+Test(thread_pool_fork, ends_the_child_of_a_task_that_returns_from_its_body)
 {
     soon_executor *other = new_pool(.workers = 1);
     int status;
@@ -241,7 +210,7 @@ static void fork_and_return_from_callback(soon_future *future, void *data)
     status_of_callback = fork_and_return();
 }
 
-Test(fork_pool, ends_the_child_of_a_callback_that_returns_to_its_worker)
+Test(thread_pool_fork, ends_the_child_of_a_callback_that_returns_to_its_worker)
 {
     status_of_callback = -1;
     cr_assert_eq(soon_future_add_done_callback(pending, fork_and_return_from_callback, NULL), 0);
@@ -269,7 +238,7 @@ SOON_TASK(fork_and_wait, soon_none, int)
     return 0;
 }
 
-Test(fork_pool, lets_the_child_of_a_task_wait)
+Test(thread_pool_fork, lets_the_child_of_a_task_wait)
 {
     soon_executor *other = new_pool(.workers = 1);
     int status;
@@ -287,7 +256,7 @@ SOON_TASK(submit_oneself, soon_none, soon_none)
 }
 
 /* CPython: test_hang_global_shutdown_lock: 50 forks of a pool that is busy all the time */
-Test(fork_pool, works_while_the_parents_is_busy)
+Test(thread_pool_fork, works_while_the_parents_is_busy)
 {
     soon_executor *busy;
 
@@ -311,7 +280,7 @@ static void free_in_any_order(void)
     CHECK(soon_executor_free(pool) == SOON_EFORKED);
 }
 
-Test(fork_pool, lets_the_child_give_up_its_references)
+Test(thread_pool_fork, lets_the_child_give_up_its_references)
 {
     in_child(free_in_any_order);
 }

@@ -12,7 +12,7 @@ static void init(void)
     cr_assert_eq(soon_init(0, NULL), 0);
 }
 
-TestSuite(queries, .init = init);
+TestSuite(thread_pool_queries, .init = init);
 
 static soon_executor *pool_of(soon_pool_kind kind)
 {
@@ -29,7 +29,7 @@ static void assert_lives(const soon_worker *worker, soon_pool_kind kind)
     cr_assert_eq(syscall(SYS_tgkill, kind == SOON_PROCESSES ? worker->id : getpid(), worker->id, 0), 0);
 }
 
-Test(queries, name_the_workers_that_live)
+Test(thread_pool_queries, name_the_workers_that_live)
 {
     for (int kind = SOON_THREADS; kind <= SOON_PROCESSES; kind++) {
         soon_executor *pool = pool_of((soon_pool_kind)kind);
@@ -55,7 +55,7 @@ Test(queries, name_the_workers_that_live)
     cr_assert_eq(soon_executor_workers(NULL, NULL, 0), 0);
 }
 
-Test(queries, tell_which_worker_is_busy)
+Test(thread_pool_queries, tell_which_worker_is_busy)
 {
     soon_executor *pool = new_pool(.workers = 1);
     struct gate gate = gate_new();
@@ -71,7 +71,7 @@ Test(queries, tell_which_worker_is_busy)
 }
 
 /* Of a program that was compiled with an older header, and with a newer one. */
-Test(queries, fill_workers_of_any_size)
+Test(thread_pool_queries, fill_workers_of_any_size)
 {
     struct newer {
         soon_worker known;
@@ -96,7 +96,7 @@ SOON_TASK(refuse, soon_none, soon_none)
     return soon_raise(task, 5, "no worker is made");
 }
 
-Test(queries, tell_why_an_executor_takes_nothing)
+Test(thread_pool_queries, tell_why_an_executor_takes_nothing)
 {
     soon_executor *pool;
 

@@ -5,7 +5,7 @@
 #include "../../executor/core/executor_internal.h"
 #include "../support/pools.h"
 
-TestSuite(shutdown);
+TestSuite(thread_pool_shutdown);
 
 struct attempt {
     soon_executor *executor;
@@ -38,7 +38,7 @@ static void assert_refused(const struct attempt *attempt)
     cr_assert_eq(attempt->freed, SOON_EDEADLK);
 }
 
-Test(shutdown, on_the_callback_thread_begins_and_is_not_waited_for)
+Test(thread_pool_shutdown, on_the_callback_thread_begins_and_is_not_waited_for)
 {
     struct attempt attempt = {.executor = new_pool(.workers = 1), .gate = gate_new()};
     soon_submit_options options = {.queue_limit_ms = 1, .on_done = attempt_in_callback, .on_done_data = &attempt};
@@ -55,7 +55,7 @@ Test(shutdown, on_the_callback_thread_begins_and_is_not_waited_for)
     gate_free(attempt.gate);
 }
 
-Test(shutdown, on_a_worker_in_a_callback_begins_and_is_not_waited_for)
+Test(thread_pool_shutdown, on_a_worker_in_a_callback_begins_and_is_not_waited_for)
 {
     struct attempt attempt = {.executor = new_pool(.workers = 1), .gate = gate_new()};
 
@@ -84,7 +84,7 @@ SOON_TASK_LOCAL(with_release, int, int, attempt_in_release, NULL)
 }
 
 /* Neither a task nor a callback, but a thread that the pool waits for. */
-Test(shutdown, on_a_worker_in_a_release_begins_and_is_not_waited_for)
+Test(thread_pool_shutdown, on_a_worker_in_a_release_begins_and_is_not_waited_for)
 {
     struct attempt attempt = {.executor = new_pool(.workers = 1), .gate = gate_new()};
 
@@ -105,7 +105,7 @@ SOON_TASK_LOCAL(free_the_other, soon_executor *, int, NULL, NULL)
     return 0;
 }
 
-Test(shutdown, in_a_task_of_another_pool_waits)
+Test(thread_pool_shutdown, in_a_task_of_another_pool_waits)
 {
     soon_executor *pool = new_pool(.workers = 1), *other = new_pool(.workers = 2);
     soon_future *f = soon_submit(other, pause_for_us, 1000);
@@ -126,7 +126,7 @@ SOON_TASK(sleep_until_asked, soon_none, soon_none)
 }
 
 /* multiprocessing: _TestPool.test_terminate: 10,000 tasks that would take for ever */
-Test(shutdown, by_terminate_ends_any_number_of_tasks)
+Test(thread_pool_shutdown, by_terminate_ends_any_number_of_tasks)
 {
     enum { MANY = 10000 };
     static soon_future *futures[MANY];
@@ -142,7 +142,7 @@ Test(shutdown, by_terminate_ends_any_number_of_tasks)
 }
 
 /* The moment between the word that all are to end and the closing of the queue: what a worker takes then is not begun. */
-Test(shutdown, by_terminate_begins_nothing_from_its_first_step_on)
+Test(thread_pool_shutdown, by_terminate_begins_nothing_from_its_first_step_on)
 {
     soon_executor *pool = new_pool(.workers = 1);
     soon_future *f;
@@ -161,7 +161,7 @@ Test(shutdown, by_terminate_begins_nothing_from_its_first_step_on)
 
 /* CPython: test_interpreter_shutdown and its like have no relative here: nothing is joined at exit. Who frees, waits.
  */
-Test(shutdown, of_many_pools_at_once_is_each_ones_own)
+Test(thread_pool_shutdown, of_many_pools_at_once_is_each_ones_own)
 {
     soon_executor *pools[20];
     soon_future *downs[20], *all;
@@ -182,7 +182,7 @@ Test(shutdown, of_many_pools_at_once_is_each_ones_own)
 }
 
 /* Whoever cancels the group of ends does not end anything. */
-Test(shutdown, is_not_undone_by_cancelling_a_group_of_ends)
+Test(thread_pool_shutdown, is_not_undone_by_cancelling_a_group_of_ends)
 {
     struct gate gate = gate_new();
     soon_executor *pool = new_pool(.workers = 1);
@@ -212,7 +212,7 @@ SOON_TASK(submit_two, struct gate, int)
     return soon_take(early, result);
 }
 
-Test(shutdown, by_drain_runs_what_tasks_had_submitted)
+Test(thread_pool_shutdown, by_drain_runs_what_tasks_had_submitted)
 {
     struct gate gate = gate_new();
     soon_executor *pool = new_pool(.workers = 2);

@@ -3,14 +3,14 @@
  */
 #include "../support/pools.h"
 
-TestSuite(stats);
+TestSuite(thread_pool_stats);
 
 SOON_TASK(fail, soon_none, soon_none)
 {
     return -EIO;
 }
 
-Test(stats, begin_at_nothing)
+Test(thread_pool_stats, begin_at_nothing)
 {
     soon_executor *pool = new_pool(.workers = 3);
     soon_stats stats, zeroes;
@@ -28,7 +28,7 @@ Test(stats, begin_at_nothing)
 }
 
 /* Who has seen a result finds it counted, and the task running no more. */
-Test(stats, are_exact_right_after_a_result)
+Test(thread_pool_stats, are_exact_right_after_a_result)
 {
     soon_executor *pool = new_pool(.workers = 3);
     soon_stats stats;
@@ -49,7 +49,7 @@ static void note_stats(soon_future *future, void *data)
     *(soon_stats *)data = stats_of(soon_future_data(future));
 }
 
-Test(stats, are_exact_in_the_callback_too)
+Test(thread_pool_stats, are_exact_in_the_callback_too)
 {
     soon_executor *pool = new_pool(.workers = 1);
     soon_stats seen;
@@ -63,7 +63,7 @@ Test(stats, are_exact_in_the_callback_too)
     cr_assert_eq(seen.running, 0);
 }
 
-Test(stats, tell_apart_how_tasks_ended)
+Test(thread_pool_stats, tell_apart_how_tasks_ended)
 {
     struct gate gate = gate_new();
     soon_executor *pool = new_pool(.workers = 1, .queue_max = 2, .when_full = SOON_FULL_FAIL);
@@ -104,7 +104,7 @@ Test(stats, tell_apart_how_tasks_ended)
     gate_free(gate);
 }
 
-Test(stats, stay_when_workers_have_gone)
+Test(thread_pool_stats, stay_when_workers_have_gone)
 {
     soon_executor *pool = new_pool(.workers = 2, .idle_timeout_ms = 1);
     soon_stats stats;
@@ -124,7 +124,7 @@ Test(stats, stay_when_workers_have_gone)
     free_pool(pool);
 }
 
-Test(stats, count_what_a_shutdown_cancels)
+Test(thread_pool_stats, count_what_a_shutdown_cancels)
 {
     struct gate gate = gate_new();
     soon_executor *pool = new_pool(.workers = 1);
@@ -150,7 +150,7 @@ SOON_TASK(wait_for_a_child, struct gate, soon_none)
     return 0;
 }
 
-Test(stats, count_tasks_that_wait_and_spare_workers)
+Test(thread_pool_stats, count_tasks_that_wait_and_spare_workers)
 {
     struct gate gate = gate_new();
     soon_executor *pool = new_pool(.workers = 1);
@@ -181,7 +181,7 @@ SOON_TASK(submit_three_and_look, soon_none, soon_stats)
 }
 
 /* Caught: a count that does not know of what a worker keeps for itself. */
-Test(stats, count_what_a_task_has_submitted)
+Test(thread_pool_stats, count_what_a_task_has_submitted)
 {
     soon_executor *pool = new_pool(.workers = 1);
     soon_stats stats;
@@ -193,7 +193,7 @@ Test(stats, count_what_a_task_has_submitted)
     free_pool(pool);
 }
 
-Test(stats, count_the_wakings_of_sleepers)
+Test(thread_pool_stats, count_the_wakings_of_sleepers)
 {
     soon_executor *pool = new_pool(.workers = 1);
 
@@ -212,7 +212,7 @@ struct newer_stats {
     long unknown[3];
 };
 
-Test(stats, are_written_as_far_as_the_program_knows_them)
+Test(thread_pool_stats, are_written_as_far_as_the_program_knows_them)
 {
     soon_executor *pool = new_pool(.workers = 1);
     struct newer_stats newer;
@@ -253,7 +253,7 @@ static void *look_all_the_time(void *pool)
     return NULL;
 }
 
-Test(stats, may_be_read_by_any_thread)
+Test(thread_pool_stats, may_be_read_by_any_thread)
 {
     soon_executor *pool = new_pool(.workers = 3, .idle_timeout_ms = 1);
     pthread_t readers[2];

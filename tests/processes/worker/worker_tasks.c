@@ -5,7 +5,7 @@
 
 #include "../../../futures/thread_internal.h"
 
-TestSuite(worker);
+TestSuite(worker_tasks);
 
 struct pair {
     int x, y;
@@ -36,7 +36,7 @@ static size_t table_count(const struct worker *worker, const char *name)
     return count;
 }
 
-Test(worker, greets_with_its_pid_and_its_functions)
+Test(worker_tasks, greets_with_its_pid_and_its_functions)
 {
     struct worker worker = ready_worker();
 
@@ -48,7 +48,7 @@ Test(worker, greets_with_its_pid_and_its_functions)
     retire(&worker);
 }
 
-Test(worker, runs_a_task)
+Test(worker_tasks, runs_a_task)
 {
     struct worker worker = ready_worker();
 
@@ -56,7 +56,7 @@ Test(worker, runs_a_task)
     retire(&worker);
 }
 
-Test(worker, runs_what_was_posted_in_its_order)
+Test(worker_tasks, runs_what_was_posted_in_its_order)
 {
     struct worker worker = ready_worker();
     uint64_t sequences[SOON__SLOTS];
@@ -74,7 +74,7 @@ Test(worker, runs_what_was_posted_in_its_order)
     retire(&worker);
 }
 
-Test(worker, serves_the_same_slot_again_and_again)
+Test(worker_tasks, serves_the_same_slot_again_and_again)
 {
     struct worker worker = ready_worker();
 
@@ -102,7 +102,7 @@ SOON_TASK(raise_long, int, soon_none)
     return soon_raise(task, 7, "%s", text);
 }
 
-Test(worker, tells_what_a_task_has_raised)
+Test(worker_tasks, tells_what_a_task_has_raised)
 {
     struct worker worker = ready_worker();
     static const int lengths[] = {0, 1, 47, 48, 1000, 65535, 65536, 99999};
@@ -122,7 +122,7 @@ Test(worker, tells_what_a_task_has_raised)
     retire(&worker);
 }
 
-Test(worker, tells_what_a_task_has_returned)
+Test(worker_tasks, tells_what_a_task_has_returned)
 {
     struct worker worker = ready_worker();
     int code = -EIO;
@@ -136,7 +136,7 @@ Test(worker, tells_what_a_task_has_returned)
     retire(&worker);
 }
 
-Test(worker, does_not_start_what_has_waited_too_long)
+Test(worker_tasks, does_not_start_what_has_waited_too_long)
 {
     struct worker worker = ready_worker();
     struct soon__reply reply = done(&worker, post(&worker, &add_task, &(struct pair){1, 2}, sizeof(struct pair),
@@ -199,7 +199,7 @@ static void send_and_reverse(struct worker *worker, size_t size)
     worker->area_used = 0;
 }
 
-Test(worker, takes_and_gives_any_number_of_bytes)
+Test(worker_tasks, takes_and_gives_any_number_of_bytes)
 {
     struct worker worker = ready_worker();
     static const size_t sizes[] = {0,     1,       47,          48,          49,
@@ -243,7 +243,7 @@ static bool all_are(const unsigned char *bytes, size_t size, int value)
     return i == size;
 }
 
-Test(worker, gives_large_results_of_fixed_size)
+Test(worker_tasks, gives_large_results_of_fixed_size)
 {
     struct worker worker = ready_worker();
 
@@ -273,7 +273,7 @@ Test(worker, gives_large_results_of_fixed_size)
 }
 
 /* The area holds 63 of these: the worker waits for room. */
-Test(worker, waits_until_its_results_were_read)
+Test(worker_tasks, waits_until_its_results_were_read)
 {
     struct worker worker = ready_worker();
     int posted = 0;
@@ -378,7 +378,7 @@ static void send_payload(struct worker *worker, enum back back, size_t size, boo
     worker->area_used = 0;
 }
 
-Test(worker, takes_and_gives_payloads)
+Test(worker_tasks, takes_and_gives_payloads)
 {
     struct worker worker = ready_worker();
     static const size_t sizes[] = {1, 32, 33, 5000, SOON__BODY_MAX, SOON__BODY_MAX + 1, 5 << 20};
@@ -394,7 +394,7 @@ Test(worker, takes_and_gives_payloads)
 }
 
 /* What the parent has was sealed, or is a copy: it does not change any more, and the task does not crash. */
-Test(worker, lets_a_task_keep_what_it_has_returned)
+Test(worker_tasks, lets_a_task_keep_what_it_has_returned)
 {
     struct worker worker = ready_worker();
     static const size_t sizes[] = {10, SOON__BODY_MAX + 1};
@@ -416,7 +416,7 @@ SOON_TASK(has_payload, soon_none, int)
     return 0;
 }
 
-Test(worker, tells_no_payload_from_an_empty_one)
+Test(worker_tasks, tells_no_payload_from_an_empty_one)
 {
     struct worker worker = ready_worker();
     struct soon__reply reply;
@@ -439,7 +439,7 @@ SOON_TASK_BYTES(all_at_once)
     return soon_task_return_payload(task, twin);
 }
 
-Test(worker, takes_and_gives_two_descriptors_at_once)
+Test(worker_tasks, takes_and_gives_two_descriptors_at_once)
 {
     struct worker worker = ready_worker();
     soon_buffer *bytes[2], *back[2];
