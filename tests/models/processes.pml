@@ -94,8 +94,12 @@ byte at_process[TASKS], at_slot[TASKS];
 #define DOOMED 2
 #define DEAD 3
 byte stage[PROCESSES], sequence[PROCESSES], doom_slot[PROCESSES], doom_number[PROCESSES];
-byte assigned[ALL_SLOTS], assigned_number[ALL_SLOTS]; /* the task, from 1; 0: the slot is empty */
-bool seen_running[ALL_SLOTS], to_wake[PROCESSES];
+/* A slot's state; FILLING and RECALLED are left out. Then the task, from 1, and its number. */
+#define EMPTY 0
+#define POSTED 1
+#define RUNNING 2
+byte state[ALL_SLOTS], assigned[ALL_SLOTS], assigned_number[ALL_SLOTS];
+bool to_wake[PROCESSES];
 #ifdef FLOOD
 chan inject = [TASKS] of { byte };
 bool is_open;
@@ -148,6 +152,13 @@ inline end_task(t, how)
 #define PARENT byte dt, dp, ds
 #endif
 
+inline set_slot(p, s, to)
+{
+    assert(to == EMPTY && state[AT(p, s)] != EMPTY || to == POSTED && state[AT(p, s)] == EMPTY ||
+           to == RUNNING && state[AT(p, s)] == POSTED);
+    state[AT(p, s)] = to
+}
+
 inline release(p, s)
 {
     request[AT(p, s)] = 0;
@@ -156,11 +167,11 @@ inline release(p, s)
     at_slot[assigned[AT(p, s)] - 1] = 0;
     assigned[AT(p, s)] = 0;
     assigned_number[AT(p, s)] = 0;
-    seen_running[AT(p, s)] = false
+    set_slot(p, s, EMPTY)
 }
 
 #define IS_POSTED(p, s) (word[AT(p, s)] != assigned_number[AT(p, s)])
-#define IS_RUNNING(p, s) (assigned[AT(p, s)] && (seen_running[AT(p, s)] || !IS_POSTED(p, s)))
+#define IS_RUNNING(p, s) (state[AT(p, s)] == RUNNING || (state[AT(p, s)] == POSTED && !IS_POSTED(p, s)))
 
 /* `dt`: the task that was taken out, from 1; 0: it was claimed. */
 inline take_out(p, s)
@@ -168,11 +179,11 @@ inline take_out(p, s)
     d_step {
         dt = 0;
         if
-        :: assigned[AT(p, s)] && !seen_running[AT(p, s)] && IS_POSTED(p, s) ->
+        :: state[AT(p, s)] == POSTED && IS_POSTED(p, s) ->
             dt = assigned[AT(p, s)];
             word[AT(p, s)] = number[AT(p, s)];
             release(p, s)
-        :: assigned[AT(p, s)] && !seen_running[AT(p, s)] && !IS_POSTED(p, s) -> seen_running[AT(p, s)] = true
+        :: state[AT(p, s)] == POSTED && !IS_POSTED(p, s) -> set_slot(p, s, RUNNING)
         :: else
         fi
     }
@@ -180,7 +191,7 @@ inline take_out(p, s)
 
 #ifdef FLOOD
 /* Of two processes with two slots each. */
-#define IN_SLOTS ((assigned[0] > 0) + (assigned[1] > 0) + (assigned[2] > 0) + (assigned[3] > 0))
+#define IN_SLOTS ((state[0] > 0) + (state[1] > 0) + (state[2] > 0) + (state[3] > 0))
 /* Behind choose(). */
 #ifdef KEEP_OPEN
 #define MAY_OPEN (is_open || (IN_SLOTS >= FLOOD && dp == PROCESSES))
@@ -219,8 +230,8 @@ inline choose()
         :: else -> break
         od;
         do
-        :: dp < PROCESSES && stage[dp] == READY && !assigned[AT(dp, ds)] -> break
-        :: dp < PROCESSES && (stage[dp] != READY || assigned[AT(dp, ds)]) ->
+        :: dp < PROCESSES && stage[dp] == READY && state[AT(dp, ds)] == EMPTY -> break
+        :: dp < PROCESSES && (stage[dp] != READY || state[AT(dp, ds)] != EMPTY) ->
             ds++;
             if
             :: ds == SLOTS || stage[dp] != READY -> ds = 0; dp++
@@ -254,6 +265,7 @@ inline post()
         at_process[dt] = dp;
         at_slot[dt] = ds;
         sequence[dp]++;
+        set_slot(dp, ds, POSTED);
         assigned[AT(dp, ds)] = dt + 1;
         assigned_number[AT(dp, ds)] = sequence[dp];
         request[AT(dp, ds)] = dt + 1;
@@ -268,9 +280,9 @@ inline post()
 }
 
 #if SLOTS == 1
-#define FILLED(p) (assigned[AT(p, 0)] > 0)
+#define FILLED(p) (state[AT(p, 0)] > 0)
 #elif SLOTS == 2
-#define FILLED(p) ((assigned[AT(p, 0)] > 0) + 2 * (assigned[AT(p, 1)] > 0))
+#define FILLED(p) ((state[AT(p, 0)] > 0) + 2 * (state[AT(p, 1)] > 0))
 #endif
 
 /* Before the mutex is given back. */
@@ -425,7 +437,10 @@ inline drain(p, lingers, goes_on, last)
             came = true;
             rt = assigned[AT(p, rs)];
             assert(rt && assigned_number[AT(p, rs)] == rn && IS_RUNNING(p, rs));
-            seen_running[AT(p, rs)] = true;
+            if
+            :: state[AT(p, rs)] == POSTED -> set_slot(p, rs, RUNNING)
+            :: else
+            fi;
             if
             :: true -> /* a plain one, whose call is finished in a step */
                 release(p, rs);
@@ -541,13 +556,13 @@ inline died(p)
     d_step {
         leave_service(p, DEAD);
         do
-        :: ds < SLOTS && assigned[AT(p, ds)] ->
+        :: ds < SLOTS && state[AT(p, ds)] != EMPTY ->
             assert(!lost); /* it runs one at a time */
             assert(!by_signal[p] || (ds == doom_slot[p] && assigned_number[AT(p, ds)] == doom_number[p]));
             lost = assigned[AT(p, ds)];
             release(p, ds);
             ds++
-        :: ds < SLOTS && !assigned[AT(p, ds)] -> ds++
+        :: ds < SLOTS && state[AT(p, ds)] == EMPTY -> ds++
         :: ds == SLOTS -> break
         od;
         ds = 0;
@@ -810,7 +825,10 @@ proctype killer(byte task)
     }
     if
     :: posted[task] && stage[p] == READY && IS_RUNNING(p, s) && MAY_DIE(p) ->
-        seen_running[AT(p, s)] = true;
+        if
+        :: state[AT(p, s)] == POSTED -> set_slot(p, s, RUNNING)
+        :: else
+        fi;
         doom(p, s)
     :: else
     fi;

@@ -138,9 +138,9 @@ static size_t take_lost_locked(struct soon__process *process, struct soon__assig
     size_t count = 0;
 
     for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
-        if (process->slots[slot].stage != SOON__SLOT_IN_USE)
+        if (!soon__slot_is_posted(&process->slots[slot]))
             continue; /* empty, or left to who is filling it */
-        if (process->slots[slot].call) {
+        if (!process->slots[slot].is_initializer) {
             soon__call_move(process->slots[slot].call, SOON__CALL_IN_HAND);
             lost[count] = process->slots[slot];
             lost_slots[count++] = slot;

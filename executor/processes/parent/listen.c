@@ -10,6 +10,7 @@
 #include "process_internal.h"
 #include "receive_internal.h"
 #include "replies_internal.h"
+#include "slots_internal.h"
 #include "stage_internal.h"
 
 #include <sched.h>
@@ -158,7 +159,7 @@ static void read_claims(struct soon__process *process, struct claims *ret)
     *ret = (struct claims){.garbage = false};
     soon__mutex_lock(&process->pool->mutex);
     for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
-        if (process->slots[slot].stage != SOON__SLOT_IN_USE)
+        if (!soon__slot_is_posted(&process->slots[slot]))
             continue;
         look = soon__channel_look(&process->channel, slot, process->slots[slot].sequence);
         ret->garbage |= look == SOON__LOOK_GARBAGE;
@@ -176,7 +177,7 @@ static size_t count_unanswered(struct soon__process *process, const struct claim
 
     soon__mutex_lock(&process->pool->mutex);
     for (uint32_t slot = 0; slot < SOON__SLOTS; slot++)
-        count += claims->claimed[slot] && process->slots[slot].stage == SOON__SLOT_IN_USE &&
+        count += claims->claimed[slot] && soon__slot_is_posted(&process->slots[slot]) &&
                  process->slots[slot].sequence == claims->claimed[slot];
     soon__mutex_unlock(&process->pool->mutex);
     return count;

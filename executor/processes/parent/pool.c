@@ -273,12 +273,12 @@ static void stats(void *self, soon_stats *ret)
     for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
         ret->idle += process->stage == SOON__READY && !process->assigned;
         for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
-            if (process->slots[slot].stage == SOON__SLOT_EMPTY || !process->slots[slot].call)
+            if (process->slots[slot].is_initializer)
                 continue;
             if (soon__process_is_running_locked(process, slot))
                 ret->running++;
             else
-                ret->pending++;
+                ret->pending += soon__slot_is_unclaimed(&process->slots[slot]);
         }
     }
     soon__mutex_unlock(&pool->mutex);

@@ -30,8 +30,8 @@ static inline struct soon__assignment *occupy_locked(struct soon__process *proce
     soon__cpu_expect_write(&process->channel.requests->request[slot]);
     soon__cpu_expect_write((const void *)&process->channel.requests->bell_wanted);
     soon__cpu_expect_write((const void *)&process->channel.requests->post_bell);
-    *assignment = (struct soon__assignment){
-        .stage = SOON__SLOT_FILLING, .call = call, .sequence = ++process->sequence, .is_initializer = !call};
+    *assignment = (struct soon__assignment){.call = call, .sequence = ++process->sequence, .is_initializer = !call};
+    soon__slot_set_locked(assignment, SOON__SLOT_FILLING);
     process->full |= UINT64_C(1) << slot;
     if (!process->assigned++) {
         process->moved_on_ns = now;
@@ -113,7 +113,7 @@ static inline void post_locked(struct soon__process *process, uint32_t slot, int
 {
     struct soon__assignment *assignment = &process->slots[slot];
 
-    assignment->stage = SOON__SLOT_IN_USE;
+    soon__slot_set_locked(assignment, SOON__SLOT_POSTED);
     assignment->posted_ns = now;
     if (process->bell_is_off)
         soon__channel_turn_bell_on(&process->channel);
@@ -127,7 +127,7 @@ static inline void post_locked(struct soon__process *process, uint32_t slot, int
 static void publish_locked(struct soon__process *process, uint32_t slot, soon_call *call, int rc, int64_t now)
 {
     struct soon__process_pool *pool = process->pool;
-    bool wanted = process->slots[slot].call == call;
+    bool wanted = process->slots[slot].state == SOON__SLOT_FILLING; /* else it was taken out */
 
     if (wanted && rc == 0 && (process->stage == SOON__READY || !call)) {
         post_locked(process, slot, now);

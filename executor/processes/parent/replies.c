@@ -139,7 +139,7 @@ static struct soon__assignment *find_assignment(struct soon__process *process, c
     bool found;
 
     soon__mutex_lock(&process->pool->mutex);
-    found = assignment->stage == SOON__SLOT_IN_USE && assignment->sequence == reply->sequence &&
+    found = soon__slot_is_posted(assignment) && assignment->sequence == reply->sequence &&
             soon__process_is_running_locked(process, reply->slot);
     soon__mutex_unlock(&process->pool->mutex);
     return found ? assignment : NULL;
@@ -176,12 +176,13 @@ static soon_call *find_plain_locked(struct soon__process *process, const struct 
     struct soon__assignment *assignment = &process->slots[reply->slot];
     soon_call *call = assignment->call;
 
-    if (!call || assignment->items || call->began || assignment->stage != SOON__SLOT_IN_USE ||
-        assignment->sequence != reply->sequence || call->function->result_size != reply->size)
+    if (!soon__slot_is_posted(assignment) || assignment->sequence != reply->sequence || assignment->is_initializer ||
+        assignment->items || call->began || call->function->result_size != reply->size)
         return NULL;
     /* The channel is not asked whether it was claimed: its line there is the worker's. Who has not taken it back has to
      * believe who answers it. */
-    assignment->running = true;
+    if (assignment->state == SOON__SLOT_POSTED)
+        soon__slot_set_locked(assignment, SOON__SLOT_RUNNING);
     return call;
 }
 
@@ -228,7 +229,7 @@ static void be_quiet(struct turn *turn)
 static bool take_answer(struct soon__process *process, struct soon__assignment *assignment,
                         const struct soon__reply *reply)
 {
-    if (!assignment->call)
+    if (assignment->is_initializer)
         return initializer_done(process, reply);
     if (!assignment->items)
         return reply->kind == SOON__REPLY_DONE && task_done(process, assignment, reply);

@@ -15,14 +15,13 @@ void soon__process_release_locked(struct soon__process *process, uint32_t slot, 
 
     if (assignment->in_area)
         soon__ring_allocator_give(&process->ring, assignment->region);
-    if (assignment->running) { /* what was taken back says nothing about the one that runs */
+    if (assignment->state == SOON__SLOT_RUNNING) { /* what was taken back says nothing about the one that runs */
         process->moved_on_ns = now;
         process->stalled = false;
     }
     process->assigned--;
     pool->locked.assigned -= !assignment->is_initializer;
-    assignment->stage = SOON__SLOT_EMPTY;
-    assignment->call = NULL;
+    soon__slot_set_locked(assignment, SOON__SLOT_EMPTY);
     process->full &= ~(UINT64_C(1) << slot);
     process->no_room = false;
     if (process->assigned)
@@ -38,11 +37,10 @@ bool soon__process_is_running_locked(struct soon__process *process, uint32_t slo
 {
     struct soon__assignment *assignment = &process->slots[slot];
 
-    if (assignment->stage != SOON__SLOT_IN_USE)
-        return false;
-    if (!assignment->running)
-        assignment->running = soon__channel_look(&process->channel, slot, assignment->sequence) != SOON__LOOK_UNCLAIMED;
-    return assignment->running;
+    if (assignment->state == SOON__SLOT_POSTED &&
+        soon__channel_look(&process->channel, slot, assignment->sequence) != SOON__LOOK_UNCLAIMED)
+        soon__slot_set_locked(assignment, SOON__SLOT_RUNNING);
+    return assignment->state == SOON__SLOT_RUNNING;
 }
 
 /* The call of a slot that was not claimed: it is the caller's now. NULL: it was claimed, or there is none. */
@@ -51,14 +49,14 @@ soon_call *soon__process_take_out_locked(struct soon__process *process, uint32_t
     struct soon__assignment *assignment = &process->slots[slot];
     soon_call *call = assignment->call;
 
-    if (!call || assignment->running)
+    if (!soon__slot_is_unclaimed(assignment))
         return NULL;
-    if (assignment->stage == SOON__SLOT_FILLING) {
-        assignment->call = NULL; /* P3: who fills it sees that */
+    if (assignment->state == SOON__SLOT_FILLING) {
+        soon__slot_set_locked(assignment, SOON__SLOT_RECALLED); /* P3 */
     } else if (soon__channel_take_back(&process->channel, slot, assignment->sequence)) {
         soon__process_release_locked(process, slot, soon__clock_ns());
     } else {
-        assignment->running = true;
+        soon__slot_set_locked(assignment, SOON__SLOT_RUNNING);
         return NULL;
     }
     process->given--;
@@ -79,7 +77,7 @@ uint32_t soon__process_find_unclaimed_locked(const struct soon__process *process
     for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
         const struct soon__assignment *assignment = &process->slots[slot];
 
-        if (assignment->stage == SOON__SLOT_EMPTY || assignment->running || !assignment->call)
+        if (!soon__slot_is_unclaimed(assignment))
             continue;
         if (found == SOON__NO_SLOT || (assignment->order > process->slots[found].order) == last)
             found = slot;
@@ -120,10 +118,8 @@ size_t soon__process_pool_pending_locked(struct soon__process_pool *pool)
     size_t count = pool->locked.queue.count;
 
     for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
-        for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
-            count += process->slots[slot].call && process->slots[slot].stage != SOON__SLOT_EMPTY &&
-                     !soon__process_is_running_locked(process, slot);
-        }
+        for (uint32_t slot = 0; slot < SOON__SLOTS; slot++)
+            count += soon__slot_is_unclaimed(&process->slots[slot]) && !soon__process_is_running_locked(process, slot);
     }
     return count;
 }

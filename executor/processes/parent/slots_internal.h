@@ -6,7 +6,28 @@
 
 #include "state_internal.h"
 
+#include <assert.h>
+
 enum { SOON__NO_SLOT = SOON__SLOTS };
+
+static inline void soon__slot_set_locked(struct soon__assignment *slot, enum soon__slot_state to)
+{
+    assert(to == SOON__SLOT_EMPTY     ? slot->state != SOON__SLOT_EMPTY
+           : to == SOON__SLOT_FILLING ? slot->state == SOON__SLOT_EMPTY
+           : to == SOON__SLOT_RUNNING ? slot->state == SOON__SLOT_POSTED
+                                      : slot->state == SOON__SLOT_FILLING);
+    slot->state = to;
+}
+/* Does the worker have what is in it, claimed or not? */
+static inline bool soon__slot_is_posted(const struct soon__assignment *slot)
+{
+    return slot->state >= SOON__SLOT_POSTED;
+}
+/* Is there a call in it that the worker has not been seen to claim? */
+static inline bool soon__slot_is_unclaimed(const struct soon__assignment *slot)
+{
+    return (slot->state == SOON__SLOT_FILLING || slot->state == SOON__SLOT_POSTED) && !slot->is_initializer;
+}
 
 static inline uint32_t soon__process_find_empty_locked(const struct soon__process *process)
 {

@@ -36,7 +36,7 @@ static void pass_sentence_locked(struct soon__process *process, int code, uint32
 static void ask_to_stop_locked(struct soon__process *process, uint32_t slot)
 {
     for (uint32_t each = 0; each < SOON__SLOTS; each++) {
-        if ((slot == each || slot == SOON__SLOTS) && process->slots[each].stage == SOON__SLOT_IN_USE)
+        if ((slot == each || slot == SOON__SLOTS) && soon__slot_is_posted(&process->slots[each]))
             soon__channel_request_stop(&process->channel, each);
     }
 }
@@ -62,7 +62,7 @@ bool soon__process_reprieve_locked(struct soon__process *process)
     if (process->condemned)
         return false;
     for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
-        if (process->slots[slot].stage == SOON__SLOT_IN_USE && process->slots[slot].sentence)
+        if (soon__slot_is_posted(&process->slots[slot]) && process->slots[slot].sentence)
             return false;
     }
     soon__channel_stop_none(&process->channel);

@@ -16,7 +16,7 @@
  *     there under `mutex` to end it. Who finds it in a slot and wants it back asks the channel (D1).
  * P2  Originals stay here. What is in a slot can be given back to the queue at any time, until it was claimed.
  * P3  A slot that is being FILLED belongs to the thread that copies, outside the mutex: that holds the call's bytes
- *     (soon__call_hold()) and the process (a reference). Who takes the call out meanwhile leaves the slot to it.
+ *     (soon__call_hold()) and the process (a reference). Who takes the call out meanwhile leaves the slot to it, RECALLED.
  * P4  Processes are started, signalled and reaped on the library's loop alone. A process is marked under the mutex
  *     before it is signalled: it gets no more work then, what it has not claimed was taken back, and its last replies
  *     count.
@@ -73,10 +73,28 @@ enum { SOON__FLOOD = 8 }; /* so many calls in slots */
 
 struct soon__process_pool;
 
-/* What the parent knows of a slot; under the pool's mutex. */
+/*
+ * What the parent knows of a slot; under the pool's mutex. soon__slot_set_locked() alone changes its state.
+ *
+ *     EMPTY --occupied--> FILLING --filled--> POSTED --seen to be claimed--> RUNNING
+ *       ^                  |   |                |                               |
+ *       |     could not be |   | taken out      | taken back, or answered       | answered, or the process
+ *       |     filled       |   v                | before the claim was seen     | has died
+ *       |                  | RECALLED           |                               |
+ *       +------------------+---+----------------+-------------------------------+
+ *
+ * A slot that is RECALLED has no call any more; the thread that fills it (P3) makes it EMPTY.
+ */
+enum soon__slot_state {
+    SOON__SLOT_EMPTY,
+    SOON__SLOT_FILLING,
+    SOON__SLOT_RECALLED,
+    SOON__SLOT_POSTED,  /* from here on the worker may have it */
+    SOON__SLOT_RUNNING, /* or has replied, since it claimed that */
+};
 struct soon__assignment {
-    enum { SOON__SLOT_EMPTY, SOON__SLOT_FILLING, SOON__SLOT_IN_USE } stage;
-    soon_call *call; /* NULL: the initializer; or, while FILLING, taken out */
+    enum soon__slot_state state;
+    soon_call *call; /* NULL: the initializer */
     uint64_t sequence, order;
     bool is_initializer;
     bool in_area;
@@ -84,7 +102,6 @@ struct soon__assignment {
     int64_t posted_ns;
     size_t items;    /* of a chunk: how many were asked for; 0: a single task */
     size_t ended;    /* of these: so many are known to have ended; P7 */
-    bool running;    /* seen to be claimed */
     bool held;       /* of a chunk: no further item was to start, for a time at least */
     int64_t seen_ns; /* with a time limit: when that was seen; 0: not yet. Of a chunk: when its item was */
     uint64_t seen_item;

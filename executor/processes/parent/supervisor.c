@@ -43,11 +43,14 @@ static bool hold_item_locked(struct soon__process *process, uint32_t slot, int64
 static int64_t check_time_limit_locked(struct soon__process *process, uint32_t slot, int64_t now)
 {
     struct soon__assignment *assignment = &process->slots[slot];
-    struct soon__call_extra *extra = assignment->call ? soon__call_extra(assignment->call) : NULL;
+    struct soon__call_extra *extra;
     int64_t limit, started;
     uint64_t item;
 
-    if (!extra || !extra->options.time_limit_ms || assignment->stage != SOON__SLOT_IN_USE)
+    if (!soon__slot_is_posted(assignment) || assignment->is_initializer)
+        return SOON__NEVER;
+    extra = soon__call_extra(assignment->call);
+    if (!extra || !extra->options.time_limit_ms)
         return SOON__NEVER;
     limit = extra->options.time_limit_ms > INT64_MAX / 1000000 ? INT64_MAX : extra->options.time_limit_ms * 1000000;
     if (!soon__process_is_running_locked(process, slot))
@@ -76,9 +79,9 @@ static soon_call *pop_expired_locked(struct soon__process *process, int64_t now,
 {
     for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
         struct soon__assignment *assignment = &process->slots[slot];
-        soon_call *call = assignment->stage == SOON__SLOT_EMPTY ? NULL : assignment->call;
+        soon_call *call = assignment->call;
 
-        if (!call || assignment->running || !soon__call_extra(call) ||
+        if (!soon__slot_is_unclaimed(assignment) || !soon__call_extra(call) ||
             soon__call_extra(call)->queue_deadline == SOON__NEVER)
             continue;
         if (soon__call_extra(call)->queue_deadline > now)
