@@ -1,9 +1,10 @@
 /*
  * bench.h - what the measuring programs share: arguments, clocks, quantiles, and one line of JSON.
  *
- * A program measures one system in one case, once: `submit workers=2 tasks=100000`. It warms up, measures `passes` times,
- * checks every result, and prints {"metric": [value, value ...], ...}. Where a result is wrong it prints no numbers but ends
- * with 1, and where the case cannot run here, with 77 and the reason. measure.py starts ours and the peers in turns.
+ * A program measures one system in one case, once: `submit workers=2 tasks=100000`. It warms up, measures `passes`
+ * times, checks every result, and prints {"metric": [value, value ...], ...}. If a result is wrong it prints no numbers
+ * and exits with 1; if the case cannot run here it exits with 77 and the reason. measure.py starts ours and the peers
+ * in turns.
  */
 #ifndef BENCH_H
 #define BENCH_H
@@ -22,7 +23,7 @@ int64_t bench_number(const char *key, int64_t otherwise);
 const char *bench_word(const char *key, const char *otherwise);
 
 int64_t bench_now_ns(void);
-/* Busy for so long, by the clock: the same in all systems. */
+/* Keeps a CPU busy for so long, by the clock; the same in all systems. */
 void bench_busy(int64_t ns);
 
 /* Ends the program with 1 unless `holds`. */
@@ -30,10 +31,9 @@ void bench_check(bool holds, const char *what);
 /* Ends the program with 77: this cannot be measured here. */
 void bench_skip(const char *reason) __attribute__((noreturn));
 
-/* One more value of a metric, of a pass. `name` is not copied. */
+/* Adds one more value, of one pass, to a metric. `name` is not copied. */
 void bench_metric(const char *name, double value);
-/* The 50th, 99th and 99.9th percentile of `count` times, which are sorted, as the metrics p50_ns, p99_ns and p999_ns; those for
- * which there are enough; and their mean, as mean_ns. */
+/* Sorts `count` times, and adds the metrics p50_ns, p99_ns and p999_ns, as far as there are enough times, and mean_ns. */
 void bench_percentiles(int64_t *times_ns, size_t count);
 /* Prints what was measured. Returns main's 0. */
 int bench_finish(void);
@@ -42,8 +42,8 @@ void *bench_alloc(size_t count, size_t size);
 
 /* Bytes of this process that are resident. */
 int64_t bench_resident(void);
-/* Time on a CPU, and how often they were given one, of all threads of this process and its children but the calling one, which
- * has to look. */
+/* The time on a CPU, and how often they were given one, of all threads of this process and its children except the calling
+ * thread, which has to look. */
 struct bench_used {
     int64_t cpu_ns, switches;
 };

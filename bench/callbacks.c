@@ -34,7 +34,7 @@ static int64_t run(soon_executor *pool, soon_loop *on, uv_loop_t *loop, uint64_t
     int64_t started_ns = bench_now_ns();
 
     for (uint64_t i = 0; i < tasks; i++)
-        /* Its callback gives up the reference. */
+        /* The callback gives up the reference. */
         (void)!soon_submit_with(pool, (.on_done = add_up, .on_done_data = &count, .on_done_loop = on), add_one, i);
     while (count.calls < tasks)
         uv_run(loop, UV_RUN_ONCE);

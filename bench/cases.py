@@ -1,11 +1,11 @@
 """cases.py - what is measured: for each case its systems, its sizes, and which of them is the limit.
 
-A case gives groups; the systems of a group do the same work with the same parameters, and are measured in turns. Which systems
-are ours, which peers and which limits, their names tell: see ours(), peer() and limit().
+A case makes groups. The systems of a group do the same work with the same parameters, and are measured in turns. Their names
+say which of them are ours, peers or limits: see ours(), peer() and limit().
 """
 
-# How long the library looks for work before it sleeps: there = the worker, here = the thread that waits for a result. The
-# limits "same spinning" do as much. Change these with the library's own constants.
+# How long the library spins before it sleeps: there = the worker, here = the thread that waits for a result. The limits
+# "same spinning" do the same. Change these with the library's own constants.
 SPIN_NS = {
     "threads": {"spin_there_ns": 20000, "spin_here_ns": 20000},  # SOON__SPIN_NS in executor/core/spin_internal.h
     "processes": {"spin_there_ns": 20000, "spin_here_ns": 20000},  # SPIN_NS in executor/processes/parent/pool.c
@@ -237,7 +237,7 @@ def priority(quick):
 
 
 def growth(quick):
-    """The same work at 1/100, 1/10 and the whole; cases that have sizes of their own are taken from there."""
+    """The same work at 1/100, 1/10 and the whole; cases that have several sizes already are taken from there."""
     for part in (100, 10, 1):
         whole = (200000 if quick else 1000000) // part
         yield Group("submit, threads", dict(submitters=1, workers=2, work_ns=0, tasks=whole), ["ns_per_task"],

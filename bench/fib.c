@@ -1,6 +1,6 @@
 /*
- * fib.c - nested fork-join: both halves of each fib(n) are tasks, and the task waits for both; or one half is a task, and the
- * other is called. The time is that of a call of fib, whether it was a task or not.
+ * fib.c - nested fork-join: both halves of each fib(n) are tasks, and the task waits for both; or one half is a task,
+ * and the other is called. The time is that of a call of fib, whether it was a task or not.
  *
  *     pool=threads workers= spawns=2|1 n= passes=
  */

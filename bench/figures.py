@@ -1,4 +1,4 @@
-"""figures.py [RESULTS]: the figures that libsoon is to reach, each beside what was measured: in one and the same run, or counted."""
+"""figures.py [RESULTS]: the figures that libsoon is to reach, each beside what one run has measured or counted."""
 import json
 import operator
 import pathlib
@@ -9,7 +9,7 @@ OURS_THREADS, OURS_PROCESSES = "libsoon threads", "libsoon processes"
 
 
 def median(results, case, system, metric, **params):
-    """Of the first row that has these parameters; None: it was not measured."""
+    """The value of the first row that has these parameters; None: it was not measured."""
     for row in results["rows"]:
         if (row["of"] != "growth" and (row["case"], row["system"], row["metric"]) == (case, system, metric)
                 and all(row["params"].get(key) == number for key, number in params.items())):
@@ -18,7 +18,7 @@ def median(results, case, system, metric, **params):
 
 
 class Figure:
-    """`ours` beside `other`, by `how`: over it, or minus it; or where that is None `ours` alone; is to be `most` at most."""
+    """`ours` over or minus `other`, by `how`; if that is None, `ours` alone. The result should be `most` at most."""
 
     def __init__(self, what, most, unit, ours, other=None, how=None):
         self.what, self.most, self.unit, self.ours, self.other, self.how = what, most, unit, ours, other, how
@@ -61,7 +61,7 @@ def beside(what, most, case, ours, other, metric, **params):
 
 
 def over(what, most, case, ours, other, metric, **params):
-    """What ours takes more than the other, in nanoseconds."""
+    """How many nanoseconds ours takes more than the other."""
     return Figure(what, most, "ns", (case, ours, metric, params), (case, other, metric, params), operator.sub)
 
 

@@ -1,6 +1,6 @@
 /*
- * idle.c - what pools cost that have just worked and have nothing to do: time on a CPU, of all threads and
- * workers but the one that measures.
+ * idle.c - what a pool costs that has just worked and has nothing to do: the time on a CPU of all threads and workers
+ * except the one that measures.
  *
  *     pool= workers= seconds=
  */
@@ -24,7 +24,7 @@ int main(int argc, char **argv)
 
     for (uint64_t i = 0; i < 10000; i++)
         bench_check(soon_take(soon_submit(pool, add_one, i), &result) == 0 && result == i + 1, "a task failed");
-    usleep(300000); /* what lingers by design has ended, the look at the workers that comes ten times a second too */
+    usleep(300000); /* by then nobody spins, and the loop has stopped inspecting the workers ten times a second */
     before = bench_used();
     sleep((unsigned)seconds);
     after = bench_used();

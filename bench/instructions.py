@@ -1,15 +1,16 @@
 """instructions.py BUILD KEPT [--check | --profile CASE]: see bench/instructions.
 
-A program runs twice under callgrind, with few and with many tasks: the difference is what the tasks took, without start and end.
-Callgrind says how often each instruction ran, and objdump which one it was: an atomic read-modify-write, or an indirect call.
+A program runs twice under callgrind, with few and with many tasks. The difference is the cost of the tasks, without start
+and end. Callgrind counts how often each instruction ran, and objdump says what it was: an atomic read-modify-write, an
+indirect call, or another one.
 
-What threads do depends on which runs when. Here they have one CPU, where the library looks for no work before it sleeps; valgrind
-lets one run at a time, in their order; and as a batch none gives way to one that it has woken. Then the numbers are the same
-each time to a hundredth, also on a busy machine. Two cases are not made so:
+What threads do depends on which one runs when. Here they have one CPU, where the library does not spin. Valgrind lets one
+thread run at a time, in their order, and the scheduling policy SCHED_BATCH keeps a thread from giving way to one that it has
+woken. So the numbers are the same each time to a hundredth, also on a busy machine. Two cases are different:
 
-- "round trip" is the one that a user meets on an idle machine: mostly the worker runs before the caller looks for its result, but
-  how often, the machine decides. It is shown, and not compared; "round trip, both asleep" is, and is exact.
-- Processes are not ordered by valgrind; as a batch they meet each other less evenly than without.
+- "round trip" is the one that a user meets on an idle machine. Mostly the worker runs before the caller looks for its result,
+  but the machine decides how often. It is shown, and not compared; "round trip, both asleep" is compared, and is exact.
+- Valgrind does not order processes; with SCHED_BATCH they alternate less evenly than without it.
 """
 import collections
 import concurrent.futures
@@ -63,7 +64,7 @@ def first_line(*command):
 
 
 def tools(build):
-    """What the numbers hold for."""
+    """The compiler and libc that the numbers hold for."""
     command = json.loads((build / "compile_commands.json").read_text())[0]["command"].split()
     compiler = command[1] if command[0].endswith("ccache") else command[0]
     # gcc says as what it was called
@@ -72,8 +73,8 @@ def tools(build):
 
 
 def executed(text):
-    """Of a file of callgrind's, {(object, address): (function, how often)}. A line with a count is of the instruction itself,
-    unless the line before said that it is of a call."""
+    """Reads a file of callgrind's: {(object, address): (function, how often)}. A line with a count belongs to the
+    instruction itself, unless the line before said that it is a call."""
     counts, path, function, is_call = {}, None, None, False
     for line in text.splitlines():
         key, _, value = line.partition("=")
@@ -134,7 +135,7 @@ def run(build, case, number):
 
 
 def budget(build, name):
-    """What a task takes: {name of the side: {(function, object): how many of each kind}}. The thread stays on one CPU."""
+    """What a task takes: {side: {(function, object): how many of each kind}}. The thread stays on one CPU."""
     case = CASES[name]
     os.sched_setscheduler(0, os.SCHED_BATCH if case.batch else os.SCHED_OTHER, os.sched_param(0))
     few, many = (run(build, case, number) for number in (case.few, case.many))

@@ -1,5 +1,6 @@
 /*
- * limits.c - what the machine itself can do: nothing that hands work over can be faster.
+ * limits.c - what the machine itself can do: nothing that passes work from one thread or process to another can be
+ * faster.
  *
  *     limits pingpong between=threads|processes spin_there_ns= spin_here_ns= rounds= pause_us= passes=
  *     limits blocks between=threads|processes tasks= passes=
@@ -23,7 +24,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* A bell: a word that the other side counts up, and sleepers it has to wake. */
+/* A bell: a word that the other side counts up, and the sleepers that it has to wake. */
 struct bell {
     _Alignas(128) _Atomic uint32_t count;
     _Atomic uint32_t asleep;
@@ -174,9 +175,10 @@ static int pingpong(void)
 }
 
 /*
- * A block there and back: what a pool does for a task that can be cancelled and waited for, and no more. A block comes in by a
- * compare-exchange on a list that the other side takes whole; it starts by one, for somebody might have cancelled it; the result
- * is written beside the argument, and the end is an exchange. All are made, then each is read. Nobody sleeps.
+ * A block there and back: what a pool must do for a task that can be cancelled and waited for, and no more. A block is
+ * pushed by a compare-exchange onto a list that the other side takes whole. It starts by another one, since somebody
+ * might have cancelled it. The result is written beside the argument, and the end is an exchange. All are made, then
+ * each is read. Nobody sleeps.
  */
 
 enum { PENDING, RUNNING, FINISHED };
@@ -205,7 +207,7 @@ static void push_block(uint64_t place, uint64_t argument)
         continue;
 }
 
-/* All that are there, the oldest first, as places plus one; 0: none. */
+/* Takes all blocks that are there, the oldest first, as places plus one; 0: none. */
 static uint64_t take_blocks(void)
 {
     uint64_t latest, oldest = 0;
@@ -232,7 +234,7 @@ static void *answer_blocks(void *data)
         for (; at; done++) {
             struct block *block = &blocks->all[at - 1];
             uint64_t state = PENDING;
-            at = block->next; /* at the end the block is the reader's */
+            at = block->next; /* after its end the block belongs to the reader */
             bench_check(atomic_compare_exchange_strong_explicit(&block->state, &state, RUNNING, memory_order_acq_rel,
                                                                 memory_order_relaxed),
                         "a block's state");
@@ -274,7 +276,7 @@ static int blocks_case(void)
 }
 
 /*
- * One-way ring: what it costs to hand over a word, where nobody sleeps
+ * One-way ring: what it costs to pass a word on, where nobody sleeps
  */
 
 enum { PLACES = 4096 };
@@ -329,9 +331,9 @@ static int ring_case(void)
 }
 
 /*
- * Bulk data through shared memory that is there already, with the copies that a pool makes: with copies=2 the argument is
- * first copied to memory of the caller's own, which a worker cannot spoil, and then to where the worker sees it; with
- * copies=1 only that. The result is copied out once, for the same reason.
+ * Bulk data through shared memory that is there already, with the copies that a pool makes: with copies=2 the argument
+ * is first copied to memory of the caller's own, which a worker cannot spoil, and then to where the worker sees it;
+ * with copies=1 only that. The result is copied out once, for the same reason.
  */
 
 static struct {
@@ -384,8 +386,8 @@ static int exchange(void)
 }
 
 /*
- * Memory that another process could map, made, written and given back, twice: what it takes where an argument and a result
- * each have memory of their own, before anything is handed over.
+ * Memory that another process could map, made, written and given back, twice. That is the cost if argument and result
+ * each have memory of their own, before anything is passed on.
  */
 
 static void make_fresh(size_t size, uint64_t seed)

@@ -1,9 +1,9 @@
 """measure.py BUILD RESULTS [--quick] [--rounds N] [--cpus N] [CASE ...]: measures, prints the table, writes RESULTS.
 
-The systems of a group take turns (A B C A B C ...), each time in a process of its own, all on the same CPUs: what else the
-machine does hits them alike. Shown are the median and the quartiles over all passes of all rounds, but the first of each program,
-which meets memory that is new; where a case says itself how many passes, all count. Before each round a ping-pong tells how close
-the CPUs are to each other.
+The systems of a group take turns (A B C A B C ...), each time in a process of its own, all on the same CPUs, so that what
+else the machine does affects them alike. The results are the median and the quartiles over all passes of all rounds, except
+the first pass of each program, which meets new memory. If a case sets the number of passes itself, all count. Before each
+round a ping-pong measures how close the CPUs are to each other.
 """
 import argparse
 import datetime
@@ -46,7 +46,7 @@ def newest_python():
 
 
 def version(*command):
-    """The first thing in its output that looks like a version."""
+    """The first word of its output that looks like a version."""
     try:
         shown = subprocess.run(command, capture_output=True, text=True)
     except FileNotFoundError:
@@ -122,7 +122,7 @@ class Runner:
         return said[0] if done.returncode == NOT_HERE else "FAILED: " + said[0]
 
     def ping_pong_ns(self):
-        """What it takes two threads to pass a word to and fro, where both look for it; the best of some. None: there is one CPU."""
+        """The time in which two spinning threads pass a word to and fro; the best of some. None: there is one CPU."""
         if len(self.cpus) == 1:
             return None
         command = [str(self.programs / "bench_limits"), "pingpong", "between=threads", "rounds=1000", "passes=5",

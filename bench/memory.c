@@ -57,7 +57,7 @@ int main(int argc, char **argv)
     held = soon_submit(pool, gate);
     while (!soon_future_running(held))
         usleep(1000);
-    memset(futures, 1, (size_t)tasks * sizeof *futures); /* so that the list itself does not count */
+    memset(futures, 1, (size_t)tasks * sizeof *futures); /* so that the array itself does not count */
     before = bench_resident();
     for (int64_t i = 0; i < tasks; i++)
         futures[i] = soon_submit_bytes(pool, function, size ? &zeroes : NULL, (size_t)size, NULL);

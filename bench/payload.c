@@ -1,6 +1,6 @@
 /*
- * payload.c - bulk data to a worker and as much back: the caller writes the argument, the task reads all of it and writes a
- * result of the same size, the caller reads all of that.
+ * payload.c - bulk data to a worker and as much back: the caller writes the argument, the task reads all of it and
+ * writes a result of the same size, the caller reads all of that.
  *
  *     pool= workers=1 size= rounds= passes=, as=bytes (argument and result of variable size) or buffer (soon_buffer)
  */

@@ -1,8 +1,9 @@
 /*
  * pidfd.c - pidfds for a process pool under valgrind, which does not know the calls: preloaded, it takes them over.
  *
- * A pidfd here is an eventfd, and a thread that waits for the process's end and then makes it readable. Good enough to count what
- * a pool does; it is no pidfd to anybody but this process, and a number that is used again is not seen.
+ * A pidfd here is an eventfd, and a thread that waits for the process's end and then makes it readable. That is good
+ * enough to count what a pool does. It is a pidfd only to this process, and it does not notice that a pid is used
+ * again.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -22,10 +23,10 @@ static pid_t pids[FDS_MAX]; /* by descriptor */
 
 struct watch {
     pid_t pid;
-    int fd; /* its own, whoever closes the other */
+    int fd; /* its own, so that the other may be closed */
 };
 
-/* Leaves the status for who reaps it. */
+/* Leaves the status for the one that reaps the process. */
 static void *await_end(void *data)
 {
     struct watch *watch = data;

@@ -15,7 +15,7 @@ static inline bool bench_is_processes(void)
     return strcmp(bench_word("pool", "threads"), "processes") == 0;
 }
 
-/* Ready: all its workers have started. */
+/* Makes a pool and waits until all of its workers have started. */
 static inline soon_executor *bench_pool(void)
 {
     int workers = (int)bench_number("workers", 2);
@@ -28,7 +28,7 @@ static inline soon_executor *bench_pool(void)
     return pool;
 }
 
-/* At the top of main: a worker process does not come back from it. */
+/* Call it at the top of main: a worker process does not come back from it. */
 static inline void bench_start_ours(int argc, char **argv)
 {
     bench_check(soon_init(argc, argv) == 0, "soon_init");

@@ -1,5 +1,5 @@
 /*
- * priority.c - how long a task of higher priority waits under a flood: from its submit to its start.
+ * priority.c - how long a task of higher priority waits while many others are queued: from its submit to its start.
  *
  *     pool= workers= flood= (tasks of 1 us that wait) rounds=
  */
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Keeps a worker from the flood until all of that has been submitted. */
+/* Keeps a worker busy until all the others have been submitted. */
 SOON_TASK(gate, soon_none, soon_none)
 {
     while (!soon_task_cancel_requested(task))

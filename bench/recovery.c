@@ -1,6 +1,6 @@
 /*
- * recovery.c - a worker process is killed while it runs a task: until that task's future has failed, and until the pool, whose
- * other workers are kept busy, has had a result from the replacement.
+ * recovery.c - a worker process is killed while it runs a task: until that task's future has failed, and until the
+ * pool, whose other workers are kept busy, has had a result from the replacement.
  *
  *     workers= resident= passes=
  */
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Says who it is by its progress, then waits to be killed or cancelled. */
+/* Reports its pid as its progress, then waits to be killed or cancelled. */
 SOON_TASK(hang, soon_none, soon_none)
 {
     soon_task_set_progress(task, (uint64_t)getpid(), 0);

@@ -2,7 +2,7 @@
  * roundtrip.c - submit one task and read its result, again and again: without a pause (hot), or with the pool asleep
  * before each (idle).
  *
- *     pool= workers= rounds= pause_us= passes=, whole=1 (times all rounds at once: so nothing but they is counted)
+ *     pool= workers= rounds= pause_us= passes=, whole=1 (times all rounds at once, so that nothing else is counted)
  */
 #include "pool.h"
 

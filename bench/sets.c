@@ -71,7 +71,7 @@ static uint64_t wait_all(soon_future **futures, size_t count)
     return sum;
 }
 
-/* Returns the time it took to collect them; to make them does not count. */
+/* Returns the time it took to collect them, without the time to make them. */
 static int64_t collect(size_t count, bool live, uint64_t (*how)(soon_future **futures, size_t count))
 {
     struct maker maker = {.count = count, .promises = bench_alloc(count, sizeof(soon_promise *))};

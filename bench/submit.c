@@ -44,7 +44,7 @@ static void *submit_all(void *data)
     return NULL;
 }
 
-/* Returns the time from when all submitters are there until the last has read its last future. */
+/* Returns the time from when all submitters are ready until the last one has read its last future. */
 static int64_t run(soon_executor *pool, int count, uint32_t tasks, uint32_t busy_ns)
 {
     struct submitter *submitters = bench_alloc((size_t)count, sizeof *submitters);

@@ -72,7 +72,7 @@ def cells(row):
 HEAD = ["system", "what", "median", "quartiles", "x ours", "x limit"]
 
 
-# A ping-pong takes 100 to 200 ns between CPUs that share a cache, and 400 to 600 between others; more where others run on them.
+# A ping-pong takes 100 to 200 ns between CPUs that share a cache, 400 to 600 between others, and more on busy CPUs.
 CLOSENESS = {"close": 250, "far": 1000, "busy": math.inf}
 
 

@@ -26,7 +26,7 @@ static inline uint64_t touch_sum(const void *data, size_t size)
     return sum;
 }
 
-/* What touch_sum() gives for what touch_fill() wrote. */
+/* The sum that touch_sum() returns for what touch_fill() wrote. */
 static inline uint64_t touch_sum_of(size_t size, uint64_t seed)
 {
     uint64_t words = size / 8;
@@ -34,7 +34,7 @@ static inline uint64_t touch_sum_of(size_t size, uint64_t seed)
     return words * seed + words * (words - 1) / 2;
 }
 
-/* And for an answer, whose seed is the sum of what was asked. */
+/* The same for a result, whose seed is the sum of the argument. */
 static inline uint64_t touch_answer(size_t size, uint64_t seed)
 {
     return touch_sum_of(size, touch_sum_of(size, seed));

@@ -1,6 +1,6 @@
 /*
- * crash.c - twenty tasks. Three of them write where nothing is, one calls exit(), one never ends and is killed at its
- * time limit. Each of these five costs its worker process and nothing else: the other fifteen have their results.
+ * crash.c - twenty tasks. Three of them write to an invalid address, one calls exit(), one never ends and is killed at
+ * its time limit. Each of these five ends its worker process and nothing else: the other fifteen have their results.
  *
  *     $ crash -j 2
  *     task      pid  outcome
@@ -57,7 +57,7 @@ int main(int argc, char **argv)
     soon_future *futures[TASKS];
     demo_why_no_threads = "on threads the first crash would end the program";
     demo_start(argc, argv, "crash", (struct demo_option[]){{"-j", &workers, 0}, {"--limit-ms", &limit_ms, 1}, {0}});
-    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); /* workers inherit it: no core files */
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); /* no core files; workers inherit the limit */
 
     soon_executor *pool = demo_pool(workers);
     for (int i = 0; i < TASKS; i++) {

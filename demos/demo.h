@@ -12,13 +12,13 @@
 #include <string.h>
 #include <time.h>
 
-/* `--name 5`, `--name=5` or `-j5` sets `*value`, which may not be less than `least`. A table of them ends with a NULL. */
+/* `--name 5`, `--name=5` or `-j5` sets `*value`, which is at least `least`. A table of flags ends with a NULL. */
 struct demo_option {
     const char *name;
     int *value, least;
 };
 
-/* An option that most demos have: `--threads`, or `--processes`, as it is. A demo that makes no sense on threads says why not. */
+/* Most demos have `--threads`; `--processes` is the default. A demo that makes no sense on threads says why not. */
 static soon_pool_kind demo_kind = SOON_PROCESSES;
 static const char *demo_why_no_threads;
 
@@ -42,7 +42,7 @@ static inline void demo_usage(const char *program, const struct demo_option *opt
     exit(to == stdout ? 0 : 2);
 }
 
-/* The number from 0 to INT_MAX that `text` is as a whole; else -1, also for NULL. */
+/* Returns the number if all of `text` is one from 0 to INT_MAX; otherwise, also for NULL, -1. */
 static inline int demo_number(const char *text)
 {
     if (!text)
@@ -77,8 +77,8 @@ static inline void demo_read_option(const char *program, const struct demo_optio
 }
 
 /*
- * At the top of main. A worker process goes on in soon_init(), and does not come back. Else: reads the command line;
- * --help and what is wrong end the program. Lines are shown as they come, those of workers too.
+ * Call it at the top of main. A worker process goes on in soon_init(), and does not come back. In the program itself it
+ * reads the command line; --help and errors end the program. Lines are shown as they come, those of workers too.
  */
 static inline void demo_start(int argc, char **argv, const char *program, const struct demo_option *options)
 {
@@ -97,7 +97,7 @@ static inline void demo_start(int argc, char **argv, const char *program, const 
     }
 }
 
-/* A pool of so many workers, 0: one per CPU. */
+/* Makes a pool of so many workers; 0: one per CPU. */
 static inline soon_executor *demo_pool(int workers)
 {
     soon_executor *pool;

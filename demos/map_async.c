@@ -36,11 +36,11 @@ static void print_squares(soon_executor *pool, int unwelcome, int pause_ms)
     SOON_AUTO_FUTURE *map = soon_map_async(pool, square, items, ITEMS);
     puts("Processing...");
 
-    soon_bytes squares; /* as one array: where all of them succeeded */
+    soon_bytes squares; /* one array, if all items succeeded */
     if (soon_future_result(map, SOON_FOREVER, &squares) < 0)
         printf("Error = %s\n", soon_future_error(map)->message);
     for (int i = 0; i < ITEMS; i++) {
-        int x; /* one by one: an error belongs to its item, the others have been computed */
+        int x; /* one by one: an error belongs to its item, and the others have their results */
         if (soon_map_item(map, i, SOON_FOREVER, &x, sizeof x) == 0)
             printf("%d%c", x, i < ITEMS - 1 ? ' ' : '\n');
         else

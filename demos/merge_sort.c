@@ -1,6 +1,6 @@
 /*
- * merge_sort.c - N numbers in 16 parts: each is sorted by a task, and each two that are sorted are merged by another, which
- * starts as soon as both are there. No level waits for the one below it.
+ * merge_sort.c - N numbers in 16 parts. A task sorts each part, and another task merges two sorted parts as soon as
+ * both are there. No level waits for the one below it.
  *
  *     $ merge_sort -j 2 -n 1000000
  *     16 parts to sort, 15 merges to do
@@ -16,7 +16,7 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Its payload, sorted. */
+/* Sorts the task's payload. */
 SOON_TASK(sort_part, soon_none, soon_none)
 {
     soon_buffer *part = soon_task_payload(task), *sorted;
@@ -27,7 +27,7 @@ SOON_TASK(sort_part, soon_none, soon_none)
     return soon_task_return_payload(task, sorted);
 }
 
-/* The payloads of the two tasks before it, as one. */
+/* Merges the payloads of the two tasks before it. */
 SOON_TASK(merge, soon_none, soon_none)
 {
     soon_buffer *left = soon_task_input_payload(task, 0), *right = soon_task_input_payload(task, 1), *merged;

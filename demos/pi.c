@@ -61,7 +61,7 @@ int main(int argc, char **argv)
 
     for (int all = 0; all < 2; all++) {
         soon_executor *pool = demo_pool(all ? workers : 1);
-        soon_executor_boot(pool, SOON_FOREVER); /* so that the time is that of the work alone */
+        soon_executor_boot(pool, SOON_FOREVER); /* so that only the work is timed */
         soon_stats stats;
         soon_executor_stats(pool, &stats);
 

@@ -44,7 +44,7 @@ struct ball {
 static const ball balls[] = {{{0, 0.1, 5}, 1.1}, {{-2.1, -0.3, 5.6}, 0.7}, {{1.7, -0.5, 3.8}, 0.5}};
 static const vec light = unit({-2, 3, -2});
 
-/* How far it is from `from` along `ray` to the ball; 0: it goes past. */
+/* The distance from `from` along `ray` to the ball; 0: the ray misses it. */
 static double distance(const ball &ball, vec from, vec ray)
 {
     vec to = ball.centre + from * -1;
@@ -52,7 +52,7 @@ static double distance(const ball &ball, vec from, vec ray)
     return along > 0 && left > 0 ? along - std::sqrt(left) : 0;
 }
 
-/* From 0, black, to 1: what is seen from `from` along `ray`. */
+/* The brightness seen from `from` along `ray`, from 0, black, to 1. */
 static double look(vec from, vec ray, int mirrors)
 {
     double near = ray.y < -0.01 ? (-1 - from.y) / ray.y : 1e9; /* the floor */

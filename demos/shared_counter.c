@@ -1,6 +1,6 @@
 /*
- * shared_counter.c - worker processes count together in shared memory: in an atomic, and under a lock in two numbers that
- * must be equal. One of them dies inside, between the two; whoever has the lock next is told, and mends it.
+ * shared_counter.c - worker processes count together in shared memory: in an atomic, and under a lock in two numbers
+ * that must be equal. One worker dies between the two, with the lock; the next holder is told, and mends the numbers.
  *
  *     $ shared_counter
  *     8 tasks count to 10000 each, one more dies inside the lock
@@ -24,7 +24,7 @@ struct counters {
 
 static void enter(struct counters *counters)
 {
-    if (soon_lock_lock(&counters->lock) == -EOWNERDEAD) { /* it is ours all the same */
+    if (soon_lock_lock(&counters->lock) == -EOWNERDEAD) { /* the lock is ours all the same */
         counters->left = counters->right;
         counters->mended++;
     }
@@ -34,7 +34,7 @@ SOON_TASK(count, int, soon_none)
 {
     struct counters *counters = soon_task_shared(task);
     for (int i = 0; i < *arg; i++) {
-        atomic_fetch_add_explicit(&counters->atomic, 1, memory_order_relaxed); /* nothing else hangs on it */
+        atomic_fetch_add_explicit(&counters->atomic, 1, memory_order_relaxed); /* relaxed: nothing else depends on it */
         enter(counters);
         counters->left++;
         counters->right++;

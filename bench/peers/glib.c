@@ -115,7 +115,7 @@ static void round_trips(GThreadPool *pool, int64_t *times_ns, size_t rounds, use
         times_ns[i] = bench_now_ns() - started_ns;
         bench_check(task.result == i + 1, "a result");
     }
-    /* The worker may still be in its unlock. */
+    /* The worker may still be inside unlock. */
     g_mutex_lock(&self.mutex);
     g_mutex_unlock(&self.mutex);
 }
@@ -127,7 +127,7 @@ int main(int argc, char **argv)
 
     bench_start(argc, argv);
     passes = bench_number("passes", 3);
-    /* Exclusive: threads of its own, all started at once, as ours are. */
+    /* Exclusive: it has threads of its own, which all start at once, as ours do. */
     GThreadPool *pool = g_thread_pool_new(add_one, NULL, (gint)bench_number("workers", 2), TRUE, NULL);
     bench_check(pool, "g_thread_pool_new");
     if (strcmp(which, "roundtrip") == 0) {

@@ -1,6 +1,6 @@
 /*
- * gtask.c - GLib's GTask: g_task_run_in_thread, with a callback on the submitter's main context, where the result is read. Its
- * threads are GLib's own, of which there are ten and more: `workers` says nothing here.
+ * gtask.c - GLib's GTask: g_task_run_in_thread, with a callback on the submitter's main context, where the result is
+ * read. Its threads are GLib's own, of which there are ten and more: `workers` says nothing here.
  *
  *     gtask submit submitters= tasks= work_ns= passes=
  *     gtask callbacks tasks= passes=
@@ -41,7 +41,7 @@ static void done(GObject *source, GAsyncResult *result, gpointer data)
     ((struct submitter *)data)->calls++;
 }
 
-/* The caller's to give up. */
+/* The caller gives up the reference. */
 static GTask *start(struct submitter *self, guint x)
 {
     GTask *task = g_task_new(NULL, NULL, done, self);

@@ -1,5 +1,6 @@
 /*
- * openmp.c - OpenMP: tasks, and a parallel for; and a plain loop. Its results go where the task says, there are no futures.
+ * openmp.c - OpenMP: tasks, and a parallel for; and a plain loop. Its results go where the task says, there are no
+ * futures.
  *
  *     openmp submit workers= submitters=1 tasks= work_ns= passes=   (one more thread submits, then helps)
  *     openmp fib workers= n= passes=
@@ -83,7 +84,7 @@ static void measure_fib(bool plainly)
     }
 }
 
-/* Not inlined: the other systems call a function they do not know, too. */
+/* Not inlined: the other systems also call a function that they do not know. */
 __attribute__((noinline)) static uint32_t add_one(uint32_t x)
 {
     __asm__ volatile("");

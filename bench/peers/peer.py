@@ -172,7 +172,7 @@ def answer(data):
 
 
 def payload():
-    """Bytes both ways. Reading and writing them is a byte's worth and a fill here: that favours Python."""
+    """Bytes in both directions. Here reading is one byte and writing a fill, which favours Python."""
     size, rounds, pool = number("size", 1 << 20), number("rounds", 20), executor()
     for i in range(-1, number("passes", 3)):
         started = now()
@@ -220,7 +220,7 @@ def hang(path):
 
 
 def recovery():
-    """After a death the executor is broken: its replacement is a new one, made by whoever notices."""
+    """After a death the executor is broken: its replacement is a new one, which the caller makes."""
     memory = grow(number("resident", 0))
     for _ in range(number("passes", 5)):
         pool, path = executor(), os.path.join(options["scratch"], "pid-%d" % os.getpid())

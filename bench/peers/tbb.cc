@@ -1,6 +1,6 @@
 /*
- * tbb.cc - oneTBB: task_group, and task_arena::enqueue. Results go to memory of the task's own; an enqueued task has a mark
- * there that its reader waits on.
+ * tbb.cc - oneTBB: task_group, and task_arena::enqueue. Results go to memory of the task's own; an enqueued task has a
+ * mark there that its reader waits on.
  *
  *     tbb submit how=task_group|enqueue workers= submitters= tasks= work_ns= passes=
  *     tbb roundtrip workers= rounds= pause_us= passes=     (enqueue)
@@ -31,7 +31,7 @@ struct task {
     std::atomic<bool> done{false};
 };
 
-/* The submitting thread works along in wait(), so it is one more than the workers. */
+/* The submitting thread works too, in wait(), so there is one thread more than the workers. */
 uint64_t submit_group(task_arena &arena, uint32_t tasks, int64_t busy_ns)
 {
     uint64_t sum = 0;
@@ -129,7 +129,7 @@ uint64_t fib(int n)
     return a + b;
 }
 
-/* As the users of TBB write it. */
+/* As users of TBB write it. */
 uint64_t fib_called(int n)
 {
     uint64_t a, b;

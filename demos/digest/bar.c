@@ -1,8 +1,9 @@
 /*
  * bar.c - one line of text, as wide as the terminal is at that moment, drawn over itself.
  *
- * The cursor is left at its beginning. So the ^C that the terminal shows at a Ctrl-C does not begin another line, and a
- * terminal that has become narrower, and has made two lines of this one, is cleared from the first of them on.
+ * The cursor is left at the beginning of the line. So the ^C that the terminal shows at a Ctrl-C does not begin another
+ * line. If the terminal has become narrower and has made two lines of this one, it is cleared from the first of them
+ * on.
  */
 #include "bar.h"
 
@@ -30,12 +31,12 @@ static unsigned sample_count;
 
 static void write_line(const char *text, size_t size)
 {
-    (void)!write(STDERR_FILENO, text, size); /* a bar that cannot be drawn is not missed */
+    (void)!write(STDERR_FILENO, text, size); /* nobody misses a bar that cannot be drawn */
 }
 
 void bar_clear(void)
 {
-    /* Relaxed: whether is all there is to it. */
+    /* Relaxed: nothing else depends on it. */
     if (atomic_exchange_explicit(&shown, false, memory_order_relaxed))
         write_line(CLEAR, sizeof CLEAR - 1);
 }

@@ -9,7 +9,7 @@
 
 enum { BAR_TICK_MS = 100 };
 
-/* The time begins. Returns: somebody will see a bar: stderr is a terminal, with this program in its foreground. */
+/* The time begins. Returns: whether a bar will be seen: stderr is a terminal, with this program in its foreground. */
 bool bar_start(void);
 
 /* Draws it for `done` of `total` bytes; 0: the total is not known. */

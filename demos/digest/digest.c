@@ -9,8 +9,8 @@
  * symbolic links in it are not followed, those on the command line are. What cannot be read gets a message and the exit
  * status 1, all else is still done. A terminal on stderr gets a progress bar. SIGINT and SIGTERM end it at once.
  *
- * Worker processes open and hash the files, whose names they are told; with --threads, threads of this one do. What only
- * this process has, such as standard input, a thread of its own reads.
+ * Worker processes open and hash the files, whose names they are told; with --threads, threads of this one do. What
+ * only this process has, such as standard input, a thread of its own reads.
  *
  * files.h says which files, hash.h computes, jobs.h brings the two together, output.h prints; watch.h turns signals and
  * the time into futures, bar.h and total.h are for the bar.
@@ -61,7 +61,7 @@ static int parse(int argc, char **argv)
             usage(stdout);
         else if (option == 't' || option == 'p')
             demo_kind = option == 't' ? SOON_THREADS : SOON_PROCESSES;
-        else if (option != 'j') /* it is named by getopt_long() */
+        else if (option != 'j') /* getopt_long() has printed it */
             usage(stderr);
         else if ((workers = demo_number(optarg)) < 1)
             wrong("-j needs a number from 1 on, not ", optarg);
@@ -71,7 +71,7 @@ static int parse(int argc, char **argv)
     return workers;
 }
 
-/* Says how it went. Returns: the exit status. */
+/* Reports how it went. Returns: the exit status. */
 static int end(struct jobs *jobs, int signal_number)
 {
     if (signal_number)
@@ -94,7 +94,7 @@ static int make_pool(soon_executor **pool, soon_pool_kind kind, int workers, con
                          &(soon_pool_options){.workers = workers, .name = name, .initializer = &make_hasher_task});
 }
 
-/* Writing where nobody reads fails with EPIPE, on all threads: then main clears up, and dies of it. */
+/* Writing to a pipe that nobody reads fails with EPIPE, on all threads: then main clears up, and dies of SIGPIPE. */
 static void block_sigpipe(void)
 {
     sigset_t set;

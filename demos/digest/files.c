@@ -43,7 +43,7 @@ void files_fini(struct files *files)
     free(files->path);
 }
 
-/* Makes the path its first `stem` bytes, of which the last is a slash, and `name`. */
+/* The path becomes its first `stem` bytes, which end in a slash, and then `name`. */
 static void set_path(struct files *files, size_t stem, const char *name)
 {
     size_t size = strlen(name) + 1;
@@ -56,14 +56,14 @@ static void set_path(struct files *files, size_t stem, const char *name)
         files->path[stem - 1] = '/';
 }
 
-/* Whether it is a folder, a regular file or something else. Not every file system tells with the name. */
+/* Whether it is a folder, a regular file or something else. Not every file system says that with the name. */
 static unsigned char type_of(DIR *folder, const struct dirent *found)
 {
     struct stat status;
     if (found->d_type != DT_UNKNOWN)
         return found->d_type;
     if (fstatat(dirfd(folder), found->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0)
-        return DT_REG; /* the reason is told when it cannot be opened either */
+        return DT_REG; /* opening it fails too, and says why */
     return IFTODT(status.st_mode);
 }
 
@@ -132,7 +132,7 @@ static int push(struct files *files, int flags)
     return error;
 }
 
-/* Whether other processes find something else by this name. */
+/* Whether this name means something else in another process. */
 static bool is_own(const char *path)
 {
     static const char *const folders[] = {"/dev/fd/", "/dev/std", "/proc/self/", "/proc/thread-self/"};
@@ -142,7 +142,7 @@ static bool is_own(const char *path)
     return false;
 }
 
-/* Begins with an argument. Returns: it is to be handed out itself. */
+/* Begins with an argument. Returns: whether it is itself a file to hand out. */
 static bool begin_path(struct files *files, const char *path, struct entry *ret)
 {
     struct stat status;
@@ -162,7 +162,7 @@ static bool begin_path(struct files *files, const char *path, struct entry *ret)
     return ret->error != 0;
 }
 
-/* Goes on with the next name of the folder we are in. Returns: it is to be handed out. */
+/* Goes on with the next name of the current folder. Returns: whether it is a file to hand out. */
 static bool next_name(struct files *files, struct entry *ret)
 {
     const struct level *level = files->top;

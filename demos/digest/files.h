@@ -2,8 +2,8 @@
  * files.h - which files are to be hashed, one after the other, in the order of the output.
  *
  * An argument that is a folder means all its regular files, in the bytewise order of their whole paths. No list of them
- * is made: each folder is read and sorted when its turn comes, with "/" behind the names of folders, which gives the
- * order of whole paths ("a-b", "a.c", "a/b"). So memory holds only the folders on the way down to where we are.
+ * is made: each folder is read and sorted when the walk comes to it, with "/" behind the names of folders, which gives
+ * the order of whole paths ("a-b", "a.c", "a/b"). So memory holds only the folders on the way down to the current one.
  */
 #ifndef DIGEST_FILES_H
 #define DIGEST_FILES_H
@@ -15,14 +15,14 @@
 struct entry {
     const char *name; /* valid until the next call */
     int error;        /* an errno value: this file or folder is to be reported, not hashed */
-    bool stream;      /* a pipe, a device, what only this process has, or "-" for standard input: may block */
+    bool stream;      /* a pipe, a device, "-" for standard input, or what only this process has: reading may block */
 };
 
 struct files {
     char *const *paths; /* the arguments that are left, up to a NULL; lent */
     char *path;         /* of the last entry */
     size_t capacity;
-    struct level *top; /* the folder we are in, and under it those that lead there */
+    struct level *top; /* the current folder, and under it those that lead there */
     bool (*stopped)(const void *data);
     const void *data;
 };

@@ -20,9 +20,10 @@ struct outcome {
 };
 
 /*
- * Hashes the files whose names, each with its 0, are the argument's bytes; "-" is standard input, which worker processes
- * do not have. The result is one struct outcome for each. One task takes many small files, so that what a task costs does
- * not matter; a large one among them comes back as HASH_ALONE, so that it holds up nothing. The progress is in bytes.
+ * Hashes the files whose names, each with its 0, are the argument's bytes; "-" is standard input, which worker
+ * processes do not have. The result is one struct outcome for each. One task takes many small files, so that the cost
+ * of a task does not matter; a large one among them comes back as HASH_ALONE, so that it holds up nothing. The progress
+ * is in bytes.
  */
 SOON_TASK_BYTES_DECLARE(hash_files);
 

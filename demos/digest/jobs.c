@@ -16,7 +16,7 @@ enum {
     JOB_NAMES_MAX = 16 * 1024,   /* bytes */
     HELD_MAX = 64 * 1024 * 1024, /* bytes */
     TASKS_PER_WORKER = 4,
-    RETRIES = 2,    /* should somebody kill a worker */
+    RETRIES = 2,    /* if somebody kills a worker */
     UNFINISHED = -2 /* as an outcome's error */
 };
 
@@ -27,7 +27,7 @@ struct file {
     struct outcome outcome;
 };
 
-/* Some files that follow each other. */
+/* Some files that follow one another. */
 struct job {
     struct job *next;
     size_t size;
@@ -49,7 +49,7 @@ void jobs_init(struct jobs *jobs, soon_executor *pool, soon_executor *streams, i
     files_init(&jobs->files, paths, stopped, watch);
     while (paths[jobs->path_count])
         jobs->path_count++;
-    /* One call for all of them: nothing waits for it. */
+    /* One call makes all of the job; nothing waits for it. */
     if (watch->ticks)
         jobs->total = soon_map_strings_async_with(
             pool, (.chunk = jobs->path_count, .each = &(soon_submit_options){.priority = 2}), size_of_path, paths,
@@ -128,7 +128,7 @@ static void feed(struct jobs *jobs)
         if (count == 0)
             return;
         struct job *job = add_job(jobs, count, names_size);
-        /* An entry that is to stay alone is a whole job, and still the last one that was looked at. */
+        /* An entry that must be alone is a whole job, and still the last one that was read. */
         if (!jobs->have_entry && jobs->entry.error) {
             job->files[0].outcome.error = jobs->entry.error;
             continue;
@@ -145,7 +145,7 @@ static void finish(struct jobs *jobs, struct file *first, soon_future *future)
     soon_bytes result;
     if (soon_future_result(future, SOON_FOREVER, &result) < 0) {
         if (stopped(jobs->watch))
-            return; /* that is why */
+            return; /* so the task has failed */
         die(soon_future_error(future)->message);
     }
     if (jobs->stream == first)
@@ -165,7 +165,7 @@ static void finish(struct jobs *jobs, struct file *first, soon_future *future)
         }
 }
 
-/* Returns: false: it is not printed, for it is not finished, or nothing can be written. */
+/* Returns: false: it was not printed, because it is not finished, or because writing failed. */
 static bool print_file(struct jobs *jobs, const struct file *file)
 {
     int error = file->outcome.error;
@@ -177,7 +177,7 @@ static bool print_file(struct jobs *jobs, const struct file *file)
     return true;
 }
 
-/* Prints from the front on what can be printed. */
+/* Prints the jobs at the front that are finished. */
 static void print_finished(struct jobs *jobs)
 {
     struct job *job;
@@ -220,8 +220,7 @@ static void take_event(struct jobs *jobs)
     struct file *first = soon_future_data(future);
     if (first)
         finish(jobs, first, future);
-    else if (!soon_future_succeeded(future) &&
-             !stopped(jobs->watch)) /* a submit without memory for a future of its own */
+    else if (!soon_future_succeeded(future) && !stopped(jobs->watch)) /* there was no memory for a future of its own */
         die(soon_future_error(future)->message);
     soon_future_unref(future);
     if (watch_ticked(jobs->watch))

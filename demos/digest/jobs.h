@@ -1,6 +1,6 @@
 /*
- * jobs.h - from the files to the lines: hands files to the pool in jobs, and prints what becomes of them in the order
- * of the files, whichever is done first.
+ * jobs.h - from the files to the lines: submits files to the pool in jobs, and prints their outcomes in the order of
+ * the files, whichever is done first.
  *
  *     files_next() --> job --> tasks, at most `tasks_max` --> as_completed --> outcomes --> lines, from the first job
  * on
@@ -29,7 +29,7 @@ struct jobs {
     struct job *first, **last; /* in the order of the files */
     size_t held;               /* bytes of jobs */
     unsigned tasks, tasks_max; /* those that are not done */
-    const struct file *stream; /* one is being read: nothing new is begun, for it may be the same as the next */
+    const struct file *stream; /* the one being read: nothing new is begun, since the next may be the same stream */
     uint64_t count;            /* files so far */
 
     soon_future *total; /* a map of size_of_path; NULL: no bar */
@@ -39,15 +39,14 @@ struct jobs {
     int write_error; /* an errno value: stdout takes no more */
 };
 
-/* Begins with `paths`, up to a NULL, for a pool of so many workers, and one of this process for streams. The set is
- * empty. */
+/* Begins with `paths`, up to a NULL: a pool of so many workers, and one of threads for streams. The set is empty. */
 void jobs_init(struct jobs *jobs, soon_executor *pool, soon_executor *streams, int workers, soon_as_completed *set,
                struct watch *watch, char *const *paths);
 
-/* Until all is done, or a signal or a write error stops it. */
+/* Runs until all is done, or a signal or a write error stops it. */
 void jobs_run(struct jobs *jobs);
 
-/* When no task runs any more. */
+/* To be called when no task runs any more. */
 void jobs_fini(struct jobs *jobs);
 
 #endif

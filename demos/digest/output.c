@@ -13,14 +13,14 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Whole lines are written, at best many at once: stdio never gets more than fits. */
+/* Whole lines are written, if possible many at once: stdio never gets more than its buffer takes. */
 static char lines[64 * 1024];
 static size_t lines_size;
 static bool on_terminal;
 
 void output_init(void)
 {
-    /* A descriptor that is closed is made one whose use fails as it would have. */
+    /* A closed descriptor is replaced by one whose use fails in the same way. */
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
         if (fcntl(fd, F_GETFD) < 0)
             (void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);

@@ -1,12 +1,12 @@
 /*
- * output.h - what is printed: lines as sha256sum has them, its kind of messages, and the end of the program in need.
+ * output.h - what is printed: lines as sha256sum has them, its kind of messages, and ending the program after an error.
  */
 #ifndef DIGEST_OUTPUT_H
 #define DIGEST_OUTPUT_H
 
 #include <stdbool.h>
 
-/* Before anything else: 0, 1 and 2 are open, so that no file of ours gets one of these numbers. Sets up stdout. */
+/* Call it first. It opens 0, 1 and 2 if they are closed, so no other file gets these numbers, and sets up stdout. */
 void output_init(void);
 
 /* The line of a file. Only whole lines are written, some of them later. Returns: false: writing failed, see errno. */

@@ -22,7 +22,7 @@ static size_t character(const char *at, mbstate_t *state, bool *ret_printable)
     return size;
 }
 
-/* Whether the name needs quotes, and whether double quotes will do: where it has a ' and nothing special in them. */
+/* Whether the name needs quotes, and whether double quotes will do: it has a ', and nothing that is special in them. */
 static bool needs_quotes(const char *name, bool *ret_double)
 {
     mbstate_t state = {0};
@@ -54,7 +54,7 @@ static char *put_escape(char *to, unsigned char byte)
     return to;
 }
 
-/* Writes it in single quotes, out of which it goes for a ' and for what cannot be shown. */
+/* Writes it in single quotes, which it leaves for a ' and for what cannot be shown. */
 static char *put_quoted(char *to, const char *name)
 {
     mbstate_t state = {0};
@@ -86,7 +86,7 @@ char *quote(const char *name)
     if (!needs_quotes(name, &in_double))
         return strdup(name);
 
-    /* At most: out of the quotes, an octal, and into them again. */
+    /* A byte takes at most this much: leaving the quotes, an octal number, and the quotes again. */
     char *text = malloc(10 * strlen(name) + 8), *end = text;
     if (!text)
         return NULL;

@@ -1,9 +1,9 @@
 /*
- * watch.c - what main hears of beside its tasks.
+ * watch.c - what main waits for beside its tasks.
  *
- * A signal shuts both pools down; that it came is a future of theirs. main has GRACE_MS to end in good order then. It does, unless
- * it or a worker is stuck in the system (a pipe that nobody reads or writes, a disk that does not answer); then the program ends
- * without it.
+ * A signal shuts both pools down, and completes a future. Then main has GRACE_MS to end in good order. It does, unless
+ * it or a worker is stuck in the system (a pipe that nobody reads or writes, a disk that does not answer); then the
+ * program ends without it.
  */
 #include "watch.h"
 #include "bar.h"
@@ -15,14 +15,14 @@
 
 enum { GRACE_MS = 250 };
 
-/* Until it is to end: puts a future that is done into the set, from time to time. */
+/* Puts a future that is done into the set, from time to time, until it is asked to end. */
 SOON_TASK_LOCAL(tick, struct watch *, soon_none, NULL, NULL)
 {
     struct watch *watch = *arg;
     struct pollfd end = {.fd = soon_task_cancel_fd(task), .events = POLLIN};
     while (poll(&end, 1, BAR_TICK_MS) != 1) {
         soon_promise *promise;
-        /* Relaxed: the set brings it to main; this only keeps ticks from piling up. */
+        /* Relaxed: the set wakes main; this only keeps ticks from piling up. */
         if (atomic_exchange_explicit(&watch->tick_due, true, memory_order_relaxed) ||
             soon_promise_new(&promise, NULL) < 0)
             continue;
@@ -48,7 +48,7 @@ static void end_soon(soon_future *signalled, void *unused)
 int watch_start(struct watch *watch, soon_executor *pool, soon_executor *streams, soon_as_completed *set, bool ticks)
 {
     *watch = (struct watch){.pool = pool, .set = set, .ticks = ticks};
-    signal(SIGINT, SIG_DFL); /* also where a shell has started us in the background: who sends it means it */
+    signal(SIGINT, SIG_DFL); /* also where a shell has started us in the background: the sender means it */
     int rc = soon_executor_shutdown_on_signal(pool, SOON_TERMINATE);
     if (rc == 0)
         rc = soon_executor_shutdown_on_signal(streams, SOON_TERMINATE);

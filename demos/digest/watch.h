@@ -1,8 +1,8 @@
 /*
  * watch.h - signals and the time, as futures.
  *
- * The main thread waits in one place, soon_as_completed_next(). What else it must hear of comes there too: a signal, which has
- * shut the pools down, and the time of the next tick, each as a future without data of its own.
+ * The main thread waits in one place, soon_as_completed_next(). Two other things wake it there: a signal, which has
+ * shut the pools down, and the time of the next tick. Each is a future without data of its own.
  */
 #ifndef DIGEST_WATCH_H
 #define DIGEST_WATCH_H
