@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# What the documentation names is there: files, private names, functions in their files, and tests in docs/conformance.md.
+. "$(dirname "$0")/harness/checks.sh"
+cd "$SOURCE" || exit 1
+
+# words PAGE: what stands in backticks outside of blocks, a line each.
+words() {
+    awk '/^```/ { fenced = !fenced } !fenced' "$1" | grep -oE '`[^`]+`' | tr -d '`'
+}
+
+files_that_are_missing() {
+    local page name
+    for page in *.md docs/*.md docs/decisions/*.md; do
+        words "$page" | grep -E '^(futures|executor|cxx|demos|tests|bench|docs|\.ci)/[A-Za-z0-9_./-]*$' | sort -u |
+            while read -r name; do
+                [ -e "$name" ] || echo "$page: $name"
+            done
+    done
+}
+
+private_names_that_are_missing() {
+    local page name
+    for page in docs/*.md docs/decisions/*.md; do
+        words "$page" | grep -oE '\bsoon__[a-z_]+' | sort -u | while read -r name; do
+            grep -rqw "$name" futures executor || echo "$page: $name"
+        done
+    done
+}
+
+# "`tests/x.c`: one, two; ...": one and two are tests there.
+tests_that_are_missing() {
+    grep -oE '`tests/[a-z_/]+\.c`: [a-z_0-9]+(, [a-z_0-9]+)*' docs/conformance.md | sort -u | while IFS='`' read -r _ file names; do
+        for name in ${names//[:,]/ }; do
+            [[ $name == *_* ]] || continue # a suite, or a word
+            grep -qw "$name" "$file" || echo "$file: $name"
+        done
+    done
+}
+
+# "`futures/x.c`: `one`": it is there.
+functions_that_are_elsewhere() {
+    local page file name
+    for page in docs/*.md docs/decisions/*.md; do
+        grep -oE '`(futures|executor)/[a-z_/]+\.[ch]`: `[a-zA-Z_]+`' "$page" | sort -u | while IFS='`' read -r _ file _ name _; do
+            grep -qw "$name" "$file" || echo "$page: $file: $name"
+        done
+    done
+}
+
+check 'each file that is named is there' nothing files_that_are_missing
+check 'each private name is in the sources' nothing private_names_that_are_missing
+check 'each test that stands for one of a peer is there' nothing tests_that_are_missing
+check 'each function is in the file that is named for it' nothing functions_that_are_elsewhere
+finish
