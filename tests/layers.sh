@@ -1,17 +1,24 @@
 #!/usr/bin/env bash
 # The layers: demos, tests and bench -> executor -> futures -> libc; cxx, for programs in C++, sees <soon.h> alone. Nothing points
-# back, private headers stay inside, and no source is forgotten by the build.
+# back, private headers stay inside, and no source is forgotten by the build. arrows.py looks at the folders of executor/ and at
+# single files; arrows.sh tests it.
 . "$(dirname "$0")/harness/checks.sh"
 cd "$SOURCE" || exit 1
 
 # includes FOLDER...: "FILE:LINE:NAME" of each #include of a file of ours, NAME as from the tree's root.
 includes() {
-    find "$@" \( -name '*.[ch]' -o -name '*.cc' -o -name '*.hpp' \) -print0 |
-        xargs -0 grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' |
-        while IFS=: read -r file line text; do
-            name=${text#*\"}
-            echo "$file:$line:$(realpath -m --relative-to=. "$(dirname "$file")/${name%%\"*}")"
-        done
+    find "$@" \( -name '*.[ch]' -o -name '*.cc' -o -name '*.hpp' \) -print0 | xargs -0 awk '
+        /^[[:space:]]*#[[:space:]]*include[[:space:]]*"/ {
+            folder = FILENAME
+            if (!sub("/[^/]*$", "/", folder))
+                folder = ""
+            name = $0
+            gsub("^[^\"]*\"|\".*$", "", name)
+            name = folder name
+            while (sub("[^/.][^/]*/\\.\\./", "", name))
+                continue
+            print FILENAME ":" FNR ":" name
+        }'
 }
 
 system_includes() {
@@ -46,6 +53,18 @@ cxx_reaches_inside() {
     system_includes soon.hpp cxx | grep -vE '<[a-z_]+>$'
 }
 
+# What both may use is in processes/both, which uses neither.
+parent_and_worker_meet() {
+    includes executor/processes/parent executor/processes/both | grep ':executor/processes/worker/'
+    includes executor/processes/worker executor/processes/both | grep ':executor/processes/parent/'
+}
+
+# Users see what lies at the top of executor/, and in futures/; the folders of executor/ are private.
+headers_out_of_place() {
+    find executor -maxdepth 1 -name '*_internal.h'
+    find executor -mindepth 2 -name '*.h' ! -name '*_internal.h'
+}
+
 demos_reach_inside() {
     includes demos | grep -vE ':demos/'
     system_includes demos | grep -E '<(futures|executor|cxx)'
@@ -78,6 +97,8 @@ check 'futures do not know libuv' nothing futures_know_libuv
 check 'executor includes nothing but futures, executor and libraries' nothing executor_points_outside
 check 'cxx includes nothing but <soon.h> and the standard library' nothing cxx_reaches_inside
 check 'public headers include no private one and no uv.h' nothing public_headers_show_more
+check 'parent and worker include nothing of each other' nothing parent_and_worker_meet
+check 'public headers of executor are at its top, private ones in its folders' nothing headers_out_of_place
 check 'demos include nothing of ours but <soon.h> and <soon.hpp>' nothing demos_reach_inside
 check 'benchmarks include nothing of ours but <soon.h>' nothing benchmarks_reach_inside
 check 'every include is a file' nothing missing_files
