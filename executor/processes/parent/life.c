@@ -177,6 +177,14 @@ void soon__process_is_ready(struct soon__process *process)
     soon__mutex_unlock(&pool->mutex);
 }
 
+void soon__process_is_initialised(struct soon__process *process)
+{
+    if (process->shortage)
+        soon__process_kill(process, SIGKILL);
+    else
+        soon__process_is_ready(process);
+}
+
 /* It writes nonsense. */
 void soon__process_drop_corrupt(struct soon__process *process)
 {

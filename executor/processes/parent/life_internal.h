@@ -8,8 +8,10 @@
 
 /* It was to be ready, or gone, by now: of its `timer`. */
 void soon__process_on_overdue(uv_timer_t *timer);
-/* It has said HELLO, or its initializer has ended. */
+/* It has said HELLO. */
 void soon__process_is_ready(struct soon__process *process);
+/* Its initializer has ended, for good or not; or there was no room for it in the worker. */
+void soon__process_is_initialised(struct soon__process *process);
 /* It cannot become ready for want of something: ended, and not held against the program (P14). */
 void soon__process_start_is_short(struct soon__process *process, int code);
 /* It writes nonsense. */

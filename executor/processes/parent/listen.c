@@ -13,41 +13,47 @@
 #include "slots_internal.h"
 #include "stage_internal.h"
 
+#include <errno.h>
 #include <sched.h>
 
 enum { LOOKS = 64, STAY_BATCH = 32, STAY_IDLE_MAX = 16, STAY_PROCESSES_MAX = 64, STAY_MAX_NS = 500000 };
 
 static void on_turn(uv_timer_t *timer);
 
-void soon__process_serve(struct soon__process *process)
+/* Takes in what there is, and does what follows from that. False: it is corrupt, and was dropped. */
+static bool drain(struct soon__process *process)
 {
-    int rc;
+    int rc = soon__process_drain(process, false);
 
-    soon__channel_want_no_bell(&process->channel);
-    rc = soon__process_drain(process, false);
-    if (rc < 0)
+    if (rc < 0) {
         soon__process_drop_corrupt(process);
-    else if (rc > 0)
-        uv_timer_start(&process->again, on_turn, 0, 0); /* there is more: after others had theirs */
+        return false;
+    }
+    if (rc & SOON__DRAINED_INITIALISED)
+        soon__process_is_initialised(process);
+    if (rc & SOON__DRAINED_MORE)
+        uv_timer_start(&process->again, on_turn, 0, 0); /* after others had their turn */
+    return true;
+}
+
+static void serve(struct soon__process *process)
+{
+    soon__channel_want_no_bell(&process->channel);
+    (void)drain(process);
 }
 
 static void on_turn(uv_timer_t *timer)
 {
-    soon__process_serve(timer->data);
+    serve(timer->data);
 }
 
 void soon__process_execute(struct soon__process *process)
 {
     struct soon__process_pool *pool = process->pool;
     bool reprieved;
-    int rc = soon__process_drain(process, false);
 
-    if (rc < 0) {
-        soon__process_drop_corrupt(process);
+    if (!drain(process))
         return;
-    }
-    if (rc > 0)
-        uv_timer_start(&process->again, on_turn, 0, 0);
     soon__mutex_lock(&pool->mutex);
     reprieved = soon__process_reprieve_locked(process);
     if (!reprieved) /* one whose task listens holds the signal off, and ends when that has ended */
@@ -116,7 +122,7 @@ static void stay(struct soon__process_pool *pool)
     } while (idle < STAY_IDLE_MAX && soon__clock_ns() < end);
     soon__spin_note(&pool->loops_spin, came_once);
     for (size_t i = 0; i < count; i++)
-        soon__process_serve(processes[i]);
+        serve(processes[i]);
 }
 
 void soon__process_on_bell(struct soon__watch *watch)
@@ -125,7 +131,7 @@ void soon__process_on_bell(struct soon__watch *watch)
     struct soon__process_pool *pool = process->pool;
 
     soon__bell_quiet(process->channel.bell);
-    soon__process_serve(process);
+    serve(process);
     stay(pool);
     /* A claim may have made room in a bounded queue; or the worker is over its memory limit. */
     soon__mutex_lock(&pool->mutex);
@@ -138,12 +144,21 @@ void soon__process_on_bell(struct soon__watch *watch)
 void soon__process_on_control(struct soon__watch *watch)
 {
     struct soon__process *process = SOON__PROCESS_OF(watch, on_control);
-    int rc = process->corrupt ? 0 : soon__process_receive(process);
+    int rc = process->corrupt ? SOON__RECEIVED_END : soon__process_receive(process);
 
-    if (rc < 0)
+    switch (rc) {
+    case SOON__RECEIVED_SOME:
+        return;
+    case SOON__RECEIVED_HELLO:
+        soon__process_is_ready(process);
+        return;
+    case -ENOMEM:
+        soon__process_start_is_short(process, rc);
+        return;
+    case -EPROTO:
         soon__process_drop_corrupt(process);
-    if (rc <= 0)
-        soon__library_unwatch(watch); /* its end is closed: that is not its death yet */
+    }
+    soon__library_unwatch(watch); /* its end is closed: that is not its death yet */
 }
 
 /* What the channel says of a process's slots. */
@@ -192,7 +207,7 @@ void soon__process_inspect(struct soon__process *process)
 
     soon__channel_wake_anyway(&process->channel); /* whatever it says of its sleep */
     read_claims(process, &claims);
-    soon__process_serve(process);
+    serve(process);
     left = count_unanswered(process, &claims);
     if (claims.garbage || left > (claims.asleep ? 0 : 1))
         soon__process_drop_corrupt(process);

@@ -14,7 +14,6 @@
  */
 #include "receive_internal.h"
 
-#include "life_internal.h"
 #include "slots_internal.h"
 
 #include <errno.h>
@@ -44,23 +43,19 @@ void soon__process_drop_descriptors(struct soon__process *process)
     *sent = (struct soon__sent){.parts = 0};
 }
 
-static bool greet(struct soon__process *process, const struct soon__message *message)
+static int greet(struct soon__process *process, const struct soon__message *message)
 {
     struct soon__process_pool *pool = process->pool;
     int rc;
 
     if (process->greeted || message->version != SOON__CHANNEL_VERSION || message->table_size > SOON__REPLY_AREA)
-        return false;
+        return -EPROTO;
     process->greeted = true;
     soon__mutex_lock(&pool->mutex);
     rc = soon__directory_init(&process->directory, process->channel.reply_area, message->table_size,
                               message->function_count);
     soon__mutex_unlock(&pool->mutex);
-    if (rc == 0)
-        soon__process_is_ready(process);
-    if (rc == -ENOMEM)
-        soon__process_start_is_short(process, rc);
-    return rc == 0 || rc == -ENOMEM;
+    return rc < 0 ? rc : SOON__RECEIVED_HELLO;
 }
 
 /* Is it of a request that runs there, and of an item that has not ended? */
@@ -100,31 +95,35 @@ static bool keep(struct soon__process *process, const struct soon__message *mess
     return true;
 }
 
-static bool take_message(struct soon__process *process, const struct soon__message *message, const int *descriptors,
-                         int count, bool lost)
+static int take_message(struct soon__process *process, const struct soon__message *message, const int *descriptors,
+                        int count, bool lost)
 {
     if (message->magic != SOON__CHANNEL_MAGIC)
-        return false;
+        return -EPROTO;
     if (message->kind == SOON__MESSAGE_DESCRIPTORS)
-        return keep(process, message, descriptors, count, lost);
-    return message->kind == SOON__MESSAGE_HELLO && count == 0 && !lost && greet(process, message);
+        return keep(process, message, descriptors, count, lost) ? SOON__RECEIVED_SOME : -EPROTO;
+    return message->kind == SOON__MESSAGE_HELLO && count == 0 && !lost ? greet(process, message) : -EPROTO;
 }
 
+/* As soon__process_receive(), of which it is the part that only who reads does. */
 static int receive(struct soon__process *process)
 {
-    int descriptors[SOON__SOCKET_DESCRIPTORS_MAX], count, rc;
+    int descriptors[SOON__SOCKET_DESCRIPTORS_MAX], count, rc, taken;
 
     for (int messages = 0; messages < MESSAGES_MAX; messages++) {
         struct soon__message message = {.magic = 0}; /* one that is too short says nothing more */
 
         rc = soon__socket_receive(process->control, &message, sizeof message, descriptors, &count);
         if (rc == -EAGAIN)
-            return 1;
-        if ((rc == sizeof message || rc == -EMFILE) &&
-            take_message(process, &message, descriptors, count, rc == -EMFILE))
+            return SOON__RECEIVED_SOME;
+        taken = -EPROTO;
+        if (rc == sizeof message || rc == -EMFILE)
+            taken = take_message(process, &message, descriptors, count, rc == -EMFILE);
+        if (taken == SOON__RECEIVED_SOME)
             continue;
-        close_all(descriptors, count);
-        return rc == 0 ? 0 : -EPROTO;
+        if (taken == -EPROTO)
+            close_all(descriptors, count);
+        return rc == 0 ? SOON__RECEIVED_END : taken;
     }
     return -EPROTO;
 }

@@ -6,7 +6,10 @@
 
 #include "state_internal.h"
 
-/* Takes in all messages that there are: 1; 0: the worker has closed its end; -EPROTO: nonsense. */
+/* What has come: nothing more, since the worker has closed its end; descriptors, or nothing; its HELLO, which comes once. */
+enum { SOON__RECEIVED_END, SOON__RECEIVED_SOME, SOON__RECEIVED_HELLO };
+/* Takes in all messages that there are, up to a HELLO. As above; or -EPROTO: nonsense; or -ENOMEM: a HELLO, and there was no memory
+ * for its table. Loop thread only. */
 int soon__process_receive(struct soon__process *process);
 /* What the reply says to have a descriptor has one here, and nothing else of it has. False: no worker in its right mind
  * has sent this. */

@@ -7,9 +7,9 @@
  */
 #include "replies_internal.h"
 
+#include "crash_internal.h"
 #include "dispatch_internal.h"
 #include "items_internal.h"
-#include "life_internal.h"
 #include "outcomes_internal.h"
 #include "process_internal.h"
 #include "receive_internal.h"
@@ -117,7 +117,7 @@ static bool initializer_done(struct soon__process *process, const struct soon__r
         return false;
     if (reply->flags & SOON__REPLY_NOT_STARTED &&
         soon__shortage(reply->code)) { /* there was no room for it in the worker */
-        soon__process_start_is_short(process, reply->code);
+        process->shortage = reply->code;
         return true;
     }
     if (reply->code)
@@ -128,7 +128,6 @@ static bool initializer_done(struct soon__process *process, const struct soon__r
     soon__mutex_lock(&pool->mutex);
     soon__process_release_locked(process, reply->slot, soon__clock_ns());
     soon__mutex_unlock(&pool->mutex);
-    soon__process_is_ready(process);
     return true;
 }
 
@@ -163,10 +162,11 @@ struct turn {
     const soon_call *awaited; /* LINGERS: which goes on as long as that is in a slot of this process; NULL: ends */
     uint64_t came;            /* replies */
     bool reads, goes_on;
-    bool others; /* that were not plain are among them, of which nobody was told yet */
-    bool more;   /* there are, by now */
-    bool left;   /* LINGERS: nobody else has the process any more */
-    bool quiet;  /* the mutex may have been left; LINGERS: in a guest since then */
+    bool others;      /* that were not plain are among them, of which nobody was told yet */
+    bool more;        /* there are, by now */
+    bool left;        /* LINGERS: nobody else has the process any more */
+    bool initialised; /* the initializer has ended, for good or not */
+    bool quiet;       /* the mutex may have been left; LINGERS: in a guest since then */
     struct soon__loop_guest *guest;
 };
 
@@ -226,11 +226,11 @@ static void be_quiet(struct turn *turn)
     assert(soon__library_is_quiet());
 }
 
-static bool take_answer(struct soon__process *process, struct soon__assignment *assignment,
+static bool take_answer(struct soon__process *process, struct turn *turn, struct soon__assignment *assignment,
                         const struct soon__reply *reply)
 {
     if (assignment->is_initializer)
-        return initializer_done(process, reply);
+        return turn->initialised = initializer_done(process, reply);
     if (!assignment->items)
         return reply->kind == SOON__REPLY_DONE && task_done(process, assignment, reply);
     switch (reply->kind) {
@@ -243,10 +243,11 @@ static bool take_answer(struct soon__process *process, struct soon__assignment *
     }
 }
 
-static bool take_reply(struct soon__process *process, const struct soon__reply *reply)
+static bool take_reply(struct soon__process *process, struct turn *turn, const struct soon__reply *reply)
 {
     struct soon__assignment *assignment = find_assignment(process, reply);
-    bool sane = assignment && soon__process_has_descriptors(process, reply) && take_answer(process, assignment, reply);
+    bool sane =
+        assignment && soon__process_has_descriptors(process, reply) && take_answer(process, turn, assignment, reply);
 
     /* An outcome that failed half way leaves some. */
     if (reply->flags & SOON__REPLY_DESCRIPTORS)
@@ -265,7 +266,7 @@ static void take_any_reply(struct soon__process *process, struct turn *turn)
         set_head(process, head);
         turn->came++;
         turn->others = true;
-        rc = take_reply(process, &reply) ? 1 : -EPROTO;
+        rc = take_reply(process, turn, &reply) ? 1 : -EPROTO;
     }
     if (rc < 0)
         process->corrupt = true;
@@ -400,7 +401,9 @@ int soon__process_drain(struct soon__process *process, bool last)
 
     soon__mutex_lock(&process->pool->mutex);
     take_in(process, &turn, NULL);
-    return process->corrupt ? -EPROTO : turn.more;
+    if (process->corrupt)
+        return -EPROTO;
+    return (turn.more ? SOON__DRAINED_MORE : 0) | (turn.initialised ? SOON__DRAINED_INITIALISED : 0);
 }
 
 uint64_t soon__process_take_in(struct soon__process *process)

@@ -6,8 +6,10 @@
 
 #include "state_internal.h"
 
-/* Takes in what the process has answered, and asks for its bell: 0; 1: there is more already; -EPROTO: it has written
- * nonsense, and is to be killed. `last`: it is dead. */
+/* What a drain has seen: there are more replies already; the initializer has ended, for good or not. */
+enum { SOON__DRAINED_MORE = 1, SOON__DRAINED_INITIALISED = 2 };
+/* Takes in what the process has answered, and asks for its bell. A set of these; or -EPROTO: it has written nonsense, and is to be
+ * killed. `last`: it is dead. */
 int soon__process_drain(struct soon__process *process, bool last);
 /* The same for who lingers, on any thread. True: it goes on, since `awaited` is still there; else it has ended, with the bell on or
  * not needed (P10), and process and pool may be gone. `awaited` NULL: it is to end. */
