@@ -27,7 +27,7 @@ enum {
     SHORT_BODY = SOON__REPLY_SHORT_MAX / sizeof(word),
 };
 
-/* Reads every word once, whoever changes them meanwhile; not the number. */
+/* Reads each word but the number once: the worker may change them meanwhile. */
 static void copy_reply(struct soon__reply *to, const struct soon__reply *from)
 {
     const volatile word *source = (const volatile word *)from;
@@ -42,7 +42,7 @@ static void copy_reply(struct soon__reply *to, const struct soon__reply *from)
 
 enum { BODY_PARTS = 4 };
 
-/* The sizes of what lies in its body: result, payload, message, what is beside. */
+/* The sizes of the parts of its body: result, payload, message, parts beside them. */
 static void body_sizes(const struct soon__reply *reply, uint64_t ret[BODY_PARTS])
 {
     ret[0] = reply->flags & SOON__REPLY_RESULT_SENT ? 0 : reply->result_size;
@@ -64,14 +64,14 @@ static bool body_is_within(const struct soon__reply *reply)
     for (int i = 0; i < BODY_PARTS; i++) {
         if (sizes[i] == 0)
             continue;
-        if (sizes[i] > room) /* before it is added, so that no sum overflows */
+        if (sizes[i] > room) /* checked before it is added: so no sum overflows */
             return false;
         end = soon__body_round(end) + sizes[i];
     }
     return end <= room;
 }
 
-/* Flags go with what they are about. */
+/* Does each flag go with what it is about? */
 static bool flags_make_sense(const struct soon__reply *reply)
 {
     uint32_t flags = reply->flags;
@@ -108,7 +108,7 @@ static bool reply_makes_sense(const struct soon__reply *reply)
            outcome_makes_sense(reply) && body_is_within(reply);
 }
 
-/* The number that a place of the ring has until the reply after `head` others is there. */
+/* The number that its place in the ring has until the reply behind the first `head` is there. */
 static uint64_t number_before(uint64_t head)
 {
     return head < SOON__REPLIES ? 0 : head + 1 - SOON__REPLIES;
@@ -118,7 +118,7 @@ bool soon__channel_next_short(const struct soon__channel *channel, uint64_t head
 {
     const volatile struct soon__reply *next = &channel->replies->reply[head % SOON__REPLIES]; /* each field read once */
 
-    /* Acquire: the reply; pairs with the release in soon__channel_reply(). */
+    /* Acquire: the reply; pairs with the release in publish(). */
     if (atomic_load_explicit(&next->number, memory_order_acquire) != head + 1)
         return false;
     ret->sequence = next->sequence;
@@ -134,7 +134,7 @@ int soon__channel_next_reply(const struct soon__channel *channel, uint64_t *head
 {
     const struct soon__reply *next = &channel->replies->reply[*head % SOON__REPLIES];
     struct soon__reply reply;
-    /* Acquire: the reply and its body; pairs with the release in soon__channel_reply(). */
+    /* Acquire: the reply and its body; pairs with the release in publish(). */
     uint64_t number = atomic_load_explicit(&next->number, memory_order_acquire);
 
     if (number == number_before(*head))
@@ -161,11 +161,11 @@ void soon__channel_ack(const struct soon__channel *channel, uint64_t head)
 {
     struct soon__requests *requests = channel->requests;
 
-    /* Release: we are through with the places and the bodies; pairs with the acquire in soon__channel_acked(). */
+    /* Release: the places and the bodies were read before this; pairs with the acquire in soon__channel_acked(). */
     atomic_store_explicit(&requests->acked, head, memory_order_release);
-    /* Release: who sees the bell changed sees why; pairs with the acquire in soon__channel_await_ack(). */
+    /* Release: a worker that sees the new bell sees the ack; pairs with the acquire in soon__channel_await_ack(). */
     atomic_fetch_add_explicit(&requests->room_bell, 1, memory_order_release);
-    /* D3: pairs with the fence in soon__channel_await_ack(): it sees the bell, or we see it starve. */
+    /* D3: pairs with the fence in soon__channel_await_ack(): the worker sees the bell, or is seen to starve here. */
     atomic_thread_fence(memory_order_seq_cst);
     /* Relaxed: the fence orders it. */
     if (atomic_load_explicit(&channel->replies->starved, memory_order_relaxed))
@@ -176,7 +176,7 @@ bool soon__channel_has_replies(const struct soon__channel *channel, uint64_t hea
 {
     const struct soon__reply *last = &channel->replies->reply[(head + count - 1) % SOON__REPLIES];
 
-    /* Relaxed: who reads the reply looks again, with acquire. */
+    /* Relaxed: the thread that takes the reply in reads it with acquire. */
     return atomic_load_explicit(&last->number, memory_order_relaxed) != number_before(head + count - 1);
 }
 
@@ -186,21 +186,21 @@ void soon__channel_turn_bell_on(const struct soon__channel *channel)
 
     if (++notes->bell_wanted == 0)
         notes->bell_wanted = 1;
-    /* Relaxed: what is published next publishes it, or a fence orders it. */
+    /* Relaxed: the next post publishes it, or the fence in soon__channel_want_bell() orders it. */
     atomic_store_explicit(&channel->requests->bell_wanted, notes->bell_wanted, memory_order_relaxed);
 }
 
 bool soon__channel_want_bell(const struct soon__channel *channel, uint64_t head)
 {
     soon__channel_turn_bell_on(channel);
-    /* D3: pairs with the fence in soon__channel_reply(): we see the reply, or it sees that the bell is wanted. */
+    /* D3: pairs with the fence in publish(): the reply is seen here, or the worker sees that the bell is wanted. */
     atomic_thread_fence(memory_order_seq_cst);
     return soon__channel_has_replies(channel, head, 1);
 }
 
 void soon__channel_want_no_bell(const struct soon__channel *channel)
 {
-    /* Relaxed: a ring too many does no harm. */
+    /* Relaxed: one ring too many does no harm. */
     atomic_store_explicit(&channel->requests->bell_wanted, 0, memory_order_relaxed);
 }
 
@@ -210,7 +210,7 @@ void soon__channel_want_no_bell(const struct soon__channel *channel)
 
 uint64_t soon__channel_acked(const struct soon__channel *channel)
 {
-    /* Acquire: what the parent has read may be written over; pairs with the release in soon__channel_ack(). */
+    /* Acquire: the parent has read what is written over now; pairs with the release in soon__channel_ack(). */
     return atomic_load_explicit(&channel->requests->acked, memory_order_acquire);
 }
 
@@ -234,7 +234,8 @@ void soon__channel_await_room(const struct soon__channel *channel)
 {
     uint64_t acked = soon__channel_acked(channel);
 
-    while (!is_room(channel, acked)) /* of this count, and not of another: what is consumed meanwhile ends the wait */
+    /* It waits for more than the very count that was too few: an ack that comes meanwhile ends the wait. */
+    while (!is_room(channel, acked))
         acked = soon__channel_await_ack(channel, acked);
 }
 
@@ -242,22 +243,22 @@ static struct soon__reply *next_place(const struct soon__channel *channel)
 {
     struct soon__worker_notes *notes = channel->worker_notes;
 
-    /* Its line is the parent's: looked at when the ring may be full. */
+    /* The count of acks is in a line of memory that the parent writes: so it is read only when the ring may be full. */
     if (notes->published - notes->acked >= SOON__REPLIES)
         notes->acked = soon__channel_await_ack(channel, notes->published - SOON__REPLIES); /* D5 */
     return &channel->replies->reply[notes->published % SOON__REPLIES];
 }
 
-/* True: the bell is to be rung. */
+/* Publishes the reply that was written there. True: the bell is to be rung. */
 static bool publish(const struct soon__channel *channel, struct soon__reply *place)
 {
     struct soon__worker_notes *notes = channel->worker_notes;
     uint32_t wanted;
 
-    /* Release: the reply and its body; pairs with the acquire in soon__channel_next_reply(). */
+    /* Release publishes the reply and its body; pairs with the acquires in the soon__channel_next_...() functions. */
     atomic_store_explicit(&place->number, ++notes->published, memory_order_release);
     soon__process_point(SOON__POINT_REPLY_PUBLISHED);
-    /* D3: pairs with the fence in soon__channel_want_bell(): we see that it is wanted, or it sees the reply. */
+    /* D3: pairs with the fence in soon__channel_want_bell(): the wish is seen here, or the parent sees the reply. */
     atomic_thread_fence(memory_order_seq_cst);
     /* Relaxed: the fence orders it. */
     wanted = atomic_load_explicit(&channel->requests->bell_wanted, memory_order_relaxed);
@@ -299,17 +300,18 @@ uint64_t soon__channel_await_ack(const struct soon__channel *channel, uint64_t h
     uint32_t bell;
 
     for (;;) {
-        /* Acquire: who sees it changed sees why; pairs with the release in soon__channel_ack(). */
+        /* Acquire: a worker that sees the new bell sees the ack; pairs with the release in soon__channel_ack(). */
         bell = atomic_load_explicit(&channel->requests->room_bell, memory_order_acquire);
         count = soon__channel_acked(channel);
         if (count > head)
             return count;
         /* Relaxed: the fence orders it. */
         atomic_store_explicit(&replies->starved, 1, memory_order_relaxed);
-        /* D3: pairs with the fence in soon__channel_ack(): the bell has changed, or it sees us starve. */
+        /* D3: pairs with the fence in soon__channel_ack(): the new bell is seen here, or the parent sees the worker
+         * starve. */
         atomic_thread_fence(memory_order_seq_cst);
         soon__shared_park(&channel->requests->room_bell, bell, SOON__NEVER); /* looks at the bell again itself */
-        /* Relaxed: a wake-up too many does no harm. */
+        /* Relaxed: one wake too many does no harm. */
         atomic_store_explicit(&replies->starved, 0, memory_order_relaxed);
     }
 }

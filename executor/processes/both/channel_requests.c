@@ -4,14 +4,14 @@
  *     post            sequence: release ------> claim             sequence: acquire (the request)
  *     claim           slot: release ----------> look              slot: acquire (the status)
  *
- * The fence is that of D3. A wake of the worker has none: to store the bell and to look whether it sleeps are sequentially
- * consistent, which is the same for one step less.
+ * The fence is that of D3. A wake of the worker has none: its store of the bell and its look whether the worker sleeps
+ * are sequentially consistent, which has the same effect and is one instruction less.
  */
 #include "channel_requests_internal.h"
 
 #include "../../system/cpu_internal.h"
-
 #include "channel_running_internal.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -32,13 +32,14 @@ void soon__channel_init(const struct soon__channel *channel, uint64_t last)
 void soon__channel_wake(const struct soon__channel *channel, uint64_t filled)
 {
     struct soon__requests *requests = channel->requests;
-    /* Relaxed: ours. */
+    /* Relaxed: the parent alone writes it. */
     uint32_t bell = atomic_load_explicit(&requests->post_bell, memory_order_relaxed);
 
     /* Relaxed: the bell's release publishes it. */
     atomic_store_explicit(&requests->filled, filled, memory_order_relaxed);
-    /* Who sees the bell changed sees why; pairs with the acquire in soon__channel_await_request(). D3, both: pairs with the fence
-     * there: it sees the bell, or we see it asleep. */
+    /* Release: a worker that sees the new bell sees what was published; pairs with the acquire in post_bell(). D3: this
+     * store and the load below pair with the fence in soon__channel_await_request(): the worker sees the bell, or is
+     * seen asleep here. */
     atomic_store_explicit(&requests->post_bell, bell + 1, memory_order_seq_cst);
     if (atomic_load_explicit(&channel->replies->asleep, memory_order_seq_cst))
         soon__shared_unpark(&requests->post_bell);
@@ -56,10 +57,10 @@ void soon__channel_publish(const struct soon__channel *channel, uint32_t slot, u
     uint64_t last;
 
     assert(slot < SOON__SLOTS);
-    /* Relaxed: ours. */
+    /* Relaxed: the parent alone writes it. */
     last = atomic_load_explicit(&requests->request[slot].sequence, memory_order_relaxed);
     assert(sequence > last);
-    if (last && channel->parent_notes->before[slot] >> 2 != last) /* there was one, and it was not taken back */
+    if (last && channel->parent_notes->before[slot] >> 2 != last) /* there was a request, which was not taken back */
         channel->parent_notes->before[slot] = soon__slot_word(last, SOON__SLOT_CLAIMED);
     /* Relaxed: the next store publishes it. */
     atomic_store_explicit(&requests->cancel_requested[slot], 0, memory_order_relaxed);
@@ -67,10 +68,10 @@ void soon__channel_publish(const struct soon__channel *channel, uint32_t slot, u
     atomic_store_explicit(&requests->request[slot].sequence, sequence, memory_order_release);
 }
 
-/* Of what was posted there, is it the last? */
+/* Is this the last request that was posted there? */
 static bool is_last(const struct soon__requests *requests, uint32_t slot, uint64_t sequence)
 {
-    /* Relaxed: ours. */
+    /* Relaxed: the parent alone writes it. */
     return atomic_load_explicit(&requests->request[slot].sequence, memory_order_relaxed) == sequence;
 }
 
@@ -81,7 +82,7 @@ bool soon__channel_take_back(const struct soon__channel *channel, uint32_t slot,
 
     assert(slot < SOON__SLOTS);
     before = channel->parent_notes->before[slot];
-    /* D1. Acquire: nothing that fills the slot again moves above it; and on failure, as in soon__channel_look(). */
+    /* D1. Acquire: nothing that fills the slot again moves above this; on failure it is as in soon__channel_look(). */
     if (!is_last(requests, slot, sequence) || before == taken ||
         !atomic_compare_exchange_strong_explicit(&channel->replies->claims[slot], &before, taken, memory_order_acquire,
                                                  memory_order_acquire))
@@ -95,7 +96,8 @@ enum soon__look soon__channel_look(const struct soon__channel *channel, uint32_t
     uint64_t word;
 
     assert(slot < SOON__SLOTS);
-    /* Acquire: the status of this claim, and none of an older one; pairs with the release in claim(). */
+    /* Acquire: what is read of the status is of this claim, and not of an older one; pairs with the release in claim().
+     * */
     word = atomic_load_explicit(&channel->replies->claims[slot], memory_order_acquire);
     if (!is_last(channel->requests, slot, sequence))
         return SOON__LOOK_GARBAGE;
@@ -106,10 +108,10 @@ enum soon__look soon__channel_look(const struct soon__channel *channel, uint32_t
 
 bool soon__channel_is_asleep(const struct soon__channel *channel)
 {
-    /* Relaxed: it wakes before it claims, and soon__channel_look() has acquired the claim. */
+    /* Relaxed: a worker that has claimed is awake, and soon__channel_look() has acquired the claim. */
     bool asleep = atomic_load_explicit(&channel->replies->asleep, memory_order_relaxed);
 
-    /* Its replies were published before it slept: pairs with the fence in soon__channel_reply(). */
+    /* It had published its replies before it slept; pairs with the fence in soon__channel_reply(). */
     atomic_thread_fence(memory_order_acquire);
     return asleep;
 }
@@ -118,7 +120,7 @@ void soon__channel_retire(const struct soon__channel *channel)
 {
     /* Relaxed: the bell's release publishes it. */
     atomic_store_explicit(&channel->requests->retire, 1, memory_order_relaxed);
-    /* Relaxed: ours. */
+    /* Relaxed: the parent alone writes it. */
     soon__channel_wake(channel, atomic_load_explicit(&channel->requests->filled, memory_order_relaxed));
 }
 
@@ -126,7 +128,7 @@ void soon__channel_retire(const struct soon__channel *channel)
  * The worker's side.
  */
 
-/* The first of those found. */
+/* Takes the first of the requests that were found. */
 static struct soon__found take_first(struct soon__worker_notes *notes)
 {
     struct soon__found first = notes->found[notes->first++];
@@ -136,7 +138,7 @@ static struct soon__found take_first(struct soon__worker_notes *notes)
     return first;
 }
 
-/* One of this slot was taken back, and the slot was filled anew. */
+/* Drops the request that was found in this slot: it was taken back, and the slot was filled anew. */
 static void forget(struct soon__worker_notes *notes, uint32_t slot)
 {
     struct soon__found *place = &notes->found[notes->first], *end = place + notes->count;
@@ -148,7 +150,7 @@ static void forget(struct soon__worker_notes *notes, uint32_t slot)
     notes->found_slots &= ~(UINT64_C(1) << slot);
 }
 
-/* Behind those of its order: mostly the last. */
+/* Adds it behind the requests that come before it: mostly that is at the end. */
 static void note(struct soon__worker_notes *notes, struct soon__found found)
 {
     struct soon__found *place;
@@ -176,12 +178,13 @@ static inline void look_at(const struct soon__channel *channel, uint32_t slot)
         return;
     if (notes->found_slots & UINT64_C(1) << slot)
         forget(notes, slot);
-    /* Relaxed: the claim looks again. */
+    /* Relaxed: the claim checks the word. */
     found.word = atomic_load_explicit(&channel->replies->claims[slot], memory_order_relaxed);
-    /* At or below the word's: it is settled. No word at all: a task has written over it. */
+    /* It is settled if its number is not above that of the word. If this is no word at all, a task has written over it.
+     * */
     if (found.sequence <= found.word >> 2 || !(found.word & SOON__SLOT_CLAIMED))
         return;
-    /* Relaxed: if it was taken back, the next one's may be written already. The claim fails then. */
+    /* Relaxed: if it was taken back, this may be the order of the next request. The claim fails then. */
     found.order = atomic_load_explicit(&request->order, memory_order_relaxed);
     notes->seen[slot] = found.sequence;
     note(notes, found);
@@ -193,14 +196,15 @@ static void look_in(const struct soon__channel *channel, uint64_t slots)
         look_at(channel, (uint32_t)__builtin_ctzll(slots));
 }
 
-/* Where there may be something. Relaxed: if there is more, the bell has changed, or will. Slot 0 is what spin() looks at. */
+/* The slots in which something may be posted. Relaxed: if there are more, the bell has changed, or will. Slot 0 is
+ * always among them, since spin() looks there before the bell has changed. */
 static uint64_t filled_slots(const struct soon__channel *channel)
 {
     return atomic_load_explicit(&channel->requests->filled, memory_order_relaxed) | 1;
 }
 
-/* Requests come while we look: what was posted before one that was found is seen by a second look, where the first has seen
- * none. So they are claimed in their order. */
+/* Scans twice: a request that is posted during the first scan, in a slot that was passed already, may come before one
+ * that was found after it. So requests are claimed in their order. */
 static void look(const struct soon__channel *channel)
 {
     look_in(channel, filled_slots(channel));
@@ -208,7 +212,7 @@ static void look(const struct soon__channel *channel)
         look_in(channel, filled_slots(channel) & ~channel->worker_notes->found_slots);
 }
 
-/* A status of its own for the next task: before the claim, since the parent looks at it from there on. */
+/* Makes the status that of a task that has not started. Before the claim, since the parent may read it from then on. */
 static void reset_status(const struct soon__channel *channel, uint32_t slot)
 {
     struct soon__status *status = &channel->replies->status[slot];
@@ -224,20 +228,20 @@ static void reset_status(const struct soon__channel *channel, uint32_t slot)
 
 static bool claim(struct soon__replies *replies, struct soon__found found)
 {
-    /* D1. Release: the status; pairs with the acquire in soon__channel_look(). The request was acquired when it was
-     * found. On failure nothing is read: relaxed. */
+    /* D1. Release publishes the status; pairs with the acquire in soon__channel_look(). The request was acquired when
+     * it was found. Relaxed on failure: nothing is read then. */
     return atomic_compare_exchange_strong_explicit(&replies->claims[found.slot], &found.word,
                                                    soon__slot_word(found.sequence, SOON__SLOT_CLAIMED),
                                                    memory_order_release, memory_order_relaxed);
 }
 
-/* Acquire: who sees it changed sees why; pairs with the release in soon__channel_wake(). */
+/* Acquire: a worker that sees the new bell sees what was published; pairs with the release in soon__channel_wake(). */
 static uint32_t post_bell(const struct soon__channel *channel)
 {
     return atomic_load_explicit(&channel->requests->post_bell, memory_order_acquire);
 }
 
-/* D6 */
+/* Searches, unless there is something to claim, and nothing can have come before that (D6). */
 static void find_all(const struct soon__channel *channel)
 {
     struct soon__worker_notes *notes = channel->worker_notes;
@@ -261,7 +265,7 @@ bool soon__channel_claim(const struct soon__channel *channel, uint32_t *ret_slot
         reset_status(channel, found.slot);
         if (claim(channel->replies, found))
             break;
-        /* It was taken back; or a task has written over the word. It is looked at again. */
+        /* It was taken back, or a task has written over the word: so it is to be found again. */
         channel->worker_notes->seen[found.slot] = 0;
     }
     if (channel->replies->tell_claims)
@@ -273,7 +277,7 @@ bool soon__channel_claim(const struct soon__channel *channel, uint32_t *ret_slot
 
 void soon__channel_restore_claim(const struct soon__channel *channel, uint32_t slot, uint64_t sequence)
 {
-    /* Relaxed: it is what it was, and the reply that follows publishes it. */
+    /* Relaxed: this is the value that it had, and the reply that follows publishes it. */
     atomic_store_explicit(&channel->replies->claims[slot], soon__slot_word(sequence, SOON__SLOT_CLAIMED),
                           memory_order_relaxed);
 }
@@ -284,12 +288,12 @@ bool soon__channel_is_retired(const struct soon__channel *channel)
     return atomic_load_explicit(&channel->requests->retire, memory_order_relaxed);
 }
 
-/* Whether the bell has changed within `spin_ns`, or what is posted in slot 0: who has nothing to do gets it there, and the
- * number comes with the request, before the bell. */
+/* Spins for `spin_ns` at most. True: the bell has changed, or the number of the request in slot 0: a worker that has
+ * nothing to do gets its next request there, and the number comes with that, before the bell. */
 static bool spin(const struct soon__channel *channel, uint32_t bell)
 {
     const _Atomic uint64_t *first = &channel->requests->request[0].sequence;
-    /* Relaxed, here and below: the claim looks again. */
+    /* Relaxed, here and below: the claim reads it with acquire. */
     uint64_t sequence = atomic_load_explicit(first, memory_order_relaxed);
     /* Relaxed: a number that means nothing else. */
     int64_t until = atomic_load_explicit(&channel->requests->spin_ns, memory_order_relaxed);
@@ -309,17 +313,17 @@ static bool spin(const struct soon__channel *channel, uint32_t bell)
 void soon__channel_await_request(const struct soon__channel *channel)
 {
     struct soon__replies *replies = channel->replies;
-    /* From before the claim looked: what was published after that has changed it. */
+    /* As it was before the search: a request that was published after that has changed it. */
     uint32_t bell = channel->worker_notes->post_bell;
 
     if (soon__channel_is_retired(channel) || spin(channel, bell))
         return;
     /* Relaxed: the fence orders it. */
     atomic_store_explicit(&replies->asleep, 1, memory_order_relaxed);
-    /* D3: pairs with the fence in soon__channel_wake(): we see the bell, or it sees us asleep. */
+    /* D3: pairs with soon__channel_wake(): the new bell is seen here, or that sees the worker asleep. */
     atomic_thread_fence(memory_order_seq_cst);
     if (post_bell(channel) == bell)
         soon__shared_park(&channel->requests->post_bell, bell, SOON__NEVER);
-    /* Relaxed: a wake-up too many does no harm. */
+    /* Relaxed: one wake too many does no harm. */
     atomic_store_explicit(&replies->asleep, 0, memory_order_relaxed);
 }

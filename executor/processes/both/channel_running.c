@@ -1,6 +1,6 @@
 /*
- * channel_running.c - what is told of a claimed request while it runs: the parent asks its task to end, or holds the items of a
- * chunk; the worker tells of its progress.
+ * channel_running.c - what the two sides tell each other of a claimed request while it runs: the parent asks a task to
+ * end, or holds the items of a chunk; the worker tells of its progress.
  */
 #include "channel_running_internal.h"
 
@@ -17,20 +17,21 @@ static void ask(const struct soon__channel *channel, uint32_t slot, uint32_t wha
     struct soon__requests *requests = channel->requests;
 
     assert(slot < SOON__SLOTS);
-    /* Relaxed: the flag is all there is to tell, and the fence orders it. */
+    /* Relaxed: nothing is published by it, and the fence orders it. */
     atomic_store_explicit(&requests->cancel_requested[slot], what, memory_order_relaxed);
-    /* D7: pairs with the fence in soon__channel_listen(): we see that it listens, or it sees that it is asked. */
+    /* D7: pairs with the fence in soon__channel_listen(): it is seen to listen here, or sees there that it is asked. */
     atomic_thread_fence(memory_order_seq_cst);
     if (!atomic_load_explicit(&channel->replies->listens, memory_order_relaxed))
         return;
-    /* Release: the flag; pairs with the acquire in soon__channel_cancel_bell(). It is under the pool's mutex that we ask. */
+    /* Release publishes what is asked; pairs with the acquire in soon__channel_cancel_bell(). The pool's mutex is held
+     * here. */
     atomic_fetch_add_explicit(&requests->cancel_bell, 1, memory_order_release);
     soon__shared_unpark(&requests->cancel_bell);
 }
 
 void soon__channel_request_cancel(const struct soon__channel *channel, uint32_t slot)
 {
-    /* Relaxed: ours. */
+    /* Relaxed: the parent alone writes it. */
     if (atomic_load_explicit(&channel->requests->cancel_requested[slot], memory_order_relaxed) != SOON__STOP)
         ask(channel, slot, 1);
 }
@@ -43,7 +44,7 @@ void soon__channel_request_stop(const struct soon__channel *channel, uint32_t sl
 void soon__channel_stop_none(const struct soon__channel *channel)
 {
     for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
-        /* Relaxed, both: ours; and a flag. */
+        /* Relaxed, both: the parent alone writes it, and nothing is published by it. */
         if (atomic_load_explicit(&channel->requests->cancel_requested[slot], memory_order_relaxed) == SOON__STOP)
             atomic_store_explicit(&channel->requests->cancel_requested[slot], 0, memory_order_relaxed);
     }
@@ -55,10 +56,10 @@ void soon__channel_hold(const struct soon__channel *channel, uint32_t slot, uint
     uint32_t none = 0;
 
     assert(slot < SOON__SLOTS);
-    /* Relaxed, all: the fence orders them. A cancel request stays: it stops the rest too. */
+    /* Relaxed, all: the fence orders them. A cancel request stays as it is, since it stops the items as well. */
     atomic_compare_exchange_strong_explicit(&channel->requests->cancel_requested[slot], &none, SOON__HOLD,
                                             memory_order_relaxed, memory_order_relaxed);
-    /* Pairs with the fence of the worker before each item: it sees the request, or we see that item. */
+    /* Pairs with the fence that the worker executes before each item: it sees the request, or its item is seen here. */
     atomic_thread_fence(memory_order_seq_cst);
     *ret_item = atomic_load_explicit(&status->item, memory_order_relaxed);
     *ret_started = atomic_load_explicit(&status->started_ns, memory_order_relaxed);
@@ -69,7 +70,7 @@ void soon__channel_let_go(const struct soon__channel *channel, uint32_t slot)
     uint32_t held = SOON__HOLD;
 
     assert(slot < SOON__SLOTS);
-    /* Relaxed, both: the flag is all there is to tell. */
+    /* Relaxed, both: nothing is published by it. */
     atomic_compare_exchange_strong_explicit(&channel->requests->cancel_requested[slot], &held, 0, memory_order_relaxed,
                                             memory_order_relaxed);
 }
@@ -80,13 +81,13 @@ bool soon__channel_progress(const struct soon__channel *channel, uint32_t slot, 
 
     assert(slot < SOON__SLOTS);
     for (int tries = 0; tries < 100; tries++, soon__cpu_relax()) {
-        /* Acquire: the two are read after it; pairs with the release store in soon__channel_set_progress(). */
+        /* Acquire: the pair is read after this; pairs with the release store in soon__channel_set_progress(). */
         uint32_t before = atomic_load_explicit(&status->progress_sequence, memory_order_acquire);
-        /* Relaxed: the sequence tells whether they belong together. */
+        /* Relaxed: the sequence says whether the two belong together. */
         uint64_t done = atomic_load_explicit(&status->progress[before & 1].done, memory_order_relaxed);
         uint64_t total = atomic_load_explicit(&status->progress[before & 1].total, memory_order_relaxed);
 
-        /* The two were read before it; pairs with the release fence in soon__channel_set_progress(). */
+        /* The pair was read before this; pairs with the release fence in soon__channel_set_progress(). */
         atomic_thread_fence(memory_order_acquire);
         if (atomic_load_explicit(&status->progress_sequence, memory_order_relaxed) != before)
             continue;
@@ -104,20 +105,21 @@ bool soon__channel_progress(const struct soon__channel *channel, uint32_t slot, 
 void soon__channel_set_progress(const struct soon__channel *channel, uint32_t slot, uint64_t done, uint64_t total)
 {
     struct soon__status *status = &channel->replies->status[slot];
-    /* Relaxed: nobody else writes it. */
+    /* Relaxed: this process alone writes it. */
     uint32_t sequence = atomic_load_explicit(&status->progress_sequence, memory_order_relaxed) + 1;
 
-    /* The sequence has left this pair before that changes; pairs with the acquire fence in soon__channel_progress(). */
+    /* The sequence was on the other pair before this one changes; pairs with the acquire fence in
+     * soon__channel_progress(). */
     atomic_thread_fence(memory_order_release);
     atomic_store_explicit(&status->progress[sequence & 1].done, done, memory_order_relaxed);
     atomic_store_explicit(&status->progress[sequence & 1].total, total, memory_order_relaxed);
-    /* Release: the two; pairs with the acquire in soon__channel_progress(). */
+    /* Release publishes the pair; pairs with the acquire in soon__channel_progress(). */
     atomic_store_explicit(&status->progress_sequence, sequence, memory_order_release);
 }
 
 uint32_t soon__channel_asked(const struct soon__channel *channel, uint32_t slot)
 {
-    /* Relaxed: a flag, nothing is read through it. */
+    /* Relaxed: nothing is read through it. */
     return atomic_load_explicit(&channel->requests->cancel_requested[slot], memory_order_relaxed);
 }
 
@@ -141,7 +143,7 @@ void soon__channel_listen(const struct soon__channel *channel, bool listens)
 
 uint32_t soon__channel_cancel_bell(const struct soon__channel *channel)
 {
-    /* Acquire: who sees it changed sees why; pairs with the release in ask(). */
+    /* Acquire: a thread that sees the new bell sees what is asked; pairs with the release in ask(). */
     return atomic_load_explicit(&channel->requests->cancel_bell, memory_order_acquire);
 }
 
