@@ -1,5 +1,5 @@
 /*
- * backlog.c - what both pools do alike.
+ * backlog.c - what both pools do alike. The state and the invariants are drawn in backlog_internal.h.
  */
 #include "backlog_internal.h"
 
@@ -81,6 +81,137 @@ void soon__initializer_fini(struct soon__initializer *initializer)
 {
     free((void *)initializer->arg.data);
 }
+
+int soon__backlog_init(struct soon__backlog *backlog, const struct soon__backlog_options *options)
+{
+    backlog->bound = options->bound;
+    soon__pool_name(backlog->name, sizeof backlog->name, options->name);
+    return soon__initializer_init(&backlog->initializer, &options->initializer);
+}
+
+void soon__backlog_fini(struct soon__backlog *backlog)
+{
+    soon__error_unref(backlog->locked.why);
+    soon__initializer_fini(&backlog->initializer);
+}
+
+/*
+ * The state
+ */
+
+void soon__backlog_move_locked(struct soon__backlog *backlog, enum soon__backlog_state to)
+{
+    if (to <= backlog->locked.state)
+        return;
+    backlog->locked.state = to;
+    soon__condition_tell_all(&backlog->place);
+    soon__condition_tell_all(&backlog->ready);
+}
+
+void soon__backlog_close_locked(struct soon__backlog *backlog, soon_promise *down)
+{
+    soon__backlog_move_locked(backlog, SOON__CLOSED);
+    if (!backlog->locked.down) /* a stronger mode may come while the loop is about to resolve it */
+        backlog->locked.down = down;
+}
+
+void soon__backlog_break_locked(struct soon__backlog *backlog, struct soon__error *why)
+{
+    if (!backlog->locked.why)
+        backlog->locked.why = soon__error_ref(why);
+    soon__executor_break(backlog->executor);
+    soon__backlog_move_locked(backlog, SOON__BROKEN);
+}
+
+/*
+ * Waiting
+ */
+
+int soon__backlog_wait_for_place(struct soon__backlog *backlog, const soon_call *call)
+{
+    int64_t deadline = soon__call_extra(call) ? soon__call_extra(call)->queue_deadline : SOON__NEVER;
+    struct soon__long_wait wait;
+    int rc =
+        soon__long_wait_begin(&wait); /* not under our mutex: a worker of another pool gives its place to a spare */
+
+    if (rc < 0)
+        return rc;
+    soon__mutex_lock(&backlog->mutex);
+    while (soon__backlog_is_full_locked(backlog) && soon__deadline_check(deadline) == 0)
+        soon__condition_wait(&backlog->place, &backlog->mutex, deadline);
+    rc = soon__backlog_is_full_locked(backlog) ? SOON_EEXPIRED : 0;
+    soon__mutex_unlock(&backlog->mutex);
+    soon__long_wait_end(&wait);
+    return rc;
+}
+
+/* 0: all are there. 1: some are still starting. */
+static int boot_state_locked(struct soon__backlog *backlog, bool (*is_starting_locked)(struct soon__backlog *))
+{
+    int rc = soon__backlog_admit_locked(backlog, false);
+
+    if (rc == 0)
+        rc = backlog->locked.start_error;
+    return rc ? rc : is_starting_locked(backlog);
+}
+
+int soon__backlog_wait_for_workers(struct soon__backlog *backlog, bool (*is_starting_locked)(struct soon__backlog *),
+                                   int64_t deadline)
+{
+    int rc;
+
+    soon__mutex_lock(&backlog->mutex);
+    while ((rc = boot_state_locked(backlog, is_starting_locked)) > 0 && soon__deadline_check(deadline) == 0)
+        soon__condition_wait(&backlog->ready, &backlog->mutex, deadline);
+    soon__mutex_unlock(&backlog->mutex);
+    return rc > 0 ? -ETIMEDOUT : rc;
+}
+
+/*
+ * For the classes
+ */
+
+soon_call *soon__backlog_take_all_locked(struct soon__backlog *backlog, uint64_t *counter)
+{
+    *counter += backlog->locked.queue.count;
+    return soon__queue_take_all(&backlog->locked.queue);
+}
+
+void soon__backlog_stats_locked(const struct soon__backlog *backlog, soon_stats *ret)
+{
+    *ret = (soon_stats){.pending = backlog->locked.queue.count,
+                        .submitted = backlog->locked.submitted,
+                        .succeeded = backlog->locked.succeeded,
+                        .failed = backlog->locked.failed,
+                        .cancelled = backlog->locked.cancelled};
+}
+
+struct soon__error *soon__backlog_reason(void *self)
+{
+    struct soon__backlog *backlog = self;
+    struct soon__error *why;
+
+    soon__mutex_lock(&backlog->mutex);
+    why = soon__error_ref(backlog->locked.why);
+    soon__mutex_unlock(&backlog->mutex);
+    return why;
+}
+
+void soon__backlog_counted_here(void *self, const struct soon__outcome *outcome)
+{
+    struct soon__backlog *backlog = self;
+
+    soon__mutex_lock(&backlog->mutex);
+    backlog->locked.submitted++;
+    backlog->locked.succeeded += !outcome->error;
+    backlog->locked.failed += outcome->error && !outcome->cancelled;
+    backlog->locked.cancelled += outcome->error && outcome->cancelled;
+    soon__mutex_unlock(&backlog->mutex);
+}
+
+/*
+ * Small things that both pools need
+ */
 
 void soon__worker_name(char *to, size_t size, const char *pool, unsigned number)
 {

@@ -1,5 +1,5 @@
 /*
- * mutex.c - when a mutex is not free. See mutex_internal.h.
+ * mutex.c - a mutex that is not free, and conditions. See mutex_internal.h.
  */
 #include "mutex_internal.h"
 
@@ -26,7 +26,7 @@ void soon__mutex_lock_slowly(struct soon__mutex *mutex)
 
     if (soon__spin_looks(try_lock, mutex, LOOKS)) /* it is mostly held for a few instructions */
         return;
-    /* WANTED, though perhaps by nobody else any more: that is not known. Acquire: as in soon__mutex_lock(). */
+    /* Perhaps nobody else wants it any more, but this thread cannot know that. Acquire: as in soon__mutex_lock(). */
     while (atomic_exchange_explicit(&mutex->word, SOON__MUTEX_WANTED, memory_order_acquire) != SOON__MUTEX_FREE)
         soon__park(&mutex->word, SOON__MUTEX_WANTED, SOON__NEVER);
     errno = saved;
@@ -34,7 +34,7 @@ void soon__mutex_lock_slowly(struct soon__mutex *mutex)
 
 void soon__condition_wait(struct soon__condition *condition, struct soon__mutex *mutex, int64_t deadline)
 {
-    /* Relaxed: with the mutex. What changes before it is parked on is seen there. */
+    /* Relaxed: we have the mutex. soon__park() sees a change that comes before it sleeps. */
     uint32_t changes = atomic_load_explicit(&condition->changes, memory_order_relaxed);
 
     condition->waiting++;
@@ -46,7 +46,7 @@ void soon__condition_wait(struct soon__condition *condition, struct soon__mutex 
 
 void soon__condition_change(struct soon__condition *condition, bool all)
 {
-    /* Relaxed: the mutex orders what it is about. */
+    /* Relaxed: the mutex orders what the waiters look at. */
     atomic_fetch_add_explicit(&condition->changes, 1, memory_order_relaxed);
     if (all)
         soon__unpark_all(&condition->changes);

@@ -1,11 +1,12 @@
 /*
- * mutex_internal.h - a mutex that is mostly free: to take and to give it is one read-modify-write each, in place. Who finds it
- * taken looks again for a moment before it sleeps. And conditions to wait for under it.
+ * mutex_internal.h - a mutex that is mostly free: lock and unlock are one read-modify-write each, in place. A thread that finds
+ * it taken spins for a moment before it sleeps. And conditions to wait for under it.
  *
- *     FREE <--> TAKEN --one finds it taken, and sleeps--> WANTED --given back, one is woken--> FREE
+ *     FREE <--> TAKEN --a thread finds it taken, and sleeps--> WANTED --unlocked, one thread is woken--> FREE
  *
- * Zeroes are a free one, and a condition that nobody waits for. Neither has an end: who gives it back touches nothing of it
- * after that, but that its address is woken, on which somebody else may sleep by then. No wait here is a cancellation point.
+ * Zeroes are a free mutex, and a condition that nobody waits for. Neither has a fini: a thread that unlocks touches nothing of the
+ * mutex after that. It may still wake its address, when something else lies there, on which a thread sleeps; that one looks
+ * again. No wait here is a cancellation point.
  */
 #ifndef SOON_EXECUTOR_POOLS_MUTEX_INTERNAL_H
 #define SOON_EXECUTOR_POOLS_MUTEX_INTERNAL_H
@@ -23,7 +24,7 @@ static inline void soon__mutex_lock(struct soon__mutex *mutex)
 {
     uint32_t word = SOON__MUTEX_FREE;
 
-    /* Acquire: what the last one has written; pairs with the release of soon__mutex_unlock(). */
+    /* Acquire: what the last holder has written; pairs with the release in soon__mutex_unlock(). */
     if (!atomic_compare_exchange_strong_explicit(&mutex->word, &word, SOON__MUTEX_TAKEN, memory_order_acquire,
                                                  memory_order_relaxed))
         soon__mutex_lock_slowly(mutex);
@@ -35,13 +36,13 @@ static inline void soon__mutex_unlock(struct soon__mutex *mutex)
         soon__unpark_one(&mutex->word);
 }
 
-/* Under one mutex. */
+/* All of it is used under one mutex. */
 struct soon__condition {
     _Atomic uint32_t changes;
     uint32_t waiting;
 };
 
-/* With the mutex, which is given back meanwhile. Returns when it was told, at `deadline`, or for no reason. */
+/* With the mutex, which is unlocked meanwhile. Returns when the condition was told, at `deadline`, or for no reason. */
 void soon__condition_wait(struct soon__condition *condition, struct soon__mutex *mutex, int64_t deadline);
 void soon__condition_change(struct soon__condition *condition, bool all);
 static inline void soon__condition_tell_one(struct soon__condition *condition)

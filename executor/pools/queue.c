@@ -1,6 +1,6 @@
 /*
- * queue.c - a list for the usual priority, a heap for the others. Every operation but those on heaps is a few
- * stores; a call in the middle is unlinked at once, so that what is counted is what is there.
+ * queue.c - a list for priority 0, and heaps for the other priorities and for queue limits. Operations on the list are a few
+ * stores. A call that leaves from the middle is unlinked at once, so that `count` is what is there.
  */
 #include "queue_internal.h"
 
@@ -9,7 +9,7 @@ static struct soon__call_extra *extra_of(struct soon__heap_node *node, size_t of
     return (struct soon__call_extra *)((char *)node - offset);
 }
 
-/* True: its place is in the list. */
+/* True: it belongs into the list. */
 static __attribute__((noinline)) bool enter_heaps(struct soon__queue *queue, soon_call *call)
 {
     struct soon__call_extra *extra = soon__call_extra(call);
@@ -23,7 +23,7 @@ static __attribute__((noinline)) bool enter_heaps(struct soon__queue *queue, soo
     return false;
 }
 
-/* A list of so many. */
+/* Appends a list of `count` calls. */
 static inline void append(struct soon__queue *queue, soon_call *first, soon_call *last, size_t count)
 {
     first->previous = queue->tail;
@@ -106,7 +106,7 @@ void soon__queue_return(struct soon__queue *queue, soon_call *call)
     queue->count++;
     if (call->flags & SOON__CALL_HAS_EXTRA && !enter_heaps(queue, call))
         return;
-    while (next && next->number < call->number) /* only others that came back are older */
+    while (next && next->number < call->number) /* only other calls that were put back are older */
         next = next->next;
     call->next = next;
     call->previous = next ? next->previous : queue->tail;

@@ -1,31 +1,33 @@
 /*
- * deque.c - what a worker has for itself: what its tasks submit, and a few of the queue that it takes at once. While all
- * workers are busy nobody needs to be told of these, and mostly the same worker runs them: then they never meet the mutex.
+ * deque.c - what a worker has for itself: what its tasks submit, and a few calls of the queue that it takes at once. While all
+ * workers are busy nobody has to be woken for these, and mostly the same worker runs them: then they never meet the mutex.
  *
- *     submit by a task, nobody has to be told--+                +--awaited by that worker--> taken, run on top
- *                                              +--> its deque --+--that worker is through with a task, BUSY--> run
+ *     submit by a task, nobody has to be woken-+                +--awaited by that worker--> taken, run on top
+ *                                              +--> its deque --+--that worker has ended a task, BUSY--> run
  *     queue --all workers are busy-------------+                +--another worker looks for work--> queue, the oldest
  *                                                               +--somebody asks how many there are--> queue, all
  *
- * A worker that looks for work takes one from each deque, whether the queue has something or not: so none waits for ever
- * behind what comes from elsewhere. What came from the queue has its number, and goes back to its place there.
+ * A worker that looks for work takes one call from each deque, whether the queue has something or not: so none waits for ever
+ * behind what comes from elsewhere. A call that came from the queue has its number, and goes back to its place there.
  *
- * Q1  A deque is pushed to by its worker alone, under its lock. So is what is taken out, by its worker or by who holds the
- *     pool's mutex. A call says by its `deque` in which it is.
- * Q2  Who looks with the mutex finds what was pushed before: `nested` says that there may be some. It is cleared before the
- *     deques are looked at, each under its lock, and set again if some is left; who pushes looks at it under the lock. So
- *     who clears it comes to that deque later, and finds the call, or came earlier, and `nested` is set again.
- * Q3  Nobody is asleep while there is something: who makes `inject` say that one more task takes somebody looks at `nested`
- *     after that; who sets `nested` looks at `inject` after that, with a full fence between the two on both sides. Who finds
- *     `nested` set has no need of one: the other comes to that deque later, and finds the call, or came earlier, and the
- *     lock shows what it did. Then nothing is pushed, and the call goes the way of all others.
- * Q4  A worker goes on with its deque without the mutex while `inject` says BUSY: as many work as are to, and nothing is to
- *     be done first.
- * Q5  A worker takes of the queue at once what it will be through with in BATCH_NS, by how long the last ones took. So long
- *     tasks begin one after the other in the order in which they came, whichever worker takes them, and short ones nearly.
+ * Q1  Only its own worker pushes to a deque, under the deque's lock. That worker takes calls out, or a thread that has the pool's
+ *     mutex, each under the deque's lock. A call says by its place in which deque it is.
+ * Q2  A thread that searches under the mutex sees every earlier push. `nested` says that there may be calls in deques. The thread
+ *     clears it first, and then looks at the deques, each under its lock; it sets `nested` again if calls are left. A worker
+ *     that pushes looks at `nested` under that lock. So the thread that clears it comes to that deque later, and finds the
+ *     call, or it came earlier, and `nested` is set again.
+ * Q3  Nobody sleeps while there is something in a deque. To let workers sleep: close the injector, fence, read `nested`. To
+ *     push: set `nested`, fence, read the injector. One of the two sees the other. A worker that finds `nested` set already
+ *     needs no fence: the other thread comes to that deque later, and finds the call, or it came earlier, and the lock shows
+ *     that the injector is closed. Then nothing is pushed, and the call goes the way of all others.
+ * Q4  A worker goes on with its deque without the mutex while the injector says BUSY: as many work as may, and no other call is
+ *     to come first.
+ * Q5  A worker takes from the queue at once what it will have run within BATCH_NS, by how long the last calls took. So long
+ *     tasks begin one after the other in the order in which they came, whichever worker takes them, and short ones nearly so.
  */
+#include "deque_internal.h"
+
 #include "../system/cpu_internal.h"
-#include "state_internal.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -33,7 +35,7 @@
 
 enum { SPINS = 64, YIELDS = 256, NAP_NS = 50000, SPARES = 32 };
 
-/* Its holder may have lost its CPU; to us, if we have a higher priority: then only sleep gives it back. */
+/* Its holder may have lost its CPU. If it lost it to us, since we have a higher priority, only sleep gives it back. */
 static __attribute__((noinline)) void lock_slowly(struct soon__deque *deque)
 {
     int spins = 0;
@@ -44,13 +46,13 @@ static __attribute__((noinline)) void lock_slowly(struct soon__deque *deque)
         else if (spins < YIELDS)
             sched_yield();
         else
-            soon__park(&deque->lock, 1, soon__clock_ns() + NAP_NS); /* nobody wakes us */
+            soon__park(&deque->lock, 1, soon__clock_ns() + NAP_NS); /* nobody wakes it before */
         spins++;
         /* Acquire: as in try_lock(). */
     } while (atomic_exchange_explicit(&deque->lock, 1, memory_order_acquire));
 }
 
-/* For a few stores. */
+/* The lock is held for a few stores. */
 static inline bool try_lock(struct soon__deque *deque)
 {
     /* Acquire: what the last holder has written; pairs with the release below. */
@@ -70,12 +72,13 @@ static void unlock(struct soon__deque *deque)
 
 int soon__deques_new(struct soon__pool *pool)
 {
-    /* Those that stand in for parked ones have one, too. */
-    pool->deques_count = pool->max < SOON__DEQUES_MAX - SPARES ? pool->max + SPARES : SOON__DEQUES_MAX;
-    pool->deques = aligned_alloc(_Alignof(struct soon__deque), pool->deques_count * sizeof *pool->deques);
+    size_t count = pool->made.max < SOON__DEQUES_MAX - SPARES ? pool->made.max + SPARES : SOON__DEQUES_MAX;
+
+    pool->deques = aligned_alloc(_Alignof(struct soon__deque), count * sizeof *pool->deques);
     if (!pool->deques)
         return -ENOMEM;
-    for (size_t i = 0; i < pool->deques_count; i++)
+    pool->made.deques_count = count;
+    for (size_t i = 0; i < count; i++)
         pool->deques[i] = (struct soon__deque){.place = (uint8_t)(SOON__CALL_IN_DEQUE + i)};
     return 0;
 }
@@ -84,9 +87,9 @@ void soon__deque_enter_locked(struct soon__worker *worker)
 {
     struct soon__pool *pool = worker->pool;
 
-    if (pool->queue_max)
-        return; /* it counts what waits */
-    for (size_t i = 0; i < pool->deques_count && !worker->deque; i++) {
+    if (pool->backlog.bound)
+        return; /* what waits in a deque would not count */
+    for (size_t i = 0; i < pool->made.deques_count && !worker->deque; i++) {
         if (pool->deques[i].owned)
             continue;
         pool->deques[i].owned = true;
@@ -104,7 +107,7 @@ void soon__deque_leave_locked(struct soon__worker *worker)
     worker->deque = NULL;
 }
 
-/* A list. */
+/* Appends a list. */
 static inline void append(struct soon__deque *deque, soon_call *first, soon_call *last)
 {
     first->previous = deque->last;
@@ -135,11 +138,12 @@ static void unlink_call(struct soon__deque *deque, soon_call *call)
         deque->first = call->next;
 }
 
-/* False: it was taken out meanwhile. Whose deque it is not is told by the first look; else it is asked under the lock. */
+/* False: it is not there, or was taken out meanwhile. */
 static bool take_out(struct soon__deque *deque, soon_call *call)
 {
     bool found;
 
+    /* It becomes our place under the lock alone: it is not here, or we ask again under the lock. */
     if (soon__call_place(call) != deque->place)
         return false;
     lock(deque);
@@ -153,27 +157,27 @@ static bool take_out(struct soon__deque *deque, soon_call *call)
 /* Q2. Under the lock of a deque, or the pool's mutex. */
 static void say_nested(struct soon__pool *pool)
 {
-    /* Relaxed: who has cleared it takes that lock after that. */
+    /* Relaxed: a thread that has cleared it takes that lock later. */
     if (atomic_load_explicit(&pool->nested, memory_order_relaxed))
         return;
     atomic_store_explicit(&pool->nested, true, memory_order_relaxed);
-    /* Q3: pairs with the fence in soon__pool_take_in_locked(), and with the exchange of who searches. */
+    /* Q3: pairs with the fence in soon__pool_take_in_locked(), and with the exchange in soon__inject_take(). */
     atomic_thread_fence(memory_order_seq_cst);
 }
 
-/* Gives the lock back. */
+/* Unlocks. */
 static inline bool push_locked(struct soon__worker *worker, struct soon__pool *pool, struct soon__deque *deque,
                                soon_call *call)
 {
     bool open;
 
     say_nested(pool);
-    open = soon__inject_is_open(soon__inject_look(&pool->inject)); /* Q3 */
+    open = soon__inject_is_open(soon__inject_load(&pool->backlog.inject)); /* Q3 */
     if (open)
         push(deque, call);
     unlock(deque);
     if (open)
-        soon__count(&worker->submitted, 1);
+        soon__count(&worker->counts.submitted, 1);
     return open;
 }
 
@@ -214,7 +218,7 @@ size_t soon__deque_fill_locked(struct soon__worker *worker, size_t most)
 {
     struct soon__deque *deque = worker->deque;
     soon_call *first, *last;
-    size_t count = deque && most ? soon__queue_take_plain(&worker->pool->locked.queue, most, &first, &last) : 0;
+    size_t count = deque && most ? soon__queue_take_plain(&worker->pool->backlog.locked.queue, most, &first, &last) : 0;
 
     if (!count)
         return 0;
@@ -227,7 +231,7 @@ size_t soon__deque_fill_locked(struct soon__worker *worker, size_t most)
     return count;
 }
 
-/* The oldest go to the queue, up to `most`. True: some are left. */
+/* Moves the oldest calls to the queue, up to `most`. True: some are left. */
 static bool move_locked(struct soon__pool *pool, struct soon__deque *deque, size_t most)
 {
     soon_call *call;
@@ -237,16 +241,16 @@ static bool move_locked(struct soon__pool *pool, struct soon__deque *deque, size
     for (; most > 0 && (call = deque->first); most--) {
         unlink_call(deque, call);
         if (call->number) /* it was in the queue before */
-            soon__queue_return(&pool->locked.queue, call);
+            soon__queue_return(&pool->backlog.locked.queue, call);
         else
-            soon__queue_push(&pool->locked.queue, call);
+            soon__queue_push(&pool->backlog.locked.queue, call);
     }
     left = deque->first;
     unlock(deque);
     return left;
 }
 
-void soon__deques_look_locked(struct soon__pool *pool, size_t most)
+void soon__deques_gather_locked(struct soon__pool *pool, size_t most)
 {
     bool left = false;
 

@@ -1,138 +1,141 @@
 /*
- * scheduler.c - how tasks come in, who is woken, who is started: all of it when the pool's mutex is given back. The
- * invariants are in pool_internal.h.
+ * scheduler.c - how calls come in, who is woken, who is started: all of it when the pool's mutex is unlocked. The invariants are in
+ * state_internal.h.
  *
- *     push: inject by compare-exchange --not open: lock, queue, unlock--> decide
- *     lock: inject --> queue                  unlock: decide; set the mode, take in what came; decide; ring, start
+ *     push: injector by compare-exchange --not open: lock, queue, unlock--> decide
+ *     lock: injector --> queue                unlock: decide; set the mode, take in what came; decide; ring, start
  */
-#include "state_internal.h"
+#include "scheduler_internal.h"
 
-size_t soon__pool_active_locked(const struct soon__pool *pool)
-{
-    return pool->locked.threads - pool->locked.idle - pool->locked.parked;
-}
+#include "deque_internal.h"
 
-struct soon__worker *soon__pool_pop_idle_locked(struct soon__pool *pool)
+struct soon__worker *soon__pool_pop_idle_locked(struct soon__pool *pool, enum soon__worker_state to)
 {
     struct soon__worker *worker = pool->locked.idlers;
 
-    pool->locked.idlers = worker->next_idle;
-    pool->locked.idle--;
+    pool->locked.idlers = worker->locked.next_idle;
+    soon__worker_become(worker, SOON__WORKER_IDLE, to);
     return worker;
 }
 
-void soon__pool_count_start_locked(struct soon__pool *pool, size_t count)
+void soon__worker_ring(struct soon__worker *worker)
 {
-    pool->locked.threads += count;
-    pool->locked.unjoined += count;
-    pool->locked.starting += count;
+    /* Release: pairs with the acquire in sleep_locked(); the mutex orders the rest. */
+    atomic_store_explicit(&worker->bell, 1, memory_order_release);
+    soon__unpark_one(&worker->bell);
+}
+
+void soon__pool_start_locked(struct soon__pool *pool, size_t count)
+{
+    if (!count)
+        return;
+    pool->locked.in[SOON__WORKER_STARTING] += count;
+    pool->locked.to_start += count;
+    soon__pool_alarm_locked(pool, 0);
 }
 
 /*
  * Deciding
  */
 
-/* What is to be done outside the mutex about a decision under it. */
-struct wake {
-    struct soon__worker *worker; /* ring it */
-    size_t starts;               /* start so many: they are counted already */
-};
-
-/* Those that will look for work, and pass the baton on: in a moment, or, where nobody is idle, when their start is over. */
+/* Workers that will look for work, and wake the next one then: in a moment, or, where nobody is idle, when their start is over. */
 static size_t coming_locked(const struct soon__pool *pool)
 {
-    bool searched = soon__inject_look(&pool->inject) & SOON__SEARCHER;
+    bool searched = soon__inject_load(&pool->backlog.inject) & SOON__SEARCHER;
 
-    return pool->locked.idle ? searched : searched + pool->locked.starting; /* an initializer may take its time */
+    return pool->locked.in[SOON__WORKER_IDLE]
+               ? searched
+               : searched + pool->locked.in[SOON__WORKER_STARTING] + pool->locked.in[SOON__WORKER_STARTING_PARKED];
 }
 
 static size_t may_start_locked(const struct soon__pool *pool)
 {
-    size_t threads = pool->locked.threads, active = soon__pool_active_locked(pool);
-    size_t threads_max = pool->max + SOON__SPARES_MAX;
+    size_t threads = soon__pool_threads_locked(pool), active = soon__pool_active_locked(pool);
+    size_t max = pool->made.max, threads_max = max + SOON__SPARES_MAX;
 
-    if (threads >= threads_max || active >= pool->max || (pool->locked.cannot_start && active > 0))
+    if (threads >= threads_max || active >= max || (pool->locked.cannot_start && active > 0))
         return 0;
-    return pool->max - active < threads_max - threads ? pool->max - active : threads_max - threads;
+    return max - active < threads_max - threads ? max - active : threads_max - threads;
 }
 
-/* I2, I8 */
-static void decide_locked(struct soon__pool *pool, struct wake *wake)
+/* I2, I8. Wakes a worker, which is to be rung when the mutex is unlocked, or starts some. NULL: nobody is to be rung. */
+static struct soon__worker *decide_locked(struct soon__pool *pool, struct soon__worker *woken)
 {
-    size_t coming, missing;
+    size_t queued = pool->backlog.locked.queue.count, coming, missing;
 
-    if (!pool->locked.queue.count || pool->locked.broken || soon__pool_active_locked(pool) >= pool->max)
-        return;
+    if (!queued || pool->backlog.locked.state == SOON__BROKEN || soon__pool_active_locked(pool) >= pool->made.max)
+        return woken;
     coming = coming_locked(pool);
-    if (pool->locked.queue.count <= coming)
-        return;
-    if (pool->locked.idle) {
-        if (coming || wake->worker || !soon__inject_search(&pool->inject))
-            return;
-        wake->worker = soon__pool_pop_idle_locked(pool);
-        wake->worker->searches = true;
+    if (queued <= coming)
+        return woken;
+    if (pool->locked.in[SOON__WORKER_IDLE]) {
+        if (coming || woken || !soon__inject_search(&pool->backlog.inject))
+            return woken;
         pool->locked.wakeups++;
-        return;
+        return soon__pool_pop_idle_locked(pool, SOON__WORKER_SEARCHING);
     }
-    missing = pool->locked.queue.count - coming;
+    missing = queued - coming;
     if (missing > may_start_locked(pool))
         missing = may_start_locked(pool);
-    soon__pool_count_start_locked(pool, missing);
-    wake->starts += missing;
+    soon__pool_start_locked(pool, missing);
+    return woken;
 }
 
 /*
  * Coming in
  */
 
-/* I9. Others go another way: the loop has to know of a queue limit, and workers of what comes before all else. */
+/* I9. Other calls take the mutex: the loop has to know of a queue limit, and workers of what comes before all else. */
 bool soon__pool_push(struct soon__pool *pool, soon_call *call)
 {
-    if (pool->queue_max || (soon__call_extra(call) && (soon__call_extra(call)->queue_deadline != SOON__NEVER ||
-                                                       soon__call_extra(call)->options.priority > 0)))
+    if (pool->backlog.bound || (soon__call_extra(call) && (soon__call_extra(call)->queue_deadline != SOON__NEVER ||
+                                                           soon__call_extra(call)->options.priority > 0)))
         return false;
-    return soon__inject_push(&pool->inject, call);
+    return soon__inject_push(&pool->backlog.inject, call);
 }
 
 void soon__pool_enqueue_locked(struct soon__pool *pool, soon_call *latest)
 {
     if (latest)
-        pool->locked.submitted += soon__queue_push_list(&pool->locked.queue, latest);
+        pool->backlog.locked.submitted += soon__queue_push_list(&pool->backlog.locked.queue, latest);
 }
 
 void soon__pool_lock(struct soon__pool *pool)
 {
-    soon__mutex_lock(&pool->mutex);
-    soon__pool_enqueue_locked(pool, soon__inject_take_locked(&pool->inject, false));
+    soon__mutex_lock(&pool->backlog.mutex);
+    soon__pool_enqueue_locked(pool, soon__inject_take_locked(&pool->backlog.inject, false));
 }
 
 void soon__worker_lock(struct soon__worker *worker)
 {
     struct soon__pool *pool = worker->pool;
+    bool is_searcher = worker->state == SOON__WORKER_SEARCHING;
 
-    soon__mutex_lock(&pool->mutex);
-    soon__pool_enqueue_locked(pool, soon__inject_take_locked(&pool->inject, worker->searches));
-    worker->searches = false;
+    soon__mutex_lock(&pool->backlog.mutex);
+    soon__pool_enqueue_locked(pool, soon__inject_take_locked(&pool->backlog.inject, is_searcher));
+    if (is_searcher)
+        soon__worker_become(worker, SOON__WORKER_SEARCHING, SOON__WORKER_RUNNING);
 }
 
 uintptr_t soon__pool_mode_locked(const struct soon__pool *pool)
 {
     size_t active = soon__pool_active_locked(pool);
-    struct soon__heap_node *first = soon__heap_first(&pool->locked.queue.prioritised);
+    struct soon__heap_node *first = soon__heap_first(&pool->backlog.locked.queue.prioritised);
 
-    if (pool->locked.closed || pool->locked.broken)
+    if (pool->backlog.locked.state != SOON__OPEN)
         return SOON__SHUT;
-    if (active < pool->max)
+    if (active < pool->made.max)
         return SOON__NEEDED;
-    return active > pool->max || (first && first->key < 0) ? SOON__CROWDED : SOON__BUSY;
+    return active > pool->made.max || (first && first->key < 0) ? SOON__CROWDED : SOON__BUSY;
 }
 
-/* I9: true: it is open. */
+/* I9. True: it is open. */
 static bool set_mode_locked(struct soon__pool *pool)
 {
     soon_call *came;
     bool open = soon__inject_set_locked(
-        &pool->inject, soon__pool_mode_locked(pool) | (pool->locked.queue.count ? SOON__QUEUED : 0), &came);
+        &pool->backlog.inject, soon__pool_mode_locked(pool) | (pool->backlog.locked.queue.count ? SOON__QUEUED : 0),
+        &came);
 
     soon__pool_enqueue_locked(pool, came);
     return open;
@@ -140,32 +143,30 @@ static bool set_mode_locked(struct soon__pool *pool)
 
 bool soon__pool_take_in_locked(struct soon__pool *pool)
 {
-    size_t before = pool->locked.queue.count;
+    size_t before = pool->backlog.locked.queue.count;
 
     if (set_mode_locked(pool))
         return false;
-    /* Pairs with the fence in deque.c: who pushes sees that it is not open, or we see what is in its deque. */
+    /* Pairs with the fence in deque.c: a thread that pushes sees that it is not open, or we see what is in its deque. */
     atomic_thread_fence(memory_order_seq_cst);
-    soon__deques_look_locked(pool, SIZE_MAX);
-    if (pool->locked.queue.count != before)
-        set_mode_locked(pool); /* with QUEUED: from now on who searches takes the mutex */
+    soon__deques_gather_locked(pool, SIZE_MAX);
+    if (pool->backlog.locked.queue.count != before)
+        set_mode_locked(pool); /* with QUEUED: from now on a worker that is SEARCHING takes the mutex */
     return true;
 }
 
 void soon__pool_unlock(struct soon__pool *pool)
 {
-    struct wake wake = {NULL, 0};
+    struct soon__worker *woken = decide_locked(pool, NULL);
 
-    decide_locked(pool, &wake);
-    if (soon__pool_take_in_locked(pool) && pool->locked.queue.count) {
-        decide_locked(pool, &wake); /* for what has come until then; or the searcher has found another call */
+    if (soon__pool_take_in_locked(pool) && pool->backlog.locked.queue.count) {
+        /* For what has come until then; or the one that was SEARCHING has found another call. */
+        woken = decide_locked(pool, woken);
         set_mode_locked(pool);
     }
-    soon__mutex_unlock(&pool->mutex);
-    if (wake.worker) /* who was decided upon keeps the pool */
-        soon__worker_ring(wake.worker);
-    for (; wake.starts; wake.starts--)
-        soon__worker_start(pool); /* a failure is dealt with there */
+    soon__mutex_unlock(&pool->backlog.mutex);
+    if (woken) /* it keeps the pool */
+        soon__worker_ring(woken);
 }
 
 /*
@@ -174,15 +175,15 @@ void soon__pool_unlock(struct soon__pool *pool)
 
 void soon__pool_freed_locked(struct soon__pool *pool)
 {
-    if (pool->place.waiting)
-        soon__condition_tell_one(&pool->place);
+    if (pool->backlog.place.waiting)
+        soon__condition_tell_one(&pool->backlog.place);
 }
 
 bool soon__pool_take_back_locked(struct soon__pool *pool, soon_call *call)
 {
     if (soon__call_place(call) != SOON__CALL_QUEUED)
         return soon__deque_take_back_locked(pool, call);
-    soon__queue_remove(&pool->locked.queue, call);
+    soon__queue_remove(&pool->backlog.locked.queue, call);
     soon__pool_freed_locked(pool);
     return true;
 }
@@ -192,15 +193,16 @@ void soon__pool_alarm_locked(struct soon__pool *pool, int64_t when)
     if (when >= pool->locked.alarm)
         return;
     pool->locked.alarm = when;
-    if (!pool->locked.look_posted)
-        soon__library_loop_post(&pool->look);
-    pool->locked.look_posted = true;
+    if (!pool->locked.watch_posted)
+        soon__library_loop_post(&pool->loop.watch);
+    pool->locked.watch_posted = true;
 }
 
-void soon__pool_close_if_empty_locked(struct soon__pool *pool)
+void soon__pool_end_if_empty_locked(struct soon__pool *pool)
 {
-    if (!pool->locked.closed || pool->locked.unjoined || pool->locked.queue.count || pool->locked.closing)
+    if (!soon__backlog_is_ending_locked(&pool->backlog) || soon__pool_threads_locked(pool) ||
+        pool->locked.in[SOON__WORKER_LEAVING] || pool->backlog.locked.queue.count || pool->locked.is_over)
         return;
-    pool->locked.closing = true;
+    pool->locked.is_over = true;
     soon__pool_alarm_locked(pool, 0);
 }

@@ -5,24 +5,25 @@
  * that retires, joining, the end), and up to WORKERS + SPARES worker threads.
  *
  *     here                    in executor/threads/
- *     lock(), unlock()        decide.c: soon__pool_lock(), soon__pool_unlock()
- *     worker_lock()           decide.c: soon__worker_lock(): it searches no more
- *     decide()                decide.c: decide_locked(), coming_locked(), may_start_locked()
- *     OPEN, set_mode()        ../pools/inject_internal.h: soon__inject_is_open(), soon__inject_set_locked(); decide.c: set_mode_locked()
- *     act()                   decide.c: the end of soon__pool_unlock()
- *     search()                ../pools/inject_internal.h: soon__inject_search(); worker.c: counted()
+ *     state[], in[]           state_internal.h: enum soon__worker_state, soon__pool.locked.in
+ *     become()                scheduler.c: soon__worker_become_locked(); scheduler_internal.h: soon__worker_search(), and what ends it
+ *     lock(), unlock()        scheduler.c: soon__pool_lock(), soon__pool_unlock()
+ *     worker_lock()           scheduler.c: soon__worker_lock(): it searches no more
+ *     decide()                scheduler.c: decide_locked(), coming_locked(), may_start_locked()
+ *     OPEN, set_mode()        ../pools/inject_internal.h: soon__inject_is_open(), soon__inject_set_locked(); scheduler.c: set_mode_locked()
+ *     act()                   scheduler.c: the end of soon__pool_unlock()
+ *     search()                scheduler_internal.h: soon__worker_search(); run.c: soon__worker_counted()
  *     NEWS                    worker.c: has_news()
  *     submit()                pool.c: submit(), push_locked(); ../pools/inject_internal.h: soon__inject_push()
  *     submit_child()          deque.c: soon__deque_push()
- *     take_deques()           deque.c: soon__deques_look_locked(): here a deque holds at most one
- *     take_back()             decide.c: soon__pool_take_back_locked(); deque.c: soon__deque_take_back_locked()
- *     ring()                  worker.c: soon__worker_ring(), its two steps
- *     start_failed()          worker.c: start_failed()
- *     worker                  worker.c: worker_main(), work(), linger_locked(), take_injected(), sleep_locked(), run(),
- *                             held_up(), take_more_locked()
- *     await(), park()         worker.c: run_own(), help(), unparked()
- *     canceller, closer       pool.c: take_back(), begin_shutdown()
- *     loop                    watch.c: look(), retire_locked(); the worker's end: join()
+ *     take_deques()           deque.c: soon__deques_gather_locked(): here a deque holds at most one
+ *     take_back()             scheduler.c: soon__pool_take_back_locked(); deque.c: soon__deque_take_back_locked()
+ *     ring()                  scheduler.c: soon__worker_ring(), its two steps
+ *     worker                  life.c: worker_main(); worker.c: soon__worker_work(), spin_locked(), take_injected(), sleep_locked(),
+ *                             take_more_locked(); run_internal.h; park.c: held_up()
+ *     await(), park()         park.c: run_own(), help(), unparked()
+ *     canceller, closer       pool.c: take_back(); closing.c: soon__pool_shut_down()
+ *     loop                    watch.c: watch(), retire_locked(); life.c: soon__worker_start(), start_failed(), join()
  *
  * Who takes the mutex takes in what has come and does what it came for, in one step (`atomic`); then it decides and sets the
  * mode, in one step each, and gives the mutex back. Between any two whatever needs no mutex may happen: a push without it or
@@ -42,7 +43,7 @@
  * Ending 3 runs user code: its worker does not search before that.
  *
  * -DCANCEL, -DCLOSE, -DRETIRE, -DSTART_FAILS: a task may be cancelled, the pool be shut down, a worker retire, a thread
- * fail to start, at any moment, or never; the last two up to n times with =n. -DLINGER: a worker may linger before it
+ * fail to start, at any moment, or never; the last two up to n times with =n. -DSPIN: a worker may spin before it
  * sleeps, and take what comes meanwhile without the mutex. -DBATCH, with -DNESTED: a worker takes two of the queue at once.
  * -DWORKERS=n, -DTASKS=n.
  *
@@ -53,15 +54,15 @@
  * parked inside its task (-DNEVER_AGAIN: nobody was started any more, and nobody failed it); a task waited for the initializer
  * of another worker although one was idle (-DIDLE_AWAITS_START).
  *
- * Left out: releases, which are to it what the callback of -DHELD is: user code on a worker that has published an outcome;
- * priorities, limits of time, the bound of the queue and its condition variable, initializers that fail, boot, stats;
- * that a starter takes the mutex to enter the worker in a list; that there are fewer deques than workers; the future, which is
- * future.pml; weak memory: all is sequentially consistent.
+ * Left out: an initializer that waits (STARTING_PARKED); releases, which are to it what the callback of -DHELD is: user code on
+ * a worker that has published an outcome; priorities, limits of time, the bound of the queue and its condition variable,
+ * initializers that fail, boot, stats; that there are fewer deques than workers; the future, which is future.pml; weak memory: all
+ * is sequentially consistent.
  *
  * Broken variants: -DNO_BATON, -DLOOK_BEFORE_LOCK, -DNO_HELD_UP, -DSEARCH_AFTER, -DKEEP_SEARCHING,
  * -DSTART_FAILS -DIDLE_STAYS_IDLE, -DSTART_FAILS -DNEVER_AGAIN, -DINIT -DIDLE_AWAITS_START, -DLEAVE_OPEN,
- * -DCLOSE_UNTAKEN, -DLINGER -DSLEEP_UNLOOKED, -DLINGER -DTAKE_QUEUED, -DLINGER -DTAKE_ALL, -DLINGER -DDECIDE_ONCE, and with
- * -DNESTED -DPUSH_UNLOOKED, -DCLOSE_WITHOUT_DEQUES, -DDEQUES_BEFORE_CLOSE; -DWORKERS=3 -DTASKS=3 -DNESTED -DBESIDE -DLONG -DLINGER
+ * -DCLOSE_UNTAKEN, -DSPIN -DSLEEP_UNLOOKED, -DSPIN -DTAKE_QUEUED, -DSPIN -DTAKE_ALL, -DSPIN -DDECIDE_ONCE, and with
+ * -DNESTED -DPUSH_UNLOOKED, -DCLOSE_WITHOUT_DEQUES, -DDEQUES_BEFORE_CLOSE; -DWORKERS=3 -DTASKS=3 -DNESTED -DBESIDE -DLONG -DSPIN
  * -DTAKE_UNNESTED, which takes 38 million states to be found out, so tests/models/run leaves it out.
  */
 #ifndef WORKERS
@@ -80,13 +81,21 @@
 #define NONE 99
 #define CANCELLED (ALL - 1) /* the one that may be */
 
-/* Under the mutex. */
+/* A worker is in one of these; `in` counts them, and the one that is SEARCHING with those that are RUNNING. */
+#define STARTING 0
+#define SEARCHING 1
+#define RUNNING 2
+#define PARKED 3
+#define IDLE 4
+#define LEAVING 5
+
+/* Under the mutex. SEARCHING is entered and left without it, by the worker itself. */
 bool held;
 chan queue = [ALL] of { byte };
-byte threads, idle, parked, starting, unjoined, ids;
-byte stack[IDS]; /* those that are idle, the latest last */
+byte state[IDS], in[6], to_start, ids;
+byte stack[IDS]; /* those that are IDLE, the latest last */
 bool cannot_start, closed, close_posted;
-bool used[IDS], retired[IDS];
+bool used[IDS];
 
 /* The word: the mode and `queued` are set under the mutex, */
 #define NEEDED 0
@@ -96,7 +105,7 @@ chan inject = [ALL] of { byte };
 byte mode;
 bool queued;
 /* this one also without. */
-bool searcher, searches[IDS];
+bool searcher;
 
 /* Outside of it. */
 bool bell[IDS], asleep[IDS], born[IDS], adopted[IDS];
@@ -118,18 +127,21 @@ byte starts_in_all;
 
 hidden byte i, n; /* within one step: no part of the state */
 
-#define ACTIVE (threads - idle - parked)
+#define COUNTED(s) ((s) == SEARCHING -> RUNNING : (s))
+#define ACTIVE (in[STARTING] + in[RUNNING])
+#define THREADS (ACTIVE + in[PARKED] + in[IDLE])
+#define UNJOINED (THREADS + in[LEAVING])
 #ifdef IDLE_AWAITS_START
-#define COMING (starting + searcher)
+#define COMING (in[STARTING] + searcher)
 #else
-#define COMING ((idle -> 0 : starting) + searcher)
+#define COMING ((in[IDLE] -> 0 : in[STARTING]) + searcher)
 #endif
 #ifdef NEVER_AGAIN
-#define MAY_START (threads < WORKERS + SPARES && ACTIVE < WORKERS && !cannot_start)
+#define MAY_START (THREADS < WORKERS + SPARES && ACTIVE < WORKERS && !cannot_start)
 #else
-#define MAY_START (threads < WORKERS + SPARES && ACTIVE < WORKERS && !(cannot_start && ACTIVE))
+#define MAY_START (THREADS < WORKERS + SPARES && ACTIVE < WORKERS && !(cannot_start && ACTIVE))
 #endif
-#define MUST_END (retired[me] || (closed && (!len(queue) || ACTIVE > WORKERS)))
+#define MUST_END (state[me] == LEAVING || (closed && (!len(queue) || ACTIVE > WORKERS)))
 #ifdef LEAVE_OPEN
 #define OPEN (mode != SHUT)
 #else
@@ -140,6 +152,17 @@ hidden byte i, n; /* within one step: no part of the state */
 #else
 #define NEWS (len(inject) || queued || mode == SHUT)
 #endif
+
+/* The arrows at the head of state_internal.h. */
+inline become(w, to)
+{
+    assert((state[w] == STARTING && (to == RUNNING || to == LEAVING)) || (state[w] == RUNNING && to != STARTING) ||
+           (state[w] == SEARCHING && to == RUNNING) || (state[w] == PARKED && to == RUNNING) ||
+           (state[w] == IDLE && (to == SEARCHING || to == RUNNING || to == LEAVING)));
+    in[COUNTED(state[w])]--;
+    state[w] = to;
+    in[COUNTED(state[w])]++
+}
 
 inline end_task(t)
 {
@@ -152,7 +175,7 @@ inline end_task(t)
 inline close_if_empty()
 {
     if
-    :: closed && !unjoined && !len(queue) && !close_posted -> close_posted = true
+    :: closed && !UNJOINED && !len(queue) && !close_posted -> close_posted = true
     :: else
     fi
 }
@@ -221,14 +244,14 @@ inline worker_lock()
     held = true;
     d_step {
         take_inject();
-#ifdef KEEP_SEARCHING
-        searches[me] = false
-#else
         if
-        :: searches[me] -> searches[me] = false; searcher = false
+        :: state[me] == SEARCHING ->
+            become(me, RUNNING);
+#ifndef KEEP_SEARCHING
+            searcher = false
+#endif
         :: else
         fi
-#endif
     }
 }
 
@@ -236,42 +259,45 @@ inline search()
 {
     d_step {
         if
-        :: !searcher -> searcher = true; searches[me] = true
+        :: !searcher -> searcher = true; become(me, SEARCHING)
         :: else
         fi
     }
 }
 
-/* Sets `wake` and `starts`. */
+/* The latest of those that are IDLE; `wake` is set to it. */
+inline pop_idle()
+{
+    wake = stack[in[IDLE] - 1];
+    stack[in[IDLE] - 1] = 0
+}
+
+/* Sets `wake`. */
 inline decide()
 {
     if
     :: len(queue) <= COMING || ACTIVE >= WORKERS
     :: else ->
         if
-        :: idle && (COMING || wake != NONE) /* that one will pass it on */
-        :: idle && !COMING && wake == NONE ->
-            idle--;
-            wake = stack[idle];
-            stack[idle] = 0;
+        :: in[IDLE] && (COMING || wake != NONE) /* that one will pass it on */
+        :: in[IDLE] && !COMING && wake == NONE ->
+            pop_idle();
             searcher = true;
-            searches[wake] = true
-        :: !idle && MAY_START ->
+            become(wake, SEARCHING)
+        :: !in[IDLE] && MAY_START ->
             n = len(queue) - COMING;
             if
             :: n > WORKERS - ACTIVE -> n = WORKERS - ACTIVE
             :: else
             fi;
             if
-            :: n > WORKERS + SPARES - threads -> n = WORKERS + SPARES - threads
+            :: n > WORKERS + SPARES - THREADS -> n = WORKERS + SPARES - THREADS
             :: else
             fi;
-            threads = threads + n;
-            unjoined = unjoined + n;
-            starting = starting + n;
-            starts = starts + n;
+            in[STARTING] = in[STARTING] + n;
+            to_start = to_start + n;
             n = 0
-        :: !idle && !MAY_START
+        :: !in[IDLE] && !MAY_START
         fi
     fi
 }
@@ -362,37 +388,6 @@ inline end_pending()
     i = 0
 }
 
-inline start_failed()
-{
-#ifdef START_FAILS
-    atomic {
-        lock();
-        failures--;
-        used[id] = false;
-        ids--;
-        threads--;
-        starting--;
-        cannot_start = true;
-        if
-        :: threads == parked -> end_pending() /* nobody is left to run what is pending */
-        :: else
-        fi;
-        unjoined--;
-        close_if_empty();
-#ifdef IDLE_STAYS_IDLE
-        held = false
-#endif
-    }
-#ifndef IDLE_STAYS_IDLE
-    unlock();
-#endif
-    if
-    :: wake != NONE -> ring(wake); wake = NONE /* an idle one was surplus beside the one that did not start */
-    :: else
-    fi
-#endif
-}
-
 /* Outside the mutex: what was decided under it. */
 inline act()
 {
@@ -401,29 +396,33 @@ inline act()
         ring(wake);
         wake = NONE
     :: else
-    fi;
-    do
-    :: starts ->
-        atomic {
-            ids < IDS -> /* else until one was joined: their number is the model's alone */
-            ids++;
-            starts--;
-            id = 0;
-            do
-            :: used[id] -> id++
-            :: !used[id] -> break
-            od;
-            used[id] = true
-        }
-        if
-        :: born[id] = true; adopted[id] = true
+    fi
+}
+
+inline start_failed()
+{
 #ifdef START_FAILS
-        :: failures -> start_failed()
-#endif
+    atomic {
+        lock();
+        failures--;
+        used[id] = false;
+        ids--;
+        in[STARTING]--;
+        cannot_start = true;
+        if
+        :: THREADS == in[PARKED] -> end_pending() /* nobody is left to run what is pending */
+        :: else
         fi;
-        id = 0
-    :: !starts -> break
-    od
+        close_if_empty();
+#ifdef IDLE_STAYS_IDLE
+        held = false
+#endif
+    }
+#ifndef IDLE_STAYS_IDLE
+    unlock(); /* an idle one was surplus beside the one that did not start */
+#endif
+    act()
+#endif
 }
 
 inline submit(t)
@@ -475,8 +474,11 @@ inline park(over)
 {
     atomic {
         lock();
-        parks = !(threads - parked == 1 && threads >= WORKERS + SPARES);
-        parked = parked + parks
+        parks = !(THREADS - in[PARKED] == 1 && THREADS >= WORKERS + SPARES);
+        if
+        :: parks -> become(me, PARKED)
+        :: else
+        fi
     }
     unlock();
     act();
@@ -485,7 +487,7 @@ inline park(over)
         over;
         atomic {
             lock();
-            parked--
+            become(me, RUNNING)
         }
         unlock();
         act()
@@ -545,17 +547,17 @@ inline await(t)
 inline lie_down()
 {
     d_step {
-        stack[idle] = me;
-        idle++;
+        stack[in[IDLE]] = me;
+        become(me, IDLE);
         bell[me] = false
     }
 }
 
 proctype worker(byte me)
 {
-    byte task, wake = NONE, id, starts;
+    byte task, wake = NONE;
     chan rest = [ALL] of { byte };
-    bool parks, on_top, came, slow, taken, lingers, more;
+    bool parks, on_top, came, slow, taken, spins, more;
 
 end_unborn:
     atomic {
@@ -573,7 +575,7 @@ end_unborn:
 #endif
     atomic { /* initialize() */
         lock();
-        starting--;
+        become(me, RUNNING);
         search()
     }
     unlock();
@@ -586,7 +588,7 @@ look:
             take_deques()
         }
 again:
-        lingers = false;
+        spins = false;
         d_step {
             do
             :: nempty(rest) -> rest?i; queue!i
@@ -617,10 +619,10 @@ again:
 #ifdef NO_BATON
             held = false;
 #endif
-#ifdef LINGER
+#ifdef SPIN
         :: (ACTIVE <= WORKERS && !len(queue)) && !searcher -> /* if it has luck */
             search();
-            goto linger
+            goto spin
 #endif
         :: ACTIVE > WORKERS || !len(queue) ->
 #ifdef LOOK_BEFORE_LOCK
@@ -705,11 +707,11 @@ runs:
     :: else -> more = false
     fi;
 #endif
-#ifdef LINGER
+#ifdef SPIN
     if
-    :: lingers -> search();
+    :: spins -> search();
         if
-        :: searches[me] -> goto looking
+        :: state[me] == SEARCHING -> goto looking
         :: else
         fi
     :: else
@@ -725,12 +727,12 @@ sleep:
     goto wait_for_bell;
 #endif
 
-#ifdef LINGER
-linger:
+#ifdef SPIN
+spin:
     unlock();
     act();
 looking:
-    lingers = true;
+    spins = true;
     if
     :: NEWS -> came = true
     :: true /* its time is over */
@@ -745,7 +747,7 @@ looking:
 #endif
         came = false;
         searcher = false;
-        searches[me] = false;
+        become(me, RUNNING);
         do
         :: nempty(inject) -> inject?task; rest!task
         :: empty(inject) -> break
@@ -777,7 +779,7 @@ looking:
     :: !came ->
         atomic {
             !held -> searcher = false;
-            searches[me] = false;
+            become(me, RUNNING);
             lie_down()
         }
         goto wait_for_bell
@@ -814,8 +816,10 @@ end_asleep:
 
 leave:
     atomic {
-        threads = threads - (retired[me] -> 0 : 1);
-        retired[me] = false;
+        if
+        :: state[me] == LEAVING /* it has retired */
+        :: else -> become(me, LEAVING)
+        fi
     }
     unlock();
     act();
@@ -824,7 +828,8 @@ leave:
         lock();
         used[me] = false;
         ids--;
-        unjoined--;
+        in[LEAVING]--;
+        state[me] = STARTING;
         close_if_empty();
     }
     unlock();
@@ -834,7 +839,7 @@ leave:
 
 proctype submitter(byte first)
 {
-    byte task = first, wake = NONE, id, starts;
+    byte task = first, wake = NONE;
 
     do
     :: task < TASKS ->
@@ -854,7 +859,7 @@ proctype submitter(byte first)
 
 proctype canceller()
 {
-    byte wake = NONE, id, starts;
+    byte wake = NONE;
     bool taken;
 
     if
@@ -876,7 +881,7 @@ proctype canceller()
 
 proctype closer()
 {
-    byte wake = NONE, id, starts;
+    byte wake = NONE;
 
     if
     :: true /* it stays open */
@@ -892,7 +897,11 @@ proctype closer()
         :: end_pending() /* cancels what is pending */
         fi;
         do
-        :: idle -> idle--; ring(stack[idle]); stack[idle] = 0
+        :: in[IDLE] ->
+            pop_idle();
+            become(wake, RUNNING);
+            ring(wake);
+            wake = NONE
         :: else -> break
         od;
         close_if_empty()
@@ -904,37 +913,53 @@ proctype closer()
 
 proctype loop()
 {
-    byte wake = NONE, id, starts;
+    byte wake = NONE, id;
 
 end_idle:
     do
 #ifdef RETIRE
     :: atomic {
-        retirements && idle && !held ->
+        retirements && in[IDLE] && !held ->
         lock();
         if
-        :: idle ->
+        :: in[IDLE] ->
             retirements--;
             i = stack[0]; /* the longest */
-            retired[i] = true;
+            become(i, LEAVING);
             ring(i);
-            idle--;
-            threads--;
             i = 0;
             do
-            :: i < idle -> stack[i] = stack[i + 1]; i++
+            :: i < in[IDLE] -> stack[i] = stack[i + 1]; i++
             :: else -> break
             od;
-            stack[idle] = 0
+            stack[in[IDLE]] = 0
         fi
     }
         unlock();
         act()
     :: retirements -> retirements-- /* none, after all */
 #endif
+    :: atomic { /* soon__worker_start() */
+        to_start && ids < IDS && !held -> /* ids: else until one was joined, since their number is limited in the model alone */
+        to_start--;
+        ids++;
+        id = 0;
+        do
+        :: used[id] -> id++
+        :: !used[id] -> break
+        od;
+        used[id] = true
+    }
+        if
+        :: born[id] = true; adopted[id] = true
+#ifdef START_FAILS
+        :: failures -> start_failed()
+#endif
+        fi;
+        id = 0
     :: atomic {
         close_posted && !down ->
-        assert(!len(queue) && !unjoined);
+        assert(!len(queue) && !UNJOINED);
         down = true
     }
     od
@@ -950,7 +975,7 @@ proctype at_rest()
         :: else -> break
         od
     }
-    assert(!held && !len(queue) && !len(inject) && !starting && !parked && !searcher && idle == threads);
+    assert(!held && !len(queue) && !len(inject) && !in[STARTING] && !in[PARKED] && !searcher && in[IDLE] == THREADS);
     assert(down == closed)
 }
 

@@ -3,7 +3,7 @@
  */
 #include "../support/pools.h"
 
-#include "../../executor/threads/state_internal.h"
+#include "../../executor/threads/scheduler_internal.h"
 
 TestSuite(queue_bound);
 
@@ -14,7 +14,7 @@ static size_t waiting_in(soon_executor *executor)
     size_t waiting;
 
     soon__pool_lock(pool);
-    waiting = pool->place.waiting;
+    waiting = pool->backlog.place.waiting;
     soon__pool_unlock(pool);
     return waiting;
 }

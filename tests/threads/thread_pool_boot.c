@@ -3,6 +3,8 @@
  */
 #include "../support/pools.h"
 
+#include "../../executor/threads/scheduler_internal.h"
+
 TestSuite(thread_pool_boot);
 
 /* The initializers of these tests stand at one gate. */
@@ -113,6 +115,43 @@ Test(thread_pool_boot, ends_when_the_pool_is_shut_down, .init = make_gate, .fini
     cr_assert_eq(soon_executor_shutdown(pool, SOON_DRAIN, SOON_FOREVER), 0);
     cr_assert_eq(soon_executor_boot(pool, SOON_FOREVER), SOON_ESHUTDOWN);
     free_pool(pool);
+}
+
+static soon_future *awaited;
+
+SOON_TASK(await_it, soon_none, soon_none)
+{
+    return soon_future_wait(awaited, SOON_FOREVER);
+}
+
+/* Nothing public tells. */
+static bool waits_in_its_initializer(soon_executor *executor)
+{
+    struct soon__pool *pool = executor->self;
+    bool waits;
+
+    soon__pool_lock(pool);
+    waits = pool->locked.in[SOON__WORKER_STARTING_PARKED];
+    soon__pool_unlock(pool);
+    return waits;
+}
+
+Test(thread_pool_boot, waits_for_an_initializer_that_waits)
+{
+    soon_executor *pool = new_pool(.workers = 1, .initializer = &await_it_task);
+    soon_promise *promise;
+
+    cr_assert_eq(soon_promise_new(&promise, NULL), 0);
+    awaited = soon_promise_future(promise);
+    cr_assert_eq(soon_executor_boot(pool, 0), -ETIMEDOUT);
+    test_wait_until(waits_in_its_initializer(pool));
+    cr_assert_eq(soon_executor_boot(pool, 1), -ETIMEDOUT);
+
+    cr_assert_eq(soon_promise_set_result(promise, NULL, 0), 0);
+    cr_assert_eq(soon_executor_boot(pool, SOON_FOREVER), 0);
+    free_pool(pool);
+    soon_future_unref(awaited);
+    soon_promise_free(promise);
 }
 
 SOON_TASK(boot_here, int64_t, int)

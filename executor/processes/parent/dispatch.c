@@ -229,7 +229,7 @@ void soon__process_pool_dispatch_locked(struct soon__process_pool *pool, int64_t
 /* Who gets one that comes now, if nothing comes before it. NULL: something does, or nobody has a place. */
 static struct soon__process *choose_at_once_locked(struct soon__process_pool *pool, int64_t now)
 {
-    if (pool->locked.queue.count || soon__inject_is_open(soon__inject_look(&pool->inject)) ||
+    if (pool->locked.queue.count || soon__inject_is_open(soon__inject_load(&pool->inject)) ||
         one_is_held_up_locked(pool, now))
         return NULL; /* what waits there may come first */
     return choose_locked(pool, now);
