@@ -8,11 +8,12 @@
  * call: a fast worker must not make it run on the submitting thread. A cancel of the outer one cancels the inner one,
  * and nothing else: the outcome comes back the same way.
  *
- * The executor is pinned until the outer future is done: the callbacks may run on another thread than the worker's, later
- * than its end, and a shutdown waits for them too.
+ * The executor is pinned until the outer future is done: the callbacks may run on another thread than the worker's,
+ * later than its end, and a shutdown waits for them too.
  */
 #include "../../futures/slab_internal.h"
-#include "map_internal.h"
+#include "../core/executor_internal.h"
+#include "run_pending_internal.h"
 
 #include <errno.h>
 
@@ -71,7 +72,7 @@ static bool needs_callback(const soon_future *future)
 
 static int help(soon_future *future)
 {
-    return soon__help_pending(of_future(future)->inner);
+    return soon__run_pending(of_future(future)->inner);
 }
 
 static const struct soon__class apply_class = {.destroy = destroy,

@@ -1,12 +1,16 @@
 /*
- * arguments.c - what a map is asked to do: whether it can be, and the map's own copy of its arguments, where it needs one.
+ * arguments.c - what a map is asked to do: its check, and the map's own copy of its arguments where it needs one.
+ *
+ * M2  Arguments and results lie in the map's own memory wherever somebody may return before every call has ended: in a
+ *     map_async, with a timeout, in a worker, whose wait may end with SOON_EDEADLK, and in a thread whose waits can be
+ *     interrupted. Else they lie in the caller's memory.
  */
-#include "map_internal.h"
+#include "arguments_internal.h"
 
 #include "../core/function_internal.h"
+#include "map_options_internal.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,28 +25,6 @@ static bool arrays_fit(const struct soon__map_params *params)
 
     return soon__array_fits(params->count, arg) && soon__array_fits(params->count, result) &&
            (!params->errors || soon__array_fits(params->count, sizeof *params->errors));
-}
-
-int soon__map_check_options(const soon_map_options *options)
-{
-    const soon_submit_options *each = options->each;
-
-    if (options->timeout_ms < 0)
-        return soon__refuse(-EINVAL, ".timeout_ms = %" PRId64 " is negative; 0 is no limit", options->timeout_ms);
-    if (each && (each->payload || each->payload_count || each->data || each->on_done || each->on_done_data ||
-                 each->on_done_loop || each->on_done_release || each->after_count || each->on_progress))
-        return soon__refuse(-EINVAL, ".each->%s is set: it cannot be each item's own",
-                            each->payload || each->payload_count ? "payload"
-                            : each->after_count                  ? "after"
-                            : each->data                         ? "data"
-                            : each->on_progress                  ? "on_progress"
-                                                                 : "on_done");
-    if (options->progress_every_ms < 0)
-        return soon__refuse(-EINVAL, ".progress_every_ms = %" PRId64 " is negative", options->progress_every_ms);
-    if (!options->on_progress && (options->on_progress_loop || options->progress_every_ms))
-        return soon__refuse(-EINVAL, ".%s is set, and .on_progress is NULL",
-                            options->on_progress_loop ? "on_progress_loop" : "progress_every_ms");
-    return soon__submit_options_check(each);
 }
 
 static int check_function(const struct soon__map_params *params)
@@ -99,7 +81,7 @@ int soon__map_check(const struct soon__map_params *params)
         return soon__refuse(-EINVAL, "count = %zu: there is no such array", params->count);
     if (params->options.on_progress && !params->observed)
         return soon__refuse(-EINVAL, ".on_progress is set: that is for soon_map_async(), and a wait for its future");
-    rc = soon__map_check_options(&params->options);
+    rc = soon__map_options_check(&params->options);
     return rc < 0 ? rc : check_items(params);
 }
 
@@ -114,42 +96,41 @@ bool soon__map_outlives_caller(const struct soon__map_params *params)
     return params->observed || params->options.timeout_ms || self->parking || self->interrupt.check;
 }
 
-static int own_array(struct soon__map *map, const struct soon__map_params *params)
+static int set_array(struct soon__map *map, const struct soon__map_params *params)
 {
     size_t size = params->function->arg_size;
 
-    map->args_are_own = soon__map_outlives_caller(params) || !params->args;
-    if (!map->args_are_own)
+    map->args.are_own = soon__map_outlives_caller(params) || !params->args;
+    if (!map->args.are_own)
         return 0;
-    map->own_args = params->args ? malloc(params->count * size) : calloc(params->count, size);
-    if (map->own_args && params->args)
-        memcpy(map->own_args, params->args, params->count * size);
-    return map->own_args ? 0 : -ENOMEM;
+    map->args.array = params->args ? malloc(params->count * size) : calloc(params->count, size);
+    if (map->args.array && params->args)
+        memcpy(map->args.array, params->args, params->count * size);
+    return map->args.array ? 0 : -ENOMEM;
 }
 
-/* Their payloads are the map's from here on, if nothing fails any more. */
-static int own_items(struct soon__map *map, const struct soon__map_params *params)
+static int set_items(struct soon__map *map, const struct soon__map_params *params)
 {
     bool names_itself = params->strings && !(params->options.each && params->options.each->label);
 
-    map->args_are_own = soon__map_outlives_caller(params);
-    map->each = calloc(params->count, sizeof *map->each);
-    for (size_t i = 0; map->each && i < params->count; i++) {
+    map->args.are_own = soon__map_outlives_caller(params);
+    map->args.each = calloc(params->count, sizeof *map->args.each);
+    for (size_t i = 0; map->args.each && i < params->count; i++) {
         soon_item item = item_at(params, i);
 
         if (names_itself)
             item.label = params->strings[i];
-        if (!map->args_are_own && (item.data || !params->function->arg_size))
-            map->each[i] = item;
-        else if (!soon__store_keep(&map->store, &map->each[i], &item, params->function->arg_size))
+        if (!map->args.are_own && (item.data || !params->function->arg_size))
+            map->args.each[i] = item;
+        else if (!soon__store_keep(&map->args.store, &map->args.each[i], &item, params->function->arg_size))
             return -ENOMEM;
     }
-    return map->each ? 0 : -ENOMEM;
+    return map->args.each ? 0 : -ENOMEM;
 }
 
-int soon__map_own_args(struct soon__map *map, const struct soon__map_params *params)
+int soon__map_set_args(struct soon__map *map, const struct soon__map_params *params)
 {
-    return params->varied ? own_items(map, params) : own_array(map, params);
+    return params->varied ? set_items(map, params) : set_array(map, params);
 }
 
 void soon__map_release_args(const struct soon__map_params *params)

@@ -1,147 +1,126 @@
 /*
- * batch.c - the arguments of several items that travel in one call: copies, and releases.
+ * batch.c - several items that travel as one call.
  */
 #include "batch_internal.h"
 
 #include "../core/executor_internal.h"
+#include "item_internal.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-enum { ALIGNMENT = 16, BLOCK_MIN = 1 << 10, BLOCK_MAX = 64 << 10 };
+#include <stddef.h>
 
 /*
- * The store
+ * The call
  */
 
-struct soon__store_block {
-    struct soon__store_block *next;
-    size_t size, used;
-    _Alignas(ALIGNMENT) unsigned char bytes[];
-};
-
-/* The next block is larger than the last; one that is needed whole is of its own size. */
-static struct soon__store_block *add_block(struct soon__store *store, size_t size)
+static void ended(soon_future *call, void *data)
 {
-    size_t room = store->blocks ? 2 * store->blocks->size : BLOCK_MIN;
-    struct soon__store_block *block;
+    struct soon__batch *batch = data;
 
-    room = room > BLOCK_MAX ? BLOCK_MAX : room;
-    room = room < size ? size : room;
-    block = malloc(sizeof *block + room);
-    if (!block)
-        return NULL;
-    *block = (struct soon__store_block){.next = store->blocks, .size = room};
-    store->blocks = block;
-    return block;
+    batch->end(batch, call, 0);
 }
 
-static void *take_room(struct soon__store *store, size_t size)
+void soon__batch_init(struct soon__batch *batch, const soon_function *function, const struct soon__items *items,
+                      void (*end)(struct soon__batch *batch, soon_future *call, int rc))
 {
-    struct soon__store_block *block = store->blocks;
-    unsigned char *room;
-
-    size = (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
-    if (!block || block->size - block->used < size)
-        block = add_block(store, size);
-    if (!block)
-        return NULL;
-    room = block->bytes + block->used;
-    block->used += size;
-    return room;
+    *batch = (struct soon__batch){.items = *items,
+                                  .function = function,
+                                  .end = end,
+                                  .ended = {.kind = SOON__CALLBACK_INTERNAL, .fn = ended, .data = batch}};
 }
 
-bool soon__store_keep(struct soon__store *store, soon_item *ret, const soon_item *item, size_t size)
+void soon__batch_submitted(struct soon__batch *batch, soon_future *call)
 {
-    bool is_own_label = soon__item_is_own_label(item);
-    size_t bytes = size ? size : item->size, label = item->label && !is_own_label ? strlen(item->label) + 1 : 0;
-    char *copy = bytes > PTRDIFF_MAX - label - 2 * ALIGNMENT ? NULL : take_room(store, bytes + label);
+    int rc;
 
-    if (!copy)
-        return false;
-    *ret = (soon_item){.data = copy, .size = bytes, .payload = item->payload};
-    if (item->data && bytes)
-        memcpy(copy, item->data, bytes);
-    else
-        memset(copy, 0, bytes);
-    if (item->label)
-        ret->label = is_own_label ? copy : memcpy(copy + bytes, item->label, label);
-    return true;
+    /* Sequentially consistent: see soon__map_stop(). */
+    atomic_store_explicit(&batch->call, call, memory_order_seq_cst);
+    rc = soon__future_add_callback(call, &batch->ended);
+    if (rc <= 0) /* it could not be registered, or the call is done */
+        batch->end(batch, call, rc);
 }
 
-void soon__store_fini(struct soon__store *store)
+struct soon__error *soon__batch_failure(soon_future *call, int rc)
 {
-    struct soon__store_block *block, *next;
+    struct soon__error *error = rc < 0 ? soon__error_static(rc, false) : soon__future_failure(call);
 
-    for (block = store->blocks; block; block = next) {
-        next = block->next;
-        free(block);
-    }
-    store->blocks = NULL;
+    /* That error says of the call that it had begun, which is not true of the items that are left. */
+    return error == &soon__error_cancelled_between ? &soon__error_cancelled : error;
+}
+
+void soon__batch_fini(struct soon__batch *batch)
+{
+    soon_future_unref(atomic_load_explicit(&batch->call, memory_order_relaxed)); /* relaxed: nobody else is left */
 }
 
 /*
- * Items
+ * What was given with the items
  */
 
-int soon__item_check(const soon_function *function, const soon_item *item, size_t index)
+static void release_arg(const struct soon__batch *batch, size_t index)
 {
-    if (item->size > PTRDIFF_MAX)
-        return soon__refuse(-EINVAL, "item %zu has %zu bytes, which no memory has", index, item->size);
-    if (!item->data && item->size)
-        return soon__refuse(-EINVAL, "the data of item %zu is NULL, its size is %zu", index, item->size);
-    if (item->data && function->arg_size && item->size != function->arg_size)
-        return soon__refuse(-EINVAL, "the size of item %zu is %zu, that of the argument of %s is %zu", index,
-                            item->size, function->name, function->arg_size);
-    return 0;
-}
-
-static void release_payload(soon_item *item)
-{
-    soon_buffer *payload = item->payload;
-
-    item->payload = NULL;
-    soon_buffer_unref(payload);
-}
-
-void soon__item_release(const soon_function *function, soon_item *item)
-{
-    if (function->free_arg && item->data)
-        function->free_arg((void *)item->data);
-    release_payload(item);
-}
-
-static void release_arg(const soon_function *function, const struct soon__items *items, size_t index)
-{
+    const soon_function *function = batch->function;
+    const struct soon__items *items = &batch->items;
     void *arg = items->each ? (void *)items->each[index].data : (char *)items->args + index * function->arg_size;
 
     if (function->free_arg && arg)
         function->free_arg(arg);
 }
 
-void soon__batch_release(const soon_function *function, const struct soon__items *items, size_t index)
+void soon__batch_release(const struct soon__batch *batch, size_t index)
 {
-    release_arg(function, items, index);
+    const struct soon__items *items = &batch->items;
+
+    release_arg(batch, index);
     if (items->each && items->each[index].payload && !soon__library_is_quiet())
-        release_payload(&items->each[index]);
+        soon__item_release_payload(&items->each[index]);
 }
 
-bool soon__batch_has_rest(const soon_function *function, const struct soon__items *items, size_t from)
+void soon__batch_release_rest(const struct soon__batch *batch, size_t from)
 {
+    const struct soon__items *items = &batch->items;
+
+    for (size_t i = 0; items->each && i < from; i++)
+        soon__item_release_payload(&items->each[i]);
+    for (size_t i = from; i < items->count; i++) {
+        release_arg(batch, i);
+        if (items->each)
+            soon__item_release_payload(&items->each[i]);
+    }
+}
+
+static bool has_rest(const struct soon__batch *batch, size_t from)
+{
+    const struct soon__items *items = &batch->items;
+
     for (size_t i = 0; items->each && i < items->count; i++) {
         if (items->each[i].payload)
             return true;
     }
-    return function->free_arg && from < items->count;
+    return batch->function->free_arg && from < items->count;
 }
 
-void soon__batch_release_rest(const soon_function *function, const struct soon__items *items, size_t from)
+bool soon__batch_try_release_rest(const struct soon__batch *batch, size_t from)
 {
-    for (size_t i = 0; items->each && i < from; i++)
-        release_payload(&items->each[i]);
-    for (size_t i = from; i < items->count; i++) {
-        release_arg(function, items, i);
-        if (items->each)
-            release_payload(&items->each[i]);
-    }
+    if (!has_rest(batch, from))
+        return true;
+    if (soon__library_is_quiet())
+        return false;
+    soon__batch_release_rest(batch, from);
+    return true;
+}
+
+static void run_later(struct soon__job *job)
+{
+    struct soon__batch *batch = (struct soon__batch *)((char *)job - offsetof(struct soon__batch, later.job));
+
+    soon__batch_release_rest(batch, batch->later.from);
+    batch->later.released(batch);
+}
+
+void soon__batch_release_rest_later(struct soon__batch *batch, size_t from, void (*released)(struct soon__batch *batch))
+{
+    batch->later.from = from;
+    batch->later.released = released;
+    batch->later.job.run = run_later;
+    soon__library_callbacks_post(&batch->later.job);
 }

@@ -1,39 +1,52 @@
 /*
- * batch_internal.h - several items in one call, as maps and imaps have them: where their arguments lie, and who releases
- * what was given with them.
+ * batch_internal.h - several items that travel as one call. A chunk of a map is one, and a chunk of an imap.
  *
- * Copies of items of any size lie in a store, which gives all of them back at once.
- *
- * What comes with an argument is released once, when its item has ended or will never start: what a LOCAL one points to, and
- * its payload. Either may be user code, which does not run on the library's loop: there a payload is left with its item, to
- * be released with the rest, elsewhere. LOCAL ones never end there but with the rest.
+ * A batch submits its call, hears of that call's end, and releases what was given with the items: what a LOCAL argument
+ * points to, and its payload. That happens once for each item: after its body, or with the rest, when the call has
+ * ended. Either release may run user code, which must not run on the library's loop. There a payload stays with its
+ * item until the rest is released, and the rest is released on the callback thread. LOCAL arguments never meet the loop
+ * before that: workers of another process get none.
  */
 #ifndef SOON_EXECUTOR_MAPS_BATCH_INTERNAL_H
 #define SOON_EXECUTOR_MAPS_BATCH_INTERNAL_H
 
 #include "../core/call_internal.h"
+#include "../loops/library_loop_internal.h"
 
-/* All zeroes: empty. */
-struct soon__store {
-    struct soon__store_block *blocks;
+struct soon__batch {
+    struct soon__items items; /* first: all that the run of the call sees */
+    const soon_function *function;
+    /* The owner's. It is called once, when the call has ended; `call` and `rc` are for soon__batch_failure(). */
+    void (*end)(struct soon__batch *batch, soon_future *call, int rc);
+    _Atomic(soon_future *) call; /* a reader's reference; NULL: it was not submitted, or not yet */
+    struct soon__callback ended;
+
+    /* A release of the rest that was left to the callback thread. */
+    struct {
+        struct soon__job job;
+        size_t from;
+        void (*released)(struct soon__batch *batch);
+    } later;
 };
 
-/* A copy of the item: its bytes, aligned for any type, and its label; the payload goes along, the caller keeps no reference.
- * `size`: how many bytes it is to have, zeroes where it gives none; 0: as many as it has. False: no memory, nothing was
- * taken. */
-bool soon__store_keep(struct soon__store *store, soon_item *ret, const soon_item *item, size_t size);
-void soon__store_fini(struct soon__store *store);
+void soon__batch_init(struct soon__batch *batch, const soon_function *function, const struct soon__items *items,
+                      void (*end)(struct soon__batch *batch, soon_future *call, int rc));
+/* Takes a reference of the future of its call. `end` runs when that is done: here, if it is already. */
+void soon__batch_submitted(struct soon__batch *batch, soon_future *call);
+/* Returns, lent, why the call ended before all of its items; NULL: it succeeded, as it does if a cancel cuts it
+ * short. */
+struct soon__error *soon__batch_failure(soon_future *call, int rc);
+/* Gives up the reference of the call. */
+void soon__batch_fini(struct soon__batch *batch);
 
-/* 0, or -EINVAL for one that is no argument of the function. */
-int soon__item_check(const soon_function *function, const soon_item *item, size_t index);
-
-/* What was given with one that no batch has. */
-void soon__item_release(const soon_function *function, soon_item *item);
-/* What was given with an item of a batch; but see above. */
-void soon__batch_release(const soon_function *function, const struct soon__items *items, size_t index);
-/* The same of those from `from` on, and of the payloads that were left. */
-void soon__batch_release_rest(const soon_function *function, const struct soon__items *items, size_t from);
-/* Would that release anything? */
-bool soon__batch_has_rest(const soon_function *function, const struct soon__items *items, size_t from);
+/* Releases what was given with one item; on the library's loop the payload stays. */
+void soon__batch_release(const struct soon__batch *batch, size_t index);
+/* Releases what was given with the items from `from` on, and all payloads that have stayed. Runs user code. */
+void soon__batch_release_rest(const struct soon__batch *batch, size_t from);
+/* The same, unless that would run user code on the library's loop. Then it does nothing and returns false. */
+bool soon__batch_try_release_rest(const struct soon__batch *batch, size_t from);
+/* The same on the callback thread, which then calls `released`. The caller keeps batch and arguments until that. */
+void soon__batch_release_rest_later(struct soon__batch *batch, size_t from,
+                                    void (*released)(struct soon__batch *batch));
 
 #endif

@@ -1,8 +1,10 @@
 /*
  * imap_source.c - the way of an argument from the source into flight. The invariants are in imap.c.
  */
-#include "imap_internal.h"
-#include "map_internal.h"
+#include "imap_source_internal.h"
+
+#include "../core/executor_internal.h"
+#include "imap_chunk_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -10,56 +12,31 @@
 
 enum { RETRY_NS = 1000000 };
 
-static void make_ready(struct soon__waiter *waiter, soon_future *future)
+/* What was taken comes before whatever the source would have said at its end. So `code` replaces that. */
+static void refused(soon_imap *imap, int code)
 {
-    struct soon__imap_item *item = (struct soon__imap_item *)waiter;
-    soon_imap *imap = item->imap;
-
-    (void)future;
-    item->next_ready = NULL;
-    pthread_mutex_lock(&imap->mutex);
-    *imap->locked.ready_end = item;
-    imap->locked.ready_end = &item->next_ready;
-    /* Under the mutex still: who takes the item may free the imap next. */
-    atomic_fetch_add_explicit(&imap->bell, 1, memory_order_relaxed);
-    soon__unpark_all(&imap->bell);
-    pthread_mutex_unlock(&imap->mutex);
+    soon__imap_close(imap, code);
+    imap->iterating.end_code = code;
+    if (!imap->iterating.refused)
+        imap->iterating.refused = soon__executor_reason(imap->executor, code);
+    soon__imap_drop_staged(imap);
 }
 
-static void enter_flight(soon_imap *imap, struct soon__imap_item *item)
-{
-    item->imap = imap;
-    item->index = imap->taken++;
-    item->next = NULL;
-    item->previous = imap->last;
-    if (imap->last)
-        imap->last->next = item;
-    else
-        imap->first = item;
-    imap->last = item;
-    imap->in_flight++;
-    item->waiter.notify = make_ready;
-    if (imap->unordered && !soon__future_add_waiter(item->future, &item->waiter))
-        make_ready(&item->waiter, item->future);
-}
+/*
+ * The source
+ */
 
-void soon__imap_close(soon_imap *imap, int code)
-{
-    if (imap->end_code == 0)
-        imap->end_code = code;
-}
-
-/* No source is asked for what nobody would take. */
+/* I4. The source is not asked for what nobody would take. */
 static bool may_ask(soon_imap *imap)
 {
     int rc = soon__executor_refusal(imap->executor);
 
     if (rc < 0)
-        soon__imap_refused(imap, rc);
+        refused(imap, rc);
     return rc == 0;
 }
 
-/* What the source has said. */
+/* `rc` is what the source has returned. */
 static bool has_given(soon_imap *imap, int rc)
 {
     if (rc <= 0)
@@ -74,111 +51,117 @@ static bool pull(soon_imap *imap, void *arg)
 
 static int next_string(soon_imap *imap, soon_item *ret)
 {
-    struct soon__imap_source *source = &imap->source;
+    const struct soon__imap_source *source = &imap->source;
 
-    if (source->string_next == source->string_count)
+    if (imap->iterating.next_string == source->string_count)
         return 0;
-    *ret = soon_item_of_string(source->strings[source->string_next++]);
+    *ret = soon_item_of_string(source->strings[imap->iterating.next_string++]);
     if (!imap->each.label)
         ret->label = ret->data;
     return 1;
 }
 
-/* An item by itself: the staged one, or the next. */
+/* Stages the next item, unless one is staged. Returns whether one is. */
 static bool pull_item(soon_imap *imap)
 {
+    struct soon__imap_staged *staged = &imap->iterating.staged;
     size_t size = imap->function->arg_size;
 
-    if (imap->has_staged)
+    if (staged->has_item)
         return true;
-    imap->item = (soon_item){0};
+    staged->item = (soon_item){0};
     if (!imap->source.varied) {
-        imap->item = (soon_item){.data = imap->staged_arg, .size = size};
-        imap->has_staged = pull(imap, memset(imap->staged_arg, 0, size));
+        staged->item = (soon_item){.data = staged->arg, .size = size};
+        staged->has_item = pull(imap, memset(staged->arg, 0, size));
     } else if (imap->source.strings) {
-        imap->has_staged = may_ask(imap) && has_given(imap, next_string(imap, &imap->item));
+        staged->has_item = may_ask(imap) && has_given(imap, next_string(imap, &staged->item));
     } else {
-        imap->has_staged = may_ask(imap) && has_given(imap, imap->source.next_item(&imap->item, imap->source.data));
+        staged->has_item = may_ask(imap) && has_given(imap, imap->source.next_item(&staged->item, imap->source.data));
     }
-    return imap->has_staged;
+    return staged->has_item;
 }
 
-/* The staged one. */
+/* Whether the staged item is an argument of the function. */
 static bool is_argument(const soon_imap *imap)
 {
-    return !imap->source.varied || soon__item_check(imap->function, &imap->item, imap->taken) == 0;
+    const soon_item *item = &imap->iterating.staged.item;
+
+    return !imap->source.varied || soon__item_check(imap->function, item, imap->iterating.taken) == 0;
 }
 
-/* What was taken comes before whatever the source would have said at its end, so this is what is said. */
-void soon__imap_refused(soon_imap *imap, int code)
-{
-    imap->end_code = code;
-    if (!imap->refused)
-        imap->refused = soon__executor_reason(imap->executor, code);
-    soon__imap_drop_staged(imap);
-}
+/*
+ * One by one
+ */
 
 static bool is_for_good(int code)
 {
     return code == SOON_ESHUTDOWN || code == SOON_EBROKEN;
 }
 
-/* A full queue must not block us for longer than the caller has time; and while others of ours are in flight, one of
- * them is what to wait for. */
-static bool may_wait(const soon_imap *imap)
+/* Whether to submit without blocking, although the queue may be full: it must not block us for longer than the caller
+ * has time; and while others of ours are in flight, the end of one of them is what to wait for. */
+static bool must_not_block(const soon_imap *imap)
 {
     soon_full full = imap->each.when_full ? imap->each.when_full : imap->executor->when_full;
 
-    return full == SOON_FULL_BLOCK && (imap->in_flight > 0 || imap->until != SOON__NEVER);
+    return full == SOON_FULL_BLOCK && (imap->iterating.in_flight > 0 || imap->iterating.until != SOON__NEVER);
 }
 
 static const char *staged_label(const soon_imap *imap)
 {
-    return imap->item.label ? imap->item.label : imap->each.label;
+    const struct soon__imap_staged *staged = &imap->iterating.staged;
+
+    return staged->item.label ? staged->item.label : imap->each.label;
 }
 
-/* The future of an argument that was refused by itself; it is released, as a submit does. */
+/* The future of an item that was refused for its own sake. What was given with it is released, as a submit does. */
 static soon_future *fail_one(soon_imap *imap, int code)
 {
     soon_future *future =
         soon__future_new_failed(code, "soon_imap_next", imap->function->name, staged_label(imap), NULL);
 
-    soon__item_release(imap->function, &imap->item);
+    soon__item_release(imap->function, &imap->iterating.staged.item);
     return future;
 }
 
-/* The staged argument; NULL: not now, the queue is full; or never. */
+/* The options of the staged item, in `own` if they are not those of all. */
+static const soon_submit_options *options_of_staged(const soon_imap *imap, soon_submit_options *own)
+{
+    const soon_item *item = &imap->iterating.staged.item;
+
+    if (!item->label && !item->payload)
+        return soon__imap_each(imap);
+    *own = imap->each;
+    own->label = staged_label(imap);
+    own->payload = item->payload;
+    return own;
+}
+
+/* Submits the staged item. NULL: not now, since the queue is full; or never. */
 static soon_future *submit_one(soon_imap *imap)
 {
-    struct soon__call_params params = {.executor = imap->executor,
-                                       .function = imap->function,
-                                       .data = imap->item.data,
-                                       .size = imap->item.size,
-                                       .options = soon__imap_each(imap)};
+    const soon_item *item = &imap->iterating.staged.item;
+    struct soon__call_params params = {
+        .executor = imap->executor, .function = imap->function, .data = item->data, .size = item->size};
     soon_submit_options own;
     soon_future *future;
-    bool try = may_wait(imap);
+    bool try = must_not_block(imap);
     int rc;
 
     if (!is_argument(imap))
         return fail_one(imap, -EINVAL);
-    if (imap->item.label || imap->item.payload) {
-        own = imap->each;
-        own.label = staged_label(imap);
-        own.payload = imap->item.payload;
-        params.options = &own;
-    }
+    params.options = options_of_staged(imap, &own);
     rc = soon__submit_or_refuse(&future, &params, try);
     if (rc == 0)
         return future;
     if (is_for_good(rc))
-        soon__imap_refused(imap, rc);
+        refused(imap, rc);
     else if (rc != SOON_EFULL || !try)
         return fail_one(imap, rc);
     return NULL;
 }
 
-/* 1: look whether there is room for more; 0: there is nothing more to do now; -ENOMEM. */
+/* Returns 1: there may be room for more; 0: there is nothing more to do now; -ENOMEM. */
 static int take_one(soon_imap *imap)
 {
     struct soon__imap_item *item = calloc(1, sizeof *item);
@@ -191,54 +174,60 @@ static int take_one(soon_imap *imap)
         free(item);
         return 0;
     }
-    imap->has_staged = false;
-    enter_flight(imap, item);
+    imap->iterating.staged.has_item = false;
+    soon__imap_enter_flight(imap, item);
     return 1;
 }
 
-/* 0, or why what is staged then cannot be one of the chunk: -ENOMEM; 1: it is no argument. */
+/*
+ * By chunks
+ */
+
+/* Returns 0, or why the item that is staged then is not one of the chunk: -ENOMEM; 1: it is no argument. */
 static int pull_items(soon_imap *imap, struct soon__imap_chunk *chunk, size_t wanted)
 {
-    while (chunk->items.count < wanted && pull_item(imap)) {
+    struct soon__imap_staged *staged = &imap->iterating.staged;
+
+    while (chunk->batch.items.count < wanted && pull_item(imap)) {
         if (!is_argument(imap))
             return 1;
-        if (!soon__imap_chunk_add_item(chunk, &imap->item))
+        if (!soon__imap_chunk_add_item(chunk, &staged->item))
             return -ENOMEM;
-        imap->has_staged = false;
+        staged->has_item = false;
     }
     return 0;
 }
 
 static int pull_args(soon_imap *imap, struct soon__imap_chunk *chunk, size_t wanted)
 {
-    while (chunk->items.count < wanted && pull(imap, soon__imap_chunk_next_arg(chunk)))
+    while (chunk->batch.items.count < wanted && pull(imap, soon__imap_chunk_next_arg(chunk)))
         soon__imap_chunk_add(chunk);
     return 0;
 }
 
-/* The next chunk of arguments; NULL with `*ret_rc` as take_one(): none. */
+/* Returns the next chunk of arguments; NULL: there is none, and `*ret_rc` is what take_one() would return. */
 static struct soon__imap_chunk *pull_chunk(soon_imap *imap, int *ret_rc)
 {
-    size_t room = imap->in_flight_max - imap->in_flight, wanted = room < imap->chunk ? room : imap->chunk;
+    size_t room = imap->in_flight_max - imap->iterating.in_flight, wanted = room < imap->chunk ? room : imap->chunk;
     struct soon__imap_chunk *chunk = soon__imap_chunk_new(imap->function, wanted, imap->source.varied);
 
     *ret_rc = -ENOMEM;
     if (chunk)
         *ret_rc = imap->source.varied ? pull_items(imap, chunk, wanted) : pull_args(imap, chunk, wanted);
-    if (!chunk || chunk->items.count > 0)
+    if (!chunk || chunk->batch.items.count > 0)
         return chunk;
     soon__imap_chunk_drop(chunk);
     return NULL;
 }
 
-/* 1: its futures are in flight, or done; 0: it is staged still; or dropped. */
+/* Returns 1: it was submitted, or its futures have failed; 0: it is still staged, or was dropped. */
 static int submit_chunk(soon_imap *imap, struct soon__imap_chunk *chunk)
 {
-    bool try = may_wait(imap);
+    bool try = must_not_block(imap);
     int rc = soon__imap_chunk_submit(chunk, imap->executor, soon__imap_each(imap), try);
 
     if (is_for_good(rc))
-        soon__imap_refused(imap, rc);
+        refused(imap, rc);
     if (is_for_good(rc) || (rc == SOON_EFULL && try))
         return 0;
     if (rc < 0)
@@ -249,58 +238,71 @@ static int submit_chunk(soon_imap *imap, struct soon__imap_chunk *chunk)
 /* As take_one(). */
 static int take_chunk(soon_imap *imap)
 {
-    struct soon__imap_chunk *chunk = imap->staged;
+    struct soon__imap_staged *staged = &imap->iterating.staged;
+    struct soon__imap_chunk *chunk = staged->chunk;
     int rc = 0;
 
-    if (!chunk && imap->has_staged && !is_argument(imap))
-        return take_one(imap); /* which makes a failed item of it */
+    if (!chunk && staged->has_item && !is_argument(imap))
+        return take_one(imap); /* it becomes a failed item */
     if (!chunk)
         chunk = pull_chunk(imap, &rc);
     if (!chunk)
         return rc;
-    imap->staged = chunk;
+    staged->chunk = chunk;
     rc = submit_chunk(imap, chunk);
     if (rc <= 0)
         return rc;
-    imap->staged = NULL;
-    for (size_t i = 0; i < chunk->items.count; i++)
-        enter_flight(imap, &chunk->entries[i].item);
+    staged->chunk = NULL;
+    for (size_t i = 0; i < chunk->batch.items.count; i++)
+        soon__imap_enter_flight(imap, &chunk->entries[i].item);
     return 1;
 }
 
+/*
+ * Filling
+ */
+
 void soon__imap_drop_staged(soon_imap *imap)
 {
-    if (imap->staged)
-        soon__imap_chunk_drop(imap->staged);
-    if (imap->has_staged)
-        soon__item_release(imap->function, &imap->item);
-    imap->staged = NULL;
-    imap->has_staged = false;
+    struct soon__imap_staged *staged = &imap->iterating.staged;
+
+    if (staged->chunk)
+        soon__imap_chunk_drop(staged->chunk);
+    if (staged->has_item)
+        soon__item_release(imap->function, &staged->item);
+    staged->chunk = NULL;
+    staged->has_item = false;
+}
+
+static bool is_staged(const soon_imap *imap)
+{
+    return imap->iterating.staged.chunk || imap->iterating.staged.has_item;
 }
 
 static bool has_room(const soon_imap *imap)
 {
-    size_t room = imap->in_flight_max - imap->in_flight;
+    enum soon__imap_state state = imap->iterating.state;
+    size_t room = imap->in_flight_max - imap->iterating.in_flight;
 
-    if (imap->staged || imap->has_staged)
-        return true; /* it is counted */
-    return imap->end_code == 0 && room >= (imap->filled ? imap->chunk : 1);
+    if (is_staged(imap))
+        return true; /* what is staged counts as in flight */
+    return state < SOON__IMAP_CLOSED && room >= (state == SOON__IMAP_OPEN ? imap->chunk : 1);
 }
 
-/* 0, or -ENOMEM if that keeps it from taking anything. */
+/* Returns 0, or -ENOMEM if that keeps it from taking anything. */
 static int fill(soon_imap *imap)
 {
     int rc = 1;
 
-    if (imap->end_code == 0 && soon__deadline_check(imap->deadline) < 0) {
+    if (imap->iterating.state < SOON__IMAP_CLOSED && soon__deadline_check(imap->deadline) < 0) {
         soon__imap_close(imap, -ETIMEDOUT);
         soon__imap_drop_staged(imap);
     }
     while (rc > 0 && has_room(imap))
         rc = imap->chunk > 1 ? take_chunk(imap) : take_one(imap);
-    if (rc == 0 || imap->in_flight == imap->in_flight_max)
-        imap->filled = true;
-    return rc < 0 && imap->in_flight == 0 ? rc : 0;
+    if (imap->iterating.state == SOON__IMAP_FILLING && (rc == 0 || imap->iterating.in_flight == imap->in_flight_max))
+        soon__imap_move(imap, SOON__IMAP_OPEN);
+    return rc < 0 && imap->iterating.in_flight == 0 ? rc : 0;
 }
 
 /* With nothing in flight and the queue full of others' tasks it tries again and again: nobody tells us of a place. */
@@ -310,16 +312,16 @@ int soon__imap_fill(soon_imap *imap)
         int rc = fill(imap);
         int64_t retry;
 
-        if (rc < 0 || imap->in_flight > 0 || !(imap->staged || imap->has_staged))
+        if (rc < 0 || imap->iterating.in_flight > 0 || !is_staged(imap))
             return rc;
-        rc = soon__wait_check(imap->until);
+        rc = soon__wait_check(imap->iterating.until);
         if (rc == 0)
-            rc = soon__thread_before_park(true); /* for a moment */
+            rc = soon__thread_before_park(true); /* others end: we wait for a moment only */
         if (rc < 0)
             return rc;
         retry = soon__clock_ns() + RETRY_NS;
         soon__park(&imap->bell, atomic_load_explicit(&imap->bell, memory_order_relaxed),
-                   retry < imap->until ? retry : imap->until);
+                   retry < imap->iterating.until ? retry : imap->iterating.until);
         soon__thread_after_park();
     }
 }

@@ -1,40 +1,19 @@
 /*
  * map_items.c - the single items of a map_async: how many are done, one's result or error, waiting for one.
  *
- * Who waits for an item counts himself in, looks, and sleeps on the map's bell. Whoever finishes an item stores that,
- * then looks whether anybody is counted in, and rings: one of the two sees the other.
+ * A thread that waits for an item counts itself in, looks at the item, and sleeps on the map's bell. A thread that
+ * finishes an item stores that, then looks whether anybody is counted in, and rings the bell. So one of the two sees
+ * the other.
  */
 #include "../../futures/depend_internal.h"
-#include "map_internal.h"
+#include "map_chunk_internal.h"
+#include "map_future_internal.h"
+#include "map_results_internal.h"
 
 #include <errno.h>
 #include <string.h>
 
-void soon__map_ring(struct soon__map *map)
-{
-    /* Release: pairs with the acquire in sleep_for_item(). */
-    atomic_fetch_add_explicit(&map->item_bell, 1, memory_order_release);
-    soon__unpark_all(&map->item_bell);
-}
-
-void soon__map_count_items(struct soon__map *map, size_t *ret_done, size_t *ret_failed)
-{
-    size_t finished = 0, failed = 0;
-
-    for (size_t i = 0; i < map->chunk_count; i++) {
-        /* Acquire: an item that counts as done can be read. Relaxed: a count. */
-        finished += atomic_load_explicit(&map->chunks[i].finished, memory_order_acquire);
-        failed += atomic_load_explicit(&map->chunks[i].failed, memory_order_relaxed);
-    }
-    if (soon_future_cancelled(&map->future) && finished < map->count) {
-        failed += map->count - finished;
-        finished = map->count;
-    }
-    *ret_done = finished;
-    *ret_failed = failed < finished ? failed : finished;
-}
-
-/* NULL: it is none, or has no such item. */
+/* Returns the chunk of an item; NULL: the future is of no map, or there is no such item. */
 static struct soon__chunk *chunk_of(const soon_future *future, size_t index, size_t *ret_index)
 {
     struct soon__map *map = soon__map_of(future);
@@ -45,62 +24,63 @@ static struct soon__chunk *chunk_of(const soon_future *future, size_t index, siz
     return &map->chunks[index / map->chunk_size];
 }
 
-/* An item that has its outcome, if only because its map was cancelled before it started. */
-static bool look(struct soon__chunk *chunk, size_t index, struct soon__error **ret_error)
+/* An item has its outcome, too, when its map was cancelled before it started. */
+static bool has_outcome(struct soon__chunk *chunk, size_t index, struct soon__error **ret_error)
 {
-    if (soon__chunk_look(chunk, index, ret_error))
+    if (soon__chunk_has_outcome(chunk, index, ret_error))
         return true;
     *ret_error = &soon__error_cancelled;
     return soon_future_cancelled(&chunk->map->future);
 }
 
-/* The caller has counted himself in, and looks again afterwards. */
+/* Sleeps once, unless the item has its outcome. The caller has counted itself in, and asks again afterwards. */
 static int sleep_for_item(struct soon__chunk *chunk, size_t index, int64_t deadline)
 {
     struct soon__map *map = chunk->map;
     /* Relaxed: it was set before the map was handed out. */
-    soon_future *future = atomic_load_explicit(&chunk->future, memory_order_relaxed);
-    uint32_t bell = atomic_load_explicit(&map->item_bell, memory_order_acquire);
+    soon_future *call = atomic_load_explicit(&chunk->batch.call, memory_order_relaxed);
+    uint32_t bell = atomic_load_explicit(&map->item.bell, memory_order_acquire);
     struct soon__error *error;
     int rc;
 
-    if (look(chunk, index, &error))
+    if (has_outcome(chunk, index, &error))
         return 0;
     if (soon__future_is_pre_fork(&map->future))
         return SOON_EFORKED;
-    if (deadline != SOON__POLL && future && soon__thread_is_inside(future))
+    if (deadline != SOON__POLL && call && soon__thread_is_inside(call))
         return SOON_EDEADLK;
     rc = soon__wait_check(deadline);
     if (rc == 0)
-        soon__wait_park(&map->item_bell, bell, deadline);
+        soon__wait_park(&map->item.bell, bell, deadline);
     return rc;
 }
 
-/* In a worker, and for a single item, the call's future is what to wait for: it may be run here. */
+/* A worker waits for the call's future, which it may run itself; and so does anybody for a call of one item. */
 static int await_item(struct soon__chunk *chunk, size_t index, int64_t deadline)
 {
     struct soon__map *map = chunk->map;
-    soon_future *future = atomic_load_explicit(&chunk->future, memory_order_relaxed);
+    soon_future *call = atomic_load_explicit(&chunk->batch.call, memory_order_relaxed);
     struct soon__error *error;
     int rc = 0;
 
-    if (future && (soon__thread_self()->parking || chunk->items.count == 1))
-        rc = soon__future_await(future, deadline);
+    if (call && (soon__thread_self()->parking || chunk->batch.items.count == 1))
+        rc = soon__future_await(call, deadline);
     /* Sequentially consistent: see set_finished(). */
-    atomic_fetch_add_explicit(&map->item_waiters, 1, memory_order_seq_cst);
-    while (rc == 0 && !look(chunk, index, &error))
+    atomic_fetch_add_explicit(&map->item.waiters, 1, memory_order_seq_cst);
+    while (rc == 0 && !has_outcome(chunk, index, &error))
         rc = sleep_for_item(chunk, index, deadline);
-    atomic_fetch_sub_explicit(&map->item_waiters, 1, memory_order_relaxed);
-    return look(chunk, index, &error) ? 0 : rc;
+    atomic_fetch_sub_explicit(&map->item.waiters, 1, memory_order_relaxed);
+    return has_outcome(chunk, index, &error) ? 0 : rc;
 }
 
-/* The map passes this error on: its own has been looked at. */
+/* The reader has got the error of an item, so that of the map counts as looked at. */
 static void note_looked(struct soon__map *map)
 {
-    atomic_fetch_or_explicit(&map->future.word, SOON__LOOKED, memory_order_relaxed);
+    atomic_fetch_or_explicit(&map->future.word, SOON__LOOKED, memory_order_relaxed); /* relaxed: a flag */
 }
 
-/* What `chunk_of()` has found, and its item, when that is done; `*ret_error`: its own, lent; or NULL. */
+/* Waits for an item of what chunk_of() has returned. Returns 0 or a code; with the item's own `*ret_error` is set,
+ * lent. */
 static int await_success(struct soon__chunk *chunk, size_t index, int64_t timeout_ms, struct soon__error **ret_error)
 {
     struct soon__error *error;
@@ -108,11 +88,11 @@ static int await_success(struct soon__chunk *chunk, size_t index, int64_t timeou
 
     if (!chunk)
         return soon__refuse(-EINVAL, "there is no such item");
-    if (rc == 0 && !look(chunk, index, &error))
+    if (rc == 0 && !has_outcome(chunk, index, &error))
         rc = await_item(chunk, index, soon__deadline(timeout_ms));
     if (rc < 0)
         return rc;
-    look(chunk, index, &error);
+    has_outcome(chunk, index, &error);
     if (!error)
         return 0;
     note_looked(chunk->map);
@@ -173,7 +153,7 @@ const soon_error *soon_map_item_error(const soon_future *map, size_t index)
 
     if (!chunk)
         return &soon__error_static(-EINVAL, false)->public;
-    if (!look(chunk, index, &error))
+    if (!has_outcome(chunk, index, &error))
         return &not_done;
     if (!error)
         return &soon__error_none;
@@ -186,13 +166,13 @@ soon_buffer *soon_map_item_payload(const soon_future *map, size_t index)
     struct soon__chunk *chunk = chunk_of(map, index, &index);
     struct soon__error *error;
 
-    return chunk && soon__chunk_look(chunk, index, &error) ? soon__chunk_payload(chunk, index) : NULL;
+    return chunk && soon__chunk_has_outcome(chunk, index, &error) ? soon__chunk_payload(chunk, index) : NULL;
 }
 
 const char *soon_map_item_label(const soon_future *map, size_t index)
 {
     struct soon__chunk *chunk = chunk_of(map, index, &index);
-    const char *own = chunk ? soon__items_label(&chunk->items, index) : NULL;
+    const char *own = chunk ? soon__items_label(&chunk->batch.items, index) : NULL;
 
     return own ? own : chunk ? chunk->map->label : "";
 }

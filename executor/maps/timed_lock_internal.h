@@ -1,5 +1,6 @@
 /*
- * timed_lock_internal.h - one thread at a time, the others wait up to a deadline. Tells a thread that has the turn already.
+ * timed_lock_internal.h - a lock that a thread may wait for up to a deadline. It knows its holder, so that a thread
+ * that acquires it twice is told.
  */
 #ifndef SOON_EXECUTOR_MAPS_TIMED_LOCK_INTERNAL_H
 #define SOON_EXECUTOR_MAPS_TIMED_LOCK_INTERNAL_H
@@ -11,8 +12,9 @@ struct soon__timed_lock { /* zeroed: free */
     _Atomic(struct soon__thread *) holder;
 };
 
-/* 0; -ETIMEDOUT; SOON_EDEADLK: this thread has it, or must not sleep. `others`: as for soon__thread_before_park(). */
-int soon__timed_lock_take(struct soon__timed_lock *turn, int64_t deadline, bool others);
-void soon__timed_lock_give(struct soon__timed_lock *turn);
+/* Returns 0; -ETIMEDOUT; SOON_EDEADLK: this thread holds it, or must not sleep. `others`: as for
+ * soon__thread_before_park(). */
+int soon__timed_lock_acquire(struct soon__timed_lock *lock, int64_t deadline, bool others);
+void soon__timed_lock_release(struct soon__timed_lock *lock);
 
 #endif

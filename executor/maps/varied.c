@@ -1,5 +1,5 @@
 /*
- * varied.c - maps over items of any size, and over strings: the same maps, of other arguments.
+ * varied.c - maps over items of any size, and over strings: the maps of map.c with other arguments.
  */
 #include "map_internal.h"
 
