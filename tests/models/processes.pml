@@ -108,8 +108,8 @@ bool lingered[PROCESSES];
 byte alive, wanted, started;
 bool look_posted, waits_for_place;
 
-/* P7: `is_read`, and what belongs to who has set it. */
-bool reading[PROCESSES], book_closed[PROCESSES];
+/* P7: `reading.busy`, and what belongs to the thread that has set it. */
+bool reading[PROCESSES], over[PROCESSES];
 byte head[PROCESSES];
 
 /* The loop's. */
@@ -416,7 +416,7 @@ inline drain(p, lingers, goes_on, last)
 {
     atomic {
         !mutex && (lingers || !reading[p]) -> mutex = true;
-        reads = !reading[p] && !book_closed[p];
+        reads = !reading[p] && !over[p];
         reading[p] = reading[p] || reads;
         h = head[p];
         came = false;
@@ -516,12 +516,12 @@ inline drain(p, lingers, goes_on, last)
         fi
     :: else ->
         if
-        :: lingers && !book_closed[p] -> want_bell(p); more = tail[p] != head[p]
+        :: lingers && !over[p] -> want_bell(p); more = tail[p] != head[p]
         :: else
         fi
     fi;
     atomic {
-        book_closed[p] = book_closed[p] || last;
+        over[p] = over[p] || last;
         rung[p] = rung[p] || (lingers && more);
         lingered[p] = lingered[p] && !(lingers && !on);
         reading[p] = reading[p] && !reads;

@@ -17,7 +17,7 @@ void soon__process_pool_look_soon_locked(struct soon__process_pool *pool)
     if (pool->locked.look_posted || pool->locked.close_posted)
         return;
     pool->locked.look_posted = true;
-    soon__library_loop_post(&pool->look);
+    soon__library_loop_post(&pool->loop.look);
 }
 
 void soon__process_pool_refuse_locked(struct soon__process_pool *pool, soon_call *call, int code)

@@ -118,17 +118,17 @@ static void on_handle_closed(uv_handle_t *handle)
 {
     struct soon__process *process = handle->data;
 
-    if (--process->handles == 0)
+    if (--process->loop.handles == 0)
         gone(process);
 }
 
 static void close_handles(struct soon__process *process)
 {
-    soon__library_unwatch(&process->on_bell);
-    soon__library_unwatch(&process->on_control);
-    soon__library_unwatch(&process->on_death);
-    uv_close((uv_handle_t *)&process->timer, on_handle_closed);
-    uv_close((uv_handle_t *)&process->again, on_handle_closed);
+    soon__library_unwatch(&process->loop.on_bell);
+    soon__library_unwatch(&process->loop.on_control);
+    soon__library_unwatch(&process->loop.on_death);
+    uv_close((uv_handle_t *)&process->loop.timer, on_handle_closed);
+    uv_close((uv_handle_t *)&process->loop.again, on_handle_closed);
 }
 
 /* What it had. */
@@ -138,11 +138,11 @@ static size_t take_lost_locked(struct soon__process *process, struct soon__assig
     size_t count = 0;
 
     for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
-        if (!soon__slot_is_posted(&process->slots[slot]))
+        if (!soon__slot_is_posted(&process->locked.slots[slot]))
             continue; /* empty, or left to who is filling it */
-        if (!process->slots[slot].is_initializer) {
-            soon__call_move(process->slots[slot].call, SOON__CALL_IN_HAND);
-            lost[count] = process->slots[slot];
+        if (!process->locked.slots[slot].is_initializer) {
+            soon__call_move(process->locked.slots[slot].call, SOON__CALL_IN_HAND);
+            lost[count] = process->locked.slots[slot];
             lost_slots[count++] = slot;
         }
         soon__process_release_locked(process, slot, soon__clock_ns());
@@ -173,8 +173,8 @@ static size_t bury_locked(struct soon__process *process, struct soon__assignment
 
 static bool died_by_itself(const struct soon__process *process, int stage)
 {
-    return stage == SOON__READY || (stage == SOON__STARTING && !process->unwanted && !process->shortage) ||
-           process->corrupt;
+    return stage == SOON__READY || (stage == SOON__STARTING && !process->loop.unwanted && !process->loop.shortage) ||
+           process->reading.corrupt;
 }
 
 static void break_for_death(struct soon__process_pool *pool, const char *how)
@@ -189,23 +189,24 @@ static void add_silence(const struct soon__process *process, const struct soon__
 {
     size_t length = strlen(text);
 
-    if (!process->greeted && exit->known && !exit->killed && exit->number != SOON__EXIT_LOAD)
+    if (!process->loop.greeted && exit->known && !exit->killed && exit->number != SOON__EXIT_LOAD)
         snprintf(text + length, size - length, ", and had not come to soon_init()");
 }
 
 static void count_failed_start(struct soon__process *process, const struct soon__exit *exit)
 {
-    bool killed =
-        exit->known && exit->killed && (exit->number == SIGKILL || exit->number == SIGTERM) && !process->signal_sent;
+    bool killed = exit->known && exit->killed && (exit->number == SIGKILL || exit->number == SIGTERM) &&
+                  !process->loop.signal_sent;
     char why[SOON__CRASH_TEXT];
 
-    if (process->shortage) {
-        soon__process_pool_start_was_short(process->pool, process->shortage);
+    if (process->loop.shortage) {
+        soon__process_pool_start_was_short(process->pool, process->loop.shortage);
         return;
     }
-    if (process->timed_out)
-        snprintf(why, sizeof why, "was not ready in %lld ms", (long long)(process->pool->start_timeout_ns / 1000000));
-    else if (process->corrupt)
+    if (process->loop.timed_out)
+        snprintf(why, sizeof why, "was not ready in %lld ms",
+                 (long long)(process->pool->options.start_timeout_ns / 1000000));
+    else if (process->reading.corrupt)
         snprintf(why, sizeof why, "said what no worker says");
     else
         soon__launch_add_missing(&process->pool->launch, exit, soon__crash_describe(why, sizeof why, exit), sizeof why);
@@ -216,13 +217,13 @@ static void count_failed_start(struct soon__process *process, const struct soon_
 /* How it ended. What cannot be reaped yet is kept, with its watch: nothing is to be signalled any more. */
 static void reap(struct soon__process *process, struct soon__exit *ret)
 {
-    if (process->watch < 0) /* its number may be another's by now */
+    if (process->loop.watch < 0) /* its number may be another's by now */
         return;
-    if (soon__process_reap(process->watch, process->pid, ret))
+    if (soon__process_reap(process->loop.watch, process->pid, ret))
         return;
-    soon__remains_keep(process->remains, process->watch, process->pid);
-    process->remains = NULL;
-    process->watch = -1;
+    soon__remains_keep(process->loop.remains, process->loop.watch, process->pid);
+    process->loop.remains = NULL;
+    process->loop.watch = -1;
 }
 
 /* What came back from one that is no use any more. */
@@ -248,7 +249,7 @@ void soon__process_abandon(struct soon__process *process)
     count = take_lost_locked(process, lost, slots);
     soon__mutex_unlock(&pool->mutex);
     for (size_t i = 0; i < count; i++)
-        lost_call(process, &lost[i], slots[i], &(struct soon__exit){.denied = process->denied});
+        lost_call(process, &lost[i], slots[i], &(struct soon__exit){.denied = process->loop.denied});
     hand_out(pool);
 }
 
@@ -262,27 +263,28 @@ void soon__process_died(struct soon__process *process)
     int stage;
     size_t count;
 
-    process->dying = true;
+    process->loop.dying = true;
     /* What it could still tell counts (P4). */
     (void)soon__process_receive(process);
     (void)soon__process_drain(process, true);
-    if (process->watch >= 0) /* what it has left in its group goes with it; its number is its own until it is reaped */
-        (void)soon__process_signal(process->watch, process->pid, SIGKILL);
+    /* What it has left in its group goes with it. Its number is its own until it is reaped. */
+    if (process->loop.watch >= 0)
+        (void)soon__process_signal(process->loop.watch, process->pid, SIGKILL);
     reap(process, &exit);
-    if (!process->served && !process->shortage)
-        process->shortage = soon__crash_shortage(&exit);
+    if (!process->loop.served && !process->loop.shortage)
+        process->loop.shortage = soon__crash_shortage(&exit);
     soon__crash_describe(how, sizeof how, &exit);
     soon__mutex_lock(&pool->mutex);
-    stage = process->stage;
+    stage = process->locked.stage;
     pool->locked.deaths += died_by_itself(process, stage);
     count = bury_locked(process, lost, slots);
     soon__mutex_unlock(&pool->mutex);
-    if (pool->break_on_death &&
-        (stage == SOON__READY || (stage == SOON__STARTING && !process->signal_sent && !process->shortage)))
+    if (pool->options.break_on_death &&
+        (stage == SOON__READY || (stage == SOON__STARTING && !process->loop.signal_sent && !process->loop.shortage)))
         break_for_death(pool, how);
     for (size_t i = 0; i < count; i++)
         lost_call(process, &lost[i], slots[i], &exit);
-    if (!process->served && !process->unwanted)
+    if (!process->loop.served && !process->loop.unwanted)
         count_failed_start(process, &exit);
     close_handles(process);
     hand_out(pool);

@@ -17,7 +17,7 @@
 /* What it runs takes long: what waits behind that might be done elsewhere by then. */
 static bool is_held_up_locked(const struct soon__process *process, int64_t now)
 {
-    return process->pool->max > 1 && process->assigned && now - process->moved_on_ns > HELD_UP_NS;
+    return process->pool->options.max > 1 && process->locked.assigned && now - process->locked.moved_on_ns > HELD_UP_NS;
 }
 
 /* One is. Looked for among all only when one may be. */
@@ -30,8 +30,8 @@ static bool one_is_held_up_locked(struct soon__process_pool *pool, int64_t now)
     for (const struct soon__process *process = pool->locked.processes; process; process = process->next) {
         if (is_held_up_locked(process, now))
             return true;
-        if (process->assigned && process->moved_on_ns + HELD_UP_NS < until)
-            until = process->moved_on_ns + HELD_UP_NS;
+        if (process->locked.assigned && process->locked.moved_on_ns + HELD_UP_NS < until)
+            until = process->locked.moved_on_ns + HELD_UP_NS;
     }
     pool->locked.held_up_at = until;
     return false;
@@ -39,16 +39,16 @@ static bool one_is_held_up_locked(struct soon__process_pool *pool, int64_t now)
 
 static bool takes_more_locked(const struct soon__process *process, int64_t now)
 {
-    size_t most = process->pool->tasks_per_worker;
+    size_t most = process->pool->options.tasks_per_worker;
 
-    return process->stage == SOON__READY && process->assigned < SOON__SLOTS && !process->no_room &&
-           !process->outgrown && !(most && process->given >= most) && !is_held_up_locked(process, now);
+    return process->locked.stage == SOON__READY && process->locked.assigned < SOON__SLOTS && !process->locked.no_room &&
+           !process->locked.outgrown && !(most && process->locked.given >= most) && !is_held_up_locked(process, now);
 }
 
 /* The fewest first; of these one that stands still last. */
 static size_t rank_of(const struct soon__process *process)
 {
-    return 2 * process->assigned + process->stalled;
+    return 2 * process->locked.assigned + process->locked.stalled;
 }
 
 /* With the fewest: if that has none, the one that got something last, so that tasks one after the other need one process, and
@@ -77,11 +77,12 @@ static bool displace_locked(struct soon__process_pool *pool)
     if (!soon__call_extra(first) || soon__call_extra(first)->options.priority == 0)
         return false;
     for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
-        slot = process->stage == SOON__READY ? soon__process_find_unclaimed_locked(process, true) : SOON__NO_SLOT;
-        if (slot != SOON__NO_SLOT && process->slots[slot].order >= worst_order) {
+        slot =
+            process->locked.stage == SOON__READY ? soon__process_find_unclaimed_locked(process, true) : SOON__NO_SLOT;
+        if (slot != SOON__NO_SLOT && process->locked.slots[slot].order >= worst_order) {
             worst = process;
             worst_slot = slot;
-            worst_order = process->slots[slot].order;
+            worst_order = process->locked.slots[slot].order;
         }
     }
     /* Only of a lower priority: the sequence does not count. */
@@ -99,18 +100,18 @@ static void relieve_locked(struct soon__process_pool *pool, int64_t now)
     if (!one_is_held_up_locked(pool, now))
         return;
     for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
-        if (process->stage != SOON__READY || !is_held_up_locked(process, now) ||
+        if (process->locked.stage != SOON__READY || !is_held_up_locked(process, now) ||
             soon__process_find_unclaimed_locked(process, true) == SOON__NO_SLOT || !choose_locked(pool, now))
             continue;
         soon__process_return_unclaimed_locked(process);
-        process->stalled |= !process->assigned; /* it stands still: it would get the same again */
+        process->locked.stalled |= !process->locked.assigned; /* it stands still: it would get the same again */
     }
 }
 
 static bool one_is_idle_locked(const struct soon__process_pool *pool, int64_t now)
 {
     for (const struct soon__process *process = pool->locked.processes; process; process = process->next) {
-        if (!process->assigned && takes_more_locked(process, now))
+        if (!process->locked.assigned && takes_more_locked(process, now))
             return true;
     }
     return false;
@@ -125,8 +126,8 @@ static bool share_locked(struct soon__process_pool *pool, int64_t now)
     if (pool->locked.queue.count || pool->locked.assigned < 2 || !one_is_idle_locked(pool, now))
         return false;
     for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
-        if (process->stage == SOON__READY && process->assigned > 1 &&
-            (!fullest || process->assigned > fullest->assigned))
+        if (process->locked.stage == SOON__READY && process->locked.assigned > 1 &&
+            (!fullest || process->locked.assigned > fullest->locked.assigned))
             fullest = process;
     }
     if (fullest)
@@ -151,16 +152,16 @@ static size_t missing_locked(struct soon__process_pool *pool)
 {
     size_t useful = pool->locked.queue.count;
 
-    if (pool->locked.present >= pool->max)
+    if (pool->locked.present >= pool->options.max)
         return 0;
     /* What runs in one that is on its way out needs nobody else. */
     for (const struct soon__process *process = pool->locked.processes; process; process = process->next)
-        useful += process->stage == SOON__READY ? process->assigned : 0;
+        useful += process->locked.stage == SOON__READY ? process->locked.assigned : 0;
     if (useful < pool->locked.at_least)
         useful = pool->locked.at_least;
     if (useful <= pool->locked.alive || !soon__process_pool_may_start_locked(pool))
         return 0;
-    return smaller(useful - pool->locked.alive, pool->max - pool->locked.present);
+    return smaller(useful - pool->locked.alive, pool->options.max - pool->locked.present);
 }
 
 void soon__process_pool_want_none_locked(struct soon__process_pool *pool)
@@ -175,7 +176,7 @@ static void grow_locked(struct soon__process_pool *pool)
 {
     size_t missing = missing_locked(pool);
 
-    if (!missing || pool->locked.start_again_at > soon__clock_ns())
+    if (!missing || pool->locked.starts.again_at > soon__clock_ns())
         return;
     pool->locked.alive += missing;
     pool->locked.present += missing;
@@ -201,8 +202,9 @@ bool soon__process_pool_inject_locked(struct soon__process_pool *pool, uintptr_t
 /* P9. True: something has come meanwhile that is to be handed out. */
 static bool settle_locked(struct soon__process_pool *pool, int64_t now)
 {
-    bool open = !pool->queue_max && !pool->locked.closed && !pool->locked.broken && pool->locked.present >= pool->max &&
-                soon__process_pool_is_saturated_locked(pool) && !choose_locked(pool, now);
+    bool open = !pool->queue_max && !pool->locked.closed && !pool->locked.broken &&
+                pool->locked.present >= pool->options.max && soon__process_pool_is_saturated_locked(pool) &&
+                !choose_locked(pool, now);
 
     return soon__process_pool_inject_locked(pool, open ? SOON__BUSY : SOON__SHUT);
 }
@@ -241,12 +243,12 @@ bool soon__process_pool_post_plain_locked(struct soon__process_pool *pool, soon_
     struct soon__process *process = choose_at_once_locked(pool, now);
 
     if (process)
-        function = soon__directory_find(&process->directory, call->function);
+        function = soon__directory_find(&process->locked.directory, call->function);
     if (function < 0)
         return false;
     soon__queue_pass(&pool->locked.queue, call);
     soon__process_post_plain_locked(process, call, (uint32_t)function, now);
-    soon__channel_wake(&process->channel, process->full);
+    soon__channel_wake(&process->channel, process->locked.full);
     grow_locked(pool);
     return true;
 }

@@ -17,12 +17,12 @@ enum { KILLED_AT_ONCE = 16 }; /* starts that others ended are made up for at onc
 
 static int64_t back_off_locked(const struct soon__process_pool *pool)
 {
-    int short_starts = pool->locked.short_starts;
-    int times = pool->locked.failed_starts + short_starts + (short_starts > 0);
+    int short_starts = pool->locked.starts.shorted;
+    int times = pool->locked.starts.failed + short_starts + (short_starts > 0);
 
     if (times > 1)
         return times > 7 ? BACK_OFF_MAX_NS : BACK_OFF_FIRST_NS << (times - 2);
-    return pool->locked.killed_starts > KILLED_AT_ONCE ? BACK_OFF_FIRST_NS : 0;
+    return pool->locked.starts.killed > KILLED_AT_ONCE ? BACK_OFF_FIRST_NS : 0;
 }
 
 /* As long as the allowed number of starts may take. */
@@ -30,7 +30,8 @@ static int64_t patience_ms(const struct soon__process_pool *pool)
 {
     int64_t ms;
 
-    if (pool->max_restarts < 0 || __builtin_mul_overflow(pool->start_timeout_ns / 1000000, pool->max_restarts, &ms))
+    if (pool->options.max_restarts < 0 ||
+        __builtin_mul_overflow(pool->options.start_timeout_ns / 1000000, pool->options.max_restarts, &ms))
         return INT64_MAX;
     return ms;
 }
@@ -39,11 +40,11 @@ static int64_t patience_ms(const struct soon__process_pool *pool)
  * long. */
 static bool gives_up_locked(const struct soon__process_pool *pool, int64_t now)
 {
-    if (pool->max_restarts < 0 || pool->locked.ready)
+    if (pool->options.max_restarts < 0 || pool->locked.ready)
         return false;
-    return pool->locked.failed_starts >= pool->max_restarts ||
-           (pool->locked.killed_starts >= pool->max_restarts &&
-            (now - pool->locked.failing_since_ns) / 1000000 >= patience_ms(pool));
+    return pool->locked.starts.failed >= pool->options.max_restarts ||
+           (pool->locked.starts.killed >= pool->options.max_restarts &&
+            (now - pool->locked.starts.failing_since_ns) / 1000000 >= patience_ms(pool));
 }
 
 /* What waits then fails. */
@@ -51,20 +52,20 @@ static int64_t short_until(const struct soon__process_pool *pool)
 {
     int64_t ms = patience_ms(pool);
 
-    return pool->locked.short_since_ns && ms < INT64_MAX / 1000000
-               ? soon__later(pool->locked.short_since_ns, ms * 1000000)
+    return pool->locked.starts.short_since_ns && ms < INT64_MAX / 1000000
+               ? soon__later(pool->locked.starts.short_since_ns, ms * 1000000)
                : SOON__NEVER;
 }
 
 /* True: no worker was ready for so long. With one that is, or when nobody has asked for one meanwhile, time begins anew. */
 static bool is_short_for_long_locked(struct soon__process_pool *pool, int64_t now)
 {
-    int64_t since = pool->locked.short_since_ns;
-    bool anew = now - pool->locked.short_ns > 3 * BACK_OFF_MAX_NS + pool->start_timeout_ns;
+    int64_t since = pool->locked.starts.short_since_ns;
+    bool anew = now - pool->locked.starts.last_short_ns > 3 * BACK_OFF_MAX_NS + pool->options.start_timeout_ns;
 
-    pool->locked.short_ns = now;
-    pool->locked.short_since_ns = pool->locked.ready ? 0 : !since || anew ? now : since;
-    return pool->locked.short_since_ns && now >= short_until(pool);
+    pool->locked.starts.last_short_ns = now;
+    pool->locked.starts.short_since_ns = pool->locked.ready ? 0 : !since || anew ? now : since;
+    return pool->locked.starts.short_since_ns && now >= short_until(pool);
 }
 
 /* P14. One could not be started, or not become ready, for want of something. */
@@ -75,18 +76,18 @@ void soon__process_pool_start_was_short(struct soon__process_pool *pool, int cod
     bool give_up;
 
     soon__mutex_lock(&pool->mutex);
-    pool->locked.short_starts += pool->locked.short_starts < INT_MAX;
+    pool->locked.starts.shorted += pool->locked.starts.shorted < INT_MAX;
     soon__process_pool_want_none_locked(pool);
     give_up = is_short_for_long_locked(pool, now);
     if (give_up) { /* who comes later waits anew */
-        pool->locked.short_starts = 1;
-        pool->locked.short_since_ns = 0;
+        pool->locked.starts.shorted = 1;
+        pool->locked.starts.short_since_ns = 0;
     }
-    pool->locked.start_again_at = soon__later(now, back_off_locked(pool));
-    if (pool->locked.start_again_at > short_until(pool))
-        pool->locked.start_again_at = short_until(pool);
+    pool->locked.starts.again_at = soon__later(now, back_off_locked(pool));
+    if (pool->locked.starts.again_at > short_until(pool))
+        pool->locked.starts.again_at = short_until(pool);
     if (pool->locked.at_least)
-        pool->locked.start_error = code;
+        pool->locked.starts.error = code;
     soon__condition_tell_all(&pool->ready);
     soon__process_pool_look_soon_locked(pool);
     soon__mutex_unlock(&pool->mutex);
@@ -104,16 +105,16 @@ void soon__process_pool_start_failed(struct soon__process_pool *pool, bool kille
     int times;
 
     soon__mutex_lock(&pool->mutex);
-    if (!pool->locked.failed_starts && !pool->locked.killed_starts)
-        pool->locked.failing_since_ns = now;
-    pool->locked.failed_starts += !killed;
-    pool->locked.killed_starts += killed;
-    times = pool->locked.failed_starts + pool->locked.killed_starts;
-    pool->locked.start_again_at = soon__later(now, back_off_locked(pool));
+    if (!pool->locked.starts.failed && !pool->locked.starts.killed)
+        pool->locked.starts.failing_since_ns = now;
+    pool->locked.starts.failed += !killed;
+    pool->locked.starts.killed += killed;
+    times = pool->locked.starts.failed + pool->locked.starts.killed;
+    pool->locked.starts.again_at = soon__later(now, back_off_locked(pool));
     soon__process_pool_want_none_locked(pool);
     give_up = gives_up_locked(pool, now);
     if (code && (pool->locked.at_least || give_up))
-        pool->locked.start_error = code;
+        pool->locked.starts.error = code;
     soon__condition_tell_all(&pool->ready);
     soon__process_pool_look_soon_locked(pool);
     soon__mutex_unlock(&pool->mutex);

@@ -30,11 +30,11 @@ static void ask_to_end(struct soon__process *process, int why)
     struct soon__message end = {
         .magic = SOON__CHANNEL_MAGIC, .kind = SOON__MESSAGE_END, .version = SOON__CHANNEL_VERSION};
 
-    process->denied = why;
-    process->signal_sent = SIGKILL;
-    (void)soon__socket_send(process->control, &end, sizeof end, NULL, 0);
-    soon__socket_hang_up(process->control); /* it ends for that, too: if the socket was full */
-    soon__loop_timer(&process->timer, soon__process_on_overdue, soon__later(soon__clock_ns(), LEAVE_NS));
+    process->loop.denied = why;
+    process->loop.signal_sent = SIGKILL;
+    (void)soon__socket_send(process->loop.control, &end, sizeof end, NULL, 0);
+    soon__socket_hang_up(process->loop.control); /* it ends for that, too: if the socket was full */
+    soon__loop_timer(&process->loop.timer, soon__process_on_overdue, soon__later(soon__clock_ns(), LEAVE_NS));
 }
 
 void soon__process_kill(struct soon__process *process, int signal)
@@ -42,20 +42,20 @@ void soon__process_kill(struct soon__process *process, int signal)
     int rc;
 
     assert(soon__library_on_loop());
-    if (process->signal_sent == SIGKILL || process->signal_sent == signal)
+    if (process->loop.signal_sent == SIGKILL || process->loop.signal_sent == signal)
         return;
-    process->signal_sent = signal;
-    rc = soon__process_signal(process->watch, process->pid, signal);
+    process->loop.signal_sent = signal;
+    rc = soon__process_signal(process->loop.watch, process->pid, signal);
     if (rc < 0 && rc != -ESRCH) /* that: its death is on its way to us */
         ask_to_end(process, rc);
     else if (signal != SIGKILL)
-        soon__loop_timer(&process->timer, soon__process_on_overdue,
-                         soon__later(soon__clock_ns(), process->pool->grace_ns));
+        soon__loop_timer(&process->loop.timer, soon__process_on_overdue,
+                         soon__later(soon__clock_ns(), process->pool->options.grace_ns));
 }
 
 void soon__process_stop(struct soon__process *process)
 {
-    soon__process_kill(process, process->pool->grace_ns ? SIGTERM : SIGKILL);
+    soon__process_kill(process, process->pool->options.grace_ns ? SIGTERM : SIGKILL);
 }
 
 /* What a starting process has waited for a CPU is not its own time: many start at once, or others take the machine. Nor
@@ -63,12 +63,13 @@ void soon__process_stop(struct soon__process *process)
 static bool has_more_time(struct soon__process *process)
 {
     int64_t now = soon__clock_ns();
-    int64_t until = soon__later(process->ready_by, soon__process_starved_ns(process->pid));
+    int64_t until = soon__later(process->loop.ready_by, soon__process_starved_ns(process->pid));
 
-    if (until <= now && process->late)
+    if (until <= now && process->loop.late)
         return false;
-    process->late = until <= now;
-    soon__loop_timer(&process->timer, soon__process_on_overdue, soon__later(process->late ? now : until, ONE_TURN_NS));
+    process->loop.late = until <= now;
+    soon__loop_timer(&process->loop.timer, soon__process_on_overdue,
+                     soon__later(process->loop.late ? now : until, ONE_TURN_NS));
     return true;
 }
 
@@ -79,16 +80,16 @@ void soon__process_on_overdue(uv_timer_t *timer)
     bool starting;
 
     soon__mutex_lock(&process->pool->mutex);
-    starting = process->stage == SOON__STARTING;
+    starting = process->locked.stage == SOON__STARTING;
     soon__mutex_unlock(&process->pool->mutex);
-    if (starting && !process->signal_sent && has_more_time(process))
+    if (starting && !process->loop.signal_sent && has_more_time(process))
         return;
-    if (process->denied) {
+    if (process->loop.denied) {
         soon__process_abandon(process);
     } else if (starting) {
-        process->timed_out = true;
+        process->loop.timed_out = true;
         soon__process_kill(process, SIGKILL);
-    } else if (process->signal_sent == SIGTERM) {
+    } else if (process->loop.signal_sent == SIGTERM) {
         soon__process_kill(process, SIGKILL);
     } else {
         soon__process_stop(process);
@@ -99,25 +100,25 @@ void soon__process_retire_locked(struct soon__process *process)
 {
     soon__process_leave_service_locked(process, SOON__RETIRING);
     soon__channel_retire(&process->channel);
-    soon__loop_timer(&process->timer, soon__process_on_overdue, soon__later(soon__clock_ns(), LEAVE_NS));
+    soon__loop_timer(&process->loop.timer, soon__process_on_overdue, soon__later(soon__clock_ns(), LEAVE_NS));
 }
 
 void soon__process_start_is_short(struct soon__process *process, int code)
 {
-    process->shortage = soon__shortage(code) ? code : 0;
+    process->loop.shortage = soon__shortage(code) ? code : 0;
     soon__process_kill(process, SIGKILL);
 }
 
 static void initializer_failed(struct soon__process *process)
 {
     struct soon__process_pool *pool = process->pool;
-    struct soon__error *error = process->initializer_error;
+    struct soon__error *error = process->loop.initializer_error;
 
-    process->initializer_error = NULL;
+    process->loop.initializer_error = NULL;
     soon__mutex_lock(&pool->mutex);
     soon__process_retire_locked(process);
     soon__mutex_unlock(&pool->mutex);
-    process->unwanted = true;
+    process->loop.unwanted = true;
     soon__process_pool_break(pool, error);
 }
 
@@ -125,7 +126,7 @@ static void initializer_failed(struct soon__process *process)
 static void return_unclaimed_locked(struct soon__process_pool *pool)
 {
     for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
-        if (process->stage == SOON__READY && process->assigned > 1)
+        if (process->locked.stage == SOON__READY && process->locked.assigned > 1)
             soon__process_return_unclaimed_locked(process);
     }
 }
@@ -136,38 +137,39 @@ void soon__process_is_ready(struct soon__process *process)
     soon_error fields = {.code = SOON_EBROKEN};
     int rc = 0;
 
-    if (process->dying || process->signal_sent) /* it was given up before this was heard */
+    if (process->loop.dying || process->loop.signal_sent) /* it was given up before this was heard */
         return;
-    if (pool->initializer.function && !process->initialised) {
-        process->initialised = true;
+    if (pool->initializer.function && !process->loop.initialised) {
+        process->loop.initialised = true;
         soon__mutex_lock(&pool->mutex);
-        if (soon__directory_find(&process->directory, pool->initializer.function) >= 0)
+        if (soon__directory_find(&process->locked.directory, pool->initializer.function) >= 0)
             rc = soon__process_post_initializer_locked(process);
         else
-            process->initializer_error =
+            process->loop.initializer_error =
                 soon__error_newf(&fields, "the initializer failed: %s: %s", pool->initializer.function->name,
                                  soon_strerror(SOON_ENOFUNCTION));
         soon__mutex_unlock(&pool->mutex);
         if (rc < 0)
             soon__process_start_is_short(process, rc);
-        if (!process->initializer_error)
+        if (!process->loop.initializer_error)
             return;
     }
-    if (process->initializer_error) {
+    if (process->loop.initializer_error) {
         initializer_failed(process);
         return;
     }
     soon__mutex_lock(&pool->mutex);
-    if (process->stage == SOON__STARTING) {
-        soon__loop_timer(&process->timer, soon__process_on_overdue, SOON__NEVER); /* else that is for another end */
-        process->stage = SOON__READY;
-        process->served = true;
-        process->idle_since = soon__clock_ns();
+    if (process->locked.stage == SOON__STARTING) {
+        soon__loop_timer(&process->loop.timer, soon__process_on_overdue,
+                         SOON__NEVER); /* else that is for another end */
+        process->locked.stage = SOON__READY;
+        process->loop.served = true;
+        process->locked.idle_since = soon__clock_ns();
         pool->locked.ready++;
-        pool->locked.failed_starts = pool->locked.killed_starts = pool->locked.short_starts = 0;
-        pool->locked.short_since_ns = 0;
-        pool->locked.start_again_at = 0;
-        if (pool->locked.ready >= pool->max)
+        pool->locked.starts.failed = pool->locked.starts.killed = pool->locked.starts.shorted = 0;
+        pool->locked.starts.short_since_ns = 0;
+        pool->locked.starts.again_at = 0;
+        if (pool->locked.ready >= pool->options.max)
             pool->locked.at_least = 0; /* they may retire again, whoever waits for the boot */
         soon__condition_tell_all(&pool->ready);
         return_unclaimed_locked(pool);
@@ -179,7 +181,7 @@ void soon__process_is_ready(struct soon__process *process)
 
 void soon__process_is_initialised(struct soon__process *process)
 {
-    if (process->shortage)
+    if (process->loop.shortage)
         soon__process_kill(process, SIGKILL);
     else
         soon__process_is_ready(process);
@@ -190,7 +192,7 @@ void soon__process_drop_corrupt(struct soon__process *process)
 {
     struct soon__process_pool *pool = process->pool;
 
-    process->corrupt = true;
+    process->reading.corrupt = true;
     soon__mutex_lock(&pool->mutex);
     soon__process_condemn_locked(process, 0, SOON__SLOTS);
     soon__mutex_unlock(&pool->mutex);

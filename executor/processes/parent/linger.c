@@ -17,7 +17,7 @@
  *     system call, and so do their workers, whose bells are off. It gives its CPU to whoever wants it, and comes back to what
  *     else there is to do after STAY_MAX_NS.
  * N4  The process stays by a reference, and the pool since somebody lingers (P5); until then by the LOCK of the future, which
- *     is not done. Either may end meanwhile: `book_closed`.
+ *     is not done. Either may end meanwhile: `reading.over`.
  */
 #include "linger_internal.h"
 
@@ -32,9 +32,9 @@ static struct soon__process *begin_locked(struct soon__process_pool *pool, const
 {
     struct soon__process *process = soon__call_place(call) == SOON__CALL_IN_SLOT ? call->process : NULL;
 
-    if (!process || process->stage != SOON__READY || process->lingered ||
-        soon__process_pool_is_saturated_locked(pool) || pool->locked.busy + pool->locked.lingering >= pool->cpus ||
-        !soon__spin_pays(&pool->spin))
+    if (!process || process->locked.stage != SOON__READY || process->locked.lingered ||
+        soon__process_pool_is_saturated_locked(pool) ||
+        pool->locked.busy + pool->locked.lingering >= pool->options.cpus || !soon__spin_pays(&pool->spin))
         return NULL;
     soon__process_begin_lingering_locked(process);
     return process;
@@ -50,7 +50,7 @@ static bool await_reply(const struct soon__process *process, const soon_future *
                         int64_t *until)
 {
     /* Relaxed: a hint, the drain looks again. */
-    uint64_t head = atomic_load_explicit(&process->head, memory_order_relaxed);
+    uint64_t head = atomic_load_explicit(&process->reading.head, memory_order_relaxed);
     int64_t now;
 
     do {
@@ -62,7 +62,7 @@ static bool await_reply(const struct soon__process *process, const soon_future *
         }
         now = soon__clock_ns();
         if (*until == SOON__NEVER)
-            *until = soon__later(now, process->pool->spin_ns);
+            *until = soon__later(now, process->pool->options.spin_ns);
     } while (now < *until && now < deadline);
     return false;
 }

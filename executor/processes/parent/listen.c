@@ -32,7 +32,7 @@ static bool drain(struct soon__process *process)
     if (rc & SOON__DRAINED_INITIALISED)
         soon__process_is_initialised(process);
     if (rc & SOON__DRAINED_MORE)
-        uv_timer_start(&process->again, on_turn, 0, 0); /* after others had their turn */
+        uv_timer_start(&process->loop.again, on_turn, 0, 0); /* after others had their turn */
     return true;
 }
 
@@ -71,7 +71,7 @@ static size_t list_busy(struct soon__process_pool *pool, struct soon__process **
     soon__mutex_lock(&pool->mutex);
     for (struct soon__process *process = pool->locked.processes;
          process && soon__process_pool_is_saturated_locked(pool); process = process->next) {
-        if (process->stage == SOON__READY && process->assigned && count < STAY_PROCESSES_MAX)
+        if (process->locked.stage == SOON__READY && process->locked.assigned && count < STAY_PROCESSES_MAX)
             ret[count++] = process;
     }
     soon__mutex_unlock(&pool->mutex);
@@ -85,7 +85,7 @@ static uint64_t take_in_all(struct soon__process *const *processes, size_t count
 
     for (size_t i = 0; i < count; i++) {
         /* Relaxed: a hint, taking it in looks again. */
-        uint64_t head = atomic_load_explicit(&processes[i]->head, memory_order_relaxed);
+        uint64_t head = atomic_load_explicit(&processes[i]->reading.head, memory_order_relaxed);
 
         if (soon__channel_has_replies(&processes[i]->channel, head, at_least))
             came += soon__process_take_in(processes[i]);
@@ -101,7 +101,7 @@ static void stay(struct soon__process_pool *pool)
     bool came_once = false;
     int idle = 0;
 
-    if (!pool->spin_ns || !soon__spin_pays(&pool->loops_spin))
+    if (!pool->options.spin_ns || !soon__spin_pays(&pool->loops_spin))
         return;
     count = list_busy(pool, processes);
     if (!count)
@@ -127,7 +127,7 @@ static void stay(struct soon__process_pool *pool)
 
 void soon__process_on_bell(struct soon__watch *watch)
 {
-    struct soon__process *process = SOON__PROCESS_OF(watch, on_bell);
+    struct soon__process *process = SOON__PROCESS_OF(watch, loop.on_bell);
     struct soon__process_pool *pool = process->pool;
 
     soon__bell_quiet(process->channel.bell);
@@ -136,15 +136,15 @@ void soon__process_on_bell(struct soon__watch *watch)
     /* A claim may have made room in a bounded queue; or the worker is over its memory limit. */
     soon__mutex_lock(&pool->mutex);
     soon__condition_tell_all(&pool->place);
-    if (pool->memory_limit)
+    if (pool->options.memory_limit)
         soon__process_pool_look_soon_locked(pool);
     soon__mutex_unlock(&pool->mutex);
 }
 
 void soon__process_on_control(struct soon__watch *watch)
 {
-    struct soon__process *process = SOON__PROCESS_OF(watch, on_control);
-    int rc = process->corrupt ? SOON__RECEIVED_END : soon__process_receive(process);
+    struct soon__process *process = SOON__PROCESS_OF(watch, loop.on_control);
+    int rc = process->reading.corrupt ? SOON__RECEIVED_END : soon__process_receive(process);
 
     switch (rc) {
     case SOON__RECEIVED_SOME:
@@ -174,12 +174,12 @@ static void read_claims(struct soon__process *process, struct claims *ret)
     *ret = (struct claims){.garbage = false};
     soon__mutex_lock(&process->pool->mutex);
     for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
-        if (!soon__slot_is_posted(&process->slots[slot]))
+        if (!soon__slot_is_posted(&process->locked.slots[slot]))
             continue;
-        look = soon__channel_look(&process->channel, slot, process->slots[slot].sequence);
+        look = soon__channel_look(&process->channel, slot, process->locked.slots[slot].sequence);
         ret->garbage |= look == SOON__LOOK_GARBAGE;
         if (look == SOON__LOOK_CLAIMED)
-            ret->claimed[slot] = process->slots[slot].sequence;
+            ret->claimed[slot] = process->locked.slots[slot].sequence;
     }
     ret->asleep = soon__channel_is_asleep(&process->channel);
     soon__mutex_unlock(&process->pool->mutex);
@@ -192,8 +192,8 @@ static size_t count_unanswered(struct soon__process *process, const struct claim
 
     soon__mutex_lock(&process->pool->mutex);
     for (uint32_t slot = 0; slot < SOON__SLOTS; slot++)
-        count += claims->claimed[slot] && soon__slot_is_posted(&process->slots[slot]) &&
-                 process->slots[slot].sequence == claims->claimed[slot];
+        count += claims->claimed[slot] && soon__slot_is_posted(&process->locked.slots[slot]) &&
+                 process->locked.slots[slot].sequence == claims->claimed[slot];
     soon__mutex_unlock(&process->pool->mutex);
     return count;
 }

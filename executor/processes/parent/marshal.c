@@ -302,7 +302,7 @@ static int send_descriptors(struct soon__process *process, const struct soon__ma
         rc = soon__beside_descriptors(&marshalled->beside, descriptor_of, fds + count, beside);
     count += marshalled->beside.head.descriptors;
     if (rc >= 0)
-        rc = soon__socket_send(process->control, &message, sizeof message, fds, count);
+        rc = soon__socket_send(process->loop.control, &message, sizeof message, fds, count);
     soon__process_point(SOON__POINT_ARGUMENT_SENT);
     soon_buffer_unref(copies[0]);
     soon_buffer_unref(copies[1]);

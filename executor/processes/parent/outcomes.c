@@ -111,7 +111,7 @@ int soon__process_cause_of(const struct soon__process *process, const struct soo
 {
     if (lost->sentence)
         return lost->sentence;
-    return process->condemned_for ? process->condemned_for : SOON_EWORKERDIED;
+    return process->locked.condemned_for ? process->locked.condemned_for : SOON_EWORKERDIED;
 }
 
 /* Why the worker of this slot is to be ended; SOON_EWORKERDIED: it is not. */
@@ -120,7 +120,7 @@ static int sentence_of(struct soon__process *process, uint32_t slot)
     int code;
 
     soon__mutex_lock(&process->pool->mutex);
-    code = soon__process_cause_of(process, &process->slots[slot]);
+    code = soon__process_cause_of(process, &process->locked.slots[slot]);
     soon__mutex_unlock(&process->pool->mutex);
     return code;
 }
@@ -142,7 +142,7 @@ static struct soon__error *error_of(struct soon__process *process, const struct 
     const char *body = (const char *)soon__channel_reply_body(&process->channel, reply);
     size_t text = reply->message_size ? strnlen(body, reply->message_size) : 0;
     bool is_item = reply->kind == SOON__REPLY_ITEM;
-    size_t item = is_item ? soon__call_extra(call)->items_ended + process->slots[reply->slot].ended : 0;
+    size_t item = is_item ? soon__call_extra(call)->items_ended + process->locked.slots[reply->slot].ended : 0;
     soon_error fields = {.code = reply->code,
                          .raised = reply->raised,
                          .started = !(reply->flags & SOON__REPLY_NOT_STARTED),

@@ -140,7 +140,7 @@ static bool take_back(void *self, soon_call *call)
 /* The slot in which a call runs; SOON__SLOTS: it does not, or not any more. */
 static uint32_t running_slot_locked(const soon_call *call)
 {
-    if (soon__call_place(call) != SOON__CALL_IN_SLOT || call->process->stage == SOON__DEAD ||
+    if (soon__call_place(call) != SOON__CALL_IN_SLOT || call->process->locked.stage == SOON__DEAD ||
         !soon__process_is_running_locked(call->process, call->slot))
         return SOON__SLOTS;
     return call->slot;
@@ -212,9 +212,9 @@ static int boot_state_locked(const struct soon__process_pool *pool)
         return SOON_EBROKEN;
     if (pool->locked.closed)
         return SOON_ESHUTDOWN;
-    if (pool->locked.start_error)
-        return pool->locked.start_error;
-    return pool->locked.ready < pool->max;
+    if (pool->locked.starts.error)
+        return pool->locked.starts.error;
+    return pool->locked.ready < pool->options.max;
 }
 
 static int boot(void *self, int64_t deadline)
@@ -226,9 +226,9 @@ static int boot(void *self, int64_t deadline)
     if (rc < 0)
         return rc;
     soon__mutex_lock(&pool->mutex);
-    pool->locked.start_error = 0;
+    pool->locked.starts.error = 0;
     if (boot_state_locked(pool) > 0) { /* P11 */
-        pool->locked.at_least = pool->max;
+        pool->locked.at_least = pool->options.max;
         soon__process_pool_look_soon_locked(pool);
     }
     while ((rc = boot_state_locked(pool)) > 0 && soon__deadline_check(deadline) == 0)
@@ -248,7 +248,7 @@ static size_t workers(void *self, soon_worker *ret, size_t count)
     soon__mutex_lock(&pool->mutex);
     for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
         if (there < count) {
-            ret[there] = (soon_worker){.id = process->pid, .busy = process->assigned > 0};
+            ret[there] = (soon_worker){.id = process->pid, .busy = process->locked.assigned > 0};
             soon__worker_name(ret[there].name, sizeof ret[there].name, pool->name, process->number);
         }
         there++;
@@ -271,14 +271,14 @@ static void stats(void *self, soon_stats *ret)
                         .cancelled = pool->locked.cancelled,
                         .worker_deaths = pool->locked.deaths};
     for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
-        ret->idle += process->stage == SOON__READY && !process->assigned;
+        ret->idle += process->locked.stage == SOON__READY && !process->locked.assigned;
         for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
-            if (process->slots[slot].is_initializer)
+            if (process->locked.slots[slot].is_initializer)
                 continue;
             if (soon__process_is_running_locked(process, slot))
                 ret->running++;
             else
-                ret->pending += soon__slot_is_unclaimed(&process->slots[slot]);
+                ret->pending += soon__slot_is_unclaimed(&process->locked.slots[slot]);
         }
     }
     soon__mutex_unlock(&pool->mutex);
@@ -298,7 +298,7 @@ static void counted_here(void *self, const struct soon__outcome *outcome)
 
 static size_t width(void *self)
 {
-    return ((struct soon__process_pool *)self)->max;
+    return ((struct soon__process_pool *)self)->options.max;
 }
 
 static void pool_free(void *self)
@@ -359,18 +359,19 @@ static int check_options(const soon_process_pool_options *o)
 
 static void copy_options(struct soon__process_pool *pool, const soon_process_pool_options *o)
 {
-    pool->cpus = (size_t)soon__cpu_count();
-    pool->max = o->workers ? (size_t)o->workers : pool->cpus;
+    pool->options.cpus = (size_t)soon__cpu_count();
+    pool->options.max = o->workers ? (size_t)o->workers : pool->options.cpus;
     pool->queue_max = o->queue_max;
-    pool->idle_timeout_ns = soon__span_ns(o->idle_timeout_ms, 0);
-    pool->start_timeout_ns = soon__span_ns(o->start_timeout_ms, 10000);
-    pool->grace_ns = o->grace_ms < 0 ? 0 : soon__span_ns(o->grace_ms, 3000);
-    pool->tasks_per_worker = (size_t)o->max_tasks_per_worker;
-    pool->memory_limit = o->memory_limit;
-    pool->may_retire = pool->tasks_per_worker || pool->idle_timeout_ns || pool->memory_limit;
-    pool->max_restarts = o->max_restarts ? o->max_restarts : 5;
-    pool->break_on_death = o->on_worker_death == SOON_BREAK;
-    pool->spin_ns = pool->cpus > 1 ? SPIN_NS : 0;
+    pool->options.idle_timeout_ns = soon__span_ns(o->idle_timeout_ms, 0);
+    pool->options.start_timeout_ns = soon__span_ns(o->start_timeout_ms, 10000);
+    pool->options.grace_ns = o->grace_ms < 0 ? 0 : soon__span_ns(o->grace_ms, 3000);
+    pool->options.tasks_per_worker = (size_t)o->max_tasks_per_worker;
+    pool->options.memory_limit = o->memory_limit;
+    pool->options.may_retire =
+        pool->options.tasks_per_worker || pool->options.idle_timeout_ns || pool->options.memory_limit;
+    pool->options.max_restarts = o->max_restarts ? o->max_restarts : 5;
+    pool->options.break_on_death = o->on_worker_death == SOON_BREAK;
+    pool->options.spin_ns = pool->options.cpus > 1 ? SPIN_NS : 0;
 }
 
 static int pool_new(struct soon__process_pool **ret, const soon_process_pool_options *o)
@@ -421,7 +422,7 @@ static int executor_new(soon_executor **ret, const soon_process_pool_options *op
         pool_free(pool);
         return rc;
     }
-    if (!pool->spin_ns)
+    if (!pool->options.spin_ns)
         pool->executor->call_flags = 0; /* nobody is to linger */
     pool->executor->shared = soon__shared_ref(o.shared);
     soon__process_pool_watch(pool);

@@ -24,17 +24,18 @@ static inline struct soon__assignment *occupy_locked(struct soon__process *proce
                                                      int64_t now)
 {
     struct soon__process_pool *pool = process->pool;
-    struct soon__assignment *assignment = &process->slots[slot];
+    struct soon__assignment *assignment = &process->locked.slots[slot];
 
     /* What the worker has read last: on its way to us while the rest is made up. */
     soon__cpu_expect_write(&process->channel.requests->request[slot]);
     soon__cpu_expect_write((const void *)&process->channel.requests->bell_wanted);
     soon__cpu_expect_write((const void *)&process->channel.requests->post_bell);
-    *assignment = (struct soon__assignment){.call = call, .sequence = ++process->sequence, .is_initializer = !call};
+    *assignment =
+        (struct soon__assignment){.call = call, .sequence = ++process->locked.sequence, .is_initializer = !call};
     soon__slot_set_locked(assignment, SOON__SLOT_FILLING);
-    process->full |= UINT64_C(1) << slot;
-    if (!process->assigned++) {
-        process->moved_on_ns = now;
+    process->locked.full |= UINT64_C(1) << slot;
+    if (!process->locked.assigned++) {
+        process->locked.moved_on_ns = now;
         pool->locked.busy++;
     }
     pool->locked.assigned += call != NULL;
@@ -53,9 +54,9 @@ static bool reserve_locked(struct soon__process *process, struct soon__marshalle
     uint32_t region = 0;
 
     if (marshalled->in_area &&
-        !soon__ring_allocator_take(&process->ring, marshalled->body_size, &marshalled->offset, &region)) {
-        process->no_room = true;
-        process->retry_at = SOON__NEVER;
+        !soon__ring_allocator_take(&process->locked.ring, marshalled->body_size, &marshalled->offset, &region)) {
+        process->locked.no_room = true;
+        process->locked.retry_at = SOON__NEVER;
         return false;
     }
     assignment = occupy_locked(process, slot, marshalled->call, now);
@@ -81,7 +82,7 @@ uint64_t soon__post_order(const soon_call *call)
 
 static void watch_limits_locked(struct soon__process *process, uint32_t slot)
 {
-    const struct soon__assignment *assignment = &process->slots[slot];
+    const struct soon__assignment *assignment = &process->locked.slots[slot];
     int64_t limit_ms =
         soon__call_extra(assignment->call) ? soon__call_extra(assignment->call)->options.time_limit_ms : 0;
 
@@ -97,29 +98,29 @@ static void let_spin_locked(struct soon__process *process)
     struct soon__process *before = pool->locked.spinner;
 
     pool->locked.spinner = process;
-    if (!pool->spin_ns)
+    if (!pool->options.spin_ns)
         return;
     if (before && before != process && !soon__process_pool_is_saturated_locked(pool)) {
         /* Relaxed, both: a hint. */
         atomic_store_explicit(&before->channel.requests->spin_ns, 0, memory_order_relaxed);
-        before->spins = false;
+        before->locked.spins = false;
     }
-    atomic_store_explicit(&process->channel.requests->spin_ns, pool->spin_ns, memory_order_relaxed);
-    process->spins = true;
+    atomic_store_explicit(&process->channel.requests->spin_ns, pool->options.spin_ns, memory_order_relaxed);
+    process->locked.spins = true;
 }
 
 /* The slot is filled. A wake is to follow. */
 static inline void post_locked(struct soon__process *process, uint32_t slot, int64_t now)
 {
-    struct soon__assignment *assignment = &process->slots[slot];
+    struct soon__assignment *assignment = &process->locked.slots[slot];
 
     soon__slot_set_locked(assignment, SOON__SLOT_POSTED);
     assignment->posted_ns = now;
-    if (process->bell_is_off)
+    if (process->locked.bell_is_off)
         soon__channel_turn_bell_on(&process->channel);
-    process->bell_is_off = false;
+    process->locked.bell_is_off = false;
     soon__channel_publish(&process->channel, slot, assignment->sequence);
-    if (process->pool->locked.spinner != process || !process->spins)
+    if (process->pool->locked.spinner != process || !process->locked.spins)
         let_spin_locked(process);
 }
 
@@ -127,11 +128,11 @@ static inline void post_locked(struct soon__process *process, uint32_t slot, int
 static void publish_locked(struct soon__process *process, uint32_t slot, soon_call *call, int rc, int64_t now)
 {
     struct soon__process_pool *pool = process->pool;
-    bool wanted = process->slots[slot].state == SOON__SLOT_FILLING; /* else it was taken out */
+    bool wanted = process->locked.slots[slot].state == SOON__SLOT_FILLING; /* else it was taken out */
 
-    if (wanted && rc == 0 && (process->stage == SOON__READY || !call)) {
+    if (wanted && rc == 0 && (process->locked.stage == SOON__READY || !call)) {
         post_locked(process, slot, now);
-        process->to_wake = true;
+        process->locked.to_wake = true;
         if (call)
             watch_limits_locked(process, slot);
         return;
@@ -139,7 +140,7 @@ static void publish_locked(struct soon__process *process, uint32_t slot, soon_ca
     soon__process_release_locked(process, slot, now);
     if (!wanted || !call)
         return;
-    process->given--;
+    process->locked.given--;
     soon__call_move(call, SOON__CALL_IN_HAND);
     if (rc == 0 || rc == -EAGAIN || rc == -EPIPE)
         soon__queue_return(&pool->locked.queue, call); /* it was the process that had no use for it */
@@ -148,16 +149,16 @@ static void publish_locked(struct soon__process *process, uint32_t slot, soon_ca
     if (rc != -EAGAIN && rc != -EPIPE)
         return;
     /* Its socket is full, or it has closed it and its death is on its way to us: not at once again. */
-    process->no_room = true;
-    process->retry_at = now + RETRY_NS;
-    soon__process_pool_alarm_locked(pool, process->retry_at);
+    process->locked.no_room = true;
+    process->locked.retry_at = now + RETRY_NS;
+    soon__process_pool_alarm_locked(pool, process->locked.retry_at);
 }
 
 static void wake_locked(struct soon__process *process)
 {
-    if (process->to_wake)
-        soon__channel_wake(&process->channel, process->full);
-    process->to_wake = false;
+    if (process->locked.to_wake)
+        soon__channel_wake(&process->channel, process->locked.full);
+    process->locked.to_wake = false;
 }
 
 /* One wake for all that was published to it: before the mutex is given back. */
@@ -172,7 +173,7 @@ static int fill_and_publish_locked(struct soon__process *process, uint32_t slot,
                                    const struct soon__marshalled *marshalled, int64_t *now)
 {
     struct soon__process_pool *pool = process->pool;
-    struct soon__assignment *assignment = &process->slots[slot];
+    struct soon__assignment *assignment = &process->locked.slots[slot];
     uint64_t sequence = assignment->sequence, order = soon__post_order(marshalled->call);
     bool left;
     int rc;
@@ -185,7 +186,7 @@ static int fill_and_publish_locked(struct soon__process *process, uint32_t slot,
     }
     if (marshalled->call)
         soon__call_hold(marshalled->call);
-    process->refs++;
+    process->locked.refs++;
     soon__process_pool_wake_all_locked(pool);
     soon__mutex_unlock(&pool->mutex);
     rc = soon__marshal_fill(marshalled, process, slot, sequence, order);
@@ -193,7 +194,7 @@ static int fill_and_publish_locked(struct soon__process *process, uint32_t slot,
     *now = soon__clock_ns();
     publish_locked(process, slot, marshalled->call, rc, *now);
     wake_locked(process);
-    if (process->stage == SOON__DEAD)
+    if (process->locked.stage == SOON__DEAD)
         soon__process_pool_look_soon_locked(pool); /* which waits for us to leave it */
     left = soon__process_unref_locked(process);
     soon__mutex_unlock(&pool->mutex);
@@ -210,7 +211,7 @@ static void give_locked(struct soon__process *process, uint32_t slot, soon_call 
     soon__call_move(call, SOON__CALL_IN_SLOT);
     call->process = process;
     call->slot = slot;
-    process->given++;
+    process->locked.given++;
 }
 
 /* A plain call (marshal_internal.h), which fits into any slot. A wake is to follow. */
@@ -230,7 +231,7 @@ bool soon__process_post_first_locked(struct soon__process *process, int64_t *now
 {
     struct soon__process_pool *pool = process->pool;
     soon_call *call = soon__queue_first(&pool->locked.queue);
-    int64_t function = soon__directory_find(&process->directory, call->function);
+    int64_t function = soon__directory_find(&process->locked.directory, call->function);
     uint32_t slot = soon__process_find_empty_locked(process);
     struct soon__marshalled marshalled;
 
@@ -241,7 +242,7 @@ bool soon__process_post_first_locked(struct soon__process *process, int64_t *now
     if (soon__marshal_is_plain(call)) {
         soon__queue_remove(&pool->locked.queue, call);
         soon__process_post_plain_locked(process, call, (uint32_t)function, *now);
-        process->to_wake = true;
+        process->locked.to_wake = true;
         return true;
     }
     soon__marshal(&marshalled, call, (uint32_t)function);
@@ -261,7 +262,7 @@ int soon__process_post_initializer_locked(struct soon__process *process)
     int rc = -ENOMEM;
 
     soon__marshal_initializer(&marshalled, process->pool,
-                              (uint32_t)soon__directory_find(&process->directory, initializer));
+                              (uint32_t)soon__directory_find(&process->locked.directory, initializer));
     if (reserve_locked(process, &marshalled, 0, now)) /* it is the first in an empty area */
         rc = fill_and_publish_locked(process, 0, &marshalled, &now);
     wake_locked(process);

@@ -74,12 +74,12 @@ static void fill_channel(struct soon__process *process)
     replies->requests_size = sizeof(struct soon__requests);
     replies->reply_area_size = SOON__REPLY_AREA;
     replies->shared_size = pool->executor->shared ? soon__shared_size(pool->executor->shared) : 0;
-    replies->memory_limit = pool->memory_limit;
+    replies->memory_limit = pool->options.memory_limit;
     replies->depth = pool->launch.depth;
     replies->tell_claims = pool->queue_max > 0;
     soon__worker_name(replies->name, sizeof replies->name, pool->name, process->number);
-    process->sequence = (uint64_t)soon__clock_ns();
-    soon__channel_init(&process->channel, process->sequence);
+    process->locked.sequence = (uint64_t)soon__clock_ns();
+    soon__channel_init(&process->channel, process->locked.sequence);
 }
 
 static int start(struct soon__process *process, const struct descriptors *d)
@@ -114,12 +114,12 @@ int soon__process_new(struct soon__process **ret, struct soon__process_pool *poo
         return -ENOMEM;
     process->pool = pool;
     process->number = ++pool->locked.numbers; /* this thread alone counts */
-    process->refs = 1;
-    process->watch = process->control = -1;
+    process->locked.refs = 1;
+    process->loop.watch = process->loop.control = -1;
     process->channel.parent_notes = &process->notes;
-    soon__ring_allocator_init(&process->ring, SOON__REQUEST_AREA);
-    process->remains = soon__remains_new();
-    rc = process->remains ? make_descriptors(&d) : -ENOMEM;
+    soon__ring_allocator_init(&process->locked.ring, SOON__REQUEST_AREA);
+    process->loop.remains = soon__remains_new();
+    rc = process->loop.remains ? make_descriptors(&d) : -ENOMEM;
     if (rc == 0)
         rc = map_areas(process, &d);
     if (rc < 0)
@@ -128,15 +128,16 @@ int soon__process_new(struct soon__process **ret, struct soon__process_pool *poo
     rc = start(process, &d);
     if (rc < 0)
         goto fail;
-    process->watch = soon__process_watch(process->pid);
-    if (process->watch < 0 && process->watch != -ESRCH) { /* -ESRCH: dead already, and reaped by somebody else */
-        rc = process->watch;
+    process->loop.watch = soon__process_watch(process->pid);
+    if (process->loop.watch < 0 &&
+        process->loop.watch != -ESRCH) { /* -ESRCH: dead already, and reaped by somebody else */
+        rc = process->loop.watch;
         (void)soon__process_signal(-1, process->pid, SIGKILL);
-        soon__remains_keep(process->remains, -1, process->pid);
-        process->remains = NULL;
+        soon__remains_keep(process->loop.remains, -1, process->pid);
+        process->loop.remains = NULL;
         goto fail;
     }
-    process->control = d.control[0];
+    process->loop.control = d.control[0];
     process->channel.bell = d.bell;
     d.control[0] = d.bell = -1;
     close_all(&d);
@@ -146,7 +147,7 @@ int soon__process_new(struct soon__process **ret, struct soon__process_pool *poo
 fail:
     close_all(&d);
     unmap_areas(process);
-    free(process->remains);
+    free(process->loop.remains);
     free(process);
     return rc;
 }
@@ -154,9 +155,9 @@ fail:
 void soon__process_free(struct soon__process *process)
 {
     unmap_areas(process);
-    soon__directory_fini(&process->directory);
-    if (process->control >= 0)
-        close(process->control);
+    soon__directory_fini(&process->locked.directory);
+    if (process->loop.control >= 0)
+        close(process->loop.control);
     close(process->channel.bell);
     free(process);
 }
@@ -168,10 +169,10 @@ void soon__process_close(struct soon__process *process)
 
     assert(soon__library_on_loop());
     soon__process_drop_descriptors(process);
-    if (process->watch >= 0)
-        close(process->watch);
-    free(process->remains);
-    soon__error_unref(process->initializer_error);
+    if (process->loop.watch >= 0)
+        close(process->loop.watch);
+    free(process->loop.remains);
+    soon__error_unref(process->loop.initializer_error);
     soon__mutex_lock(&pool->mutex);
     left = soon__process_unref_locked(process);
     soon__mutex_unlock(&pool->mutex);

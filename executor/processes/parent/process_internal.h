@@ -17,22 +17,22 @@ void soon__process_free(struct soon__process *process);
 /* True: it was the last reference, and soon__process_free() is to follow, without the mutex. */
 static inline bool soon__process_unref_locked(struct soon__process *process)
 {
-    return --process->refs == 0;
+    return --process->locked.refs == 0;
 }
 
 /* A thread that waits for a call there takes in replies from here on, until it ends that, with a reference. */
 static inline void soon__process_begin_lingering_locked(struct soon__process *process)
 {
-    process->lingered = true;
+    process->locked.lingered = true;
     process->pool->locked.lingering++;
-    process->refs++;
+    process->locked.refs++;
 }
 /* As soon__process_unref_locked(). */
 static inline bool soon__process_end_lingering_locked(struct soon__process *process)
 {
     struct soon__process_pool *pool = process->pool;
 
-    process->lingered = false;
+    process->locked.lingered = false;
     pool->locked.lingering--;
     if (pool->locked.closed)
         soon__process_pool_look_soon_locked(pool); /* which waits for us to leave it */

@@ -36,7 +36,7 @@ static int count_of(uint32_t parts)
 
 void soon__process_drop_descriptors(struct soon__process *process)
 {
-    struct soon__sent *sent = &process->sent;
+    struct soon__sent *sent = &process->reading.sent;
 
     if (!sent->lost)
         close_all(sent->descriptors, count_of(sent->parts));
@@ -48,11 +48,11 @@ static int greet(struct soon__process *process, const struct soon__message *mess
     struct soon__process_pool *pool = process->pool;
     int rc;
 
-    if (process->greeted || message->version != SOON__CHANNEL_VERSION || message->table_size > SOON__REPLY_AREA)
+    if (process->loop.greeted || message->version != SOON__CHANNEL_VERSION || message->table_size > SOON__REPLY_AREA)
         return -EPROTO;
-    process->greeted = true;
+    process->loop.greeted = true;
     soon__mutex_lock(&pool->mutex);
-    rc = soon__directory_init(&process->directory, process->channel.reply_area, message->table_size,
+    rc = soon__directory_init(&process->locked.directory, process->channel.reply_area, message->table_size,
                               message->function_count);
     soon__mutex_unlock(&pool->mutex);
     return rc < 0 ? rc : SOON__RECEIVED_HELLO;
@@ -67,7 +67,7 @@ static bool is_awaited(struct soon__process *process, const struct soon__message
 
     if (message->slot >= SOON__SLOTS)
         return false;
-    assignment = &process->slots[message->slot];
+    assignment = &process->locked.slots[message->slot];
     soon__mutex_lock(&process->pool->mutex);
     items = assignment->items ? assignment->items : 1;
     awaited = assignment->sequence == message->sequence && soon__process_is_running_locked(process, message->slot) &&
@@ -80,7 +80,7 @@ static bool is_awaited(struct soon__process *process, const struct soon__message
 static bool keep(struct soon__process *process, const struct soon__message *message, const int *descriptors, int count,
                  bool lost)
 {
-    struct soon__sent *sent = &process->sent;
+    struct soon__sent *sent = &process->reading.sent;
 
     if (sent->parts || !message->parts || message->parts & ~(uint32_t)SOON__PARTS || !is_awaited(process, message) ||
         (!lost && count != count_of(message->parts)))
@@ -113,7 +113,7 @@ static int receive(struct soon__process *process)
     for (int messages = 0; messages < MESSAGES_MAX; messages++) {
         struct soon__message message = {.magic = 0}; /* one that is too short says nothing more */
 
-        rc = soon__socket_receive(process->control, &message, sizeof message, descriptors, &count);
+        rc = soon__socket_receive(process->loop.control, &message, sizeof message, descriptors, &count);
         if (rc == -EAGAIN)
             return SOON__RECEIVED_SOME;
         taken = -EPROTO;
@@ -134,13 +134,13 @@ int soon__process_receive(struct soon__process *process)
     int rc;
 
     soon__mutex_lock(&pool->mutex);
-    while (process->is_read)
+    while (process->reading.busy)
         soon__condition_wait(&pool->read, &pool->mutex, SOON__NEVER);
-    process->is_read = true;
+    process->reading.busy = true;
     soon__mutex_unlock(&pool->mutex);
     rc = receive(process);
     soon__mutex_lock(&pool->mutex);
-    process->is_read = false;
+    process->reading.busy = false;
     soon__condition_tell_all(&pool->read);
     soon__mutex_unlock(&pool->mutex);
     return rc;
@@ -162,7 +162,7 @@ static bool is_for(const struct soon__sent *sent, const struct soon__reply *repl
 
 bool soon__process_has_descriptors(struct soon__process *process, const struct soon__reply *reply)
 {
-    const struct soon__sent *sent = &process->sent;
+    const struct soon__sent *sent = &process->reading.sent;
     uint32_t parts = parts_of(reply);
 
     if (reply->kind == SOON__REPLY_ITEMS) /* what is kept may be for the item after these */
@@ -174,7 +174,7 @@ bool soon__process_has_descriptors(struct soon__process *process, const struct s
 
 int soon__process_take_descriptor(struct soon__process *process, enum soon__part part)
 {
-    struct soon__sent *sent = &process->sent;
+    struct soon__sent *sent = &process->reading.sent;
     int at = count_of(sent->parts & ((uint32_t)part - 1)), fd = sent->descriptors[at];
 
     if (sent->lost)

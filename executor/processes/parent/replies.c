@@ -29,7 +29,7 @@ static void end_locked(struct soon__process *process, uint32_t slot, const struc
 {
     struct soon__process_pool *pool = process->pool;
 
-    soon__call_move(process->slots[slot].call, SOON__CALL_IN_HAND);
+    soon__call_move(process->locked.slots[slot].call, SOON__CALL_IN_HAND);
     soon__process_release_locked(process, slot, now);
     if (outcome) {
         pool->locked.succeeded += !outcome->error;
@@ -47,7 +47,7 @@ static bool has_progress(const struct soon__reply *reply, const soon_call *call)
 static void release(struct soon__process *process, const struct soon__reply *reply, const struct soon__outcome *outcome)
 {
     struct soon__process_pool *pool = process->pool;
-    soon_call *call = process->slots[reply->slot].call;
+    soon_call *call = process->locked.slots[reply->slot].call;
 
     if (has_progress(reply, call))
         soon__process_keep_progress(process, reply->slot, call); /* nobody else who reads releases the slot */
@@ -117,11 +117,11 @@ static bool initializer_done(struct soon__process *process, const struct soon__r
         return false;
     if (reply->flags & SOON__REPLY_NOT_STARTED &&
         soon__shortage(reply->code)) { /* there was no room for it in the worker */
-        process->shortage = reply->code;
+        process->loop.shortage = reply->code;
         return true;
     }
     if (reply->code)
-        process->initializer_error =
+        process->loop.initializer_error =
             soon__error_newf(&fields, "the initializer failed: %.*s",
                              reply->message_size ? (int)text : (int)strlen(soon_strerror(reply->code)),
                              reply->message_size ? body : soon_strerror(reply->code));
@@ -134,7 +134,7 @@ static bool initializer_done(struct soon__process *process, const struct soon__r
 /* What was posted there and is answered now; NULL: nothing. What is claimed is nobody's but ours (P1). */
 static struct soon__assignment *find_assignment(struct soon__process *process, const struct soon__reply *reply)
 {
-    struct soon__assignment *assignment = &process->slots[reply->slot];
+    struct soon__assignment *assignment = &process->locked.slots[reply->slot];
     bool found;
 
     soon__mutex_lock(&process->pool->mutex);
@@ -147,12 +147,12 @@ static struct soon__assignment *find_assignment(struct soon__process *process, c
 /* Relaxed, both: with the mutex, or by who reads. */
 static uint64_t head_of(const struct soon__process *process)
 {
-    return atomic_load_explicit(&process->head, memory_order_relaxed);
+    return atomic_load_explicit(&process->reading.head, memory_order_relaxed);
 }
 
 static void set_head(struct soon__process *process, uint64_t head)
 {
-    atomic_store_explicit(&process->head, head, memory_order_relaxed);
+    atomic_store_explicit(&process->reading.head, head, memory_order_relaxed);
 }
 
 /* One turn of taking in. */
@@ -173,7 +173,7 @@ struct turn {
 /* The call that this reply ends, if it is a task of its own, at its first try, and has the result that it promised. */
 static soon_call *find_plain_locked(struct soon__process *process, const struct soon__short_reply *reply)
 {
-    struct soon__assignment *assignment = &process->slots[reply->slot];
+    struct soon__assignment *assignment = &process->locked.slots[reply->slot];
     soon_call *call = assignment->call;
 
     if (!soon__slot_is_posted(assignment) || assignment->sequence != reply->sequence || assignment->is_initializer ||
@@ -269,7 +269,7 @@ static void take_any_reply(struct soon__process *process, struct turn *turn)
         rc = take_reply(process, turn, &reply) ? 1 : -EPROTO;
     }
     if (rc < 0)
-        process->corrupt = true;
+        process->reading.corrupt = true;
 }
 
 /* The worker may be waiting for the room of a reply that is not plain. Plain ones are acked now and then, since the
@@ -295,13 +295,13 @@ static void hand_out_locked(struct soon__process_pool *pool, struct turn *turn, 
 /* Not for ever, however fast it answers: others wait for this thread. */
 static bool is_through_locked(const struct soon__process *process, const struct turn *turn)
 {
-    return !turn->reads || process->corrupt || turn->came >= SOON__REPLIES ||
+    return !turn->reads || process->reading.corrupt || turn->came >= SOON__REPLIES ||
            !soon__channel_has_replies(&process->channel, head_of(process), 1);
 }
 
 static void stop_lingering_locked(struct soon__process *process, struct turn *turn)
 {
-    if (turn->more || process->corrupt) { /* for the loop: there is more, or it is to go */
+    if (turn->more || process->reading.corrupt) { /* for the loop: there is more, or it is to go */
         be_quiet(turn);
         soon__bell_ring(process->channel.bell);
     }
@@ -314,14 +314,14 @@ static void end_turn_locked(struct soon__process *process, struct turn *turn)
     const soon_call *awaited = turn->awaited;
     struct soon__process_pool *pool = process->pool;
 
-    turn->goes_on = turn->reads && !process->corrupt && awaited && soon__call_place(awaited) == SOON__CALL_IN_SLOT &&
-                    awaited->process == process;
-    if (!turn->goes_on && turn->then != KEEPS_BELL && !process->corrupt && !process->book_closed) {
-        process->bell_is_off = turn->then == LINGERS && turn->reads && !process->assigned; /* P10 */
-        turn->more = !process->bell_is_off && soon__channel_want_bell(&process->channel, head_of(process));
+    turn->goes_on = turn->reads && !process->reading.corrupt && awaited &&
+                    soon__call_place(awaited) == SOON__CALL_IN_SLOT && awaited->process == process;
+    if (!turn->goes_on && turn->then != KEEPS_BELL && !process->reading.corrupt && !process->reading.over) {
+        process->locked.bell_is_off = turn->then == LINGERS && turn->reads && !process->locked.assigned; /* P10 */
+        turn->more = !process->locked.bell_is_off && soon__channel_want_bell(&process->channel, head_of(process));
     }
-    process->is_read &= !turn->reads;
-    process->book_closed |= turn->last;
+    process->reading.busy &= !turn->reads;
+    process->reading.over |= turn->last;
     if (turn->quiet)
         soon__condition_tell_all(&pool->read);
     if (turn->then == LINGERS && !turn->goes_on)
@@ -330,16 +330,16 @@ static void end_turn_locked(struct soon__process *process, struct turn *turn)
 
 static bool may_be_read_locked(const struct soon__process *process)
 {
-    return !process->is_read && !process->book_closed && !process->corrupt;
+    return !process->reading.busy && !process->reading.over && !process->reading.corrupt;
 }
 
 /* Who lingers does not wait for it. */
 static void begin_turn_locked(struct soon__process *process, struct turn *turn)
 {
-    while (process->is_read && turn->then != LINGERS)
+    while (process->reading.busy && turn->then != LINGERS)
         soon__condition_wait(&process->pool->read, &process->pool->mutex, SOON__NEVER);
     turn->reads = may_be_read_locked(process);
-    process->is_read |= turn->reads;
+    process->reading.busy |= turn->reads;
 }
 
 /* Plain replies, and who comes next. What is left to be done without the mutex goes to `calls`: `*count` of them, and
@@ -401,7 +401,7 @@ int soon__process_drain(struct soon__process *process, bool last)
 
     soon__mutex_lock(&process->pool->mutex);
     take_in(process, &turn, NULL);
-    if (process->corrupt)
+    if (process->reading.corrupt)
         return -EPROTO;
     return (turn.more ? SOON__DRAINED_MORE : 0) | (turn.initialised ? SOON__DRAINED_INITIALISED : 0);
 }
@@ -419,12 +419,12 @@ uint64_t soon__process_take_in(struct soon__process *process)
  * is all. `*ret`: a call to be finished, or NULL. */
 static bool take_last_locked(struct soon__process *process, struct turn *turn, soon_call **ret)
 {
-    int64_t now =
-        process->pool->may_retire ? soon__clock_coarse_ns() : process->moved_on_ns; /* nobody asks when it was */
+    int64_t now = process->pool->options.may_retire ? soon__clock_coarse_ns()
+                                                    : process->locked.moved_on_ns; /* nobody asks when it was */
     soon_call *call;
 
     *ret = NULL;
-    if (!turn->awaited || process->assigned != 1 || !may_be_read_locked(process))
+    if (!turn->awaited || process->locked.assigned != 1 || !may_be_read_locked(process))
         return false;
     call = take_plain_locked(process, now);
     turn->others = call;
@@ -434,7 +434,7 @@ static bool take_last_locked(struct soon__process *process, struct turn *turn, s
         soon__process_pool_may_hand_out_locked(process->pool))
         return false;
     send_ack(process, false);
-    process->bell_is_off = true; /* P10 */
+    process->locked.bell_is_off = true; /* P10 */
     soon__spin_note(&process->pool->spin, true);
     return true;
 }

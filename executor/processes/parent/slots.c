@@ -11,31 +11,31 @@ _Static_assert(SOON__SLOTS <= 64, "sets of slots are words");
 void soon__process_release_locked(struct soon__process *process, uint32_t slot, int64_t now)
 {
     struct soon__process_pool *pool = process->pool;
-    struct soon__assignment *assignment = &process->slots[slot];
+    struct soon__assignment *assignment = &process->locked.slots[slot];
 
     if (assignment->in_area)
-        soon__ring_allocator_give(&process->ring, assignment->region);
+        soon__ring_allocator_give(&process->locked.ring, assignment->region);
     if (assignment->state == SOON__SLOT_RUNNING) { /* what was taken back says nothing about the one that runs */
-        process->moved_on_ns = now;
-        process->stalled = false;
+        process->locked.moved_on_ns = now;
+        process->locked.stalled = false;
     }
-    process->assigned--;
+    process->locked.assigned--;
     pool->locked.assigned -= !assignment->is_initializer;
     soon__slot_set_locked(assignment, SOON__SLOT_EMPTY);
-    process->full &= ~(UINT64_C(1) << slot);
-    process->no_room = false;
-    if (process->assigned)
+    process->locked.full &= ~(UINT64_C(1) << slot);
+    process->locked.no_room = false;
+    if (process->locked.assigned)
         return;
     pool->locked.busy--;
-    process->idle_since = now;
+    process->locked.idle_since = now;
     /* Now it may retire. */
-    if (pool->may_retire || pool->locked.closed || pool->locked.broken)
+    if (pool->options.may_retire || pool->locked.closed || pool->locked.broken)
         soon__process_pool_look_soon_locked(pool);
 }
 
 bool soon__process_is_running_locked(struct soon__process *process, uint32_t slot)
 {
-    struct soon__assignment *assignment = &process->slots[slot];
+    struct soon__assignment *assignment = &process->locked.slots[slot];
 
     if (assignment->state == SOON__SLOT_POSTED &&
         soon__channel_look(&process->channel, slot, assignment->sequence) != SOON__LOOK_UNCLAIMED)
@@ -46,7 +46,7 @@ bool soon__process_is_running_locked(struct soon__process *process, uint32_t slo
 /* The call of a slot that was not claimed: it is the caller's now. NULL: it was claimed, or there is none. */
 soon_call *soon__process_take_out_locked(struct soon__process *process, uint32_t slot)
 {
-    struct soon__assignment *assignment = &process->slots[slot];
+    struct soon__assignment *assignment = &process->locked.slots[slot];
     soon_call *call = assignment->call;
 
     if (!soon__slot_is_unclaimed(assignment))
@@ -59,7 +59,7 @@ soon_call *soon__process_take_out_locked(struct soon__process *process, uint32_t
         soon__slot_set_locked(assignment, SOON__SLOT_RUNNING);
         return NULL;
     }
-    process->given--;
+    process->locked.given--;
     soon__call_move(call, SOON__CALL_IN_HAND);
     return call;
 }
@@ -75,11 +75,11 @@ uint32_t soon__process_find_unclaimed_locked(const struct soon__process *process
     uint32_t found = SOON__NO_SLOT;
 
     for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
-        const struct soon__assignment *assignment = &process->slots[slot];
+        const struct soon__assignment *assignment = &process->locked.slots[slot];
 
         if (!soon__slot_is_unclaimed(assignment))
             continue;
-        if (found == SOON__NO_SLOT || (assignment->order > process->slots[found].order) == last)
+        if (found == SOON__NO_SLOT || (assignment->order > process->locked.slots[found].order) == last)
             found = slot;
     }
     return found;
@@ -119,7 +119,8 @@ size_t soon__process_pool_pending_locked(struct soon__process_pool *pool)
 
     for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
         for (uint32_t slot = 0; slot < SOON__SLOTS; slot++)
-            count += soon__slot_is_unclaimed(&process->slots[slot]) && !soon__process_is_running_locked(process, slot);
+            count += soon__slot_is_unclaimed(&process->locked.slots[slot]) &&
+                     !soon__process_is_running_locked(process, slot);
     }
     return count;
 }

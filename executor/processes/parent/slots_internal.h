@@ -31,7 +31,7 @@ static inline bool soon__slot_is_unclaimed(const struct soon__assignment *slot)
 
 static inline uint32_t soon__process_find_empty_locked(const struct soon__process *process)
 {
-    return ~process->full ? (uint32_t)__builtin_ctzll(~process->full) : SOON__NO_SLOT;
+    return ~process->locked.full ? (uint32_t)__builtin_ctzll(~process->locked.full) : SOON__NO_SLOT;
 }
 /* The slot is free again: what was in it has ended, or was taken out. */
 void soon__process_release_locked(struct soon__process *process, uint32_t slot, int64_t now);

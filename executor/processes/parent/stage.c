@@ -13,22 +13,22 @@ void soon__process_leave_service_locked(struct soon__process *process, int stage
 {
     struct soon__process_pool *pool = process->pool;
 
-    if (process->stage == SOON__STARTING || process->stage == SOON__READY)
+    if (process->locked.stage == SOON__STARTING || process->locked.stage == SOON__READY)
         pool->locked.alive--;
-    if (process->stage == SOON__READY)
+    if (process->locked.stage == SOON__READY)
         pool->locked.ready--;
-    process->stage = stage;
+    process->locked.stage = stage;
 }
 
 /* P13 */
 static void pass_sentence_locked(struct soon__process *process, int code, uint32_t slot)
 {
     if (slot < SOON__SLOTS) {
-        if (!process->slots[slot].sentence)
-            process->slots[slot].sentence = code;
-    } else if (!process->condemned) {
-        process->condemned = true;
-        process->condemned_for = code;
+        if (!process->locked.slots[slot].sentence)
+            process->locked.slots[slot].sentence = code;
+    } else if (!process->locked.condemned) {
+        process->locked.condemned = true;
+        process->locked.condemned_for = code;
     }
 }
 
@@ -36,20 +36,20 @@ static void pass_sentence_locked(struct soon__process *process, int code, uint32
 static void ask_to_stop_locked(struct soon__process *process, uint32_t slot)
 {
     for (uint32_t each = 0; each < SOON__SLOTS; each++) {
-        if ((slot == each || slot == SOON__SLOTS) && soon__slot_is_posted(&process->slots[each]))
+        if ((slot == each || slot == SOON__SLOTS) && soon__slot_is_posted(&process->locked.slots[each]))
             soon__channel_request_stop(&process->channel, each);
     }
 }
 
 void soon__process_condemn_locked(struct soon__process *process, int code, uint32_t slot)
 {
-    if (process->stage == SOON__DEAD)
+    if (process->locked.stage == SOON__DEAD)
         return;
     pass_sentence_locked(process, code, slot);
     ask_to_stop_locked(process, slot);
-    if (process->stage == SOON__DOOMED)
+    if (process->locked.stage == SOON__CONDEMNED)
         return;
-    soon__process_leave_service_locked(process, SOON__DOOMED);
+    soon__process_leave_service_locked(process, SOON__CONDEMNED);
     soon__process_return_unclaimed_locked(process);
     soon__process_pool_look_soon_locked(process->pool);
 }
@@ -59,14 +59,14 @@ bool soon__process_reprieve_locked(struct soon__process *process)
 {
     struct soon__process_pool *pool = process->pool;
 
-    if (process->condemned)
+    if (process->locked.condemned)
         return false;
     for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
-        if (soon__slot_is_posted(&process->slots[slot]) && process->slots[slot].sentence)
+        if (soon__slot_is_posted(&process->locked.slots[slot]) && process->locked.slots[slot].sentence)
             return false;
     }
     soon__channel_stop_none(&process->channel);
-    process->stage = SOON__READY;
+    process->locked.stage = SOON__READY;
     pool->locked.alive++;
     pool->locked.ready++;
     soon__process_pool_dispatch_locked(pool, soon__clock_ns());

@@ -13,7 +13,7 @@
 
 static void on_death(struct soon__watch *watch)
 {
-    soon__process_died(SOON__PROCESS_OF(watch, on_death));
+    soon__process_died(SOON__PROCESS_OF(watch, loop.on_death));
 }
 
 /* Its bell is told of once for each ring: that goes on where it cannot be made quiet. */
@@ -21,14 +21,15 @@ static int watch_all(struct soon__process *process)
 {
     int rc;
 
-    process->on_bell.ready = soon__process_on_bell;
-    process->on_control.ready = soon__process_on_control;
-    process->on_death.ready = on_death;
-    rc = soon__library_watch(&process->on_bell, process->channel.bell, true);
+    process->loop.on_bell.ready = soon__process_on_bell;
+    process->loop.on_control.ready = soon__process_on_control;
+    process->loop.on_death.ready = on_death;
+    rc = soon__library_watch(&process->loop.on_bell, process->channel.bell, true);
     if (rc == 0)
-        rc = soon__library_watch(&process->on_control, process->control, false);
+        rc = soon__library_watch(&process->loop.on_control, process->loop.control, false);
     if (rc == 0)
-        rc = process->watch < 0 ? -ESRCH : soon__library_watch(&process->on_death, process->watch, false);
+        rc =
+            process->loop.watch < 0 ? -ESRCH : soon__library_watch(&process->loop.on_death, process->loop.watch, false);
     return rc;
 }
 
@@ -37,14 +38,14 @@ static void adopt(struct soon__process *process)
     struct soon__process_pool *pool = process->pool;
     int rc;
 
-    uv_timer_init(soon__library_uv(), &process->timer);
-    process->timer.data = process;
-    uv_timer_init(soon__library_uv(), &process->again);
-    process->again.data = process;
-    process->handles = 2;
+    uv_timer_init(soon__library_uv(), &process->loop.timer);
+    process->loop.timer.data = process;
+    uv_timer_init(soon__library_uv(), &process->loop.again);
+    process->loop.again.data = process;
+    process->loop.handles = 2;
     rc = watch_all(process);
-    process->ready_by = soon__later(soon__clock_ns(), pool->start_timeout_ns);
-    soon__loop_timer(&process->timer, soon__process_on_overdue, process->ready_by);
+    process->loop.ready_by = soon__later(soon__clock_ns(), pool->options.start_timeout_ns);
+    soon__loop_timer(&process->loop.timer, soon__process_on_overdue, process->loop.ready_by);
     soon__mutex_lock(&pool->mutex);
     process->next = pool->locked.processes;
     if (process->next)
@@ -56,7 +57,7 @@ static void adopt(struct soon__process *process)
         return;
     }
     /* It is dead already, and somebody else has reaped it; or we could not hear of its end, which comes at once then. */
-    if (process->watch >= 0)
+    if (process->loop.watch >= 0)
         soon__process_start_is_short(process, rc);
     soon__process_died(process);
 }

@@ -6,7 +6,7 @@
  *     STARTING --HELLO, initializer done--> READY --retire--> RETIRING
  *        |                                    | ^                |
  *        |                        kill, limit v | answered       |
- *        |                                 DOOMED                |
+ *        |                                 CONDEMNED                |
  *        |                                    |                  |
  *        +--dies, or not in time----------+   | signals    exits |
  *                                         v   v                  v
@@ -25,8 +25,8 @@
  * P6  No future's LOCK is taken, and no user code called, under `mutex`: what is finished there takes one step
  *     (soon__call_finish_bare()). LOCK may be held when that is taken.
  * P7  One thread at a time takes in what a process has answered: the loop, or a thread that waits for a call there
- *     (linger.c). What is plain it takes in under the mutex; before it leaves that for the rest it sets `is_read`, and calls no
- *     user code until it has cleared it. `book_closed` ends that, once the process is dead and its last replies were read. What
+ *     (linger.c). What is plain it takes in under the mutex; before it leaves that for the rest it sets `reading.busy`, and calls no
+ *     user code until it has cleared it. `reading.over` ends that, once the process is dead and its last replies were read. What
  *     else is loop thread only is done by who reads only if the process is not READY yet, and then nobody lingers.
  * P8  While there are tasks in slots the loop looks at each process ten times a second, rung for or not, and whether what
  *     it sees can be: else one that has written over the channel would keep its tasks for ever (soon__process_inspect()).
@@ -39,9 +39,9 @@
  *     more, and who takes that back, ask the same function (soon__process_pool_may_start_locked()). Else the one would
  *     want again what the other has taken back, for ever. What a boot wants ends with the pool's being open.
  * P12 There are never more processes than `max`, those counted that are on their way out, until they are gone: one that is
- *     DOOMED may be let live, and what a worker holds (a lock, a port) its successor needs. So none is replaced before it is
+ *     CONDEMNED may be let live, and what a worker holds (a lock, a port) its successor needs. So none is replaced before it is
  *     reaped.
- * P13 A process is DOOMED because of a task in one of its slots, or of several, each with a sentence of its own; or as a
+ * P13 A process is CONDEMNED because of a task in one of its slots, or of several, each with a sentence of its own; or as a
  *     whole (`condemned`): the pool is stopped, or it is mad. The one may come after the other. Of each kind the first
  *     counts: so each task that dies of it has one cause. It is let live if no task with a sentence is left, and it is
  *     not condemned.
@@ -126,66 +126,73 @@ struct soon__process {
     struct soon__channel channel;
     struct soon__parent_notes notes; /* the channel's */
 
-    /* Under the pool's mutex. */
-    enum { SOON__STARTING, SOON__READY, SOON__RETIRING, SOON__DOOMED, SOON__DEAD } stage;
-    struct soon__assignment slots[SOON__SLOTS];
-    uint64_t full; /* which of them are not EMPTY */
-    uint32_t refs; /* the loop's, and one per thread that is filling or lingers */
-    size_t assigned;
-    size_t given;     /* calls since its start */
-    bool no_room;     /* the next one in the queue does not fit now: until a slot is released, or */
-    int64_t retry_at; /* then, if the socket was full; else SOON__NEVER */
-    uint64_t sequence;
-    struct soon__ring_allocator ring;
-    struct soon__directory directory;
-    int64_t idle_since, moved_on_ns; /* nothing to do since; a task ended, or the first slot was filled */
-    bool condemned;                  /* P13: DOOMED, whatever becomes of its tasks */
-    int condemned_for;               /* then: what those without a sentence fail with; 0: of itself */
-    bool lingered;                   /* a thread lingers */
-    bool spins;                      /* it may look for work before it sleeps */
-    bool to_wake;                    /* something was published to it; while the mutex is held */
-    bool bell_is_off;                /* P10 */
-    bool stalled;                    /* it did not claim what it was given, until its next answer */
-    bool outgrown;                   /* it is above the memory limit, and gets nothing more */
+    struct { /* under the pool's mutex */
+        enum { SOON__STARTING, SOON__READY, SOON__RETIRING, SOON__CONDEMNED, SOON__DEAD } stage;
+        struct soon__assignment slots[SOON__SLOTS];
+        uint64_t full; /* which of them are not EMPTY */
+        uint32_t refs; /* the loop's, and one per thread that is filling or lingers */
+        size_t assigned;
+        size_t given;     /* calls since its start */
+        bool no_room;     /* the next one in the queue does not fit now: until a slot is released, or */
+        int64_t retry_at; /* then, if the socket was full; else SOON__NEVER */
+        uint64_t sequence;
+        struct soon__ring_allocator ring;
+        struct soon__directory directory;
+        int64_t idle_since, moved_on_ns; /* nothing to do since; a task ended, or the first slot was filled */
+        bool condemned;                  /* P13: CONDEMNED, whatever becomes of its tasks */
+        int condemned_for;               /* then: what those without a sentence fail with; 0: of itself */
+        bool lingered;                   /* a thread lingers */
+        bool spins;                      /* it may look for work before it sleeps */
+        bool to_wake;                    /* something was published to it; while the mutex is held */
+        bool bell_is_off;                /* P10 */
+        bool stalled;                    /* it did not claim what it was given, until its next answer */
+        bool outgrown;                   /* it is above the memory limit, and gets nothing more */
+    } locked;
 
-    /* P7. Taking in replies, and messages: of who has set `is_read`, or has the mutex while it is not set. */
-    bool is_read;           /* under the mutex */
-    _Atomic uint64_t head;  /* replies consumed; else a hint */
-    struct soon__sent sent; /* a worker sends the next when the reply to these was consumed */
-    _Atomic bool corrupt;   /* it has written nonsense: nothing more of it is read. Set by anybody */
-    bool book_closed;
+    /* Taking in replies, and messages: of the thread that has set `busy`, or has the mutex while it is not set (P7). */
+    struct {
+        bool busy;              /* under the mutex */
+        bool over;              /* under the mutex: the process is dead, and its last replies were read */
+        _Atomic uint64_t head;  /* replies consumed; else a hint */
+        struct soon__sent sent; /* a worker sends the next when the reply to these was consumed */
+        _Atomic bool corrupt;   /* it has written nonsense: nothing more of it is read. Set by anybody */
+    } reading;
 
-    /* Loop thread only. */
-    int watch, control;
-    struct soon__remains *remains; /* NULL: not needed any more */
-    struct soon__error *initializer_error;
-    int64_t ready_by;
-    bool greeted, initialised, served, unwanted, dying;
-    bool late, timed_out; /* it is not ready by now: it is looked at once more, and given up */
-    int shortage;         /* it could not become ready for want of this; 0: that is not why */
-    int signal_sent;
-    int denied; /* it cannot be signalled, for this: it is asked by its socket */
-    enum { SOON__LET_BE, SOON__EXECUTE, SOON__KILL_IT } todo; /* found under the mutex, done outside of it */
-    bool inspect;                                             /* as that */
-    struct soon__watch on_death, on_bell, on_control;
-    uv_timer_t timer, again;
-    int handles;
+    struct { /* loop thread only */
+        int watch, control;
+        struct soon__remains *remains; /* NULL: not needed any more */
+        struct soon__error *initializer_error;
+        int64_t ready_by;
+        bool greeted, initialised, served, unwanted, dying;
+        bool late, timed_out; /* it is not ready by now: it is looked at once more, and given up */
+        int shortage;         /* it could not become ready for want of this; 0: that is not why */
+        int signal_sent;
+        int denied; /* it cannot be signalled, for this: it is asked by its socket */
+        enum { SOON__LET_BE, SOON__EXECUTE, SOON__KILL_IT } todo; /* found under the mutex, done outside of it */
+        bool inspect;                                             /* as that */
+        struct soon__watch on_death, on_bell, on_control;
+        uv_timer_t timer, again;
+        int handles;
+    } loop;
 };
 
 struct soon__process_pool {
     soon_executor *executor;
     soon_promise *down;
-    size_t max;
-    size_t queue_max;        /* 0: unbounded */
-    int64_t idle_timeout_ns; /* 0: none */
-    int64_t start_timeout_ns, grace_ns;
-    size_t tasks_per_worker; /* 0: no limit */
-    bool may_retire;         /* a process that has nothing to do, for one of the limits, before the end */
-    uint64_t memory_limit;
-    int max_restarts; /* negative: never give up */
-    bool break_on_death;
-    size_t cpus;
-    uint32_t spin_ns; /* how long a worker looks for work, and who waits for a reply, before it sleeps; 0: not at all */
+    size_t queue_max; /* 0: unbounded */
+    struct {
+        size_t max;
+        int64_t idle_timeout_ns; /* 0: none */
+        int64_t start_timeout_ns, grace_ns;
+        size_t tasks_per_worker; /* 0: no limit */
+        bool may_retire;         /* a process that has nothing to do, for one of the limits, before the end */
+        uint64_t memory_limit;
+        int max_restarts; /* negative: never give up */
+        bool break_on_death;
+        size_t cpus;
+        uint32_t
+            spin_ns; /* how long a worker looks for work, and a thread for a reply, before it sleeps; 0: not at all */
+    } options;       /* and what follows from them: never changed */
     char name[16];
     struct soon__initializer initializer;
     struct soon__launch launch;
@@ -198,7 +205,7 @@ struct soon__process_pool {
     struct soon__mutex mutex;
     struct soon__condition place; /* submitters: the queue has room, or the pool is closed or broken */
     struct soon__condition ready; /* boot: a process is ready, or never will be */
-    struct soon__condition read;  /* the loop: who has set `is_read` is through */
+    struct soon__condition read;  /* the loop: who has set `reading.busy` is through */
     struct {
         struct soon__queue queue;
         struct soon__process *processes;
@@ -215,26 +222,29 @@ struct soon__process_pool {
         unsigned numbers;
         bool closed, dropping; /* what is pending is cancelled */
         bool look_posted, close_posted;
-        int stop; /* 0, SIGTERM or SIGKILL: what all processes get */
-        int start_error;
-        int failed_starts; /* in a row */
-        int killed_starts; /* among them, by somebody else; not counted in these */
-        int short_starts;  /* for want of something; not counted in these */
-        int64_t failing_since_ns;
-        int64_t short_since_ns,
-            short_ns;           /* no start in a row has succeeded for want, while no worker was ready; the last one */
-        int64_t start_again_at; /* a back-off */
-        int64_t alarm;          /* when the loop is to look next; SOON__NEVER: not at all */
-        int64_t inspect_at;     /* P8; SOON__NEVER: nothing was posted lately */
+        int stop;      /* 0, SIGTERM or SIGKILL: what all processes get */
+        struct {       /* of worker processes, in a row without one that became ready */
+            int error; /* for who waits for a boot */
+            int failed;
+            int killed;  /* by somebody else; not counted in these */
+            int shorted; /* for want of something; not counted in these */
+            int64_t failing_since_ns;
+            int64_t short_since_ns; /* while no worker was ready; 0: none was short, or one is ready */
+            int64_t last_short_ns;
+            int64_t again_at; /* a back-off */
+        } starts;
+        int64_t alarm;      /* when the loop is to look next; SOON__NEVER: not at all */
+        int64_t inspect_at; /* P8; SOON__NEVER: nothing was posted lately */
         bool posted_lately;
         soon_call *refused; /* for the loop to end with their `refusal` */
         struct soon__error *broken;
         uint64_t submitted, succeeded, failed, cancelled, deaths;
     } locked;
 
-    /* Loop thread only, but for posting. */
-    struct soon__job open, look, close;
-    uv_timer_t timer;
+    struct { /* loop thread only, but for posting */
+        struct soon__job open, look, close;
+        uv_timer_t timer;
+    } loop;
 };
 
 /* There is much to do. */

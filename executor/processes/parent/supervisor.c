@@ -26,7 +26,7 @@ static int64_t earlier(int64_t a, int64_t b)
 /* True: the item that it was about is still the last that has started, and remains that. */
 static bool hold_item_locked(struct soon__process *process, uint32_t slot, int64_t now, int64_t limit)
 {
-    struct soon__assignment *assignment = &process->slots[slot];
+    struct soon__assignment *assignment = &process->locked.slots[slot];
     int64_t started;
 
     assignment->held = true;
@@ -42,7 +42,7 @@ static bool hold_item_locked(struct soon__process *process, uint32_t slot, int64
 /* A task's time is over, or when it may be. */
 static int64_t check_time_limit_locked(struct soon__process *process, uint32_t slot, int64_t now)
 {
-    struct soon__assignment *assignment = &process->slots[slot];
+    struct soon__assignment *assignment = &process->locked.slots[slot];
     struct soon__call_extra *extra;
     int64_t limit, started;
     uint64_t item;
@@ -78,7 +78,7 @@ static int64_t check_time_limit_locked(struct soon__process *process, uint32_t s
 static soon_call *pop_expired_locked(struct soon__process *process, int64_t now, int64_t *next)
 {
     for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
-        struct soon__assignment *assignment = &process->slots[slot];
+        struct soon__assignment *assignment = &process->locked.slots[slot];
         soon_call *call = assignment->call;
 
         if (!soon__slot_is_unclaimed(assignment) || !soon__call_extra(call) ||
@@ -95,7 +95,7 @@ static soon_call *pop_expired_locked(struct soon__process *process, int64_t now,
 static bool is_over_limit(const struct soon__process *process)
 {
     /* Relaxed: a wish of the worker's. */
-    return process->pool->memory_limit &&
+    return process->pool->options.memory_limit &&
            atomic_load_explicit(&process->channel.replies->over_limit, memory_order_relaxed);
 }
 
@@ -105,15 +105,16 @@ static bool should_retire_locked(struct soon__process *process, int64_t now, int
     struct soon__process_pool *pool = process->pool;
     int64_t due;
 
-    if (process->assigned)
+    if (process->locked.assigned)
         return false;
     /* At the end not while others have tasks that they have not begun, which may come back. */
     if (pool->locked.broken || (pool->locked.closed && !soon__process_pool_pending_locked(pool)) ||
-        is_over_limit(process) || (pool->tasks_per_worker && process->given >= pool->tasks_per_worker))
+        is_over_limit(process) ||
+        (pool->options.tasks_per_worker && process->locked.given >= pool->options.tasks_per_worker))
         return true;
-    if (!pool->idle_timeout_ns || pool->locked.alive <= pool->locked.at_least)
+    if (!pool->options.idle_timeout_ns || pool->locked.alive <= pool->locked.at_least)
         return false;
-    due = soon__later(process->idle_since, pool->idle_timeout_ns);
+    due = soon__later(process->locked.idle_since, pool->options.idle_timeout_ns);
     if (due > now)
         *next = earlier(*next, due);
     return due <= now;
@@ -125,23 +126,23 @@ static void look_at_locked(struct soon__process *process, int64_t now, int64_t *
 
     if (pool->locked.stop)
         soon__process_condemn_locked(process, SOON_EKILLED, SOON__SLOTS);
-    else if (pool->locked.broken && pool->break_on_death)
+    else if (pool->locked.broken && pool->options.break_on_death)
         soon__process_condemn_locked(process, SOON_EBROKEN, SOON__SLOTS);
-    if (process->no_room && process->retry_at <= now)
-        process->no_room = false;
-    else if (process->no_room)
-        *next = earlier(*next, process->retry_at);
-    if (process->stage != SOON__READY)
+    if (process->locked.no_room && process->locked.retry_at <= now)
+        process->locked.no_room = false;
+    else if (process->locked.no_room)
+        *next = earlier(*next, process->locked.retry_at);
+    if (process->locked.stage != SOON__READY)
         return;
     if (is_over_limit(process)) {
-        process->outgrown = true;
+        process->locked.outgrown = true;
         soon__process_return_unclaimed_locked(process);
     }
     if (should_retire_locked(process, now, next)) {
         soon__process_retire_locked(process);
         return;
     }
-    for (uint32_t slot = 0; slot < SOON__SLOTS && process->stage == SOON__READY; slot++)
+    for (uint32_t slot = 0; slot < SOON__SLOTS && process->locked.stage == SOON__READY; slot++)
         *next = earlier(*next, check_time_limit_locked(process, slot, now));
 }
 
@@ -149,11 +150,11 @@ static void mark_locked(struct soon__process *process)
 {
     struct soon__process_pool *pool = process->pool;
 
-    if (pool->locked.stop == SIGKILL || (process->stage == SOON__STARTING && pool->locked.closed &&
+    if (pool->locked.stop == SIGKILL || (process->locked.stage == SOON__STARTING && pool->locked.closed &&
                                          !soon__process_pool_pending_locked(pool))) /* for nobody */
-        process->todo = SOON__KILL_IT;
-    else if (process->stage == SOON__DOOMED && !process->signal_sent)
-        process->todo = SOON__EXECUTE;
+        process->loop.todo = SOON__KILL_IT;
+    else if (process->locked.stage == SOON__CONDEMNED && !process->loop.signal_sent)
+        process->loop.todo = SOON__EXECUTE;
 }
 
 /* P8. The timer goes on while it finds that something was posted: not each task is to wake the loop. */
@@ -161,7 +162,8 @@ static void mark_for_inspection_locked(struct soon__process_pool *pool, int64_t 
 {
     if (pool->locked.inspect_at <= now) {
         for (struct soon__process *process = pool->locked.processes; process; process = process->next)
-            process->inspect = process->stage == SOON__READY && (process->assigned || process->bell_is_off);
+            process->loop.inspect =
+                process->locked.stage == SOON__READY && (process->locked.assigned || process->locked.bell_is_off);
         pool->locked.inspect_at =
             pool->locked.assigned || pool->locked.posted_lately ? now + SOON__INSPECT_NS : SOON__NEVER;
         pool->locked.posted_lately = false;
@@ -174,8 +176,8 @@ static bool take_wanted_locked(struct soon__process_pool *pool, int64_t now, int
 {
     if (!soon__process_pool_may_start_locked(pool)) /* P11 */
         soon__process_pool_want_none_locked(pool);
-    if (pool->locked.start_again_at > now) /* also if nobody is missing: somebody may be before that */
-        *next = earlier(*next, pool->locked.start_again_at);
+    if (pool->locked.starts.again_at > now) /* also if nobody is missing: somebody may be before that */
+        *next = earlier(*next, pool->locked.starts.again_at);
     if (!pool->locked.wanted)
         return false;
     if (--pool->locked.wanted)
@@ -250,15 +252,15 @@ static void execute_all(struct soon__process_pool *pool)
 {
     for (struct soon__process *process = pool->locked.processes, *next; process; process = next) {
         next = process->next; /* the list is changed on this thread alone */
-        if (process->inspect)
+        if (process->loop.inspect)
             soon__process_inspect(process);
-        process->inspect = false;
-        if (process->todo == SOON__EXECUTE)
+        process->loop.inspect = false;
+        if (process->loop.todo == SOON__EXECUTE)
             soon__process_execute(process);
-        else if (process->todo == SOON__KILL_IT)
+        else if (process->loop.todo == SOON__KILL_IT)
             soon__process_kill(process, SIGKILL);
-        process->unwanted |= process->todo != SOON__LET_BE;
-        process->todo = SOON__LET_BE;
+        process->loop.unwanted |= process->loop.todo != SOON__LET_BE;
+        process->loop.todo = SOON__LET_BE;
     }
 }
 
@@ -279,14 +281,14 @@ static void look(struct soon__process_pool *pool)
     if (found.start)
         soon__process_begin(pool);
     execute_all(pool);
-    soon__loop_timer(&pool->timer, on_timer, found.next);
+    soon__loop_timer(&pool->loop.timer, on_timer, found.next);
     soon__mutex_lock(&pool->mutex);
     found.over = is_over_locked(pool) && !pool->locked.close_posted;
     if (found.over)
         pool->locked.close_posted = true;
     soon__mutex_unlock(&pool->mutex);
     if (found.over)
-        soon__library_loop_post(&pool->close);
+        soon__library_loop_post(&pool->loop.close);
 }
 
 static struct soon__process_pool *pool_of(struct soon__job *job, size_t offset)
@@ -296,15 +298,15 @@ static struct soon__process_pool *pool_of(struct soon__job *job, size_t offset)
 
 static void open_pool(struct soon__job *job)
 {
-    struct soon__process_pool *pool = pool_of(job, offsetof(struct soon__process_pool, open));
+    struct soon__process_pool *pool = pool_of(job, offsetof(struct soon__process_pool, loop.open));
 
-    uv_timer_init(soon__library_uv(), &pool->timer);
-    pool->timer.data = pool;
+    uv_timer_init(soon__library_uv(), &pool->loop.timer);
+    pool->loop.timer.data = pool;
 }
 
 static void look_job(struct soon__job *job)
 {
-    struct soon__process_pool *pool = pool_of(job, offsetof(struct soon__process_pool, look));
+    struct soon__process_pool *pool = pool_of(job, offsetof(struct soon__process_pool, loop.look));
 
     soon__mutex_lock(&pool->mutex);
     pool->locked.look_posted = false; /* from here on the job may be posted again */
@@ -324,15 +326,15 @@ static void on_closed(uv_handle_t *handle)
 
 static void close_pool(struct soon__job *job)
 {
-    struct soon__process_pool *pool = pool_of(job, offsetof(struct soon__process_pool, close));
+    struct soon__process_pool *pool = pool_of(job, offsetof(struct soon__process_pool, loop.close));
 
-    uv_close((uv_handle_t *)&pool->timer, on_closed);
+    uv_close((uv_handle_t *)&pool->loop.timer, on_closed);
 }
 
 void soon__process_pool_watch(struct soon__process_pool *pool)
 {
-    pool->open.run = open_pool;
-    pool->look.run = look_job;
-    pool->close.run = close_pool;
-    soon__library_loop_post(&pool->open);
+    pool->loop.open.run = open_pool;
+    pool->loop.look.run = look_job;
+    pool->loop.close.run = close_pool;
+    soon__library_loop_post(&pool->loop.open);
 }

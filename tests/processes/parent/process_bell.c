@@ -208,7 +208,7 @@ Test(process_bell, tells_of_tasks_in_the_order_of_their_ends)
     later = (struct later){.callback = {.kind = SOON__CALLBACK_INTERNAL, .fn = look_at_later, .data = &later},
                            .future = second};
     cr_assert_eq(soon__future_add_callback(first, &later.callback), 1);
-    while (!soon__channel_has_replies(&process->channel, atomic_load(&process->head), 2))
+    while (!soon__channel_has_replies(&process->channel, atomic_load(&process->reading.head), 2))
         continue;
     take_in_by_hand(process, second);
     cr_assert(soon_future_done(first));
