@@ -8,7 +8,7 @@
 TestSuite(contract_cancel);
 
 /* CPython: FutureTests.test_cancel, for futures of executors; pebble: test_process_pool_stop_futures */
-Contract(contract_cancel, of_a_pending_task_is_final_at_once_and_it_never_starts)
+TestOnEach(contract_cancel, of_a_pending_task_is_final_at_once_and_it_never_starts)
 {
     struct gate gate = gate_new(), never = gate_new();
     soon_future *f;
@@ -34,7 +34,7 @@ Contract(contract_cancel, of_a_pending_task_is_final_at_once_and_it_never_starts
 }
 
 /* pebble: test_process_pool_cancel, which ends cancelled; so does a task that gives in */
-Contract(contract_cancel, of_a_running_task_is_a_request)
+TestOnEach(contract_cancel, of_a_running_task_is_a_request)
 {
     struct gate gate = gate_new();
     soon_future *f = submit_pass(executor, gate);
@@ -58,7 +58,7 @@ SOON_TASK(deaf, struct gate, int)
     return gate_pass(*arg, NULL);
 }
 
-Contract(contract_cancel, of_a_task_that_does_not_listen_changes_nothing)
+TestOnEach(contract_cancel, of_a_task_that_does_not_listen_changes_nothing)
 {
     struct gate gate = gate_new();
     soon_future *f = deaf_submit(executor, &gate, NULL);
@@ -78,7 +78,7 @@ Contract(contract_cancel, of_a_task_that_does_not_listen_changes_nothing)
 }
 
 /* CPython: FutureTests.test_cancel (finished) */
-Contract(contract_cancel, of_a_finished_task_is_refused)
+TestOnEach(contract_cancel, of_a_finished_task_is_refused)
 {
     soon_future *good = soon_submit(executor, mul, 2, 3), *bad = soon_submit(executor, divide, 1, 0);
     int product;
@@ -101,7 +101,7 @@ SOON_TASK(give_in, soon_none, int)
 }
 
 /* Without a request it is an exception like any other. */
-Contract(contract_cancel, that_nobody_asked_for_is_an_exception)
+TestOnEach(contract_cancel, that_nobody_asked_for_is_an_exception)
 {
     soon_future *f = soon_submit(executor, give_in);
     int result;
@@ -113,7 +113,7 @@ Contract(contract_cancel, that_nobody_asked_for_is_an_exception)
 }
 
 /* pebble: test_process_pool_timeout; here it is SOON_ETIMELIMIT */
-Contract(contract_cancel, by_the_time_limit_fails_with_its_own_code)
+TestOnEach(contract_cancel, by_the_time_limit_fails_with_its_own_code)
 {
     struct gate gate = gate_new();
     soon_future *f = pass_submit(executor, &gate, &(soon_submit_options){.time_limit_ms = 1, .label = "slow"});
@@ -127,7 +127,7 @@ Contract(contract_cancel, by_the_time_limit_fails_with_its_own_code)
     gate_free(gate);
 }
 
-Contract(contract_cancel, is_not_what_happens_to_a_task_within_its_time_limit)
+TestOnEach(contract_cancel, is_not_what_happens_to_a_task_within_its_time_limit)
 {
     int product;
 
@@ -138,7 +138,7 @@ Contract(contract_cancel, is_not_what_happens_to_a_task_within_its_time_limit)
 }
 
 /* The task learns of its time limit only, but a reader's request came first. */
-Contract(contract_cancel, by_a_reader_wins_over_the_time_limit)
+TestOnEach(contract_cancel, by_a_reader_wins_over_the_time_limit)
 {
     struct gate gate = gate_new();
     soon_future *f = pass_submit(executor, &gate, &(soon_submit_options){.time_limit_ms = 1000000});
@@ -152,7 +152,7 @@ Contract(contract_cancel, by_a_reader_wins_over_the_time_limit)
     gate_free(gate);
 }
 
-Contract(contract_cancel, by_the_queue_limit_means_it_never_started)
+TestOnEach(contract_cancel, by_the_queue_limit_means_it_never_started)
 {
     struct gate gate = gate_new(), never = gate_new();
     soon_future *f, *in_time;
@@ -179,7 +179,7 @@ Contract(contract_cancel, by_the_queue_limit_means_it_never_started)
     gate_free(never);
 }
 
-Contract(contract_cancel, by_force_is_for_executors_that_can)
+TestOnEach(contract_cancel, by_force_is_for_executors_that_can)
 {
     struct gate gate = gate_new();
     soon_future *running = submit_pass(executor, gate), *done = soon_submit(executor, nothing);
@@ -205,7 +205,7 @@ static void note_state(soon_future *future, void *data)
     *(soon_state *)data = soon_future_state(future);
 }
 
-Contract(contract_cancel, runs_the_callback_here)
+TestOnEach(contract_cancel, runs_the_callback_here)
 {
     struct gate gate = gate_new();
     soon_state seen = SOON_PENDING;
@@ -222,7 +222,7 @@ Contract(contract_cancel, runs_the_callback_here)
 }
 
 /* CPython: test_hang_gh94440 */
-Contract(contract_cancel, just_before_a_shutdown_does_not_hang)
+TestOnEach(contract_cancel, just_before_a_shutdown_does_not_hang)
 {
     soon_future *f;
 
@@ -236,7 +236,7 @@ Contract(contract_cancel, just_before_a_shutdown_does_not_hang)
 }
 
 /* Some are cancelled, some run, some have run: none is lost, and each that says so never started. */
-Contract(contract_cancel, of_many_leaves_none_unresolved)
+TestOnEach(contract_cancel, of_many_leaves_none_unresolved)
 {
     enum { MANY = 500 };
     static soon_future *futures[MANY];
@@ -259,7 +259,7 @@ Contract(contract_cancel, of_many_leaves_none_unresolved)
     soon_futures_unref(futures, MANY);
 }
 
-Contract(contract_cancel, of_a_then_cancels_a_first_that_is_pending)
+TestOnEach(contract_cancel, of_a_then_cancels_a_first_that_is_pending)
 {
     struct gate gate = gate_new(), never = gate_new();
     soon_future *first, *then;

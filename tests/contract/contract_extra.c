@@ -29,7 +29,7 @@ SOON_TASK(read_extra, size_t, struct text)
     return extra.size == *arg ? 0 : soon_raise(task, EIO, "%zu bytes, not %zu", extra.size, *arg);
 }
 
-Contract(contract_extra, is_seen_beside_the_argument)
+TestOnEach(contract_extra, is_seen_beside_the_argument)
 {
     char path[] = "/some/where";
     soon_future *f = soon_submit_with(executor, (.extra = soon_string(path)), read_extra, sizeof path);
@@ -44,7 +44,7 @@ Contract(contract_extra, is_seen_beside_the_argument)
     soon_future_unref(f);
 }
 
-Contract(contract_extra, is_empty_where_there_is_none)
+TestOnEach(contract_extra, is_empty_where_there_is_none)
 {
     struct text text;
 
@@ -55,7 +55,7 @@ Contract(contract_extra, is_empty_where_there_is_none)
 }
 
 /* In a request, in the area for them, and by a descriptor. */
-Contract(contract_extra, has_any_size)
+TestOnEach(contract_extra, has_any_size)
 {
     static const size_t sizes[] = {101, 4096, 1 << 20, (4 << 20) - 32, 4 << 20, 5000001};
 
@@ -97,7 +97,7 @@ static char *bytes_of(size_t size, char last)
     return bytes;
 }
 
-Contract(contract_extra, goes_with_arguments_and_payloads_of_all_sizes)
+TestOnEach(contract_extra, goes_with_arguments_and_payloads_of_all_sizes)
 {
     static const size_t sizes[] = {1, 200, 5 << 20};
 
@@ -122,7 +122,7 @@ Contract(contract_extra, goes_with_arguments_and_payloads_of_all_sizes)
     }
 }
 
-Contract(contract_extra, is_the_same_for_each_item_of_a_map)
+TestOnEach(contract_extra, is_the_same_for_each_item_of_a_map)
 {
     static const size_t sizes[] = {10, 10, 10, 10, 10};
     char path[] = "/tmp/here";
@@ -142,7 +142,7 @@ static int five_sizes(void *arg, void *data)
     return (*left)-- > 0;
 }
 
-Contract(contract_extra, is_the_same_for_each_item_of_an_imap)
+TestOnEach(contract_extra, is_the_same_for_each_item_of_an_imap)
 {
     char path[] = "/tmp/here";
     soon_submit_options each = {.label = "each", .extra = soon_string(path)};
@@ -165,7 +165,7 @@ Contract(contract_extra, is_the_same_for_each_item_of_an_imap)
     soon_imap_free(imap);
 }
 
-Contract(contract_extra, that_is_not_there_is_refused)
+TestOnEach(contract_extra, that_is_not_there_is_refused)
 {
     soon_future *f = soon_submit_with(executor, (.extra = {NULL, 4}), read_extra, 4);
 

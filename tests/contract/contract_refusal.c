@@ -54,7 +54,7 @@ static void refuses(soon_executor *executor, const soon_function *function, cons
     soon_future_unref(f);
 }
 
-Contract(contract_refusal, is_for_what_is_null)
+TestOnEach(contract_refusal, is_for_what_is_null)
 {
     static const soon_function nameless = {.body = NULL, .arg_size = 1, .result_size = 1};
     const soon_submit_options none = {0};
@@ -67,7 +67,7 @@ Contract(contract_refusal, is_for_what_is_null)
     cr_assert_eq(soon_try_submit_bytes(NULL, executor, &mul_task, &pair, sizeof pair, NULL), -EINVAL);
 }
 
-Contract(contract_refusal, is_for_a_function_that_is_not_whole)
+TestOnEach(contract_refusal, is_for_a_function_that_is_not_whole)
 {
     static soon_function bodiless, nameless, strange;
     struct pair pair = {1, 2};
@@ -81,7 +81,7 @@ Contract(contract_refusal, is_for_a_function_that_is_not_whole)
     refuses(executor, &strange, &pair, sizeof pair, (soon_submit_options){0}, -EINVAL);
 }
 
-Contract(contract_refusal, is_for_an_argument_of_another_size)
+TestOnEach(contract_refusal, is_for_an_argument_of_another_size)
 {
     const struct pair pairs[2] = {{1, 2}, {3, 4}};
     static const size_t sizes[] = {0, 1, sizeof(struct pair) - 1, sizeof(struct pair) + 1, 2 * sizeof(struct pair)};
@@ -91,7 +91,7 @@ Contract(contract_refusal, is_for_an_argument_of_another_size)
     refuses(executor, &mul_task, pairs, SIZE_MAX, (soon_submit_options){0}, -EINVAL);
 }
 
-Contract(contract_refusal, is_for_options_that_make_no_sense)
+TestOnEach(contract_refusal, is_for_options_that_make_no_sense)
 {
     const struct pair pair = {1, 2};
     static const soon_submit_options senseless[] = {
@@ -107,7 +107,7 @@ Contract(contract_refusal, is_for_options_that_make_no_sense)
         refuses(executor, &mul_task, &pair, sizeof pair, senseless[i], -EINVAL);
 }
 
-Contract(contract_refusal, keeps_the_label_and_calls_back)
+TestOnEach(contract_refusal, keeps_the_label_and_calls_back)
 {
     int calls = 0;
     soon_future *f = mul_submit(
@@ -127,7 +127,7 @@ struct newer_options {
     long unknown[4];
 };
 
-Contract(contract_refusal, is_for_an_option_that_this_library_does_not_know)
+TestOnEach(contract_refusal, is_for_an_option_that_this_library_does_not_know)
 {
     struct newer_options options = {.known = {.label = "new"}};
     struct pair pair = {3, 4};
@@ -150,7 +150,7 @@ Contract(contract_refusal, is_for_an_option_that_this_library_does_not_know)
     cr_assert_null(f);
 }
 
-Contract(contract_refusal, is_not_for_the_options_of_an_older_header)
+TestOnEach(contract_refusal, is_not_for_the_options_of_an_older_header)
 {
     struct pair pair = {3, 4};
     int data, product;
@@ -170,7 +170,7 @@ Contract(contract_refusal, is_not_for_the_options_of_an_older_header)
 }
 
 /* CPython: ExecutorShutdownTest.test_run_after_shutdown; multiprocessing: _TestPool.test_enter, test_context */
-Contract(contract_refusal, is_for_everything_after_a_shutdown)
+TestOnEach(contract_refusal, is_for_everything_after_a_shutdown)
 {
     struct pair pair = {1, 2};
     int calls = 0;
@@ -189,7 +189,7 @@ Contract(contract_refusal, is_for_everything_after_a_shutdown)
     soon_future_unref(then);
 }
 
-Contract(contract_refusal, of_a_then_is_a_future_that_is_done)
+TestOnEach(contract_refusal, of_a_then_is_a_future_that_is_done)
 {
     soon_future *first = soon_submit(executor, nothing), *then;
 
@@ -205,7 +205,7 @@ Contract(contract_refusal, of_a_then_is_a_future_that_is_done)
     soon_future_unref(first);
 }
 
-Contract(contract_refusal, of_a_result_read_wrongly_leaves_it_alone)
+TestOnEach(contract_refusal, of_a_result_read_wrongly_leaves_it_alone)
 {
     soon_future *f = soon_submit(executor, mul, 6, 7);
     long long large = -1;
@@ -230,7 +230,7 @@ Contract(contract_refusal, of_a_result_read_wrongly_leaves_it_alone)
 }
 
 /* What fails has no result of any type: the error comes first. */
-Contract(contract_refusal, of_a_failed_task_is_its_own_error_whoever_asks)
+TestOnEach(contract_refusal, of_a_failed_task_is_its_own_error_whoever_asks)
 {
     soon_future *f = soon_submit(executor, divide, 1, 0);
     int product;

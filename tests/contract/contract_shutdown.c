@@ -8,7 +8,7 @@
 TestSuite(contract_shutdown);
 
 /* CPython: ExecutorShutdownTest.test_hang_issue12364 */
-Contract(contract_shutdown, by_drain_runs_all_that_was_submitted)
+TestOnEach(contract_shutdown, by_drain_runs_all_that_was_submitted)
 {
     soon_future *futures[50];
     int product;
@@ -25,7 +25,7 @@ Contract(contract_shutdown, by_drain_runs_all_that_was_submitted)
 }
 
 /* CPython: ExecutorTest.test_shutdown_race_issue12456; ThreadPoolExecutorTest.test_map_submits_without_iteration */
-Contract(contract_shutdown, right_after_a_map_runs_all_of_it)
+TestOnEach(contract_shutdown, right_after_a_map_runs_all_of_it)
 {
     struct pair pairs[10];
     size_t done, failed;
@@ -43,7 +43,7 @@ Contract(contract_shutdown, right_after_a_map_runs_all_of_it)
 }
 
 /* CPython: test_cancel_futures, test_cancel_futures_wait_false; mpi4py: test_submit_shutdown_cancel */
-Contract(contract_shutdown, by_cancel_pending_cancels_exactly_what_has_not_started)
+TestOnEach(contract_shutdown, by_cancel_pending_cancels_exactly_what_has_not_started)
 {
     struct gate gate = gate_new();
     soon_future *futures[50];
@@ -73,7 +73,7 @@ Contract(contract_shutdown, by_cancel_pending_cancels_exactly_what_has_not_start
 }
 
 /* CPython: ThreadPoolShutdownTest.test_shutdown_no_wait */
-Contract(contract_shutdown, without_waiting_goes_on_by_itself)
+TestOnEach(contract_shutdown, without_waiting_goes_on_by_itself)
 {
     struct gate gate = gate_new();
     soon_future *f = submit_pass(executor, gate), *down = soon_executor_down(executor);
@@ -94,7 +94,7 @@ Contract(contract_shutdown, without_waiting_goes_on_by_itself)
 
 /* CPython: test_force_shutdown_workers; multiprocessing: _TestPool.test_terminate; pebble:
  * test_process_pool_stop_futures */
-Contract(contract_shutdown, by_terminate_asks_what_runs_to_end)
+TestOnEach(contract_shutdown, by_terminate_asks_what_runs_to_end)
 {
     static const soon_shutdown modes[] = {SOON_TERMINATE, SOON_KILL};
 
@@ -122,7 +122,7 @@ Contract(contract_shutdown, by_terminate_asks_what_runs_to_end)
     }
 }
 
-Contract(contract_shutdown, may_become_stronger_but_not_weaker)
+TestOnEach(contract_shutdown, may_become_stronger_but_not_weaker)
 {
     struct gate gate = gate_new(), never = gate_new();
     soon_future *running, *pending;
@@ -143,7 +143,7 @@ Contract(contract_shutdown, may_become_stronger_but_not_weaker)
 }
 
 /* pebble: test_process_pool_close_stopped, _stop_stopped; CPython: "shutdown() may be called twice" */
-Contract(contract_shutdown, may_be_repeated_in_any_mode)
+TestOnEach(contract_shutdown, may_be_repeated_in_any_mode)
 {
     cr_assert_eq(soon_take(soon_submit(executor, mul, 1, 1), &(int){0}), 0);
 
@@ -155,7 +155,7 @@ Contract(contract_shutdown, may_be_repeated_in_any_mode)
 }
 
 /* CPython: test_force_shutdown_workers_not_started_yet */
-Contract(contract_shutdown, of_one_that_never_ran_anything_is_quick)
+TestOnEach(contract_shutdown, of_one_that_never_ran_anything_is_quick)
 {
     soon_future *down = soon_executor_down(executor);
 
@@ -173,7 +173,7 @@ static void *shut_down(void *executor)
     return NULL;
 }
 
-Contract(contract_shutdown, may_be_asked_for_by_many_threads)
+TestOnEach(contract_shutdown, may_be_asked_for_by_many_threads)
 {
     struct gate gate = gate_new();
     soon_future *futures[20];
@@ -204,7 +204,7 @@ static void *submit_until_refused(void *executor)
 }
 
 /* loky: test_submit_during_shutdown_race; CPython: test_submit_after_interpreter_shutdown has no C relative */
-Contract(contract_shutdown, in_the_middle_of_submits_loses_none)
+TestOnEach(contract_shutdown, in_the_middle_of_submits_loses_none)
 {
     for (int mode = SOON_DRAIN; mode <= SOON_KILL; mode++) {
         soon_executor *other = kind->make();
@@ -220,7 +220,7 @@ Contract(contract_shutdown, in_the_middle_of_submits_loses_none)
     }
 }
 
-Contract(contract_shutdown, refuses_what_makes_no_sense)
+TestOnEach(contract_shutdown, refuses_what_makes_no_sense)
 {
     cr_assert_eq(soon_executor_shutdown(NULL, SOON_DRAIN, SOON_FOREVER), -EINVAL);
     cr_assert_eq(soon_executor_shutdown(executor, (soon_shutdown)-1, SOON_FOREVER), -EINVAL);
@@ -232,12 +232,12 @@ Contract(contract_shutdown, refuses_what_makes_no_sense)
     cr_assert_eq(soon_take(mul_submit(executor, NULL, NULL), &(int){0}), 0); /* it is still open */
 }
 
-Contract(contract_shutdown, takes_the_longest_timeouts)
+TestOnEach(contract_shutdown, takes_the_longest_timeouts)
 {
     cr_assert_eq(soon_executor_shutdown(executor, SOON_DRAIN, INT64_MAX), 0);
 }
 
-Contract(contract_shutdown, has_a_future_of_its_end)
+TestOnEach(contract_shutdown, has_a_future_of_its_end)
 {
     soon_future *down = soon_executor_down(executor), *again = soon_executor_down(executor), *none;
     soon_bytes bytes = {NULL, 1};
@@ -258,7 +258,7 @@ Contract(contract_shutdown, has_a_future_of_its_end)
 }
 
 /* It is no task: what a reader does to it changes nothing. */
-Contract(contract_shutdown, has_an_end_that_nobody_can_cancel)
+TestOnEach(contract_shutdown, has_an_end_that_nobody_can_cancel)
 {
     struct gate gate = gate_new();
     soon_future *f = submit_pass(executor, gate), *down = soon_executor_down(executor);
@@ -279,7 +279,7 @@ Contract(contract_shutdown, has_an_end_that_nobody_can_cancel)
 }
 
 /* CPython: test_context_manager_shutdown, test_del_shutdown */
-Contract(contract_shutdown, by_free_drains)
+TestOnEach(contract_shutdown, by_free_drains)
 {
     soon_executor *other = kind->make();
     soon_future *down = soon_executor_down(other), *futures[10];
@@ -297,7 +297,7 @@ Contract(contract_shutdown, by_free_drains)
     }
 }
 
-Contract(contract_shutdown, happens_at_the_end_of_a_scope)
+TestOnEach(contract_shutdown, happens_at_the_end_of_a_scope)
 {
     soon_future *f;
     int product;
@@ -350,7 +350,7 @@ static soon_future *pending_then(soon_executor *executor, soon_promise **ret_fir
 }
 
 /* pebble: test_process_pool_stop_stopped_callback */
-Contract(contract_shutdown, in_a_callback_begins_and_is_not_waited_for)
+TestOnEach(contract_shutdown, in_a_callback_begins_and_is_not_waited_for)
 {
     struct attempt attempt = {.executor = executor};
     struct gate gate = gate_new();
@@ -387,7 +387,7 @@ static void free_here(soon_future *down, void *data)
     attempt->over = true;
 }
 
-Contract(contract_shutdown, lets_a_callback_of_its_end_free_the_executor)
+TestOnEach(contract_shutdown, lets_a_callback_of_its_end_free_the_executor)
 {
     struct attempt attempt = {.executor = kind->make(), .freed = 1};
     soon_future *down = soon_executor_down(attempt.executor), *f = mul_submit(attempt.executor, NULL, NULL);
@@ -407,7 +407,7 @@ Contract(contract_shutdown, lets_a_callback_of_its_end_free_the_executor)
  * Thens
  */
 
-Contract(contract_shutdown, by_drain_waits_for_thens)
+TestOnEach(contract_shutdown, by_drain_waits_for_thens)
 {
     struct pair pair = {6, 7};
     soon_promise *first;
@@ -424,7 +424,7 @@ Contract(contract_shutdown, by_drain_waits_for_thens)
     soon_promise_free(first);
 }
 
-Contract(contract_shutdown, by_stronger_modes_cancels_thens)
+TestOnEach(contract_shutdown, by_stronger_modes_cancels_thens)
 {
     for (int mode = SOON_CANCEL_PENDING; mode <= SOON_KILL; mode++) {
         soon_executor *other = kind->make();

@@ -9,7 +9,7 @@
 TestSuite(contract_submit);
 
 /* CPython: ExecutorTest.test_submit; multiprocessing: _TestPool.test_async; pebble: test_process_pool_single_future */
-Contract(contract_submit, gives_the_result)
+TestOnEach(contract_submit, gives_the_result)
 {
     soon_future *f = soon_submit(executor, mul, .x = 2, .y = 8);
     int product;
@@ -22,7 +22,7 @@ Contract(contract_submit, gives_the_result)
 }
 
 /* CPython: ExecutorTest.test_submit_keyword */
-Contract(contract_submit, takes_the_argument_by_name_by_place_as_a_struct_or_not_at_all)
+TestOnEach(contract_submit, takes_the_argument_by_name_by_place_as_a_struct_or_not_at_all)
 {
     struct pair pair = {.x = 2, .y = 8};
     soon_future *futures[] = {soon_submit(executor, mul, .y = 8, .x = 2), soon_submit(executor, mul, 2, 8),
@@ -41,7 +41,7 @@ Contract(contract_submit, takes_the_argument_by_name_by_place_as_a_struct_or_not
 }
 
 /* multiprocessing: _TestPool.test_apply */
-Contract(contract_submit, is_an_apply_when_taken_at_once)
+TestOnEach(contract_submit, is_an_apply_when_taken_at_once)
 {
     int product;
 
@@ -50,7 +50,7 @@ Contract(contract_submit, is_an_apply_when_taken_at_once)
 }
 
 /* pebble: test_process_pool_multiple_futures; CPython: the executor of every test */
-Contract(contract_submit, runs_each_of_many_tasks_once)
+TestOnEach(contract_submit, runs_each_of_many_tasks_once)
 {
     enum { MANY = 3000 };
     static soon_future *futures[MANY];
@@ -65,7 +65,7 @@ Contract(contract_submit, runs_each_of_many_tasks_once)
 }
 
 /* pebble: test_process_pool_error; multiprocessing: _TestPool.test_wrapped_exception */
-Contract(contract_submit, passes_on_what_the_task_raises)
+TestOnEach(contract_submit, passes_on_what_the_task_raises)
 {
     soon_future *f = soon_submit_with(executor, (.label = "a label"), divide, .x = 7, .y = 0);
     const soon_error *error;
@@ -91,7 +91,7 @@ SOON_TASK(raise_nothing, soon_none, int)
 }
 
 /* CPython: ExecutorTest.test_swallows_falsey_exceptions */
-Contract(contract_submit, fails_also_with_an_exception_that_looks_like_none)
+TestOnEach(contract_submit, fails_also_with_an_exception_that_looks_like_none)
 {
     soon_future *f = soon_submit(executor, raise_nothing);
     int result;
@@ -108,7 +108,7 @@ SOON_TASK(error_as_a_value, soon_none, int)
 }
 
 /* pebble: test_process_pool_error_returned */
-Contract(contract_submit, lets_a_code_of_an_error_be_a_result)
+TestOnEach(contract_submit, lets_a_code_of_an_error_be_a_result)
 {
     int result;
 
@@ -117,7 +117,7 @@ Contract(contract_submit, lets_a_code_of_an_error_be_a_result)
 }
 
 /* pebble: test_process_pool_error, test_process_pool_exception_isolated */
-Contract(contract_submit, goes_on_after_a_task_has_failed)
+TestOnEach(contract_submit, goes_on_after_a_task_has_failed)
 {
     int quotient;
 
@@ -135,7 +135,7 @@ static void count_call(soon_future *future, void *data)
 }
 
 /* pebble: test_process_pool_callback, _error_callback, _cancel_callback */
-Contract(contract_submit, calls_back_once_however_it_ends)
+TestOnEach(contract_submit, calls_back_once_however_it_ends)
 {
     struct gate gate = gate_new();
     atomic_int calls = 0;
@@ -176,7 +176,7 @@ static void submit_next(soon_future *future, void *data)
 }
 
 /* loky: test_submit_from_callback */
-Contract(contract_submit, can_be_done_in_callbacks)
+TestOnEach(contract_submit, can_be_done_in_callbacks)
 {
     struct chain chains[3] = {{executor, 100}, {executor, 50}, {executor, 60}};
 
@@ -200,7 +200,7 @@ static void *submit_some(void *executor)
 }
 
 /* loky: test_thread_safety */
-Contract(contract_submit, can_be_done_by_many_threads)
+TestOnEach(contract_submit, can_be_done_by_many_threads)
 {
     pthread_t threads[10];
 
@@ -211,7 +211,7 @@ Contract(contract_submit, can_be_done_by_many_threads)
 }
 
 /* mpi4py: multiple_executors */
-Contract(contract_submit, works_beside_another_executor)
+TestOnEach(contract_submit, works_beside_another_executor)
 {
     soon_executor *other = kind->make();
     int sum = 0, product;
@@ -236,7 +236,7 @@ SOON_TASK_BYTES(reverse)
 
 /* pebble: test_process_pool_large_data; CPython: test_crash_big_data has data of this kind; loky:
  * test_no_failure_on_large_data_send */
-Contract(contract_submit, carries_bytes_of_any_size_both_ways)
+TestOnEach(contract_submit, carries_bytes_of_any_size_both_ways)
 {
     static const size_t sizes[] = {0, 1, 32, 255, 256, 257, 4096, 100000, 16 << 20};
 
@@ -273,7 +273,7 @@ SOON_TASK(sum_payload, soon_none, long)
     return soon_task_return_payload(task, back);
 }
 
-Contract(contract_submit, carries_payloads_both_ways)
+TestOnEach(contract_submit, carries_payloads_both_ways)
 {
     static const size_t sizes[] = {1, 1000, 3 << 20};
 
@@ -302,7 +302,7 @@ SOON_TASK(tell_progress, struct gate, int)
     return 0;
 }
 
-Contract(contract_submit, shows_how_far_a_task_is)
+TestOnEach(contract_submit, shows_how_far_a_task_is)
 {
     struct gate gate = gate_new();
     soon_future *f = tell_progress_submit(executor, &gate, NULL);
@@ -326,7 +326,7 @@ SOON_TASK(own_label, soon_none, struct gate)
     return 0;
 }
 
-Contract(contract_submit, knows_label_and_data)
+TestOnEach(contract_submit, knows_label_and_data)
 {
     int data = 0;
     char label[] = "four";
@@ -352,7 +352,7 @@ SOON_TASK(time_left, soon_none, long)
     return 0;
 }
 
-Contract(contract_submit, counts_the_time_limit_from_the_start)
+TestOnEach(contract_submit, counts_the_time_limit_from_the_start)
 {
     long left;
 
@@ -363,7 +363,7 @@ Contract(contract_submit, counts_the_time_limit_from_the_start)
     cr_assert_leq(left, 1000000);
 }
 
-Contract(contract_submit, takes_more_tasks_while_all_workers_are_busy)
+TestOnEach(contract_submit, takes_more_tasks_while_all_workers_are_busy)
 {
     struct gate gate = gate_new();
     soon_future *futures[50];
@@ -383,7 +383,7 @@ Contract(contract_submit, takes_more_tasks_while_all_workers_are_busy)
     gate_free(gate);
 }
 
-Contract(contract_submit, has_try_submit_that_gives_the_same)
+TestOnEach(contract_submit, has_try_submit_that_gives_the_same)
 {
     struct pair pair = {6, 7};
     soon_future *f;
@@ -397,7 +397,7 @@ Contract(contract_submit, has_try_submit_that_gives_the_same)
     cr_assert_eq(product, 42);
 }
 
-Contract(contract_submit, has_try_submit_with_the_argument_in_the_call)
+TestOnEach(contract_submit, has_try_submit_with_the_argument_in_the_call)
 {
     soon_future *f, *none = NULL;
     int product = 7, data;
@@ -427,7 +427,7 @@ SOON_TASK(swap, struct pair, struct pair)
     return 0;
 }
 
-Contract(contract_submit, runs_a_then_on_the_result_of_another)
+TestOnEach(contract_submit, runs_a_then_on_the_result_of_another)
 {
     soon_future *first = soon_submit(executor, swap, 6, 2), *then = soon_then(first, executor, &divide_task);
     soon_future *failed = soon_then(then, executor, &swap_task), *zero = soon_submit(executor, swap, 0, 1);

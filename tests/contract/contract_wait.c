@@ -9,7 +9,7 @@
 TestSuite(contract_wait);
 
 /* CPython: WaitTests.test_20369 */
-Contract(contract_wait, counts_a_duplicate_once)
+TestOnEach(contract_wait, counts_a_duplicate_once)
 {
     soon_future *f = soon_submit(executor, mul, 2, 2);
     bool done[2];
@@ -20,7 +20,7 @@ Contract(contract_wait, counts_a_duplicate_once)
 }
 
 /* CPython: WaitTests.test_first_completed, _first_completed_some_already_completed */
-Contract(contract_wait, for_the_first_that_completes)
+TestOnEach(contract_wait, for_the_first_that_completes)
 {
     struct gate gate = gate_new();
     soon_future *slow = submit_pass(executor, gate), *quick;
@@ -44,7 +44,7 @@ Contract(contract_wait, for_the_first_that_completes)
 
 /* CPython: WaitTests.test_first_exception, _first_exception_one_already_failed, _first_exception_some_already_complete
  */
-Contract(contract_wait, for_the_first_that_fails)
+TestOnEach(contract_wait, for_the_first_that_fails)
 {
     struct gate gate = gate_new();
     soon_future *good = soon_submit(executor, mul, 2, 21), *bad = soon_submit(executor, divide, 1, 0), *slow;
@@ -62,7 +62,7 @@ Contract(contract_wait, for_the_first_that_fails)
 }
 
 /* CPython: WaitTests.test_timeout */
-Contract(contract_wait, gives_up_with_what_there_is)
+TestOnEach(contract_wait, gives_up_with_what_there_is)
 {
     struct gate gate = gate_new();
     soon_future *quick = soon_submit(executor, mul, 6, 7), *slow;
@@ -84,7 +84,7 @@ Contract(contract_wait, gives_up_with_what_there_is)
 }
 
 /* CPython: ThreadPoolWaitTests.test_pending_calls_race */
-Contract(contract_wait, for_many_that_are_let_go_at_once)
+TestOnEach(contract_wait, for_many_that_are_let_go_at_once)
 {
     struct gate gate = gate_new();
     soon_future *futures[100];
@@ -100,7 +100,7 @@ Contract(contract_wait, for_many_that_are_let_go_at_once)
 }
 
 /* CPython: AsCompletedTests.test_no_timeout, _duplicate_futures */
-Contract(contract_wait, as_they_complete)
+TestOnEach(contract_wait, as_they_complete)
 {
     soon_future *futures[21], *f;
     soon_as_completed *set;
@@ -122,7 +122,7 @@ Contract(contract_wait, as_they_complete)
 }
 
 /* CPython: AsCompletedTests.test_future_times_out, _correct_timeout_exception_msg */
-Contract(contract_wait, as_they_complete_in_time)
+TestOnEach(contract_wait, as_they_complete_in_time)
 {
     struct gate gate = gate_new();
     soon_future *quick = mul_submit(executor, NULL, NULL), *slow, *f;
@@ -147,7 +147,7 @@ Contract(contract_wait, as_they_complete_in_time)
     gate_free(gate);
 }
 
-Contract(contract_wait, for_all_as_one_and_for_any)
+TestOnEach(contract_wait, for_all_as_one_and_for_any)
 {
     soon_future *futures[] = {soon_submit(executor, mul, 2, 3), soon_submit(executor, divide, 1, 0),
                               soon_submit(executor, mul, 2, 3)};
@@ -187,7 +187,7 @@ SOON_TASK(fib, int, int)
 }
 
 /* In CPython such tasks hang. */
-Contract(contract_wait, inside_tasks_for_tasks_of_the_same_executor)
+TestOnEach(contract_wait, inside_tasks_for_tasks_of_the_same_executor)
 {
     int result;
 
@@ -215,7 +215,7 @@ SOON_TASK(sum_of_squares, int, long)
 }
 
 /* multiprocessing and loky: nested maps */
-Contract(contract_wait, inside_many_tasks_at_once)
+TestOnEach(contract_wait, inside_many_tasks_at_once)
 {
     soon_future *futures[20];
     long sum;
@@ -237,7 +237,7 @@ static void *wait_for_it(void *data)
 }
 
 /* CPython: FutureTests.test_result_with_success, with many readers */
-Contract(contract_wait, by_many_threads_for_one)
+TestOnEach(contract_wait, by_many_threads_for_one)
 {
     struct gate gate = gate_new();
     soon_future *f = submit_pass(executor, gate);

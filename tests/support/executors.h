@@ -1,15 +1,17 @@
 /*
- * executors.h - the executors that a test written against the interface runs on, one after the other.
+ * executors.h - the kinds of executors. A test that uses the public interface alone runs on each of them, one after another:
  *
  *     TestOnEach(map, gives_results_in_the_order_of_the_input)
  *     {
- *         ... `executor` ...
+ *         ... `executor`, `kind` ...
  *     }
+ *
+ * The executor is freed behind the body. Where not every kind can do what the test is about, `kind` says whether this one can.
  */
-#ifndef SOON_TESTS_EXECUTORS_H
-#define SOON_TESTS_EXECUTORS_H
+#ifndef SOON_TESTS_SUPPORT_EXECUTORS_H
+#define SOON_TESTS_SUPPORT_EXECUTORS_H
 
-#include "../harness/test.h"
+#include "own_executor.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,147 +22,6 @@
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
-
-/*
- * A user's own: one thread and a list. With `help`, as its thread may wait in a task for another one.
- */
-struct own {
-    pthread_t thread;
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
-    soon_call *calls[32768];
-    size_t first, end;
-    soon_promise *down;
-};
-
-static inline soon_call *own__pop(struct own *own)
-{
-    soon_call *call = NULL;
-
-    while (own->first < own->end && !call)
-        call = own->calls[own->first++ % 32768];
-    return call;
-}
-
-static inline void *own__main(void *data)
-{
-    struct own *own = data;
-    soon_call *call;
-
-    pthread_mutex_lock(&own->mutex);
-    for (;;) {
-        call = own__pop(own);
-        if (!call && own->down)
-            break;
-        if (!call) {
-            pthread_cond_wait(&own->changed, &own->mutex);
-            continue;
-        }
-        pthread_mutex_unlock(&own->mutex);
-        soon_call_run(call);
-        pthread_mutex_lock(&own->mutex);
-    }
-    pthread_mutex_unlock(&own->mutex);
-    soon_promise_set_result(own->down, NULL, 0);
-    return NULL;
-}
-
-static inline int own__submit(void *self, soon_call *call, bool may_block)
-{
-    struct own *own = self;
-    int rc = 0;
-
-    (void)may_block;
-    pthread_mutex_lock(&own->mutex);
-    if (own->down)
-        rc = SOON_ESHUTDOWN;
-    else if (own->end - own->first == 32768)
-        rc = SOON_EFULL;
-    else
-        own->calls[own->end++ % 32768] = call;
-    pthread_cond_signal(&own->changed);
-    pthread_mutex_unlock(&own->mutex);
-    return rc;
-}
-
-static inline bool own__take_back(void *self, soon_call *call)
-{
-    struct own *own = self;
-    bool found = false;
-
-    pthread_mutex_lock(&own->mutex);
-    for (size_t i = own->first; i < own->end && !found; i++) {
-        found = own->calls[i % 32768] == call;
-        if (found)
-            own->calls[i % 32768] = NULL;
-    }
-    pthread_mutex_unlock(&own->mutex);
-    return found;
-}
-
-static inline bool own__help(void *self, soon_call *call)
-{
-    if (!own__take_back(self, call))
-        return false;
-    soon_call_run(call);
-    return true;
-}
-
-static inline int own__shutdown(void *self, soon_shutdown mode, soon_promise *down)
-{
-    struct own *own = self;
-    soon_call *cancelled[32768];
-    size_t count = 0;
-
-    pthread_mutex_lock(&own->mutex);
-    while (mode > SOON_DRAIN && (cancelled[count] = own__pop(own)))
-        count++;
-    own->down = down;
-    pthread_cond_signal(&own->changed);
-    pthread_mutex_unlock(&own->mutex);
-    for (size_t i = 0; i < count; i++) {
-        soon_promise_set_cancelled(soon_call_promise(cancelled[i]));
-        soon_call_free(cancelled[i]);
-    }
-    return 0;
-}
-
-static inline void own__free(void *self)
-{
-    struct own *own = self;
-
-    pthread_join(own->thread, NULL);
-    pthread_cond_destroy(&own->changed);
-    pthread_mutex_destroy(&own->mutex);
-    free(own);
-}
-
-static inline soon_executor *own__make(bool can_take_back)
-{
-    soon_executor_class klass = {.size = sizeof klass,
-                                 .name = "own",
-                                 .submit = own__submit,
-                                 .take_back = can_take_back ? own__take_back : NULL,
-                                 .help = own__help,
-                                 .shutdown = own__shutdown,
-                                 .free = own__free};
-    struct own *own = calloc(1, sizeof *own);
-    soon_executor *executor;
-
-    pthread_mutex_init(&own->mutex, NULL);
-    pthread_cond_init(&own->changed, NULL);
-    cr_assert_eq(pthread_create(&own->thread, NULL, own__main, own), 0);
-    cr_assert_eq(soon_executor_new(&executor, &klass, own), 0);
-    return executor;
-}
-static inline soon_executor *make_own(void)
-{
-    return own__make(true);
-}
-static inline soon_executor *make_own_that_keeps_what_it_has(void)
-{
-    return own__make(false);
-}
 
 static inline soon_executor *make_threads(int workers)
 {
@@ -195,17 +56,27 @@ static inline soon_executor *make_three_processes(void)
     return make_processes(3);
 }
 
-static const struct {
+struct executor_kind {
     const char *name;
     soon_executor *(*make)(void);
-    bool is_elsewhere;
-} executors[] = {
-    {"a thread", make_one_thread, false},
-    {"four threads", make_four_threads, false},
-    {"an executor of the user's own", make_own, false},
-    {"one that cannot take a call back", make_own_that_keeps_what_it_has, false},
-    {"a process", make_one_process, true},
-    {"three processes", make_three_processes, true},
+    int workers;         /* how many tasks run at once */
+    bool takes_back;     /* a pending task can be cancelled at once */
+    bool kills;          /* a running task can be ended by force */
+    bool nests;          /* a task may submit to its own executor and wait */
+    bool counts;         /* it has stats */
+    bool has_priorities; /* it takes notice of the submit option */
+    bool is_elsewhere;   /* its tasks run in other processes */
+};
+
+static const struct executor_kind executors[] = {
+    {"a thread", make_one_thread, 1, .takes_back = true, .nests = true, .counts = true, .has_priorities = true},
+    {"four threads", make_four_threads, 4, .takes_back = true, .nests = true, .counts = true, .has_priorities = true},
+    {"an executor of the user's own", make_own, 1, .takes_back = true, .nests = true},
+    {"one that cannot take a call back", make_own_that_keeps_what_it_has, 1, .nests = true},
+    {"a process", make_one_process, 1, .takes_back = true, .kills = true, .counts = true, .has_priorities = true,
+     .is_elsewhere = true},
+    {"three processes", make_three_processes, 3, .takes_back = true, .kills = true, .counts = true,
+     .has_priorities = true, .is_elsewhere = true},
 };
 
 /*
@@ -300,19 +171,20 @@ static inline int wait_at_gate(soon_task *task)
 }
 
 /* `here`: only those that run tasks in this process. */
-static inline void on_each_executor(void (*body)(soon_executor *executor), bool here)
+static inline void on_each_executor(void (*body)(soon_executor *, const struct executor_kind *), bool here)
 {
     common_begin();
     for (size_t i = 0; i < sizeof executors / sizeof *executors; i++) {
+        const struct executor_kind *kind = &executors[i];
         soon_executor *executor;
 
-        if (executors[i].is_elsewhere && (here || !test_has_processes()))
+        if (kind->is_elsewhere && (here || !test_has_processes()))
             continue;
-        executor = executors[i].make();
-        tasks_are_elsewhere = executors[i].is_elsewhere;
+        executor = kind->make();
+        tasks_are_elsewhere = kind->is_elsewhere;
         close_gate();
-        body(executor);
-        cr_assert_eq(soon_executor_free(executor), 0, "on %s", executors[i].name);
+        body(executor, kind);
+        cr_assert_eq(soon_executor_free(executor), 0, "on %s", kind->name);
     }
 }
 
@@ -321,11 +193,11 @@ static inline void on_each_executor(void (*body)(soon_executor *executor), bool 
  * those that submit to the executor that they run on. */
 #define TestOnEachHere(...) TEST__ON_EACH(true, __VA_ARGS__, .sentinel = 0)
 #define TEST__ON_EACH(here, suite, name, ...)                                                                          \
-    static void suite##_##name##_on(soon_executor *executor);                                                          \
+    static void suite##_##name##_on(soon_executor *executor, const struct executor_kind *kind);                        \
     TEST__CASE(suite, name, __VA_ARGS__)                                                                               \
     {                                                                                                                  \
         on_each_executor(suite##_##name##_on, here);                                                                   \
     }                                                                                                                  \
-    static void suite##_##name##_on(SOON_UNUSED soon_executor *executor)
+    static void suite##_##name##_on(SOON_UNUSED soon_executor *executor, SOON_UNUSED const struct executor_kind *kind)
 
 #endif
