@@ -20,7 +20,7 @@
  */
 #include "notice_internal.h"
 
-#include "../system/system_internal.h"
+#include "../system/ipc_internal.h"
 #include "executor_internal.h"
 
 #include <errno.h>

@@ -25,7 +25,7 @@
  *     or comes when futures complete, is dropped. The uv loop, which may be gone as well, is not touched any more. It has
  *     the handle's memory until it has finished with it, and we do not hear of that either: so that memory is kept.
  */
-#include "../system/system_internal.h"
+#include "../system/ipc_internal.h"
 #include "loop_internal.h"
 
 #include <errno.h>

@@ -1,9 +1,10 @@
 /*
  * cpu.c - affinity and CPU quotas.
  *
- * /proc/self/cgroup says in which cgroup this process is, for version 2 and for version 1's cpu controller;
- * /proc/self/mountinfo says where, and from which cgroup on, each hierarchy is mounted (a container often sees only its
- * own part). Every cgroup from there up to the mount point may have a quota, and the least counts.
+ * /proc/self/cgroup says in which cgroup this process is: that of version 2, or of the cpu controller of version 1.
+ * /proc/self/mountinfo says where each hierarchy is mounted, and from which of its cgroups on, since a container often
+ * sees its own part alone. Each cgroup from that of the process up to the mount point may have a quota, and the least
+ * one counts.
  */
 #include "cpu_internal.h"
 
@@ -20,10 +21,10 @@ enum {
     AFFINITY_MAX = 1 << 20 /* CPUs; far beyond any kernel */
 };
 
-/* What to look for in one hierarchy. */
+/* What is to be found in one hierarchy. */
 struct hierarchy {
     const char *type;       /* of its file system */
-    const char *controller; /* that it must have; NULL: it has all */
+    const char *controller; /* the one that it must have; NULL: it has all of them */
     int (*limit)(const char *cgroup);
 };
 
@@ -51,7 +52,7 @@ int soon__cpu_affinity(int (*get)(pid_t pid, size_t size, cpu_set_t *mask))
     return count;
 }
 
-/* False: there is none, or it does not fit. */
+/* Reads the first line of a file. False: there is none, or it does not fit. */
 static bool read_line(const char *folder, const char *name, char *ret, size_t size)
 {
     char path[PATH_MAX];
@@ -69,7 +70,8 @@ static bool read_line(const char *folder, const char *name, char *ret, size_t si
     return ok;
 }
 
-/* A whole number above 0, then a space, a line's end or the end. Moves `*text` behind it. */
+/* Reads a whole number above 0, which a space, the end of the line or the end of the text follows. Moves `*text` behind
+ * it. */
 static bool read_number(const char **text, int64_t *ret)
 {
     char *end;
@@ -91,7 +93,7 @@ static int cpus_worth(int64_t quota, int64_t period)
     return cpus > INT_MAX ? INT_MAX : (int)cpus;
 }
 
-/* "150000 100000"; "max 100000": none. */
+/* The file has "150000 100000", or "max 100000" without a quota. */
 static int limit_v2(const char *cgroup)
 {
     char line[128];
@@ -103,7 +105,7 @@ static int limit_v2(const char *cgroup)
     return cpus_worth(quota, period);
 }
 
-/* Two files; a quota of -1: none. */
+/* There are two files, and a quota of -1 is none. */
 static int limit_v1(const char *cgroup)
 {
     char quota_line[64], period_line[64];
@@ -122,7 +124,7 @@ static const struct hierarchy hierarchies[] = {
     {"cgroup", "cpu", limit_v1},
 };
 
-/* Whether `name` is in `list`, which has commas between. */
+/* Is `name` in `list`, which has commas between its names? */
 static bool is_listed(const char *list, const char *name)
 {
     size_t size = strlen(name);
@@ -135,7 +137,7 @@ static bool is_listed(const char *list, const char *name)
     return false;
 }
 
-/* The cgroup of this process in the hierarchy, from a line "7:cpu,cpuacct:/a/b" or "0::/a/b". */
+/* Finds the cgroup of this process in the hierarchy, in a line "7:cpu,cpuacct:/a/b" or "0::/a/b". */
 static bool own_cgroup(const char *root, const struct hierarchy *hierarchy, char ret[PATH_MAX])
 {
     char path[PATH_MAX], *line = NULL;
@@ -162,7 +164,7 @@ static bool own_cgroup(const char *root, const struct hierarchy *hierarchy, char
     return found;
 }
 
-/* Where the hierarchy is mounted, and which of its cgroups that is, from a line
+/* Finds where the hierarchy is mounted, and which of its cgroups is there, in a line
  * "36 25 0:31 /docker/1 /sys/fs/cgroup/cpu rw shared:9 - cgroup cgroup rw,cpu,cpuacct". */
 static bool is_mount(char *line, const struct hierarchy *hierarchy, char **ret_cgroup, char **ret_point)
 {
@@ -188,7 +190,7 @@ static bool is_mount(char *line, const struct hierarchy *hierarchy, char **ret_c
     return true;
 }
 
-/* The least limit from the process's own cgroup up to the mount point. */
+/* The least limit from the cgroup of the process up to the mount point. */
 static int limit_below(const char *root, const struct hierarchy *hierarchy, const char *cgroup, const char *mounted,
                        const char *point)
 {
@@ -198,7 +200,7 @@ static int limit_below(const char *root, const struct hierarchy *hierarchy, cons
     size_t bottom;
     int least = INT_MAX;
 
-    /* Else it lies outside of what is mounted, which may have a limit all the same. */
+    /* If it lies outside of what is mounted, the limit of the mount point counts all the same. */
     if (strncmp(cgroup, mounted, above) == 0 && (!cgroup[above] || cgroup[above] == '/'))
         below = cgroup + above;
     bottom = strlen(root) + strlen(point);

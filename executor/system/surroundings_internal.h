@@ -1,7 +1,7 @@
 /*
- * surroundings_internal.h - what a thread inherits from the one that starts it, and should not: on which CPUs it may run, its
- * niceness, its scheduling policy. A pool's workers have those of the thread that made the pool, whoever starts them; the
- * library's own threads those of the process.
+ * surroundings_internal.h - what a thread inherits from the thread that starts it, and should not: the CPUs on which it
+ * may run, its niceness, its scheduling policy. The workers of a pool get those of the thread that made the pool,
+ * whichever thread starts them; the library's own threads get those of the process.
  */
 #ifndef SOON_EXECUTOR_SYSTEM_SURROUNDINGS_INTERNAL_H
 #define SOON_EXECUTOR_SYSTEM_SURROUNDINGS_INTERNAL_H
@@ -18,11 +18,12 @@ struct soon__surroundings {
     bool knows_cpus, knows_policy;
 };
 
-/* The calling thread's, as it hands them on: a policy that is not to be inherited, or cannot, is none. */
+/* Those of the calling thread, as it would hand them on: without a policy that is not to be inherited, or cannot be. */
 void soon__surroundings_take(struct soon__surroundings *ret);
-/* The main thread's when the library was loaded, but for a real-time policy. */
+/* Those of the main thread when the library was loaded, but for a real-time policy. */
 const struct soon__surroundings *soon__surroundings_of_process(void);
-/* To a thread, or a process that has just been started; 0: the calling thread. What there is no right to change stays as it is. */
+/* Gives them to a thread, or to a process that has just been started; 0: the calling thread. Those that it has no right
+ * to change stay as they are. */
 void soon__surroundings_give(const struct soon__surroundings *surroundings, pid_t thread);
 
 #endif

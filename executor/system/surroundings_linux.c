@@ -1,8 +1,9 @@
 /*
- * surroundings_linux.c - CPUs, niceness and scheduling policy: Linux has all three per thread, and a process that is started
- * has those of the thread that starts it.
+ * surroundings_linux.c - CPUs, niceness and scheduling policy: Linux has all three per thread, and a process that is
+ * started has those of the thread that starts it.
  *
- * What does not differ is not set: an affinity that was set once does not follow when the system gives the process more CPUs.
+ * What does not differ is not set: an affinity that was set once does not follow when the system gives the process more
+ * CPUs.
  */
 #include "surroundings_internal.h"
 
@@ -43,7 +44,7 @@ void soon__surroundings_take(struct soon__surroundings *ret)
     take_from(ret, 0);
     resets = ret->knows_policy && ret->policy & SCHED_RESET_ON_FORK;
     ret->policy &= ~SCHED_RESET_ON_FORK;
-    /* As the kernel does; and time that is reserved for one thread cannot be had twice. */
+    /* As the kernel does it. And a deadline policy reserves time for one thread, which a second one cannot have. */
     if ((resets && is_real_time(ret->policy)) || ret->policy == SCHED_DEADLINE)
         make_usual(ret);
     if (resets && ret->nice < 0)

@@ -4,7 +4,7 @@
  */
 #include "../support/process_fixture.h"
 
-#include "../../executor/system/system_internal.h"
+#include "../../executor/system/process_internal.h"
 
 #include <poll.h>
 #include <spawn.h>

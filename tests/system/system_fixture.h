@@ -6,6 +6,9 @@
 
 #include "../support/futures.h"
 
+#include "../../executor/system/ipc_internal.h"
+#include "../../executor/system/process_internal.h"
+#include "../../executor/system/spawn_internal.h"
 #include "../../executor/system/system_internal.h"
 
 #include <fcntl.h>

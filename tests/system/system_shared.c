@@ -4,7 +4,7 @@
  */
 #include "../support/futures.h"
 
-#include "../../executor/system/system_internal.h"
+#include "../../executor/system/ipc_internal.h"
 
 #include <fcntl.h>
 #include <poll.h>

@@ -36,7 +36,7 @@
 #ifndef SOON_EXECUTOR_PROCESSES_BOTH_CHANNEL_INTERNAL_H
 #define SOON_EXECUTOR_PROCESSES_BOTH_CHANNEL_INTERNAL_H
 
-#include "../../system/system_internal.h"
+#include "../../../futures/system_internal.h"
 
 #include <stddef.h>
 #include <string.h>

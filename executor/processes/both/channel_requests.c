@@ -10,6 +10,7 @@
 #include "channel_requests_internal.h"
 
 #include "../../system/cpu_internal.h"
+#include "../../system/ipc_internal.h"
 #include "channel_running_internal.h"
 
 #include <assert.h>

@@ -13,6 +13,7 @@
 #define SOON_EXECUTOR_PROCESSES_BOTH_WIRE_INTERNAL_H
 
 #include "../../function.h"
+#include "../../system/ipc_internal.h"
 #include "channel_internal.h"
 
 /* Where a worker finds what it was given; the number behind the last may hold its program (see system_internal.h). */

@@ -5,7 +5,7 @@
 #define SOON_EXECUTOR_PROCESSES_PARENT_CRASH_INTERNAL_H
 
 #include "../../../futures/error_internal.h"
-#include "../../system/system_internal.h"
+#include "../../system/process_internal.h"
 
 enum { SOON__CRASH_TEXT = 256 };
 /* "killed by signal 11 (SIGSEGV)", "exited with status 3", "gone, nobody knows how"; of a worker that did not begin also

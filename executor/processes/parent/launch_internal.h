@@ -5,7 +5,8 @@
 #define SOON_EXECUTOR_PROCESSES_PARENT_LAUNCH_INTERNAL_H
 
 #include "../../pool.h"
-#include "../../system/system_internal.h"
+#include "../../system/process_internal.h"
+#include "../../system/spawn_internal.h"
 #include "program_internal.h"
 
 #include <sys/stat.h>

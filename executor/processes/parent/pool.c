@@ -3,6 +3,7 @@
  */
 #include "../../pools/backlog_internal.h"
 #include "../../system/cpu_internal.h"
+#include "../../system/system_internal.h"
 #include "agenda_internal.h"
 #include "closing_internal.h"
 #include "dispatch_internal.h"

@@ -7,6 +7,7 @@
 #include "program_internal.h"
 
 #include "../../../futures/error.h"
+#include "../../system/spawn_internal.h"
 #include "../../system/system_internal.h"
 
 #include <elf.h>

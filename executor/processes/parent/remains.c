@@ -11,7 +11,7 @@
 #include "remains_internal.h"
 
 #include "../../loops/library_loop_internal.h"
-#include "../../system/system_internal.h"
+#include "../../system/process_internal.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -14,6 +14,7 @@
 #include "control_internal.h"
 
 #include "../../system/surroundings_internal.h"
+#include "../../system/system_internal.h"
 #include "../both/wire_internal.h"
 #include "signals_internal.h"
 

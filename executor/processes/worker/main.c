@@ -16,6 +16,9 @@
  */
 #include "main_internal.h"
 
+#include "../../system/ipc_internal.h"
+#include "../../system/process_internal.h"
+#include "../../system/system_internal.h"
 #include "../both/channel_requests_internal.h"
 #include "../both/wire_internal.h"
 #include "control_internal.h"

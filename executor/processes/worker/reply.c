@@ -11,6 +11,7 @@
 #include "reply_internal.h"
 
 #include "../../../futures/value_internal.h"
+#include "../../system/ipc_internal.h"
 #include "../both/beside_internal.h"
 #include "../both/channel_replies_internal.h"
 #include "../both/channel_requests_internal.h"

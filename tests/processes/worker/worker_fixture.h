@@ -8,6 +8,9 @@
 #include "../../../executor/processes/both/channel_requests_internal.h"
 #include "../../../executor/processes/both/channel_running_internal.h"
 #include "../../../executor/processes/both/wire_internal.h"
+#include "../../../executor/system/process_internal.h"
+#include "../../../executor/system/spawn_internal.h"
+#include "../../../executor/system/system_internal.h"
 #include "../../../futures/value_internal.h"
 #include "../../support/futures.h"
 
