@@ -12,9 +12,12 @@
  * I4  next() takes all that is ready into its hand, under the mutex, and gives it out without: `hand` and `given` are
  *     written by the iterating thread alone. A node that was given is used again only after the next look under the mutex.
  */
+#include "as_completed_internal.h"
+
 #include "depend_internal.h"
+#include "future_internal.h"
+#include "park_internal.h"
 #include "set_internal.h"
-#include "wait.h"
 
 #include <errno.h>
 #include <pthread.h>

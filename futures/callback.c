@@ -10,14 +10,9 @@
  *
  * Whoever takes one back among more than a few makes an index of them all, by what they call, which is kept up from then
  * on: so that neither adding one nor completing pays for it where nobody does. Its root lies in the last of the ring.
- *
- * Most callbacks on a loop come with the submit and are all that there is to tell. The word says so (FOR_LOOP), and then who
- * completes the future hands it to the loop in the step in which it takes LOCK away: nothing is drained, and no
- * reference taken, since the maker's goes along.
- *
- * Running is iterative. A thread that completes a future drains the internal continuations of it, and of what those
- * complete, then the users' callbacks of all these. What is completed inside a callback waits until that has returned.
  */
+#include "callback_internal.h"
+
 #include "callback_index_internal.h"
 #include "future_internal.h"
 
@@ -136,36 +131,9 @@ void soon__future_begin_with(soon_future *future, struct soon__callback *callbac
                           memory_order_relaxed);
 }
 
-bool soon__future_publish_to_loop(soon_future *future, uint32_t state, uint64_t refs)
-{
-    struct soon__callback *callback;
-    uint64_t word;
-
-    soon__future_lock(future);
-    callback = future->callbacks;
-    if (future->waiters || !callback || callback->next != callback || callback->kind != SOON__CALLBACK_POSTED) {
-        soon__future_unlock(future);
-        return false;
-    }
-    callback->delivered = true;
-    future->link = NULL;
-    word = atomic_load_explicit(&future->word, memory_order_relaxed);
-    /* Release: the outcome, and what LOCK guards. A reference more is the loop's. */
-    while (!atomic_compare_exchange_weak_explicit(
-        &future->word, &word,
-        ((word & ~(uint64_t)(SOON__STATE | SOON__PARKED | SOON__LOCK | SOON__LOCK_WANTED)) | state) + SOON__LIBRARY -
-            refs,
-        memory_order_acq_rel, memory_order_relaxed))
-        continue;
-    if (word & (SOON__PARKED | SOON__LOCK_WANTED))
-        soon__unpark_all(soon__future_bed(future));
-    callback->deliver(callback, future);
-    return true;
-}
-
 /* The next that has not begun: an internal one, or any. NULL: none; or one before it has forked, and this is the child:
  * the rest is the parent's. A posted one stays in the ring, delivered. */
-static struct soon__callback *take_callback(soon_future *future, bool internal)
+struct soon__callback *soon__callback_next(soon_future *future, bool internal)
 {
     struct soon__callback *first;
 
@@ -183,7 +151,7 @@ static struct soon__callback *take_callback(soon_future *future, bool internal)
     return first;
 }
 
-static void run_callback(soon_future *future, struct soon__callback *callback)
+void soon__callback_run(soon_future *future, struct soon__callback *callback)
 {
     struct soon__thread *self = soon__thread_self();
     struct soon__frame frame = {.below = self->frames};
@@ -205,118 +173,6 @@ static void run_callback(soon_future *future, struct soon__callback *callback)
     self->frames = frame.below;
 }
 
-/* Internals of all that this thread completes meanwhile, one after the other: a chain of a million thens needs no
- * stack. */
-static void drain_internals(struct soon__thread *self)
-{
-    struct soon__callback *callback;
-    soon_future *future;
-
-    self->turns.in_internals = true;
-    while ((future = self->turns.internals.head)) { /* it stays there meanwhile: see depend.c */
-        while ((callback = take_callback(future, true)))
-            run_callback(future, callback);
-        soon__future_list_pop(&self->turns.internals);
-        soon__future_list_push(&self->turns.callbacks, future);
-    }
-    self->turns.in_internals = false;
-}
-
-static void settle(soon_future *future)
-{
-    struct soon__thread *self = soon__thread_self();
-    struct soon__callback *callback;
-
-    if (self->parking)
-        self->parking->held_up(self->worker);
-    self->turns.settling = future;
-    while ((callback = take_callback(future, false)))
-        run_callback(future, callback);
-    self->turns.settling = NULL;
-    soon__future_unref(future);
-}
-
-static bool has_callbacks(soon_future *future)
-{
-    bool some;
-
-    if (soon__future_is_pre_fork(future))
-        return false;
-    soon__future_lock(future);
-    some = future->callbacks && !future->callbacks->next->delivered;
-    soon__future_unlock(future);
-    return some;
-}
-
-/* Its callbacks come after a last word about its progress, on the thread where that is told. */
-static bool is_settled_elsewhere(soon_future *future)
-{
-    struct soon__progress_hook *hook = future->aside && !soon__future_is_pre_fork(future) ? future->aside->hook : NULL;
-
-    return hook && hook->settles(hook);
-}
-
-static void drain_callbacks(struct soon__thread *self)
-{
-    soon_future *future;
-
-    self->turns.in_callbacks = true;
-    while ((future = soon__future_list_pop(&self->turns.callbacks))) {
-        if (is_settled_elsewhere(future))
-            continue;
-        if (self->sink && has_callbacks(future))
-            self->sink(future);
-        else
-            settle(future);
-    }
-    self->turns.in_callbacks = false;
-}
-
-void soon__future_settle(soon_future *future)
-{
-    struct soon__thread *self = soon__thread_self();
-
-    /* Relaxed: whoever handed it here did so after what matters. */
-    if (!soon__word_refs(atomic_load_explicit(&future->word, memory_order_relaxed))) {
-        soon__future_destroy(future);
-        return;
-    }
-    soon__future_list_push(&self->turns.callbacks, future);
-    if (!self->turns.in_callbacks)
-        drain_callbacks(self);
-}
-
-/* Inside a callback, or an internal one, of this thread: the outer drain does it. */
-void soon__future_run_callbacks(soon_future *future)
-{
-    struct soon__thread *self = soon__thread_self();
-
-    soon__future_list_push(&self->turns.internals, future);
-    if (self->turns.in_internals)
-        return;
-    drain_internals(self);
-    if (!self->turns.in_callbacks)
-        drain_callbacks(self);
-}
-
-bool soon__callbacks_hold(void)
-{
-    struct soon__thread *self = soon__thread_self();
-    bool held = self->turns.in_callbacks;
-
-    self->turns.in_callbacks = true;
-    return held;
-}
-
-void soon__callbacks_release(bool held)
-{
-    struct soon__thread *self = soon__thread_self();
-
-    self->turns.in_callbacks = held;
-    if (!held && !self->turns.in_internals && self->turns.callbacks.head)
-        drain_callbacks(self);
-}
-
 static void release_allocated(struct soon__callback *callback)
 {
     free(callback);
@@ -336,7 +192,7 @@ int soon__future_tell(soon_future *future, soon_done_fn fn, void *data, soon_fre
         .kind = SOON__CALLBACK_USER, .fn = fn, .data = data, .let_go = let_go, .release = release_allocated};
     rc = soon__future_add_callback(future, callback);
     if (rc == 0)
-        run_callback(future, callback);
+        soon__callback_run(future, callback);
     else if (rc < 0)
         free(callback);
     return rc < 0 ? rc : 0;

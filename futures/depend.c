@@ -46,9 +46,9 @@ static bool waits_here(const soon_future *done, bool callbacks)
 
     if (callbacks && self->of_library && (soon__future_word(done) & SOON__SUNK))
         return true;
-    for (const struct soon__turns *turns = &self->turns; turns; turns = turns->below) {
-        if (is_in_list(&turns->internals, done) ||
-            (callbacks && (done == turns->settling || is_in_list(&turns->callbacks, done))))
+    for (const struct soon__callback_queues *queues = &self->queues; queues; queues = queues->below) {
+        if (is_in_list(&queues->internals, done) ||
+            (callbacks && (done == queues->running || is_in_list(&queues->callbacks, done))))
             return true;
     }
     return false;

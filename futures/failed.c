@@ -1,8 +1,9 @@
 /*
  * failed.c - futures that are done with an error from the start: what a submit that could not be taken returns.
  */
-#include "future_internal.h"
+#include "failed_internal.h"
 
+#include "complete_internal.h"
 #include "slab_internal.h"
 
 #include <string.h>

@@ -1,31 +1,7 @@
 /*
- * future.c - the state machine behind a future.
+ * future.c - the word of a future: references, LOCK, the first half of its states; and the waiters.
  *
- *     PENDING --start--> RUNNING --+
- *        |                         |
- *        +------ claim ------------+--> COMPLETING --publish--> FINISHED
- *                                                 \--publish--> CANCELLED
- *
- * COMPLETING comes in two kinds, so that readers go on seeing what was before it.
- *
- * A plain call of a pool's own takes none of these arrows but the last, from PENDING to FINISHED: who has taken it out of the
- * pool is the only one who may begin or end it, and says that it has begun in the call: class->has_begun().
- *
- * I1  State moves only along these arrows, by compare-exchange on one word: of a worker, a canceller, an expired
- *     limit and a shutdown one alone wins `claim`.
- * I2  The outcome is written by who won `claim`, before `publish`; it is read only after an acquire load saw a final
- *     state. So it needs no lock and never changes afterwards.
- * I3  LOCK, a bit of the word, guards the lists of waiters and callbacks. Publishing while there is, or was, one
- *     takes LOCK: whoever registered under LOCK before sees its notification, whoever comes later sees the final state.
- * I4  Waiters are notified under LOCK, so that one who gives up need only take LOCK once to be forgotten. No user code
- *     runs under it.
- * I5  Publishing allocates nothing. Callbacks are taken off one at a time, so that a remove is exact until the last
- *     moment.
- * I6  A thread that sleeps on the word has set PARKED in the value it sleeps on; who stores the final state clears
- *     it and wakes.
- * I7  Who cancels a future keeps its owner pinned until the internal continuations have run: what the library makes of that
- *     future (a map, a group, a then) is through before the owner can be down. Users' callbacks wait until the pin is back,
- *     since one may free the owner.
+ * The states and the invariants I1 to I7 are in future_internal.h.
  */
 #include "future_internal.h"
 
@@ -284,170 +260,45 @@ bool soon__future_lock_unfinished(soon_future *future)
  * The arrows
  */
 
-/* Moves the state from one of two to another; the flags stay. False: it was in neither. */
-static bool move(soon_future *future, uint32_t from, uint32_t to, uint32_t or_from, uint32_t or_to)
-{
-    uint64_t word = atomic_load_explicit(&future->word, memory_order_relaxed), next;
-
-    do {
-        if ((word & SOON__STATE) == from)
-            next = (word & ~(uint64_t)SOON__STATE) | to;
-        else if ((word & SOON__STATE) == or_from)
-            next = (word & ~(uint64_t)SOON__STATE) | or_to;
-        else
-            return false;
-        /* Acquire and release order nothing here (I2 starts at publish), but make start() and claim() points that
-         * agree with what their callers did before. */
-    } while (
-        !atomic_compare_exchange_weak_explicit(&future->word, &word, next, memory_order_acq_rel, memory_order_relaxed));
-    return true;
-}
-
 bool soon__future_start(soon_future *future)
 {
     uint64_t word = atomic_load_explicit(&future->word, memory_order_relaxed);
 
-    /* As in move(). */
+    /* Acquire and release order nothing here (I2 starts at publish), but make start and claim points that agree with what their
+     * callers did before. */
     while ((word & SOON__STATE) == SOON__PENDING) {
-        if (atomic_compare_exchange_weak_explicit(&future->word, &word, word | SOON__RUNNING, memory_order_acq_rel,
-                                                  memory_order_relaxed))
+        if (atomic_compare_exchange_weak_explicit(&future->word, &word, soon__word_move(word, SOON__RUNNING),
+                                                  memory_order_acq_rel, memory_order_relaxed))
             return true;
     }
     return false;
 }
 
-bool soon__future_claim(soon_future *future)
+static inline bool claim(soon_future *future, bool pending_only)
 {
-    return move(future, SOON__PENDING, SOON__COMPLETING_PENDING, SOON__RUNNING, SOON__COMPLETING_RUNNING);
-}
-
-/* The same for a future that has not begun. */
-static bool claim_pending(soon_future *future)
-{
-    return move(future, SOON__PENDING, SOON__COMPLETING_PENDING, SOON__PENDING, SOON__COMPLETING_PENDING);
-}
-
-/* Stores the final state, and gives up `refs`, unless one of these flags is set; returns what the word was. */
-static inline uint64_t store_final(soon_future *future, uint32_t state, uint64_t refs, uint32_t unless)
-{
-    uint64_t word = atomic_load_explicit(&future->word, memory_order_relaxed);
+    uint64_t word = atomic_load_explicit(&future->word, memory_order_relaxed), next;
 
     do {
-        if (word & unless)
-            break;
-        /* Release publishes the outcome (I2); pairs with the acquire in soon__future_word(). */
-    } while (!atomic_compare_exchange_weak_explicit(&future->word, &word,
-                                                    ((word & ~(uint64_t)(SOON__STATE | SOON__PARKED)) | state) - refs,
-                                                    memory_order_acq_rel, memory_order_relaxed));
-    return word;
-}
-
-static __attribute__((noinline)) void wake_sleepers(soon_future *future)
-{
-    struct soon__wakes *wakes = soon__thread_self()->wakes;
-
-    if (wakes && wakes->count < sizeof wakes->words / sizeof *wakes->words)
-        wakes->words[wakes->count++] = soon__future_bed(future);
-    else
-        soon__unpark_all(soon__future_bed(future));
-}
-
-void soon__wakes_hold(struct soon__wakes *wakes)
-{
-    wakes->count = 0;
-    soon__thread_self()->wakes = wakes;
-}
-
-void soon__wakes_release(struct soon__wakes *wakes)
-{
-    soon__thread_self()->wakes = NULL;
-    /* What is not there any more nobody sleeps on; another word at its place is looked at again by who does. */
-    for (unsigned i = 0; i < wakes->count; i++)
-        soon__unpark_all(wakes->words[i]);
-}
-
-static void notify_waiters_locked(soon_future *future)
-{
-    struct soon__waiter *waiter, *next;
-
-    for (waiter = future->waiters; waiter; waiter = next) {
-        next = waiter->next;
-        waiter->link = NULL;
-        waiter->notify(waiter, future); /* it may be gone after this */
-    }
-    future->link = NULL; /* from now on the field is the link of a list of done futures */
-}
-
-/* In one step, which gives up `refs`, if there is nobody to tell but who sleeps for it. False: nothing was done. */
-static inline bool publish_bare(soon_future *future, uint32_t state, uint64_t refs)
-{
-    uint64_t word = store_final(future, state, refs, SOON__LOCK | SOON__LISTS);
-
-    if (word & (SOON__LOCK | SOON__LISTS))
-        return false;
-    if (word & SOON__PARKED)
-        wake_sleepers(future); /* by its address: it may be gone */
-    if (refs && soon__word_refs(word) == refs)
-        soon__future_destroy(future);
+        if ((word & SOON__STATE) == SOON__PENDING)
+            next = soon__word_move(word, SOON__COMPLETING_PENDING);
+        else if ((word & SOON__STATE) == SOON__RUNNING && !pending_only)
+            next = soon__word_move(word, SOON__COMPLETING_RUNNING);
+        else
+            return false;
+        /* As in soon__future_start(). */
+    } while (
+        !atomic_compare_exchange_weak_explicit(&future->word, &word, next, memory_order_acq_rel, memory_order_relaxed));
     return true;
 }
 
-/* True: soon__future_run_callbacks() is to follow, which has a reference. */
-static bool publish_lists(soon_future *future, uint32_t state)
+bool soon__future_claim(soon_future *future)
 {
-    bool callbacks;
-    uint64_t word;
-
-    soon__future_lock(future);
-    callbacks = future->callbacks != NULL;
-    word = store_final(future, callbacks && soon__thread_self()->sink ? state | SOON__SUNK : state, 0, 0);
-    notify_waiters_locked(future);
-    if (callbacks) {
-        soon__future_ref(future);
-        soon__callbacks_order_locked(future);
-    }
-    soon__future_unlock(future);
-    if (word & SOON__PARKED)
-        wake_sleepers(future);
-    return callbacks;
+    return claim(future, false);
 }
 
-static __attribute__((noinline)) void publish_slowly(soon_future *future, uint32_t state, uint64_t refs)
+bool soon__future_claim_pending(soon_future *future)
 {
-    /* Relaxed: a hint. */
-    if (atomic_load_explicit(&future->word, memory_order_relaxed) & SOON__FOR_LOOP &&
-        soon__future_publish_to_loop(future, state, refs))
-        return;
-    if (publish_lists(future, state))
-        soon__future_run_callbacks(future);
-    if (refs)
-        soon__future_unref(future);
-}
-
-void soon__future_publish(soon_future *future, uint32_t state)
-{
-    if (!publish_bare(future, state, 0))
-        publish_slowly(future, state, 0);
-}
-
-bool soon__future_publish_bare(soon_future *future, uint32_t state)
-{
-    return publish_bare(future, state, SOON__LIBRARY);
-}
-
-void soon__future_publish_and_unref(soon_future *future, uint32_t state)
-{
-    if (!publish_bare(future, state, SOON__LIBRARY))
-        publish_slowly(future, state, SOON__LIBRARY);
-}
-
-void soon__future_publish_bytes(soon_future *future, const void *data, size_t size, uint32_t owned)
-{
-    future->result = data;
-    future->result_size = size;
-    if (owned)
-        soon__future_set_bits(future, owned);
-    soon__future_publish(future, SOON__FINISHED);
+    return claim(future, true);
 }
 
 void soon__future_set_error(soon_future *future, struct soon__error *error)
@@ -458,26 +309,6 @@ void soon__future_set_error(soon_future *future, struct soon__error *error)
     soon__future_set_bits(future, SOON__FAILED); /* published with the state */
 }
 
-bool soon__future_end(soon_future *future, uint32_t state, struct soon__error *error)
-{
-    if (!soon__future_claim(future)) {
-        soon__error_unref(error);
-        return false;
-    }
-    soon__future_set_error(future, error);
-    soon__future_publish(future, state);
-    return true;
-}
-
-void soon__future_publish_as(soon_future *future, soon_future *source)
-{
-    soon__future_set_bits(source, SOON__LOOKED);
-    future->result = source->result;
-    future->result_size = source->result_size;
-    soon__future_set_error(future, soon__error_ref(soon__future_error(source)));
-    soon__future_publish(future, soon__future_word(source) & SOON__STATE);
-}
-
 struct soon__error *soon__future_failure(soon_future *future)
 {
     struct soon__error *error = soon__future_error(future);
@@ -485,6 +316,20 @@ struct soon__error *soon__future_failure(soon_future *future)
     if (error)
         soon__future_set_bits(future, SOON__LOOKED);
     return error;
+}
+
+void soon__future_look(soon_future *future)
+{
+    const struct soon__class *class = future->class;
+    void *owner;
+
+    if (!class->look || !soon__future_lock_unfinished(future))
+        return;
+    owner = class->pin ? class->pin(future) : NULL;
+    soon__future_unlock(future);
+    class->look(future, owner);
+    if (class->unpin)
+        class->unpin(owner);
 }
 
 /*
@@ -520,174 +365,6 @@ void soon__future_remove_waiter(soon_future *future, struct soon__waiter *waiter
     soon__future_unlock(future);
 }
 
-/*
- * Cancel and kill
- */
-
-/* What else is to be cancelled, because this was: no recursion, since thens and groups make chains without end. */
-struct more {
-    soon_future *next;           /* a reference */
-    struct soon__members *group; /* the innermost */
-};
-
-static void cancel_members(soon_future *future, bool callbacks, struct more *more)
-{
-    struct soon__members *members = future->class->members(future);
-
-    *members = (struct soon__members){.outer = more->group, .group = soon__future_ref(future), .callbacks = callbacks};
-    more->group = members;
-}
-
-static void members_are_cancelled(struct more *more)
-{
-    struct soon__members members = *more->group;
-
-    more->group = members.outer;
-    if (members.callbacks)
-        soon__future_run_callbacks(members.group);
-    soon__future_unref(members.group);
-}
-
-/* A reference. NULL: that was all. */
-static soon_future *next_to_cancel(struct more *more)
-{
-    soon_future *next = more->next;
-
-    more->next = NULL;
-    while (!next && more->group) {
-        next = more->group->group->class->member(more->group->group, more->group->next++);
-        if (!next)
-            members_are_cancelled(more);
-    }
-    return next;
-}
-
-static bool take_back(soon_future *future, void *owner, bool pending)
-{
-    const struct soon__class *class = future->class;
-
-    if (pending && class->take_back && class->take_back(future, owner))
-        return true;
-    if (!class->take_back_again)
-        return false;
-    /* Before the owner is asked: if it is on its way to its next try just now, who takes it there sees this. */
-    soon__future_set_bits(future, SOON__CANCEL_REQUESTED);
-    return class->take_back_again(future, owner);
-}
-
-static bool cancel_one(soon_future *future, struct more *more)
-{
-    const struct soon__class *class = future->class;
-    bool pending, taken, won, callbacks = false;
-    struct soon__pinned pinned;
-    void *owner;
-
-    soon__future_look(future);
-    if (!soon__future_lock_unfinished(future))
-        return (soon__future_word(future) & SOON__STATE) == SOON__CANCELLED;
-    owner = class->pin ? class->pin(future) : NULL;
-    pending = (soon__future_word(future) & SOON__STATE) == SOON__PENDING;
-    soon__future_unlock(future);
-    if (class->pin)
-        soon__pinned_begin(&pinned, owner);
-
-    taken = take_back(future, owner, pending);
-    /* Without an owner to ask it is the word that tells whether it has begun meanwhile. */
-    won = taken ? soon__future_claim(future) : pending && !class->take_back && claim_pending(future);
-    if (won) {
-        soon__future_set_error(future, soon__future_has_started(future) ? &soon__error_cancelled_between
-                                                                        : &soon__error_cancelled);
-        callbacks = !publish_bare(future, SOON__CANCELLED, 0) && publish_lists(future, SOON__CANCELLED);
-    } else {
-        soon__future_set_bits(future, SOON__CANCEL_REQUESTED);
-    }
-    if (class->cancelled)
-        class->cancelled(future, owner, taken || won);
-    /* I7. A group's follow when its members are cancelled. */
-    if (callbacks && !class->members)
-        soon__future_run_callbacks(future);
-    if (class->pin) {
-        class->unpin(owner);
-        soon__pinned_end(&pinned);
-    }
-    if (won && class->members)
-        cancel_members(future, callbacks, more);
-    if (taken && class->also_cancel)
-        more->next = class->also_cancel(future);
-    if (taken && class->taken_back)
-        class->taken_back(future);
-    return won || (soon__future_settled(future) & SOON__STATE) == SOON__CANCELLED;
-}
-
-bool soon_future_cancel(soon_future *future)
-{
-    struct more more = {NULL, NULL};
-    soon_future *next;
-    bool cancelled;
-
-    if (!soon__check(future, "soon_future_cancel: NULL"))
-        return false;
-    cancelled = cancel_one(future, &more);
-    while ((next = next_to_cancel(&more))) {
-        cancel_one(next, &more);
-        soon__future_unref(next);
-    }
-    return cancelled;
-}
-
-/* Groups in groups are killed to a depth: the stack does not grow with what a program builds. */
-enum { KILL_DEPTH_MAX = 32 };
-
-static int kill_at(soon_future *future, int depth);
-
-/* Each that can be. What it returns is the best that was said of one. */
-static int kill_members(soon_future *group, int depth)
-{
-    int rc = SOON_EINVALIDSTATE;
-    soon_future *member;
-
-    for (size_t i = 0; (member = group->class->member(group, i)); i++) {
-        int killed = depth < KILL_DEPTH_MAX ? kill_at(member, depth + 1) : -ENOTSUP;
-
-        if (killed == 0 || (killed == -ENOTSUP && rc < 0))
-            rc = killed;
-        soon__future_unref(member);
-    }
-    return rc;
-}
-
-static int kill_one(soon_future *future, void *owner, int depth)
-{
-    if (future->class->member)
-        return kill_members(future, depth);
-    return future->class->kill ? future->class->kill(future, owner) : -ENOTSUP;
-}
-
-static int kill_at(soon_future *future, int depth)
-{
-    struct soon__pinned pinned;
-    void *owner;
-    int rc;
-
-    if (!soon__future_lock_unfinished(future))
-        return soon__word_final(soon__future_word(future)) ? SOON_EINVALIDSTATE : SOON_EFORKED;
-    owner = future->class->pin ? future->class->pin(future) : NULL;
-    soon__future_unlock(future);
-    if (future->class->pin)
-        soon__pinned_begin(&pinned, owner);
-    rc = kill_one(future, owner, depth);
-    if (future->class->pin) {
-        future->class->unpin(owner);
-        soon__pinned_end(&pinned);
-    }
-    return rc;
-}
-
-int soon_future_kill(soon_future *future)
-{
-    return soon__failed(future ? kill_at(future, 0) : soon__is_null("the future"), "soon_future_kill");
-}
-
 void soon_futures_unref(soon_future *const *futures, size_t count)
 {
     if (!soon__check(futures || !count, "soon_futures_unref: NULL") ||
@@ -702,14 +379,15 @@ size_t soon_futures_alive(void)
     return soon__blocks_alive();
 }
 
-size_t soon_futures_cancel(soon_future *const *futures, size_t count)
+int soon__check_futures(soon_future *const *futures, size_t count)
 {
-    size_t cancelled = 0;
-
-    if (!soon__check(futures || !count, "soon_futures_cancel: NULL") ||
-        !soon__check(soon__array_fits(count, sizeof *futures), "soon_futures_cancel: no array is so long"))
-        return 0;
-    for (size_t i = 0; i < count; i++)
-        cancelled += futures[i] && soon_future_cancel(futures[i]);
-    return cancelled;
+    if (!soon__array_fits(count, sizeof *futures))
+        return soon__refuse(-EINVAL, "count = %zu: there is no such array", count);
+    if (!futures && count)
+        return soon__is_null("futures");
+    for (size_t i = 0; i < count; i++) {
+        if (!futures[i])
+            return soon__refuse(-EINVAL, "futures[%zu] is NULL", i);
+    }
+    return 0;
 }

@@ -16,7 +16,11 @@
  *     decided under LOCK, and so is a continuation's reference for completing it: one of the two comes first.
  * G4  Nothing here calls itself for a group in a group: what is given up inside a destroy waits in a list.
  */
-#include "future_internal.h"
+#include "gather_internal.h"
+
+#include "callback_internal.h"
+#include "complete_internal.h"
+#include "failed_internal.h"
 #include "slab_internal.h"
 #include "wait.h"
 

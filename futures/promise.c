@@ -6,6 +6,10 @@
  */
 #include "promise_internal.h"
 
+#include "aside_internal.h"
+#include "await_internal.h"
+#include "complete_internal.h"
+#include "failed_internal.h"
 #include "slab_internal.h"
 
 #include <errno.h>
@@ -156,7 +160,7 @@ static int set_running(soon_promise *promise)
         return -ECANCELED;
     if (soon__future_start(&promise->future))
         return 0;
-    word = soon__future_settled(&promise->future);
+    word = soon__future_stable_word(&promise->future);
     return (word & SOON__STATE) == SOON__CANCELLED ? -ECANCELED : SOON_EINVALIDSTATE;
 }
 
@@ -169,7 +173,7 @@ int soon_promise_set_running(soon_promise *promise)
 static int resolved(soon_promise *promise, bool done)
 {
     if (!done)
-        (void)soon__future_settled(&promise->future);
+        (void)soon__future_stable_word(&promise->future);
     return done ? 0 : SOON_EINVALIDSTATE;
 }
 

@@ -9,18 +9,29 @@
  * back. Where that end cannot be watched, and where the code alone says it all, it is a static one: a poll that finds
  * nothing, or a queue that is full, allocates nothing.
  */
-#include "error_internal.h"
+#include "refuse_internal.h"
+
 #include "thread_internal.h"
 
 #include <errno.h>
 #include <inttypes.h>
+
+/* At the thread's end. */
+static void forget(void)
+{
+    struct soon__error *last = soon__thread_self()->last_error;
+
+    soon__thread_self()->last_error = NULL;
+    soon__thread_self()->last_is_note = false;
+    soon__error_unref(last);
+}
 
 static void keep(struct soon__error *error, bool noted)
 {
     struct soon__thread *self = soon__thread_self();
     struct soon__error *before = self->last_error;
 
-    if (!soon__error_is_static(error) && !soon__thread_watch_end()) {
+    if (!soon__error_is_static(error) && !soon__thread_at_end(forget)) {
         struct soon__error *of_code = soon__error_static(error->public.code, false);
 
         soon__error_unref(error);
@@ -84,15 +95,6 @@ int soon__failed_with(struct soon__error *error)
 
     keep(error, false);
     return code;
-}
-
-void soon__failures_thread_ends(void)
-{
-    struct soon__error *last = soon__thread_self()->last_error;
-
-    soon__thread_self()->last_error = NULL;
-    soon__thread_self()->last_is_note = false;
-    soon__error_unref(last);
 }
 
 int soon__check_ranges(const struct soon__range *ranges, size_t count)

@@ -6,7 +6,6 @@
 #define SOON_FUTURES_SET_INTERNAL_H
 
 #include "future_internal.h"
-#include "wait.h"
 
 /* Stays where it is as long as the set lives; may be added anew once it is no member. */
 struct soon__member {
@@ -33,9 +32,5 @@ static inline void soon__member_set(struct soon__member *member, soon_future *fu
 {
     atomic_store_explicit(&member->future, future, memory_order_relaxed);
 }
-
-/* For soon_wait(), of an iterator that nobody else knows of yet: next() sleeps until one is done that is `awaited`, or all
- * are. That is asked under the future's LOCK. */
-void soon__as_completed_await(soon_as_completed *set, bool (*awaited)(const soon_future *done));
 
 #endif

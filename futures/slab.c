@@ -362,24 +362,7 @@ static void give(struct list *list, size_t most)
  * Threads. What one has when it ends goes back; other destructors may free more, and then it is watched again.
  */
 
-/* False: this thread must not hold blocks that are free, nobody would give them back. */
-static bool has_lists(void)
-{
-    struct lists *lists;
-
-    if (self != &none)
-        return true;
-    lists = soon__thread_watch_end() ? calloc(1, sizeof *lists) : NULL;
-    if (!lists)
-        return false;
-    pthread_mutex_lock(&central.mutex);
-    lists->next = central.locked.threads;
-    central.locked.threads = self = lists;
-    pthread_mutex_unlock(&central.mutex);
-    return true;
-}
-
-void soon__slab_thread_ends(void)
+static void give_all(void)
 {
     struct lists **at = &central.locked.threads;
 
@@ -394,6 +377,23 @@ void soon__slab_thread_ends(void)
     pthread_mutex_unlock(&central.mutex);
     free(self);
     self = &none;
+}
+
+/* False: this thread must not hold blocks that are free, nobody would give them back. */
+static bool has_lists(void)
+{
+    struct lists *lists;
+
+    if (self != &none)
+        return true;
+    lists = soon__thread_at_end(give_all) ? calloc(1, sizeof *lists) : NULL;
+    if (!lists)
+        return false;
+    pthread_mutex_lock(&central.mutex);
+    lists->next = central.locked.threads;
+    central.locked.threads = self = lists;
+    pthread_mutex_unlock(&central.mutex);
+    return true;
 }
 
 /* Another thread's, which may be at it: about so many. */

@@ -14,7 +14,6 @@ void *soon__block_new(size_t size);
 void *soon__block_pop(size_t size);
 /* `size` as it was asked for. In a forked child a block of the parent's is lost and not used again. */
 void soon__block_free(void *block, size_t size);
-size_t soon__blocks_alive(void);   /* given out and not given back; in a child, by it */
-void soon__slab_thread_ends(void); /* on that thread: see soon__thread_watch_end() */
+size_t soon__blocks_alive(void); /* given out and not given back; in a child, by it */
 
 #endif

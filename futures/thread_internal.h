@@ -1,80 +1,88 @@
 /*
- * thread_internal.h - what the library knows about the calling thread: the tasks and callbacks on its stack, the
- * callbacks that wait for their turn on it, and what to do before it parks.
+ * thread_internal.h - what the library knows of the calling thread: the tasks and callbacks on its stack, the callbacks that wait for
+ * their turn on it, and what its executor does when it must wait.
  *
- * One record per thread, touched by its own thread only.
+ * There is one record per thread, and only that thread touches it.
  */
 #ifndef SOON_FUTURES_THREAD_INTERNAL_H
 #define SOON_FUTURES_THREAD_INTERNAL_H
 
-#include "future.h"
+#include <stdbool.h>
+#include <stdint.h>
 
-/* One task or callback that runs on this thread's stack; frames nest. */
+typedef struct soon_future soon_future; /* see future.h */
+struct soon__error;
+
+/* A task or callback that runs on this thread's stack, or an owner that is pinned there. Frames nest. */
 struct soon__frame {
     struct soon__frame *below;
-    const soon_future *future; /* a wait for it would wait for itself; NULL: none */
-    const void *executor;      /* whose task it is; NULL: a callback, unless it holds something */
-    const void *holds; /* an executor or a promise that this thread has pinned: it cannot end meanwhile; NULL: none */
+    const soon_future *future; /* a wait for this one would wait for itself; NULL: none */
+    const void *executor;      /* the executor of the task; NULL: it is a callback, unless `holds` is set */
+    const void *holds; /* an executor or a promise that this thread has pinned, so that it cannot end; NULL: none */
 };
 
-/* A list of futures, linked through them (soon_future.link). */
+/* A list of futures, linked through soon_future.link. */
 struct soon__future_list {
     soon_future *head, *tail;
 };
 
-/* What an executor's worker thread does when it must wait. All run on that thread. */
+/* What an executor's worker thread does when it must wait. All of it is called on that thread. */
 struct soon__parking {
-    /* Has it a task of this thread's, not begun, that ends `awaited`, and has run it here? Then: look again. */
+    /* If the call behind `awaited` is still in this worker's deque, runs it and returns true. */
     bool (*run_own)(void *worker, soon_future *awaited);
-    /* Something to do instead of parking until `awaited` is done? 1: did some, look again; 0: nothing, park (then `unparked`
-     * follows); SOON_EDEADLK: parking could never end. `awaited` NULL: it parks for something else than one future. `others`:
-     * others than tasks of its executor can end that wait. */
+    /* Does something instead of parking until `awaited` is done. Returns 1: it did, look at the future again; 0: there is nothing to
+     * do, park, and call `unparked` afterwards; SOON_EDEADLK: parking could never end. `awaited` NULL: the thread parks for something
+     * else than one future. `others`: not only tasks of its executor can end that wait. */
     int (*help)(void *worker, soon_future *awaited, bool others);
-    void (*unparked)(void *worker); /* after each help() that returned 0 */
-    /* Whether an unfinished future can be ended by others. */
+    void (*unparked)(void *worker);
+    /* Returns whether somebody else than tasks of its executor can end an unfinished future. */
     bool (*is_others)(void *worker, soon_future *future);
-    void (*held_up)(void *worker); /* user code is about to run that is no task */
+    void (*held_up)(void *worker); /* user code that is no task is about to run, and may take long */
 };
 
-/* See soon__wakes_hold(). */
+/* The words of futures whose sleepers are woken later: see soon__wakes_hold(). */
 struct soon__wakes {
     unsigned count;
     _Atomic uint32_t *words[32];
 };
 
-/* What waits for its turn on a thread. */
-struct soon__turns {
-    bool in_internals, in_callbacks;    /* this thread is draining those further down its stack */
+/* The callbacks that wait for their turn on a thread. */
+struct soon__callback_queues {
+    bool in_internals, in_callbacks;    /* a function further down the stack is draining the first, the second list */
     struct soon__future_list internals; /* done futures whose internal continuations wait */
-    struct soon__future_list callbacks; /* done futures whose user callbacks wait; each holds a reference */
-    const soon_future *settling;        /* whose user callbacks are being run */
-    const struct soon__turns *below;    /* what was set aside further down the stack, innermost first */
+    struct soon__future_list callbacks; /* done futures whose users' callbacks wait; it has a reference of each */
+    const soon_future *running;         /* users' callbacks of this one are running; NULL: none are */
+    const struct soon__callback_queues
+        *below; /* those that were set aside further down the stack, the innermost first */
 };
 
+enum { SOON__AT_END_MAX = 2 }; /* for the last error, and for free blocks */
+
 struct soon__thread {
-    struct soon__wakes *wakes;  /* NULL: who sleeps for what this thread completes is woken at once */
-    struct soon__frame *frames; /* innermost first */
+    struct soon__wakes *wakes;  /* NULL: sleepers are woken at once */
+    struct soon__frame *frames; /* the innermost first */
     const struct soon__parking *parking;
     void *worker;     /* for `parking` */
-    const void *pool; /* whose worker it is; NULL: of none of threads */
-    uint64_t number;  /* of one that has run a loop, nobody else's ever; 0: it has not */
-    bool end_is_watched;
-    bool of_library; /* the loop's or the callback thread: nothing may be joined here */
+    const void *pool; /* the thread pool whose worker this thread is; NULL: it is none */
+    uint64_t number;  /* of a thread that has run a loop; no other thread ever has the same; 0: it has not run one */
+    bool of_library;  /* it is the loop's thread or the callback thread: nothing may be joined here */
     bool in_destroy;
-    struct soon__future_list doomed; /* without references, while another is being destroyed further down */
-    struct soon__turns turns;
+    struct soon__future_list
+        doomed; /* futures without references, while another is being destroyed further down the stack */
+    struct soon__callback_queues queues;
     struct {
-        soon_interrupt_fn check; /* NULL: its waits go on */
+        bool (*check)(void *data); /* a soon_interrupt_fn; NULL: waits go on */
         void *data;
     } interrupt;
     struct soon__error *last_error; /* NULL: none yet */
     bool last_is_note;              /* see soon__refuse() */
-    /* Not NULL: no user code on this thread. Takes a done future, with a reference, whose user callbacks are to run,
-     * or one without references, which is to be destroyed: soon__future_settle() on the thread it goes to. */
+    /* Where user code of this thread goes; NULL: it runs here. Takes a done future, with a reference, whose users' callbacks are to
+     * run, or one without references, which is to be destroyed: another thread calls soon__future_run_sunk(). */
     void (*sink)(soon_future *future);
+    void (*at_end[SOON__AT_END_MAX])(void); /* see soon__thread_at_end() */
 };
 
-/* Small, so that it fits where the threads of a program have room for what is loaded later, and is found without a call. */
+/* The storage model makes it found without a call. It is small, since objects that are loaded later share little room for that. */
 extern _Thread_local struct soon__thread soon__this_thread __attribute__((tls_model("initial-exec")));
 
 static inline struct soon__thread *soon__thread_self(void)
@@ -82,49 +90,30 @@ static inline struct soon__thread *soon__thread_self(void)
     return &soon__this_thread;
 }
 
-/*
- * For each wait that a program may end by soon_thread_set_interrupt(): before it sleeps, 0, -ETIMEDOUT or -EINTR; and the sleep,
- * which ends in time for the next look. A signal may come between the two.
- */
-int soon__wait_check(int64_t deadline);
-void soon__wait_park(_Atomic uint32_t *word, uint32_t expected, int64_t deadline);
+/* Registers `give_back` to be called once when the calling thread ends. Returns false if that cannot be arranged. */
+bool soon__thread_at_end(void (*give_back)(void));
 
-/* The calling thread has something that is to be given back when it ends; then again, if there is more after that. False:
- * that cannot be arranged. */
-bool soon__thread_watch_end(void);
-
-/* Whether something on this thread's stack, or that waits for its turn on it, could be what a future here waits for. */
+/* Returns whether a task or callback is on this thread's stack, or waits for its turn here: a future may wait for that. */
 bool soon__thread_is_busy(void);
 bool soon__thread_in_executor(const void *executor); /* one of its tasks is on the stack */
-bool soon__thread_in_callback(void);                 /* a callback is */
-bool soon__thread_holds(const void *owner);          /* it is pinned by what is on the stack */
-/* Whether a done future that matches has callbacks that wait for their turn on this thread. */
-bool soon__thread_has_queued(bool (*matches)(const soon_future *done, const void *what), const void *what);
+bool soon__thread_in_callback(void);                 /* a callback is on the stack */
+bool soon__thread_holds(const void *owner);          /* `owner` is pinned on the stack */
 
-/* Around a pin: user code that runs in between (a release, a hook, an executor of the user's own) is told when it would wait
- * for the end of what is pinned, and users' callbacks wait until the pin is back. The frame is on top all the time. */
-struct soon__pinned {
-    struct soon__frame frame;
-    bool callbacks_held;
-};
-void soon__pinned_begin(struct soon__pinned *pinned, const void *owner); /* has been pinned */
-void soon__pinned_end(struct soon__pinned *pinned);                      /* after the unpin */
-
-/* Fresh queues for callbacks, so that what is completed from here on has its callbacks run at once; and back. */
+/* Empties the queues, so that callbacks of what is completed from now on run at once; and brings back what was in them. */
 struct soon__thread_saved {
-    bool some; /* of a task: the rest was set */
-    struct soon__turns turns;
+    bool some; /* soon__thread_enter() has set something aside */
+    struct soon__callback_queues queues;
 };
 void soon__thread_set_aside(struct soon__thread_saved *ret_saved);
 void soon__thread_take_up(const struct soon__thread_saved *saved);
 
-/* Around a task: its frame, and the same, if there is anything to set aside. */
+/* Around a task: pushes its frame, and sets aside the queues if they are in use. */
 static inline void soon__thread_enter(struct soon__frame *frame, struct soon__thread_saved *ret_saved)
 {
     struct soon__thread *self = soon__thread_self();
 
     ret_saved->some =
-        self->turns.in_internals || self->turns.in_callbacks; /* else there is nothing in the lists either */
+        self->queues.in_internals || self->queues.in_callbacks; /* else there is nothing in the lists either */
     if (ret_saved->some)
         soon__thread_set_aside(ret_saved);
     frame->below = self->frames;
@@ -136,19 +125,5 @@ static inline void soon__thread_leave(struct soon__frame *frame, const struct so
     if (saved->some)
         soon__thread_take_up(saved);
 }
-
-/* Around any sleep that is not for one future: may start a spare worker. `others`: as for help(). SOON_EDEADLK: do not sleep. */
-int soon__thread_before_park(bool others);
-/* For that: whether others than tasks of the calling worker's executor can end an unfinished future; true if it is no
- * worker. */
-bool soon__thread_others_end(soon_future *future);
-void soon__thread_after_park(void);
-/* The same around a wait for a condition that others bring about, under a mutex that is taken in between: which a thread that is cancelled there would
- * keep for ever. */
-struct soon__long_wait {
-    int cancel_state;
-};
-int soon__long_wait_begin(struct soon__long_wait *ret);
-void soon__long_wait_end(const struct soon__long_wait *wait);
 
 #endif

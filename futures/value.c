@@ -16,7 +16,7 @@
  */
 #include "value_internal.h"
 
-#include "error_internal.h"
+#include "refuse_internal.h"
 #include "system_internal.h"
 
 #include <errno.h>

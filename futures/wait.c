@@ -7,6 +7,8 @@
  */
 #include "wait.h"
 
+#include "as_completed_internal.h"
+#include "await_internal.h"
 #include "depend_internal.h"
 #include "set_internal.h"
 
@@ -96,19 +98,6 @@ static int wait_until(soon_future *const *futures, size_t count, soon_when when,
         return rc;
     return when == SOON_ALL_COMPLETED ? wait_for_all(futures, count, deadline)
                                       : wait_for_first(futures, count, when, timeout_ms);
-}
-
-int soon__check_futures(soon_future *const *futures, size_t count)
-{
-    if (!soon__array_fits(count, sizeof *futures))
-        return soon__refuse(-EINVAL, "count = %zu: there is no such array", count);
-    if (!futures && count)
-        return soon__is_null("futures");
-    for (size_t i = 0; i < count; i++) {
-        if (!futures[i])
-            return soon__refuse(-EINVAL, "futures[%zu] is NULL", i);
-    }
-    return 0;
 }
 
 static int check(soon_future *const *futures, size_t count, soon_when when, int64_t timeout_ms)

@@ -11,6 +11,9 @@
  */
 #include "call_internal.h"
 
+#include "../../futures/callback_internal.h"
+#include "../../futures/complete_internal.h"
+#include "../../futures/read_internal.h"
 #include "../../futures/slab_internal.h"
 #include "../../futures/value_internal.h"
 #include "executor_internal.h"

@@ -9,6 +9,7 @@
 #define SOON_EXECUTOR_CORE_CALL_INTERNAL_H
 
 #include "../../futures/future_internal.h"
+#include "../../futures/gather_internal.h"
 #include "../../futures/promise_internal.h"
 #include "../custom.h"
 #include "../items.h"

@@ -14,6 +14,7 @@
  *     takes long, perhaps because it waits for a task, must not keep the grace from ending.
  * E4  All that is needed is there before the shutdown begins: after that nothing can fail.
  */
+#include "../../futures/callback_internal.h"
 #include "executor_internal.h"
 
 #include <assert.h>

@@ -15,6 +15,10 @@
  *     a release or a class's function, finds the pin in the thread's frames (struct soon__pinned): there a wait for the end
  *     is SOON_EDEADLK.
  */
+#include "../../futures/await_internal.h"
+#include "../../futures/callback_internal.h"
+#include "../../futures/complete_internal.h"
+#include "../../futures/failed_internal.h"
 #include "../../futures/slab_internal.h"
 #include "executor_internal.h"
 #include "notice_internal.h"

@@ -5,6 +5,7 @@
 #ifndef SOON_EXECUTOR_CORE_EXECUTOR_INTERNAL_H
 #define SOON_EXECUTOR_CORE_EXECUTOR_INTERNAL_H
 
+#include "../../futures/run_callbacks_internal.h"
 #include "call_internal.h"
 #include "function_internal.h"
 #include "shared_internal.h"

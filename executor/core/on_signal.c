@@ -17,6 +17,7 @@
  */
 #include "on_signal_internal.h"
 
+#include "../../futures/failed_internal.h"
 #include "../../futures/promise.h"
 #include "../loops/library_loop_internal.h"
 #include "executor_internal.h"

@@ -27,6 +27,9 @@
  */
 #include "progress_internal.h"
 
+#include "../../futures/aside_internal.h"
+#include "../../futures/callback_internal.h"
+#include "../../futures/run_callbacks_internal.h"
 #include "call_internal.h"
 #include "executor_internal.h"
 
@@ -68,7 +71,7 @@ struct hub {
     struct soon__progress_hook hook; /* first */
     soon_future *future;             /* whose it is */
     struct soon__callback ended;
-    struct soon__job look, close, settle;
+    struct soon__job look, close, callbacks;
     bool polls, open;   /* L1, L2 */
     _Atomic bool awake; /* L1 */
     bool rests;         /* library's loop only: the last look has cleared it, so who sets it posts one, timer or not */
@@ -77,7 +80,7 @@ struct hub {
     struct {
         struct listener *listeners; /* in order of registration */
         bool over;                  /* the future is done */
-        bool settled;               /* L4 */
+        bool callbacks_posted;      /* L4 */
     } locked;
 };
 
@@ -428,9 +431,9 @@ static void ended(soon_future *future, void *data)
 }
 
 /* L4. On the callback thread. */
-static void run_settle(struct soon__job *job)
+static void run_callbacks(struct soon__job *job)
 {
-    struct hub *hub = OF(hub, settle, job);
+    struct hub *hub = OF(hub, callbacks, job);
     struct way *last;
 
     do {
@@ -440,24 +443,24 @@ static void run_settle(struct soon__job *job)
         if (last)
             run_turn(last);
     } while (last);
-    soon__future_settle(hub->future);
+    soon__future_run_sunk(hub->future);
 }
 
-static bool settles(struct soon__progress_hook *hook)
+static bool runs_callbacks(struct soon__progress_hook *hook)
 {
     struct hub *hub = (struct hub *)hook;
     struct listener *listener;
     bool some = false;
 
     pthread_mutex_lock(&hub->mutex);
-    for (listener = hub->locked.listeners; listener && !hub->locked.settled; listener = listener->next)
+    for (listener = hub->locked.listeners; listener && !hub->locked.callbacks_posted; listener = listener->next)
         some |= !listener->loop;
-    hub->locked.settled |= some;
+    hub->locked.callbacks_posted |= some;
     pthread_mutex_unlock(&hub->mutex);
     if (!some)
         return false;
     soon__future_set_bits(hub->future, SOON__SUNK);
-    soon__library_callbacks_post(&hub->settle);
+    soon__library_callbacks_post(&hub->callbacks);
     return true;
 }
 
@@ -495,12 +498,12 @@ static struct hub *hub_new(soon_future *future)
 
     if (!hub)
         return NULL;
-    hub->hook = (struct soon__progress_hook){.moved = moved, .settles = settles, .destroy = destroy};
+    hub->hook = (struct soon__progress_hook){.moved = moved, .runs_callbacks = runs_callbacks, .destroy = destroy};
     hub->future = future;
     hub->ended = (struct soon__callback){.kind = SOON__CALLBACK_INTERNAL, .fn = ended, .data = hub};
     hub->look.run = run_look;
     hub->close.run = run_close;
-    hub->settle.run = run_settle;
+    hub->callbacks.run = run_callbacks;
     pthread_mutex_init(&hub->mutex, NULL);
     return hub;
 }

@@ -14,7 +14,7 @@
  */
 #include "shared_internal.h"
 
-#include "../../futures/error_internal.h"
+#include "../../futures/refuse_internal.h"
 #include "../../futures/system_internal.h"
 
 #include <errno.h>

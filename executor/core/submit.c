@@ -7,6 +7,7 @@
  */
 #include "../submit.h"
 
+#include "../../futures/failed_internal.h"
 #include "../../futures/wait.h"
 #include "executor_internal.h"
 #include "progress_internal.h"

@@ -14,6 +14,9 @@
  * I3  The continuation's node lies in the call and holds a reference of it until it has run, or was taken back: so that
  *     what lives long and is waited for by many that are cancelled keeps nothing of them.
  */
+#include "../../futures/callback_internal.h"
+#include "../../futures/complete_internal.h"
+#include "../../futures/failed_internal.h"
 #include "executor_internal.h"
 
 #include <errno.h>

@@ -17,6 +17,8 @@
  *     dropped, because somebody else has closed the loop's handle, may be so on any thread and under a pin: there the
  *     callback thread does it.
  */
+#include "../../futures/callback_internal.h"
+#include "../../futures/run_callbacks_internal.h"
 #include "loop_internal.h"
 
 #include <errno.h>

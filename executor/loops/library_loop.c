@@ -17,6 +17,7 @@
  *     it knows of, and no more.
  * B5  All else is left to the parent and forgotten by the child; it stays reachable, for leak checkers.
  */
+#include "../../futures/run_callbacks_internal.h"
 #include "library_loop_internal.h"
 #include "watch_internal.h"
 
@@ -163,7 +164,7 @@ static void turn(struct library *self)
     run_jobs(self);
 }
 
-/* soon__thread.sink: what this thread completes or releases, the other settles. */
+/* soon__thread.sink: users' callbacks of what this thread completes, and what it releases, run on the callback thread. */
 static void sink(soon_future *future)
 {
     struct library *self = library();
@@ -230,7 +231,7 @@ static void *run_callbacks(void *data)
     while (await(self, &futures, &jobs)) {
         for (soon_future *future = futures.head, *next; future; future = next) {
             next = future->link;
-            soon__future_settle(future);
+            soon__future_run_sunk(future);
             if (self->generation != soon__generation())
                 soon__leave_child(); /* user code forked, and this is the child */
         }

@@ -36,8 +36,8 @@ void soon__library_unwatch(struct soon__watch *watch);
 bool soon__library_on_loop(void);
 bool soon__library_on_callbacks(void); /* on the callback thread */
 
-/* In between, a thread of the program does the loop's work: no user code runs on it, what it completes or releases is
- * settled on the callback thread, and it cannot be cancelled. After start. */
+/* In between, a thread of the program does the loop's work: no user code runs on it; that goes to the callback
+ * thread; and it cannot be cancelled. After start. */
 struct soon__loop_guest {
     struct soon__thread_saved saved;
     void (*sink)(soon_future *future);

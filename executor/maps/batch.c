@@ -3,6 +3,7 @@
  */
 #include "batch_internal.h"
 
+#include "../../futures/callback_internal.h"
 #include "../core/executor_internal.h"
 #include "item_internal.h"
 

@@ -16,6 +16,7 @@
  *     `end_code` comes.
  * I5  See imap_state.c.
  */
+#include "../../futures/await_internal.h"
 #include "../../futures/depend_internal.h"
 #include "../core/executor_internal.h"
 #include "imap_chunk_internal.h"

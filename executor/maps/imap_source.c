@@ -3,6 +3,7 @@
  */
 #include "imap_source_internal.h"
 
+#include "../../futures/failed_internal.h"
 #include "../core/executor_internal.h"
 #include "imap_chunk_internal.h"
 

@@ -5,6 +5,8 @@
  */
 #include "map_internal.h"
 
+#include "../../futures/await_internal.h"
+#include "../../futures/failed_internal.h"
 #include "../core/progress_internal.h"
 #include "map_chunk_internal.h"
 #include "map_future_internal.h"

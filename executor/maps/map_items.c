@@ -5,7 +5,9 @@
  * finishes an item stores that, then looks whether anybody is counted in, and rings the bell. So one of the two sees
  * the other.
  */
+#include "../../futures/await_internal.h"
 #include "../../futures/depend_internal.h"
+#include "../../futures/park_internal.h"
 #include "map_chunk_internal.h"
 #include "map_future_internal.h"
 #include "map_results_internal.h"

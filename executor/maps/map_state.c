@@ -10,6 +10,8 @@
  */
 #include "map_state_internal.h"
 
+#include "../../futures/complete_internal.h"
+
 #include <assert.h>
 
 bool soon__map_move(struct soon__map *map, enum soon__map_state to)

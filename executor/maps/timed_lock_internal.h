@@ -6,6 +6,7 @@
 #define SOON_EXECUTOR_MAPS_TIMED_LOCK_INTERNAL_H
 
 #include "../../futures/future_internal.h"
+#include "../../futures/park_internal.h"
 
 struct soon__timed_lock { /* zeroed: free */
     _Atomic uint32_t word;

@@ -3,6 +3,8 @@
  */
 #include "backlog_internal.h"
 
+#include "../../futures/park_internal.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>

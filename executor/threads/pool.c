@@ -1,6 +1,7 @@
 /*
  * pool.c - the thread pool as an executor: its class, and how it is made. The states and invariants are in state_internal.h.
  */
+#include "../../futures/park_internal.h"
 #include "closing_internal.h"
 #include "deque_internal.h"
 #include "scheduler_internal.h"

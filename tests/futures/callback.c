@@ -1,6 +1,7 @@
 /*
  * callback.c - done callbacks: when, where, in which order, and what they may do.
  */
+#include "../../futures/run_callbacks_internal.h"
 #include "../support/futures.h"
 
 /* What was called, in order. */

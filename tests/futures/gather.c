@@ -1,6 +1,7 @@
 /*
  * gather.c - soon_gather(): one future for many.
  */
+#include "../../futures/run_callbacks_internal.h"
 #include "../support/executors.h"
 #include "../support/futures.h"
 

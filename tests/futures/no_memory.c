@@ -1,6 +1,7 @@
 /*
  * no_memory.c - the future that is returned where there is no memory for one: a single object, which counts no references.
  */
+#include "../../futures/failed_internal.h"
 #include "../support/futures.h"
 
 TestSuite(no_memory);

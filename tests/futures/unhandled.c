@@ -1,6 +1,7 @@
 /*
  * unhandled.c - the hook for failures that nobody has looked at.
  */
+#include "../../futures/failed_internal.h"
 #include "../support/futures.h"
 
 #include <stdio.h>

@@ -8,16 +8,16 @@
  *
  *     here                    in futures/
  *     doze(), unpark_all()    system_linux.c: soon__park() compares and sleeps in one step; soon__unpark_all()
- *     start(), claim()        future.c: move()
+ *     start(), claim()        future.c: soon__future_start(), claim(); what becomes of the state: soon__word_move()
  *     lock(), unlock()        future.c: soon__future_lock(), soon__future_unlock(); looking again first is left out
- *     publish()               future.c: publish_bare(), publish_lists(), store_final(), notify_waiters_locked()
- *     publish_to_loop()       callback.c: soon__future_publish_to_loop()
+ *     publish()               complete.c: publish_bare(), publish_lists(), store_final(), notify_waiters_locked()
+ *     publish_to_loop()       complete.c: publish_to_loop()
  *     turn, remover           delivery.c: run(); callback.c: soon_future_remove_done_callback()
- *     canceller               future.c: cancel_one(); with -DOWNER a pool's own call: who has taken it out of its queue
+ *     canceller               cancel.c: cancel_one(); with -DOWNER a pool's own call: who has taken it out of its queue
  *                             finishes it (class->take_back(), run.c: soon__call_finish() with hooks); with -DPLAIN
  *                             too without a step of the word that says that it has begun (soon__call_run_plain())
- *     park_on()               read.c: park_on(); settled(): soon__future_settled()
- *     reader                  read.c: soon__future_await()
+ *     park_on()               await.c: park_on(); settled(): soon__future_stable_word()
+ *     reader                  await.c: soon__future_await()
  *     waiter                  future.c: soon__future_add_waiter(), soon__future_remove_waiter()
  *
  * Each access of the word, each call of the kernel and the write of the outcome is a step of its own. A loop around a

@@ -26,7 +26,7 @@
  *     drain()                     replies.c: take_in(), take_some_locked(), end_turn_locked(), take_last_locked();
  *                                 both/channel_replies.c: soon__channel_ack(), soon__channel_want_bell(). `plain`: a
  *                                 reply that is taken in without leaving the mutex
- *     waiter                      linger.c: soon__process_pool_linger(); read.c: soon__future_await()
+ *     waiter                      linger.c: soon__process_pool_linger(); await.c: soon__future_await()
  *     doom(), execute()           stage.c: soon__process_condemn_locked(), soon__process_reprieve_locked(); listen.c: soon__process_execute()
  *     died()                      death.c: soon__process_died(), bury_locked(), lost_call()
  *     look()                      supervisor.c: look()

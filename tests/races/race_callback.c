@@ -2,6 +2,7 @@
  * race_callback.c - callbacks that are added, removed and run at the same time. Each test names the line that it
  * guards; each was seen to fail with that line broken.
  */
+#include "../../futures/callback_internal.h"
 #include "../support/futures.h"
 
 enum { THREADS = 4 };

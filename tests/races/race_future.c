@@ -2,6 +2,9 @@
  * race_future.c - many threads on one future. Each test names the line that it guards; each was seen to fail with that
  * line broken.
  */
+#include "../../futures/aside_internal.h"
+#include "../../futures/await_internal.h"
+#include "../../futures/complete_internal.h"
 #include "../support/futures.h"
 
 #define THREADS 4
@@ -138,7 +141,7 @@ static void assert_cancelled_for_both(void)
     release_batch();
 }
 
-/* Guards soon__future_settled() in cancel_one(). */
+/* Guards soon__future_stable_word() in cancel_one(). */
 Test(race_future, is_cancelled_for_both_who_cancel)
 {
     run_race(&(struct race){.threads = 2,
@@ -170,7 +173,7 @@ static void assert_started_or_cancelled(void)
     release_batch();
 }
 
-/* Guards the compare-exchange of move() behind soon__future_start(), and soon__future_settled() in
+/* Guards the compare-exchange of move() behind soon__future_start(), and soon__future_stable_word() in
  * soon_promise_set_running(). */
 Test(race_future, a_cancelled_one_never_begins)
 {

@@ -70,7 +70,7 @@ Test(race_slab, no_block_is_lost_and_none_is_with_two)
     }
     for (unsigned i = 0; i < PLACES; i++)
         destroy(places[i]);
-    soon__slab_thread_ends();
+    give_all();
     for (size_t i = 0; i < 4; i++)
         assert_all_back(sizes[i]);
 }

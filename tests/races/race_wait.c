@@ -2,6 +2,7 @@
  * race_wait.c - waits and iterations over futures that end at the same time. Each test names the line that it guards;
  * each was seen to fail with that line broken.
  */
+#include "../../futures/complete_internal.h"
 #include "../support/futures.h"
 
 enum { FUTURES = 3 };

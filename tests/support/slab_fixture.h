@@ -12,8 +12,7 @@
 #define soon__block_pop tested_block_pop
 #define soon__block_free tested_block_free
 #define soon__blocks_alive tested_blocks_alive
-#define soon__slab_thread_ends tested_slab_thread_ends
-#define soon__thread_watch_end tested_thread_watch_end
+#define soon__thread_at_end tested_thread_at_end
 #include "../../futures/slab.c"
 
 #include <string.h>
@@ -34,11 +33,12 @@ static bool has_thread_end;
 static void thread_ends(void *data)
 {
     (void)data;
-    tested_slab_thread_ends();
+    give_all();
 }
 
-bool tested_thread_watch_end(void)
+bool tested_thread_at_end(void (*give_back)(void))
 {
+    (void)give_back;
     return has_thread_end && pthread_setspecific(thread_end, &thread_end) == 0;
 }
 

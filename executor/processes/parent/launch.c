@@ -8,7 +8,7 @@
  */
 #include "launch_internal.h"
 
-#include "../../../futures/error_internal.h"
+#include "../../../futures/refuse_internal.h"
 #include "../../core/role_internal.h"
 #include "../../system/system_internal.h"
 #include "../both/wire_internal.h"

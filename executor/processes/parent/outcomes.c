@@ -6,6 +6,8 @@
  */
 #include "outcomes_internal.h"
 
+#include "../../../futures/aside_internal.h"
+#include "../../../futures/complete_internal.h"
 #include "../../../futures/value_internal.h"
 #include "beside_internal.h"
 #include "receive_internal.h"

@@ -1,6 +1,8 @@
 /*
  * pool.c - the process pool as an executor. The invariants are in state_internal.h.
  */
+#include "../../../futures/aside_internal.h"
+#include "../../../futures/park_internal.h"
 #include "../../pools/backlog_internal.h"
 #include "../../system/cpu_internal.h"
 #include "../../system/system_internal.h"

@@ -7,6 +7,7 @@
 #include "../../../executor/loops/library_loop_internal.h"
 #include "../../../executor/processes/parent/process_internal.h"
 #include "../../../executor/processes/parent/replies_internal.h"
+#include "../../../futures/callback_internal.h"
 #include "../../support/process_fixture.h"
 
 #include <semaphore.h>

@@ -1,0 +1,185 @@
+/*
+ * cancel.c - cancelling and killing a future, and what else follows from that.
+ */
+#include "await_internal.h"
+#include "complete_internal.h"
+#include "future_internal.h"
+#include "run_callbacks_internal.h"
+
+#include <errno.h>
+
+/* What else is to be cancelled, because this was: no recursion, since thens and groups make chains without end. */
+struct more {
+    soon_future *next;           /* a reference */
+    struct soon__members *group; /* the innermost */
+};
+
+static void cancel_members(soon_future *future, bool callbacks, struct more *more)
+{
+    struct soon__members *members = future->class->members(future);
+
+    *members = (struct soon__members){.outer = more->group, .group = soon__future_ref(future), .callbacks = callbacks};
+    more->group = members;
+}
+
+static void members_are_cancelled(struct more *more)
+{
+    struct soon__members members = *more->group;
+
+    more->group = members.outer;
+    if (members.callbacks)
+        soon__future_run_callbacks(members.group);
+    soon__future_unref(members.group);
+}
+
+/* A reference. NULL: that was all. */
+static soon_future *next_to_cancel(struct more *more)
+{
+    soon_future *next = more->next;
+
+    more->next = NULL;
+    while (!next && more->group) {
+        next = more->group->group->class->member(more->group->group, more->group->next++);
+        if (!next)
+            members_are_cancelled(more);
+    }
+    return next;
+}
+
+static bool take_back(soon_future *future, void *owner, bool pending)
+{
+    const struct soon__class *class = future->class;
+
+    if (pending && class->take_back && class->take_back(future, owner))
+        return true;
+    if (!class->take_back_again)
+        return false;
+    /* Before the owner is asked: if it is on its way to its next try just now, who takes it there sees this. */
+    soon__future_set_bits(future, SOON__CANCEL_REQUESTED);
+    return class->take_back_again(future, owner);
+}
+
+static bool cancel_one(soon_future *future, struct more *more)
+{
+    const struct soon__class *class = future->class;
+    bool pending, taken, won, callbacks = false;
+    struct soon__pinned pinned;
+    void *owner;
+
+    soon__future_look(future);
+    if (!soon__future_lock_unfinished(future))
+        return (soon__future_word(future) & SOON__STATE) == SOON__CANCELLED;
+    owner = class->pin ? class->pin(future) : NULL;
+    pending = (soon__future_word(future) & SOON__STATE) == SOON__PENDING;
+    soon__future_unlock(future);
+    if (class->pin)
+        soon__pinned_begin(&pinned, owner);
+
+    taken = take_back(future, owner, pending);
+    /* Without an owner to ask it is the word that tells whether it has begun meanwhile. */
+    won = taken ? soon__future_claim(future) : pending && !class->take_back && soon__future_claim_pending(future);
+    if (won) {
+        soon__future_set_error(future, soon__future_has_started(future) ? &soon__error_cancelled_between
+                                                                        : &soon__error_cancelled);
+        callbacks = soon__future_publish_quietly(future, SOON__CANCELLED);
+    } else {
+        soon__future_set_bits(future, SOON__CANCEL_REQUESTED);
+    }
+    if (class->cancelled)
+        class->cancelled(future, owner, taken || won);
+    /* I7. A group's follow when its members are cancelled. */
+    if (callbacks && !class->members)
+        soon__future_run_callbacks(future);
+    if (class->pin) {
+        class->unpin(owner);
+        soon__pinned_end(&pinned);
+    }
+    if (won && class->members)
+        cancel_members(future, callbacks, more);
+    if (taken && class->also_cancel)
+        more->next = class->also_cancel(future);
+    if (taken && class->taken_back)
+        class->taken_back(future);
+    return won || (soon__future_stable_word(future) & SOON__STATE) == SOON__CANCELLED;
+}
+
+bool soon_future_cancel(soon_future *future)
+{
+    struct more more = {NULL, NULL};
+    soon_future *next;
+    bool cancelled;
+
+    if (!soon__check(future, "soon_future_cancel: NULL"))
+        return false;
+    cancelled = cancel_one(future, &more);
+    while ((next = next_to_cancel(&more))) {
+        cancel_one(next, &more);
+        soon__future_unref(next);
+    }
+    return cancelled;
+}
+
+size_t soon_futures_cancel(soon_future *const *futures, size_t count)
+{
+    size_t cancelled = 0;
+
+    if (!soon__check(futures || !count, "soon_futures_cancel: NULL") ||
+        !soon__check(soon__array_fits(count, sizeof *futures), "soon_futures_cancel: no array is so long"))
+        return 0;
+    for (size_t i = 0; i < count; i++)
+        cancelled += futures[i] && soon_future_cancel(futures[i]);
+    return cancelled;
+}
+
+/* Groups in groups are killed to a depth: the stack does not grow with what a program builds. */
+enum { KILL_DEPTH_MAX = 32 };
+
+static int kill_at(soon_future *future, int depth);
+
+/* Each that can be. What it returns is the best that was said of one. */
+static int kill_members(soon_future *group, int depth)
+{
+    int rc = SOON_EINVALIDSTATE;
+    soon_future *member;
+
+    for (size_t i = 0; (member = group->class->member(group, i)); i++) {
+        int killed = depth < KILL_DEPTH_MAX ? kill_at(member, depth + 1) : -ENOTSUP;
+
+        if (killed == 0 || (killed == -ENOTSUP && rc < 0))
+            rc = killed;
+        soon__future_unref(member);
+    }
+    return rc;
+}
+
+static int kill_one(soon_future *future, void *owner, int depth)
+{
+    if (future->class->member)
+        return kill_members(future, depth);
+    return future->class->kill ? future->class->kill(future, owner) : -ENOTSUP;
+}
+
+static int kill_at(soon_future *future, int depth)
+{
+    struct soon__pinned pinned;
+    void *owner;
+    int rc;
+
+    if (!soon__future_lock_unfinished(future))
+        return soon__word_final(soon__future_word(future)) ? SOON_EINVALIDSTATE : SOON_EFORKED;
+    owner = future->class->pin ? future->class->pin(future) : NULL;
+    soon__future_unlock(future);
+    if (future->class->pin)
+        soon__pinned_begin(&pinned, owner);
+    rc = kill_one(future, owner, depth);
+    if (future->class->pin) {
+        future->class->unpin(owner);
+        soon__pinned_end(&pinned);
+    }
+    return rc;
+}
+
+int soon_future_kill(soon_future *future)
+{
+    return soon__failed(future ? kill_at(future, 0) : soon__is_null("the future"), "soon_future_kill");
+}
