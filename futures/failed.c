@@ -4,7 +4,7 @@
 #include "failed_internal.h"
 
 #include "complete_internal.h"
-#include "slab_internal.h"
+#include "block_internal.h"
 
 #include <string.h>
 

@@ -5,7 +5,7 @@
  */
 #include "future_internal.h"
 
-#include "slab_internal.h"
+#include "block_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -14,8 +14,8 @@
  *                    depend   run_callbacks             what a wait leads to; callbacks in order
  *                             callback, callback_index
  *     park           future                             how a thread waits; the word, references, LOCK, waiters
- *                    value   slab                       bytes; blocks
- *                    refuse                             the last error of a thread
+ *                    value   block                      bytes; memory for what comes and goes with every task
+ *                    refuse  slab                       the last error of a thread; where blocks come from
  *                    error   thread                     errors; the record of the calling thread
  *                    system                             the operating system
  */

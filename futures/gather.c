@@ -21,7 +21,7 @@
 #include "callback_internal.h"
 #include "complete_internal.h"
 #include "failed_internal.h"
-#include "slab_internal.h"
+#include "block_internal.h"
 #include "wait.h"
 
 #include <errno.h>

@@ -10,7 +10,7 @@
 #include "await_internal.h"
 #include "complete_internal.h"
 #include "failed_internal.h"
-#include "slab_internal.h"
+#include "block_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -256,7 +256,7 @@ size_t soon__descriptors_max(void)
  *             functions (function.c), the table of attached loops (loop.c), those that signals shut down (core/on_signal.c).
  *             They are leaves: whoever has one takes no other that is held, calls no user code and does not fork. Nor does it call pthread_atfork(), for which another
  *             thread's fork may wait.
- *     anew    made in the child, with all that it guards: the slabs (slab.c), the start of the library's loop
+ *     anew    made in the child, with all that it guards: the slabs and the lists of blocks (slab.c, block.c), the start of the library's loop
  *             (library_loop.c), which registers handlers and so cannot be held, and that loop's own. One of these,
  *             `awake`, is taken before the fork, ahead of all leaves.
  *     parent  in an object of the parent's, which the child does not lock: it compares generations first, and answers

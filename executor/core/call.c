@@ -14,7 +14,7 @@
 #include "../../futures/callback_internal.h"
 #include "../../futures/complete_internal.h"
 #include "../../futures/read_internal.h"
-#include "../../futures/slab_internal.h"
+#include "../../futures/block_internal.h"
 #include "../../futures/value_internal.h"
 #include "executor_internal.h"
 #include "function_internal.h"

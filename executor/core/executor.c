@@ -19,7 +19,7 @@
 #include "../../futures/callback_internal.h"
 #include "../../futures/complete_internal.h"
 #include "../../futures/failed_internal.h"
-#include "../../futures/slab_internal.h"
+#include "../../futures/block_internal.h"
 #include "executor_internal.h"
 #include "notice_internal.h"
 #include "on_signal_internal.h"

@@ -13,7 +13,7 @@
  */
 #include "../../futures/complete_internal.h"
 #include "../../futures/failed_internal.h"
-#include "../../futures/slab_internal.h"
+#include "../../futures/block_internal.h"
 #include "../core/executor_internal.h"
 #include "run_pending_internal.h"
 

@@ -3,7 +3,7 @@
  */
 #include "map_future_internal.h"
 
-#include "../../futures/slab_internal.h"
+#include "../../futures/block_internal.h"
 #include "map_chunk_internal.h"
 #include "run_pending_internal.h"
 

@@ -9,7 +9,7 @@
 #include "../support/executors.h"
 
 #include "../../futures/future_internal.h"
-#include "../../futures/slab_internal.h"
+#include "../../futures/block_internal.h"
 
 #include <signal.h>
 #include <string.h>

@@ -25,7 +25,7 @@ static void on_thread(void *(*body)(void *), void *data)
 
 Test(slab, blocks_of_all_sizes_hold_what_is_written)
 {
-    enum { SIZES = SIZE_LIMIT + 100, EACH = 3 };
+    enum { SIZES = SOON__SLAB_LIMIT + 100, EACH = 3 };
     static unsigned char *blocks[SIZES][EACH];
 
     for (size_t size = 1; size < SIZES; size++) {
@@ -87,7 +87,7 @@ Test(slab, a_thread_that_comes_and_goes_needs_no_new_slab)
             blocks[i] = taken(200);
         for (size_t i = 0; i < BLOCKS; i++)
             soon__block_free(blocks[(i * 7) % BLOCKS], 200);
-        cr_assert_eq(central.locked.classes[class_of(200)].count, 1);
+        cr_assert_eq(central.locked.classes[soon__slab_class(200)].count, 1);
     }
 }
 
@@ -130,7 +130,7 @@ Test(slab, blocks_may_be_freed_by_another_thread)
 
 Test(slab, a_thread_that_ends_gives_back_what_it_has)
 {
-    for (size_t size = 1; size <= SIZE_LIMIT; size += 41) {
+    for (size_t size = 1; size <= SOON__SLAB_LIMIT; size += 41) {
         on_thread(take_and_free, &size);
         assert_all_back(size);
     }
@@ -207,8 +207,8 @@ static void *fill_slabs(void *data)
         blocks[i] = taken(LARGE);
         slabs[i / PER_SLAB] = (char *)slab_of(blocks[i]);
     }
-    cr_assert_eq(central.locked.classes[class_of(LARGE)].count, SLABS);
-    cr_assert_null(central.locked.classes[class_of(LARGE)].roomy);
+    cr_assert_eq(central.locked.classes[soon__slab_class(LARGE)].count, SLABS);
+    cr_assert_null(central.locked.classes[soon__slab_class(LARGE)].roomy);
     cr_assert_eq(mapped_slabs(), SLABS);
     for (size_t i = 0; i < COUNT(blocks); i++)
         soon__block_free(blocks[i * 7919 % COUNT(blocks)], LARGE); /* a prime */
@@ -229,7 +229,7 @@ Test(slab, a_thread_that_goes_on_holds_few)
 {
     fill_slabs(NULL);
 
-    cr_assert_leq(central.locked.classes[class_of(LARGE)].count, ROOMY_MAX);
+    cr_assert_leq(central.locked.classes[soon__slab_class(LARGE)].count, ROOMY_MAX);
     cr_assert_leq(mapped_slabs(), KEPT_MAX + ROOMY_MAX);
 }
 
@@ -257,7 +257,7 @@ Test(slab, no_new_one_is_made_while_there_is_room)
             soon__block_free(blocks[i], LARGE);
         for (size_t i = 0; i < COUNT(blocks); i += 2)
             blocks[i] = taken(LARGE);
-        cr_assert_eq(central.locked.classes[class_of(LARGE)].count, 2);
+        cr_assert_eq(central.locked.classes[soon__slab_class(LARGE)].count, 2);
     }
     for (size_t i = 0; i < COUNT(blocks); i++)
         soon__block_free(blocks[i], LARGE);
@@ -270,7 +270,7 @@ Test(slab, without_memory_there_is_no_block_and_later_there_is)
     fail_from(1);
     block = soon__block_new(80);
     cr_assert_null(block);
-    block = soon__block_new(SIZE_LIMIT + 1);
+    block = soon__block_new(SOON__SLAB_LIMIT + 1);
     cr_assert_null(block);
     fail_stop();
 

@@ -14,7 +14,7 @@ enum { MANY = 300 };
 
 static void assert_no_slab(void)
 {
-    for (size_t class = 0; class < CLASSES; class ++)
+    for (size_t class = 0; class < SOON__SLAB_CLASSES; class ++)
         cr_assert_eq(central.locked.classes[class].count, 0);
     cr_assert_eq(self, &none);
 }

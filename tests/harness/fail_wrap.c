@@ -6,7 +6,7 @@
  */
 #include "fail_internal.h"
 
-#include "../../futures/slab_internal.h"
+#include "../../futures/block_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>

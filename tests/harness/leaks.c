@@ -5,7 +5,7 @@
 #include "test.h"
 
 #include "../../executor/loops/library_loop_internal.h"
-#include "../../futures/slab_internal.h"
+#include "../../futures/block_internal.h"
 
 #include <dirent.h>
 #include <soon.h>

@@ -6,7 +6,7 @@
 #define SOON_TESTS_SUPPORT_FUTURES_H
 
 #include "../../futures/future_internal.h"
-#include "../../futures/slab_internal.h"
+#include "../../futures/block_internal.h"
 #include "../harness/test.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /*
- * slab_fixture.h - slab.c compiled into a test, under other names: whatever the library itself takes its blocks from in this
+ * slab_fixture.h - block.c and slab.c compiled into a test, under other names: whatever the library itself takes its blocks from in this
  * build, sanitizers see that code too, the test sees its insides, and nobody else uses it.
  */
 #ifndef SOON_TESTS_SLAB_FIXTURE_H
@@ -13,7 +13,16 @@
 #define soon__block_free tested_block_free
 #define soon__blocks_alive tested_blocks_alive
 #define soon__thread_at_end tested_thread_at_end
+#define soon__slab_take tested_slab_take
+#define soon__slab_give tested_slab_give
+#define soon__slab_wants_back tested_slab_wants_back
+#define soon__slab_is_of_parent tested_slab_is_of_parent
+#define soon__slabs_watchful tested_slabs_watchful
+#define soon__slabs_out tested_slabs_out
+#define soon__slabs_forget tested_slabs_forget
 #include "../../futures/slab.c"
+
+#include "../../futures/block.c"
 
 #include <string.h>
 
@@ -51,8 +60,8 @@ __attribute__((constructor)) static void make_key(void)
 static inline void assert_all_back(size_t size)
 {
     pthread_mutex_lock(&central.mutex);
-    cr_assert_eq(central.locked.classes[class_of(size)].count, 0, "size %zu", size);
-    cr_assert_null(central.locked.classes[class_of(size)].roomy);
+    cr_assert_eq(central.locked.classes[soon__slab_class(size)].count, 0, "size %zu", size);
+    cr_assert_null(central.locked.classes[soon__slab_class(size)].roomy);
     pthread_mutex_unlock(&central.mutex);
 }
 
