@@ -55,7 +55,8 @@ static int initializer_check(const struct soon__initializer *given)
     return 0;
 }
 
-int soon__initializer_init(struct soon__initializer *ret, const struct soon__initializer *given)
+/* Copies what is given; an argument that is NULL, where the function has one, is zeroes. 0, -EINVAL or -ENOMEM. */
+static int initializer_init(struct soon__initializer *ret, const struct soon__initializer *given)
 {
     int rc = initializer_check(given);
     size_t fixed = given->function ? given->function->arg_size : 0, size = fixed ? fixed : given->arg.size;
@@ -79,22 +80,17 @@ int soon__initializer_init(struct soon__initializer *ret, const struct soon__ini
     return 0;
 }
 
-void soon__initializer_fini(struct soon__initializer *initializer)
-{
-    free((void *)initializer->arg.data);
-}
-
 int soon__backlog_init(struct soon__backlog *backlog, const struct soon__backlog_options *options)
 {
     backlog->bound = options->bound;
     soon__pool_name(backlog->name, sizeof backlog->name, options->name);
-    return soon__initializer_init(&backlog->initializer, &options->initializer);
+    return initializer_init(&backlog->initializer, &options->initializer);
 }
 
 void soon__backlog_fini(struct soon__backlog *backlog)
 {
     soon__error_unref(backlog->locked.why);
-    soon__initializer_fini(&backlog->initializer);
+    free((void *)backlog->initializer.arg.data);
 }
 
 /*
@@ -166,7 +162,7 @@ int soon__backlog_wait_for_workers(struct soon__backlog *backlog, bool (*is_star
     while ((rc = boot_state_locked(backlog, is_starting_locked)) > 0 && soon__deadline_check(deadline) == 0)
         soon__condition_wait(&backlog->ready, &backlog->mutex, deadline);
     soon__mutex_unlock(&backlog->mutex);
-    return rc > 0 ? -ETIMEDOUT : rc;
+    return rc;
 }
 
 /*

@@ -89,7 +89,7 @@ static inline int soon__backlog_admit_locked(struct soon__backlog *backlog, bool
 
 /* Waits for a place, up to the call's queue limit: 0, SOON_EEXPIRED or SOON_EDEADLK. The pool is pinned. */
 int soon__backlog_wait_for_place(struct soon__backlog *backlog, const soon_call *call);
-/* Waits until no worker `is_starting`: 0, SOON_EBROKEN, SOON_ESHUTDOWN, a start's error, or -ETIMEDOUT. */
+/* Waits until no worker `is_starting`: 0, SOON_EBROKEN, SOON_ESHUTDOWN or a start's error; 1: one still is at `deadline`. */
 int soon__backlog_wait_for_workers(struct soon__backlog *backlog, bool (*is_starting_locked)(struct soon__backlog *),
                                    int64_t deadline);
 /* All that is queued, as a list by `next`, added to `*counter`. */
@@ -104,9 +104,6 @@ void soon__backlog_counted_here(void *self, const struct soon__outcome *outcome)
 /* What both kinds of options have: 0 or -EINVAL. */
 int soon__pool_options_check(int workers, int64_t idle_timeout_ms, soon_full when_full,
                              const soon_function *initializer);
-/* Of copies of what is given; an argument that is NULL, where its function has one: zeroes. 0, -EINVAL or -ENOMEM. */
-int soon__initializer_init(struct soon__initializer *ret, const struct soon__initializer *given);
-void soon__initializer_fini(struct soon__initializer *initializer);
 /* The name of a worker. The number tells workers apart, so the pool's name gives way to it. */
 void soon__worker_name(char *to, size_t size, const char *pool, unsigned number);
 /* `ms` in nanoseconds; of 0: `standard_ms`. Cut so that a deadline can be made of it. */

@@ -72,12 +72,12 @@ static void unlock(struct soon__deque *deque)
 
 int soon__deques_new(struct soon__pool *pool)
 {
-    size_t count = pool->made.max < SOON__DEQUES_MAX - SPARES ? pool->made.max + SPARES : SOON__DEQUES_MAX;
+    size_t count = pool->options.max < SOON__DEQUES_MAX - SPARES ? pool->options.max + SPARES : SOON__DEQUES_MAX;
 
     pool->deques = aligned_alloc(_Alignof(struct soon__deque), count * sizeof *pool->deques);
     if (!pool->deques)
         return -ENOMEM;
-    pool->made.deques_count = count;
+    pool->options.deques_count = count;
     for (size_t i = 0; i < count; i++)
         pool->deques[i] = (struct soon__deque){.place = (uint8_t)(SOON__CALL_IN_DEQUE + i)};
     return 0;
@@ -89,7 +89,7 @@ void soon__deque_enter_locked(struct soon__worker *worker)
 
     if (pool->backlog.bound)
         return; /* what waits in a deque would not count */
-    for (size_t i = 0; i < pool->made.deques_count && !worker->deque; i++) {
+    for (size_t i = 0; i < pool->options.deques_count && !worker->deque; i++) {
         if (pool->deques[i].owned)
             continue;
         pool->deques[i].owned = true;

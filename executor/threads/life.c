@@ -106,7 +106,7 @@ static void *worker_main(void *data)
     struct soon__pool *pool = worker->pool;
     struct soon__thread *self = soon__thread_self();
 
-    soon__surroundings_give(&pool->made.surroundings, 0);
+    soon__surroundings_give(&pool->options.surroundings, 0);
     set_name(worker);
     soon__worker_measure_stack(worker);
     self->parking = &soon__worker_parking;
@@ -252,7 +252,7 @@ void soon__worker_start(struct soon__pool *pool)
 
     assert(soon__library_on_loop());
     worker = worker_new(pool);
-    rc = worker ? pthread_create(&worker->thread, &pool->made.attributes, worker_main, worker) : ENOMEM;
+    rc = worker ? pthread_create(&worker->thread, &pool->options.attributes, worker_main, worker) : ENOMEM;
     if (rc == 0)
         return;
     start_failed(pool, worker, -rc);

@@ -79,7 +79,7 @@ static bool park_locked(struct soon__worker *worker, bool others)
 {
     struct soon__pool *pool = worker->pool;
     bool last = soon__pool_unparked_locked(pool) == 1,
-         may_start = soon__pool_threads_locked(pool) < pool->made.max + SOON__SPARES_MAX;
+         may_start = soon__pool_threads_locked(pool) < pool->options.max + SOON__SPARES_MAX;
 
     if (last && !may_start && !others && !pool->locked.parked_for_others)
         return false;

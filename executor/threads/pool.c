@@ -118,12 +118,12 @@ static int boot(void *self, int64_t deadline)
     soon__pool_lock(pool);
     pool->backlog.locked.start_error = 0;
     threads = soon__pool_threads_locked(pool);
-    if (pool->backlog.locked.state == SOON__OPEN && threads < pool->made.max)
-        soon__pool_start_locked(pool, pool->made.max - threads);
+    if (pool->backlog.locked.state == SOON__OPEN && threads < pool->options.max)
+        soon__pool_start_locked(pool, pool->options.max - threads);
     soon__pool_unlock(pool);
     rc = soon__backlog_wait_for_workers(&pool->backlog, is_starting_locked, deadline);
     soon__long_wait_end(&wait);
-    return rc;
+    return rc > 0 ? -ETIMEDOUT : rc;
 }
 
 static void stats(void *self, soon_stats *ret)
@@ -134,7 +134,7 @@ static void stats(void *self, soon_stats *ret)
     soon__deques_gather_locked(pool, SIZE_MAX);
     soon__backlog_stats_locked(&pool->backlog, ret);
     ret->workers = soon__pool_threads_locked(pool);
-    ret->spares = ret->workers > pool->made.max ? ret->workers - pool->made.max : 0;
+    ret->spares = ret->workers > pool->options.max ? ret->workers - pool->options.max : 0;
     ret->idle = pool->locked.in[SOON__WORKER_IDLE];
     ret->wakeups = pool->locked.wakeups;
     for (struct soon__worker *worker = pool->locked.workers; worker; worker = worker->locked.next) {
@@ -167,14 +167,14 @@ static size_t workers(void *self, soon_worker *ret, size_t count)
 
 static size_t width(void *self)
 {
-    return ((struct soon__pool *)self)->made.max;
+    return ((struct soon__pool *)self)->options.max;
 }
 
 static void free_pool(void *self)
 {
     struct soon__pool *pool = self;
 
-    pthread_attr_destroy(&pool->made.attributes);
+    pthread_attr_destroy(&pool->options.attributes);
     free(pool->deques);
     soon__backlog_fini(&pool->backlog);
     free(pool);
@@ -216,20 +216,20 @@ static void make(struct soon__pool *pool, const soon_thread_pool_options *o)
 {
     int cpus = soon__cpu_count();
 
-    init_attributes(&pool->made.attributes);
-    soon__surroundings_take(&pool->made.surroundings);
-    pool->made.max = (size_t)(o->workers ? o->workers : cpus);
-    pool->made.spin_ns = cpus > 1 ? SOON__SPIN_NS : 0;
+    init_attributes(&pool->options.attributes);
+    soon__surroundings_take(&pool->options.surroundings);
+    pool->options.max = (size_t)(o->workers ? o->workers : cpus);
+    pool->options.spin_ns = cpus > 1 ? SOON__SPIN_NS : 0;
     soon__spin_allow((uint32_t)cpus / 2);
-    pool->made.idle_limit_ns = soon__span_ns(o->idle_timeout_ms, SPARE_IDLE_MS);
-    pool->made.all_retire = o->idle_timeout_ms;
+    pool->options.idle_limit_ns = soon__span_ns(o->idle_timeout_ms, SPARE_IDLE_MS);
+    pool->options.all_retire = o->idle_timeout_ms;
     pool->loop.watch.run = soon__pool_watch;
     pool->locked.alarm = SOON__NEVER;
 }
 
 static int set_stack_size(struct soon__pool *pool, size_t size)
 {
-    if (!size || pthread_attr_setstacksize(&pool->made.attributes, size) == 0)
+    if (!size || pthread_attr_setstacksize(&pool->options.attributes, size) == 0)
         return 0;
     return soon__refuse(-EINVAL, ".stack_size = %zu is less than a thread needs, %ld", size,
                         sysconf(_SC_THREAD_STACK_MIN));

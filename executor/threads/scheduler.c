@@ -51,7 +51,7 @@ static size_t coming_locked(const struct soon__pool *pool)
 static size_t may_start_locked(const struct soon__pool *pool)
 {
     size_t threads = soon__pool_threads_locked(pool), active = soon__pool_active_locked(pool);
-    size_t max = pool->made.max, threads_max = max + SOON__SPARES_MAX;
+    size_t max = pool->options.max, threads_max = max + SOON__SPARES_MAX;
 
     if (threads >= threads_max || active >= max || (pool->locked.cannot_start && active > 0))
         return 0;
@@ -63,7 +63,7 @@ static struct soon__worker *decide_locked(struct soon__pool *pool, struct soon__
 {
     size_t queued = pool->backlog.locked.queue.count, coming, missing;
 
-    if (!queued || pool->backlog.locked.state == SOON__BROKEN || soon__pool_active_locked(pool) >= pool->made.max)
+    if (!queued || pool->backlog.locked.state == SOON__BROKEN || soon__pool_active_locked(pool) >= pool->options.max)
         return woken;
     coming = coming_locked(pool);
     if (queued <= coming)
@@ -124,9 +124,9 @@ uintptr_t soon__pool_mode_locked(const struct soon__pool *pool)
 
     if (pool->backlog.locked.state != SOON__OPEN)
         return SOON__SHUT;
-    if (active < pool->made.max)
+    if (active < pool->options.max)
         return SOON__NEEDED;
-    return active > pool->made.max || (first && first->key < 0) ? SOON__CROWDED : SOON__BUSY;
+    return active > pool->options.max || (first && first->key < 0) ? SOON__CROWDED : SOON__BUSY;
 }
 
 /* I9. True: it is open. */

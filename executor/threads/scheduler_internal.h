@@ -100,7 +100,7 @@ static inline size_t soon__pool_active_locked(const struct soon__pool *pool)
 }
 static inline bool soon__pool_is_crowded_locked(const struct soon__pool *pool)
 {
-    return soon__pool_active_locked(pool) > pool->made.max;
+    return soon__pool_active_locked(pool) > pool->options.max;
 }
 /* Those that could run something, now or when they are woken. */
 static inline size_t soon__pool_unparked_locked(const struct soon__pool *pool)

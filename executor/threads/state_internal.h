@@ -137,7 +137,7 @@ struct soon__pool {
         int64_t spin_ns;       /* so long a worker spins before it sleeps; 0: not at all */
         pthread_attr_t attributes;
         struct soon__surroundings surroundings; /* of the thread that made the pool */
-    } made;
+    } options;
     /* Under the backlog's mutex. */
     struct {
         size_t in[SOON__WORKER_STATES]; /* workers per state; the one that is SEARCHING counts as RUNNING */

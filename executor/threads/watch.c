@@ -43,12 +43,12 @@ static struct soon__worker *retire_locked(struct soon__pool *pool, int64_t now, 
     struct soon__worker **last = &pool->locked.idlers, *worker;
     int64_t due;
 
-    if (!*last || (!pool->made.all_retire && soon__pool_threads_locked(pool) <= pool->made.max))
+    if (!*last || (!pool->options.all_retire && soon__pool_threads_locked(pool) <= pool->options.max))
         return NULL;
     while ((*last)->locked.next_idle)
         last = &(*last)->locked.next_idle;
     worker = *last;
-    due = worker->locked.idle_since + pool->made.idle_limit_ns;
+    due = worker->locked.idle_since + pool->options.idle_limit_ns;
     if (due > now) {
         *next = earlier(due, *next);
         return NULL;

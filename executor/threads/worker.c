@@ -82,12 +82,12 @@ static bool spin_locked(struct soon__worker *worker)
     soon_call *call, *rest = NULL;
     bool came;
 
-    if (!pool->made.spin_ns || soon__pool_is_crowded_locked(pool) || !soon__spin_pays(&pool->locked.spin) ||
+    if (!pool->options.spin_ns || soon__pool_is_crowded_locked(pool) || !soon__spin_pays(&pool->locked.spin) ||
         !soon__worker_search(worker))
         return false;
     soon__pool_unlock(pool);
     do {
-        came = soon__spin_until(has_news, pool, soon__clock_ns() + pool->made.spin_ns);
+        came = soon__spin_until(has_news, pool, soon__clock_ns() + pool->options.spin_ns);
         soon__spin_note(&pool->locked.spin, came);
         call = came ? take_injected(worker, &rest) : NULL;
         if (call)
@@ -112,8 +112,8 @@ static void sleep_locked(struct soon__worker *worker)
     worker->locked.next_idle = pool->locked.idlers;
     pool->locked.idlers = worker;
     worker->locked.idle_since = soon__clock_ns();
-    if (pool->made.all_retire || soon__pool_threads_locked(pool) > pool->made.max)
-        soon__pool_alarm_locked(pool, worker->locked.idle_since + pool->made.idle_limit_ns);
+    if (pool->options.all_retire || soon__pool_threads_locked(pool) > pool->options.max)
+        soon__pool_alarm_locked(pool, worker->locked.idle_since + pool->options.idle_limit_ns);
     /* Relaxed: the mutex orders it. */
     atomic_store_explicit(&worker->bell, 0, memory_order_relaxed);
     soon__pool_unlock(pool);
@@ -130,7 +130,7 @@ static void sleep_locked(struct soon__worker *worker)
 /* Q5. How many more calls it may take at once. */
 static size_t room_locked(struct soon__worker *worker)
 {
-    size_t share = worker->pool->backlog.locked.queue.count / worker->pool->made.max;
+    size_t share = worker->pool->backlog.locked.queue.count / worker->pool->options.max;
     int64_t now, before = worker->own.batch_since, each;
 
     worker->own.batch_since = 0;

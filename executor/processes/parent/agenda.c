@@ -26,7 +26,7 @@ void soon__process_pool_refuse_locked(struct soon__process_pool *pool, soon_call
     call->next = pool->locked.refused;
     call->refusal = code;
     pool->locked.refused = call;
-    pool->locked.failed += code != -ECANCELED;
-    pool->locked.cancelled += code == -ECANCELED;
+    pool->backlog.locked.failed += code != -ECANCELED;
+    pool->backlog.locked.cancelled += code == -ECANCELED;
     soon__process_pool_look_soon_locked(pool); /* failing it runs callbacks, which do not belong here */
 }

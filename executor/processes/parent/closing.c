@@ -13,7 +13,7 @@
 /* Everything that has not started, as a list by `next`. */
 static soon_call *take_pending_locked(struct soon__process_pool *pool)
 {
-    soon_call *queued = soon__queue_take_all(&pool->locked.queue), *posted, **end = &queued;
+    soon_call *queued = soon__queue_take_all(&pool->backlog.locked.queue), *posted, **end = &queued;
 
     while (*end)
         end = &(*end)->next;
@@ -41,23 +41,19 @@ int soon__process_pool_shutdown(void *self, soon_shutdown mode, soon_promise *do
     soon_call *pending = NULL;
     int stop = mode == SOON_KILL ? SIGKILL : mode == SOON_TERMINATE ? SIGTERM : 0;
 
-    soon__mutex_lock(&pool->mutex);
-    pool->locked.closed = true;
-    pool->locked.at_least = 0; /* who waits for them is told of the end */
+    soon__mutex_lock(&pool->backlog.mutex);
+    soon__backlog_close_locked(&pool->backlog, down);
+    pool->locked.at_least = 0; /* a thread that boots is told of the end */
     (void)soon__process_pool_inject_locked(pool, SOON__SHUT);
-    if (!pool->down)
-        pool->down = down;
     if (pool->locked.stop != SIGKILL && stop)
         pool->locked.stop = stop;
     pool->locked.dropping |= mode >= SOON_CANCEL_PENDING;
     if (mode >= SOON_CANCEL_PENDING) {
         pending = take_pending_locked(pool);
-        pool->locked.cancelled += length_of(pending);
+        pool->backlog.locked.cancelled += length_of(pending);
     }
-    soon__condition_tell_all(&pool->place);
-    soon__condition_tell_all(&pool->ready);
     soon__process_pool_look_soon_locked(pool);
-    soon__mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->backlog.mutex);
     soon__calls_cancel(pending);
     return 0;
 }
@@ -66,18 +62,16 @@ static void fail_pending(struct soon__process_pool *pool, struct soon__error *wh
 {
     soon_call *pending;
 
-    soon__mutex_lock(&pool->mutex);
-    if (broken && !pool->locked.broken)
-        pool->locked.broken = soon__error_ref(why);
+    soon__mutex_lock(&pool->backlog.mutex);
     if (broken)
-        soon__executor_break(pool->executor);
+        soon__backlog_break_locked(&pool->backlog, why);
     (void)soon__process_pool_inject_locked(pool, SOON__SHUT);
     pending = take_pending_locked(pool);
-    pool->locked.failed += length_of(pending);
-    soon__condition_tell_all(&pool->place);
-    soon__condition_tell_all(&pool->ready);
+    pool->backlog.locked.failed += length_of(pending);
+    soon__condition_tell_all(&pool->backlog.place);
+    soon__condition_tell_all(&pool->backlog.ready);
     soon__process_pool_look_soon_locked(pool);
-    soon__mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->backlog.mutex);
     soon__calls_fail(pending, why);
     soon__error_unref(why);
 }

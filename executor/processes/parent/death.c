@@ -96,10 +96,10 @@ static void lost_call(struct soon__process *process, const struct soon__assignme
         soon__process_pool_take_again(pool, call);
         return;
     }
-    soon__mutex_lock(&pool->mutex);
-    pool->locked.succeeded += !outcome.error;
-    pool->locked.failed += outcome.error != NULL;
-    soon__mutex_unlock(&pool->mutex);
+    soon__mutex_lock(&pool->backlog.mutex);
+    pool->backlog.locked.succeeded += !outcome.error;
+    pool->backlog.locked.failed += outcome.error != NULL;
+    soon__mutex_unlock(&pool->backlog.mutex);
     soon__call_finish(call, &outcome, NULL);
 }
 
@@ -107,10 +107,10 @@ static void gone(struct soon__process *process)
 {
     struct soon__process_pool *pool = process->pool;
 
-    soon__mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->backlog.mutex);
     pool->locked.present--;
     soon__process_pool_look_soon_locked(pool);
-    soon__mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->backlog.mutex);
     soon__process_close(process);
 }
 
@@ -229,10 +229,10 @@ static void reap(struct soon__process *process, struct soon__exit *ret)
 /* What came back from one that is no use any more. */
 static void hand_out(struct soon__process_pool *pool)
 {
-    soon__mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->backlog.mutex);
     soon__process_pool_dispatch_locked(pool, soon__clock_ns());
     soon__process_pool_look_soon_locked(pool);
-    soon__mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->backlog.mutex);
 }
 
 /* It could not be ended, nor does it do that itself: it has become another program, or stands still. Its tasks are waited
@@ -245,9 +245,9 @@ void soon__process_abandon(struct soon__process *process)
     size_t count;
 
     (void)soon__process_drain(process, true);
-    soon__mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->backlog.mutex);
     count = take_lost_locked(process, lost, slots);
-    soon__mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->backlog.mutex);
     for (size_t i = 0; i < count; i++)
         lost_call(process, &lost[i], slots[i], &(struct soon__exit){.denied = process->loop.denied});
     hand_out(pool);
@@ -274,11 +274,11 @@ void soon__process_died(struct soon__process *process)
     if (!process->loop.served && !process->loop.shortage)
         process->loop.shortage = soon__crash_shortage(&exit);
     soon__crash_describe(how, sizeof how, &exit);
-    soon__mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->backlog.mutex);
     stage = process->locked.stage;
     pool->locked.deaths += died_by_itself(process, stage);
     count = bury_locked(process, lost, slots);
-    soon__mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->backlog.mutex);
     if (pool->options.break_on_death &&
         (stage == SOON__READY || (stage == SOON__STARTING && !process->loop.signal_sent && !process->loop.shortage)))
         break_for_death(pool, how);

@@ -69,7 +69,7 @@ static struct soon__process *choose_locked(struct soon__process_pool *pool, int6
 /* Every slot is full: does the first of the queue come before something that was posted? Then that makes room. */
 static bool displace_locked(struct soon__process_pool *pool)
 {
-    soon_call *first = soon__queue_first(&pool->locked.queue), *call;
+    soon_call *first = soon__queue_first(&pool->backlog.locked.queue), *call;
     uint64_t order = soon__post_order(first), worst_order = 0;
     struct soon__process *worst = NULL;
     uint32_t slot, worst_slot = SOON__NO_SLOT;
@@ -90,7 +90,7 @@ static bool displace_locked(struct soon__process_pool *pool)
         return false;
     call = soon__process_take_out_locked(worst, worst_slot);
     if (call)
-        soon__queue_return(&pool->locked.queue, call);
+        soon__queue_return(&pool->backlog.locked.queue, call);
     return true; /* or it was claimed just now: look again */
 }
 
@@ -123,7 +123,7 @@ static bool share_locked(struct soon__process_pool *pool, int64_t now)
 {
     struct soon__process *fullest = NULL;
 
-    if (pool->locked.queue.count || pool->locked.assigned < 2 || !one_is_idle_locked(pool, now))
+    if (pool->backlog.locked.queue.count || pool->locked.assigned < 2 || !one_is_idle_locked(pool, now))
         return false;
     for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
         if (process->locked.stage == SOON__READY && process->locked.assigned > 1 &&
@@ -132,14 +132,14 @@ static bool share_locked(struct soon__process_pool *pool, int64_t now)
     }
     if (fullest)
         soon__process_return_unclaimed_locked(fullest);
-    return pool->locked.queue.count > 0;
+    return pool->backlog.locked.queue.count > 0;
 }
 
 bool soon__process_pool_may_start_locked(struct soon__process_pool *pool)
 {
-    if (pool->locked.broken || pool->locked.stop)
+    if (pool->backlog.locked.state == SOON__BROKEN || pool->locked.stop)
         return false;
-    return !pool->locked.closed || soon__process_pool_pending_locked(pool);
+    return !soon__backlog_is_ending_locked(&pool->backlog) || soon__process_pool_pending_locked(pool);
 }
 
 static size_t smaller(size_t a, size_t b)
@@ -150,7 +150,7 @@ static size_t smaller(size_t a, size_t b)
 /* How many more processes would have something to do (P12). */
 static size_t missing_locked(struct soon__process_pool *pool)
 {
-    size_t useful = pool->locked.queue.count;
+    size_t useful = pool->backlog.locked.queue.count;
 
     if (pool->locked.present >= pool->options.max)
         return 0;
@@ -186,23 +186,23 @@ static void grow_locked(struct soon__process_pool *pool)
 
 void soon__process_pool_take_in_locked(struct soon__process_pool *pool)
 {
-    pool->locked.submitted +=
-        soon__queue_push_list(&pool->locked.queue, soon__inject_take_locked(&pool->inject, false));
+    pool->backlog.locked.submitted +=
+        soon__queue_push_list(&pool->backlog.locked.queue, soon__inject_take_locked(&pool->backlog.inject, false));
 }
 
 bool soon__process_pool_inject_locked(struct soon__process_pool *pool, uintptr_t mode)
 {
     soon_call *came;
 
-    (void)soon__inject_set_locked(&pool->inject, mode, &came);
-    pool->locked.submitted += soon__queue_push_list(&pool->locked.queue, came);
+    (void)soon__inject_set_locked(&pool->backlog.inject, mode, &came);
+    pool->backlog.locked.submitted += soon__queue_push_list(&pool->backlog.locked.queue, came);
     return came;
 }
 
 /* P9. True: something has come meanwhile that is to be handed out. */
 static bool settle_locked(struct soon__process_pool *pool, int64_t now)
 {
-    bool open = !pool->queue_max && !pool->locked.closed && !pool->locked.broken &&
+    bool open = !pool->backlog.bound && pool->backlog.locked.state == SOON__OPEN &&
                 pool->locked.present >= pool->options.max && soon__process_pool_is_saturated_locked(pool) &&
                 !choose_locked(pool, now);
 
@@ -216,7 +216,7 @@ void soon__process_pool_dispatch_locked(struct soon__process_pool *pool, int64_t
     soon__process_pool_take_in_locked(pool);
     relieve_locked(pool, now);
     do {
-        while (pool->locked.queue.count) {
+        while (pool->backlog.locked.queue.count) {
             process = choose_locked(pool, now);
             if (process)
                 (void)soon__process_post_first_locked(process, &now);
@@ -231,7 +231,7 @@ void soon__process_pool_dispatch_locked(struct soon__process_pool *pool, int64_t
 /* Who gets one that comes now, if nothing comes before it. NULL: something does, or nobody has a place. */
 static struct soon__process *choose_at_once_locked(struct soon__process_pool *pool, int64_t now)
 {
-    if (pool->locked.queue.count || soon__inject_is_open(soon__inject_load(&pool->inject)) ||
+    if (pool->backlog.locked.queue.count || soon__inject_is_open(soon__inject_load(&pool->backlog.inject)) ||
         one_is_held_up_locked(pool, now))
         return NULL; /* what waits there may come first */
     return choose_locked(pool, now);
@@ -246,7 +246,7 @@ bool soon__process_pool_post_plain_locked(struct soon__process_pool *pool, soon_
         function = soon__directory_find(&process->locked.directory, call->function);
     if (function < 0)
         return false;
-    soon__queue_pass(&pool->locked.queue, call);
+    soon__queue_pass(&pool->backlog.locked.queue, call);
     soon__process_post_plain_locked(process, call, (uint32_t)function, now);
     soon__channel_wake(&process->channel, process->locked.full);
     grow_locked(pool);
@@ -256,7 +256,7 @@ bool soon__process_pool_post_plain_locked(struct soon__process_pool *pool, soon_
 /* It waits again: for the rest of its items up to their deadline. */
 static void return_locked(struct soon__process_pool *pool, soon_call *call)
 {
-    soon__queue_return(&pool->locked.queue, call);
+    soon__queue_return(&pool->backlog.locked.queue, call);
     if (soon__call_extra(call))
         soon__process_pool_alarm_locked(pool, soon__call_extra(call)->queue_deadline);
 }
@@ -266,19 +266,19 @@ void soon__process_pool_take_again(struct soon__process_pool *pool, soon_call *c
     struct soon__error *broken;
     uint32_t word;
 
-    soon__mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->backlog.mutex);
     soon__call_comes_back(call);
-    broken = soon__error_ref(pool->locked.broken);
+    broken = soon__error_ref(pool->backlog.locked.why);
     word = soon__future_word(soon__call_future(call)); /* what was asked for while it was in no slot */
     if (broken)
-        pool->locked.failed++;
+        pool->backlog.locked.failed++;
     else if (pool->locked.dropping || word & SOON__CANCEL_REQUESTED)
         soon__process_pool_refuse_locked(pool, call, -ECANCELED);
     else if (word & SOON__KILL_REQUESTED)
         soon__process_pool_refuse_locked(pool, call, SOON_EKILLED);
     else
         return_locked(pool, call);
-    soon__mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->backlog.mutex);
     if (broken)
         soon__call_fail(call, broken);
 }

@@ -12,7 +12,8 @@ void soon__process_pool_dispatch_locked(struct soon__process_pool *pool, int64_t
 /* Else there is nothing to hand out, and nobody has more than another. */
 static inline bool soon__process_pool_may_hand_out_locked(const struct soon__process_pool *pool)
 {
-    return pool->locked.queue.count || pool->locked.assigned || soon__inject_is_open(soon__inject_load(&pool->inject));
+    return pool->backlog.locked.queue.count || pool->locked.assigned ||
+           soon__inject_is_open(soon__inject_load(&pool->backlog.inject));
 }
 /* A plain call (marshal_internal.h): posts it, if nothing comes before it and there is a place. False: it is to be
  * queued. */

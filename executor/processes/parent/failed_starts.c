@@ -75,7 +75,7 @@ void soon__process_pool_start_was_short(struct soon__process_pool *pool, int cod
     int64_t now = soon__clock_ns();
     bool give_up;
 
-    soon__mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->backlog.mutex);
     pool->locked.starts.shorted += pool->locked.starts.shorted < INT_MAX;
     soon__process_pool_want_none_locked(pool);
     give_up = is_short_for_long_locked(pool, now);
@@ -87,10 +87,10 @@ void soon__process_pool_start_was_short(struct soon__process_pool *pool, int cod
     if (pool->locked.starts.again_at > short_until(pool))
         pool->locked.starts.again_at = short_until(pool);
     if (pool->locked.at_least)
-        pool->locked.starts.error = code;
-    soon__condition_tell_all(&pool->ready);
+        pool->backlog.locked.start_error = code;
+    soon__condition_tell_all(&pool->backlog.ready);
     soon__process_pool_look_soon_locked(pool);
-    soon__mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->backlog.mutex);
     if (give_up)
         soon__process_pool_fail_pending(pool, soon__error_newf(&fields, "no worker could be started in %lld ms: %s",
                                                                (long long)patience_ms(pool), soon__shortage(code)));
@@ -104,7 +104,7 @@ void soon__process_pool_start_failed(struct soon__process_pool *pool, bool kille
     bool give_up;
     int times;
 
-    soon__mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->backlog.mutex);
     if (!pool->locked.starts.failed && !pool->locked.starts.killed)
         pool->locked.starts.failing_since_ns = now;
     pool->locked.starts.failed += !killed;
@@ -114,10 +114,10 @@ void soon__process_pool_start_failed(struct soon__process_pool *pool, bool kille
     soon__process_pool_want_none_locked(pool);
     give_up = gives_up_locked(pool, now);
     if (code && (pool->locked.at_least || give_up))
-        pool->locked.starts.error = code;
-    soon__condition_tell_all(&pool->ready);
+        pool->backlog.locked.start_error = code;
+    soon__condition_tell_all(&pool->backlog.ready);
     soon__process_pool_look_soon_locked(pool);
-    soon__mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->backlog.mutex);
     if (give_up)
         soon__process_pool_break(
             pool,

@@ -79,9 +79,9 @@ void soon__process_on_overdue(uv_timer_t *timer)
     struct soon__process *process = timer->data;
     bool starting;
 
-    soon__mutex_lock(&process->pool->mutex);
+    soon__mutex_lock(&process->pool->backlog.mutex);
     starting = process->locked.stage == SOON__STARTING;
-    soon__mutex_unlock(&process->pool->mutex);
+    soon__mutex_unlock(&process->pool->backlog.mutex);
     if (starting && !process->loop.signal_sent && has_more_time(process))
         return;
     if (process->loop.denied) {
@@ -115,9 +115,9 @@ static void initializer_failed(struct soon__process *process)
     struct soon__error *error = process->loop.initializer_error;
 
     process->loop.initializer_error = NULL;
-    soon__mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->backlog.mutex);
     soon__process_retire_locked(process);
-    soon__mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->backlog.mutex);
     process->loop.unwanted = true;
     soon__process_pool_break(pool, error);
 }
@@ -139,16 +139,16 @@ void soon__process_is_ready(struct soon__process *process)
 
     if (process->loop.dying || process->loop.signal_sent) /* it was given up before this was heard */
         return;
-    if (pool->initializer.function && !process->loop.initialised) {
+    if (pool->backlog.initializer.function && !process->loop.initialised) {
         process->loop.initialised = true;
-        soon__mutex_lock(&pool->mutex);
-        if (soon__directory_find(&process->locked.directory, pool->initializer.function) >= 0)
+        soon__mutex_lock(&pool->backlog.mutex);
+        if (soon__directory_find(&process->locked.directory, pool->backlog.initializer.function) >= 0)
             rc = soon__process_post_initializer_locked(process);
         else
             process->loop.initializer_error =
-                soon__error_newf(&fields, "the initializer failed: %s: %s", pool->initializer.function->name,
+                soon__error_newf(&fields, "the initializer failed: %s: %s", pool->backlog.initializer.function->name,
                                  soon_strerror(SOON_ENOFUNCTION));
-        soon__mutex_unlock(&pool->mutex);
+        soon__mutex_unlock(&pool->backlog.mutex);
         if (rc < 0)
             soon__process_start_is_short(process, rc);
         if (!process->loop.initializer_error)
@@ -158,7 +158,7 @@ void soon__process_is_ready(struct soon__process *process)
         initializer_failed(process);
         return;
     }
-    soon__mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->backlog.mutex);
     if (process->locked.stage == SOON__STARTING) {
         soon__loop_timer(&process->loop.timer, soon__process_on_overdue,
                          SOON__NEVER); /* else that is for another end */
@@ -171,12 +171,12 @@ void soon__process_is_ready(struct soon__process *process)
         pool->locked.starts.again_at = 0;
         if (pool->locked.ready >= pool->options.max)
             pool->locked.at_least = 0; /* they may retire again, whoever waits for the boot */
-        soon__condition_tell_all(&pool->ready);
+        soon__condition_tell_all(&pool->backlog.ready);
         return_unclaimed_locked(pool);
         soon__process_pool_dispatch_locked(pool, soon__clock_ns());
         soon__process_pool_look_soon_locked(pool); /* its idle timeout begins */
     }
-    soon__mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->backlog.mutex);
 }
 
 void soon__process_is_initialised(struct soon__process *process)
@@ -193,8 +193,8 @@ void soon__process_drop_corrupt(struct soon__process *process)
     struct soon__process_pool *pool = process->pool;
 
     process->reading.corrupt = true;
-    soon__mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->backlog.mutex);
     soon__process_condemn_locked(process, 0, SOON__SLOTS);
-    soon__mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->backlog.mutex);
     soon__process_kill(process, SIGKILL);
 }

@@ -75,9 +75,9 @@ void soon__process_pool_linger(void *self, soon_call *call, int64_t deadline)
     int64_t until = SOON__NEVER;
     bool lingers, came;
 
-    soon__mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->backlog.mutex);
     process = begin_locked(pool, call);
-    soon__mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->backlog.mutex);
     soon__future_unlock(future); /* N4 */
     for (lingers = process != NULL; lingers;) {
         soon__channel_want_no_bell(&process->channel);

@@ -54,11 +54,11 @@ void soon__process_execute(struct soon__process *process)
 
     if (!drain(process))
         return;
-    soon__mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->backlog.mutex);
     reprieved = soon__process_reprieve_locked(process);
     if (!reprieved) /* one whose task listens holds the signal off, and ends when that has ended */
         soon__channel_retire(&process->channel);
-    soon__mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->backlog.mutex);
     if (!reprieved)
         soon__process_stop(process);
 }
@@ -68,13 +68,13 @@ static size_t list_busy(struct soon__process_pool *pool, struct soon__process **
 {
     size_t count = 0;
 
-    soon__mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->backlog.mutex);
     for (struct soon__process *process = pool->locked.processes;
          process && soon__process_pool_is_saturated_locked(pool); process = process->next) {
         if (process->locked.stage == SOON__READY && process->locked.assigned && count < STAY_PROCESSES_MAX)
             ret[count++] = process;
     }
-    soon__mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->backlog.mutex);
     return count;
 }
 
@@ -134,11 +134,11 @@ void soon__process_on_bell(struct soon__watch *watch)
     serve(process);
     stay(pool);
     /* A claim may have made room in a bounded queue; or the worker is over its memory limit. */
-    soon__mutex_lock(&pool->mutex);
-    soon__condition_tell_all(&pool->place);
+    soon__mutex_lock(&pool->backlog.mutex);
+    soon__condition_tell_all(&pool->backlog.place);
     if (pool->options.memory_limit)
         soon__process_pool_look_soon_locked(pool);
-    soon__mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->backlog.mutex);
 }
 
 void soon__process_on_control(struct soon__watch *watch)
@@ -172,7 +172,7 @@ static void read_claims(struct soon__process *process, struct claims *ret)
     enum soon__look look;
 
     *ret = (struct claims){.garbage = false};
-    soon__mutex_lock(&process->pool->mutex);
+    soon__mutex_lock(&process->pool->backlog.mutex);
     for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
         if (!soon__slot_is_posted(&process->locked.slots[slot]))
             continue;
@@ -182,7 +182,7 @@ static void read_claims(struct soon__process *process, struct claims *ret)
             ret->claimed[slot] = process->locked.slots[slot].sequence;
     }
     ret->asleep = soon__channel_is_asleep(&process->channel);
-    soon__mutex_unlock(&process->pool->mutex);
+    soon__mutex_unlock(&process->pool->backlog.mutex);
 }
 
 /* How many of those claims have no answer. */
@@ -190,11 +190,11 @@ static size_t count_unanswered(struct soon__process *process, const struct claim
 {
     size_t count = 0;
 
-    soon__mutex_lock(&process->pool->mutex);
+    soon__mutex_lock(&process->pool->backlog.mutex);
     for (uint32_t slot = 0; slot < SOON__SLOTS; slot++)
         count += claims->claimed[slot] && soon__slot_is_posted(&process->locked.slots[slot]) &&
                  process->locked.slots[slot].sequence == claims->claimed[slot];
-    soon__mutex_unlock(&process->pool->mutex);
+    soon__mutex_unlock(&process->pool->backlog.mutex);
     return count;
 }
 

@@ -204,10 +204,11 @@ void soon__marshal(struct soon__marshalled *marshalled, soon_call *call, uint32_
 void soon__marshal_initializer(struct soon__marshalled *marshalled, const struct soon__process_pool *pool,
                                uint32_t function)
 {
-    *marshalled = (struct soon__marshalled){.function = function,
-                                            .arg = pool->initializer.arg.data,
-                                            .arg_size = pool->initializer.arg.size,
-                                            .beside = {.part = part_of_initializer, .whose = &pool->initializer}};
+    *marshalled =
+        (struct soon__marshalled){.function = function,
+                                  .arg = pool->backlog.initializer.arg.data,
+                                  .arg_size = pool->backlog.initializer.arg.size,
+                                  .beside = {.part = part_of_initializer, .whose = &pool->backlog.initializer}};
     measure(marshalled);
 }
 

@@ -121,9 +121,9 @@ static int sentence_of(struct soon__process *process, uint32_t slot)
 {
     int code;
 
-    soon__mutex_lock(&process->pool->mutex);
+    soon__mutex_lock(&process->pool->backlog.mutex);
     code = soon__process_cause_of(process, &process->locked.slots[slot]);
-    soon__mutex_unlock(&process->pool->mutex);
+    soon__mutex_unlock(&process->pool->backlog.mutex);
     return code;
 }
 

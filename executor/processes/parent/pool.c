@@ -3,7 +3,6 @@
  */
 #include "../../../futures/aside_internal.h"
 #include "../../../futures/park_internal.h"
-#include "../../pools/backlog_internal.h"
 #include "../../system/cpu_internal.h"
 #include "../../system/system_internal.h"
 #include "agenda_internal.h"
@@ -23,44 +22,19 @@
 /* As long as it takes to go to sleep and be woken again. */
 enum { SPIN_NS = 20000 };
 
-static bool is_full_locked(struct soon__process_pool *pool)
+static int push_locked(struct soon__process_pool *pool, soon_call *call, bool bounded)
 {
-    return soon__process_pool_pending_locked(pool) >= pool->queue_max && !pool->locked.closed && !pool->locked.broken;
-}
-
-/* Up to the call's queue limit. A thread pool's worker that waits here gives its place to a spare there. */
-static int wait_for_place(struct soon__process_pool *pool, const soon_call *call)
-{
-    int64_t deadline = soon__call_extra(call) ? soon__call_extra(call)->queue_deadline : SOON__NEVER;
-    struct soon__long_wait wait;
-    int rc = soon__long_wait_begin(&wait);
+    int rc = soon__backlog_admit_locked(&pool->backlog, bounded);
 
     if (rc < 0)
         return rc;
-    soon__mutex_lock(&pool->mutex);
-    while (is_full_locked(pool) && soon__deadline_check(deadline) == 0)
-        soon__condition_wait(&pool->place, &pool->mutex, deadline);
-    rc = is_full_locked(pool) ? SOON_EEXPIRED : 0;
-    soon__mutex_unlock(&pool->mutex);
-    soon__long_wait_end(&wait);
-    return rc;
-}
-
-static int push_locked(struct soon__process_pool *pool, soon_call *call, bool bounded)
-{
-    if (pool->locked.closed)
-        return SOON_ESHUTDOWN;
-    if (pool->locked.broken)
-        return SOON_EBROKEN;
-    if (bounded && is_full_locked(pool))
-        return SOON_EFULL;
     soon__process_pool_take_in_locked(pool); /* it came before this one */
-    pool->locked.submitted++;
+    pool->backlog.locked.submitted++;
     if (soon__call_extra(call) && soon__future_word(soon__call_future(call)) & SOON__CANCEL_REQUESTED) {
         soon__process_pool_refuse_locked(pool, call, -ECANCELED); /* a then, on its way here */
         return 0;
     }
-    soon__queue_push(&pool->locked.queue, call);
+    soon__queue_push(&pool->backlog.locked.queue, call);
     if (soon__call_extra(call))
         soon__process_pool_alarm_locked(pool, soon__call_extra(call)->queue_deadline);
     soon__process_pool_dispatch_locked(pool, soon__call_extra(call) ? soon__clock_ns() : soon__clock_coarse_ns());
@@ -72,29 +46,29 @@ static bool submit_plain(struct soon__process_pool *pool, soon_call *call)
 {
     bool posted;
 
-    if (pool->queue_max || !soon__marshal_is_plain(call))
+    if (pool->backlog.bound || !soon__marshal_is_plain(call))
         return false;
-    soon__mutex_lock(&pool->mutex);
-    posted = !pool->locked.closed && !pool->locked.broken && soon__process_pool_post_plain_locked(pool, call);
-    pool->locked.submitted += posted;
-    soon__mutex_unlock(&pool->mutex);
+    soon__mutex_lock(&pool->backlog.mutex);
+    posted = pool->backlog.locked.state == SOON__OPEN && soon__process_pool_post_plain_locked(pool, call);
+    pool->backlog.locked.submitted += posted;
+    soon__mutex_unlock(&pool->backlog.mutex);
     return posted;
 }
 
 static __attribute__((noinline)) int submit_any(struct soon__process_pool *pool, soon_call *call, bool may_block)
 {
-    soon_executor *executor = pool->executor;
-    bool bounded = pool->queue_max && !(call->flags & SOON__CALL_EXEMPT);
+    soon_executor *executor = pool->backlog.executor;
+    bool bounded = pool->backlog.bound && !(call->flags & SOON__CALL_EXEMPT);
     int rc;
 
     soon__executor_pin(executor); /* the mutex is left in between: the end waits until we are out of here */
     do {
-        soon__mutex_lock(&pool->mutex);
+        soon__mutex_lock(&pool->backlog.mutex);
         rc = push_locked(pool, call, bounded);
-        soon__mutex_unlock(&pool->mutex);
+        soon__mutex_unlock(&pool->backlog.mutex);
         if (rc != SOON_EFULL || !may_block)
             break;
-        rc = wait_for_place(pool, call);
+        rc = soon__backlog_wait_for_place(&pool->backlog, call);
     } while (rc == 0);
     soon__executor_unpin(executor);
     return rc;
@@ -106,7 +80,7 @@ static int submit(void *self, soon_call *call, bool may_block)
 
     if (call->function->flags & SOON_FUNCTION_LOCAL)
         return SOON_ELOCAL;
-    if (!soon__call_extra(call) && (soon__inject_push(&pool->inject, call) || submit_plain(pool, call)))
+    if (!soon__call_extra(call) && (soon__inject_push(&pool->backlog.inject, call) || submit_plain(pool, call)))
         return 0;
     return submit_any(pool, call, may_block);
 }
@@ -116,10 +90,10 @@ static bool take_out_locked(struct soon__process_pool *pool, soon_call *call)
 {
     soon__process_pool_take_in_locked(pool);
     if (soon__call_place(call) == SOON__CALL_QUEUED)
-        soon__queue_remove(&pool->locked.queue, call);
+        soon__queue_remove(&pool->backlog.locked.queue, call);
     else if (soon__call_place(call) != SOON__CALL_IN_SLOT || !soon__process_take_back_locked(call))
         return false;
-    soon__condition_tell_one(&pool->place);
+    soon__condition_tell_one(&pool->backlog.place);
     return true;
 }
 
@@ -128,15 +102,15 @@ static bool take_back(void *self, soon_call *call)
     struct soon__process_pool *pool = self;
     bool taken;
 
-    soon__mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->backlog.mutex);
     taken = take_out_locked(pool, call);
     if (taken) {
-        pool->locked.cancelled++;
+        pool->backlog.locked.cancelled++;
         soon__process_pool_dispatch_locked(pool, soon__clock_ns()); /* its slot is free */
-        if (pool->locked.closed)
+        if (soon__backlog_is_ending_locked(&pool->backlog))
             soon__process_pool_look_soon_locked(pool); /* it may have been the last */
     }
-    soon__mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->backlog.mutex);
     return taken;
 }
 
@@ -158,14 +132,14 @@ static int kill_call(void *self, soon_call *call)
 
     /* Before the mutex: whoever has it in hand looks under that. */
     soon__future_set_bits(soon__call_future(call), SOON__KILL_REQUESTED);
-    soon__mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->backlog.mutex);
     if (take_out_locked(pool, call))
         soon__process_pool_refuse_locked(pool, call, SOON_EKILLED);
     else if ((slot = running_slot_locked(call)) < SOON__SLOTS)
         soon__process_condemn_locked(call->process, SOON_EKILLED, slot);
     else if (soon__word_final(soon__future_word(soon__call_future(call))))
         rc = SOON_EINVALIDSTATE;
-    soon__mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->backlog.mutex);
     return rc;
 }
 
@@ -173,10 +147,10 @@ static void ask_to_cancel(void *self, soon_call *call)
 {
     struct soon__process_pool *pool = self;
 
-    soon__mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->backlog.mutex);
     if (soon__call_place(call) == SOON__CALL_IN_SLOT)
         soon__channel_request_cancel(&call->process->channel, call->slot);
-    soon__mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->backlog.mutex);
 }
 
 static void look(void *self, soon_call *call)
@@ -186,37 +160,21 @@ static void look(void *self, soon_call *call)
     uint32_t slot;
     bool moved = false;
 
-    soon__mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->backlog.mutex);
     slot = running_slot_locked(call);
     if (slot < SOON__SLOTS)
         moved = soon__channel_progress(&call->process->channel, slot, &done, &total);
-    soon__mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->backlog.mutex);
     if (slot < SOON__SLOTS)
         soon__future_start(soon__call_future(call));
     if (moved)
         soon__future_set_progress(soon__call_future(call), done, total);
 }
 
-static struct soon__error *reason(void *self)
+static bool is_starting_locked(struct soon__backlog *backlog)
 {
-    struct soon__process_pool *pool = self;
-    struct soon__error *error;
+    const struct soon__process_pool *pool = (const struct soon__process_pool *)backlog;
 
-    soon__mutex_lock(&pool->mutex);
-    error = soon__error_ref(pool->locked.broken);
-    soon__mutex_unlock(&pool->mutex);
-    return error;
-}
-
-/* 1: some are still starting. */
-static int boot_state_locked(const struct soon__process_pool *pool)
-{
-    if (pool->locked.broken)
-        return SOON_EBROKEN;
-    if (pool->locked.closed)
-        return SOON_ESHUTDOWN;
-    if (pool->locked.starts.error)
-        return pool->locked.starts.error;
     return pool->locked.ready < pool->options.max;
 }
 
@@ -228,17 +186,19 @@ static int boot(void *self, int64_t deadline)
 
     if (rc < 0)
         return rc;
-    soon__mutex_lock(&pool->mutex);
-    pool->locked.starts.error = 0;
-    if (boot_state_locked(pool) > 0) { /* P11 */
+    soon__mutex_lock(&pool->backlog.mutex);
+    pool->backlog.locked.start_error = 0;
+    if (pool->backlog.locked.state == SOON__OPEN && is_starting_locked(&pool->backlog)) { /* P11 */
         pool->locked.at_least = pool->options.max;
         soon__process_pool_look_soon_locked(pool);
     }
-    while ((rc = boot_state_locked(pool)) > 0 && soon__deadline_check(deadline) == 0)
-        soon__condition_wait(&pool->ready, &pool->mutex, deadline);
-    if (rc <= 0)
+    soon__mutex_unlock(&pool->backlog.mutex);
+    rc = soon__backlog_wait_for_workers(&pool->backlog, is_starting_locked, deadline);
+    if (rc <= 0) {
+        soon__mutex_lock(&pool->backlog.mutex);
         pool->locked.at_least = 0;
-    soon__mutex_unlock(&pool->mutex);
+        soon__mutex_unlock(&pool->backlog.mutex);
+    }
     soon__long_wait_end(&wait);
     return rc > 0 ? -ETIMEDOUT : rc;
 }
@@ -248,15 +208,15 @@ static size_t workers(void *self, soon_worker *ret, size_t count)
     struct soon__process_pool *pool = self;
     size_t there = 0;
 
-    soon__mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->backlog.mutex);
     for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
         if (there < count) {
             ret[there] = (soon_worker){.id = process->pid, .busy = process->locked.assigned > 0};
-            soon__worker_name(ret[there].name, sizeof ret[there].name, pool->name, process->number);
+            soon__worker_name(ret[there].name, sizeof ret[there].name, pool->backlog.name, process->number);
         }
         there++;
     }
-    soon__mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->backlog.mutex);
     return there;
 }
 
@@ -264,15 +224,11 @@ static void stats(void *self, soon_stats *ret)
 {
     struct soon__process_pool *pool = self;
 
-    soon__mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->backlog.mutex);
     soon__process_pool_take_in_locked(pool);
-    *ret = (soon_stats){.workers = pool->locked.present,
-                        .pending = pool->locked.queue.count,
-                        .submitted = pool->locked.submitted,
-                        .succeeded = pool->locked.succeeded,
-                        .failed = pool->locked.failed,
-                        .cancelled = pool->locked.cancelled,
-                        .worker_deaths = pool->locked.deaths};
+    soon__backlog_stats_locked(&pool->backlog, ret);
+    ret->workers = pool->locked.present;
+    ret->worker_deaths = pool->locked.deaths;
     for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
         ret->idle += process->locked.stage == SOON__READY && !process->locked.assigned;
         for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
@@ -284,19 +240,7 @@ static void stats(void *self, soon_stats *ret)
                 ret->pending += soon__slot_is_unclaimed(&process->locked.slots[slot]);
         }
     }
-    soon__mutex_unlock(&pool->mutex);
-}
-
-static void counted_here(void *self, const struct soon__outcome *outcome)
-{
-    struct soon__process_pool *pool = self;
-
-    soon__mutex_lock(&pool->mutex);
-    pool->locked.submitted++;
-    pool->locked.succeeded += !outcome->error;
-    pool->locked.failed += outcome->error && !outcome->cancelled;
-    pool->locked.cancelled += outcome->error && outcome->cancelled;
-    soon__mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->backlog.mutex);
 }
 
 static size_t width(void *self)
@@ -308,9 +252,8 @@ static void pool_free(void *self)
 {
     struct soon__process_pool *pool = self;
 
-    soon__error_unref(pool->locked.broken);
     soon__launch_fini(&pool->launch);
-    soon__initializer_fini(&pool->initializer);
+    soon__backlog_fini(&pool->backlog);
     free(pool);
 }
 
@@ -326,8 +269,8 @@ static const soon_executor_class pool_class = {
 };
 
 static const struct soon__executor_extra pool_extra = {.boot = boot,
-                                                       .reason = reason,
-                                                       .counted_here = counted_here,
+                                                       .reason = soon__backlog_reason,
+                                                       .counted_here = soon__backlog_counted_here,
                                                        .width = width,
                                                        .workers = workers,
                                                        .tries_again = true,
@@ -364,7 +307,6 @@ static void copy_options(struct soon__process_pool *pool, const soon_process_poo
 {
     pool->options.cpus = (size_t)soon__cpu_count();
     pool->options.max = o->workers ? (size_t)o->workers : pool->options.cpus;
-    pool->queue_max = o->queue_max;
     pool->options.idle_timeout_ns = soon__span_ns(o->idle_timeout_ms, 0);
     pool->options.start_timeout_ns = soon__span_ns(o->start_timeout_ms, 10000);
     pool->options.grace_ns = o->grace_ms < 0 ? 0 : soon__span_ns(o->grace_ms, 3000);
@@ -377,6 +319,12 @@ static void copy_options(struct soon__process_pool *pool, const soon_process_poo
     pool->options.spin_ns = pool->options.cpus > 1 ? SPIN_NS : 0;
 }
 
+/* What was posted counts against the bound until it is claimed. */
+static size_t pending_locked(struct soon__backlog *backlog)
+{
+    return soon__process_pool_pending_locked((struct soon__process_pool *)backlog);
+}
+
 static int pool_new(struct soon__process_pool **ret, const soon_process_pool_options *o)
 {
     struct soon__process_pool *pool = calloc(1, sizeof *pool);
@@ -384,16 +332,19 @@ static int pool_new(struct soon__process_pool **ret, const soon_process_pool_opt
 
     if (!pool)
         return -ENOMEM;
-    atomic_init(&pool->inject.word, SOON__SHUT);
+    pool->backlog.pending_locked = pending_locked;
+    atomic_init(&pool->backlog.inject.word, SOON__SHUT);
     pool->locked.alarm = pool->locked.inspect_at = SOON__NEVER;
     soon__surroundings_take(&pool->surroundings);
     copy_options(pool, o);
-    soon__pool_name(pool->name, sizeof pool->name, o->name);
     pool->launch = (struct soon__launch){.program.file = -1, .directory = -1, .null = -1};
-    rc = soon__initializer_init(&pool->initializer,
-                                &(struct soon__initializer){.function = o->initializer,
-                                                            .arg = {o->initializer_arg, o->initializer_arg_size},
-                                                            .extra = o->initializer_extra});
+    rc = soon__backlog_init(&pool->backlog, &(struct soon__backlog_options){
+                                                .name = o->name,
+                                                .bound = o->queue_max,
+                                                .initializer = {.function = o->initializer,
+                                                                .arg = {o->initializer_arg, o->initializer_arg_size},
+                                                                .extra = o->initializer_extra},
+                                            });
     if (rc == 0)
         rc = soon__launch_init(&pool->launch, o);
     if (rc < 0) {
@@ -420,16 +371,16 @@ static int executor_new(soon_executor **ret, const soon_process_pool_options *op
         rc = pool_new(&pool, &o);
     if (rc < 0)
         return rc;
-    rc = soon__executor_new(&pool->executor, &pool_class, pool, &pool_extra, o.when_full);
+    rc = soon__executor_new(&pool->backlog.executor, &pool_class, pool, &pool_extra, o.when_full);
     if (rc < 0) {
         pool_free(pool);
         return rc;
     }
     if (!pool->options.spin_ns)
-        pool->executor->call_flags = 0; /* nobody is to linger */
-    pool->executor->shared = soon__shared_ref(o.shared);
+        pool->backlog.executor->call_flags = 0; /* nobody is to linger */
+    pool->backlog.executor->shared = soon__shared_ref(o.shared);
     soon__process_pool_watch(pool);
-    *ret = pool->executor;
+    *ret = pool->backlog.executor;
     return 0;
 }
 

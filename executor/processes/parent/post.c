@@ -143,7 +143,7 @@ static void publish_locked(struct soon__process *process, uint32_t slot, soon_ca
     process->locked.given--;
     soon__call_move(call, SOON__CALL_IN_HAND);
     if (rc == 0 || rc == -EAGAIN || rc == -EPIPE)
-        soon__queue_return(&pool->locked.queue, call); /* it was the process that had no use for it */
+        soon__queue_return(&pool->backlog.locked.queue, call); /* it was the process that had no use for it */
     else
         soon__process_pool_refuse_locked(pool, call, rc);
     if (rc != -EAGAIN && rc != -EPIPE)
@@ -188,21 +188,21 @@ static int fill_and_publish_locked(struct soon__process *process, uint32_t slot,
         soon__call_hold(marshalled->call);
     process->locked.refs++;
     soon__process_pool_wake_all_locked(pool);
-    soon__mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->backlog.mutex);
     rc = soon__marshal_fill(marshalled, process, slot, sequence, order);
-    soon__mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->backlog.mutex);
     *now = soon__clock_ns();
     publish_locked(process, slot, marshalled->call, rc, *now);
     wake_locked(process);
     if (process->locked.stage == SOON__DEAD)
         soon__process_pool_look_soon_locked(pool); /* which waits for us to leave it */
     left = soon__process_unref_locked(process);
-    soon__mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->backlog.mutex);
     if (marshalled->call)
         soon__call_end(marshalled->call);
     if (left)
         soon__process_free(process);
-    soon__mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->backlog.mutex);
     return rc;
 }
 
@@ -230,17 +230,17 @@ void soon__process_post_plain_locked(struct soon__process *process, soon_call *c
 bool soon__process_post_first_locked(struct soon__process *process, int64_t *now)
 {
     struct soon__process_pool *pool = process->pool;
-    soon_call *call = soon__queue_first(&pool->locked.queue);
+    soon_call *call = soon__queue_first(&pool->backlog.locked.queue);
     int64_t function = soon__directory_find(&process->locked.directory, call->function);
     uint32_t slot = soon__process_find_empty_locked(process);
     struct soon__marshalled marshalled;
 
     if (function < 0) {
-        soon__process_pool_refuse_locked(pool, soon__queue_pop(&pool->locked.queue), (int)function);
+        soon__process_pool_refuse_locked(pool, soon__queue_pop(&pool->backlog.locked.queue), (int)function);
         return true;
     }
     if (soon__marshal_is_plain(call)) {
-        soon__queue_remove(&pool->locked.queue, call);
+        soon__queue_remove(&pool->backlog.locked.queue, call);
         soon__process_post_plain_locked(process, call, (uint32_t)function, *now);
         process->locked.to_wake = true;
         return true;
@@ -248,7 +248,7 @@ bool soon__process_post_first_locked(struct soon__process *process, int64_t *now
     soon__marshal(&marshalled, call, (uint32_t)function);
     if (!reserve_locked(process, &marshalled, slot, *now))
         return false;
-    soon__queue_remove(&pool->locked.queue, call);
+    soon__queue_remove(&pool->backlog.locked.queue, call);
     give_locked(process, slot, call);
     (void)fill_and_publish_locked(process, slot, &marshalled, now);
     return true;
@@ -256,7 +256,7 @@ bool soon__process_post_first_locked(struct soon__process *process, int64_t *now
 
 int soon__process_post_initializer_locked(struct soon__process *process)
 {
-    const soon_function *initializer = process->pool->initializer.function;
+    const soon_function *initializer = process->pool->backlog.initializer.function;
     int64_t now = soon__clock_ns();
     struct soon__marshalled marshalled;
     int rc = -ENOMEM;

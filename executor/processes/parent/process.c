@@ -73,11 +73,11 @@ static void fill_channel(struct soon__process *process)
     replies->size = sizeof *replies;
     replies->requests_size = sizeof(struct soon__requests);
     replies->reply_area_size = SOON__REPLY_AREA;
-    replies->shared_size = pool->executor->shared ? soon__shared_size(pool->executor->shared) : 0;
+    replies->shared_size = pool->backlog.executor->shared ? soon__shared_size(pool->backlog.executor->shared) : 0;
     replies->memory_limit = pool->options.memory_limit;
     replies->depth = pool->launch.depth;
-    replies->tell_claims = pool->queue_max > 0;
-    soon__worker_name(replies->name, sizeof replies->name, pool->name, process->number);
+    replies->tell_claims = pool->backlog.bound > 0;
+    soon__worker_name(replies->name, sizeof replies->name, pool->backlog.name, process->number);
     process->locked.sequence = (uint64_t)soon__clock_ns();
     soon__channel_init(&process->channel, process->locked.sequence);
 }
@@ -85,7 +85,7 @@ static void fill_channel(struct soon__process *process)
 static int start(struct soon__process *process, const struct descriptors *d)
 {
     struct soon__process_pool *pool = process->pool;
-    soon_shared *shared = pool->executor->shared;
+    soon_shared *shared = pool->backlog.executor->shared;
     int given[SOON__FD_END - SOON__FD_CONTROL] = {d->control[1], d->replies,
                                                   d->requests,   d->reply_area,
                                                   d->bell,       shared ? soon__shared_descriptor(shared) : d->replies};
@@ -173,9 +173,9 @@ void soon__process_close(struct soon__process *process)
         close(process->loop.watch);
     free(process->loop.remains);
     soon__error_unref(process->loop.initializer_error);
-    soon__mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->backlog.mutex);
     left = soon__process_unref_locked(process);
-    soon__mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->backlog.mutex);
     if (left)
         soon__process_free(process);
 }

@@ -34,7 +34,7 @@ static inline bool soon__process_end_lingering_locked(struct soon__process *proc
 
     process->locked.lingered = false;
     pool->locked.lingering--;
-    if (pool->locked.closed)
+    if (soon__backlog_is_ending_locked(&pool->backlog))
         soon__process_pool_look_soon_locked(pool); /* which waits for us to leave it */
     return soon__process_unref_locked(process);
 }

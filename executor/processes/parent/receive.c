@@ -51,10 +51,10 @@ static int greet(struct soon__process *process, const struct soon__message *mess
     if (process->loop.greeted || message->version != SOON__CHANNEL_VERSION || message->table_size > SOON__REPLY_AREA)
         return -EPROTO;
     process->loop.greeted = true;
-    soon__mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->backlog.mutex);
     rc = soon__directory_init(&process->locked.directory, process->channel.reply_area, message->table_size,
                               message->function_count);
-    soon__mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->backlog.mutex);
     return rc < 0 ? rc : SOON__RECEIVED_HELLO;
 }
 
@@ -68,11 +68,11 @@ static bool is_awaited(struct soon__process *process, const struct soon__message
     if (message->slot >= SOON__SLOTS)
         return false;
     assignment = &process->locked.slots[message->slot];
-    soon__mutex_lock(&process->pool->mutex);
+    soon__mutex_lock(&process->pool->backlog.mutex);
     items = assignment->items ? assignment->items : 1;
     awaited = assignment->sequence == message->sequence && soon__process_is_running_locked(process, message->slot) &&
               message->item >= assignment->ended && message->item < items;
-    soon__mutex_unlock(&process->pool->mutex);
+    soon__mutex_unlock(&process->pool->backlog.mutex);
     return awaited;
 }
 
@@ -133,16 +133,16 @@ int soon__process_receive(struct soon__process *process)
     struct soon__process_pool *pool = process->pool;
     int rc;
 
-    soon__mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->backlog.mutex);
     while (process->reading.busy)
-        soon__condition_wait(&pool->read, &pool->mutex, SOON__NEVER);
+        soon__condition_wait(&pool->read, &pool->backlog.mutex, SOON__NEVER);
     process->reading.busy = true;
-    soon__mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->backlog.mutex);
     rc = receive(process);
-    soon__mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->backlog.mutex);
     process->reading.busy = false;
     soon__condition_tell_all(&pool->read);
-    soon__mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->backlog.mutex);
     return rc;
 }
 

@@ -33,11 +33,11 @@ static void end_locked(struct soon__process *process, uint32_t slot, const struc
     soon__call_move(process->locked.slots[slot].call, SOON__CALL_IN_HAND);
     soon__process_release_locked(process, slot, now);
     if (outcome) {
-        pool->locked.succeeded += !outcome->error;
-        pool->locked.failed += outcome->error && !outcome->cancelled;
-        pool->locked.cancelled += outcome->error && outcome->cancelled;
+        pool->backlog.locked.succeeded += !outcome->error;
+        pool->backlog.locked.failed += outcome->error && !outcome->cancelled;
+        pool->backlog.locked.cancelled += outcome->error && outcome->cancelled;
     }
-    soon__condition_tell_one(&pool->place);
+    soon__condition_tell_one(&pool->backlog.place);
 }
 
 static bool has_progress(const struct soon__reply *reply, const soon_call *call)
@@ -52,18 +52,18 @@ static void release(struct soon__process *process, const struct soon__reply *rep
 
     if (has_progress(reply, call))
         soon__process_keep_progress(process, reply->slot, call); /* nobody else who reads releases the slot */
-    soon__mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->backlog.mutex);
     end_locked(process, reply->slot, outcome, soon__clock_ns());
-    soon__mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->backlog.mutex);
 }
 
 static bool was_held(struct soon__process *process, const struct soon__assignment *assignment)
 {
     bool held;
 
-    soon__mutex_lock(&process->pool->mutex);
+    soon__mutex_lock(&process->pool->backlog.mutex);
     held = assignment->held || soon__process_cause_of(process, assignment) != SOON_EWORKERDIED;
-    soon__mutex_unlock(&process->pool->mutex);
+    soon__mutex_unlock(&process->pool->backlog.mutex);
     return held;
 }
 
@@ -112,7 +112,7 @@ static bool initializer_done(struct soon__process *process, const struct soon__r
     const char *body = (const char *)soon__channel_reply_body(&process->channel, reply);
     size_t text = reply->message_size ? strnlen(body, reply->message_size) : 0; /* bytes may be behind it */
     soon_error fields = {
-        .code = SOON_EBROKEN, .worker_pid = process->pid, .function = pool->initializer.function->name};
+        .code = SOON_EBROKEN, .worker_pid = process->pid, .function = pool->backlog.initializer.function->name};
 
     if (reply->kind != SOON__REPLY_DONE || (reply->message_size && text == reply->message_size))
         return false;
@@ -126,9 +126,9 @@ static bool initializer_done(struct soon__process *process, const struct soon__r
             soon__error_newf(&fields, "the initializer failed: %.*s",
                              reply->message_size ? (int)text : (int)strlen(soon_strerror(reply->code)),
                              reply->message_size ? body : soon_strerror(reply->code));
-    soon__mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->backlog.mutex);
     soon__process_release_locked(process, reply->slot, soon__clock_ns());
-    soon__mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->backlog.mutex);
     return true;
 }
 
@@ -138,10 +138,10 @@ static struct soon__assignment *find_assignment(struct soon__process *process, c
     struct soon__assignment *assignment = &process->locked.slots[reply->slot];
     bool found;
 
-    soon__mutex_lock(&process->pool->mutex);
+    soon__mutex_lock(&process->pool->backlog.mutex);
     found = soon__slot_is_posted(assignment) && assignment->sequence == reply->sequence &&
             soon__process_is_running_locked(process, reply->slot);
-    soon__mutex_unlock(&process->pool->mutex);
+    soon__mutex_unlock(&process->pool->backlog.mutex);
     return found ? assignment : NULL;
 }
 
@@ -338,7 +338,7 @@ static bool may_be_read_locked(const struct soon__process *process)
 static void begin_turn_locked(struct soon__process *process, struct turn *turn)
 {
     while (process->reading.busy && turn->then != LINGERS)
-        soon__condition_wait(&process->pool->read, &process->pool->mutex, SOON__NEVER);
+        soon__condition_wait(&process->pool->read, &process->pool->backlog.mutex, SOON__NEVER);
     turn->reads = may_be_read_locked(process);
     process->reading.busy |= turn->reads;
 }
@@ -383,7 +383,7 @@ static __attribute__((noinline)) void take_in(struct soon__process *process, str
         over = take_some_locked(process, turn, calls, &count);
         if (over)
             end_turn_locked(process, turn);
-        soon__mutex_unlock(&pool->mutex);
+        soon__mutex_unlock(&pool->backlog.mutex);
         for (int i = 0; i < count; i++)
             soon__call_finish_plain(calls[i]);
         soon__wakes_release(&wakes);
@@ -392,7 +392,7 @@ static __attribute__((noinline)) void take_in(struct soon__process *process, str
         if (turn->came == before && count == 0)
             take_any_reply(process, turn);
         count = 0;
-        soon__mutex_lock(&pool->mutex);
+        soon__mutex_lock(&pool->backlog.mutex);
     }
 }
 
@@ -400,7 +400,7 @@ int soon__process_drain(struct soon__process *process, bool last)
 {
     struct turn turn = {.then = WANTS_BELL, .last = last};
 
-    soon__mutex_lock(&process->pool->mutex);
+    soon__mutex_lock(&process->pool->backlog.mutex);
     take_in(process, &turn, NULL);
     if (process->reading.corrupt)
         return -EPROTO;
@@ -411,7 +411,7 @@ uint64_t soon__process_take_in(struct soon__process *process)
 {
     struct turn turn = {.then = KEEPS_BELL};
 
-    soon__mutex_lock(&process->pool->mutex);
+    soon__mutex_lock(&process->pool->backlog.mutex);
     take_in(process, &turn, NULL);
     return turn.came;
 }
@@ -447,10 +447,10 @@ bool soon__process_take_in_lingering(struct soon__process *process, const soon_c
     struct turn turn = {.then = LINGERS, .awaited = awaited, .guest = &guest};
     soon_call *call;
 
-    soon__mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->backlog.mutex);
     if (take_last_locked(process, &turn, &call)) {
         turn.left = soon__process_end_lingering_locked(process);
-        soon__mutex_unlock(&pool->mutex);
+        soon__mutex_unlock(&pool->backlog.mutex);
     } else {
         take_in(process, &turn, call);
     }

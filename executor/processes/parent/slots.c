@@ -29,7 +29,7 @@ void soon__process_release_locked(struct soon__process *process, uint32_t slot, 
     pool->locked.busy--;
     process->locked.idle_since = now;
     /* Now it may retire. */
-    if (pool->options.may_retire || pool->locked.closed || pool->locked.broken)
+    if (pool->options.may_retire || pool->backlog.locked.state != SOON__OPEN)
         soon__process_pool_look_soon_locked(pool);
 }
 
@@ -93,7 +93,7 @@ void soon__process_return_unclaimed_locked(struct soon__process *process)
     while ((slot = soon__process_find_unclaimed_locked(process, true)) != SOON__NO_SLOT) {
         call = soon__process_take_out_locked(process, slot);
         if (call)
-            soon__queue_return(&process->pool->locked.queue, call);
+            soon__queue_return(&process->pool->backlog.locked.queue, call);
     }
 }
 
@@ -115,7 +115,7 @@ soon_call *soon__process_take_unclaimed_locked(struct soon__process *process)
 
 size_t soon__process_pool_pending_locked(struct soon__process_pool *pool)
 {
-    size_t count = pool->locked.queue.count;
+    size_t count = pool->backlog.locked.queue.count;
 
     for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
         for (uint32_t slot = 0; slot < SOON__SLOTS; slot++)

@@ -46,12 +46,12 @@ static void adopt(struct soon__process *process)
     rc = watch_all(process);
     process->loop.ready_by = soon__later(soon__clock_ns(), pool->options.start_timeout_ns);
     soon__loop_timer(&process->loop.timer, soon__process_on_overdue, process->loop.ready_by);
-    soon__mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->backlog.mutex);
     process->next = pool->locked.processes;
     if (process->next)
         process->next->previous = process;
     pool->locked.processes = process;
-    soon__mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->backlog.mutex);
     if (rc == 0) {
         (void)soon__channel_want_bell(&process->channel, 0);
         return;
@@ -72,10 +72,10 @@ void soon__process_begin(struct soon__process_pool *pool)
         adopt(process);
         return;
     }
-    soon__mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->backlog.mutex);
     pool->locked.alive--;
     pool->locked.present--;
-    soon__mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->backlog.mutex);
     if (soon__shortage(rc))
         soon__process_pool_start_was_short(pool, rc);
     else

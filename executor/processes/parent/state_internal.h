@@ -55,9 +55,7 @@
 #include "../../core/executor_internal.h"
 #include "../../core/spin_internal.h"
 #include "../../loops/library_loop_internal.h"
-#include "../../pools/inject_internal.h"
-#include "../../pools/mutex_internal.h"
-#include "../../pools/queue_internal.h"
+#include "../../pools/backlog_internal.h"
 #include "../../system/surroundings_internal.h"
 #include "../both/channel_replies_internal.h"
 #include "../both/channel_requests_internal.h"
@@ -177,9 +175,9 @@ struct soon__process {
 };
 
 struct soon__process_pool {
-    soon_executor *executor;
-    soon_promise *down;
-    size_t queue_max; /* 0: unbounded */
+    struct soon__backlog backlog; /* first; has the mutex, and ends with the injector: P9 */
+    char apart[64];
+    struct soon__condition read; /* the loop waits for it: the thread that has set `reading.busy` is through */
     struct {
         size_t max;
         int64_t idle_timeout_ns; /* 0: none */
@@ -193,21 +191,12 @@ struct soon__process_pool {
         uint32_t
             spin_ns; /* how long a worker looks for work, and a thread for a reply, before it sleeps; 0: not at all */
     } options;       /* and what follows from them: never changed */
-    char name[16];
-    struct soon__initializer initializer;
     struct soon__launch launch;
     struct soon__surroundings surroundings; /* of who made the pool: its processes are started by the loop */
 
     struct soon__spin spin, loops_spin; /* of threads that wait, and of the loop: see linger.c and listen.c */
-    char apart[64];                     /* what submitters write is on a cache line of its own */
-    struct soon__inject inject;         /* P9 */
-    char apart_too[64];
-    struct soon__mutex mutex;
-    struct soon__condition place; /* submitters: the queue has room, or the pool is closed or broken */
-    struct soon__condition ready; /* boot: a process is ready, or never will be */
-    struct soon__condition read;  /* the loop: who has set `reading.busy` is through */
+    /* Under the backlog's mutex. */
     struct {
-        struct soon__queue queue;
         struct soon__process *processes;
         struct soon__process *spinner; /* got something last, and has the permit; NULL: it is gone */
         size_t assigned;               /* calls in slots of all processes */
@@ -220,11 +209,10 @@ struct soon__process_pool {
         size_t ready;
         size_t at_least; /* boot: so many are to be alive */
         unsigned numbers;
-        bool closed, dropping; /* what is pending is cancelled */
+        bool dropping; /* what is pending is cancelled */
         bool look_posted, close_posted;
-        int stop;      /* 0, SIGTERM or SIGKILL: what all processes get */
-        struct {       /* of worker processes, in a row without one that became ready */
-            int error; /* for who waits for a boot */
+        int stop; /* 0, SIGTERM or SIGKILL: what all processes get */
+        struct {  /* of worker processes, in a row without one that became ready */
             int failed;
             int killed;  /* by somebody else; not counted in these */
             int shorted; /* for want of something; not counted in these */
@@ -237,8 +225,7 @@ struct soon__process_pool {
         int64_t inspect_at; /* P8; SOON__NEVER: nothing was posted lately */
         bool posted_lately;
         soon_call *refused; /* for the loop to end with their `refusal` */
-        struct soon__error *broken;
-        uint64_t submitted, succeeded, failed, cancelled, deaths;
+        uint64_t deaths;
     } locked;
 
     struct { /* loop thread only, but for posting */

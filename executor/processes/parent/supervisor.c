@@ -108,7 +108,8 @@ static bool should_retire_locked(struct soon__process *process, int64_t now, int
     if (process->locked.assigned)
         return false;
     /* At the end not while others have tasks that they have not begun, which may come back. */
-    if (pool->locked.broken || (pool->locked.closed && !soon__process_pool_pending_locked(pool)) ||
+    if (pool->backlog.locked.state == SOON__BROKEN ||
+        (soon__backlog_is_ending_locked(&pool->backlog) && !soon__process_pool_pending_locked(pool)) ||
         is_over_limit(process) ||
         (pool->options.tasks_per_worker && process->locked.given >= pool->options.tasks_per_worker))
         return true;
@@ -126,7 +127,7 @@ static void look_at_locked(struct soon__process *process, int64_t now, int64_t *
 
     if (pool->locked.stop)
         soon__process_condemn_locked(process, SOON_EKILLED, SOON__SLOTS);
-    else if (pool->locked.broken && pool->options.break_on_death)
+    else if (pool->backlog.locked.state == SOON__BROKEN && pool->options.break_on_death)
         soon__process_condemn_locked(process, SOON_EBROKEN, SOON__SLOTS);
     if (process->locked.no_room && process->locked.retry_at <= now)
         process->locked.no_room = false;
@@ -150,8 +151,9 @@ static void mark_locked(struct soon__process *process)
 {
     struct soon__process_pool *pool = process->pool;
 
-    if (pool->locked.stop == SIGKILL || (process->locked.stage == SOON__STARTING && pool->locked.closed &&
-                                         !soon__process_pool_pending_locked(pool))) /* for nobody */
+    if (pool->locked.stop == SIGKILL ||
+        (process->locked.stage == SOON__STARTING && soon__backlog_is_ending_locked(&pool->backlog) &&
+         !soon__process_pool_pending_locked(pool))) /* for nobody */
         process->loop.todo = SOON__KILL_IT;
     else if (process->locked.stage == SOON__CONDEMNED && !process->loop.signal_sent)
         process->loop.todo = SOON__EXECUTE;
@@ -187,8 +189,9 @@ static bool take_wanted_locked(struct soon__process_pool *pool, int64_t now, int
 
 static bool is_over_locked(const struct soon__process_pool *pool)
 {
-    return pool->locked.closed && !pool->locked.present && !pool->locked.queue.count && !pool->locked.assigned &&
-           !pool->locked.refused && !pool->locked.lingering && !pool->locked.look_posted;
+    return soon__backlog_is_ending_locked(&pool->backlog) && !pool->locked.present &&
+           !pool->backlog.locked.queue.count && !pool->locked.assigned && !pool->locked.refused &&
+           !pool->locked.lingering && !pool->locked.look_posted;
 }
 
 /* Marks and counts under the mutex; what has to be done outside of it follows. */
@@ -204,11 +207,11 @@ static void look_locked(struct soon__process_pool *pool, int64_t now, struct fin
 
     ret->refused = pool->locked.refused;
     pool->locked.refused = NULL;
-    while ((call = soon__queue_pop_expired(&pool->locked.queue, now))) {
+    while ((call = soon__queue_pop_expired(&pool->backlog.locked.queue, now))) {
         *end = call;
         end = &call->next;
     }
-    ret->next = soon__queue_next_limit(&pool->locked.queue);
+    ret->next = soon__queue_next_limit(&pool->backlog.locked.queue);
     for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
         while ((call = pop_expired_locked(process, now, &ret->next))) {
             *end = call;
@@ -219,9 +222,9 @@ static void look_locked(struct soon__process_pool *pool, int64_t now, struct fin
     }
     *end = NULL;
     for (call = ret->expired; call; call = call->next)
-        pool->locked.failed++;
+        pool->backlog.locked.failed++;
     if (ret->expired)
-        soon__condition_tell_all(&pool->place);
+        soon__condition_tell_all(&pool->backlog.place);
     mark_for_inspection_locked(pool, now, &ret->next);
     pool->locked.alarm = ret->next; /* what is posted now may want an earlier one */
     soon__process_pool_dispatch_locked(pool, now);
@@ -274,19 +277,19 @@ static void look(struct soon__process_pool *pool)
     struct findings found = {0};
 
     assert(soon__library_on_loop());
-    soon__mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->backlog.mutex);
     look_locked(pool, soon__clock_ns(), &found);
-    soon__mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->backlog.mutex);
     fail_all(&found);
     if (found.start)
         soon__process_begin(pool);
     execute_all(pool);
     soon__loop_timer(&pool->loop.timer, on_timer, found.next);
-    soon__mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->backlog.mutex);
     found.over = is_over_locked(pool) && !pool->locked.close_posted;
     if (found.over)
         pool->locked.close_posted = true;
-    soon__mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->backlog.mutex);
     if (found.over)
         soon__library_loop_post(&pool->loop.close);
 }
@@ -308,16 +311,16 @@ static void look_job(struct soon__job *job)
 {
     struct soon__process_pool *pool = pool_of(job, offsetof(struct soon__process_pool, loop.look));
 
-    soon__mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->backlog.mutex);
     pool->locked.look_posted = false; /* from here on the job may be posted again */
-    soon__mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->backlog.mutex);
     look(pool);
 }
 
 static void on_closed(uv_handle_t *handle)
 {
     struct soon__process_pool *pool = handle->data;
-    soon_promise *down = pool->down;
+    soon_promise *down = pool->backlog.locked.down;
 
     soon__future_ref(&down->future); /* the pool may be freed as soon as it is resolved */
     soon_promise_set_result(down, NULL, 0);

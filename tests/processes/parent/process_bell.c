@@ -23,9 +23,9 @@ static struct soon__process *only_process(soon_executor *executor)
     struct soon__process *process;
 
     (void)pid_of_one(executor);
-    soon__mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->backlog.mutex);
     process = pool->locked.processes;
-    soon__mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->backlog.mutex);
     cr_assert_not_null(process);
     return process;
 }
@@ -35,9 +35,9 @@ static void linger(struct soon__process *process)
 {
     struct soon__process_pool *pool = process->pool;
 
-    soon__mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->backlog.mutex);
     soon__process_begin_lingering_locked(process);
-    soon__mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->backlog.mutex);
     soon__channel_want_no_bell(&process->channel);
     cr_assert_not(soon__process_take_in_lingering(process, NULL));
 }
@@ -245,15 +245,15 @@ Test(process_bell, is_left_before_its_pool_is_down)
     soon_future *down = soon_executor_down(executor);
     size_t present;
 
-    soon__mutex_lock(&pool->mutex);
+    soon__mutex_lock(&pool->backlog.mutex);
     soon__process_begin_lingering_locked(process);
-    soon__mutex_unlock(&pool->mutex);
+    soon__mutex_unlock(&pool->backlog.mutex);
     cr_assert_eq(soon_executor_shutdown(executor, SOON_DRAIN, 0), -ETIMEDOUT);
     do {
         await_loop();
-        soon__mutex_lock(&pool->mutex);
+        soon__mutex_lock(&pool->backlog.mutex);
         present = pool->locked.present;
-        soon__mutex_unlock(&pool->mutex);
+        soon__mutex_unlock(&pool->backlog.mutex);
     } while (present);
     for (int i = 0; i < 3; i++) /* it looks, and would close */
         await_loop();
