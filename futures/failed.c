@@ -3,8 +3,8 @@
  */
 #include "failed_internal.h"
 
-#include "complete_internal.h"
 #include "block_internal.h"
+#include "complete_internal.h"
 
 #include <string.h>
 

@@ -18,10 +18,10 @@
  */
 #include "gather_internal.h"
 
+#include "block_internal.h"
 #include "callback_internal.h"
 #include "complete_internal.h"
 #include "failed_internal.h"
-#include "block_internal.h"
 #include "wait.h"
 
 #include <errno.h>

@@ -8,9 +8,9 @@
 
 #include "aside_internal.h"
 #include "await_internal.h"
+#include "block_internal.h"
 #include "complete_internal.h"
 #include "failed_internal.h"
-#include "block_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -11,10 +11,10 @@
  */
 #include "call_internal.h"
 
+#include "../../futures/block_internal.h"
 #include "../../futures/callback_internal.h"
 #include "../../futures/complete_internal.h"
 #include "../../futures/read_internal.h"
-#include "../../futures/block_internal.h"
 #include "../../futures/value_internal.h"
 #include "executor_internal.h"
 #include "function_internal.h"

@@ -16,10 +16,10 @@
  *     is SOON_EDEADLK.
  */
 #include "../../futures/await_internal.h"
+#include "../../futures/block_internal.h"
 #include "../../futures/callback_internal.h"
 #include "../../futures/complete_internal.h"
 #include "../../futures/failed_internal.h"
-#include "../../futures/block_internal.h"
 #include "executor_internal.h"
 #include "notice_internal.h"
 #include "on_signal_internal.h"

@@ -11,9 +11,9 @@
  * The executor is pinned until the outer future is done: the callbacks may run on another thread than the worker's,
  * later than its end, and a shutdown waits for them too.
  */
+#include "../../futures/block_internal.h"
 #include "../../futures/complete_internal.h"
 #include "../../futures/failed_internal.h"
-#include "../../futures/block_internal.h"
 #include "../core/executor_internal.h"
 #include "run_pending_internal.h"
 

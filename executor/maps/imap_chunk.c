@@ -10,8 +10,8 @@
  */
 #include "imap_chunk_internal.h"
 
-#include "../../futures/complete_internal.h"
 #include "../../futures/block_internal.h"
+#include "../../futures/complete_internal.h"
 #include "../core/executor_internal.h"
 #include "../core/function_internal.h"
 #include "../core/task_internal.h"

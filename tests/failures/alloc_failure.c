@@ -8,8 +8,8 @@
 #include "../harness/fail.h"
 #include "../support/executors.h"
 
-#include "../../futures/future_internal.h"
 #include "../../futures/block_internal.h"
+#include "../../futures/future_internal.h"
 
 #include <signal.h>
 #include <string.h>

@@ -5,8 +5,8 @@
 #ifndef SOON_TESTS_SUPPORT_FUTURES_H
 #define SOON_TESTS_SUPPORT_FUTURES_H
 
-#include "../../futures/future_internal.h"
 #include "../../futures/block_internal.h"
+#include "../../futures/future_internal.h"
 #include "../harness/test.h"
 
 #include <errno.h>
