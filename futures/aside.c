@@ -126,7 +126,7 @@ soon_progress soon_future_progress(const soon_future *future)
         return shown->class->progress(shown);
     shared = !soon__future_is_pre_fork(shown) && !soon__future_is_immortal(shown);
     if (shared) {
-        soon__future_look(shown);
+        soon__future_refresh(shown);
         soon__future_lock(shown);
     }
     if (shown->aside)

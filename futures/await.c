@@ -43,11 +43,11 @@ static int help_or_park(soon_future *future, int64_t deadline)
     if (may_run && future->class->help && future->class->help(future))
         return 0;
     if (self->parking)
-        rc = self->parking->help(self->worker, may_run ? future : NULL, soon__thread_others_end(future));
+        rc = self->parking->before_park(self->worker, may_run ? future : NULL, soon__thread_others_end(future));
     if (rc)
         return rc < 0 ? rc : 0;
-    if (future->class->linger)
-        future->class->linger(future, deadline);
+    if (future->class->spin)
+        future->class->spin(future, deadline);
     park_on(future, deadline);
     soon__thread_after_park();
     return 0;

@@ -66,7 +66,7 @@ static bool cancel_one(soon_future *future, struct more *more)
     struct soon__pinned pinned;
     void *owner;
 
-    soon__future_look(future);
+    soon__future_refresh(future);
     if (!soon__future_lock_unfinished(future))
         return (soon__future_word(future) & SOON__STATE) == SOON__CANCELLED;
     owner = class->pin ? class->pin(future) : NULL;

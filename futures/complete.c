@@ -31,13 +31,13 @@ static __attribute__((noinline)) void wake_sleepers(soon_future *future)
         soon__unpark_all(soon__future_bed(future));
 }
 
-void soon__wakes_hold(struct soon__wakes *wakes)
+void soon__wakes_collect(struct soon__wakes *wakes)
 {
     wakes->count = 0;
     soon__thread_self()->wakes = wakes;
 }
 
-void soon__wakes_release(struct soon__wakes *wakes)
+void soon__wakes_flush(struct soon__wakes *wakes)
 {
     soon__thread_self()->wakes = NULL;
     /* What is not there any more nobody sleeps on; another word at its place is looked at again by who does. */

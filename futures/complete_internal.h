@@ -26,7 +26,7 @@ bool soon__future_end(soon_future *future, uint32_t state, struct soon__error *e
 
 /* Between hold and release, threads that sleep for what this thread completes are not woken; release wakes them all at once. Does
  * not nest. No user code may run in between. */
-void soon__wakes_hold(struct soon__wakes *wakes);
-void soon__wakes_release(struct soon__wakes *wakes);
+void soon__wakes_collect(struct soon__wakes *wakes);
+void soon__wakes_flush(struct soon__wakes *wakes);
 
 #endif

@@ -189,7 +189,7 @@ static bool is_on_stack(const soon_future *future)
 static bool comes_from_here(soon_future *at, const void *data, bool by_callback)
 {
     (void)data;
-    return is_on_stack(at) || ask(at->class->is_held_up_here, at) ||
+    return is_on_stack(at) || ask(at->class->is_blocked_here, at) ||
            (by_callback && soon__thread_self()->of_library && ask(at->class->ends_on_loop, at)); /* D4 */
 }
 

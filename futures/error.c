@@ -204,7 +204,7 @@ static struct {
 /* A child must not find it locked, or half changed, by a thread that it does not have. */
 __attribute__((constructor)) static void watch_forks(void)
 {
-    (void)soon__hold_at_fork(&unhandled.mutex); /* one of the first: there is room */
+    (void)soon__lock_at_fork(&unhandled.mutex); /* one of the first: there is room */
 }
 
 void soon_on_unhandled(soon_unhandled_fn fn, void *data)

@@ -70,7 +70,7 @@ static __attribute__((noinline)) void destroy_slowly(soon_future *future)
     self->in_destroy = true;
     do {
         if (self->parking)
-            self->parking->held_up(self->worker);
+            self->parking->before_user_code(self->worker);
         future->class->destroy(future);
     } while ((future = soon__future_list_pop(&self->doomed)));
     self->in_destroy = false;
@@ -318,16 +318,16 @@ struct soon__error *soon__future_failure(soon_future *future)
     return error;
 }
 
-void soon__future_look(soon_future *future)
+void soon__future_refresh(soon_future *future)
 {
     const struct soon__class *class = future->class;
     void *owner;
 
-    if (!class->look || !soon__future_lock_unfinished(future))
+    if (!class->refresh || !soon__future_lock_unfinished(future))
         return;
     owner = class->pin ? class->pin(future) : NULL;
     soon__future_unlock(future);
-    class->look(future, owner);
+    class->refresh(future, owner);
     if (class->unpin)
         class->unpin(owner);
 }

@@ -135,15 +135,15 @@ struct soon__class {
     void (*taken_back)(soon_future *future);
     /* Ends the task by force, in any unfinished state. NULL: -ENOTSUP. */
     int (*kill)(soon_future *future, void *owner);
-    /* Returns whether a future that its word calls PENDING has begun. NULL: the word, or look, says all. */
+    /* Returns whether a future that its word calls PENDING has begun. NULL: the word, or refresh, says all. */
     bool (*has_begun)(const soon_future *future);
     /* Brings state and progress of the future up to date, where the owner knows more. NULL: they always are. */
-    void (*look)(soon_future *future, void *owner);
+    void (*refresh)(soon_future *future, void *owner);
     /* Runs something on the calling thread that the future waits for, instead of parking. Returns 1: look at the future again;
      * 0: there was nothing, park. */
     int (*help)(soon_future *future);
     /* Waits for the future awake, for a short time, at most up to `deadline`, before the thread parks. */
-    void (*linger)(soon_future *future, int64_t deadline);
+    void (*spin)(soon_future *future, int64_t deadline);
     /* Returns the future that must finish before this one can, or NULL: to refuse waits that could never end. This and the next
      * four are called under LOCK while the future is unfinished. */
     soon_future *(*source)(const soon_future *future);
@@ -156,7 +156,7 @@ struct soon__class {
     bool (*takes_first)(const soon_future *future);
     /* Returns whether the future can end only after what is on the calling thread's stack has ended. NULL: not that the class
      * knows. */
-    bool (*is_held_up_here)(const soon_future *future);
+    bool (*is_blocked_here)(const soon_future *future);
     /* Returns the future whose outcome this one shows, or NULL. That one is asked for progress, running, label, data and function,
      * and marked when the result is taken. This one keeps a reference of it. */
     soon_future *(*lender)(const soon_future *future);
@@ -406,7 +406,7 @@ void soon__future_set_error(soon_future *future, struct soon__error *error); /* 
 struct soon__error *soon__future_failure(soon_future *future);
 
 /* Has the owner bring state and progress up to date. */
-void soon__future_look(soon_future *future);
+void soon__future_refresh(soon_future *future);
 
 /* Returns false, and registers nothing, if it is done, or was made before a fork. */
 bool soon__future_add_waiter(soon_future *future, struct soon__waiter *waiter);

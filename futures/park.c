@@ -21,13 +21,13 @@ int soon__thread_before_park(bool others)
 {
     const struct soon__parking *parking = soon__this_thread.parking;
 
-    return parking ? parking->help(soon__this_thread.worker, NULL, others) : 0;
+    return parking ? parking->before_park(soon__this_thread.worker, NULL, others) : 0;
 }
 
 void soon__thread_after_park(void)
 {
     if (soon__this_thread.parking)
-        soon__this_thread.parking->unparked(soon__this_thread.worker);
+        soon__this_thread.parking->after_park(soon__this_thread.worker);
 }
 
 void soon_thread_set_interrupt(soon_interrupt_fn check, void *data)

@@ -110,7 +110,7 @@ static void wait_for_hooks(struct promise *promise)
     uint32_t pins, mine = 0;
 
     for (struct soon__frame *frame = soon__thread_self()->frames; frame; frame = frame->below)
-        mine += frame->holds == promise;
+        mine += frame->pinned == promise;
     while ((pins = atomic_load_explicit(&promise->pins, memory_order_acquire)) > mine)
         soon__park(&promise->pins, pins, SOON__NEVER);
 }

@@ -175,7 +175,7 @@ static uint32_t state_seen(soon_future *future)
         return state;
     if (future->class->has_begun && future->class->has_begun(future))
         return SOON__RUNNING;
-    soon__future_look(future);
+    soon__future_refresh(future);
     return soon__future_word(future) & SOON__STATE;
 }
 

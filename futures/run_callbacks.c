@@ -31,7 +31,7 @@ static void run_users(soon_future *future)
     struct soon__callback *callback;
 
     if (self->parking)
-        self->parking->held_up(self->worker);
+        self->parking->before_user_code(self->worker);
     self->queues.running = future;
     while ((callback = soon__callback_next(future, false)))
         soon__callback_run(future, callback);
@@ -102,7 +102,7 @@ void soon__future_run_callbacks(soon_future *future)
         drain_callbacks(self);
 }
 
-bool soon__callbacks_hold(void)
+bool soon__callbacks_defer(void)
 {
     struct soon__thread *self = soon__thread_self();
     bool held = self->queues.in_callbacks;
@@ -111,7 +111,7 @@ bool soon__callbacks_hold(void)
     return held;
 }
 
-void soon__callbacks_release(bool held)
+void soon__callbacks_resume(bool held)
 {
     struct soon__thread *self = soon__thread_self();
 
@@ -133,13 +133,13 @@ bool soon__thread_has_queued(bool (*matches)(const soon_future *, const void *),
 
 void soon__pinned_begin(struct soon__pinned *pinned, const void *owner)
 {
-    pinned->frame = (struct soon__frame){.below = soon__this_thread.frames, .holds = owner};
+    pinned->frame = (struct soon__frame){.below = soon__this_thread.frames, .pinned = owner};
     soon__this_thread.frames = &pinned->frame;
-    pinned->callbacks_held = soon__callbacks_hold();
+    pinned->callbacks_deferred = soon__callbacks_defer();
 }
 
 void soon__pinned_end(struct soon__pinned *pinned)
 {
     soon__this_thread.frames = pinned->frame.below;
-    soon__callbacks_release(pinned->callbacks_held);
+    soon__callbacks_resume(pinned->callbacks_deferred);
 }

@@ -13,8 +13,8 @@ void soon__future_run_callbacks(soon_future *future);
 void soon__future_run_sunk(soon_future *future);
 
 /* Between hold and release, users' callbacks of what this thread completes wait, since they might wait for what it has. Nests. */
-bool soon__callbacks_hold(void);
-void soon__callbacks_release(bool held);
+bool soon__callbacks_defer(void);
+void soon__callbacks_resume(bool held);
 
 /* Whether a done future that matches has callbacks that wait for their turn on this thread. */
 bool soon__thread_has_queued(bool (*matches)(const soon_future *done, const void *what), const void *what);
@@ -23,7 +23,7 @@ bool soon__thread_has_queued(bool (*matches)(const soon_future *done, const void
  * for the end of what is pinned, and users' callbacks wait until the pin is back. The frame is on top all the time. */
 struct soon__pinned {
     struct soon__frame frame;
-    bool callbacks_held;
+    bool callbacks_deferred;
 };
 void soon__pinned_begin(struct soon__pinned *pinned, const void *owner); /* has been pinned */
 void soon__pinned_end(struct soon__pinned *pinned);                      /* after the unpin */

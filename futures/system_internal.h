@@ -53,7 +53,7 @@ static inline uint32_t soon__generation(void)
 int soon__at_fork(void (*before)(void), void (*parent)(void), void (*child)(void));
 /* Taken before each fork and given back after it, in parent and child, so that the child finds what it guards whole. For
  * leaves only: see system_linux.c. 0 or -ENOMEM. */
-int soon__hold_at_fork(pthread_mutex_t *mutex);
+int soon__lock_at_fork(pthread_mutex_t *mutex);
 /* Ends a forked child that has returned to the library from user code, where all that follows is the parent's. Without exit
  * handlers and flushes, which are the parent's too. */
 _Noreturn void soon__leave_child(void);

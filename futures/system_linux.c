@@ -334,7 +334,7 @@ int soon__at_fork(void (*before)(void), void (*parent)(void), void (*child)(void
     return rc;
 }
 
-int soon__hold_at_fork(pthread_mutex_t *mutex)
+int soon__lock_at_fork(pthread_mutex_t *mutex)
 {
     int rc = -ENOMEM;
 

@@ -28,16 +28,16 @@ bool soon__thread_in_executor(const void *executor)
 bool soon__thread_in_callback(void)
 {
     for (struct soon__frame *frame = soon__this_thread.frames; frame; frame = frame->below) {
-        if (!frame->executor && !frame->holds)
+        if (!frame->executor && !frame->pinned)
             return true;
     }
     return false;
 }
 
-bool soon__thread_holds(const void *owner)
+bool soon__thread_has_pinned(const void *owner)
 {
     for (struct soon__frame *frame = soon__this_thread.frames; frame; frame = frame->below) {
-        if (frame->holds == owner)
+        if (frame->pinned == owner)
             return true;
     }
     return false;

@@ -17,8 +17,8 @@ struct soon__error;
 struct soon__frame {
     struct soon__frame *below;
     const soon_future *future; /* a wait for this one would wait for itself; NULL: none */
-    const void *executor;      /* the executor of the task; NULL: it is a callback, unless `holds` is set */
-    const void *holds; /* an executor or a promise that this thread has pinned, so that it cannot end; NULL: none */
+    const void *executor;      /* the executor of the task; NULL: it is a callback, unless `pinned` is set */
+    const void *pinned; /* an executor or a promise that this thread has pinned, so that it cannot end; NULL: none */
 };
 
 /* A list of futures, linked through soon_future.link. */
@@ -31,16 +31,16 @@ struct soon__parking {
     /* If the call behind `awaited` is still in this worker's deque, runs it and returns true. */
     bool (*run_own)(void *worker, soon_future *awaited);
     /* Does something instead of parking until `awaited` is done. Returns 1: it did, look at the future again; 0: there is nothing to
-     * do, park, and call `unparked` afterwards; SOON_EDEADLK: parking could never end. `awaited` NULL: the thread parks for something
+     * do, park, and call `after_park` afterwards; SOON_EDEADLK: parking could never end. `awaited` NULL: the thread parks for something
      * else than one future. `others`: not only tasks of its executor can end that wait. */
-    int (*help)(void *worker, soon_future *awaited, bool others);
-    void (*unparked)(void *worker);
+    int (*before_park)(void *worker, soon_future *awaited, bool others);
+    void (*after_park)(void *worker);
     /* Returns whether somebody else than tasks of its executor can end an unfinished future. */
     bool (*is_others)(void *worker, soon_future *future);
-    void (*held_up)(void *worker); /* user code that is no task is about to run, and may take long */
+    void (*before_user_code)(void *worker); /* user code that is no task is about to run, and may take long */
 };
 
-/* The words of futures whose sleepers are woken later: see soon__wakes_hold(). */
+/* The words of futures whose sleepers are woken later: see soon__wakes_collect(). */
 struct soon__wakes {
     unsigned count;
     _Atomic uint32_t *words[32];
@@ -97,7 +97,7 @@ bool soon__thread_at_end(void (*give_back)(void));
 bool soon__thread_is_busy(void);
 bool soon__thread_in_executor(const void *executor); /* one of its tasks is on the stack */
 bool soon__thread_in_callback(void);                 /* a callback is on the stack */
-bool soon__thread_holds(const void *owner);          /* `owner` is pinned on the stack */
+bool soon__thread_has_pinned(const void *owner);     /* `owner` is pinned on the stack */
 
 /* Empties the queues, so that callbacks of what is completed from now on run at once; and brings back what was in them. */
 struct soon__thread_saved {

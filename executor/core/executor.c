@@ -113,11 +113,11 @@ static bool is_of(const soon_future *future, const void *executor)
 }
 
 /* Callbacks of a soon_apply_async() come before it: that have begun here, wait for their turn here, or will do so. */
-static bool is_held_up_here(const soon_future *future)
+static bool is_blocked_here(const soon_future *future)
 {
     soon_executor *executor = ((const struct down *)future)->of; /* it lives: its end has not been told */
 
-    if (soon__thread_in_executor(executor) || soon__thread_holds(executor))
+    if (soon__thread_in_executor(executor) || soon__thread_has_pinned(executor))
         return true;
     /* One that is open may get another any time. */
     if (soon__library_on_callbacks() && executor->extra && executor->extra->ends_on_loop &&
@@ -131,7 +131,7 @@ static bool is_held_up_here(const soon_future *future)
 }
 
 static const struct soon__class down_class = {
-    .destroy = destroy_down, .take_back = keep_down, .is_held_up_here = is_held_up_here};
+    .destroy = destroy_down, .take_back = keep_down, .is_blocked_here = is_blocked_here};
 
 static int new_down(soon_executor *executor)
 {
@@ -221,7 +221,7 @@ int soon__no_executor(void)
 /* For its end. `executor` may be gone: its address alone is compared. */
 static bool may_not_wait(const soon_executor *executor)
 {
-    return soon__thread_in_executor(executor) || soon__thread_holds(executor) || soon__thread_self()->of_library ||
+    return soon__thread_in_executor(executor) || soon__thread_has_pinned(executor) || soon__thread_self()->of_library ||
            soon__thread_in_callback();
 }
 

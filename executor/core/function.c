@@ -44,7 +44,7 @@ static void unlock(void)
 /* A child must not find the table locked, or half changed, by a thread that it does not have. */
 __attribute__((constructor)) static void watch_forks(void)
 {
-    (void)soon__hold_at_fork(&registry.mutex); /* one of the first: there is room */
+    (void)soon__lock_at_fork(&registry.mutex); /* one of the first: there is room */
 }
 
 /* FNV-1a. */

@@ -158,7 +158,7 @@ static void forget_in_child(void)
 __attribute__((constructor)) static void watch_forks(void)
 {
     /* One of the first: there is room. */
-    (void)soon__hold_at_fork(&notices.mutex);
+    (void)soon__lock_at_fork(&notices.mutex);
     (void)soon__at_fork(NULL, NULL, forget_in_child);
 }
 

@@ -171,7 +171,7 @@ static void in_child(void)
 __attribute__((constructor)) static void watch_forks(void)
 {
     registry.pid = getpid();
-    (void)soon__hold_at_fork(&registry.mutex); /* one of the first: there is room */
+    (void)soon__lock_at_fork(&registry.mutex); /* one of the first: there is room */
     (void)soon__at_fork(NULL, NULL, in_child);
 }
 

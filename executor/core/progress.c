@@ -489,7 +489,7 @@ static bool has_to_be_asked_locked(const soon_future *future)
 
     if (call)
         return call->executor->extra && call->executor->extra->look;
-    return future->class->look || future->class->progress || future->class->lender;
+    return future->class->refresh || future->class->progress || future->class->lender;
 }
 
 static struct hub *hub_new(soon_future *future)

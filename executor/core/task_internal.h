@@ -60,7 +60,7 @@ static inline int soon__task_run_body(soon_task *task, const void *executor)
 
     frame.future = task->future;
     frame.executor = executor;
-    frame.holds = NULL;
+    frame.pinned = NULL;
     soon__thread_enter(&frame, &saved);
     rc = task->function->body(task, task->arg, task->space);
     if (soon__generation() != generation)

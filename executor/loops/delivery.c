@@ -50,12 +50,12 @@ void soon__calling_begin(struct soon__calling *calling)
 {
     calling->frame = (struct soon__frame){.executor = NULL};
     soon__thread_enter(&calling->frame, &calling->saved);
-    calling->held = soon__callbacks_hold();
+    calling->held = soon__callbacks_defer();
 }
 
 void soon__calling_end(struct soon__calling *calling)
 {
-    soon__callbacks_release(calling->held);
+    soon__callbacks_resume(calling->held);
     soon__thread_leave(&calling->frame, &calling->saved);
 }
 

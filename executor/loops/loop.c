@@ -103,7 +103,7 @@ static struct {
 /* In a child the parent's loops stay in the list: never found, never freed. */
 __attribute__((constructor)) static void watch_forks(void)
 {
-    (void)soon__hold_at_fork(&table.mutex); /* one of the first: there is room */
+    (void)soon__lock_at_fork(&table.mutex); /* one of the first: there is room */
 }
 
 /* Its mutex may be held by a thread that is not here. */

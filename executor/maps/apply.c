@@ -91,7 +91,7 @@ static void call_back(const struct apply *apply, const soon_future *outer, const
                       soon_bytes result)
 {
     struct soon__thread *self = soon__thread_self();
-    struct soon__frame pin = {.below = self->frames, .holds = apply->executor};
+    struct soon__frame pin = {.below = self->frames, .pinned = apply->executor};
     struct soon__frame frame = {.below = &pin, .future = outer};
 
     self->frames = &frame;
@@ -115,7 +115,7 @@ static void done(soon_future *call, void *data)
         soon__future_failure(&apply->future); /* it has been looked at */
     soon__future_unref(&apply->future);
     if (executor) {
-        /* Relaxed: see is_held_up_here() of the future of its end. */
+        /* Relaxed: see is_blocked_here() of the future of its end. */
         atomic_fetch_sub_explicit(&executor->applied, 1, memory_order_relaxed);
         soon__executor_unpin(executor);
     }

@@ -141,7 +141,7 @@ static void start_with_its_calls(soon_future *future, void *owner)
     for (size_t i = first; i < map->chunk_count && i - first < CALLS_MAX; i++) {
         soon_future *call = atomic_load_explicit(&map->chunks[i].batch.call, memory_order_acquire);
 
-        if (call && call->class->look && soon_future_state(call) == SOON_RUNNING) {
+        if (call && call->class->refresh && soon_future_state(call) == SOON_RUNNING) {
             soon__future_start(future);
             return;
         }
@@ -163,7 +163,7 @@ static const char *label(const soon_future *future)
 
 #define MAP_CLASS                                                                                                      \
     .destroy = destroy, .cancelled = cancelled, .kill = kill_map, .help = help, .source = source,                      \
-    .look = start_with_its_calls, .progress = progress, .label = label
+    .refresh = start_with_its_calls, .progress = progress, .label = label
 static const struct soon__class map_class = {MAP_CLASS};
 /* For an executor whose calls begin without a word to their items: the calls know of the beginning, and the map does
  * not. */

@@ -13,9 +13,9 @@ bool soon__run_pending(soon_future *call)
     if (call->class->help && call->class->help(call))
         return true;
     if (self->parking) {
-        rc = self->parking->help(self->worker, call, true); /* it does not sleep */
+        rc = self->parking->before_park(self->worker, call, true); /* it does not sleep */
         if (rc == 0)
-            self->parking->unparked(self->worker); /* it is not this call that the thread is going to sleep for */
+            self->parking->after_park(self->worker); /* it is not this call that the thread is going to sleep for */
     }
     return rc > 0;
 }

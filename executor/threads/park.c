@@ -124,5 +124,8 @@ static void unparked(void *data)
     soon__pool_unlock(pool);
 }
 
-const struct soon__parking soon__worker_parking = {
-    .run_own = run_own, .help = help, .unparked = unparked, .is_others = is_others, .held_up = held_up};
+const struct soon__parking soon__worker_parking = {.run_own = run_own,
+                                                   .before_park = help,
+                                                   .after_park = unparked,
+                                                   .is_others = is_others,
+                                                   .before_user_code = held_up};

@@ -558,7 +558,7 @@ static int refuse_sleep(void *worker, soon_future *awaited, bool others)
     return SOON_EDEADLK;
 }
 
-static const struct soon__parking refusing = {.help = refuse_sleep, .is_others = is_ours};
+static const struct soon__parking refusing = {.before_park = refuse_sleep, .is_others = is_ours};
 
 /* It sleeps once for each of them, perhaps. */
 Test(as_completed, asks_of_some_of_many_alone_who_ends_them)

@@ -39,7 +39,7 @@ static bool run_nothing(void *worker, soon_future *awaited)
 }
 
 static const struct soon__parking parking = {
-    .run_own = run_nothing, .help = end_it, .unparked = count_return, .is_others = is_others};
+    .run_own = run_nothing, .before_park = end_it, .after_park = count_return, .is_others = is_others};
 
 static void play_worker(void)
 {
@@ -113,8 +113,10 @@ static int end_it_when_the_time_is_over(void *worker, soon_future *awaited, bool
     return end_it(worker, awaited, others);
 }
 
-static const struct soon__parking late = {
-    .run_own = run_nothing, .help = end_it_when_the_time_is_over, .unparked = count_return, .is_others = is_others};
+static const struct soon__parking late = {.run_own = run_nothing,
+                                          .before_park = end_it_when_the_time_is_over,
+                                          .after_park = count_return,
+                                          .is_others = is_others};
 
 static void play_late_worker(void)
 {

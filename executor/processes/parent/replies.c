@@ -379,14 +379,14 @@ static __attribute__((noinline)) void take_in(struct soon__process *process, str
     begin_turn_locked(process, turn);
     for (;;) {
         before = turn->came;
-        soon__wakes_hold(&wakes); /* a thread that reads one after the other finds them all then */
+        soon__wakes_collect(&wakes); /* a thread that reads one after the other finds them all then */
         over = take_some_locked(process, turn, calls, &count);
         if (over)
             end_turn_locked(process, turn);
         soon__mutex_unlock(&pool->backlog.mutex);
         for (int i = 0; i < count; i++)
             soon__call_finish_plain(calls[i]);
-        soon__wakes_release(&wakes);
+        soon__wakes_flush(&wakes);
         if (over)
             break;
         if (turn->came == before && count == 0)
