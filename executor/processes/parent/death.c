@@ -140,8 +140,10 @@ static size_t take_lost_locked(struct soon__process *process, struct soon__assig
     for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
         if (!soon__slot_is_posted(&process->locked.slots[slot]))
             continue; /* empty, or left to who is filling it */
-        if (!process->locked.slots[slot].is_initializer) {
-            soon__call_move(process->locked.slots[slot].call, SOON__CALL_IN_HAND);
+        soon__call_move(process->locked.slots[slot].call, SOON__CALL_IN_HAND);
+        if (process->locked.slots[slot].is_initializer) {
+            soon__call_discard(process->locked.slots[slot].call); /* its process counts as a failed start */
+        } else {
             lost[count] = process->locked.slots[slot];
             lost_slots[count++] = slot;
         }

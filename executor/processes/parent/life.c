@@ -141,14 +141,12 @@ void soon__process_is_ready(struct soon__process *process)
         return;
     if (pool->backlog.initializer.function && !process->loop.initialised) {
         process->loop.initialised = true;
-        soon__mutex_lock(&pool->backlog.mutex);
         if (soon__directory_find(&process->locked.directory, pool->backlog.initializer.function) >= 0)
-            rc = soon__process_post_initializer_locked(process);
+            rc = soon__process_post_initializer(process);
         else
             process->loop.initializer_error =
                 soon__error_newf(&fields, "the initializer failed: %s: %s", pool->backlog.initializer.function->name,
                                  soon_strerror(SOON_ENOFUNCTION));
-        soon__mutex_unlock(&pool->backlog.mutex);
         if (rc < 0)
             soon__process_start_is_short(process, rc);
         if (!process->loop.initializer_error)

@@ -175,13 +175,6 @@ static bool part_of_call(const void *whose, size_t index, struct soon__beside_pa
     return index / 2 < soon__call_input_count(call) && input_part(soon__call_input(call, index / 2), index % 2, ret);
 }
 
-static bool part_of_initializer(const void *whose, size_t index, struct soon__beside_part *ret)
-{
-    const struct soon__initializer *initializer = whose;
-
-    return index == 0 && initializer->extra.size && extra_part(initializer->extra, ret);
-}
-
 void soon__marshal(struct soon__marshalled *marshalled, soon_call *call, uint32_t function)
 {
     struct soon__call_extra *extra = soon__call_extra(call);
@@ -198,17 +191,6 @@ void soon__marshal(struct soon__marshalled *marshalled, soon_call *call, uint32_
         marshalled->payload = extra->options.payload;
     if (extra)
         marshalled->beside = (struct soon__beside){.part = part_of_call, .whose = call};
-    measure(marshalled);
-}
-
-void soon__marshal_initializer(struct soon__marshalled *marshalled, const struct soon__process_pool *pool,
-                               uint32_t function)
-{
-    *marshalled =
-        (struct soon__marshalled){.function = function,
-                                  .arg = pool->backlog.initializer.arg.data,
-                                  .arg_size = pool->backlog.initializer.arg.size,
-                                  .beside = {.part = part_of_initializer, .whose = &pool->backlog.initializer}};
     measure(marshalled);
 }
 
@@ -240,15 +222,15 @@ static bool is_plain(const struct soon__call_extra *extra)
 
 static void write_request(struct soon__request *request, const struct soon__marshalled *marshalled)
 {
-    const struct soon__call_extra *extra = marshalled->call ? soon__call_extra(marshalled->call) : NULL;
+    const struct soon__call_extra *extra = soon__call_extra(marshalled->call);
 
     request->arg_size = marshalled->arg_size;
     request->items = marshalled->items;
     request->function = marshalled->function;
     request->label_size = marshalled->label_size;
     request->flags =
-        (marshalled->call ? 0 : SOON__REQUEST_IS_INITIALIZER) | (marshalled->payload ? SOON__REQUEST_HAS_PAYLOAD : 0) |
-        (marshalled->arg_sent ? SOON__REQUEST_ARG_SENT : 0) |
+        (marshalled->is_initializer ? SOON__REQUEST_IS_INITIALIZER : 0) |
+        (marshalled->payload ? SOON__REQUEST_HAS_PAYLOAD : 0) | (marshalled->arg_sent ? SOON__REQUEST_ARG_SENT : 0) |
         (marshalled->payload_sent ? SOON__REQUEST_PAYLOAD_SENT : 0) |
         (marshalled->in_area ? SOON__REQUEST_IN_AREA : 0) | (extra ? SOON__REQUEST_HAS_LIMITS : 0) |
         (is_plain(extra) ? SOON__REQUEST_IS_PLAIN : 0) |
@@ -291,8 +273,8 @@ static int send_descriptors(struct soon__process *process, const struct soon__ma
                                     .sequence = sequence};
     soon_buffer *copies[2] = {NULL, NULL}, *beside[SOON__BESIDE_DESCRIPTORS_MAX + 1] = {NULL};
     soon_buffer *payload = marshalled->payload;
-    soon_buffer *arg =
-        marshalled->call && soon__call_extra(marshalled->call) ? soon__call_extra(marshalled->call)->arg_buffer : NULL;
+    struct soon__call_extra *extra = soon__call_extra(marshalled->call);
+    soon_buffer *arg = extra ? extra->arg_buffer : NULL;
     int fds[SOON__SOCKET_DESCRIPTORS_MAX], count = 0, rc = 0;
 
     if (marshalled->arg_sent)

@@ -9,7 +9,8 @@
 #include "state_internal.h"
 
 struct soon__marshalled {
-    soon_call *call; /* NULL: the initializer */
+    soon_call *call;
+    bool is_initializer;
     uint32_t function;
     const void *arg;
     uint64_t arg_size;
@@ -26,8 +27,6 @@ struct soon__marshalled {
 };
 
 void soon__marshal(struct soon__marshalled *marshalled, soon_call *call, uint32_t function);
-void soon__marshal_initializer(struct soon__marshalled *marshalled, const struct soon__process_pool *pool,
-                               uint32_t function);
 /* Is it better filled in outside the mutex? */
 bool soon__marshal_is_long(const struct soon__marshalled *marshalled);
 /* Writes it to the slot, and sends what travels as descriptors. 0 or a negative errno. */

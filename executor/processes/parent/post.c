@@ -19,7 +19,6 @@
 
 #define RETRY_NS INT64_C(10000000)
 
-/* The slot is the call's; NULL: the initializer's. */
 static inline struct soon__assignment *occupy_locked(struct soon__process *process, uint32_t slot, soon_call *call,
                                                      int64_t now)
 {
@@ -30,15 +29,14 @@ static inline struct soon__assignment *occupy_locked(struct soon__process *proce
     soon__cpu_expect_write(&process->channel.requests->request[slot]);
     soon__cpu_expect_write((const void *)&process->channel.requests->bell_wanted);
     soon__cpu_expect_write((const void *)&process->channel.requests->post_bell);
-    *assignment =
-        (struct soon__assignment){.call = call, .sequence = ++process->locked.sequence, .is_initializer = !call};
+    *assignment = (struct soon__assignment){.call = call, .sequence = ++process->locked.sequence};
     soon__slot_set_locked(assignment, SOON__SLOT_FILLING);
     process->locked.full |= UINT64_C(1) << slot;
     if (!process->locked.assigned++) {
         process->locked.moved_on_ns = now;
         pool->locked.busy++;
     }
-    pool->locked.assigned += call != NULL;
+    pool->locked.assigned++;
     pool->locked.posted_lately = true;
     if (pool->locked.inspect_at == SOON__NEVER) {
         pool->locked.inspect_at = now + SOON__INSPECT_NS;
@@ -60,6 +58,7 @@ static bool reserve_locked(struct soon__process *process, struct soon__marshalle
         return false;
     }
     assignment = occupy_locked(process, slot, marshalled->call, now);
+    assignment->is_initializer = marshalled->is_initializer;
     assignment->in_area = marshalled->in_area;
     assignment->region = region;
     assignment->items = marshalled->items;
@@ -70,14 +69,14 @@ static bool reserve_locked(struct soon__process *process, struct soon__marshalle
 uint64_t soon__post_order(const soon_call *call)
 {
     int64_t most = (1 << (SOON__PRIORITY_BITS - 1)) - 1;
-    int64_t priority = call && soon__call_extra(call) ? soon__call_extra(call)->options.priority : 0;
+    int64_t priority = soon__call_extra(call) ? soon__call_extra(call)->options.priority : 0;
 
     if (priority > most)
         priority = most;
     if (priority < -most)
         priority = -most;
     return ((uint64_t)(most - priority) << (64 - SOON__PRIORITY_BITS)) |
-           ((call ? call->number : 0) & (UINT64_MAX >> SOON__PRIORITY_BITS));
+           (call->number & (UINT64_MAX >> SOON__PRIORITY_BITS));
 }
 
 static void watch_limits_locked(struct soon__process *process, uint32_t slot)
@@ -128,17 +127,18 @@ static inline void post_locked(struct soon__process *process, uint32_t slot, int
 static void publish_locked(struct soon__process *process, uint32_t slot, soon_call *call, int rc, int64_t now)
 {
     struct soon__process_pool *pool = process->pool;
-    bool wanted = process->locked.slots[slot].state == SOON__SLOT_FILLING; /* else it was taken out */
+    const struct soon__assignment *assignment = &process->locked.slots[slot];
+    bool wanted = assignment->state == SOON__SLOT_FILLING; /* else it was taken out */
+    bool is_initializer = assignment->is_initializer;
 
-    if (wanted && rc == 0 && (process->locked.stage == SOON__READY || !call)) {
+    if (wanted && rc == 0 && (process->locked.stage == SOON__READY || is_initializer)) {
         post_locked(process, slot, now);
         process->locked.to_wake = true;
-        if (call)
-            watch_limits_locked(process, slot);
+        watch_limits_locked(process, slot);
         return;
     }
     soon__process_release_locked(process, slot, now);
-    if (!wanted || !call)
+    if (!wanted || is_initializer)
         return;
     process->locked.given--;
     soon__call_move(call, SOON__CALL_IN_HAND);
@@ -184,8 +184,7 @@ static int fill_and_publish_locked(struct soon__process *process, uint32_t slot,
         publish_locked(process, slot, marshalled->call, rc, *now);
         return rc;
     }
-    if (marshalled->call)
-        soon__call_hold(marshalled->call);
+    soon__call_hold(marshalled->call);
     process->locked.refs++;
     soon__process_pool_wake_all_locked(pool);
     soon__mutex_unlock(&pool->backlog.mutex);
@@ -198,19 +197,23 @@ static int fill_and_publish_locked(struct soon__process *process, uint32_t slot,
         soon__process_pool_look_soon_locked(pool); /* which waits for us to leave it */
     left = soon__process_unref_locked(process);
     soon__mutex_unlock(&pool->backlog.mutex);
-    if (marshalled->call)
-        soon__call_end(marshalled->call);
+    soon__call_end(marshalled->call);
     if (left)
         soon__process_free(process);
     soon__mutex_lock(&pool->backlog.mutex);
     return rc;
 }
 
-static void give_locked(struct soon__process *process, uint32_t slot, soon_call *call)
+static void put_locked(struct soon__process *process, uint32_t slot, soon_call *call)
 {
     soon__call_move(call, SOON__CALL_IN_SLOT);
     call->process = process;
     call->slot = slot;
+}
+
+static void give_locked(struct soon__process *process, uint32_t slot, soon_call *call)
+{
+    put_locked(process, slot, call);
     process->locked.given++;
 }
 
@@ -254,17 +257,47 @@ bool soon__process_post_first_locked(struct soon__process *process, int64_t *now
     return true;
 }
 
-int soon__process_post_initializer_locked(struct soon__process *process)
+/* Nobody has its future: what becomes of it is told by the drain (replies.c). */
+static int new_initializer(const struct soon__process_pool *pool, soon_call **ret)
 {
-    const soon_function *initializer = process->pool->backlog.initializer.function;
+    const struct soon__initializer *initializer = &pool->backlog.initializer;
+    const soon_submit_options options = {.extra = initializer->extra};
+
+    return soon__call_new(ret, &(struct soon__call_params){.executor = pool->backlog.executor,
+                                                           .function = initializer->function,
+                                                           .data = initializer->arg.data,
+                                                           .size = initializer->arg.size,
+                                                           .options = &options});
+}
+
+static int post_initializer_locked(struct soon__process *process, soon_call *call)
+{
     int64_t now = soon__clock_ns();
     struct soon__marshalled marshalled;
     int rc = -ENOMEM;
 
-    soon__marshal_initializer(&marshalled, process->pool,
-                              (uint32_t)soon__directory_find(&process->locked.directory, initializer));
-    if (reserve_locked(process, &marshalled, 0, now)) /* it is the first in an empty area */
+    call->number = 0;
+    soon__marshal(&marshalled, call, (uint32_t)soon__directory_find(&process->locked.directory, call->function));
+    marshalled.is_initializer = true;
+    if (reserve_locked(process, &marshalled, 0, now)) { /* it is the first in an empty area */
+        put_locked(process, 0, call);
         rc = fill_and_publish_locked(process, 0, &marshalled, &now);
+    }
     wake_locked(process);
+    return rc;
+}
+
+int soon__process_post_initializer(struct soon__process *process)
+{
+    soon_call *call;
+    int rc = new_initializer(process->pool, &call);
+
+    if (rc < 0)
+        return rc;
+    soon__mutex_lock(&process->pool->backlog.mutex);
+    rc = post_initializer_locked(process, call);
+    soon__mutex_unlock(&process->pool->backlog.mutex);
+    if (rc < 0)
+        soon__call_discard(call);
     return rc;
 }

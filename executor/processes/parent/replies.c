@@ -93,42 +93,37 @@ static bool chunk_done(struct soon__process *process, struct soon__assignment *a
     return true;
 }
 
+/* The loop hears of it by the drain. */
+static void initializer_ended(struct soon__process *process, soon_call *call, struct soon__outcome *outcome)
+{
+    const soon_error *error = outcome->error ? &outcome->error->public : NULL;
+    soon_error fields = {.code = SOON_EBROKEN, .worker_pid = process->pid, .function = call->function->name};
+
+    if (error && !error->started && soon__shortage(error->code)) /* there was no room for it in the worker */
+        process->loop.shortage = error->code;
+    else if (error)
+        process->loop.initializer_error = soon__error_newf(&fields, "the initializer failed: %s", error->message);
+    if (error)
+        soon__error_unref(outcome->error);
+    else
+        soon__outcome_drop_result(outcome, soon__call_space(call));
+    soon__call_discard(call);
+}
+
 static bool task_done(struct soon__process *process, struct soon__assignment *assignment,
                       const struct soon__reply *reply)
 {
     soon_call *call = assignment->call;
+    bool is_initializer = assignment->is_initializer;
     struct soon__outcome outcome;
 
     if (!soon__process_read_outcome(process, reply, call, soon__call_space(call), &outcome))
         return false;
-    release(process, reply, &outcome);
-    soon__call_finish(call, &outcome, NULL);
-    return true;
-}
-
-static bool initializer_done(struct soon__process *process, const struct soon__reply *reply)
-{
-    struct soon__process_pool *pool = process->pool;
-    const char *body = (const char *)soon__channel_reply_body(&process->channel, reply);
-    size_t text = reply->message_size ? strnlen(body, reply->message_size) : 0; /* bytes may be behind it */
-    soon_error fields = {
-        .code = SOON_EBROKEN, .worker_pid = process->pid, .function = pool->backlog.initializer.function->name};
-
-    if (reply->kind != SOON__REPLY_DONE || (reply->message_size && text == reply->message_size))
-        return false;
-    if (reply->flags & SOON__REPLY_NOT_STARTED &&
-        soon__shortage(reply->code)) { /* there was no room for it in the worker */
-        process->loop.shortage = reply->code;
-        return true;
-    }
-    if (reply->code)
-        process->loop.initializer_error =
-            soon__error_newf(&fields, "the initializer failed: %.*s",
-                             reply->message_size ? (int)text : (int)strlen(soon_strerror(reply->code)),
-                             reply->message_size ? body : soon_strerror(reply->code));
-    soon__mutex_lock(&pool->backlog.mutex);
-    soon__process_release_locked(process, reply->slot, soon__clock_ns());
-    soon__mutex_unlock(&pool->backlog.mutex);
+    release(process, reply, is_initializer ? NULL : &outcome);
+    if (is_initializer)
+        initializer_ended(process, call, &outcome);
+    else
+        soon__call_finish(call, &outcome, NULL);
     return true;
 }
 
@@ -230,8 +225,7 @@ static void be_quiet(struct turn *turn)
 static bool take_answer(struct soon__process *process, struct turn *turn, struct soon__assignment *assignment,
                         const struct soon__reply *reply)
 {
-    if (assignment->is_initializer)
-        return turn->initialised = initializer_done(process, reply);
+    turn->initialised |= assignment->is_initializer;
     if (!assignment->items)
         return reply->kind == SOON__REPLY_DONE && task_done(process, assignment, reply);
     switch (reply->kind) {

@@ -20,7 +20,7 @@ void soon__process_release_locked(struct soon__process *process, uint32_t slot, 
         process->locked.stalled = false;
     }
     process->locked.assigned--;
-    pool->locked.assigned -= !assignment->is_initializer;
+    pool->locked.assigned--;
     soon__slot_set_locked(assignment, SOON__SLOT_EMPTY);
     process->locked.full &= ~(UINT64_C(1) << slot);
     process->locked.no_room = false;

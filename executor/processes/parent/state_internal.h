@@ -92,9 +92,9 @@ enum soon__slot_state {
 };
 struct soon__assignment {
     enum soon__slot_state state;
-    soon_call *call; /* NULL: the initializer */
+    soon_call *call;
     uint64_t sequence, order;
-    bool is_initializer;
+    bool is_initializer; /* the call is the pool's own: it stays until it is answered, or its process has died */
     bool in_area;
     uint32_t region;
     int64_t posted_ns;

@@ -47,7 +47,7 @@ static int64_t check_time_limit_locked(struct soon__process *process, uint32_t s
     int64_t limit, started;
     uint64_t item;
 
-    if (!soon__slot_is_posted(assignment) || assignment->is_initializer)
+    if (!soon__slot_is_posted(assignment))
         return SOON__NEVER;
     extra = soon__call_extra(assignment->call);
     if (!extra || !extra->options.time_limit_ms)

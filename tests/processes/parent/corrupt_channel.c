@@ -346,8 +346,10 @@ Test(corrupt_channel, that_hides_what_it_was_given_is_found_out)
 
             cr_assert(rc == SOON_EWORKERDIED || (rc == 0 && doubled == 2 * k), "%d: %s", what, soon_strerror(rc));
         }
-        cr_assert_eq(soon_take(soon_submit(pool, twice, 21), &doubled), 0, "%d", what);
-        cr_assert_eq(doubled, 42);
+        /* If all its answers have come through before they were hidden, it goes down with the next task. */
+        if (soon_take(soon_submit(pool, twice, 21), &doubled) == SOON_EWORKERDIED && what == ANSWER_HIDDEN)
+            doubled = soon_take(soon_submit(pool, twice, 21), &doubled) == 0 ? doubled : 0;
+        cr_assert_eq(doubled, 42, "%d", what);
         soon_future_unref(liar);
         soon_futures_unref(others, 5);
         free_pool(pool);
