@@ -178,7 +178,8 @@ int soon__executor_new(soon_executor **ret, const soon_executor_class *klass, vo
     executor->generation = soon__generation();
     atomic_init(&executor->pins, 1); /* the class's own: until its promise is resolved */
     pthread_mutex_init(&executor->mutex, NULL);
-    executor->locked.requested = executor->locked.begun = -1;
+    atomic_init(&executor->requested, -1);
+    executor->locked.begun = -1;
     *ret = executor;
     return 0;
 }
@@ -273,12 +274,14 @@ void soon__executor_break(soon_executor *executor)
 
 int soon__executor_advance(soon_executor *executor)
 {
-    int mode = -1, before, rc;
+    int mode = -1, before, requested, rc;
 
     pthread_mutex_lock(&executor->mutex);
     before = executor->locked.begun;
-    if (executor->locked.deferred_count == 0 && before < executor->locked.requested)
-        mode = executor->locked.begun = executor->locked.requested;
+    /* Relaxed: it is written under the mutex. */
+    requested = atomic_load_explicit(&executor->requested, memory_order_relaxed);
+    if (executor->locked.deferred_count == 0 && before < requested)
+        mode = executor->locked.begun = requested;
     pthread_mutex_unlock(&executor->mutex);
     if (mode < 0)
         return 0;
@@ -292,6 +295,16 @@ int soon__executor_advance(soon_executor *executor)
     return rc;
 }
 
+/* I1 */
+static void request(soon_executor *executor, soon_shutdown mode)
+{
+    pthread_mutex_lock(&executor->mutex);
+    /* Relaxed, both: the mutex orders them; a task that reads it without needs to see nothing else. */
+    if (atomic_load_explicit(&executor->requested, memory_order_relaxed) < (int)mode)
+        atomic_store_explicit(&executor->requested, (int)mode, memory_order_relaxed);
+    pthread_mutex_unlock(&executor->mutex);
+}
+
 int soon__executor_begin_shutdown(soon_executor *executor, soon_shutdown mode)
 {
     struct soon__pinned visit;
@@ -302,12 +315,7 @@ int soon__executor_begin_shutdown(soon_executor *executor, soon_shutdown mode)
     soon__executor_enter(executor, &visit); /* I3 */
     /* Relaxed: the class decides under its own lock; this only spares it late submits, and an imap late items. */
     atomic_store_explicit(&executor->refusal, SOON_ESHUTDOWN, memory_order_relaxed);
-    if (mode >= SOON_TERMINATE)
-        atomic_store_explicit(&executor->terminating, 1, memory_order_relaxed);
-    pthread_mutex_lock(&executor->mutex);
-    if (executor->locked.requested < (int)mode)
-        executor->locked.requested = mode;
-    pthread_mutex_unlock(&executor->mutex);
+    request(executor, mode);
     if (mode >= SOON_CANCEL_PENDING)
         soon__thens_cancel(executor);
     rc = soon__executor_advance(executor);

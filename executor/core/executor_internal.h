@@ -44,20 +44,19 @@ struct soon_executor {
     uint8_t call_flags;                       /* of its calls: of enum soon__call_flags */
     soon_shared *shared;                      /* of its tasks: a reference; NULL: none */
     uint32_t generation;
-    bool freeing;                 /* the class's `free` runs, or has run: of the thread that frees it alone */
-    _Atomic bool given_up;        /* to soon_executor_end(), which frees it */
-    _Atomic uint32_t pins;        /* who is inside between pin and unpin; and the class, until it is down */
-    _Atomic uint32_t applied;     /* soon_apply_async() calls that are not done: of the pins */
-    _Atomic int refusal;          /* 0, or why it takes nothing any more: SOON_ESHUTDOWN, SOON_EBROKEN */
-    _Atomic uint32_t terminating; /* every running task is asked to end */
-    soon_promise *down;           /* the class resolves it */
+    bool freeing;             /* the class's `free` runs, or has run: of the thread that frees it alone */
+    _Atomic bool given_up;    /* to soon_executor_end(), which frees it */
+    _Atomic uint32_t pins;    /* who is inside between pin and unpin; and the class, until it is down */
+    _Atomic uint32_t applied; /* soon_apply_async() calls that are not done: of the pins */
+    _Atomic int refusal;      /* 0, or why it takes nothing any more: SOON_ESHUTDOWN, SOON_EBROKEN */
+    _Atomic int requested;    /* the strongest shutdown asked for; -1: none. Written under the mutex */
+    soon_promise *down;       /* the class resolves it */
     struct soon__callback on_down;
     _Atomic(struct soon__on_signal *) on_signal; /* core/on_signal.c; NULL: no signal shuts it down */
     soon_future *down_future;                    /* for readers: done when that is and no pin is left. A reference */
     pthread_mutex_t mutex;
     struct {
-        int requested; /* the strongest mode asked for; -1: open */
-        int begun;     /* the strongest one that `klass.shutdown` was given; -1: none */
+        int begun; /* the strongest one that `klass.shutdown` was given; -1: none */
         size_t deferred_count;
         soon_call *deferred; /* thens whose first is not done */
     } locked;
@@ -90,6 +89,17 @@ bool soon__executor_try_pin(soon_executor *executor);
 /* For a thread with a pin that may run user code meanwhile. The second gives the pin back, and the executor may be gone. */
 void soon__executor_enter(soon_executor *executor, struct soon__pinned *ret_visit);
 void soon__executor_leave(soon_executor *executor, struct soon__pinned *visit);
+
+/* It takes nothing any more, and what is pending runs, or is cancelled. Relaxed: who needs more has the mutex. */
+static inline bool soon__executor_is_closing(const soon_executor *executor)
+{
+    return atomic_load_explicit(&executor->requested, memory_order_relaxed) >= (int)SOON_DRAIN;
+}
+/* Every running task is asked to end, too. Relaxed: a flag, nothing is read through it. */
+static inline bool soon__executor_is_terminating(const soon_executor *executor)
+{
+    return atomic_load_explicit(&executor->requested, memory_order_relaxed) >= (int)SOON_TERMINATE;
+}
 
 /* Option structs that grow: copies `size` bytes of `options` (NULL: zeroes) into `ret` of `known` bytes. -EINVAL if
  * a field that this library does not know is set. */

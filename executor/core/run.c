@@ -15,8 +15,8 @@
 static int cancel_requested(const soon_task *task)
 {
     /* Relaxed: a flag, nothing is read through it. */
-    bool requested = (soon__future_word(task->future) & SOON__CANCEL_REQUESTED) ||
-                     atomic_load_explicit(&task->executor->terminating, memory_order_relaxed);
+    bool requested =
+        (soon__future_word(task->future) & SOON__CANCEL_REQUESTED) || soon__executor_is_terminating(task->executor);
 
     return requested ? -ECANCELED : 0;
 }
@@ -210,7 +210,7 @@ static inline bool start(soon_call *call, const struct soon__run_hooks *hooks)
     }
     /* Asked to end before it began, or its pool is. What the pool counts comes before anybody hears of it. Relaxed: a flag. */
     if (hooks && (soon__future_word(soon__call_future(call)) & SOON__CANCEL_REQUESTED ||
-                  atomic_load_explicit(&call->executor->terminating, memory_order_relaxed))) {
+                  soon__executor_is_terminating(call->executor))) {
         outcome = (struct soon__outcome){.error = &soon__error_cancelled, .cancelled = true};
         soon__call_finish(call, &outcome, hooks);
         return false;
@@ -267,8 +267,7 @@ void soon__call_run_plain(soon_call *call, struct soon__local *local, const stru
     int rc;
 
     /* Relaxed: flags. */
-    if (soon__future_word(future) & SOON__CANCEL_REQUESTED ||
-        atomic_load_explicit(&call->executor->terminating, memory_order_relaxed)) {
+    if (soon__future_word(future) & SOON__CANCEL_REQUESTED || soon__executor_is_terminating(call->executor)) {
         task.outcome = (struct soon__outcome){.error = &soon__error_cancelled, .cancelled = true};
         soon__call_finish(call, &task.outcome, hooks);
         return;
@@ -320,7 +319,7 @@ static bool went_well(soon_task *task, void *data, size_t next)
     /* Relaxed, all: flags. */
     return !(atomic_load_explicit(items->stopped, memory_order_relaxed) |
              (atomic_load_explicit(&task->future->word, memory_order_relaxed) & SOON__CANCEL_REQUESTED) |
-             atomic_load_explicit(&task->executor->terminating, memory_order_relaxed));
+             soon__executor_is_terminating(task->executor));
 }
 
 /* Gives the outcome of an item to the owner. */

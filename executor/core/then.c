@@ -141,7 +141,7 @@ static bool enter(soon_executor *executor, soon_call *call)
     bool open;
 
     pthread_mutex_lock(&executor->mutex);
-    open = executor->locked.requested < 0;
+    open = !soon__executor_is_closing(executor);
     if (open) {
         soon__executor_pin(executor);
         link_locked(executor, call);

@@ -147,10 +147,10 @@ Test(thread_pool_shutdown, by_terminate_begins_nothing_from_its_first_step_on)
     soon_executor *pool = new_pool(.workers = 1);
     soon_future *f;
 
-    atomic_store(&pool->terminating, 1);
+    atomic_store(&pool->requested, SOON_TERMINATE);
     f = soon_submit(pool, nothing);
     cr_assert_eq(soon_future_wait(f, SOON_FOREVER), 0);
-    atomic_store(&pool->terminating, 0);
+    atomic_store(&pool->requested, -1);
 
     cr_assert_not(soon_future_error(f)->started);
     cr_assert_eq(outcome_of(f), -ECANCELED);
