@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# arrows.py sees what it is there for, in small trees made up here: a circle of files, and an arrow that goes up, each by an #include
-# and by a symbol alone. Of a tree in order it says nothing. layers.sh asks it about the sources themselves.
+# arrows.py sees what it is there for, in small trees made up here: a circle of files, and an arrow that goes up, each
+# by an #include and by a symbol alone. Of a tree in order it says nothing. layers.sh asks it about the sources
+# themselves.
 . "$(dirname "$0")/harness/checks.sh"
 command -v python3 >/dev/null || { echo "arrows.sh needs python3, as Meson does"; exit 1; }
 
@@ -18,7 +19,8 @@ file() {
     printf '%s\n' "$@" >"$path"
 }
 
-# arrows: what arrows.py says of the tree. As Meson does it names an object after the path of its source below the first folder.
+# arrows: what arrows.py says of the tree. As Meson does it names an object after the path of its source below the first
+# folder.
 arrows() (
     cd "$tree" || exit
     while read -r source; do

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What is easily written wrong does not compile, and the compiler says what to write instead; what is right beside it does.
+# What is easily written wrong does not compile, and the compiler says what to write instead; what is right beside it
+# does.
 . "$(dirname "$0")/harness/checks.sh"
 cd "$SOURCE" || exit 1
 

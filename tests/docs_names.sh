@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What the documentation names is there: files, private names, functions in their files, and tests in docs/conformance.md.
+# What the documentation names is there: files, private names, functions in their files, and tests in
+# docs/conformance.md.
 . "$(dirname "$0")/harness/checks.sh"
 cd "$SOURCE" || exit 1
 

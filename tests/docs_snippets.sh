@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Every piece of C, and of C++, in README.md, CONTRIBUTING.md and docs/ compiles, and the complete programs run.
 #
-# A ```c block with a main() is a complete program. Any other block, and the last column of each table that is headed "C",
-# becomes part of one file per page: at file scope if it begins like a definition, else as the body of a function of its own, with
-# the names of docs_snippets.h. The same holds of ```cpp blocks, in C++20 with the names of docs_snippets.hpp.
+# A ```c block with a main() is a complete program. Any other block, and the last column of each table that is headed
+# "C", becomes part of one file per page: at file scope if it begins like a definition, else as the body of a function
+# of its own, with the names of docs_snippets.h. The same holds of ```cpp blocks, in C++20 with the names of
+# docs_snippets.hpp.
 . "$(dirname "$0")/harness/checks.sh"
 
-# pieces PAGE FOLDER: writes FOLDER/page.c and page.cc, and FOLDER/LINE.c or .cc for each program. Lines keep their numbers in
-# messages.
+# pieces PAGE FOLDER: writes FOLDER/page.c and page.cc, and FOLDER/LINE.c or .cc for each program. Lines keep their
+# numbers in messages.
 pieces() {
     awk -v folder="$2" -v page="${1#"$SOURCE"/}" '
         function at(line) {

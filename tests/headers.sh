@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Each public header compiles alone, as C11 and as C++17, without a warning, by every compiler that is there; those for C++ as C++17
-# and as C++20.
+# Each public header compiles alone, as C11 and as C++17, without a warning, by every compiler that is there; those for
+# C++ as C++17 and as C++20.
 . "$(dirname "$0")/harness/checks.sh"
 cd "$SOURCE" || exit 1
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The library as a user gets it: installed into a prefix, found by pkg-config, used from C and from C++, shared and static.
+# The library as a user gets it: installed into a prefix, found by pkg-config, used from C and from C++, shared and
+# static.
 . "$(dirname "$0")/harness/checks.sh"
 
 prefix=$scratch/prefix

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The layers: demos, tests and bench -> executor -> futures -> libc; cxx, for programs in C++, sees <soon.h> alone. Nothing points
-# back, private headers stay inside, and no source is forgotten by the build. arrows.py looks at the folders of executor/ and at
-# single files; arrows.sh tests it.
+# The layers: demos, tests and bench -> executor -> futures -> libc; cxx, for programs in C++, sees <soon.h> alone.
+# Nothing points back, private headers stay inside, and no source is forgotten by the build. arrows.py looks at the
+# folders of executor/ and at single files; arrows.sh tests it.
 . "$(dirname "$0")/harness/checks.sh"
 cd "$SOURCE" || exit 1
 

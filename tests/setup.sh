@@ -1,7 +1,9 @@
-# Sourced by the scripts that a user starts, such as tests/run: their help, the packages that a step needs, and the build folders.
-# It goes to the root of the source tree. What a script keeps for a moment is in $temporary, and TMPDIR; it is gone at the end.
+# Sourced by the scripts that a user starts, such as tests/run: their help, the packages that a step needs, and the
+# build folders. It goes to the root of the source tree. What a script keeps for a moment is in $temporary, and TMPDIR;
+# it is gone at the end.
 
-# show_help "$0" "$@": with -h or --help among the arguments it prints what stands on top of the script, and ends; before all else.
+# show_help "$0" "$@": with -h or --help among the arguments it prints what stands on top of the script, and ends;
+# before all else.
 show_help() {
     local script=$1 argument
     shift
@@ -40,9 +42,9 @@ stop() {
     exit "$1"
 }
 
-# stoppable NAME SIGNAL COMMAND...: when this script is stopped the command gets the signal, and is waited for. It has a process group
-# of its own, for at Ctrl-C Meson would end one test of many; and apt-get finish what it has begun, say that all is well, and keep us
-# waiting without a word.
+# stoppable NAME SIGNAL COMMAND...: when this script is stopped the command gets the signal, and is waited for. It has a
+# process group of its own, for at Ctrl-C Meson would end one test of many; and apt-get finish what it has begun, say
+# that all is well, and keep us waiting without a word.
 stoppable() {
     local status=0
     stoppable_name=$1 stoppable_signal=$2
@@ -57,8 +59,8 @@ stoppable() {
     return "$status"
 }
 
-# missing_packages PACKAGE=CHECK...: prints each package whose check fails. A check is a command's name, pc:NAME for pkg-config, or
-# a file's path.
+# missing_packages PACKAGE=CHECK...: prints each package whose check fails. A check is a command's name, pc:NAME for
+# pkg-config, or a file's path.
 missing_packages() {
     local need package what
     for need in "$@"; do
@@ -117,8 +119,8 @@ install_packages() {
     as_root=()
 }
 
-# In a process of its own, which becomes apt-get. The words after env are for sudo, which passes no environment on; our folder is not
-# for apt-get.
+# In a process of its own, which becomes apt-get. The words after env are for sudo, which passes no environment on; our
+# folder is not for apt-get.
 apt() {
     exec "${as_root[@]}" env -u TMPDIR DEBIAN_FRONTEND=noninteractive apt-get -q "$@" >>"$temporary/apt" 2>&1 </dev/null
 }
@@ -129,16 +131,16 @@ build_packages=(
 test_packages=(g++=g++ libcriterion-dev=pc:criterion binutils=readelf)
 demo_packages=(libssl-dev=pc:libcrypto)
 
-# Meson looks for ccache only where nobody names a compiler. cached_compiler VARIABLE DEFAULT: prints its value, behind ccache
-# if there is one.
+# Meson looks for ccache only where nobody names a compiler. cached_compiler VARIABLE DEFAULT: prints its value, behind
+# ccache if there is one.
 cached_compiler() {
     local compiler=${!1:-$2}
     [[ $compiler == ccache* ]] || ! command -v ccache >/dev/null || compiler="ccache $compiler"
     echo "$compiler"
 }
 
-# build FOLDER [MESON OPTION...]: configures it, if that was not done yet or with other options, and compiles what `targets` names, or
-# all. Says what it does, and no more unless something is wrong. With CI=true any warning is.
+# build FOLDER [MESON OPTION...]: configures it, if that was not done yet or with other options, and compiles what
+# `targets` names, or all. Says what it does, and no more unless something is wrong. With CI=true any warning is.
 targets=()
 build() {
     local folder=$1
@@ -203,7 +205,8 @@ compile() {
     fi
 }
 
-# run_tests FOLDER [MESON TEST OPTION...]: every program's own closing line, then what failed, then a sum: 'N passed, N failed'.
+# run_tests FOLDER [MESON TEST OPTION...]: every program's own closing line, then what failed, then a sum: 'N passed, N
+# failed'.
 run_tests() {
     local folder=$1 status=0
     shift

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The shared library exports what the public headers declare: nothing else, and nothing less. And whatever it calls that can run
-# out of something, the tests can make fail.
+# The shared library exports what the public headers declare: nothing else, and nothing less. And whatever it calls that
+# can run out of something, the tests can make fail.
 . "$(dirname "$0")/harness/checks.sh"
 
 # What SOON_API marks: the name before the first parenthesis after it.

@@ -1,6 +1,6 @@
 /*
- * contract.h - what the contract suite shares: what every executor must do, whoever wrote it. The tests use the public interface alone,
- * and tasks whose arguments and results travel by value.
+ * contract.h - what the contract suite shares: what every executor must do, whoever wrote it. The tests use the public
+ * interface alone, and tasks whose arguments and results travel by value.
  */
 #ifndef SOON_TESTS_CONTRACT_H
 #define SOON_TESTS_CONTRACT_H

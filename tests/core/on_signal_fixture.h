@@ -19,7 +19,7 @@ static inline soon_executor *listening(bool processes, soon_shutdown mode)
     return pool;
 }
 
-/* To this process; the handler has run when it returns. */
+/* Sends a signal to this process. On return its handler has run. */
 static inline void deliver(int signal)
 {
     cr_assert_eq(raise(signal), 0);

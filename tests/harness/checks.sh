@@ -1,12 +1,13 @@
-# Sourced by the tests that are scripts: check, and the closing line. Each gets SOURCE (the tree), BUILD (the build folder), CC
-# and CXX (empty: none) in its environment, from tests/meson.build, and works in $scratch, which goes away.
+# The tests that are scripts source this file: it has check() and the closing line. A script gets SOURCE (the tree),
+# BUILD (the build folder), CC and CXX (empty: there is none) in its environment, from tests/meson.build. $scratch is a
+# folder for its files, which is removed at its end.
 set -u
 : "${SOURCE:?run this by meson test}" "${BUILD:?run this by meson test}" "${CC:=cc}" "${CXX=}"
 passed=0 failed=0 skipped=0
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-# check NAME COMMAND...: passes if the command does; else its output is shown.
+# check NAME COMMAND...: passes if the command succeeds; otherwise its output is shown.
 check() {
     local name=$1
     shift
@@ -25,7 +26,7 @@ skip() {
     echo "skip  $1"
 }
 
-# nothing COMMAND...: for check: true if the command prints nothing, which is what it finds wrong.
+# nothing COMMAND...: for check(), succeeds if the command, which prints what it finds wrong, prints nothing.
 nothing() {
     local found
     found=$("$@")

@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 /*
- * Two functions that a failed assertion calls stand before Criterion's own. Told from a forked child, its news would
- * wait for an answer that never comes; and its jump back to where the test began is, from another thread, a jump to
- * another stack.
+ * These two replace functions of Criterion's that a failed assertion calls. From a forked child Criterion's own would
+ * report the failure and then wait for an answer that never comes; and on another thread its jump to the beginning of
+ * the test would be a jump to another thread's stack.
  */
 void criterion_send_assert(struct criterion_assert_stats *assertion)
 {

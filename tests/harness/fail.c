@@ -1,6 +1,7 @@
 /*
- * fail.c - counts calls that can run out of something, and says which of them fails. Who calls it: fail_wrap.c stands before
- * what the library and the test call, fail_everywhere.c before what anybody in the program calls.
+ * fail.c - counts calls that may fail for want of something, and says which of them is to fail. Its callers are
+ * wrappers around such functions: those of fail_wrap.c see the calls of the library and of the test, those of
+ * fail_everywhere.c every call in the program.
  */
 #include "fail_internal.h"
 
@@ -8,13 +9,13 @@
 #include <stdint.h>
 #include <unistd.h>
 
-static atomic_size_t calls, first, last; /* fails: first <= calls <= last */
-static atomic_int only;                  /* the thread that they are counted of; 0: all */
+static atomic_size_t calls, first, last; /* a call fails if its number is from `first` to `last` */
+static atomic_int only;                  /* the thread whose calls count; 0: any thread's */
 static _Thread_local unsigned paused;
 
 static void start(size_t from, size_t to)
 {
-    atomic_store(&first, SIZE_MAX); /* no window in which an old number fails */
+    atomic_store(&first, SIZE_MAX); /* until all is set no call fails by the old numbers */
     atomic_store(&calls, 0);
     atomic_store(&last, to);
     atomic_store(&first, from);

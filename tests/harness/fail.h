@@ -1,13 +1,14 @@
 /*
- * fail.h - makes allocations and their like fail on purpose.
+ * fail.h - makes allocations fail on purpose, and other calls that need memory, descriptors, threads or processes.
  *
- * For a program that tests/meson.build links with `fail`: what the library and the test itself call is counted and may
- * fail; what libuv and libc call inside is not. With `fail_everywhere` that is, too.
+ * It is for programs that have `fail` or `everywhere` in the meson.build of their folder. With `fail` the calls of the
+ * library and of the test count and may fail, but not those that libuv and libc make inside; with `everywhere` those,
+ * too.
  *
  *     for (size_t n = 1;; n++) {
  *         fail_nth(n);
- *         run_script();                      // of the test: every call may say -ENOMEM
- *         if (fail_stop() < n)               // it needed fewer than n: all have failed once
+ *         run_script();                      // the test's own; every call in it may return -ENOMEM
+ *         if (fail_stop() < n)               // there were fewer than n calls: each of them has failed once
  *             break;
  *     }
  */
@@ -16,17 +17,18 @@
 
 #include <stddef.h>
 
-/* From now on, in all threads: only the nth call fails, or the nth and all that follow. The first is 1. Counts anew. */
+/* From now on the nth call fails, on any thread; or the nth and all that follow. The next call has number 1. */
 void fail_nth(size_t nth);
 void fail_from(size_t nth);
-/* Only calls of this thread count: the library's own may need memory at any time, and do without. */
+/* The same, where only the calls of this thread count. The library's own threads may ask for memory at any time. */
 void fail_nth_here(size_t nth);
 void fail_from_here(size_t nth);
 
-/* Nothing fails any more. Returns how many calls there were since fail_nth() or fail_from(). */
+/* From now on no call fails. Returns how many calls there were since fail_nth() or fail_from(). */
 size_t fail_stop(void);
 
-/* What this thread calls in between neither counts nor fails: for the test's own needs. Nests. */
+/* Between these two the calls of this thread neither count nor fail: for what the test itself needs. They may be
+ * nested. */
 void fail_pause(void);
 void fail_resume(void);
 

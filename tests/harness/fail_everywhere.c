@@ -1,11 +1,13 @@
 /*
- * fail_everywhere.c - stands before each function that can run out of something, whoever calls it: libuv and libc inside,
- * too. A program has either this or fail_wrap.c.
+ * fail_everywhere.c - wrappers around functions that may fail for want of something, whoever calls them, libuv and libc
+ * included. A program has either this or fail_wrap.c.
  *
- * The program's own definitions come before those of shared libraries. Not with a sanitizer, whose allocator is its own.
+ * It works because definitions in the program come before those in shared libraries. It does not work with a sanitizer,
+ * which has an allocator of its own.
  *
- * What libuv calls while it makes a loop and polls with it for the first time neither counts nor fails: it ends the program
- * where it fails, and the library can only ask before whether there is enough (executor/loops/library_loop.c, B3).
+ * Calls that libuv makes while it initialises a loop and polls with it for the first time neither count nor fail: libuv
+ * ends the program if one of them fails, and the library can only ask before whether there is enough
+ * (executor/loops/library_loop.c, B3).
  */
 #include "fail_internal.h"
 
@@ -54,7 +56,7 @@ void *aligned_alloc(size_t alignment, size_t size)
     return fail__now() ? none() : __libc_memalign(alignment, size);
 }
 
-/* What comes after this program in the order of look-ups. */
+/* The function of this name that the program would call without the wrapper. */
 static void *next(const char *name)
 {
     void *found;
@@ -65,7 +67,7 @@ static void *next(const char *name)
     return found;
 }
 
-/* RESULT NAME(PARAMETERS): fails with the value FAILURE and errno ERROR, or calls the real one. */
+/* Defines the function `name`, which either sets errno to `error` and returns `failure`, or calls the real one. */
 #define STAND_BEFORE(result, name, parameters, arguments, error, failure)                                              \
     result name parameters                                                                                             \
     {                                                                                                                  \
@@ -86,7 +88,7 @@ STAND_BEFORE(int, pipe2, (int fds[2], int flags), (fds, flags), EMFILE, -1)
 STAND_BEFORE(int, socketpair, (int domain, int type, int protocol, int ends[2]), (domain, type, protocol, ends), EMFILE,
              -1)
 
-/* What takes a descriptor out always works. */
+/* EPOLL_CTL_DEL never fails. */
 int epoll_ctl(int set, int what, int fd, struct epoll_event *event)
 {
     int (*real)(int, int, int, struct epoll_event *);
@@ -99,7 +101,7 @@ int epoll_ctl(int set, int what, int fd, struct epoll_event *event)
     return real(set, what, fd, event);
 }
 
-static _Thread_local const uv_loop_t *fresh; /* it has not polled yet */
+static _Thread_local const uv_loop_t *fresh; /* a loop that this thread has initialised and not run yet */
 
 int uv_loop_init(uv_loop_t *loop)
 {

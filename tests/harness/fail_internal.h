@@ -1,5 +1,5 @@
 /*
- * fail_internal.h - what fail.c tells those who stand before a function.
+ * fail_internal.h - what the wrappers of fail_wrap.c and fail_everywhere.c ask of fail.c.
  */
 #ifndef SOON_TESTS_HARNESS_FAIL_INTERNAL_H
 #define SOON_TESTS_HARNESS_FAIL_INTERNAL_H
@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-/* Counts a call. True: it is to fail. */
+/* Counts a call. Returns true if this call is to fail. */
 bool fail__now(void);
 
 #endif

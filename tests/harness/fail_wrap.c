@@ -1,8 +1,9 @@
 /*
- * fail_wrap.c - stands before each function that can run out of something, where the library and the test call it.
+ * fail_wrap.c - wrappers around functions that may fail for want of something, for the calls of the library and of the
+ * test.
  *
- * The linker sends `malloc` to `__wrap_malloc` and `__real_malloc` to malloc. A new one needs a line here and its name
- * in tests/meson.build.
+ * The linker turns calls of `malloc` into calls of `__wrap_malloc`, and those of `__real_malloc` into calls of malloc.
+ * A function that is to be wrapped needs a line here, and its name in tests/meson.build.
  */
 #include "fail_internal.h"
 
@@ -21,8 +22,8 @@
 #include <sys/types.h>
 #include <uv.h>
 
-/* RESULT __wrap_NAME(PARAMETERS): fails with the value FAILURE and errno ERROR (0: leaves it), or calls the real one.
- */
+/* Defines __wrap_NAME(), which either sets errno to `error` unless that is 0 and returns `failure`, or calls the real
+ * function. */
 #define WRAP(result, name, parameters, arguments, error, failure)                                                      \
     result __real_##name parameters;                                                                                   \
     result __wrap_##name parameters;                                                                                   \
@@ -41,7 +42,7 @@ WRAP(void *, realloc, (void *pointer, size_t size), (pointer, size), ENOMEM, NUL
 WRAP(void *, aligned_alloc, (size_t alignment, size_t size), (alignment, size), ENOMEM, NULL)
 WRAP(char *, strdup, (const char *string), (string), ENOMEM, NULL)
 
-/* One failure, whatever it takes. */
+/* It counts as one call, however many allocations it makes. */
 void *__real_soon__block_new(size_t size);
 void *__wrap_soon__block_new(size_t size);
 void *__wrap_soon__block_new(size_t size)
@@ -56,7 +57,7 @@ void *__wrap_soon__block_new(size_t size)
     return block;
 }
 
-/* Where there is none soon__block_new() is asked: one is counted, however it comes. */
+/* Counts as one call if it returns a block. If it has none, the library calls soon__block_new(), which counts. */
 void *__real_soon__block_pop(size_t size);
 void *__wrap_soon__block_pop(size_t size);
 void *__wrap_soon__block_pop(size_t size)
@@ -72,7 +73,7 @@ void *__wrap_soon__block_pop(size_t size)
     return NULL;
 }
 
-/* With large files, which Meson asks for, the linker sees these names. */
+/* Meson asks for large files, for which libc has these names. */
 WRAP(FILE *, fopen64, (const char *path, const char *mode), (path, mode), EMFILE, NULL)
 WRAP(int, ftruncate64, (int fd, off_t size), (fd, size), ENOSPC, -1)
 WRAP(void *, mmap64, (void *address, size_t size, int protection, int flags, int fd, off_t offset),
@@ -82,7 +83,8 @@ WRAP(void *, mremap, (void *address, size_t old_size, size_t size, int flags, ..
 WRAP(int, memfd_create, (const char *name, unsigned flags), (name, flags), EMFILE, -1)
 WRAP(int, eventfd, (unsigned count, int flags), (count, flags), EMFILE, -1)
 WRAP(int, socketpair, (int domain, int type, int protocol, int ends[2]), (domain, type, protocol, ends), EMFILE, -1)
-WRAP(int, open64, (const char *path, int flags, ...), (path, flags), EMFILE, -1) /* makes no files */
+WRAP(int, open64, (const char *path, int flags, ...), (path, flags), EMFILE,
+     -1) /* never with O_CREAT, so there is no mode */
 WRAP(ssize_t, sendmsg, (int socket, const struct msghdr *message, int flags), (socket, message, flags), ENOBUFS, -1)
 
 WRAP(int, pthread_create, (pthread_t * ret, const pthread_attr_t *attributes, void *(*body)(void *), void *argument),
@@ -98,7 +100,7 @@ WRAP(int, epoll_create1, (int flags), (flags), EMFILE, -1)
 WRAP(int, uv_loop_init, (uv_loop_t * loop), (loop), 0, UV_ENOMEM)
 WRAP(int, uv_async_init, (uv_loop_t * loop, uv_async_t *async, uv_async_cb fn), (loop, async, fn), 0, UV_EMFILE)
 
-/* What takes a descriptor out always works. */
+/* EPOLL_CTL_DEL never fails. */
 int __real_epoll_ctl(int set, int what, int fd, struct epoll_event *event);
 int __wrap_epoll_ctl(int set, int what, int fd, struct epoll_event *event);
 int __wrap_epoll_ctl(int set, int what, int fd, struct epoll_event *event)
@@ -110,10 +112,9 @@ int __wrap_epoll_ctl(int set, int what, int fd, struct epoll_event *event)
 }
 
 /*
- * Those whose number of arguments varies.
+ * Functions with a variable number of arguments: only the calls fail that make a descriptor or need memory.
  */
 
-/* Only what makes a descriptor or needs memory. */
 #define FAILS_AS(error)                                                                                                \
     if (fail__now()) {                                                                                                 \
         errno = error;                                                                                                 \
@@ -130,7 +131,7 @@ int __wrap_fcntl64(int fd, int what, ...)
     if (what == F_DUPFD_CLOEXEC || what == F_ADD_SEALS)
         FAILS_AS(EMFILE)
     va_start(more, what);
-    value = va_arg(more, long); /* or anything, if there is none: the system does not look at it then */
+    value = va_arg(more, long); /* where the caller has passed none the system does not look at it */
     va_end(more);
     return __real_fcntl64(fd, what, value);
 }

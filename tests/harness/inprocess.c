@@ -3,8 +3,9 @@
  *
  *     usage: PROGRAM [--list] [--filter SUITE/NAME] [--verbose]      the filter may hold * and ?
  *
- * This process never starts a thread, so that the fork is clean, under ThreadSanitizer too. How a test ended is told by
- * its status and by a page that both share: a test that leaves early, by exit(0), has not passed.
+ * This process never starts a thread, so that it can fork safely, under ThreadSanitizer too. How a test has ended is
+ * told by the status of its process and by a page of memory that both processes share: a test that leaves early, by
+ * exit(0), has not passed.
  */
 #include "test.h"
 
@@ -23,7 +24,7 @@
 
 enum outcome { PASSED, FAILED, SKIPPED };
 
-/* Written by the test's process, read when it is gone. */
+/* The test's process writes it, and the runner reads it when that process is gone. */
 struct report {
     atomic_bool failed, skipped, finished;
 };
@@ -32,7 +33,9 @@ static struct report *report;
 static const struct test_case *current;
 static jmp_buf leave;
 
-/* In the test's process. */
+/*
+ * In the test's process
+ */
 
 static void end_test(void)
 {
@@ -73,10 +76,12 @@ static void run_here(const struct test_case *test)
     if (setjmp(leave) == 0)
         test__clean_up();
     atomic_store(&report->finished, true);
-    exit(0); /* not _exit: ThreadSanitizer gives its verdict as exit status */
+    exit(0); /* not _exit(): ThreadSanitizer sets the exit status if it has found something */
 }
 
-/* In the parent. */
+/*
+ * In the runner's process
+ */
 
 static int64_t now_ns(void)
 {
@@ -85,7 +90,7 @@ static int64_t now_ns(void)
     return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
-/* False: it did not end in time, and was killed. SIGCHLD is blocked in this process. */
+/* Returns false if the child did not end in time; then it was killed. SIGCHLD is blocked in this process. */
 static bool await_child(pid_t child, double seconds, int *ret_status)
 {
     int64_t deadline = now_ns() + (int64_t)(seconds * 1e9);
@@ -105,7 +110,7 @@ static bool await_child(pid_t child, double seconds, int *ret_status)
         struct timespec wait = {.tv_sec = left / 1000000000, .tv_nsec = left % 1000000000};
         sigtimedwait(&set, NULL, &wait);
     }
-    kill(-child, SIGKILL); /* whatever it left running */
+    kill(-child, SIGKILL); /* processes that it has started and left running */
     return in_time;
 }
 
@@ -159,11 +164,11 @@ static enum outcome run(const struct test_case *test)
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         setpgid(0, 0);
-        prctl(PR_SET_PDEATHSIG, SIGKILL); /* no test outlives the runner */
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test must not outlive the runner */
         current = test;
         run_here(test);
     }
-    setpgid(child, child); /* both do, whoever comes first */
+    setpgid(child, child); /* both processes call it, so that it is done whichever runs first */
 
     int status = 0;
     bool in_time = await_child(child, test->options.timeout, &status);
@@ -221,7 +226,7 @@ int main(int argc, char **argv)
         if (strcmp(argv[i], "--filter") == 0 && i + 1 < argc)
             filter = argv[++i];
         else if (strcmp(argv[i], "--jobs") == 0 && i + 1 < argc)
-            i++; /* always one */
+            i++; /* taken for Criterion's sake; here tests always run one at a time */
         else if (strcmp(argv[i], "--verbose") == 0)
             verbose = true;
         else if (strcmp(argv[i], "--list") == 0)

@@ -1,5 +1,6 @@
 /*
- * inprocess.h - the assertions of the in-process runner: Criterion's, as far as the tests use them.
+ * inprocess.h - the assertions of the in-process runner. They are named as Criterion's, and are those that the tests
+ * use.
  */
 #ifndef SOON_TESTS_HARNESS_INPROCESS_H
 #define SOON_TESTS_HARNESS_INPROCESS_H
@@ -13,7 +14,8 @@
 extern "C" {
 #endif
 
-/* Notes the failure and says where. `fatal`: ends the test, on whatever thread. `format` may be NULL. */
+/* Notes that the test has failed and prints where. `fatal`: also ends the test, on whatever thread. `format` may be
+ * NULL. */
 void test__fail(bool fatal, const char *file, int line, const char *expression, const char *format, ...);
 void test__skip(void) __attribute__((noreturn));
 
@@ -21,7 +23,8 @@ void test__skip(void) __attribute__((noreturn));
 }
 #endif
 
-/* The optional message of an assertion comes as `format, ...`; a NULL closes the list, so that there is always one. */
+/* An assertion may end in a message, as `format, ...`. The macros append a NULL, which is the format where there is no
+ * message. */
 #define TEST__CHECK(fatal, text, condition, ...)                                                                       \
     ((condition) ? (void)0 : test__fail(fatal, __FILE__, __LINE__, text, __VA_ARGS__))
 #define TEST__TRUTH(fatal, text, value, ...) TEST__CHECK(fatal, text, value, __VA_ARGS__)

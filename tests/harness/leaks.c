@@ -17,13 +17,13 @@
 
 enum { MAX_DESCRIPTORS = 4096, POLL_NS = 1000000, POLLS_BEFORE_TELLING = 1000 };
 
-/* Only there when the program is built with AddressSanitizer. */
+/* Defined only where the program is built with AddressSanitizer. */
 extern int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
 
 static bool was_open[MAX_DESCRIPTORS];
 static bool skipped, descriptors_unchecked;
 
-/* Calls `visit` for each open descriptor but the one that it needs itself. */
+/* Calls `visit` for each open descriptor, but for the one by which it lists them. */
 static void each_descriptor(void (*visit)(int descriptor, void *data), void *data)
 {
     DIR *directory = opendir("/proc/self/fd");
@@ -91,7 +91,7 @@ static size_t new_descriptors(void)
     return count;
 }
 
-/* Running, or dead and not waited for. */
+/* Whether a child process is running, or is dead and was not waited for. */
 static bool has_children(void)
 {
     siginfo_t child;

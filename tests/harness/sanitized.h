@@ -1,5 +1,5 @@
 /*
- * sanitized.h - which sanitizer watches this build. What a test does not do under one says why.
+ * sanitized.h - which sanitizer this build has. A test that does less under one says why.
  */
 #ifndef SOON_TESTS_SANITIZED_H
 #define SOON_TESTS_SANITIZED_H

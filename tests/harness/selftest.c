@@ -1,5 +1,5 @@
 /*
- * selftest.c - tests of the runner itself: selftest.sh runs them one by one and knows how each must end.
+ * selftest.c - tests of the runner itself, some of which must fail. selftest.sh runs them and knows how each must end.
  */
 #include "fail.h"
 #include "test.h"
@@ -45,7 +45,9 @@ static void fini_that_tells(void)
     fputs("the fini ran\n", stderr);
 }
 
-/* What must pass. */
+/*
+ * Tests that must pass
+ */
 
 TestSuite(passes, .init = init_suite, .fini = fini_suite);
 
@@ -156,7 +158,9 @@ Test(skipped, is_disabled, .disabled = true)
     cr_assert(false);
 }
 
-/* What must fail. */
+/*
+ * Tests that must fail
+ */
 
 Test(bad, assertion)
 {
@@ -231,7 +235,8 @@ Test(bad, leaks_memory)
 {
     static void *volatile lost;
 
-    for (int i = 0; i < 16; i++) { /* the last may still be found on the stack */
+    for (int i = 0; i < 16;
+         i++) { /* a pointer to the last one may still lie on the stack, so one would not be enough */
         lost = malloc(100);
         cr_assert_not_null(lost);
     }

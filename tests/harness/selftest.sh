@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Tests the runner itself: selftest.c has tests that must pass and tests that must fail.
+# Tests the runner itself, by the tests of selftest.c: some of them must pass, and some must fail.
 . "$(dirname "$0")/checks.sh"
 selftest=$1
 bad_tests=$(sed -n 's/^Test(bad, \([a-z_]*\).*/\1/p' "$(dirname "$0")/selftest.c")
 
-# Each group and each bad test runs once, all at the same time: some must run into their timeouts.
+# Runs each group, and each bad test alone, all at the same time, since some of them have to run into their timeouts.
 run() {
     "$selftest" --filter "$2" >"$scratch/$1.log" 2>&1
     echo $? >"$scratch/$1.status"
@@ -22,7 +22,7 @@ ends() {
     [ "$(cat "$scratch/$1.status")" = "$2" ]
 }
 
-# says TEST PATTERN; closes: its last line does.
+# says TEST PATTERN: a line of what it printed matches. closes TEST PATTERN: the last line does.
 says() {
     grep -E "$2" "$scratch/$1.log" || { cat "$scratch/$1.log"; false; }
 }

@@ -1,10 +1,10 @@
 /*
- * test.c - the life of one test, whoever runs it.
+ * test.c - the life of one test, under either runner.
  *
  *     begin --> suite's init --> own init --> body --> own fini --> suite's fini --> assert_no_leaks
  *
- * An assertion that fails leaves by a jump or ends the process. After a jump the runner calls test__clean_up(), which
- * does what of the clean-up is due: the fini of each init that came to its end.
+ * An assertion that fails jumps out of the test or ends its process. After a jump the runner calls test__clean_up(),
+ * which calls the fini that belongs to each init that has returned.
  */
 #include "test.h"
 #include "leaks_internal.h"
@@ -105,7 +105,7 @@ const struct test_case *test__cases(void)
 static void call(void (*fn)(void))
 {
     if (fn && fn != assert_no_leaks)
-        fn(); /* assert_no_leaks comes at the very end, when the suite's fini has run too */
+        fn(); /* test__run() calls assert_no_leaks() itself, when the suite's fini has run, too */
 }
 
 void test__clean_up(void)
@@ -146,7 +146,8 @@ void test__run(const struct test_case *test)
 
     current = test;
     its_process = getpid();
-    unsetenv("BXFI_MAP"); /* Criterion's: our own program, started again by a test, would take itself for a test */
+    unsetenv(
+        "BXFI_MAP"); /* Criterion's: with it this program, if a test starts it again, would act as Criterion's child */
     test__leaks_begin(test->options.bare);
     call(suite ? suite->options.init : NULL);
     due = SUITE_FINI_DUE;

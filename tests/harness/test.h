@@ -1,15 +1,17 @@
 /*
  * test.h - what every test file includes: Test, TestSuite, the cr_ assertions, and the check that nothing leaked.
  *
- * Two runners serve the same files. Criterion is the normal one. With SOON_TEST_INPROCESS it is inprocess.c, which
- * forks a process per test: for ThreadSanitizer, under which Criterion cannot run, and for valgrind.
+ * The same test files run under two runners. Criterion is the normal one. With SOON_TEST_INPROCESS the runner is
+ * inprocess.c, which forks a process for each test. It is for ThreadSanitizer, under which Criterion cannot run, and
+ * for valgrind.
  *
  *     Test(suite, name, .init = f, .fini = f, .timeout = s, .signal = n, .exit_code = n, .disabled = b, .bare = b)
  *     TestMisuse(suite, name, the same options)             must abort by an assertion, where there are any
- *     TestSuite(suite, the same options)                    before its tests, for all of them
+ *     TestSuite(suite, the same options)                    stands before the suite's tests, and is for all of them
  *
- * A test is: the suite's init, its own, the body, its own fini, the suite's; then assert_no_leaks(), which nobody has
- * to ask for. The init and fini of a test that failed run all the same, its check for leaks does not.
+ * A test runs the suite's init, its own init, the body, its own fini and the suite's fini, and then assert_no_leaks(),
+ * which no test has to ask for. After an assertion that failed the fini functions still run, but the check for leaks
+ * does not.
  */
 #ifndef SOON_TESTS_HARNESS_TEST_H
 #define SOON_TESTS_HARNESS_TEST_H
@@ -36,11 +38,11 @@ extern "C" {
 struct test_options {
     void (*init)(void);
     void (*fini)(void);
-    double timeout; /* seconds; 0: the suite's, else TEST_TIMEOUT */
-    int signal;     /* the test must die of it */
-    int exit_code;  /* the test must exit with it */
+    double timeout; /* in seconds; 0: that of the suite, and if it has none, TEST_TIMEOUT */
+    int signal;     /* the test must die of this signal */
+    int exit_code;  /* the test must exit with this status */
     bool disabled;
-    bool bare; /* starts with nothing of the library running, and descriptors are not checked */
+    bool bare; /* none of the library's threads is started before the test, and its descriptors are not checked */
     const char *description;
     int sentinel;
 };
@@ -49,49 +51,53 @@ struct test_options {
 
 /*
  * Waits until no future is alive, no descriptor is open that was not open when the test began, and no child process is
- * left, then asks LeakSanitizer. It waits for ever: library threads may release the last a moment later; what is missing is told on
- * standard error, and the test's timeout ends it. Runs at the end of every test, and may be called in between.
+ * left. Then it asks LeakSanitizer. It waits because a thread of the library may release the last future a moment after
+ * the test's body has returned. After a second it prints what is left; if that stays, the test's timeout ends the wait.
+ * It runs at the end of every test, and a test may call it earlier, too.
  */
 void assert_no_leaks(void);
 
-/* What memory for any type of `size` bytes must be aligned to. */
+/* How memory must be aligned for any type of `size` bytes. */
 static inline size_t test_alignment(size_t size)
 {
     return size <= sizeof(uint64_t) ? __alignof__(uint64_t) : __alignof__(max_align_t);
 }
 
-/* From here on what is open now counts as no leak. */
+/* Descriptors that are open now no longer count as leaks. */
 void test_accept_open_descriptors(void);
 
-/* fork(). AddressSanitizer's allocator has locks that the child gets as they are: threads that have just started, and the
- * runner's, get time to give them back. */
+/* As fork(), at a moment when no other thread is likely to hold a lock of AddressSanitizer's allocator: the child would
+ * inherit the lock as it is. Threads that have just started, and those of the runner, get some time to give it back. */
 pid_t test_fork(void);
 
-/* From now on this thread, and those and the processes that it starts, run on one CPU. */
+/* From now on this thread runs on one CPU, as do the threads and processes that it starts. */
 void test_stay_on_one_cpu(void);
 
-/* For a test that leaks on purpose, such as one that ends in a forked child. */
+/* Switches assert_no_leaks() off, for a test that leaks on purpose, such as one that ends in a forked child. */
 void test_skip_leak_check(void);
 
-/* Whether worker processes can be had: valgrind does not know how to watch one, so its setup says no. */
+/* False under valgrind, which lacks what process pools need. */
 bool test_has_processes(void);
 
-/* How many times as long all takes, under valgrind or a sanitizer: TEST_TIMEOUT_FACTOR in the environment, else 1. */
+/* How many times slower than usual everything is allowed to be: under valgrind or a sanitizer TEST_TIMEOUT_FACTOR in
+ * the environment says so, else 1. */
 unsigned test_slowness(void);
 
-/* How many rounds a race, or another test of many, runs that wants `count`: fewer where TEST_ROUNDS_PART in the
- * environment says so, 4 for a quarter of them. At least one. */
+/* How many rounds a test that would run `count` runs here: a part of them if TEST_ROUNDS_PART in the environment says
+ * so, where 4 means a quarter, but at least one. */
 int test_rounds(int count);
 
-/* Waits for ever, the test's timeout ends it. Not for what can be waited for by other means. */
+/* Waits until the condition holds, if need be until the test's timeout. For what cannot be waited for in any other
+ * way. */
 #define test_wait_until(...)                                                                                           \
     while (!(__VA_ARGS__))                                                                                             \
     sched_yield()
 
-/* Of the future of a running task that listens: it was asked to end, or had done so before the caller was told. */
+/* Cancels a running task that listens for that. True if it was asked to end, or had ended before soon_future_cancel()
+ * returned. */
 #define test_is_asked_to_end(future) (!soon_future_cancel(future) || soon_future_done(future))
 
-/* What the macros below make. */
+/* What the macros below define. */
 struct test_case {
     const char *suite, *name, *file;
     unsigned line;
@@ -105,16 +111,16 @@ struct test_suite {
     struct test_suite *next;
 };
 void test__register_suite(struct test_suite *suite);
-void test__register(struct test_case *test);            /* takes over what the suite has set */
-const struct test_suite *test__suite(const char *name); /* NULL: none */
-const struct test_case *test__cases(void);              /* in the order of the file */
+void test__register(struct test_case *test);            /* fills in the options of the suite where the test sets none */
+const struct test_suite *test__suite(const char *name); /* NULL: there is none */
+const struct test_case *test__cases(void);              /* a list, in the order of the file */
 
-/* The runner calls these: the whole test; what of its clean-up is left, when that was cut short. */
-void test__use_usual_signals(void); /* whoever starts the tests may ignore some: nohup, a shell's background job */
-void test__run(const struct test_case *test);
-void test__clean_up(void);
-bool test__in_its_process(void); /* false in forked children */
-bool test__on_its_thread(void);  /* in other threads too */
+/* For the runners. */
+void test__use_usual_signals(void); /* undoes what nohup, or a shell's background job, has set to be ignored */
+void test__run(const struct test_case *test); /* the whole test */
+void test__clean_up(void);       /* the fini functions that have not run yet, after an assertion that failed */
+bool test__in_its_process(void); /* false in a child that the test has forked */
+bool test__on_its_thread(void);  /* false there, and on any other thread */
 
 #ifdef __cplusplus
 }
@@ -130,7 +136,8 @@ bool test__on_its_thread(void);  /* in other threads too */
         test__register(&suite_##_##name_##_case);                                                                      \
     }
 #else
-/* Criterion runs it; the phases are ours, since to Criterion 2.4 an assertion that fails in a .fini is no failure. */
+/* Criterion calls test__run(), which goes through the phases itself: Criterion 2.4 ignores assertions that fail in a
+ * .fini. */
 #define TEST__ADAPT(suite_, name_)                                                                                     \
     CR_TEST_BASE(suite_, name_, .sentinel_ = 0)                                                                        \
     {                                                                                                                  \
@@ -168,8 +175,8 @@ bool test__on_its_thread(void);  /* in other threads too */
     }                                                                                                                  \
     struct test__semicolon
 
-/* A test of a misuse that the library asserts against: with asserts the test must abort; without, the misuse is harmless and what the
- * body asserts must hold. */
+/* A test of a misuse that the library asserts against: with asserts the test must abort; without, the misuse is
+ * harmless and what the body asserts must hold. */
 #ifdef NDEBUG
 #define TestMisuse(...) Test(__VA_ARGS__)
 #else

@@ -29,7 +29,7 @@ SOON_TASK(root, int, int)
     return 0;
 }
 
-/* Negative: waits at the gate. */
+/* Waits at the gate if the argument is negative. */
 SOON_TASK(at_gate, int, int)
 {
     *result = *arg;
@@ -37,11 +37,11 @@ SOON_TASK(at_gate, int, int)
     return *arg < 0 ? wait_at_gate(task) : 0;
 }
 
-/* 0, 1, 2 ... up to `end`, or for ever; or the numbers of a list. */
+/* A source that gives 0, 1, 2 ... up to `end`, or for ever; or the numbers of a list. */
 struct counter {
-    int next, end; /* end 0: never */
+    int next, end; /* end 0: it never ends */
     const int *list;
-    int error_at; /* with `error` */
+    int error_at; /* in its place the source fails with `error`, if that is not 0 */
     int error;
     int calls_after_end;
     bool ended;
@@ -75,7 +75,7 @@ static inline soon_imap *start(soon_executor *executor, const soon_function *fun
     return imap;
 }
 
-/* The next item must have this result and place. */
+/* The next item must have this result and this index. */
 static inline void assert_next(soon_imap *imap, int result, uint64_t index)
 {
     soon_future *future;
@@ -95,7 +95,7 @@ static inline void assert_end(soon_imap *imap)
 
     for (int i = 0; i < 3; i++)
         cr_assert_eq(soon_imap_next(imap, SOON_FOREVER, &future, NULL), SOON_EEND);
-    cr_assert_eq((void *)future, imap); /* left alone */
+    cr_assert_eq((void *)future, imap); /* the function has not written to it */
 }
 
 #endif

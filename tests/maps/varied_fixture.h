@@ -1,5 +1,5 @@
 /*
- * varied_fixture.h - functions on strings and bytes of any size, and what they are called on.
+ * varied_fixture.h - functions whose arguments are strings and bytes of any size, and such arguments.
  */
 #ifndef SOON_TESTS_VARIED_FIXTURE_H
 #define SOON_TESTS_VARIED_FIXTURE_H
@@ -12,7 +12,8 @@
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define runs (common()->runs)
 
-/* Of a string that begins with "bad": fails. With "die": its worker does. With "wait": at the gate. */
+/* A task fails if its string begins with "bad", ends its worker process if with "die", waits at the gate if with
+ * "wait". */
 static inline int begin(soon_task *task, const char *arg)
 {
     runs++;
@@ -29,7 +30,7 @@ SOON_TASK_STRING(length_of, size_t)
     return begin(task, arg);
 }
 
-/* Twice the string. */
+/* Its result is the string twice. */
 SOON_TASK_STRING(doubled)
 {
     int rc = begin(task, arg);
@@ -46,7 +47,7 @@ SOON_TASK_BYTES(sum_of, unsigned)
     return 0;
 }
 
-/* What a task sees of its item: "label|argument|payload", and the payload's size in its result's. */
+/* Its result is what it sees of its item, "label|argument|payload", and a payload of twice the size. */
 SOON_TASK_BYTES(shown)
 {
     soon_buffer *payload = soon_task_payload(task), *back;
@@ -60,7 +61,7 @@ SOON_TASK_BYTES(shown)
     return rc < 0 || !payload ? rc : soon_task_return_payload(task, back);
 }
 
-/* Strings of many lengths: "x", "xx0123456789..." and so on; the caller frees each and the array. */
+/* Strings of many lengths, for free_strings(). */
 static inline char **make_strings(size_t count, size_t longest)
 {
     char **strings = malloc(count * sizeof *strings);

@@ -1,5 +1,5 @@
 /*
- * privileged.h - a task that tells with what rights it runs: for privileged.c and for the program that it gives rights to.
+ * privileged.h - a task whose result is the rights with which it runs, for privileged.c and privileged_host.c.
  */
 #ifndef SOON_TESTS_PRIVILEGED_H
 #define SOON_TESTS_PRIVILEGED_H
@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 struct rights {
-    uint32_t user, group, capabilities; /* effective; permitted, the first 32 */
+    uint32_t user, group, capabilities; /* effective user and group; the first 32 permitted capabilities */
 };
 
 SOON_TASK(tell_rights, soon_none, struct rights)

@@ -1,6 +1,6 @@
 /*
- * tries_fixture.h - a pool of one worker, whose next ones stay in their initializer until they are let through: so what
- * comes back from a dead worker waits.
+ * tries_fixture.h - a pool of one worker. A worker that replaces it stays in its initializer until the test lets it
+ * through, so that a call that comes back from a dead worker waits for so long.
  */
 #ifndef SOON_TESTS_TRIES_FIXTURE_H
 #define SOON_TESTS_TRIES_FIXTURE_H
@@ -12,7 +12,8 @@
 
 struct memory {
     _Atomic int tries;
-    _Atomic bool fails, has_no_descriptors; /* the next initializer; the worker that it leaves */
+    _Atomic bool fails;              /* the next initializer is to fail */
+    _Atomic bool has_no_descriptors; /* the next worker is to be unable to open any */
 };
 
 struct setup {
@@ -33,7 +34,7 @@ SOON_TASK(start_at_gate, struct gate, soon_none)
     return memory->fails ? -EIO : rc;
 }
 
-/* With one worker, which is ready. */
+/* On return its one worker is ready. */
 static inline struct setup set_up(void)
 {
     struct setup setup = {.starts = gate_new(), .tasks = gate_new(), .shared = new_shared(sizeof(struct memory))};

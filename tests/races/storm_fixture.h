@@ -1,24 +1,19 @@
 /*
- * storm_fixture.h - a thread that hits one child of this process after the other, at random moments.
+ * storm_fixture.h - a thread that kills or stops one child of this process after another, at random moments.
  *
- * Most of its blows wait until a task has ended since the last one (storm_task_ended()): where a start takes longer than
- * the pause it would else kill each worker before that has served anybody, and the test would never end.
+ * Before most of its blows it waits until a task has ended since the last blow (storm_task_ended()). Otherwise, where
+ * the start of a worker takes longer than the pause between blows, it would kill each worker before that has done
+ * anything, and the test would never end.
  */
 #ifndef SOON_TESTS_STORM_FIXTURE_H
 #define SOON_TESTS_STORM_FIXTURE_H
 
+#include "../support/dice.h"
 #include "../support/process_fixture.h"
 
 #include <dirent.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
-
-/* A number below `sides`. */
-static inline unsigned dice(unsigned *seed, unsigned sides)
-{
-    *seed = *seed * 1664525u + 1013904223u;
-    return (unsigned)(((uint64_t)*seed * sides) >> 32);
-}
 
 static inline int64_t storm__clock_ns(void)
 {
@@ -29,8 +24,8 @@ static inline int64_t storm__clock_ns(void)
 }
 
 struct storm {
-    unsigned pause_us; /* between two blows: on average */
-    unsigned stop_us;  /* every second blow is a SIGSTOP, with SIGCONT so much later; 0: none is */
+    unsigned pause_us; /* the average time between two blows */
+    unsigned stop_us;  /* every second blow is a SIGSTOP, followed by SIGCONT after this time; 0: none is */
 };
 
 static struct {
@@ -38,8 +33,8 @@ static struct {
     pthread_t thread;
     _Atomic bool over;
     _Atomic size_t blows, ended;
-    _Atomic unsigned char hit[(4 << 20) / 8]; /* by process number */
-    int64_t until;                            /* of storm__clock_ns(); 0: by count */
+    _Atomic unsigned char hit[(4 << 20) / 8]; /* a bit for each process number: it was killed */
+    int64_t until;                            /* the end by storm__clock_ns(); 0: after a number of tasks */
 } storm__now;
 
 static inline bool storm_has_hit(int pid)
@@ -52,7 +47,7 @@ static inline size_t storm_blows(void)
     return storm__now.blows;
 }
 
-/* Whoever started them: each thread has its own list. */
+/* The children of all threads: Linux has a list for each thread. */
 static inline size_t storm__children(int *ret, size_t room)
 {
     DIR *threads = opendir("/proc/self/task");
@@ -88,7 +83,8 @@ static inline void storm__strike(int pid, unsigned *seed)
         kill(pid, SIGCONT);
         return;
     }
-    atomic_fetch_or(&storm__now.hit[pid / 8], (unsigned char)(1 << pid % 8)); /* before anybody can hear of it */
+    /* Before the kill, so that nobody sees a dead worker that was not hit. */
+    atomic_fetch_or(&storm__now.hit[pid / 8], (unsigned char)(1 << pid % 8));
     kill(pid, SIGKILL);
     storm__now.blows++;
 }
@@ -100,7 +96,8 @@ static inline void storm_task_ended(void)
 
 static inline void *storm__main(void *unused)
 {
-    enum { IN_VAIN_MAX = 50 }; /* where starts take long nothing would ever end */
+    /* Blows before any task has ended. With more, none would end where the start of a worker takes long. */
+    enum { IN_VAIN_MAX = 50 };
     size_t count, ended = 0, in_vain = 0;
     int pids[64];
     unsigned seed = 4711;
@@ -119,7 +116,7 @@ static inline void *storm__main(void *unused)
     return unused;
 }
 
-/* Where everything is slower the blows come less often, else no worker would ever get anywhere. */
+/* Where everything is slower the pauses are longer, since no worker would get anything done otherwise. */
 static inline void storm_begin(const struct storm *storm)
 {
     const char *seconds = getenv("SOON_STORM_SECONDS");
@@ -138,7 +135,7 @@ static inline void storm_end(void)
     pthread_join(storm__now.thread, NULL);
 }
 
-/* `done` of `tasks` are. */
+/* Whether the test, which has done `done` of `tasks`, goes on. */
 static inline bool storm_goes_on(uint64_t done, uint64_t tasks)
 {
     uint64_t wanted = (uint64_t)test_rounds((int)(test_slowness() > 1 ? tasks / 10 : tasks));
@@ -146,7 +143,7 @@ static inline bool storm_goes_on(uint64_t done, uint64_t tasks)
     return storm__now.until ? storm__clock_ns() < storm__now.until : done < wanted;
 }
 
-/* Of memory that other processes can map. */
+/* How many mappings this process has of memory that other processes can map. */
 static inline size_t storm_count_mappings(void)
 {
     FILE *maps = fopen("/proc/self/maps", "r");

@@ -1,7 +1,7 @@
 /*
- * channel_fixture.h - a channel and its areas, mapped twice as in two processes: `parent` and `worker` see the same bytes at
- * different addresses, and neither can write what is the other's. Under ThreadSanitizer, which knows addresses only,
- * they are mapped once.
+ * channel_fixture.h - a channel and its areas, mapped twice as in two processes: `parent` and `worker` see the same
+ * bytes at different addresses, and neither can write what is the other's. Under ThreadSanitizer, which knows addresses
+ * only, they are mapped once.
  */
 #ifndef SOON_TESTS_CHANNEL_FIXTURE_H
 #define SOON_TESTS_CHANNEL_FIXTURE_H
@@ -51,7 +51,7 @@ static inline void make_channel(void)
     parent.reply_area = second;
     parent.bell = worker.bell = soon__bell_new();
     cr_assert_geq(parent.bell, 0);
-    make_memory(sizeof *worker.worker_notes, &first, &second, true); /* where a child that is traced is the worker */
+    make_memory(sizeof *worker.worker_notes, &first, &second, true); /* shared, for a child that acts as the worker */
     worker.worker_notes = first;
     if (second != first)
         soon__shm_unmap(second, sizeof *worker.worker_notes);
@@ -86,7 +86,7 @@ static inline void fill_request(uint32_t slot, uint64_t sequence, uint64_t order
     memset(request->bytes, (int)(sequence & 0xff), sizeof request->bytes);
 }
 
-/* Of a request that was filled. */
+/* Posts a request that fill_request() has filled. */
 static inline void publish_and_wake(uint32_t slot, uint64_t sequence)
 {
     static uint64_t filled;
@@ -102,7 +102,7 @@ static inline void post(uint32_t slot, uint64_t sequence, uint64_t order)
     publish_and_wake(slot, sequence);
 }
 
-/* The worker has claimed it and sees all of it. */
+/* The worker, which has claimed the request, sees all of its fields as they were filled. */
 static inline void assert_request(uint32_t slot, uint64_t sequence)
 {
     const struct soon__request *request = &worker.requests->request[slot];
@@ -126,7 +126,7 @@ static inline void publish_reply(const struct soon__reply *reply)
         cr_assert_eq(soon__bell_ring(worker.bell), 0);
 }
 
-/* Publishes a final reply with its sequence as result. */
+/* Publishes a final reply whose result is the sequence number. */
 static inline void reply_done(uint32_t slot, uint64_t sequence)
 {
     struct soon__reply reply = {

@@ -1,12 +1,14 @@
 /*
- * executors.h - the kinds of executors. A test that uses the public interface alone runs on each of them, one after another:
+ * executors.h - the kinds of executors. A test that uses the public interface alone runs on each of them, one after
+ * another:
  *
  *     TestOnEach(map, gives_results_in_the_order_of_the_input)
  *     {
  *         ... `executor`, `kind` ...
  *     }
  *
- * The executor is freed behind the body. Where not every kind can do what the test is about, `kind` says whether this one can.
+ * The executor is freed behind the body. Where not every kind can do what the test is about, `kind` says whether this
+ * one can.
  */
 #ifndef SOON_TESTS_SUPPORT_EXECUTORS_H
 #define SOON_TESTS_SUPPORT_EXECUTORS_H
@@ -80,17 +82,17 @@ static const struct executor_kind executors[] = {
 };
 
 /*
- * What tests have in common with their tasks, wherever those run: worker processes find it by the environment.
+ * Memory that a test shares with its tasks, wherever they run: worker processes find it by an environment variable.
  */
 struct common {
-    _Atomic int arrived; /* at the gate */
-    _Atomic bool open;
-    _Atomic int runs, started; /* for the tests' own tasks to count in */
+    _Atomic int arrived;       /* how many tasks have come to the gate */
+    _Atomic bool open;         /* the gate is open */
+    _Atomic int runs, started; /* counters for the tasks of the tests */
 };
 #define COMMON_VARIABLE "SOON_TEST_COMMON"
 
 static struct common *common_memory;
-static bool tasks_are_elsewhere; /* of the executor of this round */
+static bool tasks_are_elsewhere; /* the executor of this round has its tasks run in other processes */
 
 static inline struct common *common__map(int fd)
 {
@@ -100,7 +102,7 @@ static inline struct common *common__map(int fd)
     return (struct common *)memory;
 }
 
-/* In the test's process, before its executors are made. */
+/* The test's process calls it before it makes its executors. */
 static inline void common_begin(void)
 {
     char path[64];
@@ -113,7 +115,7 @@ static inline void common_begin(void)
     common_memory = common__map(fd);
     snprintf(path, sizeof path, "/proc/%d/fd/%d", getpid(), fd);
     setenv(COMMON_VARIABLE, path, 1);
-    test_accept_open_descriptors(); /* it stays */
+    test_accept_open_descriptors(); /* this one stays open */
 }
 
 static inline struct common *common(void)
@@ -132,8 +134,8 @@ static inline struct common *common(void)
 }
 
 /*
- * A gate: tasks that wait at it until the test opens it, or they are asked to end. Who waits looks again and again: a
- * worker process may be killed there, which locks would not survive.
+ * The gate in that memory: tasks wait at it until the test opens it or they are asked to end. They poll, since a worker
+ * process may be killed there, and a lock would not survive that. For several gates at once see gate.h.
  */
 
 static inline void close_gate(void)
@@ -152,13 +154,13 @@ static inline int arrivals(void)
     return common()->arrived;
 }
 
-/* Until so many tasks have come to it since it was closed. */
+/* Waits until `count` tasks have come to the gate since it was closed. */
 static inline void await_arrivals(int count)
 {
     test_wait_until(arrivals() >= count);
 }
 
-/* In a task: 0 when it was opened, -ECANCELED when the task was asked to end. */
+/* In a task. Returns 0 when the gate is open, -ECANCELED when the task was asked to end. */
 static inline int wait_at_gate(soon_task *task)
 {
     common()->arrived++;
@@ -170,7 +172,7 @@ static inline int wait_at_gate(soon_task *task)
     return 0;
 }
 
-/* `here`: only those that run tasks in this process. */
+/* `here`: on those alone that run their tasks in this process. */
 static inline void on_each_executor(void (*body)(soon_executor *, const struct executor_kind *), bool here)
 {
     common_begin();
@@ -189,8 +191,7 @@ static inline void on_each_executor(void (*body)(soon_executor *, const struct e
 }
 
 #define TestOnEach(...) TEST__ON_EACH(false, __VA_ARGS__, .sentinel = 0)
-/* For tests whose tasks share memory with them, or with each other, by other means than `common`: such as LOCAL ones, and
- * those that submit to the executor that they run on. */
+/* For tests whose tasks have pointers to memory of the test, such as LOCAL ones, or submit to their own executor. */
 #define TestOnEachHere(...) TEST__ON_EACH(true, __VA_ARGS__, .sentinel = 0)
 #define TEST__ON_EACH(here, suite, name, ...)                                                                          \
     static void suite##_##name##_on(soon_executor *executor, const struct executor_kind *kind);                        \

@@ -8,6 +8,7 @@
 #include "../../futures/block_internal.h"
 #include "../../futures/future_internal.h"
 #include "../harness/test.h"
+#include "dice.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -18,7 +19,7 @@
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 /*
- * Both halves of an outcome. release() gives them up.
+ * A promise and its future. release() gives both up.
  */
 struct halves {
     soon_promise *promise;
@@ -55,7 +56,7 @@ static inline struct halves cancelled(void)
     return both;
 }
 
-/* It raised EIO. */
+/* A future that has failed with EIO. */
 static inline struct halves failed(void)
 {
     struct halves both = running();
@@ -64,7 +65,7 @@ static inline struct halves failed(void)
     return both;
 }
 
-/* With the int 42. */
+/* A future that has the int 42 as its result. */
 static inline struct halves successful(void)
 {
     struct halves both = running();
@@ -84,7 +85,7 @@ static inline void set_int(soon_promise *promise, int value)
     cr_assert_eq(soon_promise_set_result(promise, &value, sizeof value), 0);
 }
 
-/* The int that a future which must have succeeded has. */
+/* The result, an int, of a future that must have succeeded. */
 static inline int int_of(soon_future *future)
 {
     int value = -1;
@@ -93,7 +94,7 @@ static inline int int_of(soon_future *future)
     return value;
 }
 
-/* Its code now, without waiting. */
+/* What soon_future_result() returns now, without waiting. */
 static inline int code_of(soon_future *future)
 {
     soon_bytes bytes;
@@ -101,7 +102,7 @@ static inline int code_of(soon_future *future)
     return soon_future_result(future, 0, &bytes);
 }
 
-/* Every future that a test has made but `expected` is gone. */
+/* Waits until `expected` futures are left. */
 static inline void assert_alive(size_t expected)
 {
     test_wait_until(soon__blocks_alive() == expected);
@@ -137,7 +138,7 @@ static inline bool has_sleeper(const soon_future *future)
     return soon__future_word(future) & SOON__PARKED;
 }
 
-/* A soon_wait() or an iterator has left its note. */
+/* Whether a soon_wait() or an iterator waits for this future. */
 static inline bool has_waiter(soon_future *future)
 {
     bool some;
@@ -148,7 +149,7 @@ static inline bool has_waiter(soon_future *future)
     return some;
 }
 
-/* Returns when it sleeps, or is about to: the first on this future. */
+/* Returns when the reader sleeps or is about to. It must be the first that does so on this future. */
 static inline struct reader *start_reading(soon_future *future)
 {
     struct reader *reader = calloc(1, sizeof *reader);
@@ -159,7 +160,7 @@ static inline struct reader *start_reading(soon_future *future)
     return reader;
 }
 
-/* What it got; frees it. */
+/* Waits for the reader and frees it. Returns what its wait has returned. */
 static inline int outcome_of(struct reader *reader)
 {
     int rc;
@@ -171,8 +172,8 @@ static inline int outcome_of(struct reader *reader)
 }
 
 /*
- * Races: `body` on some threads at once, again and again; `before` each round and `after` it on one thread, while the
- * others wait. What they share lies in statics of the test.
+ * Races: in each round all threads run `body` at the same time. Before it one of them runs `before`, and afterwards
+ * `after`, while the others wait. What they share lies in static variables of the test.
  */
 struct race {
     unsigned threads, rounds;
@@ -191,19 +192,12 @@ struct race__runner {
     unsigned number;
 };
 
-/* A number below `sides`. */
-static inline unsigned dice(unsigned *seed, unsigned sides)
-{
-    *seed = *seed * 1664525u + 1013904223u;
-    return (unsigned)(((uint64_t)*seed * sides) >> 32);
-}
-
 static inline void race__meet(struct race__line *line, void (*meanwhile)(void))
 {
     unsigned turn = atomic_load(&line->turn);
 
     if (atomic_fetch_add(&line->arrived, 1) + 1 < line->race->threads) {
-        /* Where each has a processor, so that they leave within nanoseconds. */
+        /* Threads that spin leave within nanoseconds of each other, if each has a processor. */
         for (int spins = 0; spins < 2000 && atomic_load(&line->turn) == turn; spins++)
             continue;
         test_wait_until(atomic_load(&line->turn) != turn);
@@ -223,7 +217,7 @@ static inline void *race__main(void *data)
 
     for (unsigned round = 0; round < race->rounds; round++) {
         race__meet(runner->line, race->before);
-        /* They come from the line in some order: a short delay each mixes it. */
+        /* They always leave in some order: short random delays change it. */
         for (volatile unsigned i = dice(&seed, 100); i > 0; i--)
             continue;
         race->body(runner->number, &seed);
@@ -247,13 +241,13 @@ static inline void run_race(const struct race *race)
         pthread_join(runners[i].thread, NULL);
 }
 
-/* So many in each round, which the threads go through in the same order: they keep meeting. */
+/* How many futures a round has. The threads go through them in the same order, so they meet again and again. */
 enum { BATCH = 32 };
 
 static _Atomic unsigned race__steps;
 
-/* In a body: all `threads` of the race take this step at once. For two threads; more than there are processors only wait
- * for each other. */
+/* In a body: all `threads` of the race take this step at once. It is meant for two threads: where there are more threads
+ * than processors they only wait for each other. */
 static inline void race_step(unsigned threads)
 {
     unsigned end = (atomic_fetch_add(&race__steps, 1) / threads + 1) * threads;
@@ -263,11 +257,11 @@ static inline void race_step(unsigned threads)
     test_wait_until((int)(atomic_load(&race__steps) - end) >= 0);
 }
 
-/* Fewer where each takes much longer. */
+/* The rounds of a race: fewer under ThreadSanitizer, where each takes much longer. */
 #define ROUNDS(count) test_rounds(UNDER_TSAN ? (count) / 10 : (count))
 
 /*
- * An executor that runs each call inside its submit.
+ * An executor that runs each call inside of its submit.
  */
 static inline int inline__submit(void *self, soon_call *call, bool may_block)
 {

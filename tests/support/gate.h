@@ -1,8 +1,9 @@
 /*
  * gate.h - a gate: tasks arrive at it and wait until the test lets them through.
  *
- * It travels by value, as part of an argument, also to a task in another process: its state lies in a file that has no
- * name but that of its descriptor.
+ * A gate is passed by value, as part of an argument, to tasks in this and in other processes. Its state lies in a file
+ * in memory, which other processes open as a descriptor of the process that made it. For the one gate that all tasks
+ * know without an argument see executors.h.
  */
 #ifndef SOON_TESTS_GATE_H
 #define SOON_TESTS_GATE_H
@@ -20,12 +21,12 @@
 
 struct gate_state {
     sem_t arrived, open;
-    int inside; /* atomic; how many may still touch it, in the process that made it */
+    int inside; /* atomic; how many threads of the process that made it may still use it */
 };
 
 struct gate {
     int pid, fd;              /* of the process that made it */
-    struct gate_state *state; /* there only */
+    struct gate_state *state; /* valid in that process only */
 };
 
 static inline struct gate_state *gate__map(int fd)
@@ -48,7 +49,7 @@ static inline struct gate gate_new(void)
     return gate;
 }
 
-/* When no task comes any more; those that were let through are waited for. */
+/* For when no task will come any more. Waits for tasks that were let through and have not left yet. */
 static inline void gate_free(struct gate gate)
 {
     test_wait_until(__atomic_load_n(&gate.state->inside, __ATOMIC_ACQUIRE) == 0);
@@ -77,10 +78,10 @@ static inline void gate__leave(struct gate gate, struct gate_state *state)
     if (gate.pid == getpid())
         __atomic_fetch_sub(&state->inside, 1, __ATOMIC_RELEASE);
     else
-        munmap(state, sizeof *state); /* one that is killed here had a mapping of its own */
+        munmap(state, sizeof *state); /* its own mapping: a process that is killed at the gate leaves nothing behind */
 }
 
-/* False: not within some milliseconds. */
+/* Waits for some milliseconds. Returns false if that was too short. */
 static inline bool gate__wait(sem_t *sem)
 {
     struct timespec until;
@@ -92,8 +93,8 @@ static inline bool gate__wait(sem_t *sem)
     return sem_timedwait(sem, &until) == 0;
 }
 
-/* In a task: goes to the gate and waits. 0: it was let through; -ECANCELED: it was asked to end. `task` NULL: only let
- * through. */
+/* In a task: goes to the gate and waits. Returns 0 if it was let through, -ECANCELED if the task was asked to end. With
+ * `task` NULL it takes no notice of that. */
 static inline int gate_pass(struct gate gate, soon_task *task)
 {
     struct gate_state *state = gate__enter(gate);
@@ -108,7 +109,7 @@ static inline int gate_pass(struct gate gate, soon_task *task)
     return rc;
 }
 
-/* In a task: tells that it was here, and goes on. */
+/* In a task: counts as arrived, and does not wait. */
 static inline void gate_knock(struct gate gate)
 {
     struct gate_state *state = gate__enter(gate);
@@ -117,14 +118,14 @@ static inline void gate_knock(struct gate gate)
     gate__leave(gate, state);
 }
 
-/* Lets so many through, those that are there or come later. */
+/* Lets `count` tasks through, whether they are at the gate or come later. */
 static inline void gate_open(struct gate gate, int count)
 {
     while (count--)
         sem_post(&gate.state->open);
 }
 
-/* Waits until so many more have arrived. */
+/* Waits until `count` more tasks have arrived. */
 static inline void gate_await(struct gate gate, int count)
 {
     while (count) {
@@ -133,7 +134,7 @@ static inline void gate_await(struct gate gate, int count)
     }
 }
 
-/* How many have arrived that were not waited for. */
+/* How many tasks have arrived for which gate_await() has not waited. */
 static inline int gate_arrived(struct gate gate)
 {
     int count;
@@ -142,7 +143,7 @@ static inline int gate_arrived(struct gate gate)
     return count;
 }
 
-/* Waits at a gate; 42 if it was let through. */
+/* Waits at a gate. Its result is 42. */
 SOON_TASK(pass, struct gate, int)
 {
     *result = 42;

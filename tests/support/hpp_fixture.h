@@ -1,5 +1,5 @@
 /*
- * hpp_fixture.h - what the tests of soon.hpp share: a pool, and things whose number is known.
+ * hpp_fixture.h - what the tests of soon.hpp share: a busy pool, and objects that are counted.
  */
 #ifndef SOON_TESTS_HPP_FIXTURE_H
 #define SOON_TESTS_HPP_FIXTURE_H
@@ -11,7 +11,7 @@
 #include <string>
 #include <thread>
 
-/* How many there are. A copy counts, and what was moved from still does. */
+/* An object that is counted as long as it lives. A copy counts too, and an object that was moved from still counts. */
 struct counted {
     static inline std::atomic<int> alive{0};
 
@@ -30,7 +30,7 @@ struct counted {
     }
 };
 
-/* A pool with one worker, which waits at a gate; what is behind it is pending. */
+/* A pool whose one worker waits at a gate, so that what is submitted stays pending. */
 class busy_pool
 {
     const gate door = gate_new();
@@ -57,7 +57,7 @@ class busy_pool
     soon::future<int> held;
 };
 
-/* What it throws, as words. */
+/* Calls `f` and describes in words what it throws. */
 template <class F> std::string thrown_by(F &&f)
 {
     try {
@@ -74,7 +74,7 @@ template <class F> std::string thrown_by(F &&f)
     return "nothing";
 }
 
-/* What its result() throws. */
+/* Describes what f.result() throws. */
 template <class T> std::string failure_of(const soon::future<T> &f)
 {
     return thrown_by([&] {

@@ -21,7 +21,7 @@ struct noted {
     struct soon__job job; /* first */
     pthread_t thread;
     bool on_loop, of_library;
-    size_t turn; /* 1: the first that ran */
+    size_t turn; /* its place among the jobs that ran; 1: it was the first */
 };
 
 static atomic_size_t ran;
@@ -34,10 +34,10 @@ static inline void note(struct soon__job *job)
     noted->on_loop = soon__library_on_loop();
     noted->of_library = soon__thread_self()->of_library;
     noted->turn = ran + 1;
-    ran++; /* the test reads the rest when it has seen this */
+    ran++; /* last, since the test reads the other fields when it has seen this */
 }
 
-/* The thread id of the library's thread of this name; 0: there is none. */
+/* Returns the id of a thread of this name, or 0 if there is none. Counts the threads of this name. */
 static inline pid_t thread_called(const char *name, size_t *ret_count)
 {
     DIR *folder = opendir("/proc/self/task");
@@ -64,7 +64,7 @@ static inline pid_t thread_called(const char *name, size_t *ret_count)
     return found;
 }
 
-/* Both name themselves when they begin; a job that has run proves it. */
+/* Waits until both threads have named themselves: they do so before they run a job. */
 static inline void wait_for_both_threads(void)
 {
     static struct noted first, second;
@@ -76,7 +76,7 @@ static inline void wait_for_both_threads(void)
     ran = 0;
 }
 
-/* Posts itself again until it has run often enough. */
+/* A job that posts itself again until it has run often enough. */
 struct again {
     struct soon__job job; /* first */
     unsigned left;
@@ -101,7 +101,7 @@ static inline void *post_again(void *data)
     return NULL;
 }
 
-/* What a job on the loop's thread does to a promise. */
+/* A job on the loop's thread that completes a promise, and what was seen when the callback of its future ran. */
 struct completion {
     struct soon__job job; /* first */
     soon_promise *promise;

@@ -1,5 +1,6 @@
 /*
- * loop_fixture.h - a loop that is attached before each test and must close after it, and callbacks that say words.
+ * loop_fixture.h - a libuv loop that is attached before each test and must close after it, and callbacks that say
+ * words.
  */
 #ifndef SOON_TESTS_LOOP_FIXTURE_H
 #define SOON_TESTS_LOOP_FIXTURE_H
@@ -29,7 +30,7 @@ static inline void close_loop(void)
     cr_assert_eq(uv_loop_close(&uv), 0);
 }
 
-/* What the callbacks say adds up, one after another. */
+/* The words that callbacks say are appended to `said`. */
 static inline void say(void *word)
 {
     strcat(said, word);
@@ -94,7 +95,7 @@ static inline size_t handles(void)
     return count;
 }
 
-/* A thread that does something to the loop, or with a promise, at a certain moment. */
+/* A thread that does something with the loop or with a promise at a certain moment. */
 struct helper {
     pthread_t thread;
     struct made made;

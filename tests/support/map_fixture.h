@@ -1,5 +1,5 @@
 /*
- * map_fixture.h - what the tests of soon_map() and soon_map_async() map.
+ * map_fixture.h - functions for the tests of soon_map() and soon_map_async().
  */
 #ifndef SOON_TESTS_MAP_FIXTURE_H
 #define SOON_TESTS_MAP_FIXTURE_H
@@ -10,8 +10,8 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-#define runs (common()->runs)       /* of any task here, ended */
-#define started (common()->started) /* of at_gate */
+#define runs (common()->runs)       /* how many tasks have ended, of any function here */
+#define started (common()->started) /* how many calls of at_gate have begun */
 
 SOON_TASK(square, int, int)
 {
@@ -22,7 +22,7 @@ SOON_TASK(square, int, int)
 
 SOON_TASK(root, int, int)
 {
-    *result = 77; /* to be wiped out */
+    *result = 77; /* the result of an item that fails must not keep it */
     runs++;
     if (*arg < 0)
         return soon_raise(task, EDOM, "%d is negative", *arg);
@@ -31,7 +31,7 @@ SOON_TASK(root, int, int)
     return 0;
 }
 
-/* Waits where the argument says so. */
+/* Waits at the gate if the argument is not 0. */
 SOON_TASK(at_gate, int, int)
 {
     int rc;

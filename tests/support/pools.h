@@ -27,7 +27,7 @@ static inline void free_pool(soon_executor *pool)
     cr_assert_eq(soon_executor_free(pool), 0);
 }
 
-/* A shutdown of a pool that is busy begins, and is not waited for: by force it may be over, what runs gives in. */
+/* Begins to shut a busy pool down, without waiting. True if that worked: the shutdown goes on, or by force is over. */
 static inline bool begins_shutdown(soon_executor *pool, soon_shutdown mode)
 {
     int rc = soon_executor_shutdown(pool, mode, 0);
@@ -48,7 +48,7 @@ static inline size_t workers_of(soon_executor *pool)
     return stats_of(pool).workers;
 }
 
-/* Keeps one worker busy until the gate is opened for it. */
+/* Keeps one worker busy until gate_open(gate, 1). */
 static inline soon_future *occupy_one(soon_executor *pool, struct gate gate)
 {
     soon_future *f = submit_pass(pool, gate);
@@ -57,7 +57,7 @@ static inline soon_future *occupy_one(soon_executor *pool, struct gate gate)
     return f;
 }
 
-/* Gives it up when it is done. Returns what a wait for its result returns. */
+/* Waits for the result and gives the future up. Returns what the wait has returned. */
 static inline int outcome_of(soon_future *f)
 {
     int rc = soon_future_result(f, SOON_FOREVER, &(soon_bytes){NULL, 0});
@@ -83,7 +83,7 @@ SOON_TASK(which_thread, soon_none, int)
     return 0;
 }
 
-/* What work is like: it takes some time. */
+/* Takes some time, as work does. */
 SOON_TASK(pause_for_us, int, soon_none)
 {
     nanosleep(&(struct timespec){.tv_nsec = *arg * 1000L}, NULL);

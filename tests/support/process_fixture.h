@@ -20,7 +20,7 @@ static inline soon_executor *new_processes_of(const soon_process_pool_options *o
 /* new_processes(.workers = 2, .queue_max = 5) */
 #define new_processes(...) new_processes_of(&(soon_process_pool_options){__VA_ARGS__})
 
-/* What making one with these options returns; it is not kept. */
+/* Makes a process pool with these options and frees it. Returns what making it has returned. */
 static inline int try_processes_of(const soon_process_pool_options *options)
 {
     soon_executor *pool = NULL;
@@ -32,7 +32,7 @@ static inline int try_processes_of(const soon_process_pool_options *options)
 }
 #define try_processes(...) try_processes_of(&(soon_process_pool_options){__VA_ARGS__})
 
-/* From here on this process can open so many more, and no others. */
+/* From now on this process can open `count` more descriptors. Returns what allow_descriptors() takes to undo that. */
 static inline struct rlimit leave_descriptors(int count)
 {
     struct rlimit before, few;
@@ -65,14 +65,14 @@ static inline int pid_of_one(soon_executor *pool)
     return pid;
 }
 
-/* Is at the gate until it is let through or asked to end; then tells where. */
+/* Waits at the gate until it is let through or asked to end. Its result is the number of its process. */
 SOON_TASK(own_pid_at_gate, struct gate, int)
 {
     *result = getpid();
     return gate_pass(*arg, task);
 }
 
-/* Is at the gate until it is let through, whatever it is asked. */
+/* Waits at the gate until it is let through, even if it is asked to end. */
 SOON_TASK(stay, struct gate, int)
 {
     *result = 42;
@@ -105,15 +105,15 @@ static inline int overflow(volatile char *above)
     volatile char space[4096];
 
     space[0] = above ? *above : 1;
-    return space[0] ? overflow(space) + space[0] : 0; /* always */
+    return space[0] ? overflow(space) + space[0] : 0; /* calls itself for ever */
 }
 
 static inline void die(enum death how)
 {
     pthread_t thread;
 
-    signal(SIGTERM, SIG_DFL); /* which the worker would ask who has sent it */
-    signal(SIGSEGV, SIG_DFL); /* the sanitizers' */
+    signal(SIGTERM, SIG_DFL); /* a worker's own handler looks at who has sent it */
+    signal(SIGSEGV, SIG_DFL); /* a sanitizer may have a handler */
     signal(SIGABRT, SIG_DFL);
     switch (how) {
     case BY_EXIT_0:
@@ -162,7 +162,7 @@ SOON_TASK(hang, soon_none, soon_none)
     return 0;
 }
 
-/* A worker: it stands still on return. */
+/* Stops a worker process; on return it stands still. */
 static inline void stop_process(int pid)
 {
     siginfo_t how;

@@ -1,5 +1,5 @@
 /*
- * shared_fixture.h - shared memory with counters in it, by lock and by atomic.
+ * shared_fixture.h - shared memory with two counters: one under a lock, one atomic.
  */
 #ifndef SOON_TESTS_SHARED_FIXTURE_H
 #define SOON_TESTS_SHARED_FIXTURE_H
@@ -10,7 +10,7 @@ struct counted {
     soon_lock lock;
     uint64_t by_lock;
     _Atomic uint64_t by_atomic;
-    _Atomic uint32_t inside; /* how many children have the lock, by their own account */
+    _Atomic uint32_t inside; /* how many processes believe that they hold the lock */
 };
 
 static inline soon_shared *new_shared(size_t size)

@@ -1,6 +1,6 @@
 /*
- * shelf.h - an executor of the user's own that does nothing by itself: it puts calls on a shelf, where the test takes
- * them from, notes what the library asks of it, and answers as it is told.
+ * shelf.h - an executor of the user's own that does nothing by itself. It puts calls on a shelf, from which the test
+ * takes them, notes what the library asks of it, and answers what the test has told it.
  */
 #ifndef SOON_TESTS_SHELF_H
 #define SOON_TESTS_SHELF_H
@@ -8,11 +8,12 @@
 #include "pools.h"
 
 struct shelf {
-    soon_call *calls[64]; /* in order */
+    soon_call *calls[64]; /* in the order in which they came */
     int count;
     /* What it answers. */
     int submit_code, kill_code, shutdown_code;
-    bool gives_back, helps, downs; /* downs: is down as soon as it is shut down and nothing is on it */
+    bool gives_back, helps;
+    bool downs; /* it is down as soon as it was shut down and has no calls left */
     /* What it was asked. */
     int submits, blocking_submits, take_backs, kills, helps_asked, frees;
     soon_shutdown modes[8];
@@ -32,7 +33,7 @@ static inline int shelf__submit(void *self, soon_call *call, bool may_block)
     return shelf->submit_code;
 }
 
-/* Takes it from the shelf. */
+/* Takes a call from the shelf. False: it is not there. */
 static inline bool shelf_take(struct shelf *shelf, soon_call *call)
 {
     for (int i = 0; i < shelf->count; i++) {

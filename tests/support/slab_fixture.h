@@ -1,6 +1,6 @@
 /*
- * slab_fixture.h - block.c and slab.c compiled into a test, under other names: whatever the library itself takes its blocks from in this
- * build, sanitizers see that code too, the test sees its insides, and nobody else uses it.
+ * slab_fixture.h - block.c and slab.c compiled into a test, under other names. So the test sees their insides, sanitizers
+ * see the code wherever the library itself takes its blocks from, and nobody else uses these blocks.
  */
 #ifndef SOON_TESTS_SLAB_FIXTURE_H
 #define SOON_TESTS_SLAB_FIXTURE_H
@@ -26,7 +26,8 @@
 
 #include <string.h>
 
-/* Whatever watches memory here: there are slabs, unless the test says otherwise. */
+/* There are slabs, unless the test says otherwise, also where a tool that watches memory would make the library do
+ * without. */
 #ifndef SLAB_WANTED
 #define SLAB_WANTED "1"
 #endif
@@ -35,7 +36,7 @@ __attribute__((constructor)) static void ask_for_slabs(void)
     setenv("SOON_SLAB", SLAB_WANTED, 1);
 }
 
-/* As thread.c does it, for this copy. */
+/* What thread.c does for the library's slabs, done for this copy of slab.c. */
 static pthread_key_t thread_end;
 static bool has_thread_end;
 
@@ -56,7 +57,7 @@ __attribute__((constructor)) static void make_key(void)
     has_thread_end = pthread_key_create(&thread_end, thread_ends) == 0;
 }
 
-/* All that there is of blocks of `size` has come back. */
+/* All blocks of this size have come back. */
 static inline void assert_all_back(size_t size)
 {
     pthread_mutex_lock(&central.mutex);

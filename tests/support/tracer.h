@@ -1,5 +1,6 @@
 /*
- * tracer.h - a process that traces another one, as a debugger does: whoever dies then stays until it is let go.
+ * tracer.h - a process that traces another one, as a debugger does. When the traced process dies its parent cannot reap
+ * it before the tracer has let it go.
  */
 #ifndef SOON_TESTS_TRACER_H
 #define SOON_TESTS_TRACER_H
@@ -14,7 +15,7 @@
 
 struct tracer {
     pid_t pid;
-    int let_go; /* it ends when this is closed */
+    int let_go; /* the tracer ends when this is closed */
 };
 
 static inline void tracer__main(pid_t traced, int ready, int let_go)
@@ -26,7 +27,7 @@ static inline void tracer__main(pid_t traced, int ready, int let_go)
     _exit(0);
 }
 
-/* Traces `traced`. Where nobody may trace, the test is skipped, and says so. */
+/* Traces the process `traced`. Where that is not permitted the test is skipped, and says so. */
 static inline struct tracer start_tracer(pid_t traced)
 {
     struct tracer tracer;
@@ -53,7 +54,7 @@ static inline struct tracer start_tracer(pid_t traced)
     return tracer;
 }
 
-/* It has ended, and what it traced can be reaped. */
+/* Ends the tracer. On return the traced process can be reaped. */
 static inline void end_tracer(struct tracer *tracer)
 {
     close(tracer->let_go);

@@ -87,7 +87,7 @@ static void tell(const struct lie *lie)
     struct soon__message message;
     int fd;
 
-    find_desk();
+    find_channel();
     if (lie->sent != NONE) {
         message = descriptors_message();
         message.parts = SOON__PART_BESIDE;

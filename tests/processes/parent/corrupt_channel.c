@@ -26,7 +26,7 @@ SOON_TASK(scribble, uint32_t, int)
     uint32_t seed = *arg * 2654435761u + 1;
     size_t words = sizeof *replies / 4;
 
-    find_desk();
+    find_channel();
     for (int i = 0; i < 2000; i++) {
         size_t at = random_word(&seed) % words;
 
@@ -75,7 +75,7 @@ Test(corrupt_channel, that_scribbles_at_random_fails_its_own_task_alone)
 /* It says that it has not claimed what it runs, so the parent takes that back; then it answers. */
 SOON_TASK(unclaim, struct gate, int)
 {
-    find_desk();
+    find_channel();
     replies->claims[own_slot] = word_before(own_sequence, own_sequence - 1);
     *result = getpid();
     return gate_pass(*arg, NULL);
@@ -104,7 +104,7 @@ SOON_TASK(answer_twice, soon_none, int)
 {
     struct soon__reply reply = {.kind = SOON__REPLY_DONE, .result_size = 4, .bytes = {3}};
 
-    find_desk();
+    find_channel();
     reply.slot = own_slot;
     reply.sequence = own_sequence;
     add_reply(reply);
@@ -129,7 +129,7 @@ Test(corrupt_channel, that_answers_twice_is_dropped_after_the_first)
 /* That ends the conversation on the socket, and is no leak. */
 SOON_TASK(send_empty, soon_none, int)
 {
-    find_desk();
+    find_channel();
     send(descriptors_message(), 0, &(int){0}, 1);
     *result = 3;
     return 0;
@@ -179,7 +179,7 @@ Test(corrupt_channel, that_makes_its_bell_block_holds_up_nobody)
 /* Times from the past and the future are believed within bounds. */
 SOON_TASK(misstate_time, int64_t, soon_none)
 {
-    find_desk();
+    find_channel();
     for (;;)
         replies->status[own_slot].started_ns = *arg;
     return 0;
@@ -302,7 +302,7 @@ static void start_hiding(void)
 /* It goes on to answer, and to look for work. */
 SOON_TASK(lie, int, int)
 {
-    find_desk();
+    find_channel();
     *result = 3;
     switch (*arg) {
     case NO_SLOTS:
@@ -362,7 +362,7 @@ Test(corrupt_channel, that_hides_what_it_was_given_is_found_out)
 
 static void forget_all(void)
 {
-    find_desk();
+    find_channel();
     memset((void *)replies->claims, 0, sizeof replies->claims);
 }
 
@@ -405,7 +405,7 @@ SOON_TASK(begin_to_forget, struct gate, int)
     pthread_t thread;
 
     gate_knock(*arg);
-    find_desk();
+    find_channel();
     if (pthread_create(&thread, NULL, forget_for_ever, NULL))
         return -EAGAIN;
     usleep(1000); /* it has begun */
@@ -511,7 +511,7 @@ SOON_TASK(answer_once_more, soon_none, int)
     static uint64_t before;
     pthread_t thread;
 
-    find_desk();
+    find_channel();
     before = published();
     *result = getpid();
     return pthread_create(&thread, NULL, answer_nobody, &before) ? -EAGAIN : 0;
@@ -549,7 +549,7 @@ SOON_TASK(claim_to_be_awake, soon_none, int)
 {
     pthread_t thread;
 
-    find_desk();
+    find_channel();
     *result = 3;
     return pthread_create(&thread, NULL, stay_awake, NULL) ? -EAGAIN : 0;
 }

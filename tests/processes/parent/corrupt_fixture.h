@@ -1,5 +1,5 @@
 /*
- * corrupt_fixture.h - what a task can find of the worker that it runs in, to write what it should not.
+ * corrupt_fixture.h - how a task finds the channel of the worker that it runs in, to write what it should not.
  */
 #ifndef SOON_TESTS_CORRUPT_FIXTURE_H
 #define SOON_TESTS_CORRUPT_FIXTURE_H
@@ -10,7 +10,7 @@
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static struct soon__replies *replies;
-static const struct soon__requests *requests; /* it cannot write them */
+static const struct soon__requests *requests; /* mapped for reading alone */
 static unsigned char *area;
 static uint32_t own_slot;
 static uint64_t own_sequence;
@@ -42,14 +42,15 @@ static inline void *find_readonly_mapping(size_t size)
     return find_mapping_with("r--s", size);
 }
 
-static inline void find_desk(void)
+static inline void find_channel(void)
 {
     replies = find_mapping(sizeof *replies);
     area = find_mapping(SOON__REPLY_AREA);
     if (!replies || !area || replies->magic != SOON__CHANNEL_MAGIC)
         _exit(99);
     requests = find_readonly_mapping(sizeof *requests);
-    /* The last that was claimed: these tests have no priorities. */
+    /* Its own request is the one that was claimed last. That has the highest number, since these tests use no
+     * priorities. */
     for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
         if ((replies->claims[slot] & SOON__SLOT_STATE) == SOON__SLOT_CLAIMED &&
             replies->claims[slot] >> 2 > own_sequence) {
@@ -60,8 +61,8 @@ static inline void find_desk(void)
 }
 
 /*
- * What a slot's word was before this request was claimed. The parent alone knows it: this is what it is where requests come one
- * after the other, so all in one slot, and the first of them has the number `first`.
+ * What a slot's word was before this request was claimed. Only the parent knows that in general. Here requests come one
+ * after another, so all of them in one slot, and the first of them has the number `first`.
  */
 static inline uint64_t word_before(uint64_t sequence, uint64_t first)
 {
@@ -73,7 +74,7 @@ static inline void ring(void)
     soon__bell_ring(SOON__FD_BELL);
 }
 
-/* How many replies there were. */
+/* How many replies have been published. */
 static inline uint64_t published(void)
 {
     uint64_t count = 0;
@@ -83,7 +84,7 @@ static inline uint64_t published(void)
     return count;
 }
 
-/* Not rung for yet. */
+/* Publishes a reply without ringing the bell. */
 static inline void add_reply(struct soon__reply reply)
 {
     uint64_t count = published();

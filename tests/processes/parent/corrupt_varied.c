@@ -42,7 +42,7 @@ static void lie(size_t number)
     struct soon__reply reply = {
         .kind = SOON__REPLY_ITEMS, .count = lies[number].count, .result_size = lies[number].result_size};
 
-    find_desk();
+    find_channel();
     memcpy(reply.bytes, lies[number].heads, ROOM);
     answer(reply);
     for (;;)
@@ -51,7 +51,7 @@ static void lie(size_t number)
 
 static void die_with(size_t number)
 {
-    find_desk();
+    find_channel();
     memset(area, 0xff, SOON__REPLY_AREA); /* each head there tells more than there is */
     replies->status[own_slot].items_first = last_words[number].first;
     replies->status[own_slot].items_offset = last_words[number].offset;

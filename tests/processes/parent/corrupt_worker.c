@@ -325,7 +325,7 @@ static lie *const lies[] = {
 
 static void tell(size_t number)
 {
-    find_desk();
+    find_channel();
     lies[number]();
     for (;;)
         pause();
@@ -412,7 +412,7 @@ SOON_TASK(lie_about_items, struct item, int)
     *result = arg->number;
     if (arg->lie == SIZE_MAX)
         return 0;
-    find_desk();
+    find_channel();
     answer(item_lies[arg->lie]);
     for (;;)
         pause();
