@@ -1,5 +1,5 @@
 /*
- * arrived.c - parts that were sent, as the task sees them. Who has sent them is the parent, which is believed.
+ * arrived.c - parts that the parent has sent, as the task sees them. The parent is trusted.
  */
 #include "arrived_internal.h"
 
@@ -12,8 +12,8 @@
 
 struct soon__arrived {
     soon_buffer *section;                                      /* NULL: it lies in the body */
-    size_t count;                                              /* of those that are there */
-    size_t payloads_at, payload_count, inputs_at, input_count; /* of these */
+    size_t count;                                              /* of the parts */
+    size_t payloads_at, payload_count, inputs_at, input_count; /* which of them are payloads and inputs */
     struct soon__beside_part parts[];
 };
 
@@ -30,7 +30,7 @@ unsigned soon__arrived_descriptors(const unsigned char *head)
     return head ? head_at(head).descriptors : 0;
 }
 
-/* One that was sent; the descriptor is taken. */
+/* Takes a part that was sent as a descriptor. */
 static int take_sent(struct soon__beside_part *part, int fd)
 {
     int rc = soon__buffer_of_descriptor(&part->buffer, fd, part->size);
@@ -42,7 +42,7 @@ static int take_sent(struct soon__beside_part *part, int fd)
     return rc;
 }
 
-/* One that lies in the section. A task may keep a buffer: that is a copy. */
+/* Takes a part that lies in the section. A buffer is copied, since a task may keep it. */
 static int take_here(struct soon__beside_part *part)
 {
     int rc;
@@ -64,7 +64,7 @@ static void note(struct soon__arrived *arrived, enum soon__beside_kind kind)
     arrived->count++;
 }
 
-/* All parts of a section; `*taken`: so many descriptors of `fds` were. */
+/* Takes all parts of a section. `*taken` is how many descriptors of `fds` were used. */
 static int take_parts(struct soon__arrived *arrived, const unsigned char *section, uint32_t count, const int *fds,
                       int *taken)
 {
@@ -85,7 +85,7 @@ static int take_parts(struct soon__arrived *arrived, const unsigned char *sectio
     return rc;
 }
 
-/* Where the section is. */
+/* Finds the section, in the body or behind a descriptor. */
 static int open_section(struct soon__arrived *arrived, const unsigned char *head, const int *fds, int *taken,
                         const unsigned char **ret)
 {

@@ -1,15 +1,18 @@
 /*
  * control.c - the worker's end of the control socket.
  *
- * A thread of its own listens all the time, whatever the main thread is busy with: when the parent is gone it ends the
- * process with its group, in the middle of a task too. It sees that by the socket's end and by the parent's own: a copy of the
- * parent's end of the socket may be in a child that the host has forked. (The kernel's own notice comes when the *thread* that
- * started us ends, and not at all after a change of user or in some containers; so it is only a belt. The main thread has it
- * as a signal of its own, for signals.c; this one as SIGCONT, since nothing runs here while somebody has stopped us.)
+ * A thread of its own listens all the time, whatever the main thread does. When the parent is gone it ends the process
+ * with its group, in the middle of a task, too. It learns of that by the end of the socket, and by a pidfd of the
+ * parent, since a child that the host has forked may have a copy of the parent's end of the socket. The kernel also
+ * sends a signal when the thread that has started the worker ends; but it does not after a change of user, or in some
+ * containers, so that is an additional safety. The main thread gets a signal of its own for it (signals.c). This thread
+ * gets SIGCONT, since nothing here runs while somebody has stopped the process.
  *
- * K1  A slot's descriptors are sent before its request is posted, so who has claimed it need only wait for them.
- * K2  Per slot the latest are kept, with their request's sequence number. Older ones were for a request that was taken
- *     back: they are closed when the next come, or the slot is claimed without any.
+ * K1  The descriptors for a slot are sent before its request is posted: so a thread that has claimed it just waits for
+ *     them.
+ * K2  For each slot the latest descriptors are kept, with the number of their request. Older ones were for a request
+ *     that was taken back: they are closed when the next ones come, or when a request without any is claimed in the
+ *     slot.
  */
 #include "control_internal.h"
 
@@ -27,8 +30,8 @@
 #include <unistd.h>
 
 struct sent {
-    uint64_t sequence; /* 0: none yet */
-    int error;         /* they did not all arrive */
+    uint64_t sequence; /* 0: there were none yet */
+    int error;         /* a negative errno: they did not all arrive */
     uint32_t parts;    /* enum soon__part */
     int count;
     int descriptors[SOON__SOCKET_DESCRIPTORS_MAX];
@@ -40,9 +43,9 @@ static struct {
     struct {
         struct sent slots[SOON__SLOTS];
     } locked;
-    _Atomic uint32_t held; /* slots with descriptors */
+    _Atomic uint32_t slots_with_some; /* slots that have descriptors */
     pid_t parent;
-    sem_t begun; /* it listens, and is told of the parent's end */
+    sem_t begun; /* the thread listens, and gets a signal at the end of the parent */
 } control = {.mutex = PTHREAD_MUTEX_INITIALIZER, .some = PTHREAD_COND_INITIALIZER};
 
 static void close_all(const int *descriptors, int count)
@@ -56,9 +59,9 @@ static void set_locked(struct sent *slot, const struct sent *to)
     bool had = slot->count > 0, has = to->count > 0;
 
     *slot = *to;
-    /* Relaxed: under the mutex; the look without it is a hint, see soon__control_forget(). */
+    /* Relaxed: the mutex is held. soon__control_forget() reads it without that, as a hint. */
     if (had != has)
-        atomic_fetch_add_explicit(&control.held, has ? 1 : (uint32_t)-1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&control.slots_with_some, has ? 1 : (uint32_t)-1, memory_order_relaxed);
 }
 
 static void keep(uint32_t index, const struct sent *sent)
@@ -77,8 +80,8 @@ static bool parent_is_gone(void)
     return getppid() != control.parent;
 }
 
-/* Until there is something to receive. A task may close what watches the parent, or put something else in its place: then
- * that is no longer looked at. */
+/* Waits until there is something to receive. A task may close the pidfd of the parent, or put something else in its
+ * place: then that is watched no longer. */
 static void await_message(bool *watches)
 {
     struct pollfd what[] = {{.fd = SOON__FD_CONTROL, .events = POLLIN},
@@ -99,7 +102,7 @@ static void *listen_to_parent(void *unused)
     bool watches = true;
     int rc;
 
-    soon__surroundings_give(soon__surroundings_of_process(), 0); /* not what the pool's maker wants for its tasks */
+    soon__surroundings_give(soon__surroundings_of_process(), 0); /* not those of the thread that made the pool */
     (void)soon__signal_at_end_of_parent(SIGCONT);
     sem_post(&control.begun);
     for (;;) {
@@ -115,11 +118,11 @@ static void *listen_to_parent(void *unused)
             sent.count = 0;
             sent.error = rc;
         } else if (rc != (int)sizeof message) {
-            if (rc == 0 || parent_is_gone()) /* or it has become another program */
+            if (rc == 0 || parent_is_gone()) /* or the parent has become another program */
                 soon__worker_kill_group();
-            _exit(SOON__EXIT_NO_CHANNEL); /* a task has closed it */
+            _exit(SOON__EXIT_NO_CHANNEL); /* a task has closed the socket */
         }
-        if (message.kind == SOON__MESSAGE_END) /* the parent may not */
+        if (message.kind == SOON__MESSAGE_END) /* the parent may not signal the worker */
             soon__worker_kill_group();
         assert(message.kind == SOON__MESSAGE_DESCRIPTORS && message.slot < SOON__SLOTS);
         sent.sequence = message.sequence;
@@ -145,7 +148,8 @@ int soon__control_start(pid_t parent)
         return -rc;
     pthread_setname_np(thread, "soon-control");
     pthread_detach(thread);
-    /* Before the parent hears of this worker it is certain that it ends with it: also when somebody stops it at once. */
+    /* So it is certain that the worker ends with its parent, before that hears of it; even if somebody stops the worker
+     * at once. */
     while (sem_wait(&control.begun) < 0)
         ;
     return 0;
@@ -174,8 +178,8 @@ void soon__control_forget(uint32_t index, uint64_t sequence)
 {
     struct sent *slot = &control.locked.slots[index];
 
-    /* Relaxed: those that come late are closed by the next look. */
-    if (atomic_load_explicit(&control.held, memory_order_relaxed) == 0)
+    /* Relaxed: descriptors that come late are closed by the next call. */
+    if (atomic_load_explicit(&control.slots_with_some, memory_order_relaxed) == 0)
         return;
     pthread_mutex_lock(&control.mutex);
     if (slot->sequence < sequence) {
@@ -195,7 +199,7 @@ static int send_message(const struct soon__message *message, const int *descript
     if (rc == -EPIPE || rc == -ECONNRESET) /* the parent is gone */
         soon__worker_kill_group();
     if (rc == -EBADF || rc == -ENOTSOCK)
-        _exit(SOON__EXIT_NO_CHANNEL); /* a task has closed it */
+        _exit(SOON__EXIT_NO_CHANNEL); /* a task has closed the socket */
     return rc;
 }
 

@@ -16,7 +16,7 @@ static int cancel_requested(const soon_task *task)
 
     uint32_t asked = soon__channel_asked(&serving->worker->channel, serving->slot);
 
-    /* Not SOON__HOLD: its deadline says that. */
+    /* SOON__HOLD is not told: the deadline of the item says that. */
     return asked == 1 ? -ECANCELED : asked == SOON__STOP ? SOON_EKILLED : 0;
 }
 
@@ -26,7 +26,7 @@ static void set_progress(soon_task *task, uint64_t done, uint64_t total)
     const struct soon__serving *serving = (const struct soon__serving *)task;
 
     if (soon__generation() != serving->worker->fixed.generation)
-        return; /* two processes would write it */
+        return; /* a forked child of the task: two processes would write it */
     pthread_mutex_lock(&mutex);
     soon__channel_set_progress(&serving->worker->channel, serving->slot, done, total);
     pthread_mutex_unlock(&mutex);
@@ -37,7 +37,7 @@ static const char *label(const soon_task *task)
     return ((const struct soon__serving *)task)->label;
 }
 
-/* NULL: nothing. */
+/* The parts beside its argument; NULL: it has none. */
 static const struct soon__arrived *arrived_of(const soon_task *task)
 {
     const struct soon__serving *serving = (const struct soon__serving *)task;

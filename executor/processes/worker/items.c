@@ -1,15 +1,15 @@
 /*
- * items.c - the items of a chunk, which came as one request: each runs, and its result goes behind the last, or has a reply of
- * its own.
+ * items.c - the items of a chunk, which came as one request. Each one runs, and its result goes behind that of the item
+ * before, or has a reply of its own.
  *
  *     claimed --> item --> result behind the last in the window --> ... --> DONE
  *                  |                |
  *                  |                +--> the window is full, or a millisecond old: ITEMS
  *                  +--> it has failed, or it is large: a reply of its own, ITEM
  *
- * S3  The window of a chunk are the results that no reply has told of: they lie one behind the other in one region, and
- *     the slot's status says which items they are of. The parent reads that only when this process is dead, so the
- *     order of our stores is enough: `items_finished` is 0 while the rest changes.
+ * S3  The window of a chunk holds the results that no reply has told of yet. They lie one behind the other in one
+ *     region, and the status of the slot says which items they are of. The parent reads that only when this process is
+ *     dead, so the order of the stores is all that counts: `items_finished` is 0 while the rest changes.
  */
 #include "items_internal.h"
 
@@ -23,12 +23,12 @@ enum { WINDOW_MAX = 64 << 10, VARIED_MAX = 4 << 10, FLUSH_NS = 1000000, ZEROED_M
 struct window {
     struct soon__place place;
     uint64_t size;        /* of the region */
-    uint64_t used;        /* of it, by results that vary */
-    uint64_t first, next; /* items in it: first .. next - 1 */
+    uint64_t used;        /* bytes of it, if results vary in size */
+    uint64_t first, next; /* it has the results of the items `first` up to `next` - 1 */
     int64_t flushed_ns;
 };
 
-/* S3. Tells of what is in the window, and closes it. */
+/* S3. Replies with what is in the window, and closes it. */
 static void flush(struct soon__serving *serving, struct window *window)
 {
     struct soon__reply reply = soon__serving_reply(serving, SOON__REPLY_ITEMS);
@@ -44,25 +44,26 @@ static void flush(struct soon__serving *serving, struct window *window)
     reply.result_size =
         serving->task.function->result_size ? reply.count * serving->task.function->result_size : window->used;
     soon__reply_publish(&reply, &window->place);
-    /* Release: none of the next window's moves above it. */
+    /* Release: no store of the next window moves above this. */
     atomic_store_explicit(&serving->status->items_finished, 0, memory_order_release);
     window->place.region = SOON__NO_REGION;
     window->first = window->next;
 }
 
-/* For results from the item `index` on. */
+/* Opens a window for the results from the item `index` on. */
 static void take_window(struct soon__serving *serving, struct window *window, uint64_t index, uint64_t size)
 {
     window->size = size;
     window->used = 0;
     window->place = soon__replies_take(size);
     window->first = window->next = index;
-    /* Relaxed: `items_finished` publishes them, to our heir. */
+    /* Relaxed: `items_finished` publishes them. */
     atomic_store_explicit(&serving->status->items_offset, window->place.offset, memory_order_relaxed);
     atomic_store_explicit(&serving->status->items_first, index, memory_order_relaxed);
 }
 
-/* Where the results go of the next item, and of those after it that may run without a pause: how many in all. */
+/* Makes space in the window for the result of the next item, and of those after it that may run without a pause.
+ * Returns how many these are in all. */
 static uint64_t open_window(struct soon__serving *serving, struct window *window, uint64_t index, bool plain)
 {
     uint64_t size = serving->task.function->result_size, left = serving->request->items - index, count;
@@ -78,7 +79,8 @@ static uint64_t open_window(struct soon__serving *serving, struct window *window
     return count;
 }
 
-/* S3. Results of their own size and nothing beside them, of all items before `next`: they lie where they belong. */
+/* S3. The results of all items before `next` lie where they belong, with nothing beside them: the window has them now.
+ * */
 static void keep_in_window(struct soon__serving *serving, struct window *window, uint64_t next)
 {
     window->next = next;
@@ -88,7 +90,7 @@ static void keep_in_window(struct soon__serving *serving, struct window *window,
         flush(serving, window);
 }
 
-/* S3. The same of one of any size, which goes behind the last if it is small. False: it needs an answer of its own. */
+/* S3. Copies a result of any size into the window, if it is small. False: the item needs a reply of its own. */
 static bool keep_varied(struct soon__serving *serving, struct window *window, uint64_t index)
 {
     struct soon__outcome *outcome = &serving->task.outcome;
@@ -113,7 +115,8 @@ static bool keep_varied(struct soon__serving *serving, struct window *window, ui
     return true;
 }
 
-/* The reply is filled in while the result lies where it was written: then what came before it goes first. */
+/* The reply is filled in while the result lies where it was written. What the window has came before it, and so goes
+ * first. */
 static void answer_item(struct soon__serving *serving, struct window *window, uint64_t index)
 {
     struct soon__reply reply = soon__serving_reply(serving, SOON__REPLY_ITEM);
@@ -125,7 +128,7 @@ static void answer_item(struct soon__serving *serving, struct window *window, ui
     soon__reply_publish(&reply, &place);
 }
 
-/* Plain ones before the item `next` have ended, with their results in the window. */
+/* The plain items before `next` have ended, and their results are in the window. True: the next may start. */
 static bool went_well(soon_task *task, void *data, size_t next)
 {
     struct soon__serving *serving = (struct soon__serving *)task;
@@ -133,12 +136,12 @@ static bool went_well(soon_task *task, void *data, size_t next)
     (void)data;
     soon__leftovers_clear();
     atomic_store_explicit(&serving->status->items_finished, next, memory_order_release);
-    /* Relaxed, both: to be believed within bounds; and a flag. */
+    /* Relaxed, both: the parent believes it within bounds; and nothing is read through the flag. */
     atomic_store_explicit(&serving->status->item, next, memory_order_relaxed);
     return !atomic_load_explicit(serving->cancel_requested, memory_order_relaxed);
 }
 
-/* True: the item at `*index` needs an answer. */
+/* Runs items from `*index` on, which moves. True: the item there needs a reply. */
 static bool run_bodies(struct soon__serving *serving, uint64_t *index, uint64_t end, bool plain)
 {
     size_t next = *index;
@@ -150,7 +153,7 @@ static bool run_bodies(struct soon__serving *serving, uint64_t *index, uint64_t 
     return apart;
 }
 
-/* The next item of those that vary, with what it has of its own. 0, or why it cannot start. */
+/* Finds the next item of those that vary, with its label and payload. 0, or why it cannot start. */
 static int arrive_item(struct soon__serving *serving)
 {
     const struct soon__item_head *head = (const struct soon__item_head *)serving->at;
@@ -188,11 +191,11 @@ static int begin_item(struct soon__serving *serving, uint64_t index)
     if (serving->request->flags & SOON__REQUEST_VARIES)
         return arrive_item(serving);
     serving->task.arg = serving->arg + index * size;
-    serving->task.arg_size = size ? size : serving->request->arg_size; /* one of any size is by itself */
+    serving->task.arg_size = size ? size : serving->request->arg_size; /* an item of any size came by itself */
     return 0;
 }
 
-/* Runs the item, and plain ones after it as long as nothing comes between. Which is the next. */
+/* Runs the item, and plain items after it as long as nothing comes between. Returns which item is the next. */
 static uint64_t run_some(struct soon__serving *serving, struct window *window, uint64_t index)
 {
     const soon_function *function = serving->task.function;
@@ -224,7 +227,7 @@ static uint64_t run_some(struct soon__serving *serving, struct window *window, u
     return index + 1;
 }
 
-/* Why no further item is to start; 0: one may. */
+/* Says why no further item is to start; 0: the next one may. */
 static int stop_reason(const struct soon__serving *serving, int64_t now)
 {
     /* Relaxed: the fence orders it. */
@@ -250,12 +253,12 @@ void soon__serve_items(struct soon__serving *serving, int64_t now)
 
     serving->at = serving->arg;
     serving->label_of_all = serving->label;
-    /* Relaxed, as all but the last of these: S3. */
+    /* Relaxed, as all but the last of these stores: S3. */
     atomic_store_explicit(&serving->status->items_finished, 0, memory_order_relaxed);
     while (ended < serving->request->items) {
         atomic_store_explicit(&serving->status->item, ended, memory_order_relaxed);
         atomic_store_explicit(&serving->status->started_ns, now, memory_order_relaxed);
-        /* Pairs with the fence in soon__channel_hold(): we see the request, or the parent sees this item. */
+        /* Pairs with the fence in soon__channel_hold(): the request is seen here, or the parent sees this item. */
         atomic_thread_fence(memory_order_seq_cst);
         reason = stop_reason(serving, now);
         if (reason < 0)

@@ -1,10 +1,10 @@
 /*
- * leftovers.c - what a task may leave behind in its process that belongs to it: prints, and an alarm.
+ * leftovers.c - what a task may leave behind in its process: prints that are still in a buffer, and an alarm.
  *
- * Prints that are still in a buffer would be lost with the worker, or come twice when a later task forks. So they are written
- * before the task's outcome is told, and before a fork. An alarm would end a later task; to cancel it costs a system call, as
- * much as a small task takes. So it is done only where something that is loaded could have set one: it asks for one of these
- * functions by name.
+ * Prints in a buffer would be lost with the worker, or come twice when a later task forks. So they are written before
+ * the outcome of the task is told, and before a fork. An alarm would end a later task. To cancel it takes a system
+ * call, which costs as much as a small task; so that is done only if an object that is loaded could have set one: it
+ * asks for one of these functions by name.
  */
 #include "leftovers_internal.h"
 
@@ -24,7 +24,7 @@
  * Prints
  */
 
-/* Not if a thread that the task has left is printing: it may never end. */
+/* Not while a thread that the task has left behind is printing, since that may never end. */
 static void write_out(FILE *file)
 {
     if (__fpending(file) == 0 || ftrylockfile(file) != 0)
@@ -45,7 +45,7 @@ static void write_all_out(void)
 
 static bool has_alarms;
 
-/* The program alone, if it is static: these are there if it uses them. Weak, so that we are not who asks for them. */
+/* In a static program these are there if it uses them. They are weak, so that this file does not ask for them. */
 extern __typeof__(alarm) alarm __attribute__((weak));
 extern __typeof__(setitimer) setitimer __attribute__((weak));
 
@@ -54,21 +54,21 @@ static bool is_of_alarms(const char *name)
     return strcmp(name, "alarm") == 0 || strcmp(name, "setitimer") == 0 || strcmp(name, "ualarm") == 0;
 }
 
-/* What is needed of an object's dynamic section. */
+/* What is read of the dynamic section of an object. */
 struct section {
     const ElfW(Sym) * symbols;
     const char *names;
     size_t count;
 };
 
-/* Where it has been relocated it is an address, else an offset. */
+/* An address, if the section was relocated; else an offset. */
 static const void *address_in(const struct dl_phdr_info *object, ElfW(Addr) value)
 {
     return (const void *)(value < object->dlpi_addr ? object->dlpi_addr + value : value);
 }
 
-/* The newer table of hashes: of the symbols from the second word on. What is asked for and has an address of its own, as a
- * program has it that is not position-independent, is among them. */
+/* The GNU hash table, whose second word says with which symbol it begins. It has the symbols that are asked for and
+ * have an address, too, as in a program that is not position-independent. */
 static size_t count_of(const uint32_t *gnu)
 {
     uint32_t buckets = gnu[0], first = gnu[1], last = 0;
@@ -114,7 +114,7 @@ static bool asks_for_alarms(const struct section *section)
     return false;
 }
 
-/* `is_dynamic`: any of the objects has a loader, which the program has first of all. */
+/* `is_dynamic`: an object has a loader. The program itself is the first of the objects. */
 static int look_at(struct dl_phdr_info *object, size_t size, void *is_dynamic)
 {
     struct section section;
@@ -139,7 +139,7 @@ int soon__leftovers_init(void)
     has_alarms = dl_iterate_phdr(look_at, &is_dynamic) == 1;
     if (!has_alarms && !is_dynamic)
         has_alarms = alarm || setitimer;
-    soon__before_leaving_child(write_all_out); /* its own: the parent's were written before the fork */
+    soon__before_leaving_child(write_all_out); /* the child's own: the parent's were written before the fork */
     return -pthread_atfork(write_all_out, NULL, NULL);
 }
 

@@ -1,17 +1,17 @@
 /*
- * listen.c - a worker process hears that its task is to end, while that blocks.
+ * listen.c - how a worker process hears that its task is to end, while the task blocks.
  *
- * The parent asks by a word in the requests, which a task that blocks does not look at. So a thread of the worker does, which is
- * made for the first task that listens, and stays: it sleeps on the channel's bell for cancels (D7), and tells the notices. No
- * message travels, so that there is nothing to be full, and nothing for the parent to wait for.
+ * The parent asks by a word among the requests, which a task that blocks does not read. So a thread of the worker reads
+ * it. It is started for the first task that listens, and stays: it sleeps on the channel's bell for cancels (D7), and
+ * tells the notices. No message travels, so nothing can be full, and the parent waits for nothing.
  *
- * L1  What is told belongs to the request that the thread has looked for: it tells by the request's number, which no other ever
- *     has, and whose notice may be gone by then.
- * L2  SIGTERM of the parent, which would end the worker, is held off by the last task that has listened, if that was asked to
- *     stop: up to its answer, and beyond. The parent asks before it sends the signal, and has the worker retire: so this ends
- *     when it has answered. If the task does not end, SIGKILL follows. Who is let live was asked to stop by mistake: then the
- *     parent takes that back.
- * L3  A forked child has not that thread, and its task was the parent's: it does not listen.
+ * L1  What the thread tells is for the request that it has read the word of: it says the number of that request, which
+ *     no other one ever has. Its notice may be gone by then.
+ * L2  SIGTERM of the parent would end the worker. If the last task that has listened was asked to stop, that task holds
+ *     the signal off until it has answered, and beyond. The parent asks before it sends the signal, and tells the
+ *     worker to retire: so the worker ends when it has answered. If the task does not end, SIGKILL follows. If the
+ *     worker is to live on after all, the parent takes back what it has asked.
+ * L3  A forked child does not have that thread, and its task is the parent's: it does not listen.
  */
 #include "listen_internal.h"
 
@@ -24,13 +24,13 @@
 #include <signal.h>
 
 static struct {
-    const struct soon__channel *channel; /* NULL: there is no thread yet. Main thread only, then fixed */
+    const struct soon__channel *channel; /* NULL: there is no thread yet. The main thread's, then fixed */
     pthread_mutex_t mutex;
     struct {
         uint32_t slot;
         uint64_t sequence; /* 0: nobody listens */
     } locked;
-    _Atomic uint64_t last; /* the request that listens, or has been the last to do so; 0: none has */
+    _Atomic uint64_t last; /* the request that listens, or the last one that has; 0: none has */
 } listening = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
 static bool is_asked(uint32_t slot)
@@ -47,7 +47,7 @@ static void *watch(void *unused)
 
     soon__surroundings_give(soon__surroundings_of_process(), 0); /* as the control thread */
     for (;;) {
-        bell = soon__channel_cancel_bell(listening.channel); /* D7: before it looks */
+        bell = soon__channel_cancel_bell(listening.channel); /* D7: before the word is read */
         pthread_mutex_lock(&listening.mutex);
         slot = listening.locked.slot;
         sequence = listening.locked.sequence;
@@ -59,7 +59,7 @@ static void *watch(void *unused)
     return unused;
 }
 
-/* Its signals are the main thread's. */
+/* Starts the thread, once. It blocks all signals: they are the main thread's. */
 static int start(const struct soon__channel *channel)
 {
     sigset_t all, before;
@@ -100,7 +100,7 @@ int soon__listen_begin(const struct soon__worker *worker, uint32_t slot, uint64_
     if (rc < 0)
         return rc;
     set(slot, sequence);
-    /* Relaxed: what the handler looks at beside it, the parent has stored before it sent the signal. */
+    /* Relaxed: what the signal handler reads beside it, the parent has stored before it sent the signal. */
     atomic_store_explicit(&listening.last, sequence, memory_order_relaxed);
     soon__channel_listen(&worker->channel, true);
     return 0;

@@ -5,14 +5,15 @@
  *                |
  *                +-- cannot: _exit(SOON__EXIT_...)
  *
- * W1  The first HELLO is sent when all else is ready; the parent posts nothing before it has read the table, which lies
- *     where replies will lie.
- * W2  Its descriptors are close-on-exec from the start, and those that were mapped are closed: what its tasks execute
- *     inherits nothing of ours.
- * W3  It serves its parent alone, and nobody who has fewer rights. Anybody can start a set-user-ID program with the marker
- *     and descriptors of his own; what the kernel has noted of who made the control socket he cannot change. So that is its
- *     parent, and root, or of our effective user and group. It does not tell of capabilities: those that came with the
- *     program's file are given up, as its parent may not have them. Checked before anything that was given is believed.
+ * W1  HELLO is sent when all else is ready. The parent posts nothing before it has read the table of functions, which
+ *     lies where the bodies of replies will lie.
+ * W2  The worker's descriptors are close-on-exec from the start, and those that were mapped are closed: a program that
+ *     a task executes inherits nothing of the library.
+ * W3  A worker serves its parent alone, and no process that has fewer rights. Anybody can start a set-user-ID program
+ *     with the marker, and with descriptors of his own; but he cannot change what the kernel has noted of the process
+ *     that made the control socket. So this must be the parent, and run as root, or with the worker's effective user
+ *     and group. The kernel notes no capabilities: those that came with the program's file are given up, since the
+ *     parent may not have them. All this is checked before anything that was given is believed.
  */
 #include "main_internal.h"
 
@@ -49,7 +50,7 @@ static void give_up(int status)
  * Beginning
  */
 
-/* The number behind the last may be the program that was executed; or anything, if that came by its path. */
+/* The number behind the last may be the program that was executed; or it is any file, if that was found by its path. */
 static void tidy_descriptors(void)
 {
     for (int fd = SOON__FD_CONTROL; fd < SOON__FD_END; fd++) {
@@ -60,7 +61,7 @@ static void tidy_descriptors(void)
         close(SOON__FD_END);
 }
 
-/* Looks at the beginning alone: another version may have another size. */
+/* Reads the beginning alone, since another version may have another size. */
 static void check_version(void)
 {
     struct {
@@ -119,7 +120,7 @@ static void check_starter(void)
     self.fixed.parent = peer.pid;
 }
 
-/* From here on it dies with its parent, which may have died before: then the number is a stranger's. */
+/* From here on the worker dies with its parent. That may have died before: then its number may be another process's. */
 static void bind_to_parent(void)
 {
     int watch;
@@ -171,13 +172,13 @@ static void begin(void)
  * Serving
  */
 
-/* Asks to be replaced when it has grown too large. Between tasks, and not after each: it costs a look into /proc. */
+/* Asks to be replaced if the process has grown too large. Not after each task, since it reads a file of /proc. */
 static void check_memory(void)
 {
     struct soon__replies *replies = self.channel.replies;
     int64_t now;
 
-    /* Relaxed: this thread's own. */
+    /* Relaxed: this thread alone writes it. */
     if (!replies->memory_limit || atomic_load_explicit(&replies->over_limit, memory_order_relaxed))
         return;
     now = soon__clock_ns();
@@ -186,7 +187,7 @@ static void check_memory(void)
     self.serving.memory_checked_ns = now;
     if (soon__own_memory() <= replies->memory_limit)
         return;
-    /* Release: pairs with the acquire of the parent, which the bell has woken. */
+    /* Release: pairs with the acquire of the parent, which the bell wakes. */
     atomic_store_explicit(&replies->over_limit, 1, memory_order_release);
     soon__bell_ring(self.channel.bell);
 }
@@ -205,7 +206,7 @@ static bool serve_next(void)
     return true;
 }
 
-/* pthread_exit() in a task: without this thread the process would stay, and answer nobody. */
+/* A task has called pthread_exit(): without this thread the process would stay, and answer nobody. */
 static void leave(void *unused)
 {
     (void)unused;
@@ -218,7 +219,7 @@ static void serve_until_retired(void)
 
     pthread_cleanup_push(leave, NULL);
     do {
-        /* Asked first. The parent asks who has nothing in its slots, so there is nothing to miss. */
+        /* Read before the claims. The parent asks a worker that has nothing in its slots, so no request is missed. */
         retired = soon__channel_is_retired(&self.channel);
         while (serve_next())
             ;

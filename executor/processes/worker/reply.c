@@ -1,12 +1,12 @@
 /*
- * reply.c - replies from a worker, and the area in which their bodies lie.
+ * reply.c - replies of a worker, and the area in which their bodies lie.
  *
  * R1  A region of the area is taken for a result before the task runs, or for a body when it has ended. It belongs to
- *     the reply that is published with it, until the parent has acked that.
- * R2  At most two regions belong to no published reply, and one of these is the newest: so when the parent has consumed
- *     all there is room for a body of any size, and a wait for room ends.
- * R3  A body is never larger than SOON__BODY_MAX and a message; what would make it larger has a descriptor of its own.
- * R4  One message with descriptors is under way: the next is sent when the reply it was for has been consumed.
+ *     the reply that is published with it, until that is acked.
+ * R2  At most two regions belong to no published reply, and one of these is the newest. So when all replies are acked
+ *     there is room for a body of any size, and a wait for room ends.
+ * R3  A body is never larger than SOON__BODY_MAX and a message. A part that would make it larger has a descriptor.
+ * R4  At most one message with descriptors is under way: the next is sent when the reply that it was for is acked.
  */
 #include "reply_internal.h"
 
@@ -42,7 +42,7 @@ int soon__replies_init(const struct soon__channel *channel)
     return fstat(channel->bell, &replies.bell) < 0 ? -errno : 0;
 }
 
-/* `consumed` of all replies were: their regions are free. */
+/* Frees the regions of the first `acked` replies. */
 static void give_back(uint64_t acked)
 {
     for (; replies.given_back < acked; replies.given_back++) {
@@ -53,7 +53,8 @@ static void give_back(uint64_t acked)
     }
 }
 
-/* There is a place for the next reply's region. The count is in a line of the parent's: it is looked at now and then. */
+/* Makes a place for the region of the next reply. The count of acks is in a line of memory that the parent writes: so
+ * it is read now and then alone. */
 static void keep_regions(void)
 {
     uint64_t published = soon__channel_published_count(replies.channel), acked;
@@ -88,7 +89,7 @@ void soon__replies_give(struct soon__place *place)
     place->region = SOON__NO_REGION;
 }
 
-/* The next reply's region is this one. */
+/* Notes the region of the next reply. */
 static void note_region(uint32_t region)
 {
     keep_regions();
@@ -103,8 +104,8 @@ static bool bell_is_there(void)
            now.st_ino == replies.bell.st_ino && now.st_mode == replies.bell.st_mode;
 }
 
-/* If a task has closed the bell, or opened something else in its place, nobody would ever hear of this reply; but the parent
- * hears of a death. */
+/* If a task has closed the bell, or opened something else in its place, nobody would ever hear of this reply; but the
+ * parent hears of a death. */
 static void ring(void)
 {
     if (!bell_is_there() || soon__bell_ring(replies.channel->bell) < 0)
@@ -139,7 +140,7 @@ void soon__reply_publish_short(uint32_t slot, uint64_t sequence, const unsigned 
  * What goes by descriptor
  */
 
-/* A descriptor of what nobody can write any more: the buffer's, or that of a copy. */
+/* A descriptor of memory that nobody can write any more: that of the buffer, or of a copy. */
 static int freeze_or_copy(soon_buffer *buffer, const void *data, size_t size, soon_buffer **ret_copy)
 {
     int fd = buffer ? soon__buffer_freeze(buffer) : -ENOTSUP;
@@ -150,7 +151,7 @@ static int freeze_or_copy(soon_buffer *buffer, const void *data, size_t size, so
     return fd < 0 ? fd : soon__buffer_freeze(*ret_copy);
 }
 
-/* The same; replaces the buffer by that copy. */
+/* The same, but the copy replaces the buffer. */
 static int freeze(soon_buffer **buffer)
 {
     soon_buffer *copy = NULL;
@@ -163,7 +164,7 @@ static int freeze(soon_buffer **buffer)
     return fd;
 }
 
-/* R4 */
+/* R4. Waits until the reply to the previous message with descriptors is acked. */
 static void await_previous(void)
 {
     uint64_t acked = soon__channel_acked(replies.channel);
@@ -173,7 +174,7 @@ static void await_previous(void)
     give_back(acked);
 }
 
-/* Sends what the flags say. 0 or a negative errno. */
+/* Sends the descriptors that the flags ask for. 0 or a negative errno. */
 static int send_buffers(const struct soon__reply *reply, struct soon__outcome *outcome,
                         const struct soon__beside *beside)
 {
@@ -212,10 +213,10 @@ static int send_buffers(const struct soon__reply *reply, struct soon__outcome *o
  */
 
 struct body {
-    const void *data[3]; /* result, payload, message with its bytes; NULL: it has a descriptor */
+    const void *data[3]; /* result, payload, message with its bytes; NULL: that part has a descriptor */
     uint64_t size[3];
-    size_t text;                /* so long is the message; it may have been cut */
-    struct soon__beside beside; /* behind them */
+    size_t text;                /* the length of the message, which may have been cut, with its NUL */
+    struct soon__beside beside; /* lies behind them */
 };
 
 static uint64_t size_of(const struct body *body)
@@ -244,7 +245,7 @@ static void copy(unsigned char *to, const struct body *body)
     soon__beside_write(&body->beside, to);
 }
 
-/* In the reply itself, where the result lies already, or in a region of its own. */
+/* Puts the body into the reply itself, where the result lies already, or in a region of its own. */
 static struct soon__place put(struct soon__reply *reply, const struct body *body, struct soon__place *result)
 {
     uint64_t size = size_of(body);
@@ -272,7 +273,8 @@ static void describe_failure(struct soon__reply *reply, struct body *body, const
 {
     const soon_error *error = &outcome->error->public;
     size_t text = strnlen(error->message, MESSAGE_MAX - 1) + 1;
-    /* They lie one after the other in an error. One that was passed on may have more than can be sent. */
+    /* In an error the bytes lie behind the message. One that was passed on may have more of them than can be sent: then
+     * none are. */
     size_t size = error->data_size <= MESSAGE_MAX - text ? text + error->data_size : text;
 
     reply->code = error->code;
@@ -326,7 +328,7 @@ static void describe_success(struct soon__reply *reply, struct body *body, const
         describe_further(reply, body, outcome);
 }
 
-/* It ran, but its result cannot be sent. */
+/* The task has run, but its result cannot be sent. */
 static void turn_into_failure(struct soon__reply *reply, struct body *body, struct soon__outcome *outcome, int code)
 {
     soon__outcome_drop(outcome);

@@ -25,13 +25,13 @@ void soon__replies_give(struct soon__place *place);
 /*
  * Writes what became of a task into `reply`: its code and flags, and its result, payload and message, wherever these
  * go. Sends descriptors where they are needed. `result` is the place of the result if that lies in the reply area
- * already; it is used or given back. Drops what is in `outcome`. Returns the place that the reply needs until the
- * parent has consumed it.
+ * already; it is used or given back. Drops what is in `outcome`. Returns the place that the reply needs until it is
+ * acked.
  */
 struct soon__place soon__reply_fill(struct soon__reply *reply, struct soon__outcome *outcome,
                                     struct soon__place *result);
 /* Publishes the reply; waits for room in the ring if it is not the last one of its slot. `place` (may be NULL) is given
- * back when the parent has consumed the reply. */
+ * back when the reply is acked. */
 void soon__reply_publish(const struct soon__reply *reply, const struct soon__place *place);
 /* Publishes the only reply of a task that has succeeded with a result of `size` bytes, or none, and nothing beside it.
  * */

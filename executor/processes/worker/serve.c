@@ -23,21 +23,20 @@ static void run(struct soon__serving *serving)
     soon__leftovers_clear();
 }
 
-static void answer(struct soon__serving *serving, enum soon__reply_kind kind, uint64_t index)
+static void answer(struct soon__serving *serving)
 {
-    struct soon__reply reply = soon__serving_reply(serving, kind);
-    struct soon__place place;
+    struct soon__reply reply = soon__serving_reply(serving, SOON__REPLY_DONE);
+    struct soon__place place = soon__reply_fill(&reply, &serving->task.outcome, &serving->result);
 
-    reply.first = index;
-    place = soon__reply_fill(&reply, &serving->task.outcome, &serving->result);
     soon__reply_publish(&reply, &place);
 }
 
-/* What most answers are: it has succeeded, and all there is is a small result. False: it is another. */
+/* Answers for a task that has succeeded with a small result, and nothing beside it, as most do. False: this one has
+ * not. */
 static bool answer_short(const struct soon__serving *serving)
 {
     const struct soon__outcome *outcome = &serving->task.outcome;
-    /* Relaxed: as in reply_of(). */
+    /* Relaxed: as in soon__serving_reply(). */
     uint32_t progress = atomic_load_explicit(&serving->status->progress_sequence, memory_order_relaxed);
 
     if (outcome->error || outcome->payload || outcome->result_on_heap || outcome->result_buffer ||
@@ -57,7 +56,7 @@ static void run_one(struct soon__serving *serving)
     }
     run(serving);
     if (!answer_short(serving))
-        answer(serving, SOON__REPLY_DONE, 0);
+        answer(serving);
 }
 
 static void take_limits(struct soon__serving *serving, int64_t now)
@@ -69,7 +68,8 @@ static void take_limits(struct soon__serving *serving, int64_t now)
     serving->items_deadline = serving->request->items_deadline;
 }
 
-/* As for one that has all that belongs to it in the request itself, and no limits. `small` is filled when it is needed. */
+/* Fills it as for a task that has no limits, and all of whose parts lie in the request itself. `small` is filled when
+ * it is needed. */
 static void begin(struct soon__serving *serving, struct soon__worker *worker, uint32_t slot, uint64_t sequence)
 {
     const struct soon__request *request = &worker->channel.requests->request[slot];
@@ -87,7 +87,7 @@ static void begin(struct soon__serving *serving, struct soon__worker *worker, ui
     serving->status = &worker->channel.replies->status[slot];
     serving->cancel_requested = &worker->channel.requests->cancel_requested[slot];
     serving->slot = slot;
-    /* Relaxed: ours, set by the claim. */
+    /* Relaxed: this thread has written it, at the claim. */
     serving->progress_before = atomic_load_explicit(&serving->status->progress_sequence, memory_order_relaxed);
     serving->sequence = sequence;
     serving->time_limit_ns = 0;
@@ -102,7 +102,7 @@ static void serve(struct soon__serving *serving)
 {
     const struct soon__request *request = serving->request;
     bool limited = request->flags & SOON__REQUEST_HAS_LIMITS;
-    int64_t now = limited || request->items ? soon__clock_ns() : 0; /* who has no limits is spared the look */
+    int64_t now = limited || request->items ? soon__clock_ns() : 0; /* without limits it need not be read */
     int rc = soon__serving_arrive(serving);
 
     serving->task.arg = serving->arg;

@@ -27,7 +27,7 @@ static int take_payload(struct soon__serving *serving, const unsigned char *body
     return rc;
 }
 
-/* Where in the body, and among the descriptors, each part is; NULL and -1: it is not there. */
+/* Where each part is, in the body or among the descriptors. NULL, or -1: it is not there. */
 struct parts {
     const unsigned char *arg, *payload, *label, *beside;
     int arg_fd, payload_fd;
@@ -56,7 +56,7 @@ static void find_parts(const struct soon__serving *serving, struct parts *parts)
         parts->beside = at + soon__body_round(request->label_size);
 }
 
-/* All that was sent for it; 0, or there are none. */
+/* Takes all descriptors that were sent for it. 0; a negative errno: there are none. */
 static int take_descriptors(struct soon__serving *serving, struct parts *parts)
 {
     const struct soon__request *request = serving->request;
@@ -93,7 +93,7 @@ static int map_arg(struct soon__serving *serving, int fd)
     return 0;
 }
 
-/* 0, or why the task cannot start. Each part that was sent is taken, or closed. */
+/* Each descriptor that was sent is used or closed, whatever is returned. */
 int soon__serving_arrive(struct soon__serving *serving)
 {
     const struct soon__request *request = serving->request;
@@ -120,7 +120,6 @@ int soon__serving_arrive(struct soon__serving *serving)
     return rc;
 }
 
-/* The reply is out: the request may be another's by now. */
 void soon__serving_let_go(struct soon__serving *serving)
 {
     soon_buffer_unref(serving->payload);
@@ -133,7 +132,6 @@ void soon__serving_let_go(struct soon__serving *serving)
  * Out
  */
 
-/* Zeroed space for a result of fixed size. 0, or -ENOMEM and the like. */
 int soon__serving_make_space(struct soon__serving *serving)
 {
     size_t size = serving->task.function->result_size;
@@ -157,7 +155,7 @@ int soon__serving_make_space(struct soon__serving *serving)
 
 struct soon__reply soon__serving_reply(const struct soon__serving *serving, enum soon__reply_kind kind)
 {
-    /* Relaxed: one that is set meanwhile, by a thread that the task has left, is nobody's. */
+    /* Relaxed: what a thread that the task has left behind tells meanwhile need not count. */
     uint32_t progress = atomic_load_explicit(&serving->status->progress_sequence, memory_order_relaxed);
 
     return (struct soon__reply){.sequence = serving->sequence,
@@ -166,7 +164,6 @@ struct soon__reply soon__serving_reply(const struct soon__serving *serving, enum
                                 .flags = progress != serving->progress_before ? SOON__REPLY_HAS_PROGRESS : 0};
 }
 
-/* The last reply of one that did not start, or whose rest did not: after `ended` items. */
 void soon__serving_refuse(struct soon__serving *serving, uint64_t ended, int code, uint32_t flags)
 {
     struct soon__reply reply = soon__serving_reply(serving, SOON__REPLY_DONE);

@@ -1,6 +1,6 @@
 /*
- * serving_internal.h - a request while the worker serves it: the parts that came with it, the space for its result, and its
- * replies.
+ * serving_internal.h - a request while the worker serves it: the parts that came with it, the space for its result, and
+ * its replies.
  *
  * S1  A request is read in place: its slot is the worker's until the last reply, so nobody changes it.
  * S2  A child that a task forks never gets further than the body: it ends there. So nothing here runs twice.
@@ -36,9 +36,9 @@ struct soon__serving {
     _Alignas(16) unsigned char small[SOON__REPLY_INLINE]; /* a result that goes into the reply itself */
 };
 
-/* Finds the argument, payload and label, and takes each part that was sent. 0, or why the task cannot start. */
+/* Finds the argument, payload and label, and takes what was sent as descriptors. 0, or why the task cannot start. */
 int soon__serving_arrive(struct soon__serving *serving);
-/* Gives the parts back. The last reply is out by then, so the request may be another's. */
+/* Gives the parts back. The last reply is out by then, so the slot may have another request already. */
 void soon__serving_let_go(struct soon__serving *serving);
 /* Makes zeroed space for a result of fixed size. 0, or -ENOMEM and the like. */
 int soon__serving_make_space(struct soon__serving *serving);

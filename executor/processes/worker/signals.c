@@ -1,25 +1,28 @@
 /*
- * signals.c - signals in a worker process, its forked children, and the programs that its tasks execute.
+ * signals.c - signals in a worker process, in its forked children, and in the programs that its tasks execute.
  *
- * The parent ends a worker, nobody else should: a terminal or a service manager signals a whole group while the parent
- * still drains, or reads its configuration anew. So those that they send ask who has sent them. From the parent they do what
- * they always do; and since it is then raised again with its default action, the worker's status tells the truth. SIGINT does
- * nothing, whoever sends it: a terminal means the program. What the program ignores stays ignored, but for SIGTERM.
+ * The parent ends a worker, and nobody else should. But a terminal or a service manager signals a whole group, while
+ * the parent still waits for its tasks, or reads its configuration anew. So the handlers of the signals that these send
+ * ask which process has sent them. If it was the parent, the signal is raised again with its default action: so the
+ * status of the worker tells the truth. SIGINT does nothing, whoever sends it, since a terminal means the program. A
+ * signal that the program ignores stays ignored, but for SIGTERM.
  *
- * SIGTERM is held off by a task that hears of its cancel without it: worker/listen.c.
+ * A task that hears of its cancel without SIGTERM holds that off: listen.c.
  *
- * A child that a task has forked is no worker: it gets back the default actions, and has neither bell nor socket. A program
- * that a task executes has the default actions by that, whatever way it is started: we have handlers, where to ignore a signal
- * would be inherited.
+ * A child that a task has forked is no worker: it gets the default actions back, and has neither bell nor socket. A
+ * program that a task executes has the default actions, however it is started, since handlers do not survive that; a
+ * signal that the worker ignored would stay ignored.
  *
- * A worker leads a process group, in which is what its tasks start. That never outlives it:
+ * A worker leads a process group, which its tasks' children belong to. The group never outlives the worker:
  *
- * G1  While the parent lives it kills the group when it hears of the worker's end, however that came, and before it reaps it:
- *     until then the group's number is nobody else's.
- * G2  When the parent is gone the worker kills the group, itself included: the control thread, or the handler here when the
- *     kernel's notice comes first. That notice is not SIGKILL, for then nobody would be left to do it; nor SIGTERM: when it
- *     comes other threads of the parent may still be there, and then it looks like the parent's own.
- * G3  So both would have to be killed in the same moment. What leaves the group on purpose, by setsid() or setpgid(), stays.
+ * G1  While the parent lives, it kills the group when it hears of the worker's end, however that came, and before it
+ *     reaps the worker: until then no other group can have that number.
+ * G2  When the parent is gone, the worker kills the group, itself included. The control thread does it, or the handler
+ *     here if the kernel's signal comes first. That signal is not SIGKILL, since then nobody would be left to do it.
+ *     Nor is it SIGTERM: other threads of the parent may still run when it comes, and then it would look like the
+ *     parent's own.
+ * G3  So the group outlives them only if both are killed in the same moment. A process that leaves the group on
+ *     purpose, by setsid() or setpgid(), stays.
  */
 #include "signals_internal.h"
 
@@ -33,7 +36,7 @@ static pid_t parent_pid, worker_pid;
 static const int asking[] = {SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SOON__SIGNAL_OF_END};
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 
-/* It leads the group unless a wrapper has started it in another. */
+/* The worker leads its group, unless a wrapper has started it in another. */
 void soon__worker_kill_group(void)
 {
     if (getpgrp() == getpid())
@@ -45,7 +48,7 @@ void soon__worker_kill_group(void)
 static void terminated(int signal, siginfo_t *info, void *context)
 {
     (void)context;
-    /* In a child that has not come to its atfork handler yet it is nobody's business who has sent it. */
+    /* A forked child that has not come to its atfork handler yet does not ask who has sent it. */
     if (getpid() == worker_pid) {
         if (getppid() != parent_pid || (signal == SOON__SIGNAL_OF_END && info->si_pid == parent_pid)) /* G2 */
             soon__worker_kill_group();
@@ -71,7 +74,7 @@ static bool is_interrupted(const struct sigaction *action)
     return !(action->sa_flags & SA_SIGINFO) && action->sa_handler == interrupted;
 }
 
-/* As far as it is as we have set it. */
+/* Sets the default action, if the handler is still the library's. */
 static void give_back(int signal, bool (*is_ours)(const struct sigaction *action))
 {
     struct sigaction now;
@@ -90,7 +93,7 @@ static void in_child(void)
     give_back(SIGINT, is_interrupted);
 }
 
-/* What main has set before soon_init(), and what the program ignores, is its business. */
+/* Handlers that main() has set before soon_init() stay, as does what the program ignores. */
 static void ask(int signal)
 {
     struct sigaction now, action = {.sa_sigaction = terminated, .sa_flags = SA_SIGINFO | SA_RESTART};

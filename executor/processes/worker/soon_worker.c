@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The loader gives a text alone. */
+/* The loader gives no error number, but a text alone. */
 static bool is_shortage(const char *why)
 {
     static const int shortages[] = {ENOMEM, EMFILE, ENFILE, EAGAIN};
@@ -25,7 +25,7 @@ static bool is_shortage(const char *why)
     return found;
 }
 
-/* 0, or with what status to exit. */
+/* 0, or the status to exit with. */
 static int load(const char *object)
 {
     const char *why;
