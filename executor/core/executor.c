@@ -200,16 +200,6 @@ static bool is_done(const soon_future *down)
     return soon__word_final(soon__future_word(down));
 }
 
-void soon__pool_name(char *to, size_t size, const char *name)
-{
-    static _Atomic unsigned numbers;
-
-    if (name)
-        snprintf(to, size, "%s", name);
-    else
-        snprintf(to, size, "soon-%u", atomic_fetch_add_explicit(&numbers, 1, memory_order_relaxed) + 1);
-}
-
 int soon__no_executor(void)
 {
     if (soon__role() == SOON__ROLE_WORKER)

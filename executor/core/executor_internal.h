@@ -138,8 +138,6 @@ soon_future *soon__submit_items(soon_executor *executor, const soon_function *fu
 /* The same, or with `items` NULL one argument of the function's size; but a refusal is returned, and takes nothing. `try`:
  * as soon_try_submit_bytes(). All checked. */
 int soon__submit_or_refuse(soon_future **ret, const struct soon__call_params *params, bool try);
-/* The name of a pool: cut to `size`; NULL: soon-1, soon-2 ... */
-void soon__pool_name(char *to, size_t size, const char *name);
 /* How many workers it has or may have: for choosing chunks. At least 1. */
 size_t soon__executor_width(soon_executor *executor);
 

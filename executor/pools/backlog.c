@@ -80,10 +80,21 @@ static int initializer_init(struct soon__initializer *ret, const struct soon__in
     return 0;
 }
 
+/* The name of a pool, cut to `size`. NULL: soon-1, soon-2 ... */
+static void pool_name(char *to, size_t size, const char *name)
+{
+    static _Atomic unsigned numbers;
+
+    if (name)
+        snprintf(to, size, "%s", name);
+    else
+        snprintf(to, size, "soon-%u", atomic_fetch_add_explicit(&numbers, 1, memory_order_relaxed) + 1);
+}
+
 int soon__backlog_init(struct soon__backlog *backlog, const struct soon__backlog_options *options)
 {
     backlog->bound = options->bound;
-    soon__pool_name(backlog->name, sizeof backlog->name, options->name);
+    pool_name(backlog->name, sizeof backlog->name, options->name);
     return initializer_init(&backlog->initializer, &options->initializer);
 }
 

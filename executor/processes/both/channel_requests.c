@@ -9,7 +9,7 @@
  */
 #include "channel_requests_internal.h"
 
-#include "../../system/cpu_internal.h"
+#include "../../core/spin_internal.h"
 #include "../../system/ipc_internal.h"
 #include "channel_running_internal.h"
 
@@ -291,24 +291,32 @@ bool soon__channel_is_retired(const struct soon__channel *channel)
 
 /* Spins for `spin_ns` at most. True: the bell has changed, or the number of the request in slot 0: a worker that has
  * nothing to do gets its next request there, and the number comes with that, before the bell. */
+struct spin {
+    const struct soon__channel *channel;
+    uint64_t sequence; /* of the first slot, before */
+    uint32_t bell;     /* before */
+};
+
+static bool has_request(void *data)
+{
+    const struct spin *before = data;
+
+    /* Relaxed: the claim reads it with acquire. */
+    return atomic_load_explicit(&before->channel->requests->request[0].sequence, memory_order_relaxed) !=
+               before->sequence ||
+           post_bell(before->channel) != before->bell;
+}
+
 static bool spin(const struct soon__channel *channel, uint32_t bell)
 {
-    const _Atomic uint64_t *first = &channel->requests->request[0].sequence;
-    /* Relaxed, here and below: the claim reads it with acquire. */
-    uint64_t sequence = atomic_load_explicit(first, memory_order_relaxed);
+    /* Relaxed: as in has_request(). */
+    uint64_t sequence = atomic_load_explicit(&channel->requests->request[0].sequence, memory_order_relaxed);
     /* Relaxed: a number that means nothing else. */
     int64_t until = atomic_load_explicit(&channel->requests->spin_ns, memory_order_relaxed);
 
     if (until == 0)
         return post_bell(channel) != bell;
-    until += soon__clock_ns();
-    do {
-        for (int i = 0; i < 16; i++, soon__cpu_relax()) {
-            if (atomic_load_explicit(first, memory_order_relaxed) != sequence || post_bell(channel) != bell)
-                return true;
-        }
-    } while (soon__clock_ns() < until);
-    return false;
+    return soon__spin_until(has_request, &(struct spin){channel, sequence, bell}, soon__clock_ns() + until);
 }
 
 void soon__channel_await_request(const struct soon__channel *channel)

@@ -21,7 +21,6 @@
  */
 #include "linger_internal.h"
 
-#include "../../system/cpu_internal.h"
 #include "process_internal.h"
 #include "replies_internal.h"
 
@@ -45,26 +44,34 @@ static bool is_done(const soon_future *future)
     return soon__word_final(soon__future_word(future));
 }
 
+struct awaited {
+    const struct soon__process *process;
+    const soon_future *future;
+    uint64_t head;
+};
+
+static bool has_reply(const struct awaited *awaited)
+{
+    return soon__channel_has_replies(&awaited->process->channel, awaited->head, 1);
+}
+
+static bool is_over(void *data)
+{
+    return has_reply(data) || is_done(((struct awaited *)data)->future);
+}
+
 /* True: a reply. False: the call has ended otherwise, or time is over. That begins when the first looks were in vain. */
 static bool await_reply(const struct soon__process *process, const soon_future *future, int64_t deadline,
                         int64_t *until)
 {
     /* Relaxed: a hint, the drain looks again. */
-    uint64_t head = atomic_load_explicit(&process->reading.head, memory_order_relaxed);
-    int64_t now;
+    struct awaited awaited = {process, future, atomic_load_explicit(&process->reading.head, memory_order_relaxed)};
 
-    do {
-        for (int i = 0; i < LOOKS; i++, soon__cpu_relax()) {
-            if (soon__channel_has_replies(&process->channel, head, 1))
-                return true;
-            if (is_done(future))
-                return false;
-        }
-        now = soon__clock_ns();
-        if (*until == SOON__NEVER)
-            *until = soon__later(now, process->pool->options.spin_ns);
-    } while (now < *until && now < deadline);
-    return false;
+    if (soon__spin_looks(is_over, &awaited, LOOKS))
+        return has_reply(&awaited);
+    if (*until == SOON__NEVER)
+        *until = soon__later(soon__clock_ns(), process->pool->options.spin_ns);
+    return soon__spin_until(is_over, &awaited, *until < deadline ? *until : deadline) && has_reply(&awaited);
 }
 
 void soon__process_pool_linger(void *self, soon_call *call, int64_t deadline)
