@@ -1,5 +1,5 @@
 /*
- * race_pool.c - the thread pool under stress. I1 to I10 are those of pool_internal.h. What goes wrong here mostly hangs,
+ * race_pool.c - the thread pool under stress. I1 to I10 are those of threads/state_internal.h. What goes wrong here mostly hangs,
  * and the timeout of the test tells; some of it only a sanitizer sees.
  */
 #include "../support/pools.h"
