@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the documentation names is there: files, private names, functions in their files, and tests in
+# What the documentation names is there: files, names of the library, functions in their files, and tests in
 # docs/conformance.md.
 . "$(dirname "$0")/harness/checks.sh"
 cd "$SOURCE" || exit 1
@@ -19,11 +19,11 @@ files_that_are_missing() {
     done
 }
 
-private_names_that_are_missing() {
+names_that_are_missing() {
     local page name
-    for page in docs/*.md docs/decisions/*.md; do
-        words "$page" | grep -oE '\bsoon__[a-z_]+' | sort -u | while read -r name; do
-            grep -rqw "$name" futures executor || echo "$page: $name"
+    for page in *.md docs/*.md docs/decisions/*.md; do
+        words "$page" | grep -oE '\b(soon|SOON)_[A-Za-z0-9_]+' | grep -vE '^soon__?noun_verb$|__$' | sort -u | while read -r name; do
+            grep -rqw "$name" soon.h soon.hpp futures executor cxx || echo "$page: $name"
         done
     done
 }
@@ -49,7 +49,7 @@ functions_that_are_elsewhere() {
 }
 
 check 'each file that is named is there' nothing files_that_are_missing
-check 'each private name is in the sources' nothing private_names_that_are_missing
+check 'each name of the library is in the sources' nothing names_that_are_missing
 check 'each test that stands for one of a peer is there' nothing tests_that_are_missing
 check 'each function is in the file that is named for it' nothing functions_that_are_elsewhere
 finish
