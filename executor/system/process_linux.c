@@ -1,6 +1,6 @@
 /*
  * process_linux.c - processes that run, and their death, on Linux: pidfds, and what /proc says. A pidfd because no
- * signal handler and no other waitpid() of the host can keep the news of a death from us.
+ * signal handler and no other waitpid() of the host can keep the news of a death from the library.
  */
 #include "process_internal.h"
 

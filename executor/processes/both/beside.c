@@ -1,5 +1,5 @@
 /*
- * beside.c - parts, laid out to be sent.
+ * beside.c - lays out the parts that are to be sent.
  */
 #include "beside_internal.h"
 
@@ -8,11 +8,11 @@
 #include <errno.h>
 #include <string.h>
 
-/* Goes through all parts. */
+/* A walk through all parts. */
 struct walk {
     const struct soon__beside *beside;
     size_t index;
-    int descriptors; /* that are left for parts */
+    int descriptors; /* how many are left for the parts to come */
     struct soon__beside_part part;
     bool sent;
 };
@@ -22,7 +22,7 @@ static struct walk walk_of(const struct soon__beside *beside)
     return (struct walk){.beside = beside, .descriptors = SOON__BESIDE_DESCRIPTORS_MAX - 1};
 }
 
-/* E1 */
+/* E1. Goes to the next part; false: there are no more. */
 static bool next(struct walk *walk)
 {
     struct soon__beside_part *part = &walk->part;
@@ -36,7 +36,7 @@ static bool next(struct walk *walk)
     return true;
 }
 
-/* It may be more than there can be memory for; then it is as much as can be said, for which there is none either. */
+/* A sum that is too large for the type is the largest number: there is no memory for that either. */
 static uint64_t sum(uint64_t a, uint64_t b)
 {
     return a > UINT64_MAX - b ? UINT64_MAX : a + b;

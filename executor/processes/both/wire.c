@@ -1,5 +1,5 @@
 /*
- * wire.c - the worker's table of functions, written and read.
+ * wire.c - writes and reads the worker's table of functions.
  *
  *     [arg_size: 8][result_size: 8][name\0][arg_type\0][result_type\0] [the next one ...]
  *
@@ -70,7 +70,7 @@ int soon__table_write(unsigned char *to, uint64_t size, uint64_t *ret_size, cons
     return 0;
 }
 
-/* The text at `*offset`, which moves behind its NUL; NULL: it has none. */
+/* Reads the text at `*offset`, which moves behind its NUL. NULL: it has none. */
 static const char *take_text(const unsigned char *table, uint64_t size, uint64_t *offset)
 {
     const unsigned char *text = table + *offset, *end = memchr(text, '\0', size - *offset);
