@@ -1,5 +1,6 @@
 /*
- * spin_internal.h - adaptive spinning: a thread looks for something for a short time before it sleeps, as long as that pays.
+ * spin_internal.h - adaptive spinning: a thread looks for something for a short time before it sleeps, as long as that
+ * pays.
  *
  * After 8 spins in a row that have failed only every 16th is made, until one succeeds.
  */
@@ -35,7 +36,8 @@ static inline void soon__spin_note(struct soon__spin *spin, bool succeeded)
         atomic_store_explicit(&spin->failures_left, left - 1, memory_order_relaxed);
 }
 
-/* The one loop that spins: calls `found` until it is true, at most `looks` times. `found` is a constant, and compiled in place. */
+/* The one loop that spins: calls `found` until it is true, at most `looks` times. `found` is a constant, and compiled
+ * in place. */
 static inline __attribute__((always_inline)) bool soon__spin_looks(bool (*found)(void *data), void *data, int looks)
 {
     for (; looks > 0; looks--, soon__cpu_relax()) {
@@ -55,7 +57,8 @@ static inline __attribute__((always_inline)) bool soon__spin_until(bool (*found)
     return false;
 }
 
-/* At most so many threads spin for the end of a future at a time, since they share the CPUs with the workers. Any thread. */
+/* At most so many threads spin for the end of a future at a time, since they share the CPUs with the workers. Any
+ * thread. */
 void soon__spin_allow(uint32_t threads);
 /* Spins for the end of the future, if that pays; at the longest until `deadline`. Touches nothing but the future. */
 void soon__spin_for(const soon_future *future, int64_t deadline);

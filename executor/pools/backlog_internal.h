@@ -1,6 +1,6 @@
 /*
- * backlog_internal.h - what both pools are built on: the calls that wait for a worker, the bound on their number, and the one
- * mutex of a pool.
+ * backlog_internal.h - what both pools are built on: the calls that wait for a worker, the bound on their number, and
+ * the one mutex of a pool.
  *
  *     OPEN --shutdown--> CLOSED
  *       |                  |
@@ -9,8 +9,9 @@
  *       +--------------> BROKEN
  *
  * B1  The state moves along these arrows alone, under `mutex`: soon__backlog_move_locked().
- * B2  While it is OPEN the pool takes calls. When it is CLOSED it refuses them with SOON_ESHUTDOWN, and runs those that it has, unless
- *     the shutdown has cancelled them. When it is BROKEN it refuses them with SOON_EBROKEN, and those that it has fail.
+ * B2  While it is OPEN the pool takes calls. When it is CLOSED it refuses them with SOON_ESHUTDOWN, and runs those that
+ *     it has, unless the shutdown has cancelled them. When it is BROKEN it refuses them with SOON_EBROKEN, and those
+ *     that it has fail.
  * B3  The first shutdown sets `down`, in whatever state: from then on the pool is to end, when nothing of it is left.
  * B4  No future's LOCK is taken, and no user code called, under `mutex`.
  */
@@ -89,7 +90,8 @@ static inline int soon__backlog_admit_locked(struct soon__backlog *backlog, bool
 
 /* Waits for a place, up to the call's queue limit: 0, SOON_EEXPIRED or SOON_EDEADLK. The pool is pinned. */
 int soon__backlog_wait_for_place(struct soon__backlog *backlog, const soon_call *call);
-/* Waits until no worker `is_starting`: 0, SOON_EBROKEN, SOON_ESHUTDOWN or a start's error; 1: one still is at `deadline`. */
+/* Waits until no worker `is_starting`: 0, SOON_EBROKEN, SOON_ESHUTDOWN or a start's error; 1: one still is at
+ * `deadline`. */
 int soon__backlog_wait_for_workers(struct soon__backlog *backlog, bool (*is_starting_locked)(struct soon__backlog *),
                                    int64_t deadline);
 /* All that is queued, as a list by `next`, added to `*counter`. */

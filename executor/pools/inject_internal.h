@@ -1,15 +1,15 @@
 /*
- * inject_internal.h - the injector: a lock-free stack in which submits leave calls for a pool without its mutex, while nobody
- * has to be woken for them.
+ * inject_internal.h - the injector: a lock-free stack in which submits leave calls for a pool without its mutex, while
+ * nobody has to be woken for them.
  *
  *     one word:  the calls that came, the latest first, by `next`  |  mode  |  QUEUED  |  SEARCHER
  *
  * N1  The mode says what one more task needs. Mode and QUEUED are written under the pool's mutex alone.
- * N2  SEARCHER stands for one worker that looks for work, or is about to. Any thread that finds it clear may set it, with the
- *     mutex or without, for itself or for a worker that it wakes. That worker clears it.
- * N3  A push succeeds only if the word says, in the same step, that somebody will look at what was pushed. Otherwise the call
- *     goes the way through the mutex. A thread that changes the word so that nobody will look takes out, in the same step, all
- *     that was pushed before.
+ * N2  SEARCHER stands for one worker that looks for work, or is about to. Any thread that finds it clear may set it,
+ *     with the mutex or without, for itself or for a worker that it wakes. That worker clears it.
+ * N3  A push succeeds only if the word says, in the same step, that somebody will look at what was pushed. Otherwise
+ *     the call goes the way through the mutex. A thread that changes the word so that nobody will look takes out, in
+ *     the same step, all that was pushed before.
  */
 #ifndef SOON_EXECUTOR_POOLS_INJECT_INTERNAL_H
 #define SOON_EXECUTOR_POOLS_INJECT_INTERNAL_H
@@ -69,12 +69,14 @@ static inline bool soon__inject_push(struct soon__inject *inject, soon_call *cal
 /* N2. True: SEARCHER was clear, and the caller has set it. */
 static inline bool soon__inject_search(struct soon__inject *inject)
 {
-    /* Release: a thread that sees it, and leaves a call to the searcher, sees it before an outcome that is published later. */
+    /* Release: a thread that sees it, and leaves a call to the searcher, sees it before an outcome that is published
+     * later. */
     return !(soon__inject_load(inject) & SOON__SEARCHER) &&
            !(atomic_fetch_or_explicit(&inject->word, SOON__SEARCHER, memory_order_release) & SOON__SEARCHER);
 }
 
-/* With the mutex: takes all that has come, the latest first. `is_searcher`: the caller clears SEARCHER, which stands for it. */
+/* With the mutex: takes all that has come, the latest first. `is_searcher`: the caller clears SEARCHER, which stands
+ * for it. */
 static inline soon_call *soon__inject_take_locked(struct soon__inject *inject, bool is_searcher)
 {
     uintptr_t keep = is_searcher ? SOON__INJECT_FLAGS - SOON__SEARCHER : SOON__INJECT_FLAGS;
@@ -85,8 +87,8 @@ static inline soon_call *soon__inject_take_locked(struct soon__inject *inject, b
     return soon__inject_latest(atomic_fetch_and_explicit(&inject->word, keep, memory_order_acquire));
 }
 
-/* The same without the mutex, by the searcher, and clears SEARCHER. NULL: nothing has come, or it takes the mutex to go on;
- * SEARCHER stays. */
+/* The same without the mutex, by the searcher, and clears SEARCHER. NULL: nothing has come, or it takes the mutex to go
+ * on; SEARCHER stays. */
 static inline soon_call *soon__inject_take(struct soon__inject *inject)
 {
     uintptr_t word = soon__inject_load(inject);

@@ -1,12 +1,12 @@
 /*
- * mutex_internal.h - a mutex that is mostly free: lock and unlock are one read-modify-write each, in place. A thread that finds
- * it taken spins for a moment before it sleeps. And conditions to wait for under it.
+ * mutex_internal.h - a mutex that is mostly free: lock and unlock are one read-modify-write each, in place. A thread
+ * that finds it taken spins for a moment before it sleeps. And conditions to wait for under it.
  *
  *     FREE <--> TAKEN --a thread finds it taken, and sleeps--> WANTED --unlocked, one thread is woken--> FREE
  *
- * Zeroes are a free mutex, and a condition that nobody waits for. Neither has a fini: a thread that unlocks touches nothing of the
- * mutex after that. It may still wake its address, when something else lies there, on which a thread sleeps; that one looks
- * again. No wait here is a cancellation point.
+ * Zeroes are a free mutex, and a condition that nobody waits for. Neither has a fini: a thread that unlocks touches
+ * nothing of the mutex after that. It may still wake its address, when something else lies there, on which a thread
+ * sleeps; that one looks again. No wait here is a cancellation point.
  */
 #ifndef SOON_EXECUTOR_POOLS_MUTEX_INTERNAL_H
 #define SOON_EXECUTOR_POOLS_MUTEX_INTERNAL_H

@@ -1,6 +1,6 @@
 /*
- * queue.c - a list for priority 0, and heaps for the other priorities and for queue limits. Operations on the list are a few
- * stores. A call that leaves from the middle is unlinked at once, so that `count` is what is there.
+ * queue.c - a list for priority 0, and heaps for the other priorities and for queue limits. Operations on the list are
+ * a few stores. A call that leaves from the middle is unlinked at once, so that `count` is what is there.
  */
 #include "queue_internal.h"
 

@@ -1,6 +1,6 @@
 /*
- * queue_internal.h - the calls that wait for a worker: those of higher priority first, then in the order in which they came.
- * Not thread-safe.
+ * queue_internal.h - the calls that wait for a worker: those of higher priority first, then in the order in which they
+ * came. Not thread-safe.
  */
 #ifndef SOON_EXECUTOR_POOLS_QUEUE_INTERNAL_H
 #define SOON_EXECUTOR_POOLS_QUEUE_INTERNAL_H

@@ -1,5 +1,6 @@
 /*
- * closing.c - a thread pool is shut down, or breaks: all that wait hear of it, and what is pending is cancelled or fails.
+ * closing.c - a thread pool is shut down, or breaks: all that wait hear of it, and what is pending is cancelled or
+ * fails.
  */
 #include "closing_internal.h"
 

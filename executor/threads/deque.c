@@ -1,29 +1,33 @@
 /*
- * deque.c - what a worker has for itself: what its tasks submit, and a few calls of the queue that it takes at once. While all
- * workers are busy nobody has to be woken for these, and mostly the same worker runs them: then they never meet the mutex.
+ * deque.c - what a worker has for itself: what its tasks submit, and a few calls of the queue that it takes at once.
+ * While all workers are busy nobody has to be woken for these, and mostly the same worker runs them: then they never
+ * meet the mutex.
  *
  *     submit by a task, nobody has to be woken-+                +--awaited by that worker--> taken, run on top
  *                                              +--> its deque --+--that worker has ended a task, BUSY--> run
  *     queue --all workers are busy-------------+                +--another worker looks for work--> queue, the oldest
  *                                                               +--somebody asks how many there are--> queue, all
  *
- * A worker that looks for work takes one call from each deque, whether the queue has something or not: so none waits for ever
- * behind what comes from elsewhere. A call that came from the queue has its number, and goes back to its place there.
+ * A worker that looks for work takes one call from each deque, whether the queue has something or not: so none waits
+ * for ever behind what comes from elsewhere. A call that came from the queue has its number, and goes back to its place
+ * there.
  *
- * Q1  Only its own worker pushes to a deque, under the deque's lock. That worker takes calls out, or a thread that has the pool's
- *     mutex, each under the deque's lock. A call says by its place in which deque it is.
- * Q2  A thread that searches under the mutex sees every earlier push. `nested` says that there may be calls in deques. The thread
- *     clears it first, and then looks at the deques, each under its lock; it sets `nested` again if calls are left. A worker
- *     that pushes looks at `nested` under that lock. So the thread that clears it comes to that deque later, and finds the
- *     call, or it came earlier, and `nested` is set again.
- * Q3  Nobody sleeps while there is something in a deque. To let workers sleep: close the injector, fence, read `nested`. To
- *     push: set `nested`, fence, read the injector. One of the two sees the other. A worker that finds `nested` set already
- *     needs no fence: the other thread comes to that deque later, and finds the call, or it came earlier, and the lock shows
- *     that the injector is closed. Then nothing is pushed, and the call goes the way of all others.
- * Q4  A worker goes on with its deque without the mutex while the injector says BUSY: as many work as may, and no other call is
- *     to come first.
- * Q5  A worker takes from the queue at once what it will have run within BATCH_NS, by how long the last calls took. So long
- *     tasks begin one after the other in the order in which they came, whichever worker takes them, and short ones nearly so.
+ * Q1  Only its own worker pushes to a deque, under the deque's lock. That worker takes calls out, or a thread that has
+ *     the pool's mutex, each under the deque's lock. A call says by its place in which deque it is.
+ * Q2  A thread that searches under the mutex sees every earlier push. `nested` says that there may be calls in deques.
+ *     The thread clears it first, and then looks at the deques, each under its lock; it sets `nested` again if calls
+ *     are left. A worker that pushes looks at `nested` under that lock. So the thread that clears it comes to that
+ *     deque later, and finds the call, or it came earlier, and `nested` is set again.
+ * Q3  Nobody sleeps while there is something in a deque. To let workers sleep: close the injector, fence, read
+ *     `nested`. To push: set `nested`, fence, read the injector. One of the two sees the other. A worker that finds
+ *     `nested` set already needs no fence: the other thread comes to that deque later, and finds the call, or it came
+ *     earlier, and the lock shows that the injector is closed. Then nothing is pushed, and the call goes the way of all
+ *     others.
+ * Q4  A worker goes on with its deque without the mutex while the injector says BUSY: as many work as may, and no other
+ *     call is to come first.
+ * Q5  A worker takes from the queue at once what it will have run within BATCH_NS, by how long the last calls took. So
+ *     long tasks begin one after the other in the order in which they came, whichever worker takes them, and short ones
+ *     nearly so.
  */
 #include "deque_internal.h"
 

@@ -1,10 +1,10 @@
 /*
- * life.c - a worker thread from its start to its end: the library's loop creates and joins it (I5). The invariants are in
- * state_internal.h.
+ * life.c - a worker thread from its start to its end: the library's loop creates and joins it (I5). The invariants are
+ * in state_internal.h.
  *
- *     loop: soon__worker_start() --> thread: initializer, soon__worker_work(), release of its local --> loop: join() --> gone
- *              |                                                                                         |      ^
- *              +--> start_failed()                                                         not ended yet +------+
+ *     loop: soon__worker_start() --> thread: worker_main() --> loop: on_end(), join() --> gone
+ *              |                                                  ^         |
+ *              +--> start_failed()                                +---------+ its thread has not ended yet
  */
 #include "life_internal.h"
 

@@ -4,7 +4,8 @@
  *     wait --awaited is in our deque, or in the queue--> run it on top of the task that waits, look again
  *          --somebody else has it--> park: another worker may take this one's place (I3, I4)
  *
- * A task that waits may hold a lock. So nothing but what it waits for is run on top of it: another task could want that lock.
+ * A task that waits may hold a lock. So nothing but what it waits for is run on top of it: another task could want that
+ * lock.
  */
 #include "park_internal.h"
 

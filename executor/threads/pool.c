@@ -1,5 +1,6 @@
 /*
- * pool.c - the thread pool as an executor: its class, and how it is made. The states and invariants are in state_internal.h.
+ * pool.c - the thread pool as an executor: its class, and how it is made. The states and invariants are in
+ * state_internal.h.
  */
 #include "../../futures/park_internal.h"
 #include "closing_internal.h"

@@ -1,6 +1,6 @@
 /*
- * scheduler.c - how calls come in, who is woken, who is started: all of it when the pool's mutex is unlocked. The invariants are in
- * state_internal.h.
+ * scheduler.c - how calls come in, who is woken, who is started: all of it when the pool's mutex is unlocked. The
+ * invariants are in state_internal.h.
  *
  *     push: injector by compare-exchange --not open: lock, queue, unlock--> decide
  *     lock: injector --> queue                unlock: decide; set the mode, take in what came; decide; ring, start
@@ -38,7 +38,8 @@ void soon__pool_start_locked(struct soon__pool *pool, size_t count)
  * Deciding
  */
 
-/* Workers that will look for work, and wake the next one then: in a moment, or, where nobody is idle, when their start is over. */
+/* Workers that will look for work, and wake the next one then: in a moment, or, where nobody is idle, when their start
+ * is over. */
 static size_t coming_locked(const struct soon__pool *pool)
 {
     bool searched = soon__inject_load(&pool->backlog.inject) & SOON__SEARCHER;
@@ -58,7 +59,8 @@ static size_t may_start_locked(const struct soon__pool *pool)
     return max - active < threads_max - threads ? max - active : threads_max - threads;
 }
 
-/* I2, I8. Wakes a worker, which is to be rung when the mutex is unlocked, or starts some. NULL: nobody is to be rung. */
+/* I2, I8. Wakes a worker, which is to be rung when the mutex is unlocked, or starts some. NULL: nobody is to be rung.
+ * */
 static struct soon__worker *decide_locked(struct soon__pool *pool, struct soon__worker *woken)
 {
     size_t queued = pool->backlog.locked.queue.count, coming, missing;
@@ -147,7 +149,8 @@ bool soon__pool_take_in_locked(struct soon__pool *pool)
 
     if (set_mode_locked(pool))
         return false;
-    /* Pairs with the fence in deque.c: a thread that pushes sees that it is not open, or we see what is in its deque. */
+    /* Pairs with the fence in deque.c: a thread that pushes sees that it is not open, or we see what is in its deque.
+     * */
     atomic_thread_fence(memory_order_seq_cst);
     soon__deques_gather_locked(pool, SIZE_MAX);
     if (pool->backlog.locked.queue.count != before)

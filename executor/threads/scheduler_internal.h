@@ -1,5 +1,6 @@
 /*
- * scheduler_internal.h - who works, who sleeps, who is woken, who is started. The states and invariants are in state_internal.h.
+ * scheduler_internal.h - who works, who sleeps, who is woken, who is started. The states and invariants are in
+ * state_internal.h.
  */
 #ifndef SOON_EXECUTOR_THREADS_SCHEDULER_INTERNAL_H
 #define SOON_EXECUTOR_THREADS_SCHEDULER_INTERNAL_H
@@ -15,8 +16,8 @@ void soon__pool_unlock(struct soon__pool *pool);
 /* For a worker, which is not SEARCHING any more then. */
 void soon__worker_lock(struct soon__worker *worker);
 
-/* Sets the mode. True: one more task needs somebody. Then nothing comes in without the mutex any more, and what has come so, and
- * what was in deques, is in the queue. */
+/* Sets the mode. True: one more task needs somebody. Then nothing comes in without the mutex any more, and what has
+ * come so, and what was in deques, is in the queue. */
 bool soon__pool_take_in_locked(struct soon__pool *pool);
 void soon__pool_enqueue_locked(struct soon__pool *pool, soon_call *latest); /* a list by `next` */
 uintptr_t soon__pool_mode_locked(const struct soon__pool *pool);            /* see inject_internal.h */
@@ -67,8 +68,8 @@ static inline enum soon__worker_state soon__worker_counted_as(enum soon__worker_
     return state == SOON__WORKER_SEARCHING ? SOON__WORKER_RUNNING : state;
 }
 
-/* The one function that changes the state. Under the mutex; but a worker's own thread needs none between RUNNING and SEARCHING,
- * which are counted as one. `from` is what it is; it is there to be a constant. */
+/* The one function that changes the state. Under the mutex; but a worker's own thread needs none between RUNNING and
+ * SEARCHING, which are counted as one. `from` is what it is; it is there to be a constant. */
 static inline void soon__worker_become(struct soon__worker *worker, enum soon__worker_state from,
                                        enum soon__worker_state to)
 {

@@ -1,55 +1,58 @@
 /*
  * state_internal.h - a thread pool and its workers: their states, and who may touch what.
  *
- * A worker:
+ * A worker. soon__worker_become() alone moves it:
  *
- *     STARTING <--waits in its initializer--> STARTING_PARKED
- *        | |
- *        | +--initializer failed------------------------------------+
- *        |                                                          |
- *        +--ready--> RUNNING <--looks for work, has found some--> SEARCHING
- *                    | |  ^ ^                                       ^  |
- *          waits in a| |  | +--woken by a shutdown---+              |  |
- *                task| |  |back                      |         woken|  |
- *                    v |  |                          |              |  |
- *                  PARKED-+      +----sleeps-----> IDLE ------------+  |
- *                      |         |                   |                 |
- *                      +---------+                   |idle too long    |
- *                      |the pool ends                v                 v
- *                      +-------------------------> LEAVING <-----------+
- *                                                    |
- *                                       joined by the loop: gone
+ *     STARTING_PARKED <--waits in its initializer--> STARTING --its initializer failed--> LEAVING
+ *                                                       |
+ *                                                     ready
+ *                                                       v
+ *         PARKED <--------waits inside a task--------> RUNNING --the pool ends, or broke--> LEAVING
+ *                                                       ^  |
+ *                      has found a call, or has locked  |  |  looks for work without the mutex, or is about to
+ *                                                       |  v
+ *                                                     SEARCHING
  *
- * I1  Who works, who sleeps and who is woken is decided under the pool's mutex, when that is unlocked: soon__pool_unlock(). So a
- *     submit sees a worker asleep and wakes it, or the worker sees the task before it sleeps.
- * I2  A sleeping worker is woken only if no other worker is SEARCHING, and no more than one is. A worker that takes a call leaves
- *     SEARCHING, and wakes the next worker if calls are left, before it runs its own. So a burst of submits costs one wake-up,
- *     and two long tasks still run side by side. A worker enters SEARCHING also without the mutex, before it publishes an
- *     outcome after which it will look for work: a thread that has seen the outcome, and submits, then need not wake anybody.
- *     It does not so where user code may run first (a callback, a release, the hook for an error that nobody has read).
- *     STARTING does not count as SEARCHING, since an initializer may take long.
- * I3  Active workers (STARTING, RUNNING, SEARCHING) take work up to `max`. When one parks, another may take its place, up to
- *     SPARES_MAX threads more than `max`. When the parked one is back, the worker that looks for work next becomes IDLE.
- * I4  A worker may park if another thread is left to run what is in the queue, or one may still be started. Otherwise it may
- *     only if others than this pool's tasks (a promise's maker, another pool) can end its wait, or the wait of another parked
- *     worker: then that one comes back, and goes on with the queue. If all would wait for what only they could run, the wait
- *     is SOON_EDEADLK. What others bring about may be noted as ours (a soon_any() of both), but never the other way round.
- * I5  A thread that decides to start a worker counts it as STARTING, and tells the loop. The loop creates the thread, and joins it
- *     after it has told the loop of its end. So a worker inherits from the loop, and not from the thread that submitted: a
- *     niceness, or a filter of system calls, cannot be undone. A thread ends with destructors of the program's
- *     (pthread_key_create(), C++), which may wait for other pools, and so for the loop: so the loop waits for no thread.
- * I6  The pool is down when it is ending (B3) and has no workers. Then the loop closes its timer and resolves `down`: its last
- *     touch of the pool.
+ *     RUNNING --sleeps--> IDLE --woken for a call--> SEARCHING
+ *                              --woken since the pool was shut down, or broke--> RUNNING
+ *                              --idle for too long--> LEAVING
+ *     LEAVING --its thread has ended, and the loop has joined it--> gone
+ *
+ * I1  Who works, who sleeps and who is woken is decided under the pool's mutex, when it is unlocked:
+ *     soon__pool_unlock(). So a submit sees a worker asleep and wakes it, or the worker sees the task before it sleeps.
+ * I2  At most one worker is SEARCHING, and no sleeping worker is woken while one is. A worker that takes a call leaves
+ *     SEARCHING, and wakes the next worker if calls are left, before it runs its own. So a burst of submits costs one
+ *     wake-up, and two long tasks still run side by side. A worker begins to search also before it publishes the
+ *     outcome of a task, without the mutex: a thread that sees the outcome, and submits the next task, need not wake
+ *     anybody. It does not where user code may run before it looks for work (a callback, a release, the hook for an
+ *     error that nobody has read). STARTING does not count as SEARCHING, since an initializer may take long.
+ * I3  Active workers (STARTING, RUNNING, SEARCHING) take work, up to `max` of them. When one parks, another may take
+ *     its place, up to SPARES_MAX threads more than `max`. When the parked one is back there is one too many, and the
+ *     worker that looks for work next becomes IDLE.
+ * I4  A worker may park if another thread is left to run what is in the queue, or one may still be started. Otherwise
+ *     it may park only if somebody outside can end its wait, or that of another parked worker, which then goes on with
+ *     the queue: the maker of a promise, another pool. If all would wait for what only they could run, the wait returns
+ *     SOON_EDEADLK. A wait that both sides can end (a soon_any() of both) may count as one that only this pool can end,
+ *     but never the other way round.
+ * I5  A thread that decides to start a worker counts it as STARTING, and tells the loop. The loop creates the thread.
+ *     So a worker inherits niceness, filters of system calls and the like from the loop, and not from the thread that
+ *     submitted: it could not get rid of them. The loop joins the thread after that has told it of its end, and waits
+ *     for no thread: one that ends runs destructors of the program's (pthread_key_create(), C++), which may wait for
+ *     other pools, and so for the loop.
+ * I6  The pool is down when it is ending (B3) and has no workers. Then the loop closes its timer and resolves `down`:
+ *     its last touch of the pool.
  * I7  No future's LOCK is taken, and no user code called, under the mutex.
- * I8  No worker is started for calls that will be taken anyway: by one that is STARTING, or by the one that is SEARCHING. So tasks
- *     one after the other need one thread.
- * I9  While nobody has to be woken or started for one more task, submits leave it in the injector, without the mutex. A thread
- *     that locks the mutex moves what is there to the queue. Before it unlocks, it sets the mode by the number of active
- *     workers, and takes out what has come if the injector is not open then. So no call is left there that nobody will look
- *     for. A worker that is SEARCHING may take a single call without the mutex; QUEUED keeps it from that, where it would
- *     have to wake the next worker. What a task of the pool submits goes to a deque of its worker, in the same way, and so
- *     does what a worker takes of the queue beyond the next call: see deque.c.
- * I10 The worker that is SEARCHING may spin: it looks at the injector and at `nested` for a short time before it sleeps.
+ * I8  No worker is started for a call that will be taken anyway: by one that is STARTING, or by one that is SEARCHING.
+ *     So tasks that come one after the other need one thread.
+ * I9  While nobody has to be woken or started for one more task, submits leave it in the injector, without the mutex. A
+ *     thread that locks the mutex moves what is there to the queue. Before it unlocks, it sets the mode by the number
+ *     of active workers, and if the injector is closed then, it takes out what has come meanwhile. So no call is left
+ *     there that nobody will look for. A worker that is SEARCHING may take a single call without the mutex, unless
+ *     QUEUED says that there is more: then it has to wake the next worker. What a task submits to its own pool goes to
+ *     a deque of its worker, by the same rule, and so does what a worker takes from the queue beyond the next call: see
+ *     deque.c.
+ * I10 The worker that is SEARCHING may spin: it looks at the injector and at `nested` for a short time before it
+ *     sleeps.
  */
 #ifndef SOON_EXECUTOR_THREADS_STATE_INTERNAL_H
 #define SOON_EXECUTOR_THREADS_STATE_INTERNAL_H
@@ -93,8 +96,8 @@ struct soon__worker {
     unsigned number;
     _Atomic int id;            /* of its thread; 0: it has not begun */
     struct soon__deque *deque; /* NULL: it has none, since there are too many, or the queue has a bound */
-    /* Changed under the pool's mutex; but its own thread needs none between RUNNING and SEARCHING. Read by its own thread, and
-     * while it is IDLE by others, with the mutex. */
+    /* Changed under the pool's mutex; but its own thread needs none between RUNNING and SEARCHING. Read by its own
+     * thread, and while it is IDLE by others, with the mutex. */
     enum soon__worker_state state;
     _Atomic uint32_t bell; /* it sleeps on it while it is IDLE: 1 when rung */
     /* Under the pool's mutex. */

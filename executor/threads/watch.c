@@ -1,6 +1,6 @@
 /*
- * watch.c - what the library's loop does for a thread pool: it starts workers, expires queue limits, retires workers that are idle
- * for too long, joins those that have ended, and tells when all is over. Loop thread only.
+ * watch.c - what the library's loop does for a thread pool: it starts workers, expires queue limits, retires workers
+ * that are idle for too long, joins those that have ended, and tells when all is over. Loop thread only.
  */
 #include "watch_internal.h"
 
@@ -37,7 +37,8 @@ static soon_call *expire_locked(struct soon__pool *pool, int64_t now)
     return expired;
 }
 
-/* Retires the worker that is idle for the longest time, if that is too long; NULL: it is not. Lowers `*next` to when it will be. */
+/* Retires the worker that is idle for the longest time, if that is too long; NULL: it is not. Lowers `*next` to when it
+ * will be. */
 static struct soon__worker *retire_locked(struct soon__pool *pool, int64_t now, int64_t *next)
 {
     struct soon__worker **last = &pool->locked.idlers, *worker;

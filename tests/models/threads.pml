@@ -1,16 +1,18 @@
 /*
- * threads.pml - the thread pool's wake protocol: who sleeps, who is woken, who is started, and where what comes in waits.
+ * threads.pml - the thread pool's wake protocol: who sleeps, who is woken, who is started, and where what comes in
+ * waits.
  *
- * Modelled: two submitters with two tasks each, a canceller, a shutdown at any moment, the library's loop (an idle worker
- * that retires, joining, the end), and up to WORKERS + SPARES worker threads.
+ * Modelled: two submitters with two tasks each, a canceller, a shutdown at any moment, the library's loop (an idle
+ * worker that retires, joining, the end), and up to WORKERS + SPARES worker threads.
  *
  *     here                    in executor/threads/
  *     state[], in[]           state_internal.h: enum soon__worker_state, soon__pool.locked.in
- *     become()                scheduler.c: soon__worker_become_locked(); scheduler_internal.h: soon__worker_search(), and what ends it
+ *     become()                scheduler_internal.h: soon__worker_become()
  *     lock(), unlock()        scheduler.c: soon__pool_lock(), soon__pool_unlock()
  *     worker_lock()           scheduler.c: soon__worker_lock(): it searches no more
  *     decide()                scheduler.c: decide_locked(), coming_locked(), may_start_locked()
- *     OPEN, set_mode()        ../pools/inject_internal.h: soon__inject_is_open(), soon__inject_set_locked(); scheduler.c: set_mode_locked()
+ *     OPEN, set_mode()        ../pools/inject_internal.h: soon__inject_is_open(), soon__inject_set_locked();
+ *                             scheduler.c: set_mode_locked()
  *     act()                   scheduler.c: the end of soon__pool_unlock()
  *     search()                scheduler_internal.h: soon__worker_search(); run.c: soon__worker_counted()
  *     NEWS                    worker.c: has_news()
@@ -19,16 +21,16 @@
  *     take_deques()           deque.c: soon__deques_gather_locked(): here a deque holds at most one
  *     take_back()             scheduler.c: soon__pool_take_back_locked(); deque.c: soon__deque_take_back_locked()
  *     ring()                  scheduler.c: soon__worker_ring(), its two steps
- *     worker                  life.c: worker_main(); worker.c: soon__worker_work(), spin_locked(), take_injected(), sleep_locked(),
- *                             take_more_locked(); run_internal.h; park.c: held_up()
+ *     worker                  life.c: worker_main(); worker.c: soon__worker_work(), spin_locked(), take_injected(),
+ *                             sleep_locked(), take_more_locked(); run_internal.h; park.c: held_up()
  *     await(), park()         park.c: run_own(), help(), unparked()
  *     canceller, closer       pool.c: take_back(); closing.c: soon__pool_shut_down()
  *     loop                    watch.c: watch(), retire_locked(); life.c: soon__worker_start(), start_failed(), join()
  *
- * Who takes the mutex takes in what has come and does what it came for, in one step (`atomic`); then it decides and sets the
- * mode, in one step each, and gives the mutex back. Between any two whatever needs no mutex may happen: a push without it or
- * to a deque, a worker that begins to search, a searcher that takes the only call, rings, starts, outcomes. `inject`, `mode`,
- * `queued` and `searcher` are one word there: here each step on them is one step.
+ * A thread that locks the mutex takes in what has come, and does what it came for, in one step (`atomic`). Then it
+ * decides and sets the mode, in one step each, and unlocks. Between any two steps everything that needs no mutex may
+ * happen: a push to the injector or to a deque, a worker that begins to search, a searcher that takes the only call,
+ * rings, outcomes. `inject`, `mode`, `queued` and `searcher` are one word there: here each step on them is one step.
  *
  * What the tasks do:
  *
@@ -44,26 +46,26 @@
  *
  * -DCANCEL, -DCLOSE, -DRETIRE, -DSTART_FAILS: a task may be cancelled, the pool be shut down, a worker retire, a thread
  * fail to start, at any moment, or never; the last two up to n times with =n. -DSPIN: a worker may spin before it
- * sleeps, and take what comes meanwhile without the mutex. -DBATCH, with -DNESTED: a worker takes two of the queue at once.
- * -DWORKERS=n, -DTASKS=n.
+ * sleeps, and take what comes meanwhile without the mutex. -DBATCH, with -DNESTED: a worker takes two of the queue at
+ * once. -DWORKERS=n, -DTASKS=n.
  *
  * Checked: no deadlock; whenever nothing moves any more every task has ended, and after a shutdown the pool is down;
  * each task ends exactly once.
  *
- * Found by it, and mended since: what was pending stayed when a start had failed and the last worker that could have run it
- * parked inside its task (-DNEVER_AGAIN: nobody was started any more, and nobody failed it); a task waited for the initializer
- * of another worker although one was idle (-DIDLE_AWAITS_START).
+ * Found by it, and mended since: what was pending stayed when a start had failed and the last worker that could have
+ * run it parked inside its task (-DNEVER_AGAIN: nobody was started any more, and nobody failed it); a task waited for
+ * the initializer of another worker although one was idle (-DIDLE_AWAITS_START).
  *
- * Left out: an initializer that waits (STARTING_PARKED); releases, which are to it what the callback of -DHELD is: user code on
- * a worker that has published an outcome; priorities, limits of time, the bound of the queue and its condition variable,
- * initializers that fail, boot, stats; that there are fewer deques than workers; the future, which is future.pml; weak memory: all
- * is sequentially consistent.
+ * Left out: an initializer that waits (STARTING_PARKED); releases, which are to it what the callback of -DHELD is: user
+ * code on a worker that has published an outcome; priorities, limits of time, the bound of the queue and its condition
+ * variable, initializers that fail, boot, stats; that there are fewer deques than workers; the future, which is
+ * future.pml; weak memory: all is sequentially consistent.
  *
- * Broken variants: -DNO_BATON, -DLOOK_BEFORE_LOCK, -DNO_HELD_UP, -DSEARCH_AFTER, -DKEEP_SEARCHING,
- * -DSTART_FAILS -DIDLE_STAYS_IDLE, -DSTART_FAILS -DNEVER_AGAIN, -DINIT -DIDLE_AWAITS_START, -DLEAVE_OPEN,
- * -DCLOSE_UNTAKEN, -DSPIN -DSLEEP_UNLOOKED, -DSPIN -DTAKE_QUEUED, -DSPIN -DTAKE_ALL, -DSPIN -DDECIDE_ONCE, and with
- * -DNESTED -DPUSH_UNLOOKED, -DCLOSE_WITHOUT_DEQUES, -DDEQUES_BEFORE_CLOSE; -DWORKERS=3 -DTASKS=3 -DNESTED -DBESIDE -DLONG -DSPIN
- * -DTAKE_UNNESTED, which takes 38 million states to be found out, so tests/models/run leaves it out.
+ * Broken variants: -DNO_BATON, -DLOOK_BEFORE_LOCK, -DNO_HELD_UP, -DSEARCH_AFTER, -DKEEP_SEARCHING, -DSTART_FAILS
+ * -DIDLE_STAYS_IDLE, -DSTART_FAILS -DNEVER_AGAIN, -DINIT -DIDLE_AWAITS_START, -DLEAVE_OPEN, -DCLOSE_UNTAKEN, -DSPIN
+ * -DSLEEP_UNLOOKED, -DSPIN -DTAKE_QUEUED, -DSPIN -DTAKE_ALL, -DSPIN -DDECIDE_ONCE, and with -DNESTED -DPUSH_UNLOOKED,
+ * -DCLOSE_WITHOUT_DEQUES, -DDEQUES_BEFORE_CLOSE; -DWORKERS=3 -DTASKS=3 -DNESTED -DBESIDE -DLONG -DSPIN -DTAKE_UNNESTED,
+ * which takes 38 million states to be found out, so tests/models/run leaves it out.
  */
 #ifndef WORKERS
 #define WORKERS 2
@@ -419,7 +421,7 @@ inline start_failed()
 #endif
     }
 #ifndef IDLE_STAYS_IDLE
-    unlock(); /* an idle one was surplus beside the one that did not start */
+    unlock(); /* an idle one was one too many beside the one that did not start */
 #endif
     act()
 #endif
@@ -612,7 +614,10 @@ again:
             cannot_start = false;
 #ifdef BATCH
             if
-            :: ACTIVE == WORKERS && !closed && len(queue) && !queue?[0] && !deque[me] -> queue?deque[me]; nested = true; more = true
+            :: ACTIVE == WORKERS && !closed && len(queue) && !queue?[0] && !deque[me] ->
+                queue?deque[me];
+                nested = true;
+                more = true
             :: else
             fi;
 #endif
@@ -940,7 +945,7 @@ end_idle:
     :: retirements -> retirements-- /* none, after all */
 #endif
     :: atomic { /* soon__worker_start() */
-        to_start && ids < IDS && !held -> /* ids: else until one was joined, since their number is limited in the model alone */
+        to_start && ids < IDS && !held -> /* else once one was joined: the model alone has so few */
         to_start--;
         ids++;
         id = 0;

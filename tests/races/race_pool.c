@@ -1,6 +1,6 @@
 /*
- * race_pool.c - the thread pool under stress. I1 to I10 are those of threads/state_internal.h. What goes wrong here mostly hangs,
- * and the timeout of the test tells; some of it only a sanitizer sees.
+ * race_pool.c - the thread pool under stress. I1 to I10 are those of threads/state_internal.h. What goes wrong here
+ * mostly hangs, and the timeout of the test tells; some of it only a sanitizer sees.
  */
 #include "../support/pools.h"
 
@@ -131,8 +131,9 @@ Test(race_pool, as_many_long_tasks_run_side_by_side_as_there_are_workers)
     }
 }
 
-/* I9: so does who searches, if the queue has something beside what it finds without the mutex: what has a priority comes there.
- * One searches, the other sleeps, after some tasks one by one. Caught: a taking that does not ask for QUEUED. */
+/* I9: so does who searches, if the queue has something beside what it finds without the mutex: what has a priority
+ * comes there. One searches, the other sleeps, after some tasks one by one. Caught: a taking that does not ask for
+ * QUEUED. */
 Test(race_pool, what_is_queued_is_not_left_behind_by_who_searches)
 {
     soon_executor *pool = new_pool(.workers = 2);
@@ -180,8 +181,8 @@ static void *submit_in_pairs(void *pool)
     return NULL;
 }
 
-/* I9: whatever a worker has in its hands when the pool breaks. Caught: what a searcher took of the word and then gave to the queue
- * of a pool that was broken. */
+/* I9: whatever a worker has in its hands when the pool breaks. Caught: what a searcher took of the word and then gave
+ * to the queue of a pool that was broken. */
 Test(race_pool, each_task_ends_when_the_pool_breaks)
 {
     pthread_t threads[3];

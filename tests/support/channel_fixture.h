@@ -11,6 +11,7 @@
 #include "../../executor/processes/both/channel_replies_internal.h"
 #include "../../executor/processes/both/channel_requests_internal.h"
 #include "../../executor/processes/both/channel_running_internal.h"
+#include "../../executor/system/ipc_internal.h"
 
 #include <poll.h>
 #include <unistd.h>
