@@ -1,6 +1,9 @@
 /**
  * @file apply.h
- * One call with two callbacks: soon_apply_async().
+ * One call with two callbacks, one for its result and one for its error: soon_apply_async().
+ *
+ * It is here to port programs from Python's Pool.apply_async(). A new program submits with soon_submit() and adds a
+ * callback with soon_future_add_done_callback() or the submit option `on_done`.
  *
  * @addtogroup soon_maps
  * @{
@@ -20,21 +23,25 @@ typedef void (*soon_value_fn)(soon_bytes result, void *data);
 typedef void (*soon_error_fn)(const soon_error *error, void *data);
 
 /**
- * Submits one call with two callbacks, either of which may be NULL: exactly one runs, before the future is done. A
- * cancelled task, and a submission that cannot be taken, are an error (-ECANCELED, SOON_ESHUTDOWN ...; see
- * soon_submit_bytes_sized()). soon_apply_async() is the typed form. Choose it to port from Pool; else soon_submit() and
- * soon_future_add_done_callback(), which runs after waiters were woken.
+ * Submits one call of `function` on `size` bytes at `arg`, with two callbacks, each of which may be NULL. Exactly one
+ * of them runs, once, before the future is done: `callback` with the result, or `error_callback` with the error. A task
+ * that was cancelled and a submission that is refused count as errors. soon_apply_async() is the typed form.
  *
- * Ownership: the caller owns one reference. The argument is copied; what a LOCAL argument points to is taken whatever
- * happens.
- * Threads: any thread. Blocks as soon_submit_bytes_sized(). The callback runs on the completing thread, as
- * soon_submit_options.on_done does: on this one only if the submission cannot be taken or the task is run here. A wait
- * for the future in it returns SOON_EDEADLK; so does, for a process pool, one in any callback on the library's callback
- * thread, where its own would have to run. What a cancel or a refusal inside another callback completes hears of it
- * when that has returned.
- * Returns: never NULL; as soon_submit_bytes_sized().
+ * The callback runs on the thread that completes the task, as that of the submit option `on_done` does. It runs in this
+ * call only if the submission is refused, or if a full queue lets the task run here. If a callback cancels another such
+ * task, or makes a submission that is refused, the callback of that runs after the first one has returned.
  *
- * As Pool.apply_async(callback, error_callback) in Python. Pool.apply() is soon_take(soon_submit(...), &x).
+ * Do not wait for the future in its own callback: that returns SOON_EDEADLK. For a process pool, a wait for it in any
+ * callback on the library's callback thread returns that too, since its own callback would have to run there.
+ *
+ * Ownership: the caller owns one reference of the future. The argument is copied. What a LOCAL argument points to is
+ * taken, also if the submission is refused. `data` is lent until the callback has returned.
+ * Threads: any thread. Blocks only where soon_submit_bytes_sized() does.
+ * Returns: a future, never NULL. If the submission is refused, the future is done, with the errors of
+ * soon_submit_bytes_sized().
+ *
+ * As Pool.apply_async(callback, error_callback) in Python's multiprocessing. Pool.apply() is
+ * soon_take(soon_submit(...), &x).
  */
 SOON_API SOON_MUST_USE soon_future *soon_apply_async_bytes(soon_executor *executor, const soon_function *function,
                                                            const void *arg, size_t size, soon_value_fn callback,
@@ -59,8 +66,10 @@ static inline SOON_MUST_USE soon_future *soon__apply(soon_executor *e, const soo
 #define SOON__APPLY_0(executor, cb, ecb, d, fn)                                                                        \
     soon_apply_async_bytes(executor, SOON__WITHOUT_ARG(fn), NULL, 0, cb, ecb, d)
 
-/** soon_apply_async(pool, callback, error_callback, data, fn, .x = 1): soon_apply_async_bytes(), typed as
- * soon_submit(). */
+/**
+ * soon_apply_async(pool, callback, error_callback, data, fn, .x = 1): soon_apply_async_bytes() with the argument's
+ * fields in the call, as soon_submit() has them.
+ */
 #define soon_apply_async(executor, callback, error_callback, data, ...)                                                \
     SOON__CAT(SOON__APPLY_, SOON__MORE(__VA_ARGS__))(executor, callback, error_callback, data, __VA_ARGS__)
 

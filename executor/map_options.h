@@ -1,6 +1,6 @@
 /**
  * @file map_options.h
- * What maps and imaps may be told beside their arguments.
+ * The options that maps and imaps share.
  *
  * @addtogroup soon_maps
  * @{
@@ -14,28 +14,33 @@
 extern "C" {
 #endif
 
-/** Every field: 0 is the default. Negative where it makes no sense: -EINVAL. */
+/** Every field: 0 is the default. A negative value where it makes no sense is -EINVAL. */
 typedef struct soon_map_options {
-    /** Items per call. 0: as Pool.map chooses, 4 calls per worker; for imap 1, and -EINVAL if no memory holds so many. */
-    size_t chunk SOON__ZERO;
-    /** imap: items taken from the source and not yet handed out. 0: 4 times `chunk` per worker. */
-    size_t in_flight_max SOON__ZERO;
-    int64_t timeout_ms SOON__ZERO; /**< of the whole; 0: none (not "poll") */
-    bool stop_at_error SOON__ZERO; /**< the first failure cancels what is left: it ends with -ECANCELED */
-    bool unordered SOON__ZERO;     /**< imap: as they finish */
     /**
-     * Label, priority, limits of every item, and extra bytes, which are the same for each; payload, data and on_done must
-     * be unset (-EINVAL). A time limit is each item's own, a queue limit that of the call it travels in.
+     * So many neighbouring items are one call. That saves time where an item takes less than some microseconds. 0: a
+     * map makes four calls per worker, an imap one call per item. An imap refuses with -EINVAL what no memory holds.
+     */
+    size_t chunk SOON__ZERO;
+    /** Imaps: so many items at most are taken from the source and not handed out. 0: four times `chunk` per worker. */
+    size_t in_flight_max SOON__ZERO;
+    int64_t timeout_ms SOON__ZERO; /**< for the whole, in milliseconds; 0: no limit */
+    bool stop_at_error SOON__ZERO; /**< the first failure cancels all that is left, which ends with -ECANCELED */
+    bool unordered SOON__ZERO;     /**< imaps: items are handed out as they finish; else in the order of the input */
+    /**
+     * What each item is submitted with: label, priority, limits, retries, and extra bytes, which are the same for all.
+     * A time limit is each item's own; a queue limit is that of the call in which it travels. -EINVAL if it has a
+     * payload, `data`, `after`, or one of the callbacks: those cannot be each item's own. NULL: defaults.
      */
     const soon_submit_options *each SOON__ZERO;
     /**
-     * Of a soon_map_async(); else -EINVAL: hears how many items are done, as soon_future_add_progress_callback() says, and
-     * always of the last count, before callbacks of the map.
+     * For soon_map_async() and its siblings; -EINVAL elsewhere. Hears how many items are done, as
+     * soon_future_add_progress_callback() says. It always hears of the last count, and does so before the callbacks of
+     * the map run.
      */
     soon_progress_fn on_progress SOON__ZERO;
-    void *on_progress_data SOON__ZERO;      /**< for on_progress */
-    soon_loop *on_progress_loop SOON__ZERO; /**< NULL: the library's callback thread */
-    int64_t progress_every_ms SOON__ZERO;   /**< not more often than that; 0: 100 ms */
+    void *on_progress_data SOON__ZERO;      /**< given to on_progress */
+    soon_loop *on_progress_loop SOON__ZERO; /**< on_progress runs on it; NULL: on the library's callback thread */
+    int64_t progress_every_ms SOON__ZERO;   /**< on_progress runs no more often, in milliseconds; 0: 100 */
 } soon_map_options;
 
 #ifdef __cplusplus

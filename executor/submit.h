@@ -2,6 +2,8 @@
  * @file submit.h
  * Handing a task to an executor: submit, try_submit, then.
  *
+ *     soon_future *f = soon_submit(pool, slow_add, .x = 6, .y = 7);
+ *
  * @addtogroup soon_submitting
  * @{
  */
@@ -17,27 +19,32 @@ extern "C" {
 
 /** What a submit does when the executor's queue is full. */
 typedef enum soon_full {
-    SOON_FULL_DEFAULT, /**< what the pool's options say; there: SOON_FULL_BLOCK */
-    SOON_FULL_BLOCK,   /**< wait for a place */
-    SOON_FULL_FAIL,    /**< the future has SOON_EFULL */
-    SOON_FULL_RUN_HERE /**< run the task on the submitting thread, before submit returns */
+    SOON_FULL_DEFAULT, /**< what the pool's option says; in that option: SOON_FULL_BLOCK */
+    SOON_FULL_BLOCK,   /**< it waits for a place */
+    SOON_FULL_FAIL,    /**< the future fails with SOON_EFULL */
+    SOON_FULL_RUN_HERE /**< it runs the task on the submitting thread, before it returns */
 } soon_full;
 
-/** Every field: 0 is the default. Negative where it makes no sense: -EINVAL. */
+/** Every field: 0 is the default. A negative value where it makes no sense is -EINVAL. */
 typedef struct soon_submit_options {
-    const char *label SOON__ZERO; /**< copied; soon_future_label() */
-    void *data SOON__ZERO;        /**< soon_future_data() */
-    int priority SOON__ZERO;      /**< higher first, 0 normal */
-    int retries SOON__ZERO;       /**< further tries after a worker's death; it runs in between. Threads do not die */
-    int64_t time_limit_ms
-        SOON__ZERO; /**< from its start; 0: none. A thread is only told: soon_task_cancel_requested() */
-    int64_t queue_limit_ms SOON__ZERO;  /**< from now until its first start, else SOON_EEXPIRED; 0: none */
+    const char *label SOON__ZERO; /**< copied; for soon_future_label(), soon_task_label() and errors. NULL: "" */
+    void *data SOON__ZERO;        /**< what soon_future_data() returns */
+    int priority SOON__ZERO;      /**< tasks with a higher one start first; may be negative */
+    /** Further tries after the death of the worker process. The future is RUNNING in between. Threads do not die. */
+    int retries SOON__ZERO;
+    /**
+     * Milliseconds from the start of each try; 0: no limit. A process that is late is ended, and the task fails with
+     * SOON_ETIMELIMIT. A thread is only told: soon_task_cancel_requested().
+     */
+    int64_t time_limit_ms SOON__ZERO;
+    /** Milliseconds from the submit. A task that has not started by then fails with SOON_EEXPIRED. 0: no limit. */
+    int64_t queue_limit_ms SOON__ZERO;
     soon_full when_full SOON__ZERO;     /**< what to do when the queue is full */
-    soon_buffer *payload SOON__ZERO;    /**< submit takes it, always; a try_submit that refuses takes nothing */
-    soon_done_fn on_done SOON__ZERO;    /**< cannot fail, unlike adding it later */
-    void *on_done_data SOON__ZERO;      /**< for on_done */
-    soon_loop *on_done_loop SOON__ZERO; /**< NULL: as soon_future_add_done_callback() */
-    soon_bytes extra SOON__ZERO; /**< copied; beside the argument: soon_task_extra(). `.extra = soon_string(s)` */
+    soon_buffer *payload SOON__ZERO;    /**< taken by a submit always, by a try_submit unless it refuses; NULL: none */
+    soon_done_fn on_done SOON__ZERO;    /**< called once when the future is done; cannot fail, unlike one added later */
+    void *on_done_data SOON__ZERO;      /**< given to on_done */
+    soon_loop *on_done_loop SOON__ZERO; /**< on_done runs on it; NULL: as with soon_future_add_done_callback() */
+    soon_bytes extra SOON__ZERO; /**< copied; bytes beside the argument: soon_task_extra(). `.extra = soon_string(s)` */
     /**
      * Gets on_done_data once: when on_done has run, or never will, as soon_future_add_done_callback_owned() says. A
      * soon_try_submit() that refuses does not call it.
@@ -46,35 +53,42 @@ typedef struct soon_submit_options {
     soon_buffer *const *payloads SOON__ZERO; /**< further ones, behind `payload` if that is set; taken as that is */
     size_t payload_count SOON__ZERO;         /**< how many there are in `payloads` */
     /**
-     * Futures of any executor: the task starts when all of them have succeeded, and reads their results by
-     * soon_task_input(). One that fails or is cancelled passes that on, the first of them in their order, and the task does
-     * not run. To cancel the task before it has started cancels them, too, as soon_gather() does. The array is lent for the
-     * call, the futures are held until the task has ended. The queue's bound does not apply, and a drain waits for it.
+     * Futures of any executor: the task starts when all of them have succeeded, and reads their results with
+     * soon_task_input(). If one fails or is cancelled, the task does not run, and its future ends as the first of those
+     * does, in their order. To cancel the task before it has started cancels them, too, as soon_gather() does. The
+     * array is lent for the call; the futures are held until the task has ended. The queue's bound does not apply, and
+     * a drain waits for the task.
      */
     soon_future *const *after SOON__ZERO;
     size_t after_count SOON__ZERO; /**< how many there are in `after` */
     /**
-     * Hears of the task's progress, as soon_future_add_progress_callback() says: on `on_done_loop`, without one on the
-     * library's callback thread; and always of the last one, before `on_done` runs.
+     * Hears of the task's progress, as soon_future_add_progress_callback() says: on `on_done_loop`, or without one on
+     * the library's callback thread. It always hears of the last progress, and does so before `on_done` runs.
      */
     soon_progress_fn on_progress SOON__ZERO;
-    void *on_progress_data SOON__ZERO;           /**< for on_progress */
-    int64_t progress_every_ms SOON__ZERO;        /**< not more often than that; 0: 100 ms */
-    soon_free_fn on_progress_release SOON__ZERO; /**< as on_done_release, of on_progress_data */
+    void *on_progress_data SOON__ZERO;           /**< given to on_progress */
+    int64_t progress_every_ms SOON__ZERO;        /**< on_progress runs no more often, in milliseconds; 0: 100 */
+    soon_free_fn on_progress_release SOON__ZERO; /**< gets on_progress_data once, as on_done_release gets its own */
 } soon_submit_options;
 
 /**
- * Submits one call of `function` on `size` bytes at `data`, which are copied. NULL with size 0 for a function of
- * fixed size: zeroes. soon_submit() is the typed form.
+ * Submits one call of `function` on `size` bytes at `data`. NULL with a size of 0 is an argument of zeroes, for a
+ * function of fixed size. soon_submit() and the function's own `name_submit` are the typed forms; soon_submit_bytes()
+ * is the form for bytes.
  *
- * Ownership: the caller owns one reference of the future. The payload, and what a LOCAL argument points to, are taken
- * whatever happens.
- * Threads: any thread. Blocks only while a bounded queue is full and the policy says so, never on a worker of the
- * same pool.
- * Returns: never NULL. A submission that cannot be taken is a future that is done: -EINVAL (NULL, wrong size,
- * negative option), SOON_ESHUTDOWN, SOON_EBROKEN, SOON_EFULL, SOON_ELOCAL, SOON_EFORKED, -ENOMEM. The future for
- * -ENOMEM may be one and the same object for several submits, and `on_done` does not run for it: use
- * soon_try_submit_bytes() where that matters.
+ * Ownership: the caller owns one reference of the future. The bytes, the label and the extra bytes are copied. The
+ * payloads, and what a LOCAL argument points to, are taken whatever happens.
+ * Threads: any thread. Blocks only while a bounded queue is full, if `when_full` says so; never on a worker of the same
+ * pool.
+ * Returns: a future, never NULL. A submission that cannot be taken is a future that is done, with the error
+ * - -EINVAL: NULL, an argument of another size than the function's, or an option that makes no sense;
+ * - SOON_EFULL: the queue is full, and `when_full` is SOON_FULL_FAIL;
+ * - SOON_ESHUTDOWN: the executor is shut down; or `on_done_loop` is detached, so that `on_done` does not run;
+ * - SOON_EBROKEN: the pool is broken;
+ * - SOON_ELOCAL: the function shares memory with its caller, and the executor runs tasks in other processes;
+ * - SOON_EFORKED: the executor is that of the parent of this process;
+ * - -ENOMEM: the future may be one and the same object for several submits, and `on_done` does not run for it. Where
+ *   that matters, use soon_try_submit_bytes().
  *
  * As Executor.submit() in Python's concurrent.futures.
  */
@@ -82,7 +96,7 @@ SOON_API SOON_MUST_USE soon_future *soon_submit_bytes_sized(soon_executor *execu
                                                             const void *data, size_t size,
                                                             const soon_submit_options *options, size_t options_size);
 
-/** soon_submit_bytes_sized() with the options' size that this program was compiled with. */
+/** soon_submit_bytes_sized() with the options' size that this program was compiled with. `options` NULL: defaults. */
 static inline SOON_MUST_USE soon_future *soon_submit_bytes(soon_executor *executor, const soon_function *function,
                                                            const void *data, size_t size,
                                                            const soon_submit_options *options)
@@ -91,20 +105,23 @@ static inline SOON_MUST_USE soon_future *soon_submit_bytes(soon_executor *execut
 }
 
 /**
- * Submits without ever blocking or running the task here. For event loops, and where a refusal must be seen at once.
- * soon_try_submit() is the typed form.
+ * Submits without ever blocking, and never runs the task here. Choose it on event loops, and where a refusal must be
+ * seen at once. soon_try_submit() and the function's own `name_try_submit` are the typed forms; soon_try_submit_bytes()
+ * is the form for bytes.
  *
- * Ownership: on 0 as soon_submit_bytes_sized(). A refusal takes nothing: payload and what a LOCAL argument points to
- * remain the caller's.
+ * Ownership: with 0 as soon_submit_bytes_sized(). A refusal takes nothing: the payloads, and what a LOCAL argument
+ * points to, remain the caller's.
  * Threads: any thread. Never blocks.
- * Returns: 0 and sets `*ret`; SOON_EFULL, SOON_ESHUTDOWN, SOON_EBROKEN, SOON_ELOCAL, SOON_EFORKED, -EINVAL, -ENOMEM,
- * and leaves it alone.
+ * Returns: 0, and sets `*ret`. Else it leaves `*ret` alone and returns the code that soon_submit_bytes_sized() gives as
+ * an error; SOON_EFULL whatever `when_full` says.
  */
 SOON_API int soon_try_submit_bytes_sized(soon_future **ret, soon_executor *executor, const soon_function *function,
                                          const void *data, size_t size, const soon_submit_options *options,
                                          size_t options_size);
 
-/** soon_try_submit_bytes_sized() with the options' size that this program was compiled with. */
+/**
+ * soon_try_submit_bytes_sized() with the options' size that this program was compiled with. `options` NULL: defaults.
+ */
 static inline int soon_try_submit_bytes(soon_future **ret, soon_executor *executor, const soon_function *function,
                                         const void *data, size_t size, const soon_submit_options *options)
 {
@@ -112,19 +129,20 @@ static inline int soon_try_submit_bytes(soon_future **ret, soon_executor *execut
 }
 
 /**
- * Runs `function` on the result of `first`, when it has one. Its argument is those bytes, without a copy; an error or
- * a cancellation of `first` passes through. Cancelling the new future cancels `first` too if that is pending. The
- * queue bound of the executor does not apply. A drain of the executor waits for it. For the results of several there is
- * the submit option `after`.
+ * Runs `function` on the result of `first`, when that has one. Its argument is those bytes, without a copy. If `first`
+ * fails or is cancelled, so is the new future, and the task does not run. To cancel the new future before its task has
+ * started cancels `first` too, if that is pending. The queue bound of the executor does not apply, and a drain of the
+ * executor waits for the task. For the results of several futures there is the submit option `after`.
  *
- * Ownership: the caller owns one reference; `first` is held until the task has ended.
+ * Ownership: the caller owns one reference. `first` is held until the task has ended.
  * Threads: any thread. Never blocks.
- * Returns: never NULL; refused as soon_submit_bytes_sized(); SOON_ETYPE if the result has not the argument's size.
+ * Returns: a future, never NULL; it is refused as by soon_submit_bytes_sized(). It fails with SOON_ETYPE if the result
+ * has not the size of the function's argument.
  */
 SOON_API SOON_MUST_USE soon_future *soon_then(soon_future *first, soon_executor *executor,
                                               const soon_function *function);
 
-/* The argument type of functions of variable size: soon_submit() cannot know how long theirs is. */
+/* The argument type of functions of variable size: soon_submit() cannot know how long their argument is. */
 struct soon_bytes_by_its_own_submit;
 #define SOON__WANTS_ARG                                                                                                \
     "this function has an argument: soon_submit(pool, fn, value); of a string: fn_submit(pool, string, NULL); "        \
@@ -213,26 +231,29 @@ template <class A> static inline const soon_function *soon__without_arg(const so
 #define SOON__WANTS_PARENTHESES "the options stand in parentheses: soon_submit_with(pool, (.label = \"a\"), fn, .x = 1)"
 
 /**
- * soon_submit(pool, fn, .x = 1), soon_submit(pool, fn, 7): the fields of the argument stand in the call; a function of
- * soon_none has none: soon_submit(pool, fn). For a struct that exists: `fn_submit(pool, &arg, options)`. Else as soon_submit_bytes_sized().
+ * soon_submit(pool, fn, .x = 1), soon_submit(pool, fn, 7): soon_submit_bytes_sized() with the fields of the argument in
+ * the call and the default options. A function of soon_none has no argument: soon_submit(pool, fn). For a struct that
+ * exists there is `fn_submit(pool, &arg, options)`.
  */
 #define soon_submit(executor, ...) SOON__CAT(SOON__SUBMIT_, SOON__MORE(__VA_ARGS__))(executor, NULL, __VA_ARGS__)
 
-/** soon_submit_with(pool, (.label = "a", .time_limit_ms = 500), fn, .x = 1). In C++17 options stand in their order. */
+/**
+ * soon_submit_with(pool, (.label = "a", .time_limit_ms = 500), fn, .x = 1): the same with options. In C++ they stand in
+ * their order.
+ */
 #define soon_submit_with(executor, options, ...) SOON__WITH(SOON__SUBMIT_WITH_, options, executor, __VA_ARGS__)
 #define SOON__SUBMIT_WITH_1(options, executor, ...)                                                                    \
     SOON__CAT(SOON__SUBMIT_, SOON__MORE(__VA_ARGS__))(executor, SOON__SUBMIT_OPTIONS(options), __VA_ARGS__)
 #define SOON__SUBMIT_WITH_0(...) SOON__WRONG(soon_future *, SOON__WANTS_PARENTHESES)
 
 /**
- * rc = soon_try_submit(&f, pool, fn, .x = 1): as soon_submit(), but never blocks, runs nothing here, and a refusal is
- * returned and takes nothing. For a struct that exists: `fn_try_submit(&f, pool, &arg, options)`. Else as
- * soon_try_submit_bytes_sized().
+ * rc = soon_try_submit(&f, pool, fn, .x = 1): soon_try_submit_bytes_sized() with the fields of the argument in the call
+ * and the default options. For a struct that exists there is `fn_try_submit(&f, pool, &arg, options)`.
  */
 #define soon_try_submit(ret, executor, ...)                                                                            \
     SOON__CAT(SOON__TRY_SUBMIT_, SOON__MORE(__VA_ARGS__))(ret, executor, NULL, __VA_ARGS__)
 
-/** soon_try_submit_with(&f, pool, (.on_done = reply, .on_done_loop = on), fn, .x = 1). */
+/** soon_try_submit_with(&f, pool, (.on_done = reply, .on_done_loop = on), fn, .x = 1): the same with options. */
 #define soon_try_submit_with(ret, executor, options, ...)                                                              \
     SOON__WITH(SOON__TRY_SUBMIT_WITH_, options, ret, executor, __VA_ARGS__)
 #define SOON__TRY_SUBMIT_WITH_1(options, ret, executor, ...)                                                           \

@@ -2,6 +2,18 @@
  * @file task.h
  * What a running task may do, and the macros that make functions.
  *
+ *     SOON_TASK(slow_add, struct add, int)
+ *     {
+ *         if (arg->x < 0)
+ *             return soon_raise(task, EDOM, "x must not be negative, got %d", arg->x);
+ *         *result = arg->x + arg->y;
+ *         return 0;
+ *     }
+ *
+ * Below, "worker only" is the thread that runs the body, inside of it. "Any thread of the task" is that one, and any
+ * that the body has started and that ends before it. No function blocks unless it says so. What is lent is lent until
+ * the task ends.
+ *
  * @addtogroup soon_tasks
  * @{
  */
@@ -16,51 +28,63 @@ extern "C" {
 #endif
 
 /**
- * Fails the task: `return soon_raise(task, EDOM, "x must not be negative, got %d", x);` The future then has
- * SOON_ERAISED, `raised` is `code`, and the message is the formatted text in one line (NULL: the code's own text). A
- * later call replaces an earlier one; a task that then returns 0 has succeeded all the same. From a worker process at
- * most 65535 bytes of text arrive.
+ * Fails the task: `return soon_raise(task, EDOM, "x must not be negative, got %d", x);`. The future then has
+ * SOON_ERAISED; in its error, `raised` is `code` and the message is the formatted text in one line. `format` NULL: the
+ * code's own text. A later call replaces an earlier one. A task that returns 0 all the same has succeeded. From a
+ * worker process at most 65535 bytes of text arrive.
  *
- * Threads: worker only, inside the task. Returns: SOON_ERAISED, always.
+ * Ownership: the text is copied.
+ * Threads: worker only.
+ * Returns: SOON_ERAISED, always.
+ *
+ * As raise in Python.
  */
 SOON_API int soon_raise(soon_task *task, int code, const char *format, ...) SOON_PRINTF(3, 4);
 
 /**
- * soon_raise() without a format, for callers from other languages, and with bytes beside the message: a pickled exception, a
- * structure of your own. The reader finds them in soon_error.data. `message` NULL: the code's own text; `size` 0: no bytes.
+ * The same without a format, for callers from other languages, and with bytes beside the message: a pickled exception,
+ * a structure of the program's own. The reader finds them in soon_error.data. `message` NULL: the code's own text;
+ * `size` 0: no bytes.
  *
- * Ownership: both are copied. Threads: worker only, inside the task.
- * Returns: SOON_ERAISED; with more than 65535 bytes of both the error is -EMSGSIZE, and says so; -EINVAL for NULL with a size.
+ * Ownership: message and bytes are copied.
+ * Threads: worker only.
+ * Returns: SOON_ERAISED. If both have more than 65535 bytes together, the task's error is -EMSGSIZE, which the message
+ * says. -EINVAL: `data` is NULL and `size` is not 0.
  */
 SOON_API int soon_raise_bytes(soon_task *task, int code, const char *message, const void *data, size_t size);
 
 /**
  * Passes a nested failure on: as soon_raise() with code, message and bytes of `failed`'s error.
  *
- * Threads: worker only. Returns: SOON_ERAISED; -EINVAL if `failed` is NULL or has no error, which fails the task too
- * when it is returned.
+ * Ownership: those are copied.
+ * Threads: worker only.
+ * Returns: SOON_ERAISED. -EINVAL: `failed` is NULL or has no error; to return that fails the task, too.
+ *
+ * As `raise ... from` in Python.
  */
 SOON_API int soon_raise_from(soon_task *task, const soon_future *failed);
 
 /**
- * Somebody cancelled the running task, or its time limit is over: clean up and return -ECANCELED. Any thread of the
- * task.
+ * Returns whether somebody has cancelled the running task, or its time limit is over. Then it should clean up and
+ * return -ECANCELED. Any thread of the task.
  */
 SOON_API bool soon_task_cancel_requested(const soon_task *task);
 
 /**
- * A descriptor that becomes readable when soon_task_cancel_requested() becomes true: for a task that blocks in poll(),
- * beside what it waits for. It stays readable up to the end of the task. A cancel of before this call counts.
+ * Gives a descriptor that becomes readable when soon_task_cancel_requested() becomes true, for a task that blocks in
+ * poll(): beside what it waits for. It stays readable up to the end of the task. A cancel from before this call counts.
  *
- * Ownership: the library's, lent for the time of the task: poll it, and never read, write or close it. What the task
- * executes does not inherit it; a child that it forks may poll it, too.
- * Threads: worker only; any thread of the task may poll it. Never blocks. The same number, if it is called again.
- * Returns: the descriptor, 0 or above; -EINVAL for NULL; -EMFILE, -ENFILE, -ENOMEM, -EAGAIN: there is no descriptor,
- * memory or thread left for it, and it may be tried again; SOON_EFORKED in a child that the task has forked.
+ * In a worker process, a task that has asked for this descriptor, or for a callback, gets the grace period to end by
+ * itself when its worker is to be ended (by a kill, a time limit, SOON_TERMINATE). The pool's SIGTERM interrupts a
+ * poll() with EINTR then, and does not end it.
  *
- * In a worker process the task that has asked for it, or for a callback, gets the grace period to end by itself when its
- * worker is to be ended (a kill, a time limit, SOON_TERMINATE): SIGTERM of the pool, which interrupts a poll() with
- * EINTR, does not end it then.
+ * Ownership: the descriptor is the library's, lent until the task ends: poll it, and never read, write or close it. A
+ * program that the task executes does not inherit it. A child that the task forks may poll it, too.
+ * Threads: worker only; any thread of the task may poll the descriptor. Never blocks.
+ * Returns: the descriptor, 0 or above, and the same one if it is called again; else
+ * - -EINVAL: `task` is NULL;
+ * - -EMFILE, -ENFILE, -ENOMEM, -EAGAIN: no descriptor, memory or thread is left for it; it may be tried again;
+ * - SOON_EFORKED: this is a child that the task has forked.
  */
 SOON_API SOON_MUST_USE int soon_task_cancel_fd(soon_task *task);
 
@@ -68,147 +92,164 @@ SOON_API SOON_MUST_USE int soon_task_cancel_fd(soon_task *task);
 typedef void (*soon_cancel_fn)(void *data);
 
 /**
- * Calls `fn` once when soon_task_cancel_requested() becomes true, at once if it is: for a task that blocks in something
- * that another thread can interrupt (sqlite3_interrupt(), pthread_kill(), a condition). soon_task_cancel_fd() is for what
- * waits for a descriptor.
+ * Has `fn` called once when soon_task_cancel_requested() becomes true, at once if it is. It is for a task that blocks
+ * in something that another thread can interrupt: sqlite3_interrupt(), pthread_kill(), a condition. A task that waits
+ * for descriptors has soon_task_cancel_fd().
  *
- * `fn` may call what may be called on any thread, and must not wait for the task, which waits for it. It should be
- * short.
+ * `fn` may call whatever may be called on any thread, but must not wait for the task, which waits for it. Keep it short.
  *
- * Ownership: `data` is lent until `fn` was called, or taken back, or the task has ended: its body does not end before
+ * Ownership: `data` is lent until `fn` was called, or taken back, or the task has ended. The task does not end before
  * `fn` has returned.
- * Threads: worker only. `fn` runs on the thread that cancels or shuts down, before that returns; for a time limit on the
- * library's callback thread; in a worker process on a thread for that. Under no lock.
- * Returns: 0; -EINVAL for NULL; -ENOMEM, -EAGAIN, SOON_EFORKED as soon_task_cancel_fd(): it will not run.
+ * Threads: worker only. Never blocks. `fn` runs on the thread that cancels or shuts down, before that returns; for a
+ * time limit on the library's callback thread; in a worker process on a thread for that. No lock is held.
+ * Returns: 0. Else `fn` will not run: -EINVAL for NULL; -ENOMEM, -EAGAIN or SOON_EFORKED as soon_task_cancel_fd().
  */
 SOON_API SOON_MUST_USE int soon_task_add_cancel_callback(soon_task *task, soon_cancel_fn fn, void *data);
 
 /**
- * Takes back the first registration of `fn` with `data` that has not begun to run. If there is none and it runs just now,
- * on another thread, waits for that: so when this returns, what `data` points to may go.
+ * Takes back the first registration of `fn` with `data` that has not begun to run. If there is none and `fn` runs just
+ * now on another thread, it waits until that has returned. So after this call what `data` points to may go.
  *
- * Threads: worker only. Returns: true: it will not run; false: it has run, or there is none.
+ * Threads: worker only. Blocks only while `fn` runs.
+ * Returns: true: it will not run; false: it has run, or there is none.
  */
 SOON_API bool soon_task_remove_cancel_callback(soon_task *task, soon_cancel_fn fn, void *data);
 
-/** Milliseconds until the time limit, 0 if it is over, SOON_FOREVER without one. Any thread of the task. */
+/**
+ * Returns the milliseconds until the time limit; 0: it is over; SOON_FOREVER: there is none. Any thread of the task.
+ */
 SOON_API int64_t soon_task_time_left_ms(const soon_task *task);
 
 /**
- * What soon_future_progress() shows from now on; kept as the last word when the task has ended. Without memory for the
- * first it is not shown. Any thread of the task.
+ * Sets what soon_future_progress() shows from now on, in units of the task's own; `total` 0: unknown. What was set last
+ * stays when the task has ended. The first call allocates; if there is no memory, nothing is shown.
+ *
+ * Threads: any thread of the task.
  */
 SOON_API void soon_task_set_progress(soon_task *task, uint64_t done, uint64_t total);
 
-/** The executor that runs it, for nested submits; in a worker process NULL. Lent. Worker only. */
+/** Returns the executor that runs the task, for nested submits; in a worker process NULL. Lent. Worker only. */
 SOON_API soon_executor *soon_task_executor(soon_task *task);
 
 /**
- * What the initializer left on this worker; NULL where there is none (also: a task that runs on its submitter's
- * thread).
+ * Returns what the initializer has left on this worker. NULL: it has left nothing, there is none, or the task runs on
+ * the thread that submitted it. Lent. Worker only.
  */
 SOON_API void *soon_task_local(soon_task *task);
 
 /**
- * In the initializer only: leaves `local` for the tasks of this worker; `release` (may be NULL) runs when the worker
- * ends.
+ * In an initializer: leaves `local` for the tasks of this worker. `release` (or NULL) gets it when that ends. Worker
+ * only.
  */
 SOON_API void soon_task_set_local(soon_task *task, void *local, soon_free_fn release);
 
 /**
- * The memory that the pool has as its option `shared`, where this process sees it; NULL: it has none. Lent for the time
- * of the task. Any thread of the task.
+ * Returns the memory of the pool's option `shared`, where this process sees it. NULL: none. Lent. Any thread of the
+ * task.
  */
 SOON_API void *soon_task_shared(soon_task *task);
 
-/** The submit option `label`, or "". Worker only. */
+/** Returns the submit option `label`, or "". Lent. Worker only. */
 SOON_API const char *soon_task_label(const soon_task *task);
 
 /**
- * The argument's bytes. Lent for the time of the task. Aligned for any type; but of a soon_map_items() or
- * soon_map_strings() that waits they are, on threads, the caller's own. Worker only.
+ * Returns the bytes of the argument. They are aligned for any type; only those of a soon_map_items() or
+ * soon_map_strings() that waits are, on threads, the caller's own. Lent. Worker only.
  */
 SOON_API soon_bytes soon_task_arg(const soon_task *task);
 
 /**
- * The submit option `extra`, or an initializer's: bytes beside the argument, for what has no fixed size. No bytes if
- * there are none. Lent for the time of the task. Aligned for any type. Worker only.
+ * Returns the submit option `extra`, or that of an initializer: bytes beside the argument, for what has no fixed size.
+ * They are aligned for any type. No bytes if there are none. Lent. Worker only.
  */
 SOON_API soon_bytes soon_task_extra(const soon_task *task);
 
 /**
- * The argument as a string: what the body of a SOON_TASK_STRING gets.
- *
- * Threads: worker only. Returns: its bytes, the last of which is a NUL. Lent for the time of the task. NULL, and the task
- * has failed as by soon_raise() with EINVAL: they have none at their end.
+ * Returns the argument as a string, the last byte of which is a NUL: what the body of a SOON_TASK_STRING gets. NULL:
+ * the argument does not end with a NUL. Then the task has failed as by soon_raise() with EINVAL. Lent. Worker only.
  */
 SOON_API const char *soon_task_string(soon_task *task);
 
-/** The payload that was submitted with it. Lent for the time of the task, read only; NULL: none. Worker only. */
+/**
+ * Returns the payload that was submitted with the task, the first if there are several, to be read only. NULL: none.
+ * Lent. Worker only.
+ */
 SOON_API soon_buffer *soon_task_payload(soon_task *task);
 
 /**
- * One of several that were submitted with it (the option `payloads`); 0 is soon_task_payload(). Lent for the time of the
- * task, read only; NULL: there are not so many. Worker only.
+ * Returns one of several payloads that were submitted with the task, to be read only: 0 is soon_task_payload(), the
+ * others come from the option `payloads`. NULL: there are not so many. Lent. Worker only.
  */
 SOON_API soon_buffer *soon_task_payload_at(soon_task *task, size_t index);
 
-/** How many payloads were submitted with it. Worker only. */
+/** Returns how many payloads were submitted with the task. Worker only. */
 SOON_API size_t soon_task_payload_count(const soon_task *task);
 
 /**
- * The result of one of the futures that it was submitted `after`, in their order; no bytes if there are not so many, or that one
- * has none. On threads without a copy. Lent for the time of the task, read only. Aligned for any type. Worker only.
+ * Returns the result of one of the futures that the task was submitted `after`, in their order, to be read only. On
+ * threads it is not copied. It is aligned for any type. No bytes if there are not so many, or that one has none. Lent.
+ * Worker only.
  */
 SOON_API soon_bytes soon_task_input(const soon_task *task, size_t index);
 
-/** How many futures it was submitted `after`. Worker only. */
+/** Returns how many futures the task was submitted `after`. Worker only. */
 SOON_API size_t soon_task_input_count(const soon_task *task);
 
-/** The first payload that came with that result, as soon_future_payload(). Lent as soon_task_input(); NULL: none. */
+/**
+ * Returns the first payload that came with such a result, as soon_future_payload(). NULL: there is none. Lent. Worker
+ * only.
+ */
 SOON_API soon_buffer *soon_task_input_payload(const soon_task *task, size_t index);
 
 /**
- * Copies one of them, of exactly `size` bytes, to `ret`. soon_input(task, i, &x) fills in the size.
+ * Copies such a result of exactly `size` bytes to `ret`. soon_input(task, i, &x) fills in the size.
  *
- * Threads: worker only. Returns: 0; SOON_ETYPE if it has another size; -EINVAL if there are not so many; and leaves
- * `ret` alone.
+ * Threads: worker only.
+ * Returns: 0. Else it leaves `*ret` alone and returns SOON_ETYPE: it has another size; or -EINVAL: NULL, or there are
+ * not so many.
  */
 SOON_API int soon_task_read_input(const soon_task *task, size_t index, void *ret, size_t size);
 
-/** rc = soon_input(task, 0, &x): the first result of those that the task was submitted `after`. */
+/** rc = soon_input(task, 0, &x): soon_task_read_input() of the first future that the task was submitted `after`. */
 #define soon_input(task, index, ret) soon_task_read_input((task), (index), (ret), sizeof *(ret))
 
 /**
- * Space for a result of variable size, to be filled in place. Zeroed. A later call replaces an earlier one.
+ * Gives `size` zeroed bytes for the result, to be filled in place. A later call replaces an earlier one. Choose it for
+ * a result of variable size that can be built where it lies; else soon_task_return_bytes().
  *
- * Threads: worker only. Returns: `size` bytes that belong to the future; NULL: no memory, or a function of fixed size
- * (which has its result already) was asked for another.
+ * Ownership: the bytes belong to the future.
+ * Threads: worker only.
+ * Returns: the bytes. NULL: no memory; or the function's result has a fixed size, which is another.
  */
 SOON_API void *soon_task_return_space(soon_task *task, size_t size);
 
 /**
- * Sets the result to a copy of these bytes.
+ * Sets the result to a copy of `size` bytes at `data`.
  *
- * Threads: worker only. Returns: 0; -ENOMEM; -EINVAL for NULL; SOON_ETYPE if the function has a fixed size and this
- * is another.
+ * Ownership: the bytes are copied.
+ * Threads: worker only.
+ * Returns: 0; -ENOMEM; -EINVAL: NULL; SOON_ETYPE: the function's result has a fixed size, which is another.
  */
 SOON_API int soon_task_return_bytes(soon_task *task, const void *data, size_t size);
 
 /**
- * Sets the result of a function of variable size to a text, with its NUL: as soon_task_return_bytes() of what printf() would
- * print. Worker only. 0; -ENOMEM; -EINVAL for a NULL, or what cannot be formatted; SOON_ETYPE.
+ * Sets the result of a function of variable size to a text with its NUL: what printf() would print.
+ *
+ * Ownership: the text is copied.
+ * Threads: worker only.
+ * Returns: as soon_task_return_bytes(); -EINVAL also for a text that cannot be formatted.
  */
 SOON_API int soon_task_return_text(soon_task *task, const char *format, ...) SOON_PRINTF(2, 3);
 
-/** Sends a buffer along with the result: soon_future_payload(). Takes it, always. Worker only. 0 or -EINVAL. */
+/**
+ * Sends a buffer along with the result: soon_future_payload(). A later call replaces an earlier one. Takes the buffer,
+ * always. Worker only. Returns 0, or -EINVAL for NULL.
+ */
 SOON_API int soon_task_return_payload(soon_task *task, soon_buffer *buffer);
 
 /**
- * Sends one more along, behind those that go already: soon_future_payload_at(). soon_task_return_payload() changes the
- * first. Takes it, always.
- *
- * Threads: worker only. Returns: 0; -ENOMEM; -EINVAL for NULL.
+ * Sends one more buffer along, behind those that go already: soon_future_payload_at(). soon_task_return_payload()
+ * changes the first. Takes the buffer, always. Worker only. Returns 0; -ENOMEM; -EINVAL for NULL.
  */
 SOON_API int soon_task_add_payload(soon_task *task, soon_buffer *buffer);
 
@@ -219,7 +260,8 @@ SOON_API int soon_task_add_payload(soon_task *task, soon_buffer *buffer);
 #define SOON__EXTERN_C extern
 #endif
 
-/* What travels by value must mean the same elsewhere: no bare pointer in C; in C++ no constructor either. */
+/* What travels by value must mean the same elsewhere. So it is no bare pointer in C, and in C++ has no constructor
+ * either. */
 #ifdef __cplusplus
 #define SOON__TRAVELS(name)                                                                                            \
     static_assert(!std::is_pointer<name##_arg>::value && !std::is_pointer<name##_result>::value &&                     \
@@ -230,7 +272,7 @@ SOON_API int soon_task_add_payload(soon_task *task, soon_buffer *buffer);
     static_assert(!std::is_pointer<name##_result>::value && std::is_trivially_copyable<name##_result>::value,          \
                   "this type does not travel: use soon_task_return_bytes() or a payload");
 #else
-/* Both a pointer and an array decay to a pointer in an expression; but only a pointer has that type itself. */
+/* A pointer and an array both decay to a pointer in an expression, but only the pointer has that type itself. */
 #define SOON__DECAYS(type) (__builtin_classify_type(*(type *)0) == 5)
 #define SOON__IS_POINTER(type)                                                                                         \
     (SOON__DECAYS(type) &&                                                                                             \
@@ -286,8 +328,8 @@ SOON_API int soon_task_add_payload(soon_task *task, soon_buffer *buffer);
     static int name(SOON_UNUSED soon_task *task, SOON_UNUSED const name##_arg *arg, SOON_UNUSED name##_result *result)
 
 /**
- * In a header: declares the function that SOON_TASK_DEFINE defines in one .c file, with its types and its typed
- * calls. `name_task`, `name_arg`, `name_result`, `name_submit`, `name_try_submit`, `name_get` as in SOON_TASK.
+ * In a header: declares the function that SOON_TASK_DEFINE defines in one .c file, with its types and its typed calls:
+ * `name_task`, `name_arg`, `name_result`, `name_submit`, `name_try_submit`, `name_get`, as SOON_TASK makes them.
  */
 #define SOON_TASK_DECLARE(name, arg_type, result_type)                                                                 \
     SOON__TASK_TYPES(name, arg_type, result_type)                                                                      \
@@ -300,31 +342,36 @@ SOON_API int soon_task_add_payload(soon_task *task, soon_buffer *buffer);
 /**
  * SOON_TASK(slow_add, struct add, int) { ... } makes
  *
- *     slow_add            the body, a plain static function of (task, arg, result): call it, set a breakpoint on it
- *     slow_add_task       the soon_function, with external linkage: two of a name do not link
- *     slow_add_arg, slow_add_result                   the two types
- *     slow_add_submit(executor, &arg, options)        typed by the compiler; arg NULL: zeroes; options NULL: defaults
- *     slow_add_try_submit(&future, executor, &arg, options)       never blocks, and returns a refusal
- *     slow_add_get(future, timeout_ms, &result)       SOON_ETYPE for a future of another function
+ *     slow_add                                 the body, a plain static function of (task, arg, result)
+ *     slow_add_task                            the soon_function, with external linkage: two of one name do not link
+ *     slow_add_arg, slow_add_result            the two types
+ *     slow_add_submit(executor, &arg, options)
+ *                                              soon_submit_bytes(), typed. arg NULL: zeroes; options NULL: defaults
+ *     slow_add_try_submit(&future, executor, &arg, options)
+ *                                              soon_try_submit_bytes(), typed
+ *     slow_add_get(future, timeout_ms, &result)
+ *                                              soon_future_read_as(): SOON_ETYPE for a future of another function
  *
- * The body returns 0, or fails by soon_raise(). Argument and result travel by value. Types whose names are not one
- * identifier after a typedef (arrays, pointers to functions) need a typedef first. A C++ exception must not leave the
- * body.
+ * The body returns 0, or fails with soon_raise(). Argument and result travel by value: a pointer in them does not
+ * compile in C, nor a type with a constructor in C++. A type whose name is not one identifier after a typedef (an
+ * array, a pointer to a function) needs a typedef first. A C++ exception must not leave the body.
  */
 #define SOON_TASK(name, arg_type, result_type)                                                                         \
     SOON_TASK_DECLARE(name, arg_type, result_type);                                                                    \
     SOON__TASK_BODY(name, 0, NULL, NULL)
 
 /**
- * As SOON_TASK, but argument and result may hold pointers; only executors in this process take it, others answer
- * SOON_ELOCAL. `free_arg` and `free_result` release what they point to: see soon_function. Either may be NULL.
+ * As SOON_TASK, but argument and result may hold pointers. Only executors in this process take such a task; others
+ * refuse it with SOON_ELOCAL. `free_arg` and `free_result` release what argument and result point to: see
+ * soon_function. Either may be NULL.
  */
 #define SOON_TASK_LOCAL(name, arg_type, result_type, free_arg, free_result)                                            \
     SOON__TASK_TYPES(name, arg_type, result_type)                                                                      \
     SOON__TASK_BODY(name, SOON_FUNCTION_LOCAL, free_arg, free_result)
 
 /*
- * Functions whose argument has any size. The result's type may be left out: then that has any size, too. `_0`: it was.
+ * Functions whose argument has any size. The type of the result may be left out; then that has any size, too. Macros
+ * that end in _0 are for that case, those in _1 for a result with a type.
  */
 #define SOON__OF_ANY_SIZE(name, parameter, data, size)                                                                 \
     SOON__EXTERN_C const soon_function name##_task;                                                                    \
@@ -342,7 +389,7 @@ SOON_API int soon_task_add_payload(soon_task *task, soon_buffer *buffer);
 #define SOON__OF_BYTES(name)                                                                                           \
     typedef struct soon_bytes_by_its_own_submit name##_arg;                                                            \
     SOON__OF_ANY_SIZE(name, (const void *data, size_t size), data, size)
-/* NULL with a size is refused. */
+/* A NULL string is submitted as NULL with a size, which is refused. */
 #define SOON__OF_STRING(name)                                                                                          \
     typedef struct soon_string_by_its_own_submit name##_arg;                                                           \
     SOON__OF_ANY_SIZE(name, (const char *string), string, string ? __builtin_strlen(string) + 1 : 1)
@@ -370,7 +417,8 @@ SOON_API int soon_task_add_payload(soon_task *task, soon_buffer *buffer);
     SOON__OF_STRING(name)                                                                                              \
     SOON__RESULT_1(name, result_type)
 
-/* `take`: what the body gets of the task; `fails`: of which it gets none. The typedefs must be those of the declaration. */
+/* `take` gets from the task what the body is given; `fails`: it could not. The typedefs must be those of the
+ * declaration. */
 #define SOON__VARIED_DEFINE_0(name, arg_c_type, arg_name, take, fails)                                                 \
     typedef void name##_result;                                                                                        \
     static int name(soon_task *task, arg_c_type arg);                                                                  \
@@ -399,44 +447,50 @@ SOON_API int soon_task_add_payload(soon_task *task, soon_buffer *buffer);
     SOON__VARIED_DEFINE_1(name, result_type, const char *, "string", soon_task_string, !soon__arg)
 
 /**
- * SOON_TASK_BYTES_DECLARE(name) or (name, result_type) declares a function on bytes for SOON_TASK_BYTES_DEFINE: `name_task`,
- * `name_submit(executor, data, size, options)` and `name_try_submit(&future, executor, data, size, options)`; with a result
- * type also `name_result` and `name_get(future, timeout_ms, &result)`.
+ * SOON_TASK_BYTES_DECLARE(name), or (name, result_type), declares a function on bytes for SOON_TASK_BYTES_DEFINE:
+ * `name_task`, `name_submit(executor, data, size, options)` and `name_try_submit(&future, executor, data, size,
+ * options)`. With a result type it also declares `name_result` and `name_get(future, timeout_ms, &result)`.
  */
 #define SOON_TASK_BYTES_DECLARE(...)                                                                                   \
     SOON__CAT(SOON__BYTES_DECLARE_, SOON__MORE(__VA_ARGS__))(__VA_ARGS__) struct soon__semicolon
 
 /**
- * In the .c file of a declared one, with the same arguments. The body reads `arg` (soon_bytes) and answers by
- * soon_task_return_*(), or with a result type in `*result`.
+ * In the .c file of a declared function, with the same arguments. The body reads `arg`, a soon_bytes, and sets its
+ * result with soon_task_return_*(), or in `*result`.
  */
 #define SOON_TASK_BYTES_DEFINE(...) SOON__CAT(SOON__BYTES_DEFINE_, SOON__MORE(__VA_ARGS__))(__VA_ARGS__)
 
 /**
- * Variable size both ways, declared and defined at once: SOON_TASK_BYTES(greet) { ... }. Or with a result of a fixed size:
- * SOON_TASK_BYTES(checksum, uint32_t) { *result = crc(arg.data, arg.size); return 0; }
+ * A function on bytes, declared and defined at once. SOON_TASK_BYTES(greet) { ... } has an argument and a result of any
+ * size. With a second argument the result has a fixed size:
+ *
+ *     SOON_TASK_BYTES(checksum, uint32_t)
+ *     {
+ *         *result = crc(arg.data, arg.size);
+ *         return 0;
+ *     }
  */
 #define SOON_TASK_BYTES(...)                                                                                           \
     SOON_TASK_BYTES_DECLARE(__VA_ARGS__);                                                                              \
     SOON_TASK_BYTES_DEFINE(__VA_ARGS__)
 
 /**
- * The same of a string: `name_submit(executor, string, options)` and `name_try_submit(&future, executor, string, options)`;
- * a NULL is -EINVAL.
+ * The same for a function on a string: `name_submit(executor, string, options)` and `name_try_submit(&future, executor,
+ * string, options)`. They refuse NULL with -EINVAL.
  */
 #define SOON_TASK_STRING_DECLARE(...)                                                                                  \
     SOON__CAT(SOON__STRING_DECLARE_, SOON__MORE(__VA_ARGS__))(__VA_ARGS__) struct soon__semicolon
 
-/** In the .c file of a declared one, with the same arguments. */
+/** In the .c file of a declared function, with the same arguments. */
 #define SOON_TASK_STRING_DEFINE(...) SOON__CAT(SOON__STRING_DEFINE_, SOON__MORE(__VA_ARGS__))(__VA_ARGS__)
 
 /**
- * A function on a string of any length:
+ * A function on a string of any length, declared and defined at once:
  *
  *     SOON_TASK_STRING(hash_file, struct digest)      const char *arg, struct digest *result
  *     SOON_TASK_STRING(first_line)                    const char *arg; the result by soon_task_return_*()
  *
- * `arg` has its NUL: it travels along, and a task that was given bytes without one fails. See also soon_map_strings().
+ * The string travels with its NUL. A task that was given bytes without one fails. See also soon_map_strings().
  */
 #define SOON_TASK_STRING(...)                                                                                          \
     SOON_TASK_STRING_DECLARE(__VA_ARGS__);                                                                             \
