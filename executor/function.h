@@ -43,8 +43,8 @@ typedef struct soon_function {
     unsigned flags;                    /**< 0 or SOON_FUNCTION_LOCAL */
     void (*free_arg)(void *arg);       /**< LOCAL only: the task ran, was cancelled or refused; once. May be NULL */
     void (*free_result)(void *result); /**< LOCAL only: the future ends, and nobody took its result. May be NULL */
-    const char *result_kind; /**< the kind of its result: see soon_future_read_typed(); NULL: not known */
-    const void *reserved[3]; /**< NULL */
+    const char *result_kind;           /**< the kind of its result: see soon_future_read_typed(); NULL: not known */
+    const void *reserved[3];           /**< NULL */
 } soon_function;
 
 /**

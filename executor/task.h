@@ -96,7 +96,7 @@ typedef void (*soon_cancel_fn)(void *data);
  * in something that another thread can interrupt: sqlite3_interrupt(), pthread_kill(), a condition. A task that waits
  * for descriptors has soon_task_cancel_fd().
  *
- * `fn` may call whatever may be called on any thread, but must not wait for the task, which waits for it. Keep it short.
+ * `fn` may call what may be called on any thread, but must not wait for the task, which waits for it. Keep it short.
  *
  * Ownership: `data` is lent until `fn` was called, or taken back, or the task has ended. The task does not end before
  * `fn` has returned.
