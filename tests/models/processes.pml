@@ -109,7 +109,7 @@ byte alive, wanted, started;
 bool look_posted, waits_for_place;
 
 /* P7: `reading.busy`, and what belongs to the thread that has set it. */
-bool reading[PROCESSES], over[PROCESSES];
+bool reading[PROCESSES], reading_is_over[PROCESSES];
 byte head[PROCESSES];
 
 /* The loop's. */
@@ -416,7 +416,7 @@ inline drain(p, lingers, goes_on, last)
 {
     atomic {
         !mutex && (lingers || !reading[p]) -> mutex = true;
-        reads = !reading[p] && !over[p];
+        reads = !reading[p] && !reading_is_over[p];
         reading[p] = reading[p] || reads;
         h = head[p];
         came = false;
@@ -516,12 +516,12 @@ inline drain(p, lingers, goes_on, last)
         fi
     :: else ->
         if
-        :: lingers && !over[p] -> want_bell(p); more = tail[p] != head[p]
+        :: lingers && !reading_is_over[p] -> want_bell(p); more = tail[p] != head[p]
         :: else
         fi
     fi;
     atomic {
-        over[p] = over[p] || last;
+        reading_is_over[p] = reading_is_over[p] || last;
         rung[p] = rung[p] || (lingers && more);
         lingered[p] = lingered[p] && !(lingers && !on);
         reading[p] = reading[p] && !reads;
