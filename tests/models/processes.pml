@@ -2,7 +2,7 @@
  * processes.pml - the process pool: claim, take back, reply, death, kill, and who reads replies.
  *
  * Modelled: a submitter, the library's loop, and worker processes with SLOTS slots each, one after the other (two at once
- * when one is doomed). Beside them, as asked for:
+ * when one is condemned). Beside them, as asked for:
  *
  *     -DLINGER    a thread that waits for a task takes in the replies itself for a while
  *     -DCANCEL    a thread cancels a task
@@ -27,7 +27,9 @@
  *                                 both/channel_replies.c: soon__channel_ack(), soon__channel_want_bell(). `plain`: a
  *                                 reply that is taken in without leaving the mutex
  *     waiter                      linger.c: soon__process_pool_linger(); await.c: soon__future_await()
- *     doom(), execute()           stage.c: soon__process_condemn_locked(), soon__process_reprieve_locked(); listen.c: soon__process_execute()
+ *     enter()                     stage.c: soon__process_enter_locked()
+ *     condemn(), execute()        sentence.c: soon__process_condemn_task_locked(), soon__process_reprieve_locked();
+ *                                 listen.c: soon__process_execute()
  *     died()                      death.c: soon__process_died(), bury_locked(), lost_call()
  *     look()                      supervisor.c: look()
  *     canceller, killer           pool.c: take_back(), kill_call()
@@ -43,7 +45,7 @@
  * published counts, also after a death; every reply is of what is posted there; after a death nothing is left with the
  * dead, and only what it had claimed was lost; a signal for a task loses no other.
  *
- * Left out: starting and retiring, a second process beside the first that is not doomed, a second sentence on one that is
+ * Left out: starting and retiring, a second process beside the first that is not condemned, a second sentence on one that is
  * (P13), the loop's stay and its inspections
  * (P8), shutdown, retries, limits of time, chunks, bodies and descriptors, slots that are
  * filled outside the mutex (P3), mad workers (D4), spinning, priorities; the future, which is future.pml; weak memory: all
@@ -52,7 +54,7 @@
  * Broken variants: -DLOOK_BEFORE_PUBLISH, -DLOOK_BEFORE_WANT, -DLOOK_BEFORE_POST, -DLOOK_BEFORE_SLEEP,
  * -DLOOK_BEFORE_ACKED: without the fences of D3. -DBELL_STAYS_OFF, -DNO_BELL_FOR_THE_REST: P10. -DACK_EVERY, above
  * RING. -DNUMBERS_DIFFER: that is enough to be claimed. -DFILLED_AFTER_BELL. -DNO_LAST_DRAIN: of one that lingers. -DNO_DRAIN_AT_DEATH,
- * -DNO_LOOK_BEFORE_KILL, -DKEEP_POSTED (when doomed), -DCLAIM_BY_STORE, -DDEATH_FREES_NO_PLACE, -DCLOSE_AND_GO: what came
+ * -DNO_LOOK_BEFORE_KILL, -DKEEP_POSTED (when condemned), -DCLAIM_BY_STORE, -DDEATH_FREES_NO_PLACE, -DCLOSE_AND_GO: what came
  * until `inject` was closed is not handed out; -DKEEP_OPEN.
  */
 #ifndef TASKS
@@ -91,9 +93,9 @@ bool queued[TASKS], posted[TASKS];
 byte at_process[TASKS], at_slot[TASKS];
 #define ABSENT 0
 #define READY 1
-#define DOOMED 2
+#define CONDEMNED 2
 #define DEAD 3
-byte stage[PROCESSES], sequence[PROCESSES], doom_slot[PROCESSES], doom_number[PROCESSES];
+byte stage[PROCESSES], sequence[PROCESSES], sentence_slot[PROCESSES], sentence_number[PROCESSES];
 /* A slot's state; FILLING and RECALLED are left out. Then the task, from 1, and its number. */
 #define EMPTY 0
 #define POSTED 1
@@ -373,22 +375,22 @@ inline dispatch(leave)
     grow(leave)
 }
 
-inline leave_service(p, to)
+/* soon__process_enter_locked(). One that starts is counted when it is wanted. */
+inline enter(p, to)
 {
-    if
-    :: stage[p] == READY -> alive--
-    :: else
-    fi;
+    assert(to == READY && (stage[p] == ABSENT || stage[p] == CONDEMNED) || to == CONDEMNED && stage[p] == READY ||
+           to == DEAD && (stage[p] == READY || stage[p] == CONDEMNED));
+    alive = alive + (to == READY && stage[p] == CONDEMNED) - (to != READY && stage[p] == READY);
     stage[p] = to
 }
 
 /* Because of the task in slot `s`. */
-inline doom(p, s)
+inline condemn(p, s)
 {
     d_step {
-        leave_service(p, DOOMED);
-        doom_slot[p] = s;
-        doom_number[p] = assigned_number[AT(p, s)]
+        enter(p, CONDEMNED);
+        sentence_slot[p] = s;
+        sentence_number[p] = assigned_number[AT(p, s)]
     }
 #ifndef KEEP_POSTED
     return_unclaimed(p);
@@ -547,6 +549,11 @@ inline serve(p)
 
 inline died(p)
 {
+    atomic {
+        lock();
+        enter(p, DEAD);
+        mutex = false
+    }
 #ifndef NO_DRAIN_AT_DEATH
     drain(p, false, false, true);
     more = false;
@@ -554,11 +561,10 @@ inline died(p)
     lock();
     return_unclaimed(p);
     d_step {
-        leave_service(p, DEAD);
         do
         :: ds < SLOTS && state[AT(p, ds)] != EMPTY ->
             assert(!lost); /* it runs one at a time */
-            assert(!by_signal[p] || (ds == doom_slot[p] && assigned_number[AT(p, ds)] == doom_number[p]));
+            assert(!by_signal[p] || (ds == sentence_slot[p] && assigned_number[AT(p, ds)] == sentence_number[p]));
             lost = assigned[AT(p, ds)];
             release(p, ds);
             ds++
@@ -568,8 +574,8 @@ inline died(p)
         ds = 0;
         /* What nobody asks for any more is forgotten: that makes fewer states. */
         sequence[p] = 0;
-        doom_slot[p] = 0;
-        doom_number[p] = 0;
+        sentence_slot[p] = 0;
+        sentence_number[p] = 0;
         by_signal[p] = false;
         signalled[p] = false;
         post_bell[p] = false;
@@ -605,12 +611,11 @@ inline execute(p)
     lock();
     if
 #ifndef NO_LOOK_BEFORE_KILL
-    :: assigned_number[AT(p, doom_slot[p])] != doom_number[p] -> /* reprieve_locked() */
+    :: assigned_number[AT(p, sentence_slot[p])] != sentence_number[p] -> /* reprieve_locked() */
         d_step {
-            stage[p] = READY;
-            alive++;
-            doom_slot[p] = 0;
-            doom_number[p] = 0
+            enter(p, READY);
+            sentence_slot[p] = 0;
+            sentence_number[p] = 0
         }
         dispatch(true)
 #endif
@@ -635,7 +640,7 @@ inline begin()
     /* soon__process_is_ready() */
     atomic {
         lock();
-        stage[started] = READY;
+        enter(started, READY);
         started++
     }
     ps = 0;
@@ -655,7 +660,7 @@ inline look()
         look_posted = false;
         ps = 0;
         do
-        :: ps < PROCESSES -> execute_it[ps] = stage[ps] == DOOMED && !signalled[ps]; ps++
+        :: ps < PROCESSES -> execute_it[ps] = stage[ps] == CONDEMNED && !signalled[ps]; ps++
         :: else -> break
         od;
         ps = 0
@@ -829,7 +834,7 @@ proctype killer(byte task)
         :: state[AT(p, s)] == POSTED -> set_slot(p, s, RUNNING)
         :: else
         fi;
-        doom(p, s)
+        condemn(p, s)
     :: else
     fi;
     mutex = false

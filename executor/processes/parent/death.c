@@ -41,7 +41,7 @@ static bool had_begun(const struct soon__process *process, const struct soon__as
 
     if (item >= lost->items || (item > 0 && item > last))
         return false;
-    return lost->sentence != SOON_ETIMELIMIT || item <= lost->last_item;
+    return lost->sentence.code != SOON_ETIMELIMIT || item <= lost->sentence.item;
 }
 
 static bool may_try_again(const struct soon__process *process, const struct soon__assignment *lost)
@@ -152,7 +152,7 @@ static size_t take_lost_locked(struct soon__process *process, struct soon__assig
     return count;
 }
 
-/* Off the list; what it had not claimed goes back; `lost`: what it had. */
+/* The process leaves the list, and what it had not claimed goes back. `lost` gets what it had, with its slots. */
 static size_t bury_locked(struct soon__process *process, struct soon__assignment lost[SOON__SLOTS],
                           uint32_t lost_slots[SOON__SLOTS])
 {
@@ -160,7 +160,6 @@ static size_t bury_locked(struct soon__process *process, struct soon__assignment
     size_t count;
 
     soon__process_return_unclaimed_locked(process);
-    soon__process_leave_service_locked(process, SOON__DEAD);
     if (pool->locked.spinner == process)
         pool->locked.spinner = NULL;
     count = take_lost_locked(process, lost, lost_slots);
@@ -173,17 +172,22 @@ static size_t bury_locked(struct soon__process *process, struct soon__assignment
     return count;
 }
 
-static bool died_by_itself(const struct soon__process *process, int stage)
+/* Of one that was in this stage. */
+static bool died_by_itself(const struct soon__process *process, enum soon__stage stage)
 {
-    return stage == SOON__READY || (stage == SOON__STARTING && !process->loop.unwanted && !process->loop.shortage) ||
-           process->reading.corrupt;
+    enum soon__why why = process->locked.why;
+
+    return stage == SOON__READY || why == SOON__WHY_CORRUPT ||
+           (stage == SOON__STARTING && why != SOON__WHY_SHORT && !soon__why_is_ours(why));
 }
 
-static void break_for_death(struct soon__process_pool *pool, const char *how)
+static void break_for_death(struct soon__process_pool *pool, const struct soon__exit *exit)
 {
     soon_error fields = {.code = SOON_EBROKEN};
+    char how[SOON__CRASH_TEXT];
 
-    soon__process_pool_break(pool, soon__error_newf(&fields, "a worker died: %s", how));
+    soon__process_pool_break(
+        pool, soon__error_newf(&fields, "a worker died: %s", soon__crash_describe(how, sizeof how, exit)));
 }
 
 /* It has ended by itself before its first word, which soon_init() says. */
@@ -191,29 +195,33 @@ static void add_silence(const struct soon__process *process, const struct soon__
 {
     size_t length = strlen(text);
 
-    if (!process->loop.greeted && exit->known && !exit->killed && exit->number != SOON__EXIT_LOAD)
+    if (process->loop.begun == SOON__SPAWNED && exit->known && !exit->killed && exit->number != SOON__EXIT_LOAD)
         snprintf(text + length, size - length, ", and had not come to soon_init()");
 }
 
-static void count_failed_start(struct soon__process *process, const struct soon__exit *exit)
+static void count_failed_start(struct soon__process *process, enum soon__why why, const struct soon__exit *exit)
 {
     bool killed = exit->known && exit->killed && (exit->number == SIGKILL || exit->number == SIGTERM) &&
                   !process->loop.signal_sent;
-    char why[SOON__CRASH_TEXT];
+    char text[SOON__CRASH_TEXT];
 
-    if (process->loop.shortage) {
+    switch (why) {
+    case SOON__WHY_SHORT:
         soon__process_pool_start_was_short(process->pool, process->loop.shortage);
         return;
-    }
-    if (process->loop.timed_out)
-        snprintf(why, sizeof why, "was not ready in %lld ms",
+    case SOON__WHY_LATE:
+        snprintf(text, sizeof text, "was not ready in %lld ms",
                  (long long)(process->pool->options.start_timeout_ns / 1000000));
-    else if (process->reading.corrupt)
-        snprintf(why, sizeof why, "said what no worker says");
-    else
-        soon__launch_add_missing(&process->pool->launch, exit, soon__crash_describe(why, sizeof why, exit), sizeof why);
-    add_silence(process, exit, why, sizeof why);
-    soon__process_pool_start_failed(process->pool, killed, 0, why);
+        break;
+    case SOON__WHY_CORRUPT:
+        snprintf(text, sizeof text, "said what no worker says");
+        break;
+    default:
+        soon__launch_add_missing(&process->pool->launch, exit, soon__crash_describe(text, sizeof text, exit),
+                                 sizeof text);
+    }
+    add_silence(process, exit, text, sizeof text);
+    soon__process_pool_start_failed(process->pool, killed, 0, text);
 }
 
 /* How it ended. What cannot be reaped yet is kept, with its watch: nothing is to be signalled any more. */
@@ -255,39 +263,71 @@ void soon__process_abandon(struct soon__process *process)
     hand_out(pool);
 }
 
-void soon__process_died(struct soon__process *process)
+/* Nothing more is given to it from here on. Its stage until now. */
+static enum soon__stage enter_death(struct soon__process *process)
 {
-    struct soon__process_pool *pool = process->pool;
-    struct soon__assignment lost[SOON__SLOTS];
-    uint32_t slots[SOON__SLOTS];
-    char how[SOON__CRASH_TEXT];
-    struct soon__exit exit = {.known = false};
-    int stage;
-    size_t count;
+    enum soon__stage before;
 
-    process->loop.dying = true;
-    /* What it could still tell counts (P4). */
+    soon__mutex_lock(&process->pool->backlog.mutex);
+    before = process->locked.stage;
+    soon__process_enter_locked(process, SOON__DEAD);
+    soon__mutex_unlock(&process->pool->backlog.mutex);
+    return before;
+}
+
+/* What it could still tell counts (P4). Then what is known of its end is all there is. */
+static void learn_end(struct soon__process *process, struct soon__exit *exit)
+{
     (void)soon__process_receive(process);
     (void)soon__process_drain(process, true);
     /* What it has left in its group goes with it. Its number is its own until it is reaped. */
     if (process->loop.watch >= 0)
         (void)soon__process_signal(process->loop.watch, process->pid, SIGKILL);
-    reap(process, &exit);
-    if (!process->loop.served && !process->loop.shortage)
-        process->loop.shortage = soon__crash_shortage(&exit);
-    soon__crash_describe(how, sizeof how, &exit);
+    reap(process, exit);
+    if (process->loop.begun != SOON__SERVED && !process->loop.shortage)
+        process->loop.shortage = soon__crash_shortage(exit);
+}
+
+/* Why it has died, all that is known considered. */
+static enum soon__why find_why_locked(struct soon__process *process)
+{
+    if (process->loop.shortage)
+        soon__process_blame_locked(process, SOON__WHY_SHORT);
+    /* Relaxed: the last to read it was this thread, or has had the mutex since. */
+    if (atomic_load_explicit(&process->reading.corrupt, memory_order_relaxed))
+        soon__process_blame_locked(process, SOON__WHY_CORRUPT);
+    return process->locked.why;
+}
+
+/* Of one that was in this stage. */
+static bool breaks_pool(const struct soon__process *process, enum soon__stage stage, enum soon__why why)
+{
+    return process->pool->options.break_on_death &&
+           (stage == SOON__READY || (stage == SOON__STARTING && !process->loop.signal_sent && why != SOON__WHY_SHORT));
+}
+
+void soon__process_died(struct soon__process *process)
+{
+    struct soon__process_pool *pool = process->pool;
+    struct soon__assignment lost[SOON__SLOTS];
+    uint32_t slots[SOON__SLOTS];
+    struct soon__exit exit = {.known = false};
+    enum soon__stage stage = enter_death(process);
+    enum soon__why why;
+    size_t count;
+
+    learn_end(process, &exit);
     soon__mutex_lock(&pool->backlog.mutex);
-    stage = process->locked.stage;
+    why = find_why_locked(process);
     pool->locked.deaths += died_by_itself(process, stage);
     count = bury_locked(process, lost, slots);
     soon__mutex_unlock(&pool->backlog.mutex);
-    if (pool->options.break_on_death &&
-        (stage == SOON__READY || (stage == SOON__STARTING && !process->loop.signal_sent && !process->loop.shortage)))
-        break_for_death(pool, how);
+    if (breaks_pool(process, stage, why))
+        break_for_death(pool, &exit);
     for (size_t i = 0; i < count; i++)
         lost_call(process, &lost[i], slots[i], &exit);
-    if (!process->loop.served && !process->loop.unwanted)
-        count_failed_start(process, &exit);
+    if (process->loop.begun != SOON__SERVED && !soon__why_is_ours(why))
+        count_failed_start(process, why, &exit);
     close_handles(process);
     hand_out(pool);
 }

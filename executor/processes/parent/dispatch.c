@@ -41,8 +41,9 @@ static bool takes_more_locked(const struct soon__process *process, int64_t now)
 {
     size_t most = process->pool->options.tasks_per_worker;
 
-    return process->locked.stage == SOON__READY && process->locked.assigned < SOON__SLOTS && !process->locked.no_room &&
-           !process->locked.outgrown && !(most && process->locked.given >= most) && !is_held_up_locked(process, now);
+    return process->locked.stage == SOON__READY && process->locked.assigned < SOON__SLOTS &&
+           !process->locked.no_room_until && !process->locked.outgrown && !(most && process->locked.given >= most) &&
+           !is_held_up_locked(process, now);
 }
 
 /* The fewest first; of these one that stands still last. */

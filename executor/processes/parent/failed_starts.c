@@ -123,3 +123,13 @@ void soon__process_pool_start_failed(struct soon__process_pool *pool, bool kille
             pool,
             soon__error_newf(&fields, "%d workers in a row died before they were ready, the last one %s", times, why));
 }
+
+void soon__process_pool_start_succeeded_locked(struct soon__process_pool *pool)
+{
+    pool->locked.starts.failed = pool->locked.starts.killed = pool->locked.starts.shorted = 0;
+    pool->locked.starts.short_since_ns = 0;
+    pool->locked.starts.again_at = 0;
+    if (pool->locked.ready >= pool->options.max)
+        pool->locked.at_least = 0; /* they may retire again, whoever waits for the boot */
+    soon__condition_tell_all(&pool->backlog.ready);
+}

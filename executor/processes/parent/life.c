@@ -12,7 +12,9 @@
 #include "closing_internal.h"
 #include "death_internal.h"
 #include "dispatch_internal.h"
+#include "failed_starts_internal.h"
 #include "post_internal.h"
+#include "sentence_internal.h"
 #include "slots_internal.h"
 #include "stage_internal.h"
 
@@ -73,6 +75,13 @@ static bool has_more_time(struct soon__process *process)
     return true;
 }
 
+static void blame(struct soon__process *process, enum soon__why why)
+{
+    soon__mutex_lock(&process->pool->backlog.mutex);
+    soon__process_blame_locked(process, why);
+    soon__mutex_unlock(&process->pool->backlog.mutex);
+}
+
 /* It was to be ready, or gone, by now. */
 void soon__process_on_overdue(uv_timer_t *timer)
 {
@@ -87,7 +96,7 @@ void soon__process_on_overdue(uv_timer_t *timer)
     if (process->loop.denied) {
         soon__process_abandon(process);
     } else if (starting) {
-        process->loop.timed_out = true;
+        blame(process, SOON__WHY_LATE);
         soon__process_kill(process, SIGKILL);
     } else if (process->loop.signal_sent == SIGTERM) {
         soon__process_kill(process, SIGKILL);
@@ -98,14 +107,17 @@ void soon__process_on_overdue(uv_timer_t *timer)
 
 void soon__process_retire_locked(struct soon__process *process)
 {
-    soon__process_leave_service_locked(process, SOON__RETIRING);
+    soon__process_enter_locked(process, SOON__RETIRING);
     soon__channel_retire(&process->channel);
     soon__loop_timer(&process->loop.timer, soon__process_on_overdue, soon__later(soon__clock_ns(), LEAVE_NS));
 }
 
 void soon__process_start_is_short(struct soon__process *process, int code)
 {
-    process->loop.shortage = soon__shortage(code) ? code : 0;
+    if (soon__shortage(code)) {
+        process->loop.shortage = code;
+        blame(process, SOON__WHY_SHORT);
+    }
     soon__process_kill(process, SIGKILL);
 }
 
@@ -116,9 +128,9 @@ static void initializer_failed(struct soon__process *process)
 
     process->loop.initializer_error = NULL;
     soon__mutex_lock(&pool->backlog.mutex);
+    soon__process_blame_locked(process, SOON__WHY_POOL_BREAKS);
     soon__process_retire_locked(process);
     soon__mutex_unlock(&pool->backlog.mutex);
-    process->loop.unwanted = true;
     soon__process_pool_break(pool, error);
 }
 
@@ -131,58 +143,71 @@ static void return_unclaimed_locked(struct soon__process_pool *pool)
     }
 }
 
-void soon__process_is_ready(struct soon__process *process)
+static void become_ready(struct soon__process *process)
 {
     struct soon__process_pool *pool = process->pool;
+
+    soon__loop_timer(&process->loop.timer, soon__process_on_overdue, SOON__NEVER);
+    soon__process_advance(process, SOON__SERVED);
+    soon__mutex_lock(&pool->backlog.mutex);
+    soon__process_enter_locked(process, SOON__READY);
+    process->locked.idle_since = soon__clock_ns();
+    soon__process_pool_start_succeeded_locked(pool);
+    return_unclaimed_locked(pool);
+    soon__process_pool_dispatch_locked(pool, soon__clock_ns());
+    soon__process_pool_look_soon_locked(pool); /* its idle timeout begins */
+    soon__mutex_unlock(&pool->backlog.mutex);
+}
+
+/* Nobody waits for it to become ready any more. */
+static bool is_given_up(struct soon__process *process)
+{
+    bool given_up;
+
+    soon__mutex_lock(&process->pool->backlog.mutex);
+    given_up = process->locked.stage != SOON__STARTING;
+    soon__mutex_unlock(&process->pool->backlog.mutex);
+    return given_up || process->loop.signal_sent;
+}
+
+static void begin_initializer(struct soon__process *process)
+{
+    const soon_function *initializer = process->pool->backlog.initializer.function;
     soon_error fields = {.code = SOON_EBROKEN};
     int rc = 0;
 
-    if (process->loop.dying || process->loop.signal_sent) /* it was given up before this was heard */
-        return;
-    if (pool->backlog.initializer.function && !process->loop.initialised) {
-        process->loop.initialised = true;
-        if (soon__directory_find(&process->locked.directory, pool->backlog.initializer.function) >= 0)
-            rc = soon__process_post_initializer(process);
-        else
-            process->loop.initializer_error =
-                soon__error_newf(&fields, "the initializer failed: %s: %s", pool->backlog.initializer.function->name,
-                                 soon_strerror(SOON_ENOFUNCTION));
-        if (rc < 0)
-            soon__process_start_is_short(process, rc);
-        if (!process->loop.initializer_error)
-            return;
-    }
-    if (process->loop.initializer_error) {
+    soon__process_advance(process, SOON__INITIALIZING);
+    if (soon__directory_find(&process->locked.directory, initializer) >= 0)
+        rc = soon__process_post_initializer(process);
+    else
+        process->loop.initializer_error = soon__error_newf(&fields, "the initializer failed: %s: %s", initializer->name,
+                                                           soon_strerror(SOON_ENOFUNCTION));
+    if (rc < 0)
+        soon__process_start_is_short(process, rc);
+    else if (process->loop.initializer_error)
         initializer_failed(process);
+}
+
+void soon__process_has_greeted(struct soon__process *process)
+{
+    if (is_given_up(process))
         return;
-    }
-    soon__mutex_lock(&pool->backlog.mutex);
-    if (process->locked.stage == SOON__STARTING) {
-        soon__loop_timer(&process->loop.timer, soon__process_on_overdue,
-                         SOON__NEVER); /* else that is for another end */
-        process->locked.stage = SOON__READY;
-        process->loop.served = true;
-        process->locked.idle_since = soon__clock_ns();
-        pool->locked.ready++;
-        pool->locked.starts.failed = pool->locked.starts.killed = pool->locked.starts.shorted = 0;
-        pool->locked.starts.short_since_ns = 0;
-        pool->locked.starts.again_at = 0;
-        if (pool->locked.ready >= pool->options.max)
-            pool->locked.at_least = 0; /* they may retire again, whoever waits for the boot */
-        soon__condition_tell_all(&pool->backlog.ready);
-        return_unclaimed_locked(pool);
-        soon__process_pool_dispatch_locked(pool, soon__clock_ns());
-        soon__process_pool_look_soon_locked(pool); /* its idle timeout begins */
-    }
-    soon__mutex_unlock(&pool->backlog.mutex);
+    if (process->pool->backlog.initializer.function)
+        begin_initializer(process);
+    else
+        become_ready(process);
 }
 
 void soon__process_is_initialised(struct soon__process *process)
 {
+    if (is_given_up(process))
+        return;
     if (process->loop.shortage)
-        soon__process_kill(process, SIGKILL);
+        soon__process_start_is_short(process, process->loop.shortage);
+    else if (process->loop.initializer_error)
+        initializer_failed(process);
     else
-        soon__process_is_ready(process);
+        become_ready(process);
 }
 
 /* It writes nonsense. */
@@ -192,7 +217,7 @@ void soon__process_drop_corrupt(struct soon__process *process)
 
     process->reading.corrupt = true;
     soon__mutex_lock(&pool->backlog.mutex);
-    soon__process_condemn_locked(process, 0, SOON__SLOTS);
+    soon__process_condemn_locked(process, SOON__WHY_CORRUPT);
     soon__mutex_unlock(&pool->backlog.mutex);
     soon__process_kill(process, SIGKILL);
 }

@@ -9,7 +9,7 @@
 /* It was to be ready, or gone, by now: of its `timer`. */
 void soon__process_on_overdue(uv_timer_t *timer);
 /* It has said HELLO. */
-void soon__process_is_ready(struct soon__process *process);
+void soon__process_has_greeted(struct soon__process *process);
 /* Its initializer has ended, for good or not; or there was no room for it in the worker. */
 void soon__process_is_initialised(struct soon__process *process);
 /* It cannot become ready for want of something: ended, and not held against the program (P14). */

@@ -10,8 +10,8 @@
 #include "process_internal.h"
 #include "receive_internal.h"
 #include "replies_internal.h"
+#include "sentence_internal.h"
 #include "slots_internal.h"
-#include "stage_internal.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -150,7 +150,7 @@ void soon__process_on_control(struct soon__watch *watch)
     case SOON__RECEIVED_SOME:
         return;
     case SOON__RECEIVED_HELLO:
-        soon__process_is_ready(process);
+        soon__process_has_greeted(process);
         return;
     case -ENOMEM:
         soon__process_start_is_short(process, rc);

@@ -11,6 +11,7 @@
 #include "../../../futures/value_internal.h"
 #include "beside_internal.h"
 #include "receive_internal.h"
+#include "stage_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -106,14 +107,6 @@ static const unsigned char *beside_of(struct soon__process *process, const struc
     if (!(reply->flags & SOON__REPLY_PAYLOAD_SENT))
         body += soon__body_round(reply->payload_size);
     return body;
-}
-
-/* P13. What a task fails with that was lost: SOON_EWORKERDIED if it was not by us. */
-int soon__process_cause_of(const struct soon__process *process, const struct soon__assignment *lost)
-{
-    if (lost->sentence)
-        return lost->sentence;
-    return process->locked.condemned_for ? process->locked.condemned_for : SOON_EWORKERDIED;
 }
 
 /* Why the worker of this slot is to be ended; SOON_EWORKERDIED: it is not. */

@@ -14,8 +14,6 @@ int soon__outcome_copy_result(const unsigned char *body, uint64_t size, void *sp
 void soon__outcome_drop_result(struct soon__outcome *outcome, void *space);
 /* The label of an item of a chunk, or, with NULL, of all of it. */
 const char *soon__item_label(const soon_call *call, const size_t *item);
-/* P13. What a task fails with that was lost: SOON_EWORKERDIED if it was not by us. Under the mutex, or of a copy. */
-int soon__process_cause_of(const struct soon__process *process, const struct soon__assignment *lost);
 /* What the task in this slot has given last is its future's from here on; of a further try that has given none, none. */
 void soon__process_keep_progress(struct soon__process *process, uint32_t slot, soon_call *call);
 

@@ -10,8 +10,8 @@
 #include "dispatch_internal.h"
 #include "linger_internal.h"
 #include "marshal_internal.h"
+#include "sentence_internal.h"
 #include "slots_internal.h"
-#include "stage_internal.h"
 #include "supervisor_internal.h"
 
 #include <errno.h>
@@ -136,7 +136,7 @@ static int kill_call(void *self, soon_call *call)
     if (take_out_locked(pool, call))
         soon__process_pool_refuse_locked(pool, call, SOON_EKILLED);
     else if ((slot = running_slot_locked(call)) < SOON__SLOTS)
-        soon__process_condemn_locked(call->process, SOON_EKILLED, slot);
+        soon__process_condemn_task_locked(call->process, slot, SOON_EKILLED);
     else if (soon__word_final(soon__future_word(soon__call_future(call))))
         rc = SOON_EINVALIDSTATE;
     soon__mutex_unlock(&pool->backlog.mutex);

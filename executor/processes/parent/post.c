@@ -53,8 +53,7 @@ static bool reserve_locked(struct soon__process *process, struct soon__marshalle
 
     if (marshalled->in_area &&
         !soon__ring_allocator_take(&process->locked.ring, marshalled->body_size, &marshalled->offset, &region)) {
-        process->locked.no_room = true;
-        process->locked.retry_at = SOON__NEVER;
+        process->locked.no_room_until = SOON__NEVER;
         return false;
     }
     assignment = occupy_locked(process, slot, marshalled->call, now);
@@ -149,9 +148,8 @@ static void publish_locked(struct soon__process *process, uint32_t slot, soon_ca
     if (rc != -EAGAIN && rc != -EPIPE)
         return;
     /* Its socket is full, or it has closed it and its death is on its way to us: not at once again. */
-    process->locked.no_room = true;
-    process->locked.retry_at = now + RETRY_NS;
-    soon__process_pool_alarm_locked(pool, process->locked.retry_at);
+    process->locked.no_room_until = now + RETRY_NS;
+    soon__process_pool_alarm_locked(pool, process->locked.no_room_until);
 }
 
 static void wake_locked(struct soon__process *process)

@@ -15,6 +15,7 @@
 #include "receive_internal.h"
 
 #include "slots_internal.h"
+#include "stage_internal.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -48,9 +49,10 @@ static int greet(struct soon__process *process, const struct soon__message *mess
     struct soon__process_pool *pool = process->pool;
     int rc;
 
-    if (process->loop.greeted || message->version != SOON__CHANNEL_VERSION || message->table_size > SOON__REPLY_AREA)
+    if (process->loop.begun != SOON__SPAWNED || message->version != SOON__CHANNEL_VERSION ||
+        message->table_size > SOON__REPLY_AREA)
         return -EPROTO;
-    process->loop.greeted = true;
+    soon__process_advance(process, SOON__GREETED);
     soon__mutex_lock(&pool->backlog.mutex);
     rc = soon__directory_init(&process->locked.directory, process->channel.reply_area, message->table_size,
                               message->function_count);

@@ -15,6 +15,7 @@
 #include "process_internal.h"
 #include "receive_internal.h"
 #include "slots_internal.h"
+#include "stage_internal.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -23,7 +23,7 @@ void soon__process_release_locked(struct soon__process *process, uint32_t slot, 
     pool->locked.assigned--;
     soon__slot_set_locked(assignment, SOON__SLOT_EMPTY);
     process->locked.full &= ~(UINT64_C(1) << slot);
-    process->locked.no_room = false;
+    process->locked.no_room_until = 0;
     if (process->locked.assigned)
         return;
     pool->locked.busy--;

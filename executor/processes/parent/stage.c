@@ -1,75 +1,68 @@
 /*
- * stage.c - the states of a worker process as its pool sees them, under the mutex: it leaves service, it is condemned, for a
- * task or as a whole, and it may be reprieved (P13).
+ * stage.c - the states of a worker process: one function for each of its three enums (state_internal.h), which alone changes it.
  */
 #include "stage_internal.h"
 
-#include "agenda_internal.h"
-#include "dispatch_internal.h"
-#include "slots_internal.h"
+#include <assert.h>
 
-/* Not counted among those that take work any more. */
-void soon__process_leave_service_locked(struct soon__process *process, int stage)
+/* It takes work, or will. */
+static bool is_alive(enum soon__stage stage)
+{
+    return stage == SOON__STARTING || stage == SOON__READY;
+}
+
+static bool may_follow(enum soon__stage from, enum soon__stage to)
+{
+    static const unsigned char after[] = {
+        [SOON__STARTING] = 1 << SOON__READY | 1 << SOON__RETIRING | 1 << SOON__CONDEMNED | 1 << SOON__DEAD,
+        [SOON__READY] = 1 << SOON__RETIRING | 1 << SOON__CONDEMNED | 1 << SOON__DEAD,
+        [SOON__RETIRING] = 1 << SOON__CONDEMNED | 1 << SOON__DEAD,
+        [SOON__CONDEMNED] = 1 << SOON__READY | 1 << SOON__DEAD,
+        [SOON__DEAD] = 0,
+    };
+
+    return after[from] >> to & 1;
+}
+
+void soon__process_enter_locked(struct soon__process *process, enum soon__stage to)
 {
     struct soon__process_pool *pool = process->pool;
+    enum soon__stage from = process->locked.stage;
 
-    if (process->locked.stage == SOON__STARTING || process->locked.stage == SOON__READY)
-        pool->locked.alive--;
-    if (process->locked.stage == SOON__READY)
-        pool->locked.ready--;
-    process->locked.stage = stage;
+    assert(may_follow(from, to));
+    process->locked.stage = to;
+    pool->locked.alive += is_alive(to);
+    pool->locked.alive -= is_alive(from);
+    pool->locked.ready += to == SOON__READY;
+    pool->locked.ready -= from == SOON__READY;
 }
 
-/* P13 */
-static void pass_sentence_locked(struct soon__process *process, int code, uint32_t slot)
+void soon__process_advance(struct soon__process *process, enum soon__begun to)
 {
-    if (slot < SOON__SLOTS) {
-        if (!process->locked.slots[slot].sentence)
-            process->locked.slots[slot].sentence = code;
-    } else if (!process->locked.condemned) {
-        process->locked.condemned = true;
-        process->locked.condemned_for = code;
+    assert(to > process->loop.begun);
+    process->loop.begun = to;
+}
+
+void soon__process_blame_locked(struct soon__process *process, enum soon__why why)
+{
+    enum soon__why now = process->locked.why;
+    bool is_of_its_start = now == SOON__WHY_LATE || now == SOON__WHY_SHORT;
+
+    assert(why != SOON__WHY_ITSELF);
+    if (now == SOON__WHY_ITSELF || (is_of_its_start && soon__why_is_ours(why)))
+        process->locked.why = why;
+}
+
+int soon__process_cause_of(const struct soon__process *process, const struct soon__assignment *lost)
+{
+    if (lost->sentence.code)
+        return lost->sentence.code;
+    switch (process->locked.why) {
+    case SOON__WHY_POOL_BREAKS:
+        return SOON_EBROKEN;
+    case SOON__WHY_POOL_STOPS:
+        return SOON_EKILLED;
+    default:
+        return SOON_EWORKERDIED;
     }
-}
-
-/* Before it is ended: a task that listens gets the grace period to end by itself. */
-static void ask_to_stop_locked(struct soon__process *process, uint32_t slot)
-{
-    for (uint32_t each = 0; each < SOON__SLOTS; each++) {
-        if ((slot == each || slot == SOON__SLOTS) && soon__slot_is_posted(&process->locked.slots[each]))
-            soon__channel_request_stop(&process->channel, each);
-    }
-}
-
-void soon__process_condemn_locked(struct soon__process *process, int code, uint32_t slot)
-{
-    if (process->locked.stage == SOON__DEAD)
-        return;
-    pass_sentence_locked(process, code, slot);
-    ask_to_stop_locked(process, slot);
-    if (process->locked.stage == SOON__CONDEMNED)
-        return;
-    soon__process_leave_service_locked(process, SOON__CONDEMNED);
-    soon__process_return_unclaimed_locked(process);
-    soon__process_pool_look_soon_locked(process->pool);
-}
-
-/* The tasks that it was doomed for have ended by themselves. */
-bool soon__process_reprieve_locked(struct soon__process *process)
-{
-    struct soon__process_pool *pool = process->pool;
-
-    if (process->locked.condemned)
-        return false;
-    for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
-        if (soon__slot_is_posted(&process->locked.slots[slot]) && process->locked.slots[slot].sentence)
-            return false;
-    }
-    soon__channel_stop_none(&process->channel);
-    process->locked.stage = SOON__READY;
-    pool->locked.alive++;
-    pool->locked.ready++;
-    soon__process_pool_dispatch_locked(pool, soon__clock_ns());
-    soon__process_pool_look_soon_locked(pool); /* the limits of what it has begun meanwhile */
-    return true;
 }

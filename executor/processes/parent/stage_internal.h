@@ -1,17 +1,24 @@
 /*
- * stage_internal.h - the states of a worker process, under the mutex. Any thread.
+ * stage_internal.h - the states of a worker process.
  */
 #ifndef SOON_EXECUTOR_PROCESSES_PARENT_STAGE_INTERNAL_H
 #define SOON_EXECUTOR_PROCESSES_PARENT_STAGE_INTERNAL_H
 
 #include "state_internal.h"
 
-/* Not counted among those that take work any more. */
-void soon__process_leave_service_locked(struct soon__process *process, int stage);
-/* It gets no more work, what it has not claimed goes back, and then it is to go: because of the task in `slot`, which
- * fails with `code`, or with all that it has: SOON__SLOTS. Any number of times (P13). */
-void soon__process_condemn_locked(struct soon__process *process, int code, uint32_t slot);
-/* True, if the tasks that it was condemned for have ended by themselves: it is let live. */
-bool soon__process_reprieve_locked(struct soon__process *process);
+/* Changes its stage, and the pool's counts of those that take work. Any thread. */
+void soon__process_enter_locked(struct soon__process *process, enum soon__stage to);
+/* It has come further in its start. Loop thread only. */
+void soon__process_advance(struct soon__process *process, enum soon__begun to);
+/* It is to end, or has ended, for `why`, unless an earlier reason counts. Any thread. */
+void soon__process_blame_locked(struct soon__process *process, enum soon__why why);
+/* The reason is not in the process, but in its pool. */
+static inline bool soon__why_is_ours(enum soon__why why)
+{
+    return why >= SOON__WHY_UNWANTED;
+}
+/* P13. What a task fails with that was lost: SOON_EWORKERDIED if the process has ended by itself. Under the mutex, or on its loop
+ * thread when it is dead. */
+int soon__process_cause_of(const struct soon__process *process, const struct soon__assignment *lost);
 
 #endif

@@ -1,16 +1,7 @@
 /*
  * state_internal.h - the process pool: a queue, worker processes, and one mutex that decides who has which call.
  *
- * A worker process, one incarnation:
- *
- *     STARTING --HELLO, initializer done--> READY --retire--> RETIRING
- *        |                                    | ^                |
- *        |                        kill, limit v | answered       |
- *        |                                 CONDEMNED                |
- *        |                                    |                  |
- *        +--dies, or not in time----------+   | signals    exits |
- *                                         v   v                  v
- *                                        DEAD: replies drained, tasks given back, handles closed --> gone
+ * The states of a worker process are drawn where struct soon__process is.
  *
  * P1  A call that the pool has is in the queue, or in one slot of one process, or with the thread that took it out of
  *     there under `mutex` to end it. Who finds it in a slot and wants it back asks the channel (D1).
@@ -42,9 +33,9 @@
  *     CONDEMNED may be let live, and what a worker holds (a lock, a port) its successor needs. So none is replaced before it is
  *     reaped.
  * P13 A process is CONDEMNED because of a task in one of its slots, or of several, each with a sentence of its own; or as a
- *     whole (`condemned`): the pool is stopped, or it is mad. The one may come after the other. Of each kind the first
- *     counts: so each task that dies of it has one cause. It is let live if no task with a sentence is left, and it is
- *     not condemned.
+ *     whole, for a `why`: the pool stops or breaks, or the process is corrupt. The one may come after the other. Of each kind
+ *     the first counts, so each task that dies of it has one cause. The process is let live if no task with a sentence is left
+ *     and it was not condemned as a whole.
  * P14 One start a turn of the loop, and none in a back-off: what was wanted still when one failed is wanted anew after it.
  *     Only a program that ran and died, or was not ready in time, can break a pool. Want of something never does: those
  *     who are there go on, and what is pending fails if no worker was ready for as long as `max_restarts` of them may take.
@@ -103,8 +94,10 @@ struct soon__assignment {
     bool held;       /* of a chunk: no further item was to start, for a time at least */
     int64_t seen_ns; /* with a time limit: when that was seen; 0: not yet. Of a chunk: when its item was */
     uint64_t seen_item;
-    int sentence;       /* P13: what its task fails with when that dies of us; 0: none */
-    uint64_t last_item; /* of a chunk, with ETIMELIMIT: whose time was over */
+    struct soon__sentence {
+        int code;      /* what its task fails with if the process is ended for it; 0: there is no sentence */
+        uint64_t item; /* of a chunk, with ETIMELIMIT: whose time was over */
+    } sentence;        /* P13 */
 };
 
 /* Descriptors that came, for a reply that is to follow: of this request, this item, these parts. */
@@ -116,6 +109,48 @@ struct soon__sent {
     int descriptors[SOON__SOCKET_DESCRIPTORS_MAX];
 };
 
+/*
+ * A worker process has three states. soon__process_enter_locked() alone changes its stage:
+ *
+ *     STARTING --HELLO, initializer done--> READY --has nothing to do, and may go--> RETIRING
+ *      | | |                                 | ^                                      |  |
+ *      | | |        kill, limit, pool stops  | | its tasks have                       |  |
+ *      | | |                                 v | ended                                |  |
+ *      | | +--corrupt, pool stops------> CONDEMNED <--pool stops----------------------+  |
+ *      | |                                   |                                           |
+ *      | +--the initializer has failed--> RETIRING                                       |
+ *      v                                     v                                           v
+ *     DEAD: its last replies are read, its tasks are given back, its handles are closed, it is gone. READY, too, may die.
+ *
+ * How far it has come in its start only grows (soon__process_advance()):
+ *
+ *     SPAWNED --HELLO--> GREETED --> INITIALIZING --> SERVED: it was READY once
+ *                           |                           ^
+ *                           +---there is no initializer-+
+ *
+ * Why it is to end, or has ended, is told once (soon__process_blame_locked()); a reason of the pool's may follow one of its start:
+ *
+ *     ITSELF --> LATE, SHORT --> UNWANTED, POOL_BREAKS, POOL_STOPS
+ *        +-----> CORRUPT             ^
+ *        +---------------------------+
+ *
+ * Because of a single task it ends with ITSELF: that task has a sentence in its slot, and may end before.
+ */
+enum soon__stage { SOON__STARTING, SOON__READY, SOON__RETIRING, SOON__CONDEMNED, SOON__DEAD };
+enum soon__begun { SOON__SPAWNED, SOON__GREETED, SOON__INITIALIZING, SOON__SERVED };
+enum soon__why {
+    SOON__WHY_ITSELF,
+    SOON__WHY_LATE,     /* it was not ready in time */
+    SOON__WHY_SHORT,    /* it could not become ready for want of something (`shortage`) */
+    SOON__WHY_CORRUPT,  /* it has written what no worker writes */
+    SOON__WHY_UNWANTED, /* it was not ready yet, and nobody needs it any more */
+    SOON__WHY_POOL_BREAKS,
+    SOON__WHY_POOL_STOPS,
+};
+
+/* What a look of the loop finds is to be done with a process. */
+enum soon__due { SOON__DUE_INSPECTION = 1, SOON__DUE_EXECUTION = 2, SOON__DUE_KILL = 4 };
+
 struct soon__process {
     struct soon__process_pool *pool;
     struct soon__process *next, *previous; /* of the pool, under its mutex */
@@ -125,20 +160,19 @@ struct soon__process {
     struct soon__parent_notes notes; /* the channel's */
 
     struct { /* under the pool's mutex */
-        enum { SOON__STARTING, SOON__READY, SOON__RETIRING, SOON__CONDEMNED, SOON__DEAD } stage;
+        enum soon__stage stage;
+        enum soon__why why;
         struct soon__assignment slots[SOON__SLOTS];
         uint64_t full; /* which of them are not EMPTY */
         uint32_t refs; /* the loop's, and one per thread that is filling or lingers */
         size_t assigned;
-        size_t given;     /* calls since its start */
-        bool no_room;     /* the next one in the queue does not fit now: until a slot is released, or */
-        int64_t retry_at; /* then, if the socket was full; else SOON__NEVER */
+        size_t given; /* calls since its start */
+        /* The next one in the queue does not fit until then, or until a slot is released; 0: it may fit. */
+        int64_t no_room_until;
         uint64_t sequence;
         struct soon__ring_allocator ring;
         struct soon__directory directory;
         int64_t idle_since, moved_on_ns; /* nothing to do since; a task ended, or the first slot was filled */
-        bool condemned;                  /* P13: CONDEMNED, whatever becomes of its tasks */
-        int condemned_for;               /* then: what those without a sentence fail with; 0: of itself */
         bool lingered;                   /* a thread lingers */
         bool spins;                      /* it may look for work before it sleeps */
         bool to_wake;                    /* something was published to it; while the mutex is held */
@@ -161,13 +195,12 @@ struct soon__process {
         struct soon__remains *remains; /* NULL: not needed any more */
         struct soon__error *initializer_error;
         int64_t ready_by;
-        bool greeted, initialised, served, unwanted, dying;
-        bool late, timed_out; /* it is not ready by now: it is looked at once more, and given up */
-        int shortage;         /* it could not become ready for want of this; 0: that is not why */
+        enum soon__begun begun;
+        bool late;    /* it was not ready by `ready_by`, and is looked at once more */
+        int shortage; /* it could not become ready for want of this; 0: that is not why */
         int signal_sent;
-        int denied; /* it cannot be signalled, for this: it is asked by its socket */
-        enum { SOON__LET_BE, SOON__EXECUTE, SOON__KILL_IT } todo; /* found under the mutex, done outside of it */
-        bool inspect;                                             /* as that */
+        int denied;   /* it cannot be signalled, for this: it is asked by its socket */
+        unsigned due; /* a set of enum soon__due, found under the mutex and done outside of it */
         struct soon__watch on_death, on_bell, on_control;
         uv_timer_t timer, again;
         int handles;

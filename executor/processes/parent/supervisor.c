@@ -9,6 +9,7 @@
 #include "dispatch_internal.h"
 #include "life_internal.h"
 #include "listen_internal.h"
+#include "sentence_internal.h"
 #include "slots_internal.h"
 #include "stage_internal.h"
 #include "start_internal.h"
@@ -30,8 +31,8 @@ static bool hold_item_locked(struct soon__process *process, uint32_t slot, int64
     int64_t started;
 
     assignment->held = true;
-    soon__channel_hold(&process->channel, slot, &assignment->last_item, &started);
-    if (assignment->last_item <= assignment->seen_item && started > assignment->seen_ns)
+    soon__channel_hold(&process->channel, slot, &assignment->sentence.item, &started);
+    if (assignment->sentence.item <= assignment->seen_item && started > assignment->seen_ns)
         started = assignment->seen_ns;
     if (started < assignment->posted_ns || soon__later(started, limit) <= now)
         return true;
@@ -70,7 +71,7 @@ static int64_t check_time_limit_locked(struct soon__process *process, uint32_t s
         return soon__later(started, limit);
     if (assignment->items && !hold_item_locked(process, slot, now, limit))
         return soon__later(now, limit);
-    soon__process_condemn_locked(process, SOON_ETIMELIMIT, slot);
+    soon__process_condemn_task_locked(process, slot, SOON_ETIMELIMIT);
     return SOON__NEVER;
 }
 
@@ -126,13 +127,13 @@ static void look_at_locked(struct soon__process *process, int64_t now, int64_t *
     struct soon__process_pool *pool = process->pool;
 
     if (pool->locked.stop)
-        soon__process_condemn_locked(process, SOON_EKILLED, SOON__SLOTS);
+        soon__process_condemn_locked(process, SOON__WHY_POOL_STOPS);
     else if (pool->backlog.locked.state == SOON__BROKEN && pool->options.break_on_death)
-        soon__process_condemn_locked(process, SOON_EBROKEN, SOON__SLOTS);
-    if (process->locked.no_room && process->locked.retry_at <= now)
-        process->locked.no_room = false;
-    else if (process->locked.no_room)
-        *next = earlier(*next, process->locked.retry_at);
+        soon__process_condemn_locked(process, SOON__WHY_POOL_BREAKS);
+    if (process->locked.no_room_until <= now)
+        process->locked.no_room_until = 0;
+    else
+        *next = earlier(*next, process->locked.no_room_until);
     if (process->locked.stage != SOON__READY)
         return;
     if (is_over_limit(process)) {
@@ -151,21 +152,25 @@ static void mark_locked(struct soon__process *process)
 {
     struct soon__process_pool *pool = process->pool;
 
-    if (pool->locked.stop == SIGKILL ||
-        (process->locked.stage == SOON__STARTING && soon__backlog_is_ending_locked(&pool->backlog) &&
-         !soon__process_pool_pending_locked(pool))) /* for nobody */
-        process->loop.todo = SOON__KILL_IT;
-    else if (process->locked.stage == SOON__CONDEMNED && !process->loop.signal_sent)
-        process->loop.todo = SOON__EXECUTE;
+    if (process->locked.stage == SOON__STARTING && soon__backlog_is_ending_locked(&pool->backlog) &&
+        !soon__process_pool_pending_locked(pool)) {
+        soon__process_blame_locked(process, SOON__WHY_UNWANTED);
+        process->loop.due |= SOON__DUE_KILL;
+    } else if (pool->locked.stop == SIGKILL) {
+        process->loop.due |= SOON__DUE_KILL;
+    } else if (process->locked.stage == SOON__CONDEMNED && !process->loop.signal_sent) {
+        process->loop.due |= SOON__DUE_EXECUTION;
+    }
 }
 
 /* P8. The timer goes on while it finds that something was posted: not each task is to wake the loop. */
 static void mark_for_inspection_locked(struct soon__process_pool *pool, int64_t now, int64_t *next)
 {
     if (pool->locked.inspect_at <= now) {
-        for (struct soon__process *process = pool->locked.processes; process; process = process->next)
-            process->loop.inspect =
-                process->locked.stage == SOON__READY && (process->locked.assigned || process->locked.bell_is_off);
+        for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
+            if (process->locked.stage == SOON__READY && (process->locked.assigned || process->locked.bell_is_off))
+                process->loop.due |= SOON__DUE_INSPECTION;
+        }
         pool->locked.inspect_at =
             pool->locked.assigned || pool->locked.posted_lately ? now + SOON__INSPECT_NS : SOON__NEVER;
         pool->locked.posted_lately = false;
@@ -250,20 +255,20 @@ static void fail_all(const struct findings *found)
     }
 }
 
-/* What those that were marked are in for. */
-static void execute_all(struct soon__process_pool *pool)
+/* What a look has found to be due for each process. */
+static void do_what_is_due(struct soon__process_pool *pool)
 {
     for (struct soon__process *process = pool->locked.processes, *next; process; process = next) {
+        unsigned due = process->loop.due;
+
         next = process->next; /* the list is changed on this thread alone */
-        if (process->loop.inspect)
+        process->loop.due = 0;
+        if (due & SOON__DUE_INSPECTION)
             soon__process_inspect(process);
-        process->loop.inspect = false;
-        if (process->loop.todo == SOON__EXECUTE)
+        if (due & SOON__DUE_EXECUTION)
             soon__process_execute(process);
-        else if (process->loop.todo == SOON__KILL_IT)
+        if (due & SOON__DUE_KILL)
             soon__process_kill(process, SIGKILL);
-        process->loop.unwanted |= process->loop.todo != SOON__LET_BE;
-        process->loop.todo = SOON__LET_BE;
     }
 }
 
@@ -283,7 +288,7 @@ static void look(struct soon__process_pool *pool)
     fail_all(&found);
     if (found.start)
         soon__process_begin(pool);
-    execute_all(pool);
+    do_what_is_due(pool);
     soon__loop_timer(&pool->loop.timer, on_timer, found.next);
     soon__mutex_lock(&pool->backlog.mutex);
     found.over = is_over_locked(pool) && !pool->locked.close_posted;
