@@ -12,9 +12,10 @@
  *     once. After that it is run when a timer is due or a handle closes, which needs nothing: descriptors are watched without
  *     it (loops/watch.c).
  * B4  `awake` is held by the loop's thread while it does anything, and given up while it sleeps. A fork takes it, so that
- *     libuv's loop is whole in the child, which closes it by libuv's own means. A fork does not wait for ever: an allocator
- *     that locks itself before us, as sanitizers do, may keep the loop's thread from its end. Then the child closes what
- *     it knows of, and no more.
+ *     libuv's loop is whole in the child, which closes it by libuv's own means. A loop that has always something to do gives
+ *     it up only for a moment in each turn: so it looks whether a fork waits (`forks`), and lets that go first. A fork does
+ *     not wait for ever: an allocator that locks itself before us, as sanitizers do, may keep the loop's thread from its
+ *     end. Then the child closes what it knows of, and no more.
  * B5  All else is left to the parent and forgotten by the child; it stays reachable, for leak checkers.
  */
 #include "../../futures/run_callbacks_internal.h"
@@ -30,9 +31,10 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
-#define FORK_WAIT_NS INT64_C(200000000)
+#define FORK_WAIT_NS INT64_C(1000000000)
 
 struct jobs {
     struct soon__job *head, *tail;
@@ -43,6 +45,7 @@ struct library {
     struct library *inherited; /* of the parent */
     struct soon__watches watches;
     pthread_mutex_t awake; /* B4 */
+    _Atomic int forks;     /* B4; how many threads that fork wait for `awake` */
     uv_loop_t uv;
     uv_timer_t first;                      /* of its handles; closed */
     _Atomic(struct soon__job *) interrupt; /* from a signal handler; NULL: none */
@@ -146,6 +149,14 @@ static _Noreturn void descriptors_are_gone(void)
     abort();
 }
 
+/* It sleeps, so that the thread that forks can run, whatever the priorities of both. */
+static void let_forks_go_first(struct library *self)
+{
+    /* Relaxed: it orders nothing; a fork that is seen late goes first in the next turn. */
+    while (atomic_load_explicit(&self->forks, memory_order_relaxed) > 0)
+        nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
+}
+
 static void turn(struct library *self)
 {
     int timeout_ms = run_timers(self), rc;
@@ -154,8 +165,10 @@ static void turn(struct library *self)
     if (timeout_ms)
         pthread_mutex_unlock(&self->awake);
     rc = soon__watches_wait(&self->watches, timeout_ms);
-    if (timeout_ms)
+    if (timeout_ms) {
+        let_forks_go_first(self);
         pthread_mutex_lock(&self->awake);
+    }
     if (rc < 0)
         descriptors_are_gone();
     if (!soon__watches_dispatch(&self->watches))
@@ -417,13 +430,14 @@ fail_watches:
 static bool try_to_hold(struct library *self)
 {
     int64_t end = soon__clock_ns() + FORK_WAIT_NS;
+    bool held;
 
-    while (pthread_mutex_trylock(&self->awake) != 0) {
-        if (soon__clock_ns() >= end)
-            return false;
+    /* Relaxed, both: see let_forks_go_first(). */
+    atomic_fetch_add_explicit(&self->forks, 1, memory_order_relaxed);
+    while (!(held = pthread_mutex_trylock(&self->awake) == 0) && soon__clock_ns() < end)
         sched_yield();
-    }
-    return true;
+    atomic_fetch_sub_explicit(&self->forks, 1, memory_order_relaxed);
+    return held;
 }
 
 /* B4 */

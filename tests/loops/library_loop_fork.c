@@ -108,19 +108,58 @@ Test(library_loop_fork, forked_child_makes_its_own_and_so_does_its_child)
     wait_for_both_threads(); /* and the parent's still work */
 }
 
-Test(library_loop_fork, forked_child_makes_its_own_while_the_parents_is_busy)
+/* A job that works for a while and posts itself again, until there is enough of that. */
+struct endless {
+    struct soon__job job; /* first */
+    void (*post)(struct soon__job *job);
+    int64_t work_ns;
+};
+
+static atomic_bool enough;
+
+static void run_on(struct soon__job *job)
 {
-    struct again jobs[2] = {
-        {.job.run = run_again, .left = 50000, .post = soon__library_loop_post},
-        {.job.run = run_again, .left = 50000, .post = soon__library_callbacks_post},
+    struct endless *endless = (struct endless *)job;
+    int64_t end = soon__clock_ns() + endless->work_ns;
+
+    while (soon__clock_ns() < end)
+        continue;
+    if (enough)
+        ran++;
+    else
+        endless->post(job);
+}
+
+static void fork_while_both_threads_are_busy(int64_t work_ns)
+{
+    /* Static, since they go on after an assertion that failed. */
+    static struct endless jobs[] = {
+        {.job.run = run_on, .post = soon__library_loop_post},
+        {.job.run = run_on, .post = soon__library_callbacks_post},
     };
 
-    wait_for_both_threads(); /* else the child may find AddressSanitizer's allocator locked by one that begins */
-    post_again(&jobs[0]);
-    post_again(&jobs[1]);
+    jobs[0].work_ns = work_ns;
+
+    wait_for_both_threads(); /* else the child may find AddressSanitizer's allocator locked by a thread that begins */
+    soon__library_loop_post(&jobs[0].job);
+    soon__library_callbacks_post(&jobs[1].job);
     for (int i = 0; i < 20; i++)
         cr_assert_eq(in_child(use_it_anew, open_descriptors()), 0);
+    enough = true;
     test_wait_until(ran == 2);
+}
+
+Test(library_loop_fork, forked_child_makes_its_own_while_the_parents_is_busy)
+{
+    fork_while_both_threads_are_busy(0);
+}
+
+/* The loop's thread never sleeps, and is between two turns for a short moment only, which the thread that forks cannot
+ * see from another CPU. */
+Test(library_loop_fork, forked_child_makes_its_own_while_the_parents_is_busy_on_the_only_cpu)
+{
+    test_stay_on_one_cpu();
+    fork_while_both_threads_are_busy(2000000);
 }
 
 static atomic_int child_status = -1;
