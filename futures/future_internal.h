@@ -163,6 +163,8 @@ struct soon__class {
     soon_progress (*progress)(const soon_future *future); /* NULL: what soon__future_set_progress() has set */
     const char *(*label)(const soon_future *future);
     void *(*data)(const soon_future *future);
+    /* The address of the executor whose task it is, to be compared, as in struct soon__frame. NULL: it is of none. */
+    const void *(*executor)(const soon_future *future);
     const void *(*function)(const soon_future *future); /* whose result it is; NULL: nobody's */
     /* Returns whether its result may be read as `kind` (see soon_future_read_typed()), and what the result is. NULL: not known. */
     bool (*fits)(const soon_future *future, const char *kind);

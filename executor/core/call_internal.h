@@ -8,65 +8,13 @@
 #ifndef SOON_EXECUTOR_CORE_CALL_INTERNAL_H
 #define SOON_EXECUTOR_CORE_CALL_INTERNAL_H
 
-#include "../../futures/future_internal.h"
 #include "../../futures/gather_internal.h"
-#include "../../futures/promise_internal.h"
-#include "../custom.h"
-#include "../items.h"
-#include "../loops/library_loop_internal.h"
 #include "../loops/loop_internal.h"
+#include "executor_internal.h"
 #include "heap_internal.h"
+#include "items_internal.h"
 
 #include <assert.h>
-
-/* What became of a body: filled by the run, moved into a future (or an item of a map). */
-struct soon__outcome {
-    struct soon__error *error; /* NULL: it succeeded */
-    bool cancelled;            /* with an error: the task gave in to a cancel request */
-    bool result_on_heap;       /* malloc'ed; else in memory that was given to the run */
-    bool result_mapped;        /* or a mapping of its own */
-    void *result;
-    size_t result_size;
-    soon_buffer *result_buffer; /* a worker process's: what `result` lies in; NULL: elsewhere */
-    soon_buffer *payload;
-    struct soon__buffers *further; /* payloads behind it */
-};
-
-void soon__outcome_drop_payloads(struct soon__outcome *outcome);
-static inline uint32_t soon__outcome_owned(const struct soon__outcome *outcome)
-{
-    return outcome->result_on_heap ? SOON__RESULT_ON_HEAP : outcome->result_mapped ? SOON__RESULT_MAPPED : 0;
-}
-
-/* Several items in one call: a chunk of a map. Lent to the call until it has ended. */
-struct soon__items {
-    size_t count;
-    const void *args; /* count * arg_size bytes, lent */
-    void *results;    /* count * result_size bytes to write to; NULL: done() gets each in heap memory */
-    int64_t deadline; /* no item starts after it, as wanted() would say too */
-    soon_item *each;  /* instead of `args`: each argument by itself, with its label and payload; NULL: `args` */
-    size_t running;   /* with `each`: the one that a thread is at */
-    size_t begun;     /* the first so many have begun: more than have ended, if some were lost or not wanted any more */
-    /* Called by the run, in order, one at a time, on the worker. */
-    bool (*wanted)(struct soon__items *items, size_t index); /* false: do not start it; done() is not called */
-    void (*done)(struct soon__items *items, size_t index, struct soon__outcome *outcome); /* takes what is in it */
-    /* Plain items; NULL: they are not. The run stores here how many went well, and calls done() for the others alone; and
-     * wanted() not for one after another that went well, if there is nothing in `stopped`. */
-    _Atomic size_t *finished;
-    const _Atomic uint32_t *stopped;
-};
-
-/* A string that is its own label: that is copied once, and sent once. */
-static inline bool soon__item_is_own_label(const soon_item *item)
-{
-    return item->label && item->label == item->data && item->size && !item->label[item->size - 1];
-}
-
-/* The label of an item, if it has one of its own. */
-static inline const char *soon__items_label(const struct soon__items *items, size_t index)
-{
-    return items && items->each ? items->each[index].label : NULL;
-}
 
 /* What few calls need; allocated with the first option that is set. */
 struct soon__call_extra {
@@ -190,6 +138,12 @@ static inline bool soon__call_win(soon_call *call, enum soon__call_place to)
                                                    memory_order_relaxed);
 }
 
+/* On its way to the callback thread, which ends it. */
+struct soon__call_job {
+    struct soon__job job; /* first */
+    soon_call *call;
+};
+
 /*
  * What follows in the block: the argument, or where it is; the result, if it is small and of fixed size; room for a job, if
  * ending it may run user code; a struct soon__delivery, if the option on_done is set. A result that is a word lies before the
@@ -202,6 +156,8 @@ enum {
     SOON__CALL_WORD_AT = (sizeof(soon_call) + sizeof(uint64_t) - 1) & ~(sizeof(uint64_t) - 1),
     SOON__CALL_ARG_AT =
         (SOON__CALL_WORD_AT + sizeof(uint64_t) + SOON__CALL_ALIGNMENT - 1) & ~(SOON__CALL_ALIGNMENT - 1),
+    SOON__CALL_JOB_SIZE = (sizeof(struct soon__call_job) + SOON__CALL_ALIGNMENT - 1) & ~(SOON__CALL_ALIGNMENT - 1),
+    SOON__CALL_ON_DONE_SIZE = (sizeof(struct soon__delivery) + SOON__CALL_ALIGNMENT - 1) & ~(SOON__CALL_ALIGNMENT - 1),
 };
 
 /* Where an argument is that is not in the block. */
@@ -234,7 +190,22 @@ static inline struct soon__call_extra *soon__call_extra(const soon_call *call)
     return call->flags & SOON__CALL_HAS_EXTRA ? (struct soon__call_extra *)call->promise.future.aside : NULL;
 }
 
-/* NULL: none. */
+static inline size_t soon__call_size(const soon_call *call)
+{
+    return (call->promise.future.block & SOON__BLOCK_STEPS) * (size_t)SOON__CALL_ALIGNMENT;
+}
+/* With the option on_done. */
+static inline struct soon__delivery *soon__call_on_done(soon_call *call)
+{
+    return (struct soon__delivery *)((char *)call + soon__call_size(call) - SOON__CALL_ON_DONE_SIZE);
+}
+/* Whether ending a call may run user code: release functions. */
+static inline bool soon__call_releases(const soon_function *function, const soon_submit_options *options, bool waits)
+{
+    return function->free_arg || waits || (options && options->payload);
+}
+
+/* Where its small result of fixed size lies. NULL: it has none. */
 static inline void *soon__call_space(soon_call *call)
 {
     size_t result = call->function->result_size, arg = soon__call_is_far(call) ? sizeof(soon_bytes) : call->arg_size;
@@ -245,13 +216,16 @@ static inline void *soon__call_space(soon_call *call)
     return (char *)call + soon__call_space_at(result, arg);
 }
 
+/* Set by the option, or by the item of a chunk of one; NULL: none. */
+static inline const char *soon__call_label(const soon_call *call)
+{
+    return soon__call_extra(call) ? soon__call_extra(call)->options.label : NULL;
+}
+
 static inline soon_future *soon__call_future(soon_call *call)
 {
     return &call->promise.future;
 }
-/* The call behind a future; NULL if it is of another class. */
-soon_call *soon__call_of(const soon_future *future);
-
 /* Of options that soon__payloads_order() has seen: the first payload, if there is any, is `payload`. */
 static inline soon_buffer *soon__payload_at(const soon_submit_options *options, size_t index)
 {
@@ -266,25 +240,6 @@ static inline size_t soon__payload_count(const soon_submit_options *options)
 void soon__payloads_order(soon_submit_options *options);
 void soon__payloads_release(const soon_submit_options *options);
 
-/* How a call is made. */
-struct soon__call_params {
-    soon_executor *executor;
-    const soon_function *function;
-    const void *data; /* copied; NULL with size 0: zeroes */
-    size_t size;
-    const soon_submit_options *options; /* checked already; NULL: defaults. Its payload is not taken before success */
-    soon_future *first;                 /* what it is to wait for, or NULL. There is an `extra` then */
-    bool deferred;                      /* a then: `first` is to be its argument */
-    struct soon__items *items;          /* instead of data */
-};
-/* References: one of the reader, one of the library. 0, -ENOMEM, SOON_ESHUTDOWN (on_done_loop); nothing taken then. */
-int soon__call_new(soon_call **ret, const struct soon__call_params *params);
-/* The same of an argument and a result that fit into the block; `told`: the options, where only on_done is set. NULL: they do
- * not fit, the thread has no memory at hand, or the loop takes none. */
-soon_call *soon__call_new_plain(soon_executor *executor, const soon_function *function, const void *arg, size_t size);
-soon_call *soon__call_new_told(soon_executor *executor, const soon_function *function, const void *arg, size_t size,
-                               const soon_submit_options *told);
-
 /* How many results of others it reads, and which: of who waits no more. */
 static inline size_t soon__call_input_count(const soon_call *call)
 {
@@ -297,41 +252,6 @@ static inline soon_future *soon__call_input(const soon_call *call, size_t index)
     return index < soon__call_input_count(call) ? soon__group_member(soon__call_extra(call)->first, index) : NULL;
 }
 
-static inline bool soon__call_is_then(const soon_call *call)
-{
-    const struct soon__call_extra *extra = soon__call_extra(call);
-
-    return extra && extra->on_first.fn;
-}
-static inline bool soon__then_was_given_up(const soon_call *call)
-{
-    return soon__call_place(call) == SOON__CALL_GIVEN_UP;
-}
-
-/* A worker's local value, as soon_task_local() sees it. */
-struct soon__local {
-    void *value;
-    soon_free_fn release;
-};
-
-/* Runs it on this thread and ends it. `local` NULL: none. `counted` (may be NULL) hears of the outcome before
- * anybody else does, so that who has seen a result finds it in the stats. */
-struct soon__run_hooks {
-    void (*counted)(void *data, const struct soon__outcome *outcome);
-    void *data;
-};
-void soon__call_run(soon_call *call, struct soon__local *local, const struct soon__run_hooks *hooks);
-/* The same of a plain one, with hooks. */
-void soon__call_run_plain(soon_call *call, struct soon__local *local, const struct soon__run_hooks *hooks);
-/* What runs once per worker, with what it is given. */
-struct soon__initializer {
-    const soon_function *function; /* NULL: there is none */
-    soon_bytes arg, extra;
-};
-/* No future. NULL, or why it failed (a reference). */
-struct soon__error *soon__initializer_run(soon_executor *executor, const struct soon__initializer *initializer,
-                                          struct soon__local *local);
-
 /*
  * A worker has begun it, and it comes back, to be tried again or for the rest of its items. That is one fact of the call,
  * and decides what becomes of it from here on: its future goes on running, whoever looks at it or not; its queue limit was
@@ -343,24 +263,23 @@ struct soon__error *soon__call_own_error(const soon_call *call, struct soon__err
 /* The same of one of its items. */
 struct soon__error *soon__item_own_error(const struct soon__items *items, size_t index, struct soon__error *error);
 
-/* Moves the outcome into the future and ends the call. */
-void soon__call_finish(soon_call *call, struct soon__outcome *outcome, const struct soon__run_hooks *hooks);
-/* The same of one that a pool alone may finish, with the result that lies in its block, or none. */
-void soon__call_finish_plain(soon_call *call);
-/* That under the pool's mutex: in one step, if it has nothing to release and there is nobody to tell but those that sleep for it.
- * False: nothing was done. */
-bool soon__call_finish_bare(soon_call *call);
 /* The bytes of the call stay until one more soon__call_end(). For its holder; at most 255. */
 void soon__call_hold(soon_call *call);
 /* Ends a call whose future is done: releases argument and reference. On a thread that runs no user code now
  * (soon__library_is_quiet()) the callback thread does that. */
 void soon__call_end(soon_call *call);
-/* For one that was never taken by anybody: frees all, releases nothing of what was given, runs nothing. */
-void soon__call_discard(soon_call *call);
 /* Fails it with `error` (takes the reference) or cancels it, then ends it. */
 void soon__call_fail(soon_call *call, struct soon__error *error);
 void soon__call_cancel(soon_call *call);
 /* An error with the call's function and label. */
 struct soon__error *soon__call_error(const soon_call *call, int code, const char *text);
+
+/* Hands it to the class. 0, or why that refuses: then it is still the caller's. */
+static inline int soon__executor_take(soon_executor *executor, soon_call *call, bool may_block)
+{
+    return executor->klass.public.submit(executor->self, call, may_block);
+}
+/* Ends a call that was refused with `code`: fails its future, with the executor's reason if it is broken. */
+void soon__executor_refuse(soon_executor *executor, soon_call *call, int code);
 
 #endif

@@ -4,8 +4,10 @@
 #include "../custom.h"
 
 #include "executor_internal.h"
+#include "run_internal.h"
 
 #include <errno.h>
+#include <string.h>
 
 static int check(const soon_executor_class *klass)
 {
@@ -18,6 +20,15 @@ static int check(const soon_executor_class *klass)
     return 0;
 }
 
+/* Of a program that was made with another version of the library, the class is shorter or longer than ours. */
+static int new_of(soon_executor **ret, const soon_executor_class *klass, void *self)
+{
+    struct soon__executor_class own = {.of_library = false};
+
+    memcpy(&own.public, klass, klass->size < sizeof own.public ? klass->size : sizeof own.public);
+    return soon__executor_new(ret, &own, self, SOON_FULL_BLOCK);
+}
+
 int soon_executor_new(soon_executor **ret, const soon_executor_class *klass, void *self)
 {
     int rc = ret ? check(klass) : soon__is_null("ret");
@@ -25,7 +36,7 @@ int soon_executor_new(soon_executor **ret, const soon_executor_class *klass, voi
     if (ret)
         *ret = NULL;
     if (rc == 0)
-        rc = soon__executor_new(ret, klass, self, NULL, SOON_FULL_BLOCK);
+        rc = new_of(ret, klass, self);
     return soon__failed(rc, "soon_executor_new");
 }
 

@@ -1,5 +1,6 @@
 /*
- * end.c - ending an executor without waiting: it is shut down, freed, and somebody is told.
+ * end.c - ending an executor: it is shut down, then freed. soon_executor_free() waits for that; soon_executor_end() does not, and
+ * somebody is told:
  *
  *     BEGUN --workers gone--> DOWN --timer closed, no hold left--> freed and told, on a loop or the callback thread
  *       |                       ^
@@ -15,7 +16,11 @@
  * E4  All that is needed is there before the shutdown begins: after that nothing can fail.
  */
 #include "../../futures/callback_internal.h"
-#include "executor_internal.h"
+#include "../loops/library_loop_internal.h"
+#include "../loops/loop_internal.h"
+#include "notice_internal.h"
+#include "on_signal_internal.h"
+#include "shutdown_internal.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -35,15 +40,54 @@ struct ending {
 
 #define OF(type, member, pointer) ((struct type *)((char *)(pointer)-offsetof(struct type, member)))
 
+/* It is down. With the class's part: user code, where the program has written the class. */
+static void free_down(soon_executor *executor)
+{
+    soon__on_signal_free(executor);
+    executor->freeing = true;
+    if (executor->klass.public.free)
+        executor->klass.public.free(executor->self);
+    soon__notices_trim();
+    soon__executor_destroy(executor);
+}
+
 /*
- * The end of the end
+ * With waiting
+ */
+
+static int free_executor(soon_executor *executor)
+{
+    int rc = soon__executor_check(executor);
+
+    if (rc < 0)
+        return rc;
+    /* Relaxed: it is to tell a mistake of one thread. */
+    if (atomic_load_explicit(&executor->given_up, memory_order_relaxed))
+        return soon__refuse(-EINVAL, "soon_executor_end() has it, and will free it");
+    if (executor->freeing || soon__thread_in_executor(executor) ||
+        (!soon__executor_is_down(executor) && soon__executor_may_not_wait(executor)))
+        return soon__refuse(
+            SOON_EDEADLK, "the end would wait for what this thread is in the middle of; soon_executor_end() does not");
+    rc = soon_executor_shutdown(executor, SOON_DRAIN, SOON_FOREVER);
+    if (rc == 0)
+        free_down(executor);
+    return rc;
+}
+
+int soon_executor_free(soon_executor *executor)
+{
+    return executor ? soon__failed(free_executor(executor), "soon_executor_free") : 0;
+}
+
+/*
+ * The end of an end without waiting
  */
 
 static void finish(struct ending *ending, bool told)
 {
     soon_end_options options = ending->options;
 
-    soon__executor_finish(ending->executor);
+    free_down(ending->executor);
     free(ending);
     if (told && options.on_end)
         options.on_end(options.data);
@@ -110,7 +154,7 @@ static void on_timer(uv_timer_t *timer)
 {
     struct ending *ending = timer->data;
 
-    if (ending->executor->extra) {
+    if (ending->executor->klass.of_library) {
         ask_stronger(ending);
         return;
     }

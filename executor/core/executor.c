@@ -1,32 +1,29 @@
 /*
- * executor.c - what all executors share: checks, submitting, shutting down, freeing. What runs the tasks is behind
- * `klass`.
+ * executor.c - what all executors share: the class behind which tasks run, pins, and the future of the end.
  *
- *     open --shutdown(mode)--> closing --no then left--> klass.shutdown
+ *     open --shutdown(mode)--> closing --no call waits any more--> the class's shutdown
  *                                  --its promise resolved, no pin left--> down --free--> gone
  *
- * I1  `requested` only grows. Each mode above `begun` is given to the class once nothing that was accepted could be
- *     refused by it: thens that wait are counted, and a stronger mode than a drain cancels them first.
- * I2  A pin keeps the executor from being down while a thread is inside on behalf of a future of it, or a future that was
- *     made of its calls is not resolved: that of soon_apply_async(), a then that waits. Who takes a pin has proof that the
- *     executor lives: an unfinished future's LOCK, or being inside a call.
- * I3  Once it is down, a callback of that may free it: who has told so, or has given back a pin, touches it no more.
+ * I1  `requested` only grows (shutdown.c). The class is told of each mode above `begun` once nothing that was accepted could be
+ *     refused by it: calls that wait for others are counted, and a stronger mode than a drain cancels them first.
+ * I2  A pin keeps the executor from being down while a thread is inside on behalf of a future of it, or while a future that was
+ *     made of its calls is not resolved: that of soon_apply_async(), of a call that waits for others. A thread that takes a pin
+ *     has proof that the executor lives: an unfinished future's LOCK, or that it is inside a call.
+ * I3  Once it is down, a callback of that may free it: a thread that has told so, or has given back a pin, touches it no more.
  *     A thread with a pin runs no callback of a user's, since that could wait for the end. What else it may run of a user's,
  *     a release or a class's function, finds the pin in the thread's frames (struct soon__pinned): there a wait for the end
  *     is SOON_EDEADLK.
  */
-#include "../../futures/await_internal.h"
+#include "executor_internal.h"
+
 #include "../../futures/block_internal.h"
 #include "../../futures/callback_internal.h"
 #include "../../futures/complete_internal.h"
-#include "../../futures/failed_internal.h"
-#include "executor_internal.h"
-#include "notice_internal.h"
-#include "on_signal_internal.h"
+#include "../../futures/run_callbacks_internal.h"
+#include "../loops/library_loop_internal.h"
 #include "role_internal.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,9 +104,7 @@ static bool keep_down(soon_future *future, void *owner)
 
 static bool is_of(const soon_future *future, const void *executor)
 {
-    soon_call *call = soon__call_of(future);
-
-    return call && call->executor == executor;
+    return future->class->executor && future->class->executor(future) == executor;
 }
 
 /* Callbacks of a soon_apply_async() come before it: that have begun here, wait for their turn here, or will do so. */
@@ -120,14 +115,12 @@ static bool is_blocked_here(const soon_future *future)
     if (soon__thread_in_executor(executor) || soon__thread_has_pinned(executor))
         return true;
     /* One that is open may get another any time. */
-    if (soon__library_on_callbacks() && executor->extra && executor->extra->ends_on_loop &&
-        !soon__executor_refusal(executor))
+    if (soon__library_on_callbacks() && executor->klass.ends_on_loop && !soon__executor_refusal(executor))
         return true;
     /* Relaxed: those of this thread it has counted itself; of the others there may be none soon, which does not matter. */
     if (!atomic_load_explicit(&executor->applied, memory_order_relaxed))
         return false;
-    return (soon__library_on_callbacks() && executor->extra && executor->extra->ends_on_loop) ||
-           soon__thread_has_queued(is_of, executor);
+    return (soon__library_on_callbacks() && executor->klass.ends_on_loop) || soon__thread_has_queued(is_of, executor);
 }
 
 static const struct soon__class down_class = {
@@ -157,8 +150,7 @@ static int new_down(soon_executor *executor)
  * Making and freeing
  */
 
-int soon__executor_new(soon_executor **ret, const soon_executor_class *klass, void *self,
-                       const struct soon__executor_extra *extra, soon_full when_full)
+int soon__executor_new(soon_executor **ret, const struct soon__executor_class *klass, void *self, soon_full when_full)
 {
     soon_executor *executor = calloc(1, sizeof *executor);
     int rc;
@@ -170,10 +162,8 @@ int soon__executor_new(soon_executor **ret, const soon_executor_class *klass, vo
         free(executor);
         return rc;
     }
-    memcpy(&executor->klass, klass, klass->size < sizeof executor->klass ? klass->size : sizeof executor->klass);
+    executor->klass = *klass;
     executor->self = self;
-    executor->extra = extra;
-    executor->call_flags = extra && extra->linger ? SOON__CALL_LINGERS : extra && extra->spins ? SOON__CALL_SPINS : 0;
     executor->when_full = when_full == SOON_FULL_DEFAULT ? SOON_FULL_BLOCK : when_full;
     executor->generation = soon__generation();
     atomic_init(&executor->pins, 1); /* the class's own: until its promise is resolved */
@@ -187,17 +177,11 @@ int soon__executor_new(soon_executor **ret, const soon_executor_class *klass, vo
 /* `down` was resolved, or never will be. */
 void soon__executor_destroy(soon_executor *executor)
 {
-    soon__notices_trim();
     soon_promise_free(executor->down);
     soon__future_unref(executor->down_future);
     soon_shared_unref(executor->shared);
     pthread_mutex_destroy(&executor->mutex);
     free(executor);
-}
-
-static bool is_done(const soon_future *down)
-{
-    return soon__word_final(soon__future_word(down));
 }
 
 int soon__no_executor(void)
@@ -209,48 +193,28 @@ int soon__no_executor(void)
     return soon__is_null("the executor");
 }
 
-/* For its end. `executor` may be gone: its address alone is compared. */
-static bool may_not_wait(const soon_executor *executor)
-{
-    return soon__thread_in_executor(executor) || soon__thread_has_pinned(executor) || soon__thread_self()->of_library ||
-           soon__thread_in_callback();
-}
+/*
+ * Shutting down
+ */
 
-void soon__executor_finish(soon_executor *executor)
+int soon__options_read(void *ret, size_t known, const void *options, size_t size)
 {
-    soon__on_signal_free(executor);
-    executor->freeing = true;
-    if (executor->klass.free)
-        executor->klass.free(executor->self);
-    soon__executor_destroy(executor);
-}
-
-static int free_executor(soon_executor *executor)
-{
-    int rc = soon__executor_check(executor);
-
-    if (rc < 0)
-        return rc;
-    /* Relaxed: it is to tell a mistake of one thread. */
-    if (atomic_load_explicit(&executor->given_up, memory_order_relaxed))
-        return soon__refuse(-EINVAL, "soon_executor_end() has it, and will free it");
-    if (executor->freeing || soon__thread_in_executor(executor) ||
-        (!is_done(executor->down_future) && may_not_wait(executor)))
-        return soon__refuse(
-            SOON_EDEADLK, "the end would wait for what this thread is in the middle of; soon_executor_end() does not");
-    rc = soon_executor_shutdown(executor, SOON_DRAIN, SOON_FOREVER);
-    if (rc == 0)
-        soon__executor_finish(executor);
-    return rc;
-}
-
-int soon_executor_free(soon_executor *executor)
-{
-    return executor ? soon__failed(free_executor(executor), "soon_executor_free") : 0;
+    memset(ret, 0, known);
+    if (!options)
+        return 0;
+    memcpy(ret, options, size < known ? size : known);
+    for (size_t i = known; i < size; i++) {
+        if (((const char *)options)[i])
+            return soon__refuse(-EINVAL,
+                                "byte %zu of the options is set, and this library knows %zu: an option of a newer "
+                                "header",
+                                i, known);
+    }
+    return 0;
 }
 
 /*
- * Shutting down
+ * Closing
  */
 
 void soon__executor_break(soon_executor *executor)
@@ -270,12 +234,12 @@ int soon__executor_advance(soon_executor *executor)
     before = executor->locked.begun;
     /* Relaxed: it is written under the mutex. */
     requested = atomic_load_explicit(&executor->requested, memory_order_relaxed);
-    if (executor->locked.deferred_count == 0 && before < requested)
+    if (executor->locked.waiting_count == 0 && before < requested)
         mode = executor->locked.begun = requested;
     pthread_mutex_unlock(&executor->mutex);
     if (mode < 0)
         return 0;
-    rc = executor->klass.shutdown(executor->self, (soon_shutdown)mode, executor->down);
+    rc = executor->klass.public.shutdown(executor->self, (soon_shutdown)mode, executor->down);
     if (rc < 0) { /* the next shutdown asks again */
         pthread_mutex_lock(&executor->mutex);
         if (executor->locked.begun == mode)
@@ -285,97 +249,16 @@ int soon__executor_advance(soon_executor *executor)
     return rc;
 }
 
-/* I1 */
-static void request(soon_executor *executor, soon_shutdown mode)
+/*
+ * Questions
+ */
+
+static void read_stats(soon_executor *executor, soon_stats *ret)
 {
-    pthread_mutex_lock(&executor->mutex);
-    /* Relaxed, both: the mutex orders them; a task that reads it without needs to see nothing else. */
-    if (atomic_load_explicit(&executor->requested, memory_order_relaxed) < (int)mode)
-        atomic_store_explicit(&executor->requested, (int)mode, memory_order_relaxed);
-    pthread_mutex_unlock(&executor->mutex);
-}
-
-int soon__executor_begin_shutdown(soon_executor *executor, soon_shutdown mode)
-{
-    struct soon__pinned visit;
-    int rc;
-
-    if (!soon__executor_try_pin(executor))
-        return 0;
-    soon__executor_enter(executor, &visit); /* I3 */
-    /* Relaxed: the class decides under its own lock; this only spares it late submits, and an imap late items. */
-    atomic_store_explicit(&executor->refusal, SOON_ESHUTDOWN, memory_order_relaxed);
-    request(executor, mode);
-    if (mode >= SOON_CANCEL_PENDING)
-        soon__thens_cancel(executor);
-    rc = soon__executor_advance(executor);
-    if (mode >= SOON_TERMINATE) /* what is pending is gone: it would start where what runs gives in */
-        soon__notices_tell_executor(executor);
-    soon__executor_leave(executor, &visit);
-    return rc;
-}
-
-static int await_down(soon_executor *executor, soon_future *down, int64_t deadline)
-{
-    if (is_done(down))
-        return 0;
-    if (may_not_wait(executor))
-        return deadline == SOON__POLL ? -ETIMEDOUT : SOON_EDEADLK;
-    return soon__future_await(down, deadline);
-}
-
-static int shut_down(soon_executor *executor, soon_shutdown mode, int64_t timeout_ms)
-{
-    int64_t deadline = soon__deadline(timeout_ms);
-    int rc = soon__executor_check(executor);
-    soon_future *down;
-
-    if (rc == 0 && (mode < SOON_DRAIN || mode > SOON_KILL))
-        rc = soon__refuse(-EINVAL, "mode = %d is none of soon_shutdown", (int)mode);
-    if (rc == 0)
-        rc = soon__check_timeout(timeout_ms);
-    if (rc < 0)
-        return rc;
-    down = soon__future_ref(executor->down_future); /* I3 */
-    if (!is_done(down))
-        rc = soon__executor_begin_shutdown(executor, mode);
-    if (rc == 0)
-        rc = await_down(executor, down, deadline);
-    soon__future_unref(down);
-    return rc;
-}
-
-int soon_executor_shutdown(soon_executor *executor, soon_shutdown mode, int64_t timeout_ms)
-{
-    return soon__failed(shut_down(executor, mode, timeout_ms), "soon_executor_shutdown");
-}
-
-soon_future *soon_executor_down(soon_executor *executor)
-{
-    int rc = soon__executor_check(executor);
-
-    return rc < 0 ? soon__future_new_failed(rc, "soon_executor_down", NULL, NULL, NULL)
-                  : soon_future_ref(executor->down_future);
-}
-
-static int boot(soon_executor *executor, int64_t timeout_ms)
-{
-    int rc = soon__executor_check(executor);
-
-    if (rc == 0)
-        rc = soon__check_timeout(timeout_ms);
-    if (rc < 0)
-        return rc;
-    if (soon__thread_in_executor(executor))
-        return SOON_EDEADLK;
-    if (!executor->extra || !executor->extra->boot)
-        return 0;
-    return executor->extra->boot(executor->self, soon__deadline(timeout_ms));
-}
-
-int soon_executor_boot(soon_executor *executor, int64_t timeout_ms)
-{
-    return soon__failed(boot(executor, timeout_ms), "soon_executor_boot");
+    if (executor->klass.public.stats)
+        executor->klass.public.stats(executor->self, ret);
+    if (executor->klass.width)
+        ret->workers_max = executor->klass.width(executor->self);
 }
 
 void soon_executor_stats_sized(soon_executor *executor, soon_stats *ret, size_t size)
@@ -384,13 +267,23 @@ void soon_executor_stats_sized(soon_executor *executor, soon_stats *ret, size_t 
 
     if (!soon__check(ret, "soon_executor_stats: NULL"))
         return;
-    if (soon__executor_check(executor) == 0 && executor->klass.stats)
-        executor->klass.stats(executor->self, &stats);
-    if (soon__executor_check(executor) == 0 && executor->extra && executor->extra->width)
-        stats.workers_max = executor->extra->width(executor->self);
+    if (soon__executor_check(executor) == 0)
+        read_stats(executor, &stats);
     if (size > sizeof stats)
         memset((char *)ret + sizeof stats, 0, size - sizeof stats);
     memcpy(ret, &stats, size < sizeof stats ? size : sizeof stats);
+}
+
+struct soon__error *soon__executor_own_reason(soon_executor *executor, int code)
+{
+    return code == SOON_EBROKEN && executor->klass.reason ? executor->klass.reason(executor->self) : NULL;
+}
+
+struct soon__error *soon__executor_reason(soon_executor *executor, int code)
+{
+    struct soon__error *error = soon__executor_own_reason(executor, code);
+
+    return error ? error : soon__error_ref(soon__error_static(code, false));
 }
 
 const soon_error *soon_executor_error(soon_executor *executor)
@@ -425,7 +318,7 @@ size_t soon_executor_workers_sized(soon_executor *executor, soon_worker *ret, si
     soon_worker few[WORKERS_AT_ONCE], *ours = few;
     size_t there = 0;
 
-    if (soon__executor_check(executor) < 0 || !executor->extra ||
+    if (soon__executor_check(executor) < 0 || !executor->klass.workers ||
         !soon__check(ret || !count, "soon_executor_workers: NULL"))
         return 0;
     if (count > WORKERS_AT_ONCE && soon__array_fits(count, sizeof *ours))
@@ -434,7 +327,7 @@ size_t soon_executor_workers_sized(soon_executor *executor, soon_worker *ret, si
         ours = few;
     if (ours == few && count > WORKERS_AT_ONCE)
         count = WORKERS_AT_ONCE; /* no memory for more */
-    there = executor->extra->workers(executor->self, ours, count);
+    there = executor->klass.workers(executor->self, ours, count);
     give_workers(ret, size, ours, there < count ? there : count);
     if (ours != few)
         free(ours);
@@ -443,10 +336,10 @@ size_t soon_executor_workers_sized(soon_executor *executor, soon_worker *ret, si
 
 size_t soon__executor_width(soon_executor *executor)
 {
-    soon_stats stats;
+    soon_stats stats = {0};
 
-    if (executor->extra && executor->extra->width)
-        return executor->extra->width(executor->self);
-    soon_executor_stats(executor, &stats);
+    if (executor->klass.width)
+        return executor->klass.width(executor->self);
+    read_stats(executor, &stats);
     return stats.workers ? stats.workers : 1;
 }

@@ -1,20 +1,26 @@
 /*
- * executor_internal.h - what every executor has in common, whoever wrote it: closing, thens, pins, the future of its
- * end.
+ * executor_internal.h - what every executor has in common, whoever wrote it: its class, its pins, whether it takes anything,
+ * the future of its end.
  */
 #ifndef SOON_EXECUTOR_CORE_EXECUTOR_INTERNAL_H
 #define SOON_EXECUTOR_CORE_EXECUTOR_INTERNAL_H
 
+#include "../../futures/future_internal.h"
+#include "../../futures/promise_internal.h"
 #include "../../futures/run_callbacks_internal.h"
-#include "call_internal.h"
+#include "../custom.h"
 #include "function_internal.h"
 #include "shared_internal.h"
 
 #include <errno.h>
 #include <pthread.h>
 
-/* What the library's own pools do beyond the public class. */
-struct soon__executor_extra {
+struct soon__outcome;
+
+/* The public class, and what the library's own pools do beyond it. Of an executor of the user's own all that is zero. */
+struct soon__executor_class {
+    soon_executor_class public;
+    bool of_library;
     int (*boot)(void *self, int64_t deadline);
     struct soon__error *(*reason)(void *self); /* why it is broken; a reference */
     /* A task that found the queue full has run on its submitter's thread; as soon__run_hooks.counted. */
@@ -24,30 +30,29 @@ struct soon__executor_extra {
     size_t (*workers)(void *self, soon_worker *ret, size_t count);
     bool tries_again;      /* a call that has begun may wait there again: `take_back` is asked for it, too */
     bool takes_items;      /* a call may have `items` with a count above 1 */
-    bool spins;            /* who waits for one of its calls looks for its end before it sleeps */
+    uint8_t call_flags;    /* what all its calls have: of enum soon__call_flags */
     bool ends_on_loop;     /* callbacks of its calls run on the library's callback thread */
     size_t mappable_above; /* arguments of more bytes go into memory that other processes can map; 0: none do */
     /* A reader wants a call that is not pending any more to end. */
     void (*ask_to_cancel)(void *self, soon_call *call);
     /* Starts the call's future if it has begun, and sets its progress. */
     void (*look)(void *self, soon_call *call);
-    /* A thread is about to sleep until the call has ended: may look for that for a short time, and do the pool's work
-     * meanwhile, as long as it runs no user code. Called under the future's LOCK, so that the pool is there, and gives it back. */
+    /* A thread is about to sleep until the call has ended. This may wait for that for a short time, and do the pool's work
+     * meanwhile, as long as it runs no user code. It is called under the future's LOCK, so that the pool is there, and gives
+     * that back. */
     void (*linger)(void *self, soon_call *call, int64_t deadline);
 };
 
 struct soon_executor {
-    soon_executor_class klass;
+    struct soon__executor_class klass;
     void *self;
-    const struct soon__executor_extra *extra; /* NULL: of the user's own */
-    soon_full when_full;                      /* never DEFAULT */
-    uint8_t call_flags;                       /* of its calls: of enum soon__call_flags */
-    soon_shared *shared;                      /* of its tasks: a reference; NULL: none */
+    soon_full when_full; /* never DEFAULT */
+    soon_shared *shared; /* of its tasks: a reference; NULL: none */
     uint32_t generation;
     bool freeing;             /* the class's `free` runs, or has run: of the thread that frees it alone */
     _Atomic bool given_up;    /* to soon_executor_end(), which frees it */
-    _Atomic uint32_t pins;    /* who is inside between pin and unpin; and the class, until it is down */
-    _Atomic uint32_t applied; /* soon_apply_async() calls that are not done: of the pins */
+    _Atomic uint32_t pins;    /* threads that are inside between pin and unpin; and the class, until it is down */
+    _Atomic uint32_t applied; /* soon_apply_async() calls that are not done: each has a pin, too */
     _Atomic int refusal;      /* 0, or why it takes nothing any more: SOON_ESHUTDOWN, SOON_EBROKEN */
     _Atomic int requested;    /* the strongest shutdown asked for; -1: none. Written under the mutex */
     soon_promise *down;       /* the class resolves it */
@@ -56,28 +61,39 @@ struct soon_executor {
     soon_future *down_future;                    /* for readers: done when that is and no pin is left. A reference */
     pthread_mutex_t mutex;
     struct {
-        int begun; /* the strongest one that `klass.shutdown` was given; -1: none */
-        size_t deferred_count;
-        soon_call *deferred; /* thens whose first is not done */
+        int begun;            /* the strongest one that the class's `shutdown` was given; -1: none */
+        size_t waiting_count; /* of those, and of those whose turn is not over yet: see then.c */
+        soon_call *waiting;   /* calls whose first is not done */
     } locked;
 };
 
-/* As soon_executor_new(), for the library's own pools. */
-int soon__executor_new(soon_executor **ret, const soon_executor_class *klass, void *self,
-                       const struct soon__executor_extra *extra, soon_full when_full);
+/* As soon_executor_new(): copies the class. */
+int soon__executor_new(soon_executor **ret, const struct soon__executor_class *klass, void *self, soon_full when_full);
 /* For one that never ran anything, or whose workers are gone. Not the class's part. */
 void soon__executor_destroy(soon_executor *executor);
+
 int soon__no_executor(void); /* -EINVAL */
-/* Frees one that is down, with the class's part: user code, where the program has written the class. */
-void soon__executor_finish(soon_executor *executor);
-/* Begins a shutdown, or goes on with a stronger mode; waits for nothing. 0, or what the class says. */
-int soon__executor_begin_shutdown(soon_executor *executor, soon_shutdown mode);
 /* 0, -EINVAL (NULL), SOON_EFORKED. */
 static inline int soon__executor_check(const soon_executor *executor)
 {
     if (!executor)
         return soon__no_executor();
     return executor->generation == soon__generation() ? 0 : SOON_EFORKED;
+}
+static inline bool soon__executor_is_down(const soon_executor *executor)
+{
+    return soon__word_final(soon__future_word(executor->down_future));
+}
+
+/* It takes nothing any more, and what is pending runs, or is cancelled. Relaxed: a thread that needs more has the mutex. */
+static inline bool soon__executor_is_closing(const soon_executor *executor)
+{
+    return atomic_load_explicit(&executor->requested, memory_order_relaxed) >= (int)SOON_DRAIN;
+}
+/* Every running task is asked to end, too. Relaxed: a flag, nothing is read through it. */
+static inline bool soon__executor_is_terminating(const soon_executor *executor)
+{
+    return atomic_load_explicit(&executor->requested, memory_order_relaxed) >= (int)SOON_TERMINATE;
 }
 
 /* Pins: keep it from being freed. Only while something else (an unfinished future's LOCK, a call) proves that it
@@ -90,39 +106,18 @@ bool soon__executor_try_pin(soon_executor *executor);
 void soon__executor_enter(soon_executor *executor, struct soon__pinned *ret_visit);
 void soon__executor_leave(soon_executor *executor, struct soon__pinned *visit);
 
-/* It takes nothing any more, and what is pending runs, or is cancelled. Relaxed: who needs more has the mutex. */
-static inline bool soon__executor_is_closing(const soon_executor *executor)
-{
-    return atomic_load_explicit(&executor->requested, memory_order_relaxed) >= (int)SOON_DRAIN;
-}
-/* Every running task is asked to end, too. Relaxed: a flag, nothing is read through it. */
-static inline bool soon__executor_is_terminating(const soon_executor *executor)
-{
-    return atomic_load_explicit(&executor->requested, memory_order_relaxed) >= (int)SOON_TERMINATE;
-}
-
 /* Option structs that grow: copies `size` bytes of `options` (NULL: zeroes) into `ret` of `known` bytes. -EINVAL if
  * a field that this library does not know is set. */
 int soon__options_read(void *ret, size_t known, const void *options, size_t size);
-int soon__submit_options_check(const soon_submit_options *options);
 
-/* Tells the class of the shutdown that was asked for, once no then is left that it would refuse. */
+/* Tells the class of the shutdown that was asked for, once no call is left that waits and that it would refuse. */
 int soon__executor_advance(soon_executor *executor);
-/* Hands a call to the class. 0, or why it refuses: then the call is still the caller's. */
-int soon__executor_take(soon_executor *executor, soon_call *call, bool may_block);
 /* Submits are refused with SOON_EBROKEN from now on. Under the mutex with which the class has set its reason. */
 void soon__executor_break(soon_executor *executor);
-/* Why it was `code`: a reference, never NULL. */
+/* Why it was `code`, where the class knows more than that: a reference; or NULL. */
+struct soon__error *soon__executor_own_reason(soon_executor *executor, int code);
+/* The same, and never NULL. */
 struct soon__error *soon__executor_reason(soon_executor *executor, int code);
-/* Ends a call that was refused with `code`: fails its future, with the executor's reason if it is broken. */
-void soon__executor_refuse(soon_executor *executor, soon_call *call, int code);
-
-/* then.c. A then that waits holds a pin, and keeps a drain from beginning, until its turn is over. */
-/* Submits the call when `first` is done. 0, or SOON_ESHUTDOWN, and it is still the caller's. */
-int soon__then_begin(soon_call *call, soon_future *first);
-bool soon__then_take_back(soon_call *call);
-void soon__then_turn_is_over(soon_executor *executor);
-void soon__thens_cancel(soon_executor *executor);
 
 /* 0, or why it takes nothing any more: to be asked before there is anything to submit. What an executor of the user's own
  * says is known when it is asked to take a call. */
@@ -132,12 +127,6 @@ static inline int soon__executor_refusal(soon_executor *executor)
     return atomic_load_explicit(&executor->refusal, memory_order_relaxed);
 }
 
-/* Submits a chunk; as soon_submit_bytes(), the queue's bound as in `each`. `each` checked, may be NULL. */
-soon_future *soon__submit_items(soon_executor *executor, const soon_function *function, struct soon__items *items,
-                                const soon_submit_options *each);
-/* The same, or with `items` NULL one argument of the function's size; but a refusal is returned, and takes nothing. `try`:
- * as soon_try_submit_bytes(). All checked. */
-int soon__submit_or_refuse(soon_future **ret, const struct soon__call_params *params, bool try);
 /* How many workers it has or may have: for choosing chunks. At least 1. */
 size_t soon__executor_width(soon_executor *executor);
 

@@ -5,9 +5,10 @@
  *
  * A timer that nobody needs any more is left to ring once, which does no harm.
  */
-#include "notice_internal.h"
+#include "notice_clock_internal.h"
 
 #include "../loops/library_loop_internal.h"
+#include "notice_internal.h"
 
 #include <assert.h>
 #include <errno.h>

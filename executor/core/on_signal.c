@@ -20,7 +20,7 @@
 #include "../../futures/failed_internal.h"
 #include "../../futures/promise.h"
 #include "../loops/library_loop_internal.h"
-#include "executor_internal.h"
+#include "shutdown_internal.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -251,7 +251,7 @@ static void hear_one(int signal)
     for (; due; due = next) {
         next = due->next_due; /* its end may come with the pin */
         tell(due, signal);
-        if (due->executor->extra)
+        if (due->executor->klass.of_library)
             carry_out(due, due->modes[due->heard - 1]); /* this thread alone counts */
         else
             post(due);

@@ -30,8 +30,7 @@
 #include "../../futures/aside_internal.h"
 #include "../../futures/callback_internal.h"
 #include "../../futures/run_callbacks_internal.h"
-#include "call_internal.h"
-#include "executor_internal.h"
+#include "call_class_internal.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -488,7 +487,7 @@ static bool has_to_be_asked_locked(const soon_future *future)
     const soon_call *call = soon__call_of(future);
 
     if (call)
-        return call->executor->extra && call->executor->extra->look;
+        return call->executor->klass.look;
     return future->class->refresh || future->class->progress || future->class->lender;
 }
 

@@ -3,9 +3,10 @@
  *
  * start --> body --> outcome --> counted --> future finished --> call ended. Nothing of the call is touched after that.
  */
+#include "run_internal.h"
+
 #include "../../futures/aside_internal.h"
 #include "../../futures/complete_internal.h"
-#include "executor_internal.h"
 #include "task_internal.h"
 
 #include <errno.h>

@@ -9,29 +9,16 @@
 
 #include "../../futures/failed_internal.h"
 #include "../../futures/wait.h"
-#include "executor_internal.h"
+#include "function_internal.h"
 #include "progress_internal.h"
+#include "run_internal.h"
+#include "submit_internal.h"
+#include "then_internal.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-
-int soon__options_read(void *ret, size_t known, const void *options, size_t size)
-{
-    memset(ret, 0, known);
-    if (!options)
-        return 0;
-    memcpy(ret, options, size < known ? size : known);
-    for (size_t i = known; i < size; i++) {
-        if (((const char *)options)[i])
-            return soon__refuse(-EINVAL,
-                                "byte %zu of the options is set, and this library knows %zu: an option of a newer "
-                                "header",
-                                i, known);
-    }
-    return 0;
-}
 
 static int check_payloads(const soon_submit_options *o)
 {
@@ -61,23 +48,6 @@ static int check_after(const soon_submit_options *o)
     return 0;
 }
 
-void soon__payloads_order(soon_submit_options *o)
-{
-    if (o->payload || !o->payload_count)
-        return;
-    o->payload = *o->payloads++;
-    o->payload_count--;
-}
-
-void soon__payloads_release(const soon_submit_options *o)
-{
-    soon_buffer_unref(o->payload);
-    if (!o->payloads || !soon__array_fits(o->payload_count, sizeof *o->payloads))
-        return;
-    for (size_t i = 0; i < o->payload_count; i++)
-        soon_buffer_unref(o->payloads[i]);
-}
-
 int soon__submit_options_check(const soon_submit_options *o)
 {
     const struct soon__range ranges[] = {
@@ -98,33 +68,6 @@ int soon__submit_options_check(const soon_submit_options *o)
     if (o && (check_payloads(o) < 0 || check_after(o) < 0))
         return -EINVAL;
     return soon__check_ranges(ranges, sizeof ranges / sizeof *ranges);
-}
-
-int soon__executor_take(soon_executor *executor, soon_call *call, bool may_block)
-{
-    return executor->klass.submit(executor->self, call, may_block);
-}
-
-/* NULL: the code says it all. */
-static struct soon__error *reason_of(soon_executor *executor, int code)
-{
-    bool knows = code == SOON_EBROKEN && executor->extra && executor->extra->reason;
-
-    return knows ? executor->extra->reason(executor->self) : NULL;
-}
-
-struct soon__error *soon__executor_reason(soon_executor *executor, int code)
-{
-    struct soon__error *error = reason_of(executor, code);
-
-    return error ? error : soon__error_ref(soon__error_static(code, false));
-}
-
-__attribute__((noinline)) void soon__executor_refuse(soon_executor *executor, soon_call *call, int code)
-{
-    struct soon__error *error = reason_of(executor, code);
-
-    soon__call_fail(call, error ? error : soon__call_error(call, code, NULL));
 }
 
 struct request {
@@ -199,17 +142,35 @@ static int read_request(struct request *request, const soon_submit_options *opti
 /* The queue is full. A pin, since no worker has it that the end would wait for. */
 static int run_here(soon_executor *executor, soon_call *call)
 {
-    struct soon__run_hooks hooks = {NULL, NULL};
+    const struct soon__run_hooks hooks = {.counted = executor->klass.counted_here, .data = executor->self};
     struct soon__pinned visit;
 
     if (!soon__executor_try_pin(executor))
         return SOON_ESHUTDOWN;
-    if (executor->extra)
-        hooks = (struct soon__run_hooks){.counted = executor->extra->counted_here, .data = executor->self};
     soon__executor_enter(executor, &visit);
     soon__call_run(call, NULL, hooks.counted ? &hooks : NULL);
     soon__executor_leave(executor, &visit);
     return 0;
+}
+
+static int set_on_progress(soon_call *call, const soon_submit_options *o)
+{
+    const struct soon__progress_request request = {o->on_done_loop, o->progress_every_ms, o->on_progress,
+                                                   o->on_progress_data, o->on_progress_release};
+
+    return soon__progress_listen(soon__call_future(call), &request);
+}
+
+static int call_new(soon_call **ret, const struct soon__call_params *params)
+{
+    int rc = soon__call_new(ret, params);
+
+    if (rc < 0 || !params->options || !params->options->on_progress)
+        return rc;
+    rc = set_on_progress(*ret, params->options);
+    if (rc < 0)
+        soon__call_discard(*ret);
+    return rc;
 }
 
 static int submit(struct request *request, soon_call *call)
@@ -264,7 +225,7 @@ static soon_future *submit_always(struct request *request)
 {
     soon_future *future;
     soon_call *call;
-    int rc = soon__call_new(&call, &request->params);
+    int rc = call_new(&call, &request->params);
 
     if (rc < 0)
         return refuse(request, rc);
@@ -353,7 +314,7 @@ static int submit_or_refuse(soon_future **ret, struct request *request)
 {
     soon_future *future;
     soon_call *call;
-    int rc = soon__call_new(&call, &request->params);
+    int rc = call_new(&call, &request->params);
 
     if (rc < 0)
         return rc;

@@ -10,8 +10,6 @@
 #include "task_internal.h"
 
 #include "../../futures/value_internal.h"
-#include "executor_internal.h"
-#include "notice_internal.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -157,17 +155,6 @@ int soon_task_read_input(const soon_task *task, size_t index, void *ret, size_t 
     return soon__failed(read_input(task, index, ret, size), "soon_task_read_input");
 }
 
-static void drop_result(struct soon__outcome *outcome)
-{
-    if (outcome->result_on_heap)
-        free(outcome->result);
-    soon_buffer_unref(outcome->result_buffer);
-    outcome->result = NULL;
-    outcome->result_size = 0;
-    outcome->result_on_heap = false;
-    outcome->result_buffer = NULL;
-}
-
 void *soon_task_return_space(soon_task *task, size_t size)
 {
     soon_buffer *buffer = NULL;
@@ -183,7 +170,7 @@ void *soon_task_return_space(soon_task *task, size_t size)
         space = calloc(1, size ? size : 1);
     if (!space)
         return NULL;
-    drop_result(&task->outcome);
+    soon__outcome_clear_result(&task->outcome);
     task->outcome.result = space;
     task->outcome.result_size = size;
     task->outcome.result_on_heap = !buffer;
@@ -322,22 +309,6 @@ int soon_raise_from(soon_task *task, const soon_future *failed)
     return SOON_ERAISED;
 }
 
-void soon__outcome_drop_payloads(struct soon__outcome *outcome)
-{
-    soon_buffer_unref(outcome->payload);
-    soon__buffers_free(outcome->further);
-    outcome->payload = NULL;
-    outcome->further = NULL;
-}
-
-void soon__outcome_drop(struct soon__outcome *outcome)
-{
-    soon__error_unref(outcome->error);
-    drop_result(outcome);
-    soon__outcome_drop_payloads(outcome);
-    *outcome = (struct soon__outcome){0};
-}
-
 /* -ECANCELED by itself. */
 static void gave_in(soon_task *task)
 {
@@ -362,8 +333,8 @@ void soon__task_settle(soon_task *task, int rc)
     struct soon__outcome *outcome = &task->outcome;
     soon_error fields;
 
-    if (soon__task_host(task)->notice)
-        soon__notice_end(task);
+    if (soon__task_host(task)->returned)
+        soon__task_host(task)->returned(task);
     if (rc == 0) {
         set_error(task, NULL);
         if (task->function->result_size) {
@@ -372,7 +343,7 @@ void soon__task_settle(soon_task *task, int rc)
         }
         return;
     }
-    drop_result(outcome);
+    soon__outcome_clear_result(outcome);
     soon__outcome_drop_payloads(outcome); /* they go with a result, and there is none */
     if (rc == -ECANCELED) {
         gave_in(task);

@@ -1,52 +1,10 @@
 /*
- * task_internal.h - a task while it runs: what the body's `soon_task *` points to. Lives on the worker's stack, in a
- * thread or in a worker process.
+ * task_internal.h - running the body of a task, and what it means that it has returned.
  */
 #ifndef SOON_EXECUTOR_CORE_TASK_INTERNAL_H
 #define SOON_EXECUTOR_CORE_TASK_INTERNAL_H
 
-#include "call_internal.h"
-
-/* Who runs it: how its reader's wishes reach it, and its news the reader. */
-struct soon__task_host {
-    /* Not: by its time limit. 0: nobody has; -ECANCELED: a reader; SOON_EKILLED: its worker is about to be ended. */
-    int (*cancel_requested)(const soon_task *task);
-    void (*set_progress)(soon_task *task, uint64_t done, uint64_t total);
-    const char *(*label)(const soon_task *task); /* NULL: none */
-    soon_bytes (*extra)(const soon_task *task);
-    soon_buffer *(*payload)(const soon_task *task, size_t index); /* NULL: not so many */
-    size_t (*payload_count)(const soon_task *task);
-    size_t (*input_count)(const soon_task *task);
-    soon_bytes (*input)(const soon_task *task, size_t index,
-                        soon_buffer **ret_payload); /* no bytes and NULL: not so many */
-    void *(*shared)(const soon_task *task);         /* NULL: none */
-    bool (*is_initializer)(const soon_task *task);
-    size_t heap_max; /* a result of variable size that is larger goes to a mappable buffer */
-    /* Around a notice, of a host that does not tell it by the future: from here on it tells `*ret_request`. 0, or a negative
-     * code. NULL: it does. */
-    int (*listen)(soon_task *task, uint64_t *ret_request);
-    void (*listen_no_more)(soon_task *task);
-    struct soon__notice *notice; /* the task's: see core/notice.c. NULL: it has none */
-};
-
-struct soon_task {
-    const soon_function *function;
-    soon_executor *executor;                      /* NULL: it runs in a worker process */
-    _Atomic(const struct soon__task_host *) host; /* changed by its worker alone, when it gets a notice, and loses it */
-    soon_future *future;                          /* NULL: in another process, or none */
-    const void *arg;
-    size_t arg_size;
-    void *space;               /* for a result of fixed size */
-    struct soon__local *local; /* NULL: none here */
-    int64_t deadline;
-    struct soon__outcome outcome; /* so far */
-};
-
-static inline const struct soon__task_host *soon__task_host(const soon_task *task)
-{
-    /* Acquire: what a notice has of it; pairs with the release in core/notice.c. */
-    return atomic_load_explicit(&((soon_task *)task)->host, memory_order_acquire);
-}
+#include "task_host_internal.h"
 
 void soon__task_settle(soon_task *task, int rc); /* what it means that the body has returned `rc` */
 
@@ -128,9 +86,5 @@ static inline bool soon__task_run_items(soon_task *task, size_t *index, size_t e
         soon__task_settle(task, rc);
     return apart;
 }
-
-void soon__outcome_drop(struct soon__outcome *outcome);
-/* Moves it into the future that is to be finished with the outcome; without memory for it that is an error. */
-void soon__outcome_give_payload(struct soon__outcome *outcome, soon_future *future);
 
 #endif

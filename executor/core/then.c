@@ -9,26 +9,30 @@
  *
  * I1  Who moves it from WAITING (soon__call_win()) unlinks it from the executor's list, ends or submits the call,
  *     and ends its turn.
- * I2  From soon__then_begin() to the end of its turn it pins the executor and counts in `deferred_count`; so the executor
+ * I2  From soon__then_begin() to the end of its turn it pins the executor and counts in `waiting_count`; so the executor
  *     may be touched by who has won (I1), and by nobody else: the loser may come when it is gone.
  * I3  The continuation's node lies in the call and holds a reference of it until it has run, or was taken back: so that
  *     what lives long and is waited for by many that are cancelled keeps nothing of them.
  */
+#include "then_internal.h"
+
 #include "../../futures/callback_internal.h"
 #include "../../futures/complete_internal.h"
 #include "../../futures/failed_internal.h"
-#include "executor_internal.h"
+#include "call_class_internal.h"
+#include "call_new_internal.h"
+#include "function_internal.h"
 
 #include <errno.h>
 
 static void link_locked(soon_executor *executor, soon_call *call)
 {
     call->previous = NULL;
-    call->next = executor->locked.deferred;
+    call->next = executor->locked.waiting;
     if (call->next)
         call->next->previous = call;
-    executor->locked.deferred = call;
-    executor->locked.deferred_count++;
+    executor->locked.waiting = call;
+    executor->locked.waiting_count++;
 }
 
 static void unlink_locked(soon_executor *executor, soon_call *call)
@@ -38,7 +42,7 @@ static void unlink_locked(soon_executor *executor, soon_call *call)
     if (call->previous)
         call->previous->next = call->next;
     else
-        executor->locked.deferred = call->next;
+        executor->locked.waiting = call->next;
     call->next = call->previous = NULL;
 }
 
@@ -49,13 +53,13 @@ static void unlink_call(soon_call *call)
     pthread_mutex_unlock(&call->executor->mutex);
 }
 
-void soon__then_turn_is_over(soon_executor *executor)
+static void turn_is_over(soon_executor *executor)
 {
     struct soon__pinned visit;
 
     soon__executor_enter(executor, &visit);
     pthread_mutex_lock(&executor->mutex);
-    executor->locked.deferred_count--;
+    executor->locked.waiting_count--;
     pthread_mutex_unlock(&executor->mutex);
     soon__executor_advance(executor);
     soon__executor_leave(executor, &visit);
@@ -68,21 +72,72 @@ static void take_back_continuation(soon_call *call, soon_future *first)
         soon__future_unref(soon__call_future(call));
 }
 
-bool soon__then_take_back(soon_call *call)
+/*
+ * The class of one that waits, or has waited
+ */
+
+static bool was_given_up(const soon_call *call)
 {
+    return soon__call_place(call) == SOON__CALL_GIVEN_UP;
+}
+
+static bool take_back(soon_future *future, void *owner)
+{
+    soon_call *call = (soon_call *)future;
+
     if (!soon__call_win(call, SOON__CALL_GIVEN_UP))
-        return false;
+        return soon__call_take_back(future, owner);
     unlink_call(call);
     take_back_continuation(call, soon__call_extra(call)->first);
     return true;
 }
+
+/* What it waited for, if that is pending. */
+static soon_future *also_cancel(soon_future *future)
+{
+    soon_call *call = (soon_call *)future;
+
+    if (!was_given_up(call) || soon_future_state(soon__call_extra(call)->first) != SOON_PENDING)
+        return NULL;
+    return soon__future_ref(soon__call_extra(call)->first);
+}
+
+static void taken_back(soon_future *future)
+{
+    soon_call *call = (soon_call *)future;
+
+    if (was_given_up(call))
+        turn_is_over(call->executor);
+    soon__call_end(call);
+}
+
+static soon_future *source(const soon_future *future)
+{
+    const soon_call *call = (const soon_call *)future;
+
+    return soon__call_place(call) == SOON__CALL_WAITING ? soon__call_extra(call)->first : NULL;
+}
+
+/* On an executor of the user's own: see soon_then(). */
+static bool needs_callback(const soon_future *future)
+{
+    return !((const soon_call *)future)->executor->klass.of_library;
+}
+
+static const struct soon__class then_class = {SOON__CALL_CLASS,           .take_back = take_back,
+                                              .also_cancel = also_cancel, .taken_back = taken_back,
+                                              .source = source,           .needs_callback = needs_callback};
+
+/*
+ * Its turn
+ */
 
 void soon__thens_cancel(soon_executor *executor)
 {
     soon_call *call, *next, *given_up = NULL;
 
     pthread_mutex_lock(&executor->mutex);
-    for (call = executor->locked.deferred; call; call = next) {
+    for (call = executor->locked.waiting; call; call = next) {
         next = call->next;
         if (!soon__call_win(call, SOON__CALL_GIVEN_UP))
             continue; /* its winner is about to unlink it */
@@ -95,7 +150,7 @@ void soon__thens_cancel(soon_executor *executor)
         next = call->next;
         take_back_continuation(call, soon__call_extra(call)->first);
         soon__call_cancel(call);
-        soon__then_turn_is_over(executor);
+        turn_is_over(executor);
     }
 }
 
@@ -130,7 +185,7 @@ static void first_done(soon_future *first, void *data)
             if (rc < 0)
                 soon__executor_refuse(executor, call, rc);
         }
-        soon__then_turn_is_over(executor);
+        turn_is_over(executor);
     }
     soon__future_unref(soon__call_future(call)); /* I3 */
 }
@@ -160,14 +215,13 @@ static void start(soon_call *call, soon_future *first)
     rc = soon__future_add_callback(first, callback);
     if (rc == 0) {
         first_done(first, call);
-    } else if (rc > 0 &&
-               soon__then_was_given_up(call)) { /* by a shutdown that came before there was one to take back */
+    } else if (rc > 0 && was_given_up(call)) { /* by a shutdown that came before there was one to take back */
         take_back_continuation(call, first);
     } else if (rc < 0) {
         if (soon__call_win(call, SOON__CALL_GIVEN_UP)) {
             unlink_call(call);
             soon__executor_refuse(call->executor, call, rc);
-            soon__then_turn_is_over(call->executor);
+            turn_is_over(call->executor);
         }
         soon__future_unref(soon__call_future(call));
     }
@@ -178,10 +232,13 @@ int soon__then_begin(soon_call *call, soon_future *first)
     struct soon__call_extra *extra = soon__call_extra(call);
 
     call->flags |= SOON__CALL_EXEMPT;
+    soon__call_future(call)->class = &then_class;
     extra->first = soon__future_ref(first);
     /* An executor of the user's own has user code in its submit: that is no internal continuation then. */
-    extra->on_first = (struct soon__callback){
-        .kind = call->executor->extra ? SOON__CALLBACK_INTERNAL : SOON__CALLBACK_USER, .fn = first_done, .data = call};
+    extra->on_first = (struct soon__callback){.kind = call->executor->klass.of_library ? SOON__CALLBACK_INTERNAL
+                                                                                       : SOON__CALLBACK_USER,
+                                              .fn = first_done,
+                                              .data = call};
     if (enter(call->executor, call)) {
         start(call, first);
         return 0;
@@ -194,7 +251,7 @@ int soon__then_begin(soon_call *call, soon_future *first)
 
 soon_future *soon_then(soon_future *first, soon_executor *executor, const soon_function *function)
 {
-    struct soon__call_params params = {.executor = executor, .function = function, .first = first, .deferred = true};
+    struct soon__call_params params = {.executor = executor, .function = function, .first = first, .takes_first = true};
     soon_future *future;
     soon_call *call;
     int rc = soon__executor_check(executor);

@@ -14,6 +14,7 @@
 #include "../../futures/block_internal.h"
 #include "../../futures/complete_internal.h"
 #include "../../futures/failed_internal.h"
+#include "../core/call_class_internal.h"
 #include "../core/executor_internal.h"
 #include "run_pending_internal.h"
 

@@ -8,6 +8,7 @@
 #include "arguments_internal.h"
 
 #include "../core/function_internal.h"
+#include "../core/submit_internal.h"
 #include "map_options_internal.h"
 
 #include <errno.h>

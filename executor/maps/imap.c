@@ -65,9 +65,7 @@ static int check(soon_executor *executor, const soon_function *function, const s
 
 static void set_bounds(soon_imap *imap, const soon_map_options *options)
 {
-    const struct soon__executor_extra *extra = imap->executor->extra;
-
-    imap->chunk = extra && extra->takes_items && options->chunk ? options->chunk : 1;
+    imap->chunk = imap->executor->klass.takes_items && options->chunk ? options->chunk : 1;
     imap->in_flight_max = options->in_flight_max;
     if (imap->in_flight_max == 0 &&
         __builtin_mul_overflow(soon__map_default_calls(imap->executor), imap->chunk, &imap->in_flight_max))

@@ -14,6 +14,8 @@
 #include "../../futures/complete_internal.h"
 #include "../core/executor_internal.h"
 #include "../core/function_internal.h"
+#include "../core/run_internal.h"
+#include "../core/submit_internal.h"
 #include "../core/task_internal.h"
 #include "run_pending_internal.h"
 

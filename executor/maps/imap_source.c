@@ -5,6 +5,7 @@
 
 #include "../../futures/failed_internal.h"
 #include "../core/executor_internal.h"
+#include "../core/submit_internal.h"
 #include "imap_chunk_internal.h"
 
 #include <errno.h>

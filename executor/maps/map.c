@@ -29,10 +29,9 @@ static size_t chunks_of(size_t count, size_t size)
 
 static size_t choose_chunk(const struct soon__map_params *params)
 {
-    const struct soon__executor_extra *extra = params->executor->extra;
     size_t calls, chunk = params->options.chunk;
 
-    if (!extra || !extra->takes_items || params->count == 0)
+    if (!params->executor->klass.takes_items || params->count == 0)
         return 1;
     if (chunk == 0) {
         calls = soon__map_default_calls(params->executor);
@@ -101,15 +100,14 @@ static void set_task(struct soon__map *map, const struct soon__map_params *param
     map->deadline = timeout_ms ? soon__deadline(timeout_ms) : SOON__NEVER;
     map->stop_at_error = params->options.stop_at_error;
     map->observed = params->observed;
-    map->can_be_killed = params->executor->klass.kill != NULL;
+    map->can_be_killed = params->executor->klass.public.kill != NULL;
 }
 
 /* Sets `*ret` to a map with two references: of the reader and of the library. Returns 0 or why not. */
 static int map_new(struct soon__map **ret, const struct soon__map_params *params)
 {
-    const struct soon__executor_extra *extra = params->executor->extra;
     const soon_submit_options *each = params->options.each;
-    struct soon__map *map = soon__map_alloc(each && each->label ? each->label : "", extra && extra->look);
+    struct soon__map *map = soon__map_alloc(each && each->label ? each->label : "", params->executor->klass.look);
     int rc;
 
     if (!map)

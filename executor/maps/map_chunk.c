@@ -18,7 +18,9 @@
  */
 #include "map_chunk_internal.h"
 
+#include "../core/call_class_internal.h"
 #include "../core/executor_internal.h"
+#include "../core/submit_internal.h"
 #include "map_results_internal.h"
 
 #include <assert.h>

@@ -3,6 +3,8 @@
  */
 #include "map_options_internal.h"
 
+#include "../core/submit_internal.h"
+
 #include <errno.h>
 #include <inttypes.h>
 

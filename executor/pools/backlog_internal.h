@@ -18,7 +18,7 @@
 #ifndef SOON_EXECUTOR_POOLS_BACKLOG_INTERNAL_H
 #define SOON_EXECUTOR_POOLS_BACKLOG_INTERNAL_H
 
-#include "../core/executor_internal.h"
+#include "../core/run_internal.h"
 #include "inject_internal.h"
 #include "mutex_internal.h"
 #include "queue_internal.h"
@@ -99,7 +99,7 @@ soon_call *soon__backlog_take_all_locked(struct soon__backlog *backlog, uint64_t
 /* For soon_executor_class.stats. */
 void soon__backlog_stats_locked(const struct soon__backlog *backlog, soon_stats *ret);
 
-/* As `reason` and `counted_here` of struct soon__executor_extra, where the backlog is the first in `self`. */
+/* As `reason` and `counted_here` of struct soon__executor_class, where the backlog is the first in `self`. */
 struct soon__error *soon__backlog_reason(void *self);
 void soon__backlog_counted_here(void *self, const struct soon__outcome *outcome);
 

@@ -10,6 +10,7 @@
 #include "park_internal.h"
 
 #include "../../futures/depend_internal.h"
+#include "../core/call_class_internal.h"
 #include "deque_internal.h"
 #include "run_internal.h"
 

@@ -181,23 +181,23 @@ static void free_pool(void *self)
     free(pool);
 }
 
-static const soon_executor_class pool_class = {
-    .size = sizeof(soon_executor_class),
-    .name = "thread pool",
-    .submit = submit,
-    .take_back = take_back,
-    .shutdown = shut_down,
-    .stats = stats,
-    .free = free_pool,
+static const struct soon__executor_class pool_class = {
+    .public = {.size = sizeof(soon_executor_class),
+               .name = "thread pool",
+               .submit = submit,
+               .take_back = take_back,
+               .shutdown = shut_down,
+               .stats = stats,
+               .free = free_pool},
+    .of_library = true,
+    .boot = boot,
+    .reason = soon__backlog_reason,
+    .counted_here = soon__backlog_counted_here,
+    .width = width,
+    .workers = workers,
+    .takes_items = true,
+    .call_flags = SOON__CALL_SPINS,
 };
-
-static const struct soon__executor_extra pool_extra = {.boot = boot,
-                                                       .reason = soon__backlog_reason,
-                                                       .counted_here = soon__backlog_counted_here,
-                                                       .width = width,
-                                                       .workers = workers,
-                                                       .takes_items = true,
-                                                       .spins = true};
 
 /*
  * Making
@@ -278,7 +278,7 @@ static int executor_new(soon_executor **ret, const soon_thread_pool_options *opt
         rc = pool_new(&pool, &o);
     if (rc < 0)
         return rc;
-    rc = soon__executor_new(&pool->backlog.executor, &pool_class, pool, &pool_extra, o.when_full);
+    rc = soon__executor_new(&pool->backlog.executor, &pool_class, pool, o.when_full);
     if (rc < 0) {
         free_pool(pool);
         return rc;

@@ -58,6 +58,7 @@
 #define SOON_EXECUTOR_THREADS_STATE_INTERNAL_H
 
 #include "../core/executor_internal.h"
+#include "../core/run_internal.h"
 #include "../core/spin_internal.h"
 #include "../loops/library_loop_internal.h"
 #include "../pools/backlog_internal.h"

@@ -4,6 +4,7 @@
  */
 #include "death_internal.h"
 
+#include "../../core/call_new_internal.h"
 #include "agenda_internal.h"
 #include "closing_internal.h"
 #include "dispatch_internal.h"

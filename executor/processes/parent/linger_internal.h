@@ -6,7 +6,7 @@
 
 #include "state_internal.h"
 
-/* As soon__executor_extra.linger. */
+/* As soon__executor_class.linger. */
 void soon__process_pool_linger(void *self, soon_call *call, int64_t deadline);
 
 #endif

@@ -257,29 +257,30 @@ static void pool_free(void *self)
     free(pool);
 }
 
-static const soon_executor_class pool_class = {
-    .size = sizeof(soon_executor_class),
-    .name = "process pool",
-    .submit = submit,
-    .take_back = take_back,
-    .kill = kill_call,
-    .shutdown = soon__process_pool_shutdown,
-    .stats = stats,
-    .free = pool_free,
+static const struct soon__executor_class pool_class = {
+    .public = {.size = sizeof(soon_executor_class),
+               .name = "process pool",
+               .submit = submit,
+               .take_back = take_back,
+               .kill = kill_call,
+               .shutdown = soon__process_pool_shutdown,
+               .stats = stats,
+               .free = pool_free},
+    .of_library = true,
+    .boot = boot,
+    .reason = soon__backlog_reason,
+    .counted_here = soon__backlog_counted_here,
+    .width = width,
+    .workers = workers,
+    .tries_again = true,
+    .takes_items = true,
+    .ends_on_loop = true,
+    .call_flags = SOON__CALL_LINGERS,
+    .mappable_above = SOON__BODY_MAX,
+    .ask_to_cancel = ask_to_cancel,
+    .look = look,
+    .linger = soon__process_pool_linger,
 };
-
-static const struct soon__executor_extra pool_extra = {.boot = boot,
-                                                       .reason = soon__backlog_reason,
-                                                       .counted_here = soon__backlog_counted_here,
-                                                       .width = width,
-                                                       .workers = workers,
-                                                       .tries_again = true,
-                                                       .takes_items = true,
-                                                       .ends_on_loop = true,
-                                                       .mappable_above = SOON__BODY_MAX,
-                                                       .ask_to_cancel = ask_to_cancel,
-                                                       .look = look,
-                                                       .linger = soon__process_pool_linger};
 
 static int check_options(const soon_process_pool_options *o)
 {
@@ -371,13 +372,13 @@ static int executor_new(soon_executor **ret, const soon_process_pool_options *op
         rc = pool_new(&pool, &o);
     if (rc < 0)
         return rc;
-    rc = soon__executor_new(&pool->backlog.executor, &pool_class, pool, &pool_extra, o.when_full);
+    rc = soon__executor_new(&pool->backlog.executor, &pool_class, pool, o.when_full);
     if (rc < 0) {
         pool_free(pool);
         return rc;
     }
     if (!pool->options.spin_ns)
-        pool->backlog.executor->call_flags = 0; /* nobody is to linger */
+        pool->backlog.executor->klass.call_flags = 0; /* nobody is to linger */
     pool->backlog.executor->shared = soon__shared_ref(o.shared);
     soon__process_pool_watch(pool);
     *ret = pool->backlog.executor;

@@ -10,6 +10,7 @@
  */
 #include "post_internal.h"
 
+#include "../../core/call_new_internal.h"
 #include "../../system/cpu_internal.h"
 #include "agenda_internal.h"
 #include "process_internal.h"

@@ -8,6 +8,7 @@
 #include "replies_internal.h"
 
 #include "../../../futures/complete_internal.h"
+#include "../../core/call_new_internal.h"
 #include "crash_internal.h"
 #include "dispatch_internal.h"
 #include "items_internal.h"

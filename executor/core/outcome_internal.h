@@ -1,0 +1,31 @@
+/*
+ * outcome_internal.h - what became of a body: filled by the run, moved into a future, or an item of a map.
+ */
+#ifndef SOON_EXECUTOR_CORE_OUTCOME_INTERNAL_H
+#define SOON_EXECUTOR_CORE_OUTCOME_INTERNAL_H
+
+#include "../../futures/future_internal.h"
+
+struct soon__outcome {
+    struct soon__error *error; /* NULL: it succeeded */
+    bool cancelled;            /* with an error: the task gave in to a cancel request */
+    bool result_on_heap;       /* malloc'ed; else in memory that was given to the run */
+    bool result_mapped;        /* or a mapping of its own */
+    void *result;
+    size_t result_size;
+    soon_buffer *result_buffer; /* a worker process's: what `result` lies in; NULL: elsewhere */
+    soon_buffer *payload;
+    struct soon__buffers *further; /* payloads behind it */
+};
+
+static inline uint32_t soon__outcome_owned(const struct soon__outcome *outcome)
+{
+    return outcome->result_on_heap ? SOON__RESULT_ON_HEAP : outcome->result_mapped ? SOON__RESULT_MAPPED : 0;
+}
+
+/* Each leaves zeroes behind. */
+void soon__outcome_clear_result(struct soon__outcome *outcome);
+void soon__outcome_drop_payloads(struct soon__outcome *outcome);
+void soon__outcome_drop(struct soon__outcome *outcome);
+
+#endif

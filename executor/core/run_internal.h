@@ -1,0 +1,39 @@
+/*
+ * run_internal.h - running a call on the calling thread, and what ends it: its outcome goes into its future.
+ */
+#ifndef SOON_EXECUTOR_CORE_RUN_INTERNAL_H
+#define SOON_EXECUTOR_CORE_RUN_INTERNAL_H
+
+#include "call_internal.h"
+#include "task_host_internal.h"
+
+/* Runs it on this thread and ends it. `local` NULL: none. `counted` (may be NULL) hears of the outcome before
+ * anybody else does, so that who has seen a result finds it in the stats. */
+struct soon__run_hooks {
+    void (*counted)(void *data, const struct soon__outcome *outcome);
+    void *data;
+};
+void soon__call_run(soon_call *call, struct soon__local *local, const struct soon__run_hooks *hooks);
+/* The same of a plain one, with hooks. */
+void soon__call_run_plain(soon_call *call, struct soon__local *local, const struct soon__run_hooks *hooks);
+/* What runs once per worker, with what it is given. */
+struct soon__initializer {
+    const soon_function *function; /* NULL: there is none */
+    soon_bytes arg, extra;
+};
+/* No future. NULL, or why it failed (a reference). */
+struct soon__error *soon__initializer_run(soon_executor *executor, const struct soon__initializer *initializer,
+                                          struct soon__local *local);
+
+/* Moves the outcome into the future and ends the call. */
+void soon__call_finish(soon_call *call, struct soon__outcome *outcome, const struct soon__run_hooks *hooks);
+/* The same of one that a pool alone may finish, with the result that lies in its block, or none. */
+void soon__call_finish_plain(soon_call *call);
+/* That under the pool's mutex: in one step, if it has nothing to release and there is nobody to tell but those that sleep for it.
+ * False: nothing was done. */
+bool soon__call_finish_bare(soon_call *call);
+
+/* Moves it into the future that is to be finished with the outcome; without memory for it that is an error. */
+void soon__outcome_give_payload(struct soon__outcome *outcome, soon_future *future);
+
+#endif
