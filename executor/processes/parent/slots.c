@@ -1,6 +1,6 @@
 /*
- * slots.c - what the parent knows of the slots of worker processes: what is in them, whether it was claimed, and how it is
- * taken out again.
+ * slots.c - what the parent knows of the slots of worker processes: which call is in each, whether it was claimed, and
+ * how it is taken out again.
  */
 #include "slots_internal.h"
 
@@ -15,7 +15,8 @@ void soon__process_release_locked(struct soon__process *process, uint32_t slot, 
 
     if (assignment->in_area)
         soon__ring_allocator_give(&process->locked.ring, assignment->region);
-    if (assignment->state == SOON__SLOT_RUNNING) { /* what was taken back says nothing about the one that runs */
+    /* A call that was taken back says nothing about the task that runs. */
+    if (assignment->state == SOON__SLOT_RUNNING) {
         process->locked.moved_on_ns = now;
         process->locked.stalled = false;
     }
@@ -43,7 +44,6 @@ bool soon__process_is_running_locked(struct soon__process *process, uint32_t slo
     return assignment->state == SOON__SLOT_RUNNING;
 }
 
-/* The call of a slot that was not claimed: it is the caller's now. NULL: it was claimed, or there is none. */
 soon_call *soon__process_take_out_locked(struct soon__process *process, uint32_t slot)
 {
     struct soon__assignment *assignment = &process->locked.slots[slot];
@@ -69,7 +69,6 @@ bool soon__process_take_back_locked(soon_call *call)
     return soon__process_take_out_locked(call->process, call->slot) != NULL;
 }
 
-/* The slot, of those not seen to be claimed, whose turn comes first or last. */
 uint32_t soon__process_find_unclaimed_locked(const struct soon__process *process, bool last)
 {
     uint32_t found = SOON__NO_SLOT;

@@ -10,6 +10,7 @@
 
 enum { SOON__NO_SLOT = SOON__SLOTS };
 
+/* The only function that changes the state of a slot. */
 static inline void soon__slot_set_locked(struct soon__assignment *slot, enum soon__slot_state to)
 {
     assert(to == SOON__SLOT_EMPTY     ? slot->state != SOON__SLOT_EMPTY
@@ -18,7 +19,7 @@ static inline void soon__slot_set_locked(struct soon__assignment *slot, enum soo
                                       : slot->state == SOON__SLOT_FILLING);
     slot->state = to;
 }
-/* Does the worker have what is in it, claimed or not? */
+/* Was its call posted to the worker, whether that has claimed it or not? */
 static inline bool soon__slot_is_posted(const struct soon__assignment *slot)
 {
     return slot->state >= SOON__SLOT_POSTED;
@@ -33,21 +34,21 @@ static inline uint32_t soon__process_find_empty_locked(const struct soon__proces
 {
     return ~process->locked.full ? (uint32_t)__builtin_ctzll(~process->locked.full) : SOON__NO_SLOT;
 }
-/* The slot is free again: what was in it has ended, or was taken out. */
+/* The slot is EMPTY again: its call has ended, or was taken out. */
 void soon__process_release_locked(struct soon__process *process, uint32_t slot, int64_t now);
-/* Has it been claimed? Notes it. */
+/* Has the worker claimed what is in the slot? If so, it is RUNNING from here on. */
 bool soon__process_is_running_locked(struct soon__process *process, uint32_t slot);
-/* The call of a slot that was not claimed: it is the caller's now. NULL: it was claimed, or there is none. */
+/* Takes the call out of a slot that was not claimed: it is the caller's now. NULL: it was claimed, or there is none. */
 soon_call *soon__process_take_out_locked(struct soon__process *process, uint32_t slot);
 /* Takes a call out of its slot if nobody has claimed it. */
 bool soon__process_take_back_locked(soon_call *call);
-/* The slot, of those not seen to be claimed, whose turn comes first or last; or SOON__NO_SLOT. */
+/* Of the slots that were not seen to be claimed, the one whose call comes first, or last; or SOON__NO_SLOT. */
 uint32_t soon__process_find_unclaimed_locked(const struct soon__process *process, bool last);
-/* All that it has not claimed go back to the queue. */
+/* Returns all calls that the worker has not claimed to the queue. */
 void soon__process_return_unclaimed_locked(struct soon__process *process);
-/* All that it has not claimed, as a list by `next`, not queued. */
+/* Takes out all calls that the worker has not claimed, as a list by `next`. */
 soon_call *soon__process_take_unclaimed_locked(struct soon__process *process);
-/* How many calls of the pool have not started. */
+/* How many calls of the pool have not been claimed. */
 size_t soon__process_pool_pending_locked(struct soon__process_pool *pool);
 
 #endif
