@@ -3,13 +3,13 @@
  *
  *     inner: the call's future --done--> callback or error_callback --> outer: the caller's future has the outcome
  *
- * So one of the two callbacks has run before the outer future is done. It runs in a frame that names the outer one,
- * which is how a wait for that inside it is told. It is the inner one's on_done, registered before anybody can run the
- * call: a fast worker must not make it run on the submitting thread. A cancel of the outer one cancels the inner one,
- * and nothing else: the outcome comes back the same way.
+ * One of the two callbacks has run before the outer future is done. It runs in a frame that names the outer future, so
+ * that a wait for that inside it is SOON_EDEADLK. done() calls it, which is `on_done` of the inner future, registered
+ * before anybody can run the call: otherwise a fast worker would make it run on the submitting thread. A cancel of the
+ * outer future cancels the inner one and does nothing else: the outcome comes back the same way.
  *
- * The executor is pinned until the outer future is done: the callbacks may run on another thread than the worker's,
- * later than its end, and a shutdown waits for them too.
+ * The executor is pinned until the outer future is done. The callbacks may run on another thread than the worker's, and
+ * after the worker's end, and a shutdown waits for them, too.
  */
 #include "../../futures/block_internal.h"
 #include "../../futures/complete_internal.h"
@@ -23,7 +23,7 @@
 struct apply {
     soon_future future; /* first; the outer one */
     soon_future *inner; /* a reader's reference; set before anybody but the submitting thread knows the outer one */
-    soon_executor *executor; /* a pin; NULL: there was none to pin, so the call is refused */
+    soon_executor *executor; /* a pin; NULL: it could not be pinned, so the call is refused */
     soon_value_fn callback;
     soon_error_fn error_callback;
     void *data;
@@ -87,7 +87,7 @@ static const struct soon__class apply_class = {.destroy = destroy,
                                                .needs_callback = needs_callback,
                                                .lender = inner};
 
-/* As a callback of `outer`: a wait for it here would wait for itself, and one for the executor's end for its pin. */
+/* As a callback of `outer`. A wait for `outer` here would wait for itself, and one for the executor's end for our pin. */
 static void call_back(const struct apply *apply, const soon_future *outer, const struct soon__error *error,
                       soon_bytes result)
 {
@@ -113,7 +113,7 @@ static void done(soon_future *call, void *data)
     if (soon__future_claim(&apply->future))
         soon__future_publish_as(&apply->future, call);
     if (apply->error_callback)
-        soon__future_failure(&apply->future); /* it has been looked at */
+        soon__future_failure(&apply->future); /* error_callback has seen it: it counts as looked at */
     soon__future_unref(&apply->future);
     if (executor) {
         /* Relaxed: see is_blocked_here() of the future of its end. */
@@ -149,7 +149,7 @@ soon_future *soon_apply_async_bytes(soon_executor *executor, const soon_function
     }
     soon__future_init(&apply->future, &apply_class, 1, 1);
     apply->inner = soon_submit_bytes(executor, function, arg, size, &options);
-    /* Where there was no call it was told here and now, or for lack of memory not at all. */
+    /* Without a call, done() has run already; or it has not, for lack of memory. */
     if (!soon__call_of(apply->inner) && !apply->told)
         done(apply->inner, apply);
     return &apply->future;
