@@ -4,15 +4,7 @@
 #ifndef SOON_EXECUTOR_CORE_PROGRESS_INTERNAL_H
 #define SOON_EXECUTOR_CORE_PROGRESS_INTERNAL_H
 
-#include "../loops/loop_internal.h"
-
-struct soon__progress_request {
-    soon_loop *loop;  /* NULL: the callback thread */
-    int64_t every_ms; /* 0: the default */
-    soon_progress_fn fn;
-    void *data;
-    soon_free_fn release;
-};
+#include "progress_listener_internal.h"
 
 /* Releases nothing if it fails. 0; SOON_EINVALIDSTATE: it is done; -ENOMEM; SOON_ESHUTDOWN; SOON_EFORKED; -EMFILE ... */
 int soon__progress_listen(soon_future *future, const struct soon__progress_request *request);
