@@ -113,9 +113,9 @@ SOON_TASK_DEFINE(rave)
             break;
         case 5:
             replies->claims[below(&d, SOON__SLOTS)] =
-                one_in(&d, 2) ? roll(&d)
-                              : soon__slot_word(requests->request[below(&d, SOON__SLOTS)].sequence - below(&d, 3),
-                                                below(&d, 4));
+                one_in(&d, 2)
+                    ? roll(&d)
+                    : soon__slot_word(requests->request[below(&d, SOON__SLOTS)].sequence - below(&d, 3), below(&d, 4));
             break;
         case 6:
             memset(area + below(&d, SOON__REPLY_AREA - 4096), (int)roll(&d), 4096);
