@@ -74,10 +74,11 @@ static struct {
     bool watches_forks; /* under the mutex */
     _Atomic(struct library *) library;
     struct library *inherited; /* under the mutex */
-    struct library *held;      /* by the thread that forks; NULL: it was not to be had */
 } start = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
 static _Thread_local bool on_loop;
+/* Whose `awake` this thread holds over its fork; NULL: it was not to be had. Several threads may fork at the same time. */
+static _Thread_local struct library *held_over_fork;
 
 static struct library *library(void)
 {
@@ -445,13 +446,13 @@ static void before_fork(void)
 {
     struct library *self = library();
 
-    start.held = self && !on_loop && try_to_hold(self) ? self : NULL;
+    held_over_fork = self && !on_loop && try_to_hold(self) ? self : NULL;
 }
 
 static void after_fork_in_parent(void)
 {
-    if (start.held)
-        pthread_mutex_unlock(&start.held->awake);
+    if (held_over_fork)
+        pthread_mutex_unlock(&held_over_fork->awake);
 }
 
 static void close_handle(uv_handle_t *handle, void *unused)
@@ -485,7 +486,7 @@ static void forget_in_child(void)
     start.watches_forks = true; /* who was about to note that is not here */
     if (!old)
         return;
-    if (start.held)
+    if (held_over_fork)
         close_inherited_uv(old);
     else
         close(uv_backend_fd(&old->uv));
