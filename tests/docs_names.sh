@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What the documentation names is there: files, names of the library, functions in their files, and tests in
-# docs/conformance.md.
+# What the documentation names is there: files, names of the library, functions in their files, and tests in docs/conformance.md. And
+# docs/overview.md has each module of the library, once, in the table of its folder.
 . "$(dirname "$0")/harness/checks.sh"
 cd "$SOURCE" || exit 1
 
@@ -48,8 +48,26 @@ functions_that_are_elsewhere() {
     done
 }
 
+modules_of_the_tree() {
+    find futures executor cxx \( -name '*.[ch]' -o -name '*.hpp' \) | sed -E 's/(_internal|_linux)?\.(c|h|hpp)$//' | sort -u
+}
+
+# The first cell of each row below a title "### `folder/`".
+modules_of_the_overview() {
+    awk '/^#/ { folder = ""; if (match($0, /`[a-z_\/]+`/)) folder = substr($0, RSTART + 1, RLENGTH - 2) }
+         folder && /^\| `/ {
+             count = split($2 == "" ? $0 : substr($0, 1, index(substr($0, 2), "|") + 1), span, "`")
+             for (i = 2; i <= count; i += 2) print folder span[i]
+         }' docs/overview.md | sort
+}
+
+modules_that_differ() {
+    diff <(modules_of_the_overview) <(modules_of_the_tree) | sed -n 's/^< /not there, or twice: /p; s/^> /not in the overview: /p'
+}
+
 check 'each file that is named is there' nothing files_that_are_missing
 check 'each name of the library is in the sources' nothing names_that_are_missing
 check 'each test that stands for one of a peer is there' nothing tests_that_are_missing
 check 'each function is in the file that is named for it' nothing functions_that_are_elsewhere
+check 'the overview has each module once' nothing modules_that_differ
 finish
