@@ -3,14 +3,15 @@
  *
  *     unused --add--> waiting (a waiter with the future) --notify--> ready --next--> in hand --next--> given: unused
  *
- * I1  A node is a member from add until it is given, and holds a reference of its future all that time; next()
- *     passes that on, so the set keeps nothing of what it has given.
- * I2  Order of locks: a future's LOCK, then the set's mutex (notify runs under the former). So no future's LOCK is
- *     taken under the mutex, and no future is released there.
- * I3  notify touches nothing of the set after it has left the mutex, and nothing of the node once that is in
- *     `ready`: the iterating thread may free both then.
- * I4  next() takes all that is ready into its hand, under the mutex, and gives it out without: `hand` and `given` are
- *     written by the iterating thread alone. A node that was given is used again only after the next look under the mutex.
+ * I1  A node is a member from add until it is given, and has a reference of its future all that time. next() passes the
+ *     reference on, so the set keeps nothing of what it has given.
+ * I2  Order of locks: a future's LOCK, then the set's mutex (notify runs under the former). So under the mutex no
+ *     future's LOCK is taken, and no future is released.
+ * I3  notify touches nothing of the set after it has unlocked the mutex, and nothing of the node once that is in
+ *     `ready`: the iterating thread may then free both.
+ * I4  next() moves all that is ready to `hand`, under the mutex, and gives it out without the mutex: only the iterating
+ *     thread writes `hand` and `given`. A node that was given is used again only after the iterating thread has next
+ *     had the mutex.
  */
 #include "as_completed_internal.h"
 
@@ -28,11 +29,11 @@ enum { ASKED_MAX = 32 };
 struct node {
     struct soon__waiter waiter; /* first */
     struct soon__member member;
-    soon_as_completed *set; /* NULL: its future was done, so that it waits for nothing */
-    struct node *older;     /* all that there are, whether in use or not */
+    soon_as_completed *set; /* NULL: the future was done, so that the node is no waiter */
+    struct node *older;     /* in the list of all nodes, in use or not */
 };
 
-/* Linked from first to last. */
+/* Linked by soon__member.next, from first to last. */
 struct list {
     struct soon__member *first, *last;
 };
@@ -40,28 +41,28 @@ struct list {
 struct soon_as_completed {
     pthread_mutex_t mutex;
     struct {
-        struct soon__set members; /* the immortal one is not in it */
+        struct soon__set members; /* without the immortal future */
         struct node *latest;
-        struct soon__member *unused; /* those that were given, or none yet */
+        struct soon__member *unused; /* members that were given, or never used */
         size_t used;                 /* of `nodes` */
         struct list ready;
         size_t total;
-        size_t sleeps_for; /* so many more are to become ready before next() is woken; 0: it is awake */
+        size_t sleeps_for; /* next() is woken when so many more are ready; 0: it is awake */
     } locked;
-    _Atomic uint32_t bell; /* counts what became ready; next() sleeps on it */
-    _Atomic size_t given;  /* of the total */
+    _Atomic uint32_t bell; /* counts futures that became ready; next() sleeps on it */
+    _Atomic size_t given;  /* how many of `total` were given */
     struct {
         struct list nodes;
-        struct soon__member *next; /* those before it were given */
+        struct soon__member *next; /* those before this one were given */
     } hand;
-    struct node *nodes; /* for those that it was made with; the others come one by one */
+    struct node *nodes; /* of the futures that it was made with; others are malloc'ed one by one */
     size_t room;
     int64_t deadline;
     uint32_t generation;                      /* of the process that made it */
-    bool (*awaited)(const soon_future *done); /* next() sleeps until one is, or there are no more; NULL: for any */
+    bool (*awaited)(const soon_future *done); /* see soon__as_completed_await(); NULL: next() wakes for any */
 };
 
-/* Its mutex may be held by a thread that is not here, and nobody will ring. */
+/* Its mutex may be locked by a thread that is not here, and nobody will ring its bell. */
 static bool is_pre_fork(const soon_as_completed *set)
 {
     return set->generation != soon__generation();
@@ -80,7 +81,7 @@ static void append(struct list *list, struct soon__member *member)
 static void make_ready_locked(soon_as_completed *set, struct soon__member *member)
 {
     append(&set->locked.ready, member);
-    /* Relaxed: written under the mutex, which orders it; the futex call compares it again. */
+    /* Relaxed: the mutex orders it, and the futex call compares it again. */
     atomic_store_explicit(&set->bell, atomic_load_explicit(&set->bell, memory_order_relaxed) + 1, memory_order_relaxed);
     if (!set->locked.sleeps_for)
         return;
@@ -123,7 +124,7 @@ static bool have_unused_locked(soon_as_completed *set)
     return true;
 }
 
-/* 1: `*ret_node` is a member's now; 0: another is; SOON_EFORKED, -ENOMEM. */
+/* Returns 1: `*ret_node` is a member now; 0: the future is a member already; SOON_EFORKED, -ENOMEM. */
 static int enter_locked(soon_as_completed *set, soon_future *future, struct node **ret_node)
 {
     bool done = soon__word_final(soon__future_word(future));
@@ -159,7 +160,7 @@ static void wait_for(struct node *node, soon_future *future)
         notify(&node->waiter, future);
 }
 
-/* To a set that nobody knows of until it waits for the first of them. */
+/* Adds to a set that no other thread knows until its first node becomes a waiter. */
 static int add_all(soon_as_completed *set, soon_future *const *futures, size_t count)
 {
     soon_future *future;
@@ -168,14 +169,14 @@ static int add_all(soon_as_completed *set, soon_future *const *futures, size_t c
 
     if (rc == 0 && soon__array_fits(count, sizeof *set->nodes))
         set->nodes = malloc(count * sizeof *set->nodes);
-    set->room = set->nodes ? count : 0; /* without, they come one by one */
+    set->room = set->nodes ? count : 0; /* 0: nodes are malloc'ed one by one */
     for (size_t i = 0; rc >= 0 && i < count; i++) {
         rc = enter_locked(set, futures[i], &node);
         if (rc > 0 && !node->set)
             append(&set->locked.ready, &node->member);
     }
     for (node = set->locked.latest; rc >= 0 && node; node = node->older) {
-        future = soon__member_future(&node->member); /* NULL: a duplicate did not need it */
+        future = soon__member_future(&node->member); /* NULL: the node was not needed, for a duplicate */
         if (future && node->set)
             wait_for(node, future);
     }
@@ -253,7 +254,7 @@ int soon_as_completed_give(soon_as_completed *set, soon_future *future)
  * Giving out
  */
 
-/* Nothing is in hand: takes what is ready. False: nothing is. */
+/* `hand` is empty: moves to it what is ready. Returns false if nothing is. */
 static bool fill_hand_locked(soon_as_completed *set)
 {
     if (set->hand.nodes.first) {
@@ -284,7 +285,8 @@ static size_t left_locked(const soon_as_completed *set)
     return set->locked.total - atomic_load_explicit(&set->given, memory_order_relaxed);
 }
 
-/* The first member behind `*at` (NULL: at all), which moves to it: a reference; NULL: there is none. */
+/* Moves `*at` to the next member; from NULL to the first. Returns a reference of its future; NULL: there are no
+ * more. */
 static soon_future *find_member(soon_as_completed *set, struct node **at)
 {
     soon_future *found = NULL;
@@ -301,8 +303,8 @@ static soon_future *find_member(soon_as_completed *set, struct node **at)
     return found;
 }
 
-/* Only where the thread is inside of something: every future left could be finished by this stack alone. Not under the mutex:
- * it follows futures to what they wait for. */
+/* Returns whether every future that is left can only be finished by what is on this thread's stack. Called without the
+ * mutex, since it follows futures to others. */
 static bool could_never_end(soon_as_completed *set)
 {
     bool inside = soon__thread_is_busy();
@@ -316,8 +318,9 @@ static bool could_never_end(soon_as_completed *set)
     return inside;
 }
 
-/* One of them is enough; unless all must come if none fails. Of many some are asked, since this is for each sleep: the rest
- * counts as the pool's own. */
+/* Returns whether somebody else than tasks of the worker's executor can end the wait: for that one such future is
+ * enough, unless the wait is for all. Asks no more than ASKED_MAX, since this comes before each sleep; the rest count
+ * as the executor's own. */
 static bool others_end(soon_as_completed *set)
 {
     bool all = set->awaited, others = all || !soon__thread_self()->parking;
@@ -332,14 +335,14 @@ static bool others_end(soon_as_completed *set)
     return others && (!all || asked < ASKED_MAX);
 }
 
-/* Under the mutex, and out of it meanwhile. 0: look again. */
+/* Unlocks the mutex meanwhile. Returns 0: look again. */
 static int sleep_locked(soon_as_completed *set)
 {
     uint32_t bell = atomic_load_explicit(&set->bell, memory_order_relaxed);
     size_t total = set->locked.total;
     int rc = SOON_EDEADLK;
 
-    /* What becomes ready from now on is heard: the bell is another then. */
+    /* A future that becomes ready from now on changes the bell, so that the sleep ends. */
     set->locked.sleeps_for = set->awaited ? left_locked(set) : 1;
     pthread_mutex_unlock(&set->mutex);
     if (set->deadline == SOON__POLL || !could_never_end(set))
@@ -352,7 +355,7 @@ static int sleep_locked(soon_as_completed *set)
     }
     pthread_mutex_lock(&set->mutex);
     set->locked.sleeps_for = 0;
-    return set->locked.ready.first || set->locked.total != total ? 0 : rc; /* one was added: it may have been missed */
+    return set->locked.ready.first || set->locked.total != total ? 0 : rc; /* one was added, so `rc` may be wrong */
 }
 
 void soon__as_completed_await(soon_as_completed *set, bool (*awaited)(const soon_future *done))
@@ -413,8 +416,8 @@ void soon_as_completed_free(soon_as_completed *set)
 
     if (!set)
         return;
-    /* Each future's LOCK once, outside the mutex (I2): after that no notify can come, so what is left is this
-     * thread's. */
+    /* Takes each future's LOCK once, without the mutex (I2). After that notify is not called any more: the rest belongs
+     * to this thread. */
     for (struct node *node = set->locked.latest; node; node = node->older) {
         future = soon__member_future(&node->member);
         if (future && node->set)
@@ -425,7 +428,7 @@ void soon_as_completed_free(soon_as_completed *set)
         future = soon__member_future(&node->member);
         if (future)
             soon__future_unref(future);
-        if ((uintptr_t)node - (uintptr_t)set->nodes >= set->room * sizeof *node) /* not of `nodes` */
+        if ((uintptr_t)node - (uintptr_t)set->nodes >= set->room * sizeof *node) /* not one of `nodes` */
             free(node);
     }
     free(set->nodes);

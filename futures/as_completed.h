@@ -31,9 +31,9 @@ SOON_API SOON_MUST_USE int soon_as_completed_new(soon_as_completed **ret, soon_f
                                                  int64_t timeout_ms);
 
 /**
- * One more. A duplicate of one that has not been given out yet counts once; one that has is given again.
+ * Adds a future. A duplicate of one that has not been given out yet counts once; one that has been is given again.
  *
- * Ownership: takes a reference of its own. For a future that only the set shall hold: soon_as_completed_give().
+ * Ownership: takes a reference of its own. For a future that only the set needs choose soon_as_completed_give().
  * Threads: any thread. Never blocks. Returns: 0; -ENOMEM; SOON_EFORKED; -EINVAL.
  */
 SOON_API int soon_as_completed_add(soon_as_completed *set, soon_future *future);
@@ -44,17 +44,18 @@ SOON_API int soon_as_completed_add(soon_as_completed *set, soon_future *future);
 SOON_API int soon_as_completed_give(soon_as_completed *set, soon_future *future);
 
 /**
- * The next one that is done, in the order of completion.
+ * Gives out the next future that is done, in the order of completion.
  *
  * Ownership: the caller owns the reference.
  * Threads: one thread at a time. Blocks up to the set's time limit.
- * Returns: 0 and sets `*ret`; SOON_EEND: all were given out (later ones may be added, and next goes on); -ETIMEDOUT:
+ * Returns: 0 and sets `*ret`; SOON_EEND: all were given out (more may be added, and then next goes on); -ETIMEDOUT:
  * none of the rest was done in time; SOON_EDEADLK: all of the rest are further down on this thread's stack;
- * SOON_EFORKED; -EINVAL; and leaves it alone.
+ * SOON_EFORKED; -EINVAL; and does not write it.
  */
 SOON_API int soon_as_completed_next(soon_as_completed *set, soon_future **ret);
 
-/** How many were not given out yet; `*ret_total` (may be NULL): of how many. "2 (of 4) unfinished". Any thread. */
+/** How many were not given out yet, and in `*ret_total` (may be NULL) of how many: "2 (of 4) unfinished". Any
+ * thread. */
 SOON_API size_t soon_as_completed_left(const soon_as_completed *set, size_t *ret_total);
 
 /** Frees the set, with its references; NULL is allowed. Cancels nothing. One thread, after every other use. */

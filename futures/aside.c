@@ -83,7 +83,7 @@ int soon__future_set_payloads(soon_future *future, soon_buffer *payload, struct 
     return 0;
 }
 
-/* Of one that has succeeded; NULL: there are none. */
+/* Returns where the payloads of a future are that has succeeded; NULL: it has none. */
 static const struct soon__aside *payloads_of(soon_future *future)
 {
     if (!soon__word_final(soon__future_word(future)) || soon__future_error(future))

@@ -6,7 +6,7 @@
 #include "depend_internal.h"
 #include "park_internal.h"
 
-/* Sleeps until the word changes, `deadline`, or for no reason. */
+/* Sleeps until the word changes, or until `deadline`; may return early for no reason. */
 static void park_on(soon_future *future, int64_t deadline)
 {
     uint64_t word = atomic_load_explicit(&future->word, memory_order_relaxed);
@@ -33,7 +33,7 @@ uint32_t soon__future_stable_word(soon_future *future)
     return word;
 }
 
-/* A wait with an end may not run a task here: it could take longer than the time it has. */
+/* A wait with a time limit must not run a task here, which could take longer than that. */
 static int help_or_park(soon_future *future, int64_t deadline)
 {
     struct soon__thread *self = soon__thread_self();
@@ -64,7 +64,7 @@ static __attribute__((noinline)) int await_slowly(soon_future *future, int64_t d
             continue;
         if (soon__future_is_pre_fork(future))
             return SOON_EFORKED;
-        /* A poll is no wait: it is never refused. */
+        /* A poll does not wait, so it is never refused. */
         if (deadline != SOON__POLL && soon__thread_is_inside(future))
             rc = SOON_EDEADLK;
         else
@@ -77,7 +77,7 @@ static __attribute__((noinline)) int await_slowly(soon_future *future, int64_t d
     return 0;
 }
 
-/* What a task waits for first is mostly its own, and has not begun. */
+/* A task mostly waits for one that it has submitted itself, and that has not begun. */
 int soon__future_await(soon_future *future, int64_t deadline)
 {
     struct soon__thread *self = soon__thread_self();

@@ -6,13 +6,14 @@
  *        |     v |  a batch at a time
  *     slabs    see slab.c
  *
- * B1  A thread without lists has those of `none`: nothing can be popped from them or pushed to them, so the short way needs no test.
- * B2  Blocks in the lists of threads keep their slabs, up to as many slabs as blocks. So while many slabs have room, the last blocks
- *     of one slab are given back at once, and with them all that is in the list.
+ * B1  A thread without lists has those of `none`: nothing can be popped from them or pushed to them, so the short way
+ *     needs no test.
+ * B2  Blocks in the lists of threads keep their slabs, up to as many slabs as blocks. So while many slabs have room,
+ *     the last blocks of one slab are given back at once, and with them all that is in the list.
  * B3  In a forked child all of it begins anew. A block of the parent's slabs is never put on a list there: it is lost.
- * B4  Where a tool watches memory, or the program's user asks for it, there are no slabs: each block comes from malloc(), so that the
- *     tool sees each. That is decided once, before the first block. Then no list is ever filled, so that all blocks come and go on
- *     the slow ways, which look.
+ * B4  Where a tool watches memory, or the program's user asks for it, there are no slabs: each block comes from
+ *     malloc(), so that the tool sees each. That is decided once, before the first block. Then no list is ever filled,
+ *     so that all blocks come and go on the slow ways, which look.
  */
 #include "block_internal.h"
 
@@ -47,7 +48,8 @@ static _Thread_local struct lists *self __attribute__((tls_model("initial-exec")
  * Whether there are slabs
  */
 
-/* One function of each sanitizer's runtime: it is there if the program is built with that sanitizer, even if this library is not. */
+/* One function of each sanitizer's runtime: it is there if the program is built with that sanitizer, even if this
+ * library is not. */
 extern void __asan_init(void) __attribute__((weak));
 extern void __hwasan_init(void) __attribute__((weak));
 extern void __lsan_do_leak_check(void) __attribute__((weak));
@@ -59,7 +61,8 @@ static bool has_sanitizer(void)
     return __asan_init || __hwasan_init || __lsan_do_leak_check || __msan_init || __tsan_init;
 }
 
-/* Valgrind preloads an object for each of its tools that watches malloc(); for the others, such as callgrind, only its core. */
+/* Valgrind preloads an object for each of its tools that watches malloc(); for the others, such as callgrind, only its
+ * core. */
 static bool is_in_valgrind(void)
 {
     const char *preloaded = getenv("LD_PRELOAD"), *object = preloaded;
@@ -102,7 +105,8 @@ static bool has_slabs(void)
  * Threads
  */
 
-/* At the end of a thread. Other destructors may free more blocks after this; then the thread has lists again, and this runs again. */
+/* At the end of a thread. Other destructors may free more blocks after this; then the thread has lists again, and this
+ * runs again. */
 static void give_all(void)
 {
     struct lists **at = &registry.locked.first;
@@ -121,13 +125,10 @@ static void give_all(void)
 }
 
 /* Returns false if this thread must not keep free blocks, since nobody would give them back. */
-static bool has_lists(void)
+static __attribute__((noinline)) bool make_lists(void)
 {
-    struct lists *lists;
+    struct lists *lists = soon__thread_at_end(give_all) ? calloc(1, sizeof *lists) : NULL;
 
-    if (self != &none)
-        return true;
-    lists = soon__thread_at_end(give_all) ? calloc(1, sizeof *lists) : NULL;
     if (!lists)
         return false;
     pthread_mutex_lock(&registry.mutex);
@@ -135,6 +136,11 @@ static bool has_lists(void)
     registry.locked.first = self = lists;
     pthread_mutex_unlock(&registry.mutex);
     return true;
+}
+
+static inline bool has_lists(void)
+{
+    return self != &none || make_lists();
 }
 
 /* Returns about how many blocks are in a list of another thread, which may be using it. */

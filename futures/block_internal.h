@@ -8,7 +8,8 @@
 
 #include <stddef.h>
 
-/* Returns a block of `size` bytes, at least 1, at a multiple of 16, not zeroed; NULL: no memory. Never blocks for long. */
+/* Returns a block of `size` bytes, at least 1, at a multiple of 16, not zeroed; NULL: no memory. Never blocks for
+ * long. */
 void *soon__block_new(size_t size);
 /* As that, but returns NULL also where a block would take more than a few steps. */
 void *soon__block_pop(size_t size);

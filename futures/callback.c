@@ -1,15 +1,16 @@
 /*
- * callback.c - the callbacks of a future: registering, running in order, removing.
+ * callback.c - the callbacks of a future: registering, taking off, removing.
  *
- * They form a ring whose last node is future->callbacks: internal ones, then users' in order of registration, then
- * those that were delivered to a loop and have not run there.
+ * They form a ring whose last node is future->locked.callbacks: internal ones, then users' in order of registration,
+ * then those that were delivered to a loop and have not run there.
  *
  *     registered --complete--> taken off and run                    (internal, user)
  *         |      --complete--> delivered --claimed by its loop--> run     (posted)
  *         +--------------------------+--removed--> gone
  *
- * Whoever takes one back among more than a few makes an index of them all, by what they call, which is kept up from then
- * on: so that neither adding one nor completing pays for it where nobody does. Its root lies in the last of the ring.
+ * The first removal of a callback among more than a few makes an index of them all, by what they call. It is kept up
+ * from then on; where nothing is removed there is none, so that adding and completing do not pay for it. Its root is
+ * kept in the ring's last node.
  */
 #include "callback_internal.h"
 
@@ -21,10 +22,10 @@
 
 static void push_first_locked(soon_future *future, struct soon__callback *callback)
 {
-    struct soon__callback *last = future->callbacks;
+    struct soon__callback *last = future->locked.callbacks;
 
     if (!last) {
-        future->callbacks = last = callback->next = callback;
+        future->locked.callbacks = last = callback->next = callback;
         callback->index.root = NULL;
     }
     callback->previous = last;
@@ -35,34 +36,33 @@ static void push_first_locked(soon_future *future, struct soon__callback *callba
 
 static void push_last_locked(soon_future *future, struct soon__callback *callback)
 {
-    struct soon__callback *root = future->callbacks ? future->callbacks->index.root : NULL;
+    struct soon__callback *root = future->locked.callbacks ? future->locked.callbacks->index.root : NULL;
 
     push_first_locked(future, callback);
-    future->callbacks = callback;
+    future->locked.callbacks = callback;
     callback->index.root = root ? soon__callback_index_add(root, callback) : NULL;
 }
 
 static void unlink_locked(soon_future *future, struct soon__callback *callback)
 {
-    struct soon__callback *previous = callback->previous, *root = future->callbacks->index.root;
+    struct soon__callback *previous = callback->previous, *root = future->locked.callbacks->index.root;
 
     if (root && callback->kind != SOON__CALLBACK_INTERNAL)
         root = soon__callback_index_remove(root, callback);
     callback->next->previous = previous;
     previous->next = callback->next;
-    if (future->callbacks == callback)
-        future->callbacks = previous == callback ? NULL : previous;
-    if (future->callbacks)
-        future->callbacks->index.root = root;
+    if (future->locked.callbacks == callback)
+        future->locked.callbacks = previous == callback ? NULL : previous;
+    if (future->locked.callbacks)
+        future->locked.callbacks->index.root = root;
     callback->next = NULL;
 }
 
 static struct soon__callback *first_locked(const soon_future *future)
 {
-    return future->callbacks ? future->callbacks->next : NULL;
+    return future->locked.callbacks ? future->locked.callbacks->next : NULL;
 }
 
-/* They were pushed first, so the latest leads: turns them round. */
 void soon__callbacks_order_locked(soon_future *future)
 {
     struct soon__callback *turned = NULL, **end = &turned, *first, *next;
@@ -125,14 +125,13 @@ void soon__future_begin_with(soon_future *future, struct soon__callback *callbac
     callback->delivered = false;
     callback->next = callback->previous = callback;
     callback->index.root = NULL;
-    future->callbacks = callback;
-    /* Relaxed: it is passed on by other means. */
+    future->locked.callbacks = callback;
+    /* Relaxed: no other thread knows the future yet. */
     atomic_store_explicit(&future->word, atomic_load_explicit(&future->word, memory_order_relaxed) | bits,
                           memory_order_relaxed);
 }
 
-/* The next that has not begun: an internal one, or any. NULL: none; or one before it has forked, and this is the child:
- * the rest is the parent's. A posted one stays in the ring, delivered. */
+/* If the callback before this one has forked, and this is the child, the rest is the parent's. */
 struct soon__callback *soon__callback_next(soon_future *future, bool internal)
 {
     struct soon__callback *first;
@@ -205,10 +204,10 @@ int soon_future_add_done_callback(soon_future *future, soon_done_fn fn, void *da
 
 enum { FEW = 16 };
 
-/* Of all that a program has registered. There are some. */
+/* Makes the index of users' callbacks, of which there are some. */
 static void make_index_locked(soon_future *future)
 {
-    struct soon__callback *last = future->callbacks, *callback = last->next, *root = NULL;
+    struct soon__callback *last = future->locked.callbacks, *callback = last->next, *root = NULL;
 
     while (callback->kind == SOON__CALLBACK_INTERNAL)
         callback = callback->next;
@@ -220,10 +219,10 @@ static void make_index_locked(soon_future *future)
     last->index.root = root;
 }
 
-/* Of those that a program has registered: the first that has not begun to run. NULL: none. */
+/* Returns the first of the users' callbacks that calls `fn` with `data` and has not begun to run, or NULL. */
 static struct soon__callback *find_locked(soon_future *future, soon_done_fn fn, const void *data)
 {
-    struct soon__callback *last = future->callbacks, *callback = last, *found = NULL;
+    struct soon__callback *last = future->locked.callbacks, *callback = last, *found = NULL;
 
     if (!last)
         return NULL;
@@ -256,7 +255,7 @@ bool soon_future_remove_done_callback(soon_future *future, soon_done_fn fn, void
     }
     soon__future_unlock(future);
     if (delivered)
-        ; /* its loop, which may have freed it by now, drops it */
+        ; /* its loop drops it, and may have freed it by now */
     else if (callback && callback->kind == SOON__CALLBACK_POSTED)
         callback->removed(callback, future);
     else if (callback && callback->release)

@@ -1,9 +1,9 @@
 /*
- * callback_index.c - a future's callbacks by what they call: a treap, whose links lie in the callbacks.
+ * callback_index.c - a future's callbacks by what they call: a treap, whose links are fields of the callbacks.
  *
- * From left to right it is in the order of function and data, and of registration among equal ones. A parent is heavier
- * than its children; a weight is the callback's address, well mixed, so that whoever chooses functions and data does
- * not choose the shape. Nothing is allocated, and nothing calls itself.
+ * From left to right its nodes are in the order of function and data, and of registration among equal ones. A parent is
+ * heavier than its children. The weight of a callback is its address, well mixed: so a program that chooses functions
+ * and data does not choose the shape. Nothing is allocated, and nothing recurses.
  */
 #include "callback_index_internal.h"
 
@@ -20,7 +20,8 @@ static bool is_heavier(const struct soon__callback *a, const struct soon__callba
     return weight(a) > weight(b);
 }
 
-/* Negative, 0, positive: as what it calls is less than, equal to, greater than this. */
+/* Returns a number that is negative, 0 or positive, as what the callback calls is less than, equal to or greater than
+ * this. */
 static int compare(const struct soon__callback *callback, soon_done_fn fn, const void *data)
 {
     uintptr_t a = (uintptr_t)callback->fn, b = (uintptr_t)fn;
@@ -32,7 +33,7 @@ static int compare(const struct soon__callback *callback, soon_done_fn fn, const
     return a < b ? -1 : a > b;
 }
 
-/* Where the link to it lies. */
+/* Returns where the link to the callback is. */
 static struct soon__callback **link_to(struct soon__callback **root, struct soon__callback *callback)
 {
     struct soon__callback *parent = callback->index.parent;
@@ -42,7 +43,7 @@ static struct soon__callback **link_to(struct soon__callback **root, struct soon
     return parent->index.left == callback ? &parent->index.left : &parent->index.right;
 }
 
-/* It takes its parent's place, which becomes its child; the order stays. */
+/* Makes the parent of the callback its child; the order from left to right stays. */
 static void rotate_up(struct soon__callback **root, struct soon__callback *callback)
 {
     struct soon__callback *parent = callback->index.parent, *moved;

@@ -6,11 +6,11 @@
 
 #include "future_internal.h"
 
-/* The new root. `callback` comes after all that call the same. */
+/* Returns the new root. The callback comes after all others that call the same. */
 struct soon__callback *soon__callback_index_add(struct soon__callback *root, struct soon__callback *callback);
-/* The new root; NULL: it was the last. */
+/* Returns the new root; NULL if it was the last one. */
 struct soon__callback *soon__callback_index_remove(struct soon__callback *root, struct soon__callback *callback);
-/* The first of those that call this; NULL: there is none. */
+/* Returns the first of those that call `fn` with `data`; NULL: there is none. */
 struct soon__callback *soon__callback_index_find(struct soon__callback *root, soon_done_fn fn, const void *data);
 
 #endif

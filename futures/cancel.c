@@ -1,5 +1,5 @@
 /*
- * cancel.c - cancelling and killing a future, and what else follows from that.
+ * cancel.c - cancelling and killing a future, and the other futures that follow from it.
  */
 #include "await_internal.h"
 #include "complete_internal.h"
@@ -8,10 +8,11 @@
 
 #include <errno.h>
 
-/* What else is to be cancelled, because this was: no recursion, since thens and groups make chains without end. */
+/* The futures that are to be cancelled next. There is no recursion, since thens and groups make chains of any
+ * length. */
 struct more {
     soon_future *next;           /* a reference */
-    struct soon__members *group; /* the innermost */
+    struct soon__members *group; /* the innermost group whose members are being cancelled */
 };
 
 static void cancel_members(soon_future *future, bool callbacks, struct more *more)
@@ -32,7 +33,7 @@ static void members_are_cancelled(struct more *more)
     soon__future_unref(members.group);
 }
 
-/* A reference. NULL: that was all. */
+/* Returns a reference; NULL: there are no more. */
 static soon_future *next_to_cancel(struct more *more)
 {
     soon_future *next = more->next;
@@ -54,7 +55,7 @@ static bool take_back(soon_future *future, void *owner, bool pending)
         return true;
     if (!class->take_back_again)
         return false;
-    /* Before the owner is asked: if it is on its way to its next try just now, who takes it there sees this. */
+    /* Set before the owner is asked: a thread that is about to give the task its next try sees it. */
     soon__future_set_bits(future, SOON__CANCEL_REQUESTED);
     return class->take_back_again(future, owner);
 }
@@ -76,7 +77,7 @@ static bool cancel_one(soon_future *future, struct more *more)
         soon__pinned_begin(&pinned, owner);
 
     taken = take_back(future, owner, pending);
-    /* Without an owner to ask it is the word that tells whether it has begun meanwhile. */
+    /* If there is no owner to ask, the word says whether it has begun meanwhile. */
     won = taken ? soon__future_claim(future) : pending && !class->take_back && soon__future_claim_pending(future);
     if (won) {
         soon__future_set_error(future, soon__future_has_started(future) ? &soon__error_cancelled_between
@@ -87,7 +88,7 @@ static bool cancel_one(soon_future *future, struct more *more)
     }
     if (class->cancelled)
         class->cancelled(future, owner, taken || won);
-    /* I7. A group's follow when its members are cancelled. */
+    /* I7. The callbacks of a group run when its members are cancelled. */
     if (callbacks && !class->members)
         soon__future_run_callbacks(future);
     if (class->pin) {
@@ -131,12 +132,12 @@ size_t soon_futures_cancel(soon_future *const *futures, size_t count)
     return cancelled;
 }
 
-/* Groups in groups are killed to a depth: the stack does not grow with what a program builds. */
+/* Groups in groups are killed to this depth, so that the stack does not grow with what a program builds. */
 enum { KILL_DEPTH_MAX = 32 };
 
 static int kill_at(soon_future *future, int depth);
 
-/* Each that can be. What it returns is the best that was said of one. */
+/* Kills each member that can be. Returns the best result of one. */
 static int kill_members(soon_future *group, int depth)
 {
     int rc = SOON_EINVALIDSTATE;

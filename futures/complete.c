@@ -6,7 +6,8 @@
 #include "callback_internal.h"
 #include "run_callbacks_internal.h"
 
-/* Stores the final state, and adds `more` to the word, unless one of the flags `unless` is set. Returns what the word was. */
+/* Stores the final state, and adds `more` to the word, unless one of the flags `unless` is set. Returns what the word
+ * was. */
 static inline uint64_t store_final(soon_future *future, uint32_t state, uint64_t more, uint32_t unless)
 {
     uint64_t word = atomic_load_explicit(&future->word, memory_order_relaxed);
@@ -40,7 +41,8 @@ void soon__wakes_collect(struct soon__wakes *wakes)
 void soon__wakes_flush(struct soon__wakes *wakes)
 {
     soon__thread_self()->wakes = NULL;
-    /* What is not there any more nobody sleeps on; another word at its place is looked at again by who does. */
+    /* A future may be gone by now: then nobody sleeps on its word. A thread that sleeps on another word at the same
+     * address wakes for no reason, and looks again. */
     for (unsigned i = 0; i < wakes->count; i++)
         soon__unpark_all(wakes->words[i]);
 }
@@ -49,15 +51,16 @@ static void notify_waiters_locked(soon_future *future)
 {
     struct soon__waiter *waiter, *next;
 
-    for (waiter = future->waiters; waiter; waiter = next) {
+    for (waiter = future->locked.waiters; waiter; waiter = next) {
         next = waiter->next;
         waiter->link = NULL;
-        waiter->notify(waiter, future); /* it may be gone after this */
+        waiter->notify(waiter, future); /* after this the waiter may be gone */
     }
     future->link = NULL; /* from now on the field is the link of a list of done futures */
 }
 
-/* In one step, which gives up `refs`, if there is nobody to tell but who sleeps for it. False: nothing was done. */
+/* Publishes in one step, which gives up `refs` too, if only threads that sleep on the word are to be told; else returns
+ * false. */
 static inline bool publish_bare(soon_future *future, uint32_t state, uint64_t refs)
 {
     uint64_t word = store_final(future, state, -refs, SOON__LOCK | SOON__LISTS);
@@ -65,20 +68,20 @@ static inline bool publish_bare(soon_future *future, uint32_t state, uint64_t re
     if (word & (SOON__LOCK | SOON__LISTS))
         return false;
     if (word & SOON__PARKED)
-        wake_sleepers(future); /* by its address: it may be gone */
+        wake_sleepers(future); /* it may be gone: only its address is used */
     if (refs && soon__word_refs(word) == refs)
         soon__future_destroy(future);
     return true;
 }
 
-/* True: soon__future_run_callbacks() is to follow, which has a reference. */
+/* Returns true if soon__future_run_callbacks() is to follow, for which this has taken a reference. */
 static bool publish_lists(soon_future *future, uint32_t state)
 {
     bool callbacks;
     uint64_t word;
 
     soon__future_lock(future);
-    callbacks = future->callbacks != NULL;
+    callbacks = future->locked.callbacks != NULL;
     word = store_final(future, state, callbacks && soon__thread_self()->sink ? SOON__SUNK : 0, 0);
     notify_waiters_locked(future);
     if (callbacks) {
@@ -91,21 +94,24 @@ static bool publish_lists(soon_future *future, uint32_t state)
     return callbacks;
 }
 
+/* Publishes, and gives up `refs`, if a callback on a loop is all that there is to tell: that is so for most of them,
+ * since they come with the submit. One step stores the state, gives LOCK back and counts the loop's reference. Returns
+ * false, and does nothing, if there is more to tell. */
 static bool publish_to_loop(soon_future *future, uint32_t state, uint64_t refs)
 {
     struct soon__callback *callback;
     uint64_t word;
 
     soon__future_lock(future);
-    callback = future->callbacks;
-    if (future->waiters || !callback || callback->next != callback || callback->kind != SOON__CALLBACK_POSTED) {
+    callback = future->locked.callbacks;
+    if (future->locked.waiters || !callback || callback->next != callback || callback->kind != SOON__CALLBACK_POSTED) {
         soon__future_unlock(future);
         return false;
     }
     callback->delivered = true;
     future->link = NULL;
     word = atomic_load_explicit(&future->word, memory_order_relaxed);
-    /* Release: the outcome, and what LOCK guards. A reference more is the loop's. */
+    /* Release: the outcome, and what LOCK guards. */
     while (!atomic_compare_exchange_weak_explicit(
         &future->word, &word,
         soon__word_move(word & ~(uint64_t)(SOON__PARKED | SOON__LOCK | SOON__LOCK_WANTED), state) + SOON__LIBRARY -

@@ -1,18 +1,19 @@
 /*
  * depend.c - what an unfinished future waits for, and whether that can come.
  *
- * A future that was made of others leads to them: to the one that it needs (class->source: a then to its first, a map to a
- * call), or to several (a group to its members). From one to the next this ends at what somebody resolves: a task, a
- * promise.
+ * A future that was made of others leads to them: to the one that it needs (class->source: a then to its first, a map
+ * to a call), or to several (a group to its members). A search follows these links, until it comes to a future that
+ * somebody resolves: that of a task, or of a promise.
  *
- * D1  A link is an internal continuation, which runs on the completing thread before anything else does; or a callback
- *     (class->needs_callback), which runs there later, or on the library's callback thread if the completing one has a
- *     sink. So what is done already still leads here, where that has yet to run on this thread.
- * D2  Members, source and executor are looked at under LOCK while the future is unfinished: then they are there.
- * D3  Groups in groups are searched to a depth, and so many of them: what lies behind that is taken to come.
- * D4  On the callback thread a future that waits for a callback of one that ends on the library's loop waits for this very
- *     thread. Where the completing thread is just between one and the next of a chain it is waited for, since what it does
- *     there is short.
+ * D1  A link is an internal continuation, which runs on the completing thread before anything else; or a callback
+ *     (class->needs_callback), which runs there later, or on the library's callback thread if the completing thread has
+ *     a sink. So even a future that is done leads to this thread, if the link has yet to run here.
+ * D2  Members, source and executor are read under LOCK while the future is unfinished: until then they exist.
+ * D3  Groups in groups are searched to DEPTH_MAX, and GROUPS_MAX of them. The search assumes that what is behind these
+ *     will come.
+ * D4  On the callback thread, a future that needs a callback of one that ends on the library's loop waits for this very
+ *     thread. If the thread that completes a chain is just between one future and the next, the search waits for it,
+ *     since that is short.
  */
 #include "depend_internal.h"
 
@@ -20,13 +21,14 @@
 
 enum { DEPTH_MAX = 32, GROUPS_MAX = 4096 };
 
-enum answer { NO, YES, AGAIN }; /* the last: its parts are done, and it is about to be */
+enum answer { NO, YES, AGAIN }; /* AGAIN: its parts are done, and it is about to be */
 
 struct search {
-    /* Does it lead there itself? `by_callback`: a callback of it, or of what is made of it, is waited for. */
+    /* Returns whether the search ends at this future with yes. `by_callback`: a callback of it, or of one that was made
+     * of it, is waited for. */
     bool (*decides)(soon_future *at, const void *data, bool by_callback);
     const void *data;
-    bool here; /* whether it can only come from this thread */
+    bool here; /* the question is whether the future can only be finished by this thread */
     unsigned groups;
 };
 
@@ -39,7 +41,8 @@ static bool is_in_list(const struct soon__future_list *list, const soon_future *
     return false;
 }
 
-/* D1. A done future whose internal continuations, or users' callbacks, wait for their turn on this thread, or are being run. */
+/* D1. Returns whether internal continuations of a done future, or with `callbacks` its users' callbacks, wait for their
+ * turn on this thread, or are running. */
 static bool waits_here(const soon_future *done, bool callbacks)
 {
     const struct soon__thread *self = soon__thread_self();
@@ -54,7 +57,7 @@ static bool waits_here(const soon_future *done, bool callbacks)
     return false;
 }
 
-/* D2. A reference, or NULL: none. `*ret_by_callback`: the kind of the link (D1). */
+/* D2. Returns a reference, or NULL: it has no source. Sets the kind of the link (D1). */
 static soon_future *source_of(soon_future *future, bool *ret_by_callback)
 {
     const struct soon__class *class = future->class;
@@ -81,7 +84,7 @@ static bool ask(bool (*question)(const soon_future *future), soon_future *future
     return answer;
 }
 
-/* D2. A reference; NULL: there are no more, or the group is done. */
+/* D2. Returns a reference; NULL: there are no more members, or the group is done. */
 static soon_future *member_of(soon_future *group, size_t index)
 {
     soon_future *member;
@@ -95,8 +98,8 @@ static soon_future *member_of(soon_future *group, size_t index)
 
 static bool leads(soon_future *start, struct search *search, bool by_callback, unsigned depth);
 
-/* A gather does if one of its members does. A soon_any() comes with any of them: it leads here only if all do; and may need
- * a task if one does, since the others may fail. */
+/* A soon_gather() leads there if one of its members does. A soon_any() can be finished by any member: so it leads to
+ * this thread only if all do; but it may need a task if one member does, since the others may fail. */
 static enum answer group_leads(soon_future *group, struct search *search, bool by_callback, unsigned depth)
 {
     bool first_suffices = search->here && ask(group->class->takes_first, group), all = true, one = false, left = false;
@@ -108,7 +111,7 @@ static enum answer group_leads(soon_future *group, struct search *search, bool b
         bool done = soon__word_final(soon__future_word(member));
         bool found = !done && leads(member, search, by_callback, depth + 1);
 
-        done = soon__word_final(soon__future_word(member)); /* it may have ended meanwhile, and so have said nothing */
+        done = soon__word_final(soon__future_word(member)); /* if it ended meanwhile, the answer says nothing */
         if (done)
             found = search->here && waits_here(member, false);
         left |= !done;
@@ -123,7 +126,8 @@ static enum answer group_leads(soon_future *group, struct search *search, bool b
     return left ? NO : AGAIN;
 }
 
-/* One step from `at`, which is unfinished: `*ret_next` a reference, or NULL and the answer. */
+/* Makes one step from `at`, which is unfinished. Sets `*ret_next` to a reference of the next future, or to NULL and
+ * returns the answer. */
 static enum answer step(soon_future *at, struct search *search, bool *by_callback, bool *ret_link, unsigned depth,
                         soon_future **ret_next)
 {
@@ -167,7 +171,7 @@ static bool leads(soon_future *start, struct search *search, bool by_callback, u
             sched_yield(); /* D4 */
         } else if (answer == YES || !soon__word_final(soon__future_word(at))) {
             break;
-        } /* else it has ended while it was asked, and so has said nothing: what is done is asked in another way */
+        } /* else it ended while it was asked, so the answer says nothing: the loop asks again */
     }
     soon__future_unref(at);
     return answer == YES;

@@ -6,11 +6,12 @@
 
 #include "future_internal.h"
 
-/* Whether `future`, unfinished, can only be finished by what this thread's stack is in the middle of, or has yet to do. */
+/* Returns whether an unfinished future can only be finished by what is on this thread's stack, or has yet to run on
+ * this thread. */
 bool soon__thread_is_inside(const soon_future *future);
 
-/* Whether `future`, unfinished, cannot finish, or may not, before another unfinished one that it was made of, or itself, for
- * which `what` is true. That is asked without a lock. `by_callback`: a callback comes between that one and `future`. */
+/* Returns whether an unfinished future may have to wait for one that it was made of, or is itself one, for which `what`
+ * returns true. `what` is called without a lock. `by_callback`: a callback comes between that future and this one. */
 bool soon__future_needs(soon_future *future, bool (*what)(soon_future *at, const void *data, bool by_callback),
                         const void *data);
 

@@ -1,9 +1,9 @@
 /*
  * error.c - the table of codes, errors as futures own them, and the hook for errors that nobody looked at.
  *
- * An error is written once, when it is made, and only counted afterwards: a failure that is passed on (then, gather,
- * any, a broken pool) shares it. Those that must exist when memory has run out, or where none may be asked for, are
- * static.
+ * An error is written once, when it is made, and only counted afterwards: failures that are passed on (by a then, a
+ * group, a broken pool) share it. Errors that must exist when memory has run out, or where nothing may be allocated,
+ * are static.
  */
 #include "error_internal.h"
 
@@ -24,8 +24,8 @@ static const struct {
 #undef ROW
 };
 
-/* A pair of static errors per code of ours, in the order of the table, then those with numbers of errno: of what never
- * started, and of what has. */
+/* Two static errors for each code of ours, in the order of the table, and then for some numbers of errno: the first of
+ * a pair is for a task that never started, the second for one that has. */
 #define STATIC_ERROR(number, started_value, text)                                                                      \
     {                                                                                                                  \
         .public = {.code = (number), .started = (started_value), .message = (text), .function = "", .label = "" }      \
@@ -63,7 +63,8 @@ const char *soon_strerror(int code)
         if (table[i].code == code)
             return table[i].text;
     }
-    /* Unlike strerror() this one is safe from any thread and never translated; NULL for a number it does not know. */
+    /* Unlike strerror() this may be called on any thread, and never translates; it returns NULL for an unknown
+     * number. */
     text = code == INT32_MIN ? NULL : strerrordesc_np(code < 0 ? -code : code);
     return text ? text : "unknown error";
 }
@@ -95,7 +96,7 @@ struct soon__error *soon__error_static(int code, bool begun)
     return NULL;
 }
 
-/* A static error counts none: its `refs` stays 0. */
+/* The references of a static error are not counted: `refs` stays 0. */
 struct soon__error *soon__error_ref(struct soon__error *error)
 {
     if (error && atomic_load_explicit(&error->refs, memory_order_relaxed))
@@ -103,17 +104,18 @@ struct soon__error *soon__error_ref(struct soon__error *error)
     return error;
 }
 
-/* Not inlined: across files the compiler sees a static error and the free(), not that its count is 0. */
+/* Not inlined: with optimisation across files the compiler would warn of a free() of a static error, whose `refs` is
+ * 0. */
 __attribute__((noinline)) void soon__error_unref(struct soon__error *error)
 {
     if (!error || !atomic_load_explicit(&error->refs, memory_order_relaxed))
         return;
-    /* Release our reads, acquire those of the others, before the last one frees. */
+    /* Release: our reads. Acquire: those of the others, before the last one frees. */
     if (atomic_fetch_sub_explicit(&error->refs, 1, memory_order_acq_rel) == 1)
         free(error);
 }
 
-/* Where the exact error cannot be made: the nearest static one. */
+/* Returns the static error that says most of `fields`, when there is no memory for a new one. */
 static struct soon__error *fall_back(const soon_error *fields)
 {
     struct soon__error *error = fields->code == SOON_ERAISED ? NULL : soon__error_static(fields->code, fields->started);
@@ -129,7 +131,7 @@ static void to_one_line(char *text)
     }
 }
 
-/* `length`: of the message that is made of the format. */
+/* `length` is that of the message which the format makes. */
 static struct soon__error *build(const soon_error *fields, size_t length, const char *format, va_list args)
 {
     const char *function = fields->function ? fields->function : "", *label = fields->label ? fields->label : "";
@@ -201,7 +203,7 @@ static struct {
     } locked;
 } unhandled = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
-/* A child must not find it locked, or half changed, by a thread that it does not have. */
+/* A forked child must not find the hook locked, or half changed, by a thread that it does not have. */
 __attribute__((constructor)) static void watch_forks(void)
 {
     (void)soon__lock_at_fork(&unhandled.mutex); /* one of the first: there is room */

@@ -2,11 +2,12 @@
  * @file error.h
  * Codes, and the description of a failure.
  *
- * Functions return 0 or a negative code; on failure they leave untouched what they would have written, but those that make
- * something: they set it to NULL. What was wrong, in a sentence: soon_last_error(). A code is the
- * negative of an errno value, as libuv has them on Unix, or one of our own from -5001 down. A NULL object is -EINVAL
- * where a code or a future is returned. Elsewhere it is asserted; without asserts it is ignored and the answer is
- * false, 0, NULL or "". What the library cannot tell, such as a pointer to something freed, is undefined.
+ * Functions return 0 or a negative code. On failure they do not write their results; a function that makes an object
+ * sets it to NULL. soon_last_error() says what was wrong, in a sentence. A code is the negative of an errno value, as
+ * libuv has them on Unix, or one of our own, from -5001 down. For a NULL object a function returns -EINVAL if it
+ * returns a code or a future. Any other function asserts that it is not NULL; without asserts it does nothing, and
+ * returns false, 0, NULL or "". A mistake that the library cannot see, such as a pointer to freed memory, has undefined
+ * behaviour.
  *
  * @addtogroup soon_errors
  * @{
@@ -20,28 +21,28 @@
 
 /** Marks what the shared library exports. */
 #define SOON_API __attribute__((visibility("default")))
-/** The compiler warns when the answer is dropped. */
+/** The compiler warns when the returned value is not used. */
 #define SOON_MUST_USE __attribute__((warn_unused_result))
-/** Argument `f` is a format as printf's, its values begin at argument `a`. */
+/** Argument `f` is a format as that of printf(); its values begin at argument `a`. */
 #define SOON_PRINTF(f, a) __attribute__((format(printf, f, a)))
 /** No warning if it is not used. */
 #define SOON_UNUSED __attribute__((unused))
 
-/* After a field of an option struct: in C++ too, what an initialiser leaves out is zero, without a warning. */
+/* After a field of an option struct: a field that an initialiser leaves out is zero, without a warning in C++, too. */
 #ifdef __cplusplus
 #define SOON__ZERO = {}
 #else
 #define SOON__ZERO
 #endif
 
-/** As a `timeout_ms`: never gives up. 0 polls; anything below -1 is -EINVAL. */
+/** A `timeout_ms` that never ends. 0 polls; anything below -1 is -EINVAL. */
 #define SOON_FOREVER ((int64_t)-1)
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/** Number, name and text of each code of our own: the one table. All other codes are negative errno values. */
+/** Number, name and text of each code of our own. All other codes are negative errno values. */
 #define SOON_ERROR_TABLE(X)                                                                                            \
     X(-5001, SOON_ERAISED, "the task raised an exception")                                                             \
     X(-5002, SOON_EWORKERDIED, "the worker died while it ran the task")                                                \
@@ -80,14 +81,14 @@ typedef struct soon_error {
     int code;             /**< what soon_future_result() returns: SOON_ERAISED, -ECANCELED ...; 0: no error */
     int raised;           /**< with SOON_ERAISED: what the task gave to soon_raise(), or returned; else 0 */
     bool started;         /**< false: the task never began, at no try, so it may safely be submitted again */
-    int worker_pid;       /**< of the worker process; 0: it was none */
+    int worker_pid;       /**< that of the worker process; 0: it ran in none */
     int worker_signal;    /**< SOON_EWORKERDIED: the signal that ended it; 0: it exited */
-    int worker_status;    /**< SOON_EWORKERDIED: its exit status; -1: it is gone, how is not known */
+    int worker_status;    /**< SOON_EWORKERDIED: its exit status; -1: it is not known how it ended */
     const char *message;  /**< one line, never NULL */
     const char *function; /**< the name of the soon_function, or "" */
     const char *label;    /**< the submit option `label`, or "" */
     const void *data;     /**< what soon_raise_bytes() gave beside the message, not aligned; NULL: nothing */
-    size_t data_size;     /**< how many bytes of it */
+    size_t data_size;     /**< how many bytes that is */
 } soon_error;
 
 /**
@@ -102,38 +103,40 @@ SOON_API const char *soon_strerror(int code);
 SOON_API const char *soon_errname(int code);
 
 /**
- * What the last function of the library that failed on this thread has to say: code and message. "soon_thread_pool_new:
- * .workers = -3 is negative", "the result of half is double, 8 bytes; int was asked for", or the error of the future that a
- * read returned, also one that soon_take() has given up. After a call that went well it says nothing new: look at it where a
- * call has failed, as at errno.
+ * Code and message of the last failure of a function of the library on this thread: "soon_thread_pool_new: .workers =
+ * -3 is negative", "the result of half is double, 8 bytes; int was asked for", or the error of the future that was
+ * read, also one that soon_take() has given up. A call that succeeds leaves it as it was: look at it after a call has
+ * failed, as at errno.
  *
- * Ownership: lent until this thread's next failure; soon_error_copy() keeps it. Never NULL; `code` is 0 if nothing failed yet.
+ * Ownership: lent until this thread's next failure; soon_error_copy() makes a copy to keep. Never NULL; `code` is 0 if
+ * nothing has failed yet.
  * Threads: any thread, about itself.
  */
 SOON_API const soon_error *soon_last_error(void);
 
 /**
- * A copy of an error that outlives whose it was. The caller owns it: soon_error_free(). Any thread. Never NULL but for
- * NULL; without memory it is the error of its code, or that for -ENOMEM.
+ * Makes a copy of an error, to keep it longer than what has lent it. The caller owns it, and frees it by
+ * soon_error_free(). Returns NULL only for NULL; without memory the copy has only the code, or is the error for
+ * -ENOMEM. Any thread.
  */
 SOON_API soon_error *soon_error_copy(const soon_error *error);
 
 /** Frees a copy; NULL is allowed. Any thread. */
 SOON_API void soon_error_free(soon_error *error);
 
-/** Hears of an error that nobody looked at. `error` is lent for the time of the call. */
+/** Is called with an error that nobody has looked at. `error` is lent for the time of the call. */
 typedef void (*soon_unhandled_fn)(const soon_error *error, void *data);
 
 /**
  * Sets what is called when a failed future is freed and nobody has looked at its error. One for the process; a later
  * call replaces it; `fn` NULL: none, which is how it begins. Cancelled futures do not count as failed.
  *
- * To have looked means soon_future_result(), _read(), _take(), _exception() or _error() on the done future (by
- * whatever name), or a gather, any, then or map over it, which has passed the error on.
+ * Somebody has looked at it if soon_future_result(), _read(), _take(), _exception() or _error() was called for the done
+ * future, by whatever name, or if a gather, any, then or map over it has passed the error on.
  *
  * Ownership: `data` is lent, for as long as it is set and for calls that are under way when it is replaced.
- * Threads: any thread. `fn` runs on the thread that gave up the last reference; where that is the library's loop, on
- * the library's callback thread.
+ * Threads: any thread. `fn` runs on the thread that gives up the last reference; if that is the thread of the library's
+ * loop, on the library's callback thread.
  */
 SOON_API void soon_on_unhandled(soon_unhandled_fn fn, void *data);
 

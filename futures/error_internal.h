@@ -11,11 +11,11 @@
 #include <stdatomic.h>
 
 struct soon__error {
-    _Atomic uint32_t refs; /* 0: static, never freed */
-    soon_error public;     /* its texts lie behind it */
+    _Atomic uint32_t refs; /* 0: it is static, and never freed */
+    soon_error public;     /* its texts are behind it, in the same block */
 };
 
-/* A misuse that a user can commit: asserts with a text, and is harmless without asserts. True if all is well. */
+/* Checks for a mistake of the program: asserts `condition` with a text. Returns it, for builds without asserts. */
 #define soon__check(condition, text) ((condition) ? true : (soon__misuse(text), false))
 #ifdef NDEBUG
 #define soon__misuse(text) ((void)0)
@@ -23,24 +23,23 @@ struct soon__error {
 #define soon__misuse(text) assert(!text)
 #endif
 
-/* Statics: they need no memory, so they serve where it ran out and where nothing may be allocated. */
+/* Static errors: they need no memory, so they serve where it has run out, and where nothing may be allocated. */
 extern const soon_error soon__error_none;                /* code 0 */
-extern struct soon__error soon__error_cancelled;         /* it never started */
-extern struct soon__error soon__error_cancelled_running; /* it gave in */
-extern struct soon__error soon__error_cancelled_between; /* it had begun, and waited for its next try */
+extern struct soon__error soon__error_cancelled;         /* the task never started */
+extern struct soon__error soon__error_cancelled_running; /* the task ran, and ended because it was asked to */
+extern struct soon__error soon__error_cancelled_between; /* the task had begun, and waited for its next try */
 extern struct soon__error soon__error_nomem;
-extern struct soon__error soon__error_nomem_started; /* it ran, but there was no room for what became of it */
-/* The static error of one of our codes or an errno that a refusal can have; its message is the text of `code`. `begun`: of a
- * task that had begun. */
+extern struct soon__error soon__error_nomem_started; /* the task ran, but there was no memory for its outcome */
+/* Returns the static error of a code of ours, or of an errno that a refusal can have; NULL for others. Its message is
+ * the text of the code. `begun`: the task had begun. */
 struct soon__error *soon__error_static(int code, bool begun);
 
-struct soon__error *soon__error_ref(struct soon__error *error); /* NULL allowed */
+struct soon__error *soon__error_ref(struct soon__error *error); /* NULL is allowed */
 void soon__error_unref(struct soon__error *error);
 
-/*
- * A new error: never NULL, a static one at worst, that of its code or for no memory, with the same `started`. format NULL: the
- * text of the code. function and label may be NULL. Line breaks in the message become spaces.
- */
+/* Returns a new error with `fields` and a message. Never NULL: without memory it is a static one, of its code or
+ * -ENOMEM, with the same `started`. `format` NULL: the message is the text of the code. `function` and `label` may be
+ * NULL. Line breaks in the message become spaces. */
 struct soon__error *soon__error_new(const soon_error *fields, const char *format, va_list args);
 struct soon__error *soon__error_newf(const soon_error *fields, const char *format, ...) SOON_PRINTF(2, 3);
 
@@ -49,10 +48,10 @@ static inline bool soon__error_is_static(const struct soon__error *error)
     return atomic_load_explicit(&error->refs, memory_order_relaxed) == 0; /* that never changes */
 }
 
-/* The same error of a task that had begun. Takes the reference, gives one. */
+/* Returns the same error for a task that had begun. Takes the reference, returns one. */
 struct soon__error *soon__error_as_started(struct soon__error *error);
 
-/* Tells the hook, if one is set, of an error that nobody looked at. */
+/* Calls the hook of soon_on_unhandled(), if one is set. */
 void soon__error_unhandled(const struct soon__error *error);
 
 #endif

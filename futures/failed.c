@@ -1,5 +1,5 @@
 /*
- * failed.c - futures that are done with an error from the start: what a submit that could not be taken returns.
+ * failed.c - futures that are done with an error from the start, as a submit returns that was refused.
  */
 #include "failed_internal.h"
 

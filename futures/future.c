@@ -18,7 +18,7 @@ void soon__future_init(soon_future *future, const struct soon__class *class, uin
                             .generation = (uint16_t)soon__generation()};
 }
 
-/* What it has beside a result in its block. */
+/* Releases what the outcome has beside the block. */
 static __attribute__((noinline)) void drop_outcome(soon_future *future, uint32_t word)
 {
     if ((word & SOON__FAILED) && (word & (SOON__LOOKED | SOON__STATE)) == SOON__FINISHED)
@@ -62,7 +62,8 @@ static __attribute__((noinline)) void destroy_slowly(soon_future *future)
         self->sink(future);
         return;
     }
-    /* One that held another, and that another: one after the other, not one inside the other. */
+    /* Destroying a future may give up the last reference of another: one is destroyed after the other, not inside
+     * it. */
     if (self->in_destroy) {
         soon__future_list_push(&self->doomed, future);
         return;
@@ -76,7 +77,8 @@ static __attribute__((noinline)) void destroy_slowly(soon_future *future)
     self->in_destroy = false;
 }
 
-/* What runs no user code and lets go of no other future. `word`: as it would be, it may still have the last reference. */
+/* Destroys a future for which that runs no user code and gives up no other future; returns false for any other. `word`
+ * is its word, which may still have the last reference. */
 static inline bool destroy_alone(soon_future *future, uint64_t word)
 {
     if (!(future->block & SOON__BLOCK_ALONE) || future->aside || word & SOON__FAILED)
@@ -93,7 +95,7 @@ void soon__future_destroy(soon_future *future)
         destroy_slowly(future);
 }
 
-/* Whose last reference, `unit`, is the caller's: nobody else can have it any more. */
+/* The caller has the last reference, `unit`: no other thread can get one any more. */
 static inline void give_up_last(soon_future *future, uint64_t word, uint64_t unit)
 {
     if (destroy_alone(future, word))
@@ -102,7 +104,7 @@ static inline void give_up_last(soon_future *future, uint64_t word, uint64_t uni
     destroy_slowly(future);
 }
 
-/* One reference less, `unit`. */
+/* Gives up a reference, `unit`. */
 static __attribute__((noinline)) void unref_watched(soon_future *future, uint64_t unit)
 {
     /* Acquire, release: as in soon_future_unref(). */
@@ -113,7 +115,7 @@ static __attribute__((noinline)) void unref_watched(soon_future *future, uint64_
             return;
         left = word - unit;
         if (soon__word_refs(left) == SOON__LIBRARY && future->class->give_up(future, soon__word_refs(word)))
-            left -= SOON__LIBRARY; /* nobody else has one, or can get it */
+            left -= SOON__LIBRARY; /* no other thread has a reference, or can get one */
     } while (
         !atomic_compare_exchange_weak_explicit(&future->word, &word, left, memory_order_acq_rel, memory_order_acquire));
     if (!soon__word_refs(left))
@@ -148,7 +150,7 @@ void soon__future_unref(soon_future *future)
         give_up_last(future, word, SOON__LIBRARY);
         return;
     }
-    /* Release our use of the block, acquire that of the others, before the last one destroys it. */
+    /* Release: our use of the block. Acquire: that of the others, before the last one destroys it. */
     if (soon__word_refs(atomic_fetch_sub_explicit(&future->word, SOON__LIBRARY, memory_order_acq_rel)) == SOON__LIBRARY)
         soon__future_destroy(future);
 }
@@ -169,7 +171,7 @@ void soon_future_unref(soon_future *future)
             unref_watched(future, SOON__READER);
         return;
     }
-    /* Acquire: if it is the last one, what the others have done; pairs with the release below. */
+    /* Acquire: what the others have done, if this is the last reference; pairs with the release below. */
     word = atomic_load_explicit(&future->word, memory_order_acquire);
     do {
         if (soon__word_refs(word) == SOON__READER) {
@@ -199,7 +201,7 @@ void soon__future_lock(soon_future *future)
                 return;
             continue;
         }
-        if (spins++ < 64) { /* it is held for a few instructions: look again first */
+        if (spins++ < 64) { /* LOCK is held for a few instructions only: looking again is faster than sleeping */
             word = atomic_load_explicit(&future->word, memory_order_relaxed);
             continue;
         }
@@ -229,7 +231,7 @@ void soon__future_set_bits(soon_future *future, uint32_t bits)
 
 bool soon__future_give_up_taken(soon_future *future)
 {
-    /* Acquire: nobody else can have it any more, what they did is done, to the word too. */
+    /* Acquire: if this is the last reference, what the others did to the future, and to its word. */
     uint64_t word = atomic_load_explicit(&future->word, memory_order_acquire);
 
     if (soon__word_refs(word) != SOON__READER || future->class->counting != SOON__COUNTED)
@@ -238,13 +240,11 @@ bool soon__future_give_up_taken(soon_future *future)
     return true;
 }
 
-/* Its LOCK may be held by a thread that is not here. */
 bool soon__future_is_pre_fork(const soon_future *future)
 {
     return future->generation != (uint16_t)soon__generation() && !soon__future_is_immortal(future);
 }
 
-/* False, and not locked: it is final, or of the parent. */
 bool soon__future_lock_unfinished(soon_future *future)
 {
     if (soon__word_final(soon__future_word(future)) || soon__future_is_pre_fork(future))
@@ -264,8 +264,8 @@ bool soon__future_start(soon_future *future)
 {
     uint64_t word = atomic_load_explicit(&future->word, memory_order_relaxed);
 
-    /* Acquire and release order nothing here (I2 starts at publish), but make start and claim points that agree with what their
-     * callers did before. */
+    /* The outcome is ordered by publishing (I2). Acquire and release order here what callers did before start and
+     * claim. */
     while ((word & SOON__STATE) == SOON__PENDING) {
         if (atomic_compare_exchange_weak_explicit(&future->word, &word, soon__word_move(word, SOON__RUNNING),
                                                   memory_order_acq_rel, memory_order_relaxed))
@@ -341,11 +341,11 @@ bool soon__future_add_waiter(soon_future *future, struct soon__waiter *waiter)
     waiter->link = NULL;
     if (!soon__future_lock_unfinished(future))
         return false;
-    waiter->next = future->waiters;
+    waiter->next = future->locked.waiters;
     if (waiter->next)
         waiter->next->link = &waiter->next;
-    waiter->link = &future->waiters;
-    future->waiters = waiter;
+    waiter->link = &future->locked.waiters;
+    future->locked.waiters = waiter;
     soon__future_set_bits(future, SOON__LISTS);
     soon__future_unlock(future);
     return true;

@@ -41,26 +41,26 @@ typedef enum soon_state {
     SOON_CANCELLED /**< its error is -ECANCELED */
 } soon_state;
 
-/** Hears of a future that is done. `future` is lent for the time of the call; take a reference to keep it. */
+/** Is called for a future that is done. `future` is lent for the time of the call; take a reference to keep it. */
 typedef void (*soon_done_fn)(soon_future *future, void *data);
 
-/** Whether the calling thread shall give its wait up. It runs outside all locks. */
+/** Returns whether the calling thread shall give up its wait. It runs outside all locks. */
 typedef bool (*soon_interrupt_fn)(void *data);
 
 /**
  * Has each wait of the calling thread ask `check`: before it sleeps, after a signal handler has run on this thread, and
- * twenty times a second. Once it says true the wait returns -EINTR, as on a timeout: nothing is lost, and it may be repeated;
- * but soon_take() and soon_map() do not come back to what they have given up. For hosts whose own signals must end an endless
- * wait, as Ctrl-C in an interpreter. It concerns soon_future_wait() and all that read, soon_wait(), soon_as_completed_next(),
- * soon_imap_next(), soon_map(), soon_map_item(), soon_executor_shutdown() and soon_executor_free() (which then has begun, and
- * freed nothing).
+ * twenty times a second. Once it returns true the wait returns -EINTR, as on a timeout: nothing is lost, and the wait
+ * may be repeated; but soon_take() and soon_map() have given up their future or map then. For hosts whose own signals
+ * must end an endless wait, as Ctrl-C in an interpreter. It concerns soon_future_wait() and all functions that read,
+ * soon_wait(), soon_as_completed_next(), soon_imap_next(), soon_map(), soon_map_item(), soon_executor_shutdown() and
+ * soon_executor_free() (which then has begun, and freed nothing).
  *
  * Ownership: `data` is lent until another call. `check` NULL: waits go on, which is how a thread begins.
  * Threads: any thread, about itself. Never blocks.
  */
 SOON_API void soon_thread_set_interrupt(soon_interrupt_fn check, void *data);
 
-/** One reference more; there can be 16,777,215 at a time. Returns `future`. */
+/** Adds a reference; there can be 16,777,215 at a time. Returns `future`. */
 SOON_API soon_future *soon_future_ref(soon_future *future);
 
 /**
@@ -75,16 +75,16 @@ SOON_API void soon_future_unref(soon_future *future);
 /** Where it stands now. Never blocks. For NULL, without asserts: SOON_CANCELLED. */
 SOON_API soon_state soon_future_state(const soon_future *future);
 
-/** It has a result or an error, or was cancelled. As Future.done(); AsyncResult.ready() of Pool. */
+/** Whether it has a result or an error, or was cancelled. As Future.done(); AsyncResult.ready() of Pool. */
 SOON_API bool soon_future_done(const soon_future *future);
 
-/** A worker has begun it and it is not done, between two tries too. As Future.running(). */
+/** Whether a worker has begun it and it is not done; also between two tries. As Future.running(). */
 SOON_API bool soon_future_running(const soon_future *future);
 
-/** It ended cancelled. As Future.cancelled(). */
+/** Whether it was cancelled. As Future.cancelled(). */
 SOON_API bool soon_future_cancelled(const soon_future *future);
 
-/** It has a result; false while it is not done. As AsyncResult.successful() of Pool, which fails instead. */
+/** Whether it has a result; false while it is not done. As AsyncResult.successful() of Pool, which fails instead. */
 SOON_API bool soon_future_succeeded(const soon_future *future);
 
 /**
@@ -100,18 +100,19 @@ SOON_API bool soon_future_succeeded(const soon_future *future);
 SOON_API bool soon_future_cancel(soon_future *future);
 
 /**
- * Ends a running task by force, where its executor can: its future then fails with SOON_EKILLED, also when it waits
- * for its next try just now. There a pending one is cancelled. Of a map, each item that runs; of soon_gather() and
- * soon_any(), each member that can be killed. Choose soon_future_cancel() wherever the task listens.
+ * Ends a running task by force, if its executor can: the future then fails with SOON_EKILLED, also if the task waits
+ * for its next try just now. Such an executor cancels a pending task. For a map it is each item that runs; for
+ * soon_gather() and soon_any() each member that can be killed. Choose soon_future_cancel() where the task listens.
  *
  * Threads: any thread. Never blocks.
- * Returns: 0: it is under way, or cancelled (of a group: of one member at least); SOON_EINVALIDSTATE: it is done already;
- * -ENOTSUP, pending or not: a task of a thread pool, or of anything else that cannot kill; -EINVAL; SOON_EFORKED.
+ * Returns: 0: it is under way, or cancelled (of a group: of one member at least); SOON_EINVALIDSTATE: it is done
+ * already; -ENOTSUP, pending or not: a task of a thread pool, or of anything else that cannot kill; -EINVAL;
+ * SOON_EFORKED.
  */
 SOON_API int soon_future_kill(soon_future *future);
 
 /**
- * Waits until it is done, however it ended. Choose it where the outcome does not matter yet.
+ * Waits until it is done, however it ends. For when the outcome does not matter yet.
  *
  * Threads: any thread. Blocks up to `timeout_ms` (0 polls, SOON_FOREVER never gives up). A worker that waits,
  * without a time limit, for a task of its own pool that has not started runs it here.
@@ -122,7 +123,8 @@ SOON_API int soon_future_kill(soon_future *future);
 SOON_API int soon_future_wait(soon_future *future, int64_t timeout_ms);
 
 /**
- * Waits for the outcome and lends the result. For results of variable size or without a copy; else soon_result().
+ * Waits for the outcome and lends the result. For results of variable size, or to save a copy; else choose
+ * soon_result().
  *
  * Ownership: the bytes belong to the future and live until its last unref. Aligned for any type of that size. A future
  * without bytes of its own, such as that of soon_gather(), lends none: size 0.
@@ -157,14 +159,14 @@ SOON_API int soon_future_read(soon_future *future, int64_t timeout_ms, void *ret
 SOON_API int soon_future_exception(soon_future *future, int64_t timeout_ms, const soon_error **ret);
 
 /**
- * Its error, without waiting: for a message after soon_result() has failed. Never NULL; `code` is 0 if there is none,
- * or it is not done. Lent until the last unref.
+ * Its error, without waiting: for a message after soon_result() has failed. Never NULL; `code` is 0 if there is no
+ * error, or the future is not done. Lent until the last unref.
  */
 SOON_API const soon_error *soon_future_error(const soon_future *future);
 
 /**
- * The buffer that came with the result (soon_task_return_payload()). Lent until the last unref; NULL: none, or not
- * done.
+ * The buffer that came with the result (soon_task_return_payload()). Lent until the last unref; NULL: there is none, or
+ * the future is not done.
  */
 SOON_API soon_buffer *soon_future_payload(soon_future *future);
 
@@ -174,12 +176,12 @@ SOON_API soon_buffer *soon_future_payload(soon_future *future);
  */
 SOON_API soon_buffer *soon_future_payload_at(soon_future *future, size_t index);
 
-/** How many came with the result; 0 as long as it is not done. Any thread. */
+/** How many buffers came with the result; 0 as long as it is not done. Any thread. */
 SOON_API size_t soon_future_payload_count(soon_future *future);
 
 /**
- * What the task last gave to soon_task_set_progress(); zeroes before that. Kept when it is done, however it ended; a
- * further try begins at zero. Never blocks.
+ * What the task last gave to soon_task_set_progress(); zeroes before that. It stays when the future is done, however it
+ * ended; a further try begins at zero. Never blocks.
  */
 SOON_API soon_progress soon_future_progress(const soon_future *future);
 
@@ -190,8 +192,8 @@ SOON_API const char *soon_future_label(const soon_future *future);
 SOON_API void *soon_future_data(const soon_future *future);
 
 /**
- * Has `fn` called once when the future is done, after waiters were woken, in the order of registration. Here and now
- * if it is done already. The submit option `on_done` does the same and cannot fail;
+ * Has `fn` called once when the future is done, after waiters were woken, in the order of registration. If it is done
+ * already, `fn` is called at once, on this thread. The submit option `on_done` does the same and cannot fail;
  * soon_future_add_done_callback_on() calls on a loop instead.
  *
  * `fn` may unref, cancel, submit, add and remove callbacks. If it completes other futures, their callbacks run after
@@ -207,25 +209,27 @@ SOON_API void *soon_future_data(const soon_future *future);
 SOON_API SOON_MUST_USE int soon_future_add_done_callback(soon_future *future, soon_done_fn fn, void *data);
 
 /**
- * Takes back the first registration of `fn` with `data` that has not begun to run, whichever way it was made. Of many
- * callbacks it is found without a look at the others.
+ * Takes back the first registration of `fn` with `data` that has not begun to run, whichever way it was made. Among
+ * many callbacks it is found without going over all of them.
  *
- * Threads: any thread. Never blocks. For a callback on a loop exact on that loop's thread: after it, it does not run.
+ * Threads: any thread. Never blocks. For a callback on a loop it is exact on that loop's thread: afterwards the
+ * callback does not run.
  * Returns: true: it will not run; false: it has run, it is running, or there is none.
  */
 SOON_API bool soon_future_remove_done_callback(soon_future *future, soon_done_fn fn, void *data);
 
 /**
- * As soon_future_read(), and compares what is asked for with what a function made by SOON_TASK gives. `kind` is a letter and
- * a name for messages: "iint" for whole numbers, "fdouble" for others, "ppointer", "sstruct" for structures; NULL: any. Letters
- * are compared, so an int is not read as a float; but signed as unsigned, and a structure as another of its size. The
- * function's own `name_get` tells these too. soon_result() fills it in.
+ * As soon_future_read(), and compares `kind` with what a function made by SOON_TASK returns. `kind` is a letter, and a
+ * name for messages: "iint" for whole numbers, "fdouble" for others, "ppointer", "sstruct" for structures; NULL: any.
+ * Only the letters are compared: so an int is not read as a float, but a signed number may be read as an unsigned one,
+ * and a structure as another of its size. The function's own `name_get` tells these apart, too. soon_result() fills in
+ * `kind`.
  *
  * Threads, Returns: as soon_future_read(); SOON_ETYPE also for another kind.
  */
 SOON_API int soon_future_read_typed(soon_future *future, int64_t timeout_ms, void *ret, size_t size, const char *kind);
 
-/* What stands at `type *`, in a letter and a name. */
+/* The kind of a type, or of the value at a pointer: a letter and a name. */
 #ifdef __cplusplus
 #define SOON__KIND_OF(type) soon__kind<type>()
 #define SOON__READ(future, timeout_ms, ret) soon__read((future), (timeout_ms), (ret))
@@ -268,21 +272,21 @@ SOON_API int soon_future_read_typed(soon_future *future, int64_t timeout_ms, voi
 #define soon_result_within(future, timeout_ms, ret) SOON__READ(future, timeout_ms, ret)
 
 /**
- * Waits for the outcome, copies the result, and gives up the reference, whatever happens: its message goes with it.
- * For fork-join. soon_take() fills in the size.
+ * Waits for the outcome, copies the result, and gives up the reference, whatever happens; soon_last_error() still has
+ * the message. For fork-join. soon_take() fills in the size.
  *
  * Ownership: takes the reference. What a LOCAL result points to is the caller's after a 0.
- * Threads: any thread; one of them takes. Blocks as long as it needs.
+ * Threads: any thread; only one takes. Blocks as long as it needs.
  * Returns: as soon_future_read().
  */
 SOON_API int soon_future_take(soon_future *future, void *ret, size_t size);
 
-/** soon_future_take() that compares the kind, as soon_future_read_typed() does; and gives up the reference all the same. */
+/** As soon_future_take(), and compares the kind, as soon_future_read_typed(). Gives up the reference in any case. */
 SOON_API int soon_future_take_typed(soon_future *future, void *ret, size_t size, const char *kind);
 
 /**
- * `soon_take(f, &x)`: soon_future_take_typed() with size and kind of `x`. Why it failed: soon_last_error(). As Pool.apply()
- * when `f` is a submit.
+ * `soon_take(f, &x)`: soon_future_take_typed() with size and kind of `x`. If it fails, soon_last_error() says why. As
+ * Pool.apply() when `f` is a submit.
  */
 #define soon_take(future, ret) SOON__TAKE(future, ret)
 
@@ -290,12 +294,13 @@ SOON_API int soon_future_take_typed(soon_future *future, void *ret, size_t size,
 SOON_API void soon_futures_unref(soon_future *const *futures, size_t count);
 
 /**
- * How many futures this process has that are not given up yet, by their readers and by the library: of every executor, of
- * promises, groups and maps. An executor that was not freed counts for two, items of an imap that travel together for one. So it
- * is 0 a moment after all executors are freed, if nothing was forgotten; and where it grows and grows, an unref is missing: see
- * "Find a forgotten unref" in docs/ownership.md.
+ * How many futures of this process have a reference, of a reader or of the library: those of every executor, of
+ * promises, groups and maps. An executor that was not freed counts as two, items of an imap that travel together as
+ * one. So it is 0 a moment after all executors are freed, if nothing was forgotten. If it grows and grows, an unref is
+ * missing: see "Find a forgotten unref" in docs/ownership.md.
  *
- * Threads: any thread. Exact when no other is making or giving up any. In a forked child the parent's may count, too.
+ * Threads: any thread. Exact while no other thread makes or gives up any. In a forked child those of the parent may
+ * count, too.
  */
 SOON_API size_t soon_futures_alive(void);
 
@@ -303,7 +308,7 @@ SOON_API size_t soon_futures_alive(void);
 SOON_API size_t soon_futures_cancel(soon_future *const *futures, size_t count);
 
 #if defined(__GNUC__)
-/* Behind SOON_AUTO_FUTURE. */
+/* What SOON_AUTO_FUTURE calls. */
 static inline void soon__unref(soon_future **f)
 {
     soon_future_unref(*f);

@@ -1,9 +1,9 @@
 /*
  * future_internal.h - the future as its owners see it.
  *
- * A future is the first field of a larger block (a promise, a call, a group ...). The class of the future is a table of functions
- * through which this layer asks the block's owner. The block lives until the last reference, of readers and of the library, is
- * gone.
+ * A future is the first field of a larger block (a promise, a call, a group ...). The class of the future is a table of
+ * functions through which this layer asks the block's owner. The block lives until the last reference, of readers and
+ * of the library, is gone.
  *
  * The files of this folder, each above those that it uses:
  *
@@ -44,22 +44,24 @@
  *                        v
  *              FINISHED or CANCELLED
  *
- * A pool's call that only one thread may complete is not claimed: that thread, which has taken it out of the pool, publishes
- * straight from PENDING or RUNNING. A plain call is not even started; class->has_begun() tells whether it has begun.
+ * A pool's call that only one thread may complete is not claimed: that thread, which has taken it out of the pool,
+ * publishes straight from PENDING or RUNNING. A plain call is not even started; class->has_begun() tells whether it has
+ * begun.
  *
- * I1  The state moves along these arrows only, each by a compare-exchange of the word. So of a worker, a canceller, an expired
- *     limit and a shutdown only one claims the future. Readers still see the state before the claim.
- * I2  The thread that has claimed the future writes the outcome before it publishes. Others read it only after an acquire load has
- *     shown a final state. So the outcome needs no lock, and never changes afterwards.
- * I3  LOCK, a bit of the word, guards the lists of waiters and callbacks. Publishing takes LOCK if there is, or was, one of them:
- *     so a waiter that was registered before is notified, and one that comes later sees the final state.
+ * I1  The state moves along these arrows only, each by a compare-exchange of the word. So of a worker, a canceller, an
+ *     expired limit and a shutdown only one claims the future. Readers still see the state before the claim.
+ * I2  The thread that has claimed the future writes the outcome before it publishes. Others read it only after an
+ *     acquire load has shown a final state. So the outcome needs no lock, and never changes afterwards.
+ * I3  LOCK, a bit of the word, guards the lists of waiters and callbacks. Publishing takes LOCK if there is, or was,
+ *     one of them: so a waiter that was registered before is notified, and one that comes later sees the final state.
  * I4  Waiters are notified under LOCK. So a waiter that gives up is forgotten once it has taken LOCK.
- * I5  Publishing allocates nothing. Callbacks are taken off one at a time, so that removing one is exact until it begins to run.
- * I6  A thread that sleeps on the word has set PARKED in the value that it sleeps on. The thread that stores the final state clears
- *     PARKED and wakes the sleepers.
- * I7  A thread that cancels a future keeps its owner pinned until the internal continuations have run: what the library has made
- *     of the future (a map, a group, a then) is done before the owner can be down. Users' callbacks wait until the pin is given
- *     back, since one of them may free the owner.
+ * I5  Publishing allocates nothing. Callbacks are taken off one at a time, so that removing one is exact until it
+ *     begins to run.
+ * I6  A thread that sleeps on the word has set PARKED in the value that it sleeps on. The thread that stores the final
+ *     state clears PARKED and wakes the sleepers.
+ * I7  A thread that cancels a future keeps its owner pinned until the internal continuations have run: what the library
+ *     has made of the future (a map, a group, a then) is done before the owner can be down. Users' callbacks wait until
+ *     the pin is given back, since one of them may free the owner.
  */
 enum soon__future_state {
     SOON__PENDING = 0,
@@ -68,11 +70,11 @@ enum soon__future_state {
     SOON__COMPLETING_RUNNING = 3,
     SOON__FINISHED = 4, /* this and CANCELLED are final */
     SOON__CANCELLED = 5,
-    SOON__STATE = 7u, /* the mask of these bits */
 };
 
 /* The flags of the word. Above them are its references. */
 enum {
+    SOON__STATE = 7u, /* the bits of the state */
     SOON__LOCK = 8u,
     SOON__LOCK_WANTED = 16u, /* a thread sleeps until LOCK is free */
     SOON__PARKED = 32u,      /* a thread sleeps until the future is done */
@@ -88,8 +90,8 @@ enum {
     SOON__FOR_LOOP = 32768u,       /* it was made with a callback on a loop: most likely there is nobody else to tell */
 };
 
-/* A reference of the library and one of a reader, 24 bits each. They are counted apart, so that one unref too many of a reader
- * is noticed while the library still has the block. */
+/* A reference of the library and one of a reader, 24 bits each. They are counted apart, so that one unref too many of a
+ * reader is noticed while the library still has the block. */
 #define SOON__LIBRARY (UINT64_C(1) << 16)
 #define SOON__READER (UINT64_C(1) << 40)
 
@@ -111,24 +113,26 @@ struct soon__class {
     /* Frees the block. Calls soon__future_fini(), which releases the future's own part. */
     void (*destroy)(soon_future *future);
 
-    /* Keeps the owner alive until unpin. Called under LOCK while the future is unfinished: until then its owner lives anyway. The
-     * hooks below that take an `owner` are called between the two. */
+    /* Keeps the owner alive until unpin. Called under LOCK while the future is unfinished: until then its owner lives
+     * anyway. The hooks below that take an `owner` are called between the two. */
     void *(*pin)(soon_future *future);
     void (*unpin)(void *owner);
-    /* Returns true if the owner has given the task up: it will not start. The caller then completes the future as CANCELLED. NULL:
-     * a pending one may always be cancelled. */
+    /* Returns true if the owner has given the task up: it will not start. The caller then completes the future as
+     * CANCELLED. NULL: a pending one may always be cancelled. */
     bool (*take_back)(soon_future *future, void *owner);
-    /* As take_back, for a task that has begun, or that take_back did not give up. Returns true if the task waits for its next try,
-     * which then will not start. CANCEL_REQUESTED is set before this is called. NULL: there is one try. */
+    /* As take_back, for a task that has begun, or that take_back did not give up. Returns true if the task waits for
+     * its next try, which then will not start. CANCEL_REQUESTED is set before this is called. NULL: there is one
+     * try. */
     bool (*take_back_again)(soon_future *future, void *owner);
-    /* A reader has cancelled the future. If `taken`, its state is final (take_back gave it up, or there is none and it was
-     * pending); else CANCEL_REQUESTED is set. Called before unpin and before callbacks. */
+    /* A reader has cancelled the future. If `taken`, its state is final (take_back gave it up, or there is none and it
+     * was pending); else CANCEL_REQUESTED is set. Called before unpin and before callbacks. */
     void (*cancelled)(soon_future *future, void *owner, bool taken);
-    /* Returns a future to cancel next, because this one was taken back: a reference, or NULL. The caller loops, so a chain of them
-     * may be long; `cancelled` would recurse. */
+    /* Returns a future to cancel next, because this one was taken back: a reference, or NULL. The caller loops, so a
+     * chain of them may be long; `cancelled` would recurse. */
     soon_future *(*also_cancel)(soon_future *future);
-    /* For a group, whose members are cancelled with it, before its callbacks run. `members` returns a place in the group to note
-     * how far that is; `member` a reference of one member, NULL behind the last. The caller loops here, too. */
+    /* For a group, whose members are cancelled with it, before its callbacks run. `members` returns a place in the
+     * group to note how far that is; `member` a reference of one member, NULL behind the last. The caller loops here,
+     * too. */
     struct soon__members *(*members)(soon_future *future);
     soon_future *(*member)(soon_future *future, size_t index);
     /* Called last, after unpin and callbacks, for what take_back gave up. */
@@ -139,26 +143,27 @@ struct soon__class {
     bool (*has_begun)(const soon_future *future);
     /* Brings state and progress of the future up to date, where the owner knows more. NULL: they always are. */
     void (*refresh)(soon_future *future, void *owner);
-    /* Runs something on the calling thread that the future waits for, instead of parking. Returns 1: look at the future again;
-     * 0: there was nothing, park. */
+    /* Runs something on the calling thread that the future waits for, instead of parking. Returns 1: look at the future
+     * again; 0: there was nothing, park. */
     int (*help)(soon_future *future);
     /* Waits for the future awake, for a short time, at most up to `deadline`, before the thread parks. */
     void (*spin)(soon_future *future, int64_t deadline);
-    /* Returns the future that must finish before this one can, or NULL: to refuse waits that could never end. This and the next
-     * four are called under LOCK while the future is unfinished. */
+    /* Returns the future that must finish before this one can, or NULL: to refuse waits that could never end. This and
+     * the next four are called under LOCK while the future is unfinished. */
     soon_future *(*source)(const soon_future *future);
-    /* Returns whether this future hears of its source's end by a callback, not by an internal continuation. NULL: it does not. */
+    /* Returns whether this future hears of its source's end by a callback, not by an internal continuation. NULL: it
+     * does not. */
     bool (*needs_callback)(const soon_future *future);
-    /* Returns whether its callbacks run on the library's callback thread, unless a thread of the program completes it. NULL: they
-     * do not. */
+    /* Returns whether its callbacks run on the library's callback thread, unless a thread of the program completes it.
+     * NULL: they do not. */
     bool (*ends_on_loop)(const soon_future *future);
     /* For a group: whether the first member that succeeds ends it. NULL: all members are needed. */
     bool (*takes_first)(const soon_future *future);
-    /* Returns whether the future can end only after what is on the calling thread's stack has ended. NULL: not that the class
-     * knows. */
+    /* Returns whether the future can end only after what is on the calling thread's stack has ended. NULL: not that the
+     * class knows. */
     bool (*is_blocked_here)(const soon_future *future);
-    /* Returns the future whose outcome this one shows, or NULL. That one is asked for progress, running, label, data and function,
-     * and marked when the result is taken. This one keeps a reference of it. */
+    /* Returns the future whose outcome this one shows, or NULL. That one is asked for progress, running, label, data
+     * and function, and marked when the result is taken. This one keeps a reference of it. */
     soon_future *(*lender)(const soon_future *future);
     soon_progress (*progress)(const soon_future *future); /* NULL: what soon__future_set_progress() has set */
     const char *(*label)(const soon_future *future);
@@ -166,19 +171,20 @@ struct soon__class {
     /* The address of the executor whose task it is, to be compared, as in struct soon__frame. NULL: it is of none. */
     const void *(*executor)(const soon_future *future);
     const void *(*function)(const soon_future *future); /* whose result it is; NULL: nobody's */
-    /* Returns whether its result may be read as `kind` (see soon_future_read_typed()), and what the result is. NULL: not known. */
+    /* Returns whether its result may be read as `kind` (see soon_future_read_typed()), and what the result is. NULL:
+     * not known. */
     bool (*fits)(const soon_future *future, const char *kind);
     struct soon__described (*describe)(const soon_future *future);
-    /* For a future that holds a reference of itself until it is done. A thread that is about to give up the only other reference
-     * asks; true means that nobody can want the outcome any more, and the future's own reference is given up too. `refs` is what
-     * soon__word_refs() of its word is just now. */
+    /* For a future that holds a reference of itself until it is done. A thread that is about to give up the only other
+     * reference asks; true means that nobody can want the outcome any more, and the future's own reference is given up
+     * too. `refs` is what soon__word_refs() of its word is just now. */
     bool (*give_up)(soon_future *future, uint64_t refs);
     /* COUNTED: references are counted. WATCHED: they are, and give_up is asked. IMMORTAL: there are none. */
     enum { SOON__COUNTED, SOON__WATCHED, SOON__IMMORTAL } counting;
 };
 
-/* Wants to hear of the end of a future. It lies in memory of the waiter's. `notify` is called once, under LOCK: it must not take
- * another future's LOCK, complete anything, or run user code. */
+/* Wants to hear of the end of a future. It lies in memory of the waiter's. `notify` is called once, under LOCK: it must
+ * not take another future's LOCK, complete anything, or run user code. */
 struct soon__waiter {
     struct soon__waiter *next, **link; /* link NULL: it is not registered */
     void (*notify)(struct soon__waiter *waiter, soon_future *future);
@@ -190,19 +196,21 @@ enum soon__callback_kind {
     SOON__CALLBACK_POSTED,   /* `deliver` posts it to a loop, which runs it later */
 };
 
-/* A callback. It belongs to its registration until it was run or removed. All zero but for its kind, fn, data and hooks before it
- * is registered: it may be taken back before that. */
+/* A callback. It belongs to its registration until it was run or removed; while it is in a ring, next, previous,
+ * delivered and index are under the future's LOCK. All zero but for its kind, fn, data and hooks before it is
+ * registered: it may be taken back before that. */
 struct soon__callback {
     struct soon__callback *next, *previous; /* next NULL: it is not in a ring */
     enum soon__callback_kind kind;
     bool delivered; /* POSTED: its loop has it. Whoever takes it off the future runs it, or drops it */
     soon_done_fn fn;
     void *data;
-    /* Releases `data`, once: when fn has run, or will certainly never run. Called by the thread that took the callback off the
-     * future. NULL: nothing to release. */
+    /* Releases `data`, once: when fn has run, or will certainly never run. Called by the thread that took the callback
+     * off the future. NULL: nothing to release. */
     soon_free_fn let_go;
     union {
-        /* USER, INTERNAL: frees the callback, after it was taken off and before fn runs. NULL: it is part of something else. */
+        /* USER, INTERNAL: frees the callback, after it was taken off and before fn runs. NULL: it is part of something
+         * else. */
         void (*release)(struct soon__callback *callback);
         /* POSTED: takes the callback to its loop, with one reference of the future. */
         void (*deliver)(struct soon__callback *callback, soon_future *future);
@@ -216,8 +224,8 @@ struct soon__callback {
     } index;
 };
 
-/* Returns whether an array of `count` elements of `size` bytes can exist. Refuses a negative number that was passed as a count, or
- * a sum that went wrong, before anything is read. What passes can be multiplied. */
+/* Returns whether an array of `count` elements of `size` bytes can exist. Refuses a negative number that was passed as
+ * a count, or a sum that went wrong, before anything is read. What passes can be multiplied. */
 static inline bool soon__array_fits(size_t count, size_t size)
 {
     return size == 0 || count <= PTRDIFF_MAX / size;
@@ -250,8 +258,8 @@ static inline void soon__zero(void *to, size_t size)
 struct soon__progress_hook {
     /* Progress was set. Called under LOCK while the future is unfinished; must not wait for anybody. */
     void (*moved)(struct soon__progress_hook *hook);
-    /* The future is done, and users' callbacks are to run. Returns true if they will run on another thread, which then has the
-     * caller's reference. */
+    /* The future is done, and users' callbacks are to run. Returns true if they will run on another thread, which then
+     * has the caller's reference. */
     bool (*runs_callbacks)(struct soon__progress_hook *hook);
     void (*destroy)(struct soon__progress_hook *hook); /* called with the future's end */
 };
@@ -278,13 +286,15 @@ struct soon_future {
     uint8_t block;              /* enum soon__block_bits; 0: only its class knows */
     unsigned char for_owner[5]; /* free for the owner at any time: it fills a hole */
     union {
-        struct soon__waiter *waiters; /* under LOCK, until the state is final */
-        soon_future *link;            /* after that: the next in a list of struct soon__thread */
+        struct {
+            struct soon__waiter *waiters; /* until the state is final */
+            /* The last of a ring. In it come internal callbacks, users' in order of registration, delivered ones. */
+            struct soon__callback *callbacks;
+        } locked;          /* under LOCK */
+        soon_future *link; /* once the state is final: the next in a list of struct soon__thread */
     };
-    /* Under LOCK: the last of a ring. In it come internal callbacks, users' in order of registration, delivered ones. */
-    struct soon__callback *callbacks;
-    /* The outcome. The thread that has claimed the future writes it, others read it after a final state. Until the claim both
-     * fields are the owner's. */
+    /* The outcome. The thread that has claimed the future writes it, others read it after a final state. Until the
+     * claim both fields are the owner's. */
     union {
         struct soon__error *failure; /* if FAILED; see soon__future_error() */
         const void *result;
@@ -318,8 +328,8 @@ static inline uint64_t soon__word_refs(uint64_t word)
 {
     return word & ~(SOON__LIBRARY - 1);
 }
-/* Returns the half of the word that threads sleep on: the lower one. It has a few bits of the references in it; when those change,
- * nobody is woken. */
+/* Returns the half of the word that threads sleep on: the lower one. It has a few bits of the references in it; when
+ * those change, nobody is woken. */
 static inline _Atomic uint32_t *soon__future_bed(soon_future *future)
 {
     return (_Atomic uint32_t *)&future->word + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
@@ -335,7 +345,8 @@ static inline struct soon__error *soon__future_error(const soon_future *future)
     return soon__future_word(future) & SOON__FAILED ? future->failure : NULL;
 }
 
-/* Returns whether it was made before a fork whose child this process is: the threads that could finish it are not here. */
+/* Returns whether it was made before a fork whose child this process is: the threads that could finish it are not
+ * here. */
 bool soon__future_is_pre_fork(const soon_future *future);
 
 /* A list of futures that are done, or have no references; they are linked through themselves. */
@@ -398,8 +409,8 @@ static inline uint64_t soon__word_move(uint64_t word, enum soon__future_state to
 /* PENDING to RUNNING. Returns false if it is in another state. */
 bool soon__future_start(soon_future *future);
 
-/* Claims the right to write the outcome. Returns false if another thread has, or had, that. The one that got it sets the error, or
- * result, result_size and payload, then publishes. */
+/* Claims the right to write the outcome. Returns false if another thread has, or had, that. The one that got it sets
+ * the error, or result, result_size and payload, then publishes. */
 bool soon__future_claim(soon_future *future);
 bool soon__future_claim_pending(soon_future *future);                        /* only if it has not begun */
 void soon__future_set_error(soon_future *future, struct soon__error *error); /* takes the reference; NULL: no error */

@@ -4,17 +4,19 @@
  *     made --every member registered--> waiting --the last one, or the winner--> done
  *                                          +------nobody can want it any more--> given up
  *
- * One object for both. It leaves an internal continuation with each member; the last of them (or, for any, the first
- * success) completes it. It holds its members to its own end, since it lends their errors and results.
+ * Both are a group. It leaves an internal continuation with each member. The last of them (for soon_any(), the first
+ * success) completes the group. A group keeps references of its members to its own end, since it lends their errors and
+ * results.
  *
- * G1  A group that is done or given up takes back the continuations that have not run: a race of a short task against
- *     something that lives long leaves nothing with the latter, so that nothing but a reader keeps it, and what it holds.
- * G2  When it is done, its own first callback does that, which is registered behind its continuations with the members; or who
- *     makes it, if it is done by then.
- * G3  The future holds a reference of itself until it is done. Continuations hold the block alone (`blocks`). So when
- *     all other references are gone, and nobody has left a callback, nobody can want its outcome: it is given up. That is
- *     decided under LOCK, and so is a continuation's reference for completing it: one of the two comes first.
- * G4  Nothing here calls itself for a group in a group: what is given up inside a destroy waits in a list.
+ * G1  A group that is done or given up takes back the continuations that have not run. So a group of a short task and
+ *     of a future that lives long leaves nothing with the latter.
+ * G2  When the group is done, its own first callback does that, which is registered after the continuations with the
+ *     members. If it is done by then, group_start() does it.
+ * G3  The future has a reference of itself until it is done. Continuations keep only the block (`blocks`). So when all
+ *     other references are gone, and there is no callback, nobody can want the outcome: the group is given up. That is
+ *     decided under LOCK, and so is the reference that a continuation takes to complete the group: one of the two comes
+ *     first.
+ * G4  Nothing recurses for a group in a group: a future that is given up inside a destroy waits in a list.
  */
 #include "gather_internal.h"
 
@@ -36,14 +38,14 @@ struct member {
 };
 
 struct group {
-    soon_future future; /* first */
-    struct soon__callback over;
+    soon_future future;         /* first */
+    struct soon__callback over; /* G2 */
     bool any;
-    bool given_up;                 /* under LOCK */
-    _Atomic size_t blocks;         /* the future; continuations that have neither run nor been taken back */
+    bool given_up;                 /* under LOCK (G3) */
+    _Atomic size_t blocks;         /* counts the future, and continuations that have neither run nor been taken back */
     _Atomic size_t left;           /* members whose continuation has not run */
-    _Atomic bool failed;           /* one of them has */
-    _Atomic(soon_future *) winner; /* any: whose outcome it lends */
+    _Atomic bool failed;           /* a member has failed */
+    _Atomic(soon_future *) winner; /* soon_any(): the member whose outcome it lends */
     struct soon__members cancelling;
     size_t count;
     struct member members[];
@@ -66,13 +68,13 @@ static void block_unref(struct group *group)
         soon__block_free(group, size_of(group->count));
 }
 
-/* G1. `done`: then it counts as having looked at every error, also at those that are still to come. */
+/* G1. A group that is `done` marks every error as seen, also those that are still to come. */
 static void let_go(struct group *group, bool done)
 {
     for (size_t i = 0; i < group->count; i++) {
         struct member *member = &group->members[i];
 
-        /* Relaxed: a hint, that spares the lock; under that it is seen whether it is running. */
+        /* Relaxed: a hint that saves taking LOCK, under which the callback is found or not. */
         if (atomic_load_explicit(&member->ran, memory_order_relaxed))
             continue;
         if (done)
@@ -102,21 +104,22 @@ static void destroy(soon_future *future)
     block_unref(group);
 }
 
-/* G3. `refs`: what they are if nobody but the caller has any. */
+/* G3. `refs` are the references if no thread but the caller has any. */
 static bool give_up(soon_future *future, uint64_t refs)
 {
     struct group *group = of_future(future);
 
     if (!soon__future_lock_unfinished(future))
         return false;
-    /* Relaxed: under LOCK nobody can add the first of others. */
+    /* Relaxed: a thread that adds the first other reference needs LOCK for that. */
     group->given_up = soon__word_refs(atomic_load_explicit(&future->word, memory_order_relaxed)) == refs &&
-                      future->callbacks == &group->over && group->over.next == &group->over;
+                      future->locked.callbacks == &group->over && group->over.next == &group->over;
     soon__future_unlock(future);
     return group->given_up;
 }
 
-/* For a continuation that is to complete it: a reference. False: it is done, or given up. */
+/* Takes a reference for a continuation that is about to complete the group. Returns false if it is done, or given
+ * up. */
 static bool enter(struct group *group)
 {
     bool wanted;
@@ -171,7 +174,7 @@ size_t soon__group_count(const soon_future *group)
     return group->class == &group_class ? of_future(group)->count : 0;
 }
 
-/* Of one whose members are all done: in their order. */
+/* Returns the first error in the order of the members, all of which are done. */
 static struct soon__error *first_error(struct group *group)
 {
     struct soon__error *error = NULL;
@@ -182,7 +185,7 @@ static struct soon__error *first_error(struct group *group)
     return error;
 }
 
-/* `winner`: of a soon_any(); NULL: all are done. */
+/* `winner` is that of a soon_any(); NULL: all members are done. */
 static void complete(struct group *group, soon_future *winner)
 {
     if (!enter(group))

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <pthread.h>
 
-/* How long a signal that has come just before a sleep may stay unseen. */
+/* A signal that comes just before a sleep is noticed within this time. */
 #define INTERRUPT_LOOK_NS INT64_C(50000000)
 
 bool soon__thread_others_end(soon_future *future)

@@ -1,8 +1,8 @@
 /*
  * promise.c - futures that their maker resolves.
  *
- * The maker's reference is one of the library's own. Hooks run between pin and unpin; freeing the promise waits
- * until no other thread is inside one, so that what their `data` points to may go right after it.
+ * The maker's reference is one of the library. Hooks run between pin and unpin. Freeing the promise waits until no
+ * other thread is inside a hook, so that the maker may free the hooks' `data` right after it.
  */
 #include "promise_internal.h"
 
@@ -35,7 +35,7 @@ static void destroy(soon_future *future)
 
 static void *pin(soon_future *future)
 {
-    /* Relaxed: LOCK orders it before the final state, which soon_promise_free() has seen when it looks. */
+    /* Relaxed: LOCK orders it before the final state, which soon_promise_free() sees before it reads the count. */
     atomic_fetch_add_explicit(&of_future(future)->pins, 1, memory_order_relaxed);
     return of_future(future);
 }
@@ -44,7 +44,8 @@ static void unpin(void *owner)
 {
     struct promise *promise = owner;
 
-    /* Release the hook's work; pairs with the acquire in wait_for_hooks(). The reader's reference keeps the block. */
+    /* Release: what the hook did; pairs with the acquire in wait_for_hooks(). The reader's reference keeps the
+     * block. */
     atomic_fetch_sub_explicit(&promise->pins, 1, memory_order_release);
     soon__unpark_all(&promise->pins);
 }
@@ -104,7 +105,7 @@ soon_future *soon_promise_future(soon_promise *promise)
     return soon__check(promise, "soon_promise_future: NULL") ? soon_future_ref(&promise->future) : soon__future_nomem();
 }
 
-/* Those of this thread do not count: a hook may free its own promise. */
+/* Pins of this thread do not count: a hook may free its own promise. */
 static void wait_for_hooks(struct promise *promise)
 {
     uint32_t pins, mine = 0;
@@ -127,7 +128,7 @@ void soon_promise_free(soon_promise *promise)
 {
     if (!promise || !soon__check(promise->future.class == &promise_class, "soon_promise_free: a call's promise"))
         return;
-    /* In a forked child nobody waits for it, and who is inside of it is not here. */
+    /* In a forked child nobody waits for the future, and a thread that is inside a hook is not here. */
     if (!soon__future_is_pre_fork(&promise->future)) {
         soon__promise_abandon(promise);
         wait_for_hooks((struct promise *)promise);
@@ -135,8 +136,8 @@ void soon_promise_free(soon_promise *promise)
     soon__future_unref(&promise->future);
 }
 
-/* 0, -EINVAL or SOON_EFORKED: an unfinished one is the parent's to resolve, and a thread that is not here may have its
- * LOCK. */
+/* Returns 0; -EINVAL; SOON_EFORKED: an unfinished future of the parent is the parent's to resolve, and a thread that is
+ * not here may have its LOCK. */
 static int check_maker(const soon_promise *promise)
 {
     if (!promise)
@@ -154,7 +155,7 @@ static int set_running(soon_promise *promise)
     if (rc < 0)
         return rc;
     word = soon__future_word(&promise->future);
-    /* Asked to end before it began, by a reader whose cancel could not take it back. */
+    /* A reader has cancelled it before it began, but could not take it back. */
     if ((word & SOON__STATE) == SOON__PENDING && (word & SOON__CANCEL_REQUESTED) &&
         soon__future_end(&promise->future, SOON__CANCELLED, &soon__error_cancelled))
         return -ECANCELED;
@@ -169,7 +170,8 @@ int soon_promise_set_running(soon_promise *promise)
     return soon__failed(set_running(promise), "soon_promise_set_running");
 }
 
-/* `done`: by this call. Else somebody else resolves it: then it is done when its maker hears of it. */
+/* `done`: this call has resolved it. Else another thread does: then this waits, so that the future is done when its
+ * maker hears of it. */
 static int resolved(soon_promise *promise, bool done)
 {
     if (!done)
@@ -229,7 +231,7 @@ int soon_promise_add_payload(soon_promise *promise, soon_buffer *buffer)
     return soon__failed(rc, "soon_promise_add_payload");
 }
 
-/* One of our codes says what happened to the task; any other number is the exception of the task. */
+/* A code of ours says what happened to the task; any other number is the exception of the task. */
 static bool is_our_code(int code)
 {
     return code <= SOON_ERAISED && soon__error_static(code, false);

@@ -1,5 +1,5 @@
 /*
- * promise_internal.h - the maker's half: a view on a future that it may resolve. Calls are promises too.
+ * promise_internal.h - the maker's half: a future that the maker may resolve. Calls are promises too.
  */
 #ifndef SOON_FUTURES_PROMISE_INTERNAL_H
 #define SOON_FUTURES_PROMISE_INTERNAL_H
@@ -11,7 +11,7 @@ struct soon_promise {
     soon_future future; /* first */
 };
 
-/* Its maker lets go of it: unresolved, it fails with SOON_EABANDONED. */
+/* The maker gives the promise up: if it is unresolved, its future fails with SOON_EABANDONED. */
 void soon__promise_abandon(soon_promise *promise);
 
 #endif

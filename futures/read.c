@@ -1,5 +1,5 @@
 /*
- * read.c - the reader's half: waiting, the outcome, and what can be seen before there is one.
+ * read.c - the reader's half: waiting for the outcome and reading it; what can be seen before there is one.
  */
 #include "read_internal.h"
 
@@ -7,10 +7,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-
-/*
- * Waiting
- */
 
 static __attribute__((noinline, cold)) int refuse_wait(const soon_future *future, int64_t timeout_ms)
 {
@@ -31,10 +27,6 @@ int soon_future_wait(soon_future *future, int64_t timeout_ms)
     return soon__failed(wait_for(future, timeout_ms), "soon_future_wait");
 }
 
-/*
- * Reading
- */
-
 const void *soon__future_function(const soon_future *future)
 {
     const soon_future *shown = soon__future_shown(future);
@@ -42,12 +34,12 @@ const void *soon__future_function(const soon_future *future)
     return shown->class->function ? shown->class->function(shown) : NULL;
 }
 
-/* What a read asks for, as its macro says it, is a letter for the class and the name of the type. */
+/* `kind` is what the macros of future.h make of a type: a letter for its class, and its name. */
 static inline bool is_of_another_kind(const soon_future *future, const char *kind)
 {
     if (!kind)
         return false;
-    if (!future->class->fits) /* it may show what another has */
+    if (!future->class->fits) /* it may show the result of another */
         future = soon__future_shown(future);
     return future->class->fits && !future->class->fits(future, kind);
 }
@@ -70,7 +62,7 @@ static __attribute__((noinline, cold)) int pass_on(soon_future *future)
     return soon__failed_with(soon__error_ref(soon__future_failure(future)));
 }
 
-/* Waits; 0, or what it failed with, which counts as having looked. */
+/* Waits. Returns 0, or the code of its error, which is marked as seen. */
 static inline int outcome_of(soon_future *future, int64_t timeout_ms, const char *caller)
 {
     int rc = wait_for(future, timeout_ms);
@@ -194,7 +186,7 @@ soon_state soon_future_state(const soon_future *future)
     default:
         break;
     }
-    /* An unfinished one that shows another's outcome runs when that does, or has done. */
+    /* An unfinished future that shows the outcome of another is running if that one is, or was. */
     if (soon__future_shown(future) != future && soon_future_state(soon__future_shown(future)) != SOON_PENDING)
         return SOON_RUNNING;
     return SOON_PENDING;

@@ -1,13 +1,13 @@
 /*
- * refuse.c - the sentence for what a function of the library has just returned: the last error of a thread.
+ * refuse.c - why a function of the library fails: the last error of a thread.
  *
- * A code says the kind, the sentence says which field has which value, and what would be right. It is put together in two
- * steps: where something is found wrong, that is noted; where the public function returns, its name is put before it. What
- * was noted for another code, or by a call that went on all the same, is not taken.
+ * A code says the kind; a sentence says which field has which value, and what would be right. The sentence is made in
+ * two steps. The function that finds something wrong notes it. The public function, when it returns, puts its own name
+ * before the note. A note for another code, or of a call that went on all the same, is not used.
  *
- * It belongs to the thread: one counted error in its record, which the thread's next failure replaces, and its end gives
- * back. Where that end cannot be watched, and where the code alone says it all, it is a static one: a poll that finds
- * nothing, or a queue that is full, allocates nothing.
+ * The last error is one counted error in the thread's record. The thread's next failure replaces it, and the end of the
+ * thread gives it back. It is a static error where that end cannot be watched, and where the code alone says it all: a
+ * poll that finds nothing, or a queue that is full, allocates nothing.
  */
 #include "refuse_internal.h"
 
@@ -16,7 +16,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
-/* At the thread's end. */
+/* At the end of the thread. */
 static void forget(void)
 {
     struct soon__error *last = soon__thread_self()->last_error;
@@ -53,7 +53,7 @@ int soon__refuse(int code, const char *format, ...)
     return code;
 }
 
-/* What was noted on the way to this code, or NULL. */
+/* Returns what was noted for this code, or NULL. */
 static const char *note_of(int code)
 {
     const struct soon__thread *self = soon__thread_self();
@@ -61,7 +61,7 @@ static const char *note_of(int code)
     return self->last_is_note && self->last_error->public.code == code ? self->last_error->public.message : NULL;
 }
 
-/* What happens where nothing is wrong says no more than its code. */
+/* Returns whether the code is one that tells of no mistake: then it says all there is to say. */
 static bool is_usual(int code)
 {
     return code == -ETIMEDOUT || code == SOON_EEND || code == SOON_EFULL || code == -ENOMEM || code == -ECANCELED;
@@ -129,7 +129,7 @@ const soon_error *soon_last_error(void)
     return last ? &last->public : &soon__error_none;
 }
 
-/* A copy is a counted error with one owner, who sees its public part. */
+/* A copy is a counted error with one owner, which sees its public part. */
 soon_error *soon_error_copy(const soon_error *error)
 {
     if (!soon__check(error, "soon_error_copy: NULL"))

@@ -8,15 +8,15 @@
 
 #include "callback_internal.h"
 
-/* Internals of all that this thread completes meanwhile, one after the other: a chain of a million thens needs no
- * stack. */
+/* Runs the internal continuations of the futures in the list, and of those that this thread completes meanwhile, one
+ * after the other: so a chain of a million thens needs no stack. */
 static void drain_internals(struct soon__thread *self)
 {
     struct soon__callback *callback;
     soon_future *future;
 
     self->queues.in_internals = true;
-    while ((future = self->queues.internals.head)) { /* it stays there meanwhile: see depend.c */
+    while ((future = self->queues.internals.head)) { /* it stays in the list while they run: depend.c looks there */
         while ((callback = soon__callback_next(future, true)))
             soon__callback_run(future, callback);
         soon__future_list_pop(&self->queues.internals);
@@ -46,12 +46,13 @@ static bool has_callbacks(soon_future *future)
     if (soon__future_is_pre_fork(future))
         return false;
     soon__future_lock(future);
-    some = future->callbacks && !future->callbacks->next->delivered;
+    some = future->locked.callbacks && !future->locked.callbacks->next->delivered;
     soon__future_unlock(future);
     return some;
 }
 
-/* Its callbacks come after a last word about its progress, on the thread where that is told. */
+/* Callbacks come after the last call about progress, so they run on the thread that makes it. Returns true if that has
+ * taken over. */
 static bool run_elsewhere(soon_future *future)
 {
     struct soon__progress_hook *hook = future->aside && !soon__future_is_pre_fork(future) ? future->aside->hook : NULL;
@@ -79,7 +80,7 @@ void soon__future_run_sunk(soon_future *future)
 {
     struct soon__thread *self = soon__thread_self();
 
-    /* Relaxed: whoever handed it here did so after what matters. */
+    /* Relaxed: the mutex of the list that it came by orders it. */
     if (!soon__word_refs(atomic_load_explicit(&future->word, memory_order_relaxed))) {
         soon__future_destroy(future);
         return;
@@ -89,7 +90,7 @@ void soon__future_run_sunk(soon_future *future)
         drain_callbacks(self);
 }
 
-/* Inside a callback, or an internal one, of this thread: the outer drain does it. */
+/* Called inside a callback it leaves the rest to the loop further down the stack, which is draining the lists. */
 void soon__future_run_callbacks(soon_future *future)
 {
     struct soon__thread *self = soon__thread_self();

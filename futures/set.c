@@ -1,7 +1,7 @@
 /*
- * set.c - open addressing with linear probing, at most half full. A slot says where a member lies, and the member whose it is:
- * so one that is no member any more needs no removal. Its slot stands for nobody, or for whom its place was used again, until
- * the slots are made anew.
+ * set.c - open addressing with linear probing, at most half full. A slot points to a member, and the member says for
+ * which future it stands. So ending a membership needs no removal from the slots: the slot then stands for no future,
+ * or for the next one for which the member is used, until the slots are made anew.
  */
 #include "set_internal.h"
 
@@ -14,7 +14,7 @@ static size_t home(const struct soon__set *set, const soon_future *future)
     return (size_t)((((uintptr_t)future >> 4) * UINT64_C(0x9E3779B97F4A7C15)) >> 20) & (set->size - 1);
 }
 
-/* The slot of its member, or the free one where that belongs. */
+/* Returns the slot of the future's member, or the free slot where it belongs. */
 static struct soon__member **find(const struct soon__set *set, const soon_future *future)
 {
     size_t i = home(set, future);
@@ -30,7 +30,7 @@ static void enter(struct soon__set *set, struct soon__member **slot, struct soon
     *slot = member;
 }
 
-/* Twice as many slots as `count` at least, with all that are members. */
+/* Makes new slots, at least twice `count`, and enters all members. */
 static int make_anew(struct soon__set *set, size_t count)
 {
     struct soon__set fresh = {.size = 8};
@@ -57,7 +57,7 @@ int soon__set_reserve(struct soon__set *set, size_t count)
     return count > set->size / 2 ? make_anew(set, count) : 0;
 }
 
-/* Half as many more as there are members: so that it is for many that the slots are made anew. */
+/* Makes room for half as many more as there are members, so that this is rare. */
 static int grow(struct soon__set *set)
 {
     size_t members = 0;

@@ -6,9 +6,10 @@
  *        |     v |
  *     kept     slabs without a block outside, for any class: up to KEPT_MAX; more go back to the system
  *
- * S1  A slab counts its blocks that are with threads, in use or not: `out`. At 0 nothing outside this file points into it.
- * S2  In the list of a class are the slabs with room, no others. A slab that gets room is the fullest there, and goes first; so the
- *     others become empty.
+ * S1  A slab counts its blocks that are with threads, in use or not: `out`. At 0 nothing outside this file points into
+ *     it.
+ * S2  In the list of a class are the slabs with room, no others. A slab that gets room is the fullest there, and goes
+ *     first; so the others become empty.
  * S3  The first use of a page faults, which takes long: that happens outside the mutex, as all system calls do.
  */
 #include "slab_internal.h"

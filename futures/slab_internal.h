@@ -57,8 +57,8 @@ bool soon__slab_take(size_t class, struct soon__block_list *list);
 /* Gives back up to `most` blocks of the list. */
 void soon__slab_give(struct soon__block_list *list, size_t most);
 
-/* How many classes have so many slabs with room that some should become empty; in a forked child one more. While it is not 0, each
- * block that is freed is looked at by the two functions below. Read without the mutex: a hint. */
+/* How many classes have so many slabs with room that some should become empty; in a forked child one more. While it is
+ * not 0, each block that is freed is looked at by the two functions below. Read without the mutex: a hint. */
 extern _Atomic uint32_t soon__slabs_watchful;
 bool soon__slab_wants_back(const void *block, size_t class); /* not to be kept by a thread: its slab may become empty */
 bool soon__slab_is_of_parent(const void *block);             /* of the process that forked this one */

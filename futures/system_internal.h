@@ -11,74 +11,75 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A deadline is a reading of this clock in nanoseconds, or SOON__NEVER. It never goes back. */
+/* A deadline is a time of this clock in nanoseconds, or SOON__NEVER. The clock never goes back. */
 #define SOON__NEVER INT64_MAX
-#define SOON__POLL INT64_C(0) /* over before it begins */
+#define SOON__POLL INT64_C(0) /* a deadline that is over before the wait begins */
 int64_t soon__clock_ns(void);
-/* What it was some milliseconds ago at most: costs a third. For spans that are longer than that. */
+/* The time some milliseconds ago at most, for a third of the cost: for spans that are longer than that. */
 int64_t soon__clock_coarse_ns(void);
-/* When `timeout_ms` from now is: saturates; SOON_FOREVER is SOON__NEVER, 0 is SOON__POLL. */
+/* Returns the time `timeout_ms` from now. It saturates; SOON_FOREVER becomes SOON__NEVER, and 0 SOON__POLL. */
 int64_t soon__deadline(int64_t timeout_ms);
-/* 0 (with no look at the clock for SOON__NEVER), or -ETIMEDOUT once it has passed. */
+/* Returns 0, or -ETIMEDOUT once it has passed. Does not read the clock for SOON__NEVER. */
 int soon__deadline_check(int64_t deadline);
 
-/* Sleeps while *word == expected, until woken or `deadline`. May return at any time: look again. */
+/* Sleeps while *word == expected, until woken or `deadline`. May return at any time: the caller looks again. */
 void soon__park(_Atomic uint32_t *word, uint32_t expected, int64_t deadline);
 void soon__unpark_one(_Atomic uint32_t *word);
 void soon__unpark_all(_Atomic uint32_t *word);
 
-/* Memory that another process can map: zeroed pages behind a descriptor, which is returned; or a negative errno. */
+/* Makes memory that another process can map: zeroed pages behind a descriptor. Returns that, or a negative errno. */
 int soon__mappable_new(void **ret_data, size_t size);
-/* Such memory with `size` bytes of `data` (NULL: zeroes) that nobody can write, mapped to be read. There never is a mapping
- * that could: a process that is forked meanwhile would keep it, and freezing fails as long as there is one. */
+/* Makes such memory with `size` bytes of `data` (NULL: zeroes) that nobody can write, and maps it to be read. It is
+ * never mapped to be written: a process that is forked meanwhile would keep that mapping, and freezing fails as long as
+ * there is one. */
 int soon__frozen_new(void **ret_data, const void *data, size_t size);
 int soon__mappable_resize(int fd, void **data, size_t old_size, size_t size);
-/* How many descriptors this process may have. */
+/* Returns how many descriptors this process may have. */
 size_t soon__descriptors_max(void);
 
-/* Memory of `size`, a power of two and at least a page, at a multiple of that; zeroed. `huge`: in as few pages as the
- * system can. NULL: none. */
+/* Returns zeroed memory of `size`, a power of two and at least a page, at a multiple of that; NULL: there is none.
+ * `huge`: in as few pages as the system can. */
 void *soon__pages_new(size_t size, bool huge);
 void soon__pages_free(void *pages, size_t size);
 
-/* How many forks lie between the first process and this one. Objects remember it. */
+/* Counts the forks between the first process and this one. An object keeps what it was when the object was made. */
 extern _Atomic uint32_t soon__forks;
 static inline uint32_t soon__generation(void)
 {
-    /* Relaxed: it changes only in a child that has one thread. */
+    /* Relaxed: it changes only in a forked child, while that has one thread. */
     return atomic_load_explicit(&soon__forks, memory_order_relaxed);
 }
-/* `before` runs ahead of a fork, the last one registered first, then `parent` or `child`, in the order of registration. Each may
- * be NULL. At load or first use. 0 or -ENOMEM. */
+/* Registers functions, which may be NULL: `before` is called before a fork, the last one registered first; `parent` or
+ * `child` after it, in the order of registration. To be called at load or first use. Returns 0 or -ENOMEM. */
 int soon__at_fork(void (*before)(void), void (*parent)(void), void (*child)(void));
-/* Taken before each fork and given back after it, in parent and child, so that the child finds what it guards whole. For
- * leaves only: see system_linux.c. 0 or -ENOMEM. */
+/* Has the mutex locked before each fork and unlocked after it, in parent and child, so that the child finds whole what
+ * it guards. For leaves only: see system_linux.c. Returns 0 or -ENOMEM. */
 int soon__lock_at_fork(pthread_mutex_t *mutex);
-/* Ends a forked child that has returned to the library from user code, where all that follows is the parent's. Without exit
- * handlers and flushes, which are the parent's too. */
+/* Ends a forked child that has returned to the library from user code, where all that would follow is the parent's
+ * work. Runs no exit handlers and flushes no streams, which are the parent's, too. */
 _Noreturn void soon__leave_child(void);
-/* What such a child does then. For a worker process, before it has tasks. */
+/* Sets what such a child does first. For a worker process, before it has tasks. */
 void soon__before_leaving_child(void (*fn)(void));
 
-/* The object that this code is in stays in memory from now on, whoever unloads it. */
+/* Keeps the shared object that this code is in loaded from now on, even if it is unloaded. */
 void soon__stay_loaded(void);
 
 /*
  * Memory behind a descriptor.
  */
 
-/* Zeroed, its size sealed for good. A descriptor. */
+/* Makes zeroed memory whose size is sealed for good. Returns a descriptor, or a negative errno. */
 int soon__shm_new(size_t size);
-/* 0 and sets `*ret`. The mapping lives on when the descriptor is closed. */
+/* Returns 0 and sets `*ret`, or a negative errno. The mapping stays when the descriptor is closed. */
 int soon__shm_map(void **ret, int fd, size_t size, bool writable);
-/* The same, to be read, and no obstacle to soon__shm_freeze(). */
+/* As that, to be read; does not keep soon__shm_freeze() from succeeding. */
 int soon__shm_map_private(void **ret, int fd, size_t size);
-void soon__shm_unmap(const void *data, size_t size); /* NULL allowed */
-/* No new mapping can write from now on; those that exist still can. */
+void soon__shm_unmap(const void *data, size_t size); /* NULL is allowed */
+/* From now on no new mapping can write; those that exist still can. */
 int soon__shm_close_to_writers(int fd);
-/* Nobody can write it from now on, and nobody can undo that. -EBUSY: a writable mapping is left. */
+/* From now on nobody can write it, and nobody can undo that. Returns 0; -EBUSY: there is still a writable mapping. */
 int soon__shm_freeze(int fd);
-/* It is frozen and holds `size` bytes: 0; -EPROTO: it is not, or not a memory file at all. For what a stranger sent. */
+/* Checks a descriptor that another process has sent. Returns 0 if it is frozen memory of `size` bytes, or -EPROTO. */
 int soon__shm_check_frozen(int fd, uint64_t size);
 
 /*

@@ -1,8 +1,8 @@
 /*
  * system_linux.c - parking on a futex, the monotonic clock, pages, memory behind a memfd, and the count of forks.
  *
- * Memory for other processes is a memfd with seals: its size is sealed when it is made, so that no reader of a mapping can
- * be hit by a file that shrinks; against writers it is closed when it is handed over.
+ * Memory for other processes is a memfd with seals. Its size is sealed when it is made, since a process dies that reads
+ * a mapping whose file has shrunk. Against writers it is sealed when it is handed over.
  */
 #include "system_internal.h"
 
@@ -59,11 +59,12 @@ int soon__deadline_check(int64_t deadline)
     return deadline == SOON__POLL || soon__clock_ns() >= deadline ? -ETIMEDOUT : 0;
 }
 
-/* As the kernel knows the word: PRIVATE by its address; else, for memory that other processes have, by its page. */
+/* `operation`: PRIVATE, for words of this process; or not, for words in memory that other processes have mapped,
+ * too. */
 static void sleep_on(_Atomic uint32_t *word, int operation, uint32_t expected, int64_t deadline)
 {
     struct timespec until = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
-    int saved = errno; /* user code around a wait or a completion must not see ours */
+    int saved = errno; /* user code around a wait or a completion must not see a change */
 
     /* The bitset form takes an absolute time of the monotonic clock, so that interrupted sleeps do not add up. */
     syscall(SYS_futex, word, operation, expected, deadline == SOON__NEVER ? NULL : &until, NULL,
@@ -111,7 +112,7 @@ static void *pages(size_t size)
     return data == MAP_FAILED ? NULL : data;
 }
 
-/* The part of a larger one that lies right. */
+/* Maps twice as much, and keeps the part that is aligned. */
 static void *aligned_pages(size_t size)
 {
     char *data = pages(2 * size);
@@ -129,7 +130,7 @@ void *soon__pages_new(size_t size, bool huge)
 {
     void *data = pages(size);
 
-    /* It does lie right where the one before it did, since the system puts the next one beside it. */
+    /* Mostly it is aligned if the one before it was, since the system puts the next mapping beside it. */
     if (data && ((uintptr_t)data & (size - 1))) {
         munmap(data, size);
         data = aligned_pages(size);
@@ -143,7 +144,7 @@ void soon__pages_free(void *pages, size_t size)
 {
     int saved = errno;
 
-    /* There is a limit to the number of mappings, and this may make one more: then it lends no memory, at least. */
+    /* Unmapping may make one more mapping, of which there is a limit. If it fails, at least the memory goes back. */
     if (munmap(pages, size) < 0)
         madvise(pages, size, MADV_DONTNEED);
     errno = saved;
@@ -153,7 +154,7 @@ void soon__pages_free(void *pages, size_t size)
 #define MFD_NOEXEC_SEAL 8U /* since Linux 6.3: no program can be started from it */
 #endif
 
-/* `fd`, unless `rc` says that it is of no use. */
+/* Returns `fd`, or closes it and returns `rc` if that is an error. */
 static int keep(int fd, int rc)
 {
     if (rc == 0)
@@ -162,7 +163,8 @@ static int keep(int fd, int rc)
     return rc;
 }
 
-/* Over the limit of file sizes the kernel sends SIGXFSZ, which would end the process: it is taken back. */
+/* Beyond the limit of file sizes the kernel sends SIGXFSZ, which would end the process: it is blocked, and taken
+ * back. */
 static int set_size(int fd, size_t size)
 {
     sigset_t mask, before, pending;
@@ -184,7 +186,7 @@ static int memory_new(const char *name, size_t size)
 {
     int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
 
-    if (fd < 0 && (errno == EINVAL || errno == EPERM)) /* not known; or refused, by a filter */
+    if (fd < 0 && (errno == EINVAL || errno == EPERM)) /* the flag is not known, or a filter refuses it */
         fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     return fd < 0 ? -errno : keep(fd, set_size(fd, size));
 }
@@ -247,25 +249,25 @@ size_t soon__descriptors_max(void)
 }
 
 /*
- * Forks are counted in the child's atfork handler: getpid() at every call would cost a system call.
+ * Forks are counted in the child's atfork handler, since getpid() for each call would cost a system call.
  *
- * A child has one thread. A lock that another thread held at the fork stays locked there for ever, and what it guards may
- * be half changed. So each lock of the library is of one of these kinds:
+ * A child has one thread. A lock that another thread held at the fork stays locked there for ever, and what it guards
+ * may be half changed. So each lock of the library is of one of these kinds:
  *
- *     held    over the fork, by before_fork(): the table of handlers, the hook for unhandled errors (error.c), the registry of
- *             functions (function.c), the table of attached loops (loop.c), those that signals shut down (core/on_signal.c).
- *             They are leaves: whoever has one takes no other that is held, calls no user code and does not fork. Nor does it call pthread_atfork(), for which another
- *             thread's fork may wait.
- *     anew    made in the child, with all that it guards: the slabs and the lists of blocks (slab.c, block.c), the start of the library's loop
- *             (library_loop.c), which registers handlers and so cannot be held, and that loop's own. One of these,
- *             `awake`, is taken before the fork, ahead of all leaves.
- *     parent  in an object of the parent's, which the child does not lock: it compares generations first, and answers
+ *     locked  over the fork, by before_fork(): the table of handlers, the hook for unhandled errors (error.c), the
+ *             registry of functions (function.c), the table of attached loops (loop.c), the pools that signals shut
+ *             down (on_signal.c). They are leaves: a thread that has one takes no other of them, calls no user code and
+ *             does not fork. Nor does it call pthread_atfork(), which may wait for the fork of another thread.
+ *     anew    made anew in the child, with all that it guards: the slabs and the lists of blocks (slab.c, block.c), the
+ *             start of the library's loop (library_loop.c), which registers handlers and so cannot be locked, and the
+ *             mutexes of that loop. One of these, `awake`, is locked before the fork, ahead of all leaves.
+ *     parent  in an object of the parent, which the child does not lock: it compares generations first, and returns
  *             SOON_EFORKED. Futures (LOCK), promises, executors and their processes, attached loops, iterators.
  *     worker  of a worker process, whose forked children never come back to it (executor/processes/worker/serve.c).
  *     shared  in memory of several processes: a child is one more of these.
  *
- * A child that returns to the library from user code, on a thread or in a frame that is the parent's, ends: see
- * soon__leave_child().
+ * A child ends when it returns to the library from user code, since the thread and the frames below are the parent's:
+ * see soon__leave_child().
  */
 _Atomic uint32_t soon__forks;
 static struct {
@@ -362,20 +364,21 @@ void soon__leave_child(void)
 }
 
 /*
- * A plugin may contain this library, and be unloaded. By then threads run in it that are there for good, and the end of a
- * thread calls it. The object can be found by any address in it; the program itself is found, too, and needs nothing.
+ * A plugin may contain this library, and be unloaded. But threads of the library run in it until the process ends, and
+ * the end of a thread calls it. The object is found by an address in it; if that is the program itself, nothing is
+ * needed.
  */
 void soon__stay_loaded(void)
 {
     static _Atomic bool done;
     Dl_info object;
 
-    /* Relaxed: whoever comes second need not wait for the first, which is in the object, too. */
+    /* Relaxed: a second thread need not wait for the first, which runs code of the object, too. */
     if (atomic_exchange_explicit(&done, true, memory_order_relaxed))
         return;
     if (!dladdr((void *)(uintptr_t)&soon__stay_loaded, &object) ||
         !dlopen(object.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE))
-        (void)dlerror(); /* that is not for the program to find */
+        (void)dlerror(); /* so that the program does not find our error */
 }
 
 /*
@@ -443,7 +446,7 @@ int soon__shm_check_frozen(int fd, uint64_t size)
 
     if (seals < 0 || (seals & wanted) != wanted)
         return -EPROTO;
-    /* Not of huge pages: those can have seals, but are mapped by other rules. */
+    /* A file of huge pages can have seals, too, but is mapped by other rules. */
     if (fstatfs(fd, &system) < 0 || (unsigned long)system.f_type != TMPFS_MAGIC)
         return -EPROTO;
     return fstat(fd, &file) == 0 && file.st_size >= 0 && (uint64_t)file.st_size == size ? 0 : -EPROTO;

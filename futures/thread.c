@@ -54,7 +54,7 @@ void soon__thread_take_up(const struct soon__thread_saved *saved)
     soon__this_thread.queues = saved->queues;
 }
 
-/* The one thread of a forked child is no worker and no thread of the library's: those are the parent's. */
+/* The one thread of a forked child is no worker, and no thread of the library: those are in the parent. */
 static void forget_worker(void)
 {
     soon__this_thread.parking = NULL;
@@ -68,7 +68,7 @@ static pthread_key_t end_key;
 static bool has_end_key;
 static _Atomic bool end_key_is_used;
 
-/* What a function gives back may be used once more by the next one, or by the program's own destructors: then it is
+/* A later function, or a destructor of the program's, may use again what an earlier one has given back. Then that is
  * registered again, and the system calls this again. */
 static void end(void *data)
 {
@@ -85,7 +85,7 @@ static void end(void *data)
 static bool watch_end(void)
 {
     soon__stay_loaded();
-    /* Relaxed: read when the object is unloaded, which it is not any more. */
+    /* Relaxed: it is read when the object is unloaded, which does not happen from now on. */
     atomic_store_explicit(&end_key_is_used, true, memory_order_relaxed);
     return has_end_key && pthread_setspecific(end_key, &soon__this_thread) == 0;
 }
@@ -108,7 +108,7 @@ __attribute__((constructor)) static void begin(void)
     (void)soon__at_fork(NULL, NULL, forget_worker); /* one of the first: there is room */
 }
 
-/* An object that is unloaded again without having used the library takes its key along. */
+/* An object that is unloaded again before the library was used must not leave its key behind. */
 __attribute__((destructor)) static void finish(void)
 {
     if (has_end_key && !atomic_load_explicit(&end_key_is_used, memory_order_relaxed))

@@ -1,6 +1,6 @@
 /*
- * thread_internal.h - what the library knows of the calling thread: the tasks and callbacks on its stack, the callbacks that wait for
- * their turn on it, and what its executor does when it must wait.
+ * thread_internal.h - what the library knows of the calling thread: the tasks and callbacks on its stack, the callbacks
+ * that wait for their turn on it, and what its executor does when it must wait.
  *
  * There is one record per thread, and only that thread touches it.
  */
@@ -30,9 +30,10 @@ struct soon__future_list {
 struct soon__parking {
     /* If the call behind `awaited` is still in this worker's deque, runs it and returns true. */
     bool (*run_own)(void *worker, soon_future *awaited);
-    /* Does something instead of parking until `awaited` is done. Returns 1: it did, look at the future again; 0: there is nothing to
-     * do, park, and call `after_park` afterwards; SOON_EDEADLK: parking could never end. `awaited` NULL: the thread parks for something
-     * else than one future. `others`: not only tasks of its executor can end that wait. */
+    /* Does something instead of parking until `awaited` is done. Returns 1: it did, look at the future again; 0: there
+     * is nothing to do, park, and call `after_park` afterwards; SOON_EDEADLK: parking could never end. `awaited` NULL:
+     * the thread parks for something else than one future. `others`: not only tasks of its executor can end that
+     * wait. */
     int (*before_park)(void *worker, soon_future *awaited, bool others);
     void (*after_park)(void *worker);
     /* Returns whether somebody else than tasks of its executor can end an unfinished future. */
@@ -76,13 +77,15 @@ struct soon__thread {
     } interrupt;
     struct soon__error *last_error; /* NULL: none yet */
     bool last_is_note;              /* see soon__refuse() */
-    /* Where user code of this thread goes; NULL: it runs here. Takes a done future, with a reference, whose users' callbacks are to
-     * run, or one without references, which is to be destroyed: another thread calls soon__future_run_sunk(). */
+    /* Where user code of this thread goes; NULL: it runs here. Takes a done future, with a reference, whose users'
+     * callbacks are to run, or one without references, which is to be destroyed: another thread calls
+     * soon__future_run_sunk(). */
     void (*sink)(soon_future *future);
     void (*at_end[SOON__AT_END_MAX])(void); /* see soon__thread_at_end() */
 };
 
-/* The storage model makes it found without a call. It is small, since objects that are loaded later share little room for that. */
+/* The storage model makes it found without a call. It is small, since objects that are loaded later share little room
+ * for that. */
 extern _Thread_local struct soon__thread soon__this_thread __attribute__((tls_model("initial-exec")));
 
 static inline struct soon__thread *soon__thread_self(void)
@@ -93,13 +96,15 @@ static inline struct soon__thread *soon__thread_self(void)
 /* Registers `give_back` to be called once when the calling thread ends. Returns false if that cannot be arranged. */
 bool soon__thread_at_end(void (*give_back)(void));
 
-/* Returns whether a task or callback is on this thread's stack, or waits for its turn here: a future may wait for that. */
+/* Returns whether a task or callback is on this thread's stack, or waits for its turn here: a future may wait for
+ * that. */
 bool soon__thread_is_busy(void);
 bool soon__thread_in_executor(const void *executor); /* one of its tasks is on the stack */
 bool soon__thread_in_callback(void);                 /* a callback is on the stack */
 bool soon__thread_has_pinned(const void *owner);     /* `owner` is pinned on the stack */
 
-/* Empties the queues, so that callbacks of what is completed from now on run at once; and brings back what was in them. */
+/* Empties the queues, so that callbacks of what is completed from now on run at once; and brings back what was in
+ * them. */
 struct soon__thread_saved {
     bool some; /* soon__thread_enter() has set something aside */
     struct soon__callback_queues queues;

@@ -1,18 +1,20 @@
 /*
  * value.c - buffers: counted blocks of bytes, from three sources.
  *
- *     PLAIN     memory and the function that releases it: soon_buffer_wrap, the caller's; soon_buffer_new, small, the heap's
- *     MAPPABLE  soon_buffer_new, from a MiB on: pages behind a descriptor, which another process can map. Small ones
- *               would use up the descriptors. Where the system gives no more of them, the heap serves.
- *     READABLE  pages behind a descriptor, mapped to be read: somebody else's, or ours that were frozen
+ *     PLAIN     memory, and the function that releases it: of the caller (soon_buffer_wrap()), or of the heap, for
+ *               small buffers of soon_buffer_new()
+ *     MAPPABLE  pages behind a descriptor, which another process can map: soon_buffer_new(), from a MiB on. If the
+ *               system gives no more descriptors, it is the heap.
+ *     READABLE  pages behind a descriptor, mapped to be read: of another process, or ours after a freeze
  *
- * V1  What another process may have mapped is never resized in place: `shared` and READABLE are copied instead.
- * V2  Descriptors are the program's: buffers that are kept must not use them up. New ones are on the heap while a quarter of
- *     them is held by buffers. Memory that came from another process stays mapped without its descriptor while RECEIVED_MAX
- *     are held: as many as are on their way from one process to the next one at a time. What has none is copied when it is
- *     sent.
- * V3  A freeze fails while anybody can write: a child that was forked meanwhile has a copy of our mapping. Then what is there
- *     is copied to memory that was never mapped so.
+ * V1  Memory that another process may have mapped is never resized in place: `shared` and READABLE buffers are copied
+ *     instead.
+ * V2  Buffers that are kept must not use up the program's descriptors. While buffers have a quarter of all that the
+ *     process may have, new ones are made on the heap. Memory that came from another process stays mapped without its
+ *     descriptor while RECEIVED_MAX descriptors are in use: about as many as are on their way from one process to the
+ *     next at a time. A buffer without a descriptor is copied when it is sent.
+ * V3  A freeze fails while anybody can write, for instance a child that was forked meanwhile and has a copy of our
+ *     mapping. Then the bytes are copied to memory that was never mapped to be written.
  */
 #include "value_internal.h"
 
@@ -27,14 +29,14 @@
 
 enum { ALIGNMENT = 64, MAPPABLE_MIN = 1 << 20, RECEIVED_MAX = 16 };
 
-/* Descriptors that buffers hold. Relaxed, always: a number that is to stay small. */
-static _Atomic size_t held;
+/* How many descriptors buffers have. All accesses are relaxed: it is a number that is to stay small. */
+static _Atomic size_t descriptors;
 
 struct soon_buffer {
     _Atomic size_t refs;
     enum { PLAIN, MAPPABLE, READABLE } source;
-    _Atomic bool shared; /* MAPPABLE, and its descriptor was given away */
-    int fd;              /* MAPPABLE, READABLE; -1: closed (V2) */
+    _Atomic bool shared; /* MAPPABLE: its descriptor was given to others */
+    int fd;              /* MAPPABLE, READABLE; -1: it was closed (V2) */
     void *data;
     size_t size;
     soon_free_fn release; /* PLAIN */
@@ -53,7 +55,7 @@ static void *heap_new(size_t size)
     return data;
 }
 
-/* A buffer without memory yet. NULL: there is none for it, or none so large. */
+/* Returns a buffer without its memory. NULL: there is no memory for it, or `size` is more than there can be. */
 static soon_buffer *shell_new(int source, size_t size)
 {
     soon_buffer *buffer = size > PTRDIFF_MAX ? NULL : malloc(sizeof *buffer);
@@ -66,7 +68,7 @@ static soon_buffer *shell_new(int source, size_t size)
     return buffer;
 }
 
-/* `rc`: whether it has got memory; what is returned. */
+/* `rc` says whether the buffer has got its memory; this returns it. */
 static int hand_out(soon_buffer **ret, soon_buffer *buffer, int rc)
 {
     if (rc < 0)
@@ -76,10 +78,10 @@ static int hand_out(soon_buffer **ret, soon_buffer *buffer, int rc)
     return rc;
 }
 
-static void hold_descriptor(soon_buffer *buffer, int fd)
+static void own_descriptor(soon_buffer *buffer, int fd)
 {
     buffer->fd = fd;
-    atomic_fetch_add_explicit(&held, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&descriptors, 1, memory_order_relaxed);
 }
 
 static void close_descriptor(soon_buffer *buffer)
@@ -88,24 +90,24 @@ static void close_descriptor(soon_buffer *buffer)
         return;
     close(buffer->fd);
     buffer->fd = -1;
-    atomic_fetch_sub_explicit(&held, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&descriptors, 1, memory_order_relaxed);
 }
 
 /* V2 */
-static size_t held_max(void)
+static size_t descriptors_max(void)
 {
     return soon__descriptors_max() / 4;
 }
 
 static void spare_descriptor(soon_buffer *buffer, size_t max)
 {
-    if (buffer->source == READABLE && atomic_load_explicit(&held, memory_order_relaxed) > max)
+    if (buffer->source == READABLE && atomic_load_explicit(&descriptors, memory_order_relaxed) > max)
         close_descriptor(buffer);
 }
 
 void soon__buffer_spare_descriptor(soon_buffer *buffer)
 {
-    spare_descriptor(buffer, held_max());
+    spare_descriptor(buffer, descriptors_max());
 }
 
 static int mappable_memory_new(soon_buffer *buffer, size_t size)
@@ -115,14 +117,14 @@ static int mappable_memory_new(soon_buffer *buffer, size_t size)
     if (fd < 0)
         return fd;
     buffer->source = MAPPABLE;
-    hold_descriptor(buffer, fd);
+    own_descriptor(buffer, fd);
     return 0;
 }
 
-/* Sets source, and fd or release, and data. */
+/* Sets source and data, and fd or release. */
 static int memory_new(soon_buffer *buffer, size_t size)
 {
-    if (size >= MAPPABLE_MIN && atomic_load_explicit(&held, memory_order_relaxed) < held_max() &&
+    if (size >= MAPPABLE_MIN && atomic_load_explicit(&descriptors, memory_order_relaxed) < descriptors_max() &&
         mappable_memory_new(buffer, size) == 0)
         return 0;
     buffer->source = PLAIN;
@@ -162,7 +164,7 @@ int soon__buffer_new_frozen(soon_buffer **ret, const void *data, size_t size)
     buffer = shell_new(READABLE, size);
     fd = buffer ? soon__frozen_new(&buffer->data, data, size) : -ENOMEM;
     if (fd >= 0)
-        hold_descriptor(buffer, fd);
+        own_descriptor(buffer, fd);
     return hand_out(ret, buffer, fd < 0 ? fd : 0);
 }
 
@@ -176,7 +178,7 @@ int soon__buffer_of_descriptor(soon_buffer **ret, int fd, size_t size)
     buffer = shell_new(READABLE, size);
     rc = buffer ? soon__shm_map(&buffer->data, fd, size, false) : -ENOMEM;
     if (rc == 0) {
-        hold_descriptor(buffer, fd);
+        own_descriptor(buffer, fd);
         spare_descriptor(buffer, RECEIVED_MAX);
     }
     return hand_out(ret, buffer, rc);
@@ -198,7 +200,7 @@ int soon__buffer_share(soon_buffer *buffer)
     rc = soon__shm_close_to_writers(buffer->fd);
     if (rc < 0)
         return rc;
-    /* Relaxed: only a sole owner asks, and it became that through the other owners' unrefs. */
+    /* Relaxed: only a sole owner reads it, and it became that by the unrefs of the others. */
     atomic_store_explicit(&buffer->shared, true, memory_order_relaxed);
     return buffer->fd;
 }
@@ -287,7 +289,7 @@ void soon_buffer_unref(soon_buffer *buffer)
 {
     if (!buffer)
         return;
-    /* Release what we did with the bytes, acquire what the others did, before the last one frees. */
+    /* Release: what we did with the bytes. Acquire: what the others did, before the last one frees. */
     if (atomic_fetch_sub_explicit(&buffer->refs, 1, memory_order_acq_rel) != 1)
         return;
     release_data(buffer);
@@ -304,7 +306,7 @@ size_t soon_buffer_size(const soon_buffer *buffer)
     return soon__check(buffer, "soon_buffer_size: NULL") ? buffer->size : 0;
 }
 
-/* PLAIN; MAPPABLE that is to hold nothing, or is shared; and what has to become ours to be changed (V1). */
+/* For a buffer that is PLAIN, READABLE or shared (V1), or is to have no bytes. */
 static int resize_by_copy(soon_buffer *buffer, size_t size)
 {
     soon_buffer fresh = {.fd = -1};
@@ -324,7 +326,7 @@ static int resize_by_copy(soon_buffer *buffer, size_t size)
     return 0;
 }
 
-/* Its only owner asks, so relaxed is enough: the unrefs of the others were seen. */
+/* Relaxed: the only owner calls this, and has seen the unrefs of the others. */
 static bool may_change_in_place(const soon_buffer *buffer)
 {
     return buffer->source == MAPPABLE && !atomic_load_explicit(&buffer->shared, memory_order_relaxed);
@@ -357,7 +359,7 @@ int soon_buffer_resize(soon_buffer *buffer, size_t size)
 }
 
 /*
- * Several
+ * Lists of buffers
  */
 
 enum { LIST_ROOM = 4 };

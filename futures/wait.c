@@ -1,9 +1,9 @@
 /*
  * wait.c - soon_wait().
  *
- * ALL_COMPLETED waits for one future after the other, the last first: queues are mostly served in order, so that
- * most of the others are done by then; and inside a worker each may be run here. The other modes iterate over a set until one
- * is enough.
+ * ALL_COMPLETED waits for one future after the other, the last one first. Queues are mostly served in order, so most of
+ * the others are done by then; and a worker may run each of them here. The other modes iterate over a set until one
+ * future is enough.
  */
 #include "wait.h"
 
@@ -51,8 +51,8 @@ static int wait_for_first(soon_future *const *futures, size_t count, soon_when w
     return rc == SOON_EEND ? 0 : rc;
 }
 
-/* One look before any wait: is it over already, could it never end? */
-static int look(soon_future *const *futures, size_t count, soon_when when, int64_t timeout_ms, bool *ret_over)
+/* Goes over the futures once, before any wait: the wait may be over already, or could never end. */
+static int examine(soon_future *const *futures, size_t count, soon_when when, int64_t timeout_ms, bool *ret_over)
 {
     bool inside = when == SOON_ALL_COMPLETED && timeout_ms && soon__thread_is_busy(), found = false;
     size_t done = 0;
@@ -71,7 +71,7 @@ static int look(soon_future *const *futures, size_t count, soon_when when, int64
     return 0;
 }
 
-/* How many are done, each once; from the same look as `ret_done`. */
+/* Returns how many are done, each once, in agreement with `ret_done`. */
 static int64_t snapshot(struct soon__set *seen, struct soon__member *members, soon_future *const *futures, size_t count,
                         bool *ret_done)
 {
@@ -92,7 +92,7 @@ static int wait_until(soon_future *const *futures, size_t count, soon_when when,
 {
     int64_t deadline = soon__deadline(timeout_ms);
     bool over;
-    int rc = look(futures, count, when, timeout_ms, &over);
+    int rc = examine(futures, count, when, timeout_ms, &over);
 
     if (rc < 0 || over || !timeout_ms)
         return rc;

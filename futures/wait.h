@@ -1,6 +1,7 @@
 /**
  * @file wait.h
- * Many futures at once: wait, gather, any, and with as_completed.h one after the other. They work on futures of any kind and executor, mixed.
+ * Many futures at once: wait, gather, any; and as_completed.h, one after the other. They work on futures of any kind
+ * and executor, mixed.
  *
  * @addtogroup soon_waiting
  * @{
@@ -22,15 +23,17 @@ typedef enum soon_when {
 } soon_when;
 
 /**
- * Waits for some or all of them. For one: soon_future_wait(); to treat each as it ends: soon_as_completed_new().
+ * Waits for some or all of them. For one future choose soon_future_wait(); to handle each as it ends
+ * soon_as_completed_new().
  *
  * Ownership: all are lent for the time of the call. `ret_done` (may be NULL) has `count` places: `ret_done[i]` says
  * whether futures[i] was done when the wait was over.
  * Threads: any thread. Blocks up to `timeout_ms` (0 polls, SOON_FOREVER never gives up). An empty set returns at
  * once.
- * Returns: how many are done, a duplicate counting once; a timeout is no failure. SOON_EDEADLK, unless it polls: what
- * it waits for could never come (all: an unfinished one is further down on this thread's stack; first: all unfinished
- * ones are); -EINVAL, also for a NULL among them; -ENOMEM; SOON_EFORKED; and `ret_done` is left alone.
+ * Returns: how many are done, where a duplicate counts once; a timeout is no failure. SOON_EDEADLK, unless it polls:
+ * the wait could never end, since an unfinished future (for SOON_ALL_COMPLETED), or every unfinished one, is further
+ * down on this thread's stack; -EINVAL, also for a NULL among them; -ENOMEM; SOON_EFORKED; and does not write
+ * `ret_done`.
  *
  * As wait(fs, timeout, return_when) in Python's concurrent.futures.
  */
@@ -38,13 +41,13 @@ SOON_API int64_t soon_wait(soon_future *const *futures, size_t count, soon_when 
                            bool *ret_done);
 
 /**
- * A future for all of them: finishes when all are done. It succeeds, without bytes of its own, if all did; else it
- * has the first error in their order, where a cancelled one counts as -ECANCELED. Of none: it has succeeded. To stop
- * at the first failure, soon_wait() with SOON_FIRST_EXCEPTION.
+ * Makes a future for all of them, which finishes when all are done. If all succeed it succeeds, without bytes of its
+ * own; else it has the first error in their order, where a cancelled one counts as -ECANCELED. Of no futures it has
+ * succeeded. To stop at the first failure choose soon_wait() with SOON_FIRST_EXCEPTION.
  *
- * Ownership: the caller owns one reference; it holds the members as long as it lives, and they keep nothing of it once it is
- * done. One that is given up by all before that, with no callback left to run, goes at once. Cancelling it cancels all
- * members, killing it kills them.
+ * Ownership: the caller owns one reference. The future keeps references of the members as long as it lives; they keep
+ * nothing of it once it is done. If all references are given up before that, and no callback is left to run, it is
+ * freed at once. Cancelling it cancels all members, killing it kills them.
  * Threads: any thread. Never blocks.
  * Returns: never NULL; a future that is done with -EINVAL (a NULL among them), -ENOMEM (which may be one and the same
  * object for several calls), SOON_EFORKED.
@@ -52,9 +55,9 @@ SOON_API int64_t soon_wait(soon_future *const *futures, size_t count, soon_when 
 SOON_API SOON_MUST_USE soon_future *soon_gather(soon_future *const *futures, size_t count);
 
 /**
- * A future for the first of them that succeeds, with its result and payload; it lends what the winner has. Fails when
- * all have failed, with the first error in their order. Of none: -EINVAL. The losers go on: cancel them if they are
- * not wanted.
+ * Makes a future for the first of them that succeeds: it shows result and payloads of that one. It fails when all have
+ * failed, with the first error in their order. Of no futures it has failed with -EINVAL. The others go on: cancel them
+ * if they are not wanted.
  *
  * Ownership: as soon_gather(). Cancelling it cancels all members, killing it kills them.
  * Threads: any thread. Never blocks. Returns: as soon_gather().

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 
 _Static_assert(offsetof(soon_call, place) == offsetof(soon_future, for_owner) &&
-                   offsetof(soon_call, before_outcome) == offsetof(soon_future, waiters),
+                   offsetof(soon_call, before_outcome) == offsetof(soon_future, locked.waiters),
                "the call's in the future: always");
 _Static_assert(offsetof(soon_call, previous) == offsetof(soon_future, result) &&
                    offsetof(soon_call, number) == offsetof(soon_future, number),

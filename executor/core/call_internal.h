@@ -80,7 +80,7 @@ struct soon_call {
             /* Never changed from when it is submitted on. */
             uint8_t flags;    /* enum soon__call_flags */
             uint8_t arg_size; /* of one in the block; else SOON__CALL_FAR */
-            char before_outcome[offsetof(soon_future, result) - offsetof(soon_future, waiters)];
+            char before_outcome[offsetof(soon_future, result) - offsetof(soon_future, locked.waiters)];
             union {                  /* until it is claimed */
                 soon_call *previous; /* WAITING, QUEUED, IN_DEQUE: in that list, as `next` */
                 uint32_t slot;       /* IN_SLOT */

@@ -45,7 +45,7 @@ static bool has_callbacks(soon_future *future)
     bool some;
 
     soon__future_lock(future);
-    some = future->callbacks != NULL;
+    some = future->locked.callbacks != NULL;
     soon__future_unlock(future);
     return some;
 }

@@ -144,7 +144,7 @@ static inline bool has_waiter(soon_future *future)
     bool some;
 
     soon__future_lock(future);
-    some = !soon__word_final(soon__future_word(future)) && future->waiters;
+    some = !soon__word_final(soon__future_word(future)) && future->locked.waiters;
     soon__future_unlock(future);
     return some;
 }
