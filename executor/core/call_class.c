@@ -109,9 +109,9 @@ void soon__call_spin(soon_future *future, int64_t deadline)
 
     if (call->flags & SOON__CALL_SPINS && deadline != SOON__POLL)
         soon__spin_for(future, deadline);
-    if (!(call->flags & SOON__CALL_LINGERS) || deadline == SOON__POLL || !soon__future_lock_unfinished(future))
+    if (!(call->flags & SOON__CALL_SPIN_HOOK) || deadline == SOON__POLL || !soon__future_lock_unfinished(future))
         return;
-    call->executor->klass.linger(call->executor->self, call, deadline);
+    call->executor->klass.spin(call->executor->self, call, deadline);
 }
 
 /* On threads that is only one whose queue limit strikes. */

@@ -60,7 +60,7 @@ enum soon__call_place {
 
 enum soon__call_flags {
     SOON__CALL_EXEMPT = 1,      /* the queue's bound does not apply */
-    SOON__CALL_LINGERS = 2,     /* its executor has a `linger` */
+    SOON__CALL_SPIN_HOOK = 2,   /* its executor has a `spin` */
     SOON__CALL_SPINS = 4,       /* or none, but this */
     SOON__CALL_ARG_ON_HEAP = 8, /* malloc'ed */
     SOON__CALL_ARG_LENT = 16,   /* somebody else's: not released */

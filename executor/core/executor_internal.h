@@ -40,7 +40,7 @@ struct soon__executor_class {
     /* A thread is about to sleep until the call has ended. This may wait for that for a short time, and do the pool's work
      * meanwhile, as long as it runs no user code. It is called under the future's LOCK, so that the pool is there, and gives
      * that back. */
-    void (*linger)(void *self, soon_call *call, int64_t deadline);
+    void (*spin)(void *self, soon_call *call, int64_t deadline);
 };
 
 struct soon_executor {

@@ -4,7 +4,7 @@
  * Modelled: a submitter, the library's loop, and worker processes with SLOTS slots each, one after the other (two at once
  * when one is condemned). Beside them, as asked for:
  *
- *     -DLINGER    a thread that waits for a task takes in the replies itself for a while
+ *     -DSPIN    a thread that waits for a task takes in the replies itself for a while
  *     -DCANCEL    a thread cancels a task
  *     -DKILL      a thread kills a task that runs
  *     -DCRASH     a worker dies, at any of its steps
@@ -26,7 +26,7 @@
  *     drain()                     replies.c: take_in(), take_some_locked(), end_turn_locked(), take_last_locked();
  *                                 both/channel_replies.c: soon__channel_ack(), soon__channel_want_bell(). `plain`: a
  *                                 reply that is taken in without leaving the mutex
- *     waiter                      linger.c: soon__process_pool_linger(); await.c: soon__future_await()
+ *     waiter                      spin.c: soon__process_pool_spin(); await.c: soon__future_await()
  *     enter()                     stage.c: soon__process_enter_locked()
  *     condemn(), execute()        sentence.c: soon__process_condemn_task_locked(), soon__process_reprieve_locked();
  *                                 listen.c: soon__process_execute()
@@ -46,14 +46,14 @@
  * dead, and only what it had claimed was lost; a signal for a task loses no other.
  *
  * Left out: starting and retiring, a second process beside the first that is not condemned, a second sentence on one that is
- * (P13), the loop's stay and its inspections
+ * (P13), the spinning of the loop and its inspections
  * (P8), shutdown, retries, limits of time, chunks, bodies and descriptors, slots that are
  * filled outside the mutex (P3), mad workers (D4), spinning, priorities; the future, which is future.pml; weak memory: all
  * is sequentially consistent, a variant without a fence has its two steps the other way round.
  *
  * Broken variants: -DLOOK_BEFORE_PUBLISH, -DLOOK_BEFORE_WANT, -DLOOK_BEFORE_POST, -DLOOK_BEFORE_SLEEP,
  * -DLOOK_BEFORE_ACKED: without the fences of D3. -DBELL_STAYS_OFF, -DNO_BELL_FOR_THE_REST: P10. -DACK_EVERY, above
- * RING. -DNUMBERS_DIFFER: that is enough to be claimed. -DFILLED_AFTER_BELL. -DNO_LAST_DRAIN: of one that lingers. -DNO_DRAIN_AT_DEATH,
+ * RING. -DNUMBERS_DIFFER: that is enough to be claimed. -DFILLED_AFTER_BELL. -DNO_LAST_DRAIN: of one that spins. -DNO_DRAIN_AT_DEATH,
  * -DNO_LOOK_BEFORE_KILL, -DKEEP_POSTED (when condemned), -DCLAIM_BY_STORE, -DDEATH_FREES_NO_PLACE, -DCLOSE_AND_GO: what came
  * until `inject` was closed is not handed out; -DKEEP_OPEN.
  */
@@ -106,7 +106,7 @@ bool to_wake[PROCESSES];
 chan inject = [TASKS] of { byte };
 bool is_open;
 #endif
-bool lingered[PROCESSES];
+bool spun_on[PROCESSES];
 byte alive, wanted, started;
 bool look_posted, waits_for_place;
 
@@ -412,12 +412,12 @@ inline want_bell(p)
     }
 }
 
-/* `more`: there is one behind those that were taken in. `lingers`: who does so waits for nobody else who reads; it does no more after
+/* `more`: there is one behind those that were taken in. `spins`: who does so waits for nobody else who reads; it does no more after
  * it, unless `goes_on`: then `on`. */
-inline drain(p, lingers, goes_on, last)
+inline drain(p, spins, goes_on, last)
 {
     atomic {
-        !mutex && (lingers || !reading[p]) -> mutex = true;
+        !mutex && (spins || !reading[p]) -> mutex = true;
         reads = !reading[p] && !reading_is_over[p];
         reading[p] = reading[p] || reads;
         h = head[p];
@@ -500,9 +500,9 @@ inline drain(p, lingers, goes_on, last)
         atomic { /* end_turn_locked() */
             on = goes_on;
 #ifdef NO_BELL_FOR_THE_REST
-            bell_is_off[p] = lingers && !on
+            bell_is_off[p] = spins && !on
 #else
-            bell_is_off[p] = lingers && !on && FILLED(p) == 0
+            bell_is_off[p] = spins && !on && FILLED(p) == 0
 #endif
         }
         if
@@ -518,14 +518,14 @@ inline drain(p, lingers, goes_on, last)
         fi
     :: else ->
         if
-        :: lingers && !reading_is_over[p] -> want_bell(p); more = tail[p] != head[p]
+        :: spins && !reading_is_over[p] -> want_bell(p); more = tail[p] != head[p]
         :: else
         fi
     fi;
     atomic {
         reading_is_over[p] = reading_is_over[p] || last;
-        rung[p] = rung[p] || (lingers && more);
-        lingered[p] = lingered[p] && !(lingers && !on);
+        rung[p] = rung[p] || (spins && more);
+        spun_on[p] = spun_on[p] && !(spins && !on);
         reading[p] = reading[p] && !reads;
         h = 0;
         reads = false;
@@ -855,7 +855,7 @@ proctype shuffler()
 }
 #endif
 
-#ifdef LINGER
+#ifdef SPIN
 proctype waiter(byte task)
 {
     PARENT;
@@ -867,9 +867,9 @@ proctype waiter(byte task)
         lock();
         p = NONE;
         if
-        :: posted[task] && stage[at_process[task]] == READY && !lingered[at_process[task]] ->
+        :: posted[task] && stage[at_process[task]] == READY && !spun_on[at_process[task]] ->
             p = at_process[task];
-            lingered[p] = true
+            spun_on[p] = true
         :: else
         fi;
         mutex = false
@@ -888,7 +888,7 @@ proctype waiter(byte task)
         fi;
 #ifdef NO_LAST_DRAIN
         if
-        :: !seen -> lingered[p] = false; break
+        :: !seen -> spun_on[p] = false; break
         :: else
         fi;
 #endif
@@ -1113,7 +1113,7 @@ init
         od;
         run loop();
         run submitter();
-#ifdef LINGER
+#ifdef SPIN
         run waiter(0);
 #endif
 #ifdef CANCEL

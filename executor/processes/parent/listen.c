@@ -16,7 +16,7 @@
 #include <errno.h>
 #include <sched.h>
 
-enum { LOOKS = 64, STAY_BATCH = 32, STAY_IDLE_MAX = 16, STAY_PROCESSES_MAX = 64, STAY_MAX_NS = 500000 };
+enum { LOOKS = 64, SPIN_BATCH = 32, SPIN_IDLE_MAX = 16, SPIN_PROCESSES_MAX = 64, SPIN_MAX_NS = 500000 };
 
 static void on_turn(uv_timer_t *timer);
 
@@ -71,7 +71,7 @@ static size_t list_busy(struct soon__process_pool *pool, struct soon__process **
     soon__mutex_lock(&pool->backlog.mutex);
     for (struct soon__process *process = pool->locked.processes;
          process && soon__process_pool_is_saturated_locked(pool); process = process->next) {
-        if (process->locked.stage == SOON__READY && process->locked.assigned && count < STAY_PROCESSES_MAX)
+        if (process->locked.stage == SOON__READY && process->locked.assigned && count < SPIN_PROCESSES_MAX)
             ret[count++] = process;
     }
     soon__mutex_unlock(&pool->backlog.mutex);
@@ -93,9 +93,9 @@ static uint64_t take_in_all(struct soon__process *const *processes, size_t count
     return came;
 }
 
-static void stay(struct soon__process_pool *pool)
+static void spin_on_busy(struct soon__process_pool *pool)
 {
-    struct soon__process *processes[STAY_PROCESSES_MAX];
+    struct soon__process *processes[SPIN_PROCESSES_MAX];
     int64_t end;
     size_t count;
     bool came_once = false;
@@ -108,18 +108,18 @@ static void stay(struct soon__process_pool *pool)
         return;
     for (size_t i = 0; i < count; i++)
         soon__channel_want_no_bell(&processes[i]->channel);
-    end = soon__clock_ns() + STAY_MAX_NS;
+    end = soon__clock_ns() + SPIN_MAX_NS;
     do {
         bool came = false;
 
         /* Many at once cost less than one after the other; but none waits for long. */
         for (int i = 0; i < LOOKS && !came; i++, soon__cpu_relax())
-            came = take_in_all(processes, count, i < LOOKS - 1 ? STAY_BATCH : 1) > 0;
+            came = take_in_all(processes, count, i < LOOKS - 1 ? SPIN_BATCH : 1) > 0;
         came_once |= came;
         idle = came ? 0 : idle + 1;
         if (!came)
             sched_yield(); /* time in which others have our CPU does not count */
-    } while (idle < STAY_IDLE_MAX && soon__clock_ns() < end);
+    } while (idle < SPIN_IDLE_MAX && soon__clock_ns() < end);
     soon__spin_note(&pool->loops_spin, came_once);
     for (size_t i = 0; i < count; i++)
         serve(processes[i]);
@@ -132,7 +132,7 @@ void soon__process_on_bell(struct soon__watch *watch)
 
     soon__bell_quiet(process->channel.bell);
     serve(process);
-    stay(pool);
+    spin_on_busy(pool);
     /* A claim may have made room in a bounded queue; or the worker is over its memory limit. */
     soon__mutex_lock(&pool->backlog.mutex);
     soon__condition_tell_all(&pool->backlog.place);

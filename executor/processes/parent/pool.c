@@ -8,10 +8,10 @@
 #include "agenda_internal.h"
 #include "closing_internal.h"
 #include "dispatch_internal.h"
-#include "linger_internal.h"
 #include "marshal_internal.h"
 #include "sentence_internal.h"
 #include "slots_internal.h"
+#include "spin_internal.h"
 #include "supervisor_internal.h"
 
 #include <errno.h>
@@ -275,11 +275,11 @@ static const struct soon__executor_class pool_class = {
     .tries_again = true,
     .takes_items = true,
     .ends_on_loop = true,
-    .call_flags = SOON__CALL_LINGERS,
+    .call_flags = SOON__CALL_SPIN_HOOK,
     .mappable_above = SOON__BODY_MAX,
     .ask_to_cancel = ask_to_cancel,
     .look = look,
-    .linger = soon__process_pool_linger,
+    .spin = soon__process_pool_spin,
 };
 
 static int check_options(const soon_process_pool_options *o)
@@ -378,7 +378,7 @@ static int executor_new(soon_executor **ret, const soon_process_pool_options *op
         return rc;
     }
     if (!pool->options.spin_ns)
-        pool->backlog.executor->klass.call_flags = 0; /* nobody is to linger */
+        pool->backlog.executor->klass.call_flags = 0; /* no thread is to spin for a reply */
     pool->backlog.executor->shared = soon__shared_ref(o.shared);
     soon__process_pool_watch(pool);
     *ret = pool->backlog.executor;

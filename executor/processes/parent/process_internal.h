@@ -21,19 +21,19 @@ static inline bool soon__process_unref_locked(struct soon__process *process)
 }
 
 /* A thread that waits for a call there takes in replies from here on, until it ends that, with a reference. */
-static inline void soon__process_begin_lingering_locked(struct soon__process *process)
+static inline void soon__process_begin_spin_locked(struct soon__process *process)
 {
-    process->locked.lingered = true;
-    process->pool->locked.lingering++;
+    process->locked.spun_on = true;
+    process->pool->locked.spinning++;
     process->locked.refs++;
 }
 /* As soon__process_unref_locked(). */
-static inline bool soon__process_end_lingering_locked(struct soon__process *process)
+static inline bool soon__process_end_spin_locked(struct soon__process *process)
 {
     struct soon__process_pool *pool = process->pool;
 
-    process->locked.lingered = false;
-    pool->locked.lingering--;
+    process->locked.spun_on = false;
+    pool->locked.spinning--;
     if (soon__backlog_is_ending_locked(&pool->backlog))
         soon__process_pool_look_soon_locked(pool); /* which waits for us to leave it */
     return soon__process_unref_locked(process);

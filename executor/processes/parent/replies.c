@@ -155,16 +155,16 @@ static void set_head(struct soon__process *process, uint64_t head)
 
 /* One turn of taking in. */
 struct turn {
-    enum { KEEPS_BELL, WANTS_BELL, LINGERS } then;
+    enum { KEEPS_BELL, WANTS_BELL, SPINS } then;
     bool last;                /* of a dead process */
-    const soon_call *awaited; /* LINGERS: which goes on as long as that is in a slot of this process; NULL: ends */
+    const soon_call *awaited; /* SPINS: which goes on as long as that is in a slot of this process; NULL: ends */
     uint64_t came;            /* replies */
     bool reads, goes_on;
     bool others;      /* that were not plain are among them, of which nobody was told yet */
     bool more;        /* there are, by now */
-    bool left;        /* LINGERS: nobody else has the process any more */
+    bool left;        /* SPINS: nobody else has the process any more */
     bool initialised; /* the initializer has ended, for good or not */
-    bool quiet;       /* the mutex may have been left; LINGERS: in a guest since then */
+    bool quiet;       /* the mutex may have been left; SPINS: in a guest since then */
     struct soon__loop_guest *guest;
 };
 
@@ -218,7 +218,7 @@ static void take_plain_replies_locked(struct soon__process *process, struct turn
 /* Before anything that may run user code elsewhere. To finish a call in one step does not. */
 static void be_quiet(struct turn *turn)
 {
-    if (!turn->quiet && turn->then == LINGERS)
+    if (!turn->quiet && turn->then == SPINS)
         soon__library_guest_begin(turn->guest);
     turn->quiet = true;
     assert(soon__library_is_quiet());
@@ -296,14 +296,14 @@ static bool is_through_locked(const struct soon__process *process, const struct 
            !soon__channel_has_replies(&process->channel, head_of(process), 1);
 }
 
-static void stop_lingering_locked(struct soon__process *process, struct turn *turn)
+static void stop_spinning_locked(struct soon__process *process, struct turn *turn)
 {
     if (turn->more || process->reading.corrupt) { /* for the loop: there is more, or it is to go */
         be_quiet(turn);
         soon__bell_ring(process->channel.bell);
     }
     soon__spin_note(&process->pool->spin, turn->awaited);
-    turn->left = soon__process_end_lingering_locked(process);
+    turn->left = soon__process_end_spin_locked(process);
 }
 
 static void end_turn_locked(struct soon__process *process, struct turn *turn)
@@ -314,15 +314,15 @@ static void end_turn_locked(struct soon__process *process, struct turn *turn)
     turn->goes_on = turn->reads && !process->reading.corrupt && awaited &&
                     soon__call_place(awaited) == SOON__CALL_IN_SLOT && awaited->process == process;
     if (!turn->goes_on && turn->then != KEEPS_BELL && !process->reading.corrupt && !process->reading.over) {
-        process->locked.bell_is_off = turn->then == LINGERS && turn->reads && !process->locked.assigned; /* P10 */
+        process->locked.bell_is_off = turn->then == SPINS && turn->reads && !process->locked.assigned; /* P10 */
         turn->more = !process->locked.bell_is_off && soon__channel_want_bell(&process->channel, head_of(process));
     }
     process->reading.busy &= !turn->reads;
     process->reading.over |= turn->last;
     if (turn->quiet)
         soon__condition_tell_all(&pool->read);
-    if (turn->then == LINGERS && !turn->goes_on)
-        stop_lingering_locked(process, turn);
+    if (turn->then == SPINS && !turn->goes_on)
+        stop_spinning_locked(process, turn);
 }
 
 static bool may_be_read_locked(const struct soon__process *process)
@@ -330,10 +330,10 @@ static bool may_be_read_locked(const struct soon__process *process)
     return !process->reading.busy && !process->reading.over && !process->reading.corrupt;
 }
 
-/* Who lingers does not wait for it. */
+/* Who spins does not wait for it. */
 static void begin_turn_locked(struct soon__process *process, struct turn *turn)
 {
-    while (process->reading.busy && turn->then != LINGERS)
+    while (process->reading.busy && turn->then != SPINS)
         soon__condition_wait(&process->pool->read, &process->pool->backlog.mutex, SOON__NEVER);
     turn->reads = may_be_read_locked(process);
     process->reading.busy |= turn->reads;
@@ -412,7 +412,7 @@ uint64_t soon__process_take_in(struct soon__process *process)
     return turn.came;
 }
 
-/* What it mostly is for who lingers: a plain reply, nothing else was to be answered, and nothing waits. True: then that
+/* What it mostly is for who spins: a plain reply, nothing else was to be answered, and nothing waits. True: then that
  * is all. `*ret`: a call to be finished, or NULL. */
 static bool take_last_locked(struct soon__process *process, struct turn *turn, soon_call **ret)
 {
@@ -436,16 +436,16 @@ static bool take_last_locked(struct soon__process *process, struct turn *turn, s
     return true;
 }
 
-bool soon__process_take_in_lingering(struct soon__process *process, const soon_call *awaited)
+bool soon__process_take_in_spinning(struct soon__process *process, const soon_call *awaited)
 {
     struct soon__process_pool *pool = process->pool;
     struct soon__loop_guest guest;
-    struct turn turn = {.then = LINGERS, .awaited = awaited, .guest = &guest};
+    struct turn turn = {.then = SPINS, .awaited = awaited, .guest = &guest};
     soon_call *call;
 
     soon__mutex_lock(&pool->backlog.mutex);
     if (take_last_locked(process, &turn, &call)) {
-        turn.left = soon__process_end_lingering_locked(process);
+        turn.left = soon__process_end_spin_locked(process);
         soon__mutex_unlock(&pool->backlog.mutex);
     } else {
         take_in(process, &turn, call);

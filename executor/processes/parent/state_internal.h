@@ -11,19 +11,19 @@
  * P4  Processes are started, signalled and reaped on the library's loop alone. A process is marked under the mutex
  *     before it is signalled: it gets no more work then, what it has not claimed was taken back, and its last replies
  *     count.
- * P5  The pool is down when it is closed, nothing is queued, no process is left, and nobody lingers; resolving `down` is the last
+ * P5  The pool is down when it is closed, nothing is queued, no process is left, and nobody spins; resolving `down` is the last
  *     touch.
  * P6  No future's LOCK is taken, and no user code called, under `mutex`: what is finished there takes one step
  *     (soon__call_finish_bare()). LOCK may be held when that is taken.
  * P7  One thread at a time takes in what a process has answered: the loop, or a thread that waits for a call there
- *     (linger.c). What is plain it takes in under the mutex; before it leaves that for the rest it sets `reading.busy`, and calls no
+ *     (spin.c). What is plain it takes in under the mutex; before it leaves that for the rest it sets `reading.busy`, and calls no
  *     user code until it has cleared it. `reading.over` ends that, once the process is dead and its last replies were read. What
- *     else is loop thread only is done by who reads only if the process is not READY yet, and then nobody lingers.
+ *     else is loop thread only is done by who reads only if the process is not READY yet, and then nobody spins.
  * P8  While there are tasks in slots the loop looks at each process ten times a second, rung for or not, and whether what
  *     it sees can be: else one that has written over the channel would keep its tasks for ever (soon__process_inspect()).
  * P9  In a flood in which no process can take more, submits leave what they have in `inject`, without the mutex: there is an
  *     answer to come, or a death, and then who takes that in hands out what has come until then.
- * P10 A process that has nothing in its slots has nothing to answer: then a thread that has lingered leaves its bell off, and who
+ * P10 A process that has nothing in its slots has nothing to answer: then a thread that has spun_on leaves its bell off, and who
  *     publishes the next one turns it on first. So tasks one after the other cost nothing for it. The next inspection turns
  *     it on, too: what a mad worker answers to nobody is heard.
  * P11 A pool that is stopped or broken starts nothing, nor does a closed one in which nothing is pending: who wants one
@@ -59,7 +59,7 @@
 #include "launch_internal.h"
 
 #define SOON__INSPECT_NS INT64_C(100000000)
-enum { SOON__FLOOD = 8 }; /* so many calls in slots */
+enum { SOON__SATURATED = 8 }; /* so many calls in slots */
 
 struct soon__process_pool;
 
@@ -165,7 +165,7 @@ struct soon__process {
         enum soon__why why;
         struct soon__assignment slots[SOON__SLOTS];
         uint64_t full; /* which of them are not EMPTY */
-        uint32_t refs; /* the loop's, and one per thread that is filling or lingers */
+        uint32_t refs; /* the loop's, and one per thread that is filling or spins */
         size_t assigned;
         size_t given; /* calls since its start */
         /* The next one in the queue does not fit until then, or until a slot is released; 0: it may fit. */
@@ -174,7 +174,7 @@ struct soon__process {
         struct soon__ring_allocator ring;
         struct soon__directory directory;
         int64_t idle_since, moved_on_ns; /* nothing to do since; a task ended, or the first slot was filled */
-        bool lingered;                   /* a thread lingers */
+        bool spun_on;                    /* a thread spins */
         bool spins;                      /* it may look for work before it sleeps */
         bool to_wake;                    /* something was published to it; while the mutex is held */
         bool bell_is_off;                /* P10 */
@@ -228,7 +228,7 @@ struct soon__process_pool {
     struct soon__launch launch;
     struct soon__surroundings surroundings; /* of who made the pool: its processes are started by the loop */
 
-    struct soon__spin spin, loops_spin; /* of threads that wait, and of the loop: see linger.c and listen.c */
+    struct soon__spin spin, loops_spin; /* of threads that wait, and of the loop: see spin.c and listen.c */
     /* Under the backlog's mutex. */
     struct {
         struct soon__process *processes;
@@ -236,7 +236,7 @@ struct soon__process_pool {
         size_t assigned;               /* calls in slots of all processes */
         size_t busy;                   /* processes that have something in a slot */
         int64_t held_up_at;            /* until then nobody is: see dispatch.c */
-        size_t lingering;              /* threads */
+        size_t spinning;               /* threads */
         size_t alive;                  /* STARTING and READY */
         size_t wanted;                 /* of these, not started yet */
         size_t present;                /* all that are not gone (P12) */
@@ -271,7 +271,7 @@ struct soon__process_pool {
 /* There is much to do. */
 static inline bool soon__process_pool_is_saturated_locked(const struct soon__process_pool *pool)
 {
-    return pool->locked.assigned >= SOON__FLOOD;
+    return pool->locked.assigned >= SOON__SATURATED;
 }
 
 #endif

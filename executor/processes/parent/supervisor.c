@@ -196,7 +196,7 @@ static bool is_over_locked(const struct soon__process_pool *pool)
 {
     return soon__backlog_is_ending_locked(&pool->backlog) && !pool->locked.present &&
            !pool->backlog.locked.queue.count && !pool->locked.assigned && !pool->locked.refused &&
-           !pool->locked.lingering && !pool->locked.look_posted;
+           !pool->locked.spinning && !pool->locked.look_posted;
 }
 
 /* Marks and counts under the mutex; what has to be done outside of it follows. */

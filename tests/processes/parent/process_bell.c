@@ -31,15 +31,15 @@ static struct soon__process *only_process(soon_executor *executor)
 }
 
 /* As who has waited and leaves. */
-static void linger(struct soon__process *process)
+static void spin_by_hand(struct soon__process *process)
 {
     struct soon__process_pool *pool = process->pool;
 
     soon__mutex_lock(&pool->backlog.mutex);
-    soon__process_begin_lingering_locked(process);
+    soon__process_begin_spin_locked(process);
     soon__mutex_unlock(&pool->backlog.mutex);
     soon__channel_want_no_bell(&process->channel);
-    cr_assert_not(soon__process_take_in_lingering(process, NULL));
+    cr_assert_not(soon__process_take_in_spinning(process, NULL));
 }
 
 /* Who looks at the channel turns it off meanwhile: so not always. */
@@ -94,7 +94,7 @@ Test(process_bell, is_on_when_a_task_is_submitted)
         soon_future *stays;
 
         do {
-            linger(process);
+            spin_by_hand(process);
         } while (is_on(process)); /* nothing is to be answered, so it stays off; or the loop was at it, too */
         stays = stay_submit(pool, &gate, NULL);
         on += is_on(process);
@@ -120,7 +120,7 @@ Test(process_bell, is_on_when_one_of_two_tasks_has_ended)
         soon_future *first = soon_submit(pool, own_pid), *stays = stay_submit(pool, &gate, NULL);
 
         take_in_by_hand(process, first);
-        linger(process);
+        spin_by_hand(process);
         cr_assert(is_on(process), "round %d", i);
         gate_open(gate, 1);
         take_in_by_hand(process, stays);
@@ -236,7 +236,7 @@ static void await_loop(void)
         continue;
 }
 
-/* So who lingers may use the pool, though all that it has done is done. */
+/* So who spins may use the pool, though all that it has done is done. */
 Test(process_bell, is_left_before_its_pool_is_down)
 {
     soon_executor *executor = new_processes(.workers = 1);
@@ -246,7 +246,7 @@ Test(process_bell, is_left_before_its_pool_is_down)
     size_t present;
 
     soon__mutex_lock(&pool->backlog.mutex);
-    soon__process_begin_lingering_locked(process);
+    soon__process_begin_spin_locked(process);
     soon__mutex_unlock(&pool->backlog.mutex);
     cr_assert_eq(soon_executor_shutdown(executor, SOON_DRAIN, 0), -ETIMEDOUT);
     do {
@@ -258,7 +258,7 @@ Test(process_bell, is_left_before_its_pool_is_down)
     for (int i = 0; i < 3; i++) /* it looks, and would close */
         await_loop();
     cr_assert_not(soon_future_done(down));
-    cr_assert_not(soon__process_take_in_lingering(process, NULL));
+    cr_assert_not(soon__process_take_in_spinning(process, NULL));
     cr_assert_eq(soon_future_wait(down, SOON_FOREVER), 0);
     soon_future_unref(down);
     soon_executor_free(executor);

@@ -1,10 +1,10 @@
 /*
- * race_linger.c - threads that wait for short tasks in worker processes take in replies themselves, beside the library's
+ * race_spin.c - threads that wait for short tasks in worker processes take in replies themselves, beside the library's
  * loop. Nobody's reply may be left unseen, and nobody's callback may run on a thread that only waits.
  */
 #include "storm_fixture.h"
 
-TestSuite(race_linger);
+TestSuite(race_spin);
 
 enum { USERS = 4, TASKS_IN_ALL = 24000, AHEAD = 4 };
 
@@ -85,7 +85,7 @@ static void run(int workers, int users, int tasks)
         sched_yield();
 }
 
-Test(race_linger, of_threads_that_wait_beside_the_loop_loses_no_reply)
+Test(race_spin, of_threads_that_wait_beside_the_loop_loses_no_reply)
 {
     for (int workers = 1; workers <= 3; workers++) {
         for (int users = 1; users <= USERS; users++)
@@ -93,7 +93,7 @@ Test(race_linger, of_threads_that_wait_beside_the_loop_loses_no_reply)
     }
 }
 
-Test(race_linger, with_workers_that_die_ends_each_task_once)
+Test(race_spin, with_workers_that_die_ends_each_task_once)
 {
     storm_begin(&(struct storm){.pause_us = 3000, .stop_us = 1000});
     for (int workers = 1; workers <= 3; workers++)
