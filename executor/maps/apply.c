@@ -87,7 +87,7 @@ static const struct soon__class apply_class = {.destroy = destroy,
                                                .needs_callback = needs_callback,
                                                .lender = inner};
 
-/* As a callback of `outer`. A wait for `outer` here would wait for itself, and one for the executor's end for our pin. */
+/* As a callback of `outer`. A wait for `outer` here would wait for itself; one for the executor's end, for our pin. */
 static void call_back(const struct apply *apply, const soon_future *outer, const struct soon__error *error,
                       soon_bytes result)
 {

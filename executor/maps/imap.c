@@ -91,7 +91,7 @@ static soon_imap *alloc(const soon_map_options *options)
     return imap;
 }
 
-/* All of it is checked. Returns 0, -ENOMEM, or -EINVAL for a chunk that no memory holds. */
+/* Sets options and bounds, and makes room for an argument. Returns 0; -ENOMEM; -EINVAL: no memory holds a chunk. */
 static int init(soon_imap *imap, const soon_map_options *options)
 {
     void **staged_arg = &imap->iterating.staged.arg;
@@ -179,7 +179,7 @@ int soon_imap_strings_new_sized(soon_imap **ret, soon_executor *executor, const 
  * Waiting
  */
 
-/* The future to wait for. An item of a chunk that was never submitted is done itself. */
+/* Returns the future of the call that runs an item. An item of a chunk that was never submitted is done itself. */
 static soon_future *call_of(const struct soon__imap_item *item)
 {
     soon_future *call = item->chunk ? soon__imap_chunk_call(item->chunk) : NULL;
@@ -187,7 +187,7 @@ static soon_future *call_of(const struct soon__imap_item *item)
     return call ? call : item->future;
 }
 
-/* A worker runs a pending call of the imap: returns 1. SOON_EDEADLK: the wait could never end. 0: wait. */
+/* A worker that waits runs a pending call. Returns 1: one ran; SOON_EDEADLK: the wait could never end; 0: sleep. */
 static int run_any(soon_imap *imap)
 {
     bool stuck = true;
@@ -202,7 +202,7 @@ static int run_any(soon_imap *imap)
     return stuck ? SOON_EDEADLK : 0;
 }
 
-/* All that is in flight are calls of one executor. */
+/* Returns whether it is other threads that end what is in flight, all of which are calls of one executor. */
 static bool others_end(const soon_imap *imap)
 {
     return !soon__thread_in_executor(imap->executor);
@@ -273,7 +273,7 @@ static void stop(soon_imap *imap)
         cancel_item(item);
 }
 
-/* All was handed out. */
+/* Returns what comes when all was handed out. */
 static int end(soon_imap *imap)
 {
     if (imap->iterating.state == SOON__IMAP_ENDED)
@@ -291,7 +291,7 @@ static void hand_out(soon_imap *imap, struct soon__imap_item *item, soon_future 
         stop(imap);
 }
 
-/* For the thread that iterates. */
+/* Does the work of soon_imap_next(), on the thread that iterates. */
 static int next(soon_imap *imap, soon_future **ret, uint64_t *ret_index)
 {
     struct soon__imap_item *item = NULL;

@@ -184,7 +184,7 @@ static size_t round_up(size_t size)
     return (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
 }
 
-/* The size of a block with `room` items, and where arguments and results begin in it. 0: there can be no such block. */
+/* Returns the size of a block with `room` items, and where arguments and results begin in it. 0: none is so large. */
 static size_t block_size(const soon_function *function, size_t room, bool varied, size_t *ret_args, size_t *ret_results)
 {
     size_t head = sizeof(struct soon__imap_chunk), entries, args, results, size;

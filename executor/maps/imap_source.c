@@ -14,7 +14,8 @@
 
 enum { RETRY_NS = 1000000 };
 
-/* What was taken comes before whatever the source would have said at its end. So `code` replaces that. */
+/* Closes the imap, since its executor takes no more. What was taken comes before whatever the source would have said at
+ * its end, so `code` replaces that. */
 static void refused(soon_imap *imap, int code)
 {
     soon__imap_close(imap, code);
@@ -83,7 +84,7 @@ static bool pull_item(soon_imap *imap)
     return staged->has_item;
 }
 
-/* Whether the staged item is an argument of the function. */
+/* Returns whether the staged item is an argument of the function. */
 static bool is_argument(const soon_imap *imap)
 {
     const soon_item *item = &imap->iterating.staged.item;
@@ -100,8 +101,8 @@ static bool is_for_good(int code)
     return code == SOON_ESHUTDOWN || code == SOON_EBROKEN;
 }
 
-/* Whether to submit without blocking, although the queue may be full: it must not block us for longer than the caller
- * has time; and while others of ours are in flight, the end of one of them is what to wait for. */
+/* Returns whether to submit without blocking. A full queue must not block for longer than the caller has time; and
+ * while other items are in flight, the end of one of them is what to wait for. */
 static bool must_not_block(const soon_imap *imap)
 {
     soon_full full = imap->each.when_full ? imap->each.when_full : imap->executor->when_full;
@@ -116,7 +117,7 @@ static const char *staged_label(const soon_imap *imap)
     return staged->item.label ? staged->item.label : imap->each.label;
 }
 
-/* The future of an item that was refused for its own sake. What was given with it is released, as a submit does. */
+/* Returns the failed future of an item that was refused for its own sake, and releases what was given with that. */
 static soon_future *fail_one(soon_imap *imap, int code)
 {
     soon_future *future =
@@ -126,7 +127,7 @@ static soon_future *fail_one(soon_imap *imap, int code)
     return future;
 }
 
-/* The options of the staged item, in `own` if they are not those of all. */
+/* Returns the options of the staged item; they lie in `own` if they are not those of all. */
 static const soon_submit_options *options_of_staged(const soon_imap *imap, soon_submit_options *own)
 {
     const soon_item *item = &imap->iterating.staged.item;
@@ -163,7 +164,7 @@ static soon_future *submit_one(soon_imap *imap)
     return NULL;
 }
 
-/* Returns 1: there may be room for more; 0: there is nothing more to do now; -ENOMEM. */
+/* Takes an item into flight. Returns 1: there may be room for more; 0: there is nothing more to do now; -ENOMEM. */
 static int take_one(soon_imap *imap)
 {
     struct soon__imap_item *item = calloc(1, sizeof *item);
@@ -185,7 +186,7 @@ static int take_one(soon_imap *imap)
  * By chunks
  */
 
-/* Returns 0, or why the item that is staged then is not one of the chunk: -ENOMEM; 1: it is no argument. */
+/* Fills the chunk. Returns 0, or why the item that is staged then is not in it: -ENOMEM; 1: it is no argument. */
 static int pull_items(soon_imap *imap, struct soon__imap_chunk *chunk, size_t wanted)
 {
     struct soon__imap_staged *staged = &imap->iterating.staged;
@@ -222,7 +223,7 @@ static struct soon__imap_chunk *pull_chunk(soon_imap *imap, int *ret_rc)
     return NULL;
 }
 
-/* Returns 1: it was submitted, or its futures have failed; 0: it is still staged, or was dropped. */
+/* Submits it. Returns 1: it is submitted, or its futures have failed; 0: it is still staged, or was dropped. */
 static int submit_chunk(soon_imap *imap, struct soon__imap_chunk *chunk)
 {
     bool try = must_not_block(imap);
@@ -237,7 +238,7 @@ static int submit_chunk(soon_imap *imap, struct soon__imap_chunk *chunk)
     return 1;
 }
 
-/* As take_one(). */
+/* Takes a chunk of items into flight. Returns what take_one() does. */
 static int take_chunk(soon_imap *imap)
 {
     struct soon__imap_staged *staged = &imap->iterating.staged;
@@ -291,7 +292,7 @@ static bool has_room(const soon_imap *imap)
     return state < SOON__IMAP_CLOSED && room >= (state == SOON__IMAP_OPEN ? imap->chunk : 1);
 }
 
-/* Returns 0, or -ENOMEM if that keeps it from taking anything. */
+/* Fills the imap as far as can be. Returns 0, or -ENOMEM if that has kept it from taking anything. */
 static int fill(soon_imap *imap)
 {
     int rc = 1;

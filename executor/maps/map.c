@@ -21,7 +21,7 @@
  * Making one
  */
 
-/* How many chunks of `size` there are in `count`. A sum could overflow. */
+/* Returns how many chunks of `size` there are in `count`. The sum of both could overflow. */
 static size_t chunks_of(size_t count, size_t size)
 {
     return count / size + (count % size != 0);
@@ -40,7 +40,7 @@ static size_t choose_chunk(const struct soon__map_params *params)
     return chunk < params->count ? chunk : params->count;
 }
 
-/* M2 */
+/* Finds the place of the results: M2. */
 static int set_results(struct soon__map *map, const struct soon__map_params *params)
 {
     size_t size = params->function->result_size;
@@ -79,7 +79,7 @@ static int make_chunks(struct soon__map *map, const struct soon__map_params *par
     return 0;
 }
 
-/* Before anything is submitted, so that it hears of the last progress in any case. */
+/* Registers on_progress. That is before anything is submitted, so it hears of the last progress in any case. */
 static int set_on_progress(struct soon__map *map, const soon_map_options *o)
 {
     const struct soon__progress_request request = {.loop = o->on_progress_loop,
@@ -126,7 +126,7 @@ static int map_new(struct soon__map **ret, const struct soon__map_params *params
     return 0;
 }
 
-/* No call waits for a place in the queue, and in it, for longer than the whole map may take. */
+/* Limits how long a call waits for a place in the queue, and in the queue: no longer than the whole map may take. */
 static void limit_queue(soon_submit_options *each, const struct soon__map_params *params, int64_t deadline)
 {
     int64_t left_ms = (deadline - soon__clock_ns()) / 1000000 + 1;
@@ -151,7 +151,7 @@ static void submit(struct soon__map *map, const struct soon__map_params *params)
     soon__map_leave(map);
 }
 
-/* Returns 0, -EINVAL, SOON_EFORKED or -ENOMEM. The arguments are taken, except with -EINVAL. */
+/* Makes and submits a map. Returns 0, -EINVAL, SOON_EFORKED or -ENOMEM. Takes the arguments, except with -EINVAL. */
 static int start(struct soon__map **ret, struct soon__map_params *params, const void *options, size_t options_size)
 {
     int rc = soon__options_read(&params->options, sizeof params->options, options, options_size);
@@ -211,7 +211,7 @@ static void give_results(struct soon__chunk *chunk, size_t first, size_t given, 
     chunk->given = given;
 }
 
-/* User code that the end of the chunk has left to soon_map(): it is due before that returns. */
+/* Runs the user code that the end of a chunk has left to soon_map(), which must not return before that. */
 static void release_what_is_left(struct soon__map *map, struct soon__chunk *chunk, bool results_are_wanted)
 {
     soon__chunk_release(chunk);

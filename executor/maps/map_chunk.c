@@ -46,7 +46,7 @@ static void move(struct soon__chunk *chunk, enum soon__chunk_state to)
  * What became of the items
  */
 
-/* Of an item of the rest. */
+/* Returns the error of an item that never ran. */
 static struct soon__error *rest_error(const struct soon__chunk *chunk, size_t index)
 {
     return index < chunk->batch.items.begun ? chunk->begun_error : chunk->rest_error;
@@ -83,8 +83,8 @@ static void set_finished(struct soon__chunk *chunk, size_t finished)
         atomic_store_explicit(&chunk->finished, finished, memory_order_release); /* C1 */
         return;
     }
-    /* Sequentially consistent, both: a thread that waits counts itself in, then looks. So either it sees this or we see
-     * it. */
+    /* Sequentially consistent, both: a thread that waits counts itself in, then looks at the item. So either it sees
+     * this store, or we see that it waits. */
     atomic_store_explicit(&chunk->finished, finished, memory_order_seq_cst);
     if (atomic_load_explicit(&map->item.waiters, memory_order_seq_cst))
         soon__map_ring(map);

@@ -89,7 +89,7 @@ static int kill_map(soon_future *future, void *owner)
  * Waiting
  */
 
-/* The call of the first chunk that has not ended, NULL: none. */
+/* Returns the call of the first chunk that has not ended; NULL: all have. */
 static soon_future *unfinished_call(struct soon__map *map)
 {
     /* Relaxed, both: chunks before it have ended, for good. Acquire: as in kill_map(). */
@@ -106,7 +106,7 @@ static soon_future *unfinished_call(struct soon__map *map)
     return call;
 }
 
-/* A call of the map that this thread is in the middle of, or one that is still to be done. */
+/* Returns a call of the map that this thread is in the middle of; else one that has not ended. */
 static soon_future *source(const soon_future *future)
 {
     for (struct soon__frame *frame = soon__thread_self()->frames; frame; frame = frame->below) {
@@ -125,12 +125,12 @@ static int help(soon_future *future)
 }
 
 /*
- * Looking at it
+ * What it shows
  */
 
 enum { CALLS_MAX = 64 };
 
-/* The map is RUNNING when one of its calls is. The first ones that have not ended know. */
+/* The map is RUNNING when one of its calls is. It asks the first of those that have not ended. */
 static void start_with_its_calls(soon_future *future, void *owner)
 {
     struct soon__map *map = of_future(future);
@@ -165,8 +165,7 @@ static const char *label(const soon_future *future)
     .destroy = destroy, .cancelled = cancelled, .kill = kill_map, .help = help, .source = source,                      \
     .refresh = start_with_its_calls, .progress = progress, .label = label
 static const struct soon__class map_class = {MAP_CLASS};
-/* For an executor whose calls begin without a word to their items: the calls know of the beginning, and the map does
- * not. */
+/* For an executor whose calls begin without a word to their items: the calls know that, and the map does not. */
 static const struct soon__class remote_class = {MAP_CLASS, .take_back = take_back};
 
 struct soon__map *soon__map_alloc(const char *label, bool has_look)

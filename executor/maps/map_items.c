@@ -26,7 +26,7 @@ static struct soon__chunk *chunk_of(const soon_future *future, size_t index, siz
     return &map->chunks[index / map->chunk_size];
 }
 
-/* An item has its outcome, too, when its map was cancelled before it started. */
+/* Returns whether an item has its outcome. It has one, too, if its map was cancelled before anything started. */
 static bool has_outcome(struct soon__chunk *chunk, size_t index, struct soon__error **ret_error)
 {
     if (soon__chunk_has_outcome(chunk, index, ret_error))
@@ -81,8 +81,7 @@ static void note_looked(struct soon__map *map)
     atomic_fetch_or_explicit(&map->future.word, SOON__LOOKED, memory_order_relaxed); /* relaxed: a flag */
 }
 
-/* Waits for an item of what chunk_of() has returned. Returns 0 or a code; with the item's own `*ret_error` is set,
- * lent. */
+/* Waits for an item in what chunk_of() has returned. Returns 0 or a code; sets `*ret_error` if it is the item's. */
 static int await_success(struct soon__chunk *chunk, size_t index, int64_t timeout_ms, struct soon__error **ret_error)
 {
     struct soon__error *error;

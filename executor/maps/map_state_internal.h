@@ -63,8 +63,7 @@ struct soon__chunk {
     _Atomic size_t finished; /* the first so many items have their outcome */
     _Atomic size_t failed;   /* so many of these have failed */
     struct soon__failures failures;
-    struct soon__error
-        *first_own; /* the first failure that is not the map's own doing, lent by another field; or NULL */
+    struct soon__error *first_own; /* the first failure that is not the map's own doing, lent; or NULL */
 
     /* The items that never ran: from `rest` on. Until the chunk ends there are none. */
     _Atomic size_t rest;
@@ -122,8 +121,7 @@ static inline bool soon__map_is_stopped(struct soon__map *map)
     return atomic_load_explicit(&map->state, memory_order_relaxed) == SOON__MAP_STOPPED;
 }
 
-/* Stops the map: pending calls are cancelled, running ones are asked to end. The caller holds a reference.
- * Idempotent. */
+/* Stops the map, once: cancels pending calls, asks running ones to end. The caller holds a reference. */
 void soon__map_stop(struct soon__map *map);
 
 /* A chunk has ended, or all are submitted. The last one completes the map and gives up the library's reference. */
