@@ -9,7 +9,7 @@
 #define SOON_EXECUTOR_CORE_CALL_INTERNAL_H
 
 #include "../../futures/gather_internal.h"
-#include "../loops/loop_internal.h"
+#include "../loops/delivery_internal.h"
 #include "executor_internal.h"
 #include "heap_internal.h"
 #include "items_internal.h"

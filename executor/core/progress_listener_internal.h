@@ -4,6 +4,8 @@
 #ifndef SOON_EXECUTOR_CORE_PROGRESS_LISTENER_INTERNAL_H
 #define SOON_EXECUTOR_CORE_PROGRESS_LISTENER_INTERNAL_H
 
+#include "../loops/delivery_internal.h"
+#include "../loops/library_loop_internal.h"
 #include "../loops/loop_internal.h"
 
 #define SOON__PROGRESS_OF(type, member, pointer)                                                                       \

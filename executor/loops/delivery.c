@@ -19,6 +19,7 @@
  */
 #include "../../futures/callback_internal.h"
 #include "../../futures/run_callbacks_internal.h"
+#include "delivery_internal.h"
 #include "loop_internal.h"
 
 #include <errno.h>

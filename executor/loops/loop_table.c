@@ -1,0 +1,65 @@
+/*
+ * loop_table.c - all loops that there are.
+ */
+#include "loop_table_internal.h"
+
+#include "../../futures/future_internal.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+/* All that there are: to find a loop that is attached again, and for leak checkers those that are lost while they close. */
+static struct {
+    pthread_mutex_t mutex;
+    soon_loop *first;
+    struct soon__loop_handle *kept; /* L6; so that leak checkers find them */
+} table = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+/* In a child the parent's loops stay in the list: never found, never freed. */
+__attribute__((constructor)) static void watch_forks(void)
+{
+    (void)soon__lock_at_fork(&table.mutex); /* one of the first: there is room */
+}
+
+void soon__loop_table_lock(void)
+{
+    pthread_mutex_lock(&table.mutex);
+}
+
+void soon__loop_table_unlock(void)
+{
+    pthread_mutex_unlock(&table.mutex);
+}
+
+soon_loop *soon__loop_find_locked(const uv_loop_t *uv)
+{
+    soon_loop *loop = table.first;
+
+    while (loop && (soon__loop_is_pre_fork(loop) || loop->uv != uv || !loop->attached))
+        loop = loop->next;
+    return loop;
+}
+
+void soon__loop_add_locked(soon_loop *loop)
+{
+    loop->next = table.first;
+    table.first = loop;
+}
+
+void soon__loop_free(soon_loop *loop)
+{
+    soon_loop **link = &table.first;
+
+    pthread_mutex_lock(&table.mutex);
+    while (*link != loop)
+        link = &(*link)->next;
+    *link = loop->next;
+    if (loop->handle) { /* L6 */
+        loop->handle->next = table.kept;
+        table.kept = loop->handle;
+    }
+    pthread_mutex_unlock(&table.mutex);
+    close(loop->bell);
+    pthread_mutex_destroy(&loop->mutex);
+    free(loop);
+}
