@@ -68,7 +68,7 @@ SOON_API int soon_map_bytes(soon_executor *executor, const soon_function *functi
  *
  * Until the future is done, soon_future_progress() counts its items, and soon_map_item() gives those that are done.
  *
- * - soon_future_cancel() ends a map of which nothing has started at once. Else what has not started is cancelled, what
+ * - soon_future_cancel() ends at once a map of which nothing has started. Else what has not started is cancelled, what
  *   runs is asked to stop, and the map ends CANCELLED when that has ended.
  * - soon_future_kill() kills each worker that runs an item, and cancels the rest. The map ends with SOON_EKILLED, or
  *   CANCELLED if no item ran just then.

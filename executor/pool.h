@@ -112,8 +112,7 @@ typedef struct soon_process_pool_options {
      * `start_timeout_ms`, what is pending fails with -EMFILE, -EAGAIN, -ENOMEM ..., and the pool goes on.
      */
     int max_restarts SOON__ZERO;
-    /** A worker must be ready within so many milliseconds; the time that it waited for a CPU does not count. 0:
-     * 10,000. */
+    /** A worker must be ready within so many milliseconds, without those that it waited for a CPU. 0: 10,000. */
     int64_t start_timeout_ms SOON__ZERO;
     int64_t grace_ms SOON__ZERO; /**< milliseconds between SIGTERM and SIGKILL; 0: 3,000; -1: SIGKILL at once */
     soon_on_death on_worker_death SOON__ZERO; /**< what the death of a worker means for the pool */
@@ -137,7 +136,7 @@ typedef struct soon_process_pool_options {
  * - -EINVAL: `ret` is NULL, or an option makes no sense;
  * - -ENOMEM;
  * - SOON_ENOINIT: soon_init() was not called, or this is a worker that it has not taken over yet;
- * - SOON_EDEPTH: this is the worker of a worker ..., ten deep;
+ * - SOON_EDEPTH: this is a worker of a pool of a worker ..., ten deep;
  * - SOON_ENOPROGRAM: the file of this program cannot be executed again;
  * - -ENOENT ...: `worker_program`, `directory` or an object to `load` is not there;
  * - -ENOSYS ...: the system has no pidfd or no sealed memory.
@@ -201,12 +200,12 @@ static inline SOON_MUST_USE int soon_pool_new(soon_executor **ret, soon_pool_kin
     return soon_pool_new_sized(ret, kind, options, sizeof *options);
 }
 
-/** How a shutdown treats the tasks that are there. Each mode does what those before it do, and more. */
+/** How a shutdown treats the tasks that are there, from weak to strong. */
 typedef enum soon_shutdown {
     SOON_DRAIN,          /**< everything that was submitted still runs */
     SOON_CANCEL_PENDING, /**< what has not started is cancelled */
-    SOON_TERMINATE,      /**< what runs is asked to stop; worker processes get SIGTERM, later SIGKILL */
-    SOON_KILL            /**< worker processes get SIGKILL at once. A thread cannot be killed: it is asked to stop */
+    SOON_TERMINATE,      /**< besides, what runs is asked to stop; worker processes get SIGTERM, later SIGKILL */
+    SOON_KILL            /**< the same, with SIGKILL at once. A thread cannot be killed: its task is asked to stop */
 } soon_shutdown;
 
 /**
