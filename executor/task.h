@@ -352,9 +352,9 @@ SOON_API int soon_task_add_payload(soon_task *task, soon_buffer *buffer);
  *     slow_add_get(future, timeout_ms, &result)
  *                                              soon_future_read_as(): SOON_ETYPE for a future of another function
  *
- * The body returns 0, or fails with soon_raise(). Argument and result travel by value: a pointer in them does not
- * compile in C, nor a type with a constructor in C++. A type whose name is not one identifier after a typedef (an
- * array, a pointer to a function) needs a typedef first. A C++ exception must not leave the body.
+ * The body returns 0, or fails with soon_raise(). Argument and result travel by value. A type that is a pointer does
+ * not compile, nor in C++ one that is not trivially copyable. A type whose name is not one identifier (an array, a
+ * pointer to a function) needs a typedef first. A C++ exception must not leave the body.
  */
 #define SOON_TASK(name, arg_type, result_type)                                                                         \
     SOON_TASK_DECLARE(name, arg_type, result_type);                                                                    \
