@@ -83,14 +83,14 @@ Test(end_refusal, of_a_class_leaves_the_executor_as_it_was)
 
 Test(end_refusal, for_a_loop_that_is_detached_leaves_the_executor_open)
 {
-    struct made keeps = make();
+    struct halves keeps = pending();
     soon_loop *detached = on;
 
     cr_assert_eq(soon_future_add_done_callback_on(keeps.future, on, say_done, "last "), 0);
     detach_saying("closed");
     cr_assert_eq(end_with(shelf.executor, (soon_end_options){.loop = detached}), SOON_ESHUTDOWN);
     cr_assert_eq(shelf.mode_count, 0);
-    drop(keeps);
+    release(keeps);
     run_to_the_end();
     free_shelf();
 }

@@ -53,7 +53,7 @@ static uint64_t last_heard(void)
 
 Test(progress, of_a_promise_comes_to_the_loop_as_it_is_set)
 {
-    struct made made = make();
+    struct halves made = pending();
 
     cr_assert_eq(listen_to(made.future, on, 1), 0);
     for (uint64_t i = 1; i <= 3; i++) {
@@ -66,12 +66,12 @@ Test(progress, of_a_promise_comes_to_the_loop_as_it_is_set)
     cr_assert(pthread_equal(heard.on, pthread_self()));
     cr_assert(soon_future_remove_progress_callback(made.future, hear, &heard));
     cr_assert_eq(releases, 1);
-    drop(made);
+    release(made);
 }
 
 Test(progress, without_a_loop_comes_on_the_callback_thread)
 {
-    struct made made = make();
+    struct halves made = pending();
 
     cr_assert_eq(listen_to(made.future, NULL, 1), 0);
     soon_promise_set_progress(made.promise, 7, 100);
@@ -80,13 +80,13 @@ Test(progress, without_a_loop_comes_on_the_callback_thread)
     soon_promise_set_result(made.promise, NULL, 0);
     test_wait_until(releases == 1);
     cr_assert(calls == 1 && last_heard() == 7); /* there was nothing more to tell */
-    drop(made);
+    release(made);
 }
 
 /* An hour is not over in between. */
 Test(progress, is_coalesced_to_its_rate_and_the_last_is_told)
 {
-    struct made made = make();
+    struct halves made = pending();
 
     cr_assert_eq(listen_to(made.future, on, 3600000), 0);
     cr_assert_eq(soon_future_add_done_callback_on(made.future, on, note_done, NULL), 0);
@@ -102,14 +102,14 @@ Test(progress, is_coalesced_to_its_rate_and_the_last_is_told)
 
     cr_assert(calls == 2 && heard.values[0] == 1 && heard.values[1] == 1000);
     cr_assert(dones == 1 && releases == 1);
-    drop(made);
+    release(made);
 }
 
 /* It was registered before the listener was. */
 Test(progress, the_last_comes_before_callbacks_that_were_there_first)
 {
     for (int with_loop = 0; with_loop < 2; with_loop++) {
-        struct made made = make();
+        struct halves made = pending();
         soon_loop *loop = with_loop ? on : NULL;
 
         heard = (struct heard){.count = 0};
@@ -123,13 +123,13 @@ Test(progress, the_last_comes_before_callbacks_that_were_there_first)
         test_wait_until(dones == 1);
         cr_assert(calls >= 1 && last_heard() == 43);
         cr_assert_eq(releases, 1);
-        drop(made);
+        release(made);
     }
 }
 
 Test(progress, nothing_is_heard_of_a_future_that_is_done)
 {
-    struct made made = make();
+    struct halves made = pending();
 
     soon_promise_set_progress(made.promise, 42, 100);
     soon_promise_set_result(made.promise, NULL, 0);
@@ -138,12 +138,12 @@ Test(progress, nothing_is_heard_of_a_future_that_is_done)
     cr_assert_not(soon_future_remove_progress_callback(made.future, hear, &heard));
     run_to_the_end();
     cr_assert_eq(calls, 0);
-    drop(made);
+    release(made);
 }
 
 Test(progress, each_of_several_has_its_own_rate_and_loop)
 {
-    struct made made = make();
+    struct halves made = pending();
 
     cr_assert_eq(listen_to(made.future, on, 3600000), 0);
     cr_assert_eq(listen_to(made.future, NULL, 3600000), 0);
@@ -158,7 +158,7 @@ Test(progress, each_of_several_has_its_own_rate_and_loop)
     run_to_the_end();
     test_wait_until(releases == 3);
     cr_assert_eq(calls, 6);
-    drop(made);
+    release(made);
 }
 
 static _Atomic uint64_t heard_by_other;
@@ -172,7 +172,7 @@ static void hear_other(soon_future *future, soon_progress progress, void *data)
 /* What is looked at for the one is not told to the other, whose hour is not over. */
 Test(progress, a_quick_listener_does_not_hurry_a_slow_one)
 {
-    struct made made = make();
+    struct halves made = pending();
 
     cr_assert_eq(listen_to(made.future, on, 3600000), 0);
     cr_assert_eq(soon_future_add_progress_callback(made.future, on, 1, hear_other, NULL, NULL), 0);
@@ -185,13 +185,13 @@ Test(progress, a_quick_listener_does_not_hurry_a_slow_one)
     soon_promise_set_result(made.promise, NULL, 0);
     run_to_the_end();
     cr_assert(calls == 2 && last_heard() == 3);
-    drop(made);
+    release(made);
 }
 
 /* One look finds that the quick one has been told, and the slow one has not. What is set after it is heard all the same. */
 Test(progress, a_slow_listener_does_not_hold_up_a_quick_one)
 {
-    struct made made = make();
+    struct halves made = pending();
 
     cr_assert_eq(listen_to(made.future, on, 3600000), 0);
     cr_assert_eq(soon_future_add_progress_callback(made.future, NULL, 1, hear_other, NULL, NULL), 0);
@@ -203,13 +203,13 @@ Test(progress, a_slow_listener_does_not_hold_up_a_quick_one)
     soon_promise_set_result(made.promise, NULL, 0);
     run_to_the_end();
     cr_assert_eq(last_heard(), 5);
-    drop(made);
+    release(made);
 }
 
 /* The timer is set for the slow one all the time, while looks are posted for the quick one. */
 Test(progress, looks_by_the_timer_and_looks_that_are_posted_do_not_meet)
 {
-    struct made made = make();
+    struct halves made = pending();
 
     cr_assert_eq(listen_to(made.future, on, 2), 0); /* its loop does not run: it is never told */
     cr_assert_eq(soon_future_add_progress_callback(made.future, NULL, 1, hear_other, NULL, NULL), 0);
@@ -219,14 +219,14 @@ Test(progress, looks_by_the_timer_and_looks_that_are_posted_do_not_meet)
     soon_promise_set_result(made.promise, NULL, 0);
     run_to_the_end();
     cr_assert_eq(last_heard(), 300000);
-    drop(made);
+    release(made);
 }
 
 /*
  * Taken back
  */
 
-static struct made self;
+static struct halves self;
 
 static void hear_once(soon_future *future, soon_progress progress, void *data)
 {
@@ -238,7 +238,7 @@ static void hear_once(soon_future *future, soon_progress progress, void *data)
 Test(progress, may_be_taken_back_by_the_callback_itself)
 {
     for (int with_loop = 0; with_loop < 2; with_loop++) {
-        self = make();
+        self = pending();
         calls = releases = 0;
         cr_assert_eq(
             soon_future_add_progress_callback(self.future, with_loop ? on : NULL, 1, hear_once, &heard, note_release),
@@ -250,13 +250,13 @@ Test(progress, may_be_taken_back_by_the_callback_itself)
         soon_promise_set_result(self.promise, NULL, 0);
         run_to_the_end();
         cr_assert(calls == 1 && releases == 1);
-        drop(self);
+        release(self);
     }
 }
 
 Test(progress, taken_back_on_the_loops_thread_is_not_heard_though_it_was_on_its_way)
 {
-    struct made made = make();
+    struct halves made = pending();
 
     cr_assert_eq(listen_to(made.future, on, 1), 0);
     uv_run(&uv, UV_RUN_NOWAIT);
@@ -266,7 +266,7 @@ Test(progress, taken_back_on_the_loops_thread_is_not_heard_though_it_was_on_its_
     cr_assert_eq(releases, 1);
     run_to_the_end();
     cr_assert(calls == 0 && releases == 1);
-    drop(made);
+    release(made);
 }
 
 /*
@@ -275,7 +275,7 @@ Test(progress, taken_back_on_the_loops_thread_is_not_heard_though_it_was_on_its_
 
 Test(progress, comes_until_the_end_to_a_loop_that_is_detached)
 {
-    struct made made = make();
+    struct halves made = pending();
 
     cr_assert_eq(listen_to(made.future, on, 1), 0);
     detach_saying("closed");
@@ -288,12 +288,12 @@ Test(progress, comes_until_the_end_to_a_loop_that_is_detached)
     run_to_the_end();
     cr_assert_eq(last_heard(), 2);
     cr_assert_str_eq(said, "closed");
-    drop(made);
+    release(made);
 }
 
 Test(progress, is_dropped_with_a_loop_that_somebody_has_closed)
 {
-    struct made made = make();
+    struct halves made = pending();
 
     cr_assert_eq(listen_to(made.future, on, 1), 0);
     uv_run(&uv, UV_RUN_NOWAIT);
@@ -305,7 +305,7 @@ Test(progress, is_dropped_with_a_loop_that_somebody_has_closed)
     test_wait_until(releases == 1);
     soon_promise_set_result(made.promise, NULL, 0);
     cr_assert_eq(calls, 0);
-    drop(made);
+    release(made);
 }
 
 /*
@@ -431,9 +431,9 @@ TestOnEach(progress, of_a_map_counts_its_items)
 
 Test(progress, arguments_that_make_no_sense_are_refused_and_the_data_released)
 {
-    struct made made = make();
+    struct halves made = pending();
     soon_executor *executor = make_one_thread();
-    soon_submit_options rate = {.progress_every_ms = 5}, release = {.on_progress_release = note_release},
+    soon_submit_options rate = {.progress_every_ms = 5}, undo = {.on_progress_release = note_release},
                         negative = {.on_progress = hear, .progress_every_ms = -1};
     int arg = 1, result;
     soon_future *future = NULL;
@@ -444,7 +444,7 @@ Test(progress, arguments_that_make_no_sense_are_refused_and_the_data_released)
     cr_assert_eq(soon_future_add_progress_callback(made.future, on, 1, NULL, &heard, note_release), -EINVAL);
     cr_assert_eq(releases, 3);
     cr_assert_eq(soon_try_submit_bytes(&future, executor, &count_up_task, NULL, 0, &rate), -EINVAL);
-    cr_assert_eq(soon_try_submit_bytes(&future, executor, &count_up_task, NULL, 0, &release), -EINVAL);
+    cr_assert_eq(soon_try_submit_bytes(&future, executor, &count_up_task, NULL, 0, &undo), -EINVAL);
     cr_assert_eq(soon_try_submit_bytes(&future, executor, &count_up_task, NULL, 0, &negative), -EINVAL);
     negative.progress_every_ms = 0;
     cr_assert_eq(soon_map_with(executor, (.each = &negative), count_up, &arg, 1, &result, NULL), -EINVAL);
@@ -452,7 +452,7 @@ Test(progress, arguments_that_make_no_sense_are_refused_and_the_data_released)
     cr_assert_eq(soon_map_with(executor, (.progress_every_ms = 1), count_up, &arg, 1, &result, NULL), -EINVAL);
     cr_assert_eq(releases, 3);
     cr_assert_eq(soon_executor_free(executor), 0);
-    drop(made);
+    release(made);
 }
 
 Test(progress, of_a_submit_that_is_refused_only_the_data_is_released)

@@ -223,16 +223,16 @@ TestOnEach(then, that_runs_is_only_asked_to_end)
 
 Test(then, is_lent_the_bytes_of_the_first)
 {
-    struct shelf shelf;
-    soon_executor *executor = make_shelf(&shelf);
+    struct drawer drawer;
+    soon_executor *executor = make_drawer(&drawer);
     struct halves first = successful();
     soon_future *then = soon_then(first.future, executor, &increment_task);
     soon_bytes bytes;
 
-    cr_assert_eq(shelf.count, 1);
+    cr_assert_eq(drawer.count, 1);
     cr_assert_eq(soon_future_result(first.future, 0, &bytes), 0);
-    cr_assert_eq(soon_call_arg(shelf.calls[0]).data, bytes.data, "no copy");
-    cr_assert_eq(soon_call_arg(shelf.calls[0]).size, bytes.size);
+    cr_assert_eq(soon_call_arg(drawer.calls[0]).data, bytes.data, "no copy");
+    cr_assert_eq(soon_call_arg(drawer.calls[0]).size, bytes.size);
 
     release(first); /* they are held until the task has ended */
     cr_assert_eq(soon_executor_free(executor), 0);

@@ -42,7 +42,7 @@ static int add_all(soon_future *future)
 
 Test(alloc_failure_loop, attach_post_and_registration_say_so_and_change_nothing)
 {
-    struct made made = make();
+    struct halves made = pending();
 
     cr_assert_eq(uv_loop_init(&uv), 0);
     for (size_t n = 1;; n++) {
@@ -64,7 +64,7 @@ Test(alloc_failure_loop, attach_post_and_registration_say_so_and_change_nothing)
     cr_assert_eq(uv_run(&uv, UV_RUN_DEFAULT), 0);
     cr_assert_str_eq(said, "ccpcpfclosed");
     cr_assert_eq(uv_loop_close(&uv), 0);
-    drop(made);
+    release(made);
 }
 
 static int releases;
@@ -87,7 +87,7 @@ static void take_back(soon_future *future)
 
 Test(alloc_failure_loop, data_of_a_callback_is_released_once_whatever_is_missing, .init = open_loop, .fini = close_loop)
 {
-    struct made made = make();
+    struct halves made = pending();
 
     cr_assert_eq(soon__library_start(), 0);
     for (size_t n = 1;; n++) {

@@ -174,7 +174,7 @@ Test(callback, runs_after_waiters_were_woken)
     add(both.future, await_the_reader, reader); /* for ever, if it were not */
     set_int(both.promise, 5);
 
-    cr_assert_eq(outcome_of(reader), 0);
+    cr_assert_eq(end_reading(reader), 0);
     release(both);
 }
 

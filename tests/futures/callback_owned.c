@@ -39,29 +39,29 @@ static void turn(void)
 
 Test(owned, released_after_it_has_run)
 {
-    struct made made = make();
+    struct halves made = pending();
 
     cr_assert_eq(add_owned(made.future, NULL), 0);
     cr_assert_eq(releases, 0);
     soon_promise_set_result(made.promise, NULL, 0);
 
     cr_assert(runs == 1 && releases == 1 && order_is_right);
-    drop(made);
+    release(made);
     cr_assert_eq(releases, 1);
 }
 
 Test(owned, released_at_once_where_the_future_is_done)
 {
-    struct made made = make_done();
+    struct halves made = successful();
 
     cr_assert_eq(add_owned(made.future, NULL), 0);
     cr_assert(runs == 1 && releases == 1 && order_is_right);
-    drop(made);
+    release(made);
 }
 
 Test(owned, released_after_it_has_run_on_the_loop)
 {
-    struct made made = make();
+    struct halves made = pending();
 
     cr_assert_eq(add_owned(made.future, on), 0);
     soon_promise_set_result(made.promise, NULL, 0);
@@ -70,18 +70,18 @@ Test(owned, released_after_it_has_run_on_the_loop)
 
     cr_assert(runs == 1 && releases == 1 && order_is_right);
     cr_assert(pthread_equal(released_on, pthread_self()));
-    drop(made);
+    release(made);
 }
 
 Test(owned, released_after_it_has_run_on_the_loop_for_a_future_that_was_done)
 {
-    struct made made = make_done();
+    struct halves made = successful();
 
     cr_assert_eq(add_owned(made.future, on), 0);
     cr_assert_eq(releases, 0);
     run_to_the_end();
     cr_assert(runs == 1 && releases == 1 && order_is_right);
-    drop(made);
+    release(made);
 }
 
 static soon_future *waited_for;
@@ -104,7 +104,7 @@ static void note_waited(soon_future *future, void *data)
 
 Test(owned, released_before_the_next_callback_runs)
 {
-    struct made made = make();
+    struct halves made = pending();
 
     waited_for = made.future;
     cr_assert_eq(soon_future_add_done_callback_owned(made.future, NULL, say_done, "1", wait_in_release), 0);
@@ -112,24 +112,24 @@ Test(owned, released_before_the_next_callback_runs)
     soon_promise_set_result(made.promise, NULL, 0);
 
     cr_assert(runs == 1 && releases == 1 && rc_in_release == 0);
-    drop(made);
+    release(made);
 }
 
 Test(owned, released_by_who_takes_it_back)
 {
-    struct made made = make();
+    struct halves made = pending();
 
     cr_assert_eq(add_owned(made.future, NULL), 0);
     cr_assert(soon_future_remove_done_callback(made.future, count_run, &runs));
     cr_assert(runs == 0 && releases == 1);
     soon_promise_set_result(made.promise, NULL, 0);
     cr_assert(runs == 0 && releases == 1);
-    drop(made);
+    release(made);
 }
 
 Test(owned, released_by_who_takes_it_back_from_a_loop)
 {
-    struct made made = make();
+    struct halves made = pending();
 
     cr_assert_eq(add_owned(made.future, on), 0);
     cr_assert(soon_future_remove_done_callback(made.future, count_run, &runs));
@@ -137,13 +137,13 @@ Test(owned, released_by_who_takes_it_back_from_a_loop)
     soon_promise_set_result(made.promise, NULL, 0);
     run_to_the_end();
     cr_assert(runs == 0 && releases == 1);
-    drop(made);
+    release(made);
 }
 
 /* It is on its way: the loop's turn finds that it is not wanted any more. */
 Test(owned, released_by_who_takes_back_what_was_delivered)
 {
-    struct made made = make();
+    struct halves made = pending();
 
     cr_assert_eq(add_owned(made.future, on), 0);
     soon_promise_set_result(made.promise, NULL, 0);
@@ -151,12 +151,12 @@ Test(owned, released_by_who_takes_back_what_was_delivered)
     cr_assert(runs == 0 && releases == 1);
     run_to_the_end();
     cr_assert(runs == 0 && releases == 1);
-    drop(made);
+    release(made);
 }
 
 Test(owned, released_on_the_callback_thread_where_somebody_has_closed_the_loop)
 {
-    struct made made = make();
+    struct halves made = pending();
 
     cr_assert_eq(add_owned(made.future, on), 0);
     turn();
@@ -169,12 +169,12 @@ Test(owned, released_on_the_callback_thread_where_somebody_has_closed_the_loop)
     test_wait_until(releases == 1);
     cr_assert_not(pthread_equal(released_on, pthread_self()));
     cr_assert_eq(runs, 0);
-    drop(made);
+    release(made);
 }
 
 Test(owned, not_released_twice_where_it_was_taken_back_before_the_loop_closed)
 {
-    struct made made = make(), other = make();
+    struct halves made = pending(), other = pending();
 
     cr_assert_eq(add_owned(made.future, on), 0);
     cr_assert_eq(add_owned(other.future, on), 0);
@@ -190,13 +190,13 @@ Test(owned, not_released_twice_where_it_was_taken_back_before_the_loop_closed)
 
     test_wait_until(releases == 2); /* the second is of the other one: the callback thread takes them in turn */
     cr_assert_eq(runs, 0);
-    drop(made);
-    drop(other);
+    release(made);
+    release(other);
 }
 
 Test(owned, released_where_it_cannot_be_registered)
 {
-    struct made made = make(), keeps = make();
+    struct halves made = pending(), keeps = pending();
     soon_loop *detached = on;
 
     cr_assert_eq(soon_future_add_done_callback_owned(NULL, on, count_run, &runs, count_release), -EINVAL);
@@ -211,23 +211,23 @@ Test(owned, released_where_it_cannot_be_registered)
     cr_assert_eq(soon_loop_post_owned(detached, say, &runs, count_release), SOON_ESHUTDOWN);
     cr_assert_eq(releases, 4);
 
-    drop(keeps);
+    release(keeps);
     run_to_the_end();
     soon_promise_set_result(made.promise, NULL, 0);
     cr_assert(runs == 0 && releases == 4);
-    drop(made);
+    release(made);
 }
 
 Test(owned, without_a_release_it_is_as_any_other)
 {
-    struct made made = make();
+    struct halves made = pending();
 
     cr_assert_eq(soon_future_add_done_callback_owned(made.future, NULL, say_done, "1", NULL), 0);
     cr_assert_eq(soon_future_add_done_callback_owned(made.future, on, say_done, "2", NULL), 0);
     soon_promise_set_result(made.promise, NULL, 0);
     run_to_the_end();
     cr_assert_str_eq(said, "12");
-    drop(made);
+    release(made);
 }
 
 /*
@@ -293,8 +293,8 @@ static soon_future *submit_owned(soon_executor *executor, soon_loop *loop)
 
 Test(owned, with_a_submit_it_is_released_after_on_done)
 {
-    struct shelf shelf;
-    soon_executor *executor = make_shelf(&shelf);
+    struct drawer drawer;
+    soon_executor *executor = make_drawer(&drawer);
 
     soon_future_unref(submit_owned(executor, NULL));
     cr_assert_eq(releases, 0);
@@ -304,8 +304,8 @@ Test(owned, with_a_submit_it_is_released_after_on_done)
 
 Test(owned, with_a_submit_it_is_released_after_on_done_on_the_loop)
 {
-    struct shelf shelf;
-    soon_executor *executor = make_shelf(&shelf);
+    struct drawer drawer;
+    soon_executor *executor = make_drawer(&drawer);
 
     soon_future_unref(submit_owned(executor, on));
     cr_assert_eq(soon_executor_free(executor), 0);
@@ -316,8 +316,8 @@ Test(owned, with_a_submit_it_is_released_after_on_done_on_the_loop)
 
 Test(owned, with_a_submit_it_is_released_where_it_was_taken_back)
 {
-    struct shelf shelf;
-    soon_executor *executor = make_shelf(&shelf);
+    struct drawer drawer;
+    soon_executor *executor = make_drawer(&drawer);
     soon_future *future = submit_owned(executor, on);
 
     cr_assert(soon_future_remove_done_callback(future, count_run, &runs));
@@ -329,8 +329,8 @@ Test(owned, with_a_submit_it_is_released_where_it_was_taken_back)
 
 Test(owned, with_a_submit_that_is_refused_it_is_released)
 {
-    struct shelf shelf;
-    soon_executor *executor = make_shelf(&shelf);
+    struct drawer drawer;
+    soon_executor *executor = make_drawer(&drawer);
     soon_submit_options no_fn = {.on_done_data = &runs, .on_done_release = count_release}, options = owned_on(NULL);
     soon_future *future = soon_submit_bytes(executor, &same_task, NULL, 0, &no_fn);
 
@@ -350,16 +350,16 @@ Test(owned, with_a_submit_that_is_refused_it_is_released)
 
 Test(owned, with_a_submit_for_a_loop_that_is_detached_it_is_released)
 {
-    struct shelf shelf;
-    soon_executor *executor = make_shelf(&shelf);
-    struct made keeps = make();
+    struct drawer drawer;
+    soon_executor *executor = make_drawer(&drawer);
+    struct halves keeps = pending();
     soon_loop *detached = on;
 
     cr_assert_eq(soon_future_add_done_callback_on(keeps.future, on, say_done, "last"), 0);
     detach_saying("closed");
     soon_future_unref(submit_owned(executor, detached));
     cr_assert(runs == 0 && releases == 1);
-    drop(keeps);
+    release(keeps);
     run_to_the_end();
     cr_assert_eq(soon_executor_free(executor), 0);
     cr_assert_eq(releases, 1);
@@ -367,8 +367,8 @@ Test(owned, with_a_submit_for_a_loop_that_is_detached_it_is_released)
 
 Test(owned, try_submit_that_refuses_leaves_it_to_the_caller)
 {
-    struct shelf shelf;
-    soon_executor *executor = make_shelf(&shelf);
+    struct drawer drawer;
+    soon_executor *executor = make_drawer(&drawer);
     soon_submit_options here = owned_on(NULL), there = owned_on(on);
     soon_future *future = NULL;
 
@@ -383,8 +383,8 @@ Test(owned, try_submit_that_refuses_leaves_it_to_the_caller)
 
 Test(owned, each_of_a_map_has_none)
 {
-    struct shelf shelf;
-    soon_executor *executor = make_shelf(&shelf);
+    struct drawer drawer;
+    soon_executor *executor = make_drawer(&drawer);
     soon_submit_options each = {.on_done_release = count_release};
     int arg = 1, result;
 

@@ -177,8 +177,8 @@ SOON_TASK(nothing, int, int)
 
 Test(on_done, runs_first_and_once)
 {
-    struct shelf shelf;
-    soon_executor *executor = make_shelf(&shelf);
+    struct drawer drawer;
+    soon_executor *executor = make_drawer(&drawer);
     soon_future *future = soon_submit_with(executor, (.on_done = note_order, .on_done_data = (void *)1), nothing, 0);
 
     add(future, note_order, 2);
@@ -190,8 +190,8 @@ Test(on_done, runs_first_and_once)
 
 Test(on_done, is_taken_back_like_any_other)
 {
-    struct shelf shelf;
-    soon_executor *executor = make_shelf(&shelf);
+    struct drawer drawer;
+    soon_executor *executor = make_drawer(&drawer);
     soon_future *future = soon_submit_with(executor, (.on_done = count, .on_done_data = (void *)1), nothing, 0);
 
     cr_assert(take_back(future, count, 1));
@@ -204,8 +204,8 @@ Test(on_done, is_taken_back_like_any_other)
 
 Test(on_done, runs_when_nobody_holds_the_future)
 {
-    struct shelf shelf;
-    soon_executor *executor = make_shelf(&shelf);
+    struct drawer drawer;
+    soon_executor *executor = make_drawer(&drawer);
 
     soon_future_unref(soon_submit_with(executor, (.on_done = count, .on_done_data = (void *)1), nothing, 0));
     cr_assert_eq(soon_executor_free(executor), 0);
@@ -215,13 +215,13 @@ Test(on_done, runs_when_nobody_holds_the_future)
 
 Test(on_done, hears_of_a_cancellation)
 {
-    struct shelf shelf;
-    soon_executor *executor = make_shelf(&shelf);
+    struct drawer drawer;
+    soon_executor *executor = make_drawer(&drawer);
     soon_future *future = soon_submit_with(executor, (.on_done = count, .on_done_data = (void *)1), nothing, 0);
 
     cr_assert(soon_future_cancel(future));
     cr_assert_eq(calls[1], 1);
-    cr_assert_eq(shelf.count, 0);
+    cr_assert_eq(drawer.count, 0);
 
     soon_future_unref(future);
     cr_assert_eq(soon_executor_free(executor), 0);
@@ -229,8 +229,8 @@ Test(on_done, hears_of_a_cancellation)
 
 Test(on_done, hears_of_a_refusal)
 {
-    struct shelf shelf;
-    soon_executor *executor = make_shelf(&shelf);
+    struct drawer drawer;
+    soon_executor *executor = make_drawer(&drawer);
     soon_future *future;
 
     cr_assert_eq(soon_executor_shutdown(executor, SOON_DRAIN, SOON_FOREVER), 0);

@@ -338,16 +338,16 @@ static void nothing(soon_bytes result, void *data)
 
 Test(deadlock, a_callback_waits_for_an_apply_async_that_is_to_end_behind_it)
 {
-    struct shelf shelf;
-    soon_executor *executor = make_shelf(&shelf);
+    struct drawer drawer;
+    soon_executor *executor = make_drawer(&drawer);
     soon_promise *promise;
 
     later = soon_apply_async(executor, nothing, NULL, NULL, one, 0);
-    promise = soon_call_promise(shelf.calls[0]);
+    promise = soon_call_promise(drawer.calls[0]);
     cr_assert_eq(soon_promise_set_running(promise), 0);
     complete_inside_a_callback(promise);
-    soon_call_free(shelf.calls[0]);
-    shelf.count = 0;
+    soon_call_free(drawer.calls[0]);
+    drawer.count = 0;
 
     assert_refused(&answers);
     cr_assert_eq(int_of(later), 7);

@@ -103,7 +103,7 @@ Test(future, result_waits_for_another_thread)
 
     set_int(both.promise, 42);
 
-    cr_assert_eq(outcome_of(reader), 0);
+    cr_assert_eq(end_reading(reader), 0);
     cr_assert_eq(int_of(both.future), 42);
     release(both);
 }
@@ -116,7 +116,7 @@ Test(future, cancel_wakes_a_thread_blocked_in_result)
 
     cr_assert(soon_future_cancel(both.future));
 
-    cr_assert_eq(outcome_of(reader), -ECANCELED);
+    cr_assert_eq(end_reading(reader), -ECANCELED);
     release(both);
 }
 
@@ -407,8 +407,8 @@ SOON_TASK(twice, int, int)
 
 Test(future, shows_label_and_data_of_its_submit)
 {
-    struct shelf shelf;
-    soon_executor *executor = make_shelf(&shelf);
+    struct drawer drawer;
+    soon_executor *executor = make_drawer(&drawer);
     char label[] = "GET /image";
     int data;
     soon_future *plain = soon_submit(executor, twice, 3);

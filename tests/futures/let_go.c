@@ -341,8 +341,8 @@ Test(let_go, of_a_group_that_nobody_wants_leaves_errors_to_be_told)
 
 Test(let_go, of_a_then_that_is_cancelled)
 {
-    struct shelf shelf;
-    soon_executor *executors[] = {make_inline(), make_shelf(&shelf), NULL};
+    struct drawer drawer;
+    soon_executor *executors[] = {make_inline(), make_drawer(&drawer), NULL};
     struct halves stop = running();
 
     cr_assert_eq(soon_thread_pool_new(&executors[2], &(soon_thread_pool_options){.workers = 1}), 0);
@@ -362,8 +362,8 @@ Test(let_go, of_a_then_that_is_cancelled)
 
 Test(let_go, of_a_task_after_others_that_is_cancelled)
 {
-    struct shelf shelf;
-    soon_executor *executors[] = {make_inline(), make_shelf(&shelf), NULL};
+    struct drawer drawer;
+    soon_executor *executors[] = {make_inline(), make_drawer(&drawer), NULL};
     struct halves stop = running(), go = running();
 
     cr_assert_eq(soon_thread_pool_new(&executors[2], &(soon_thread_pool_options){.workers = 1}), 0);

@@ -480,7 +480,7 @@ Test(promise, dropped_while_it_runs_wakes_a_blocked_reader)
 
     soon_promise_free(both.promise);
 
-    cr_assert_eq(outcome_of(reader), SOON_EABANDONED);
+    cr_assert_eq(end_reading(reader), SOON_EABANDONED);
     cr_assert(soon_future_error(both.future)->started);
     soon_future_unref(both.future);
 }

@@ -319,11 +319,11 @@ SOON_TASK(two, int, int)
 
 TestMisuse(promise_hooks, free_of_a_calls_promise)
 {
-    struct shelf shelf;
-    soon_executor *executor = make_shelf(&shelf);
+    struct drawer drawer;
+    soon_executor *executor = make_drawer(&drawer);
     soon_future *future = two_submit(executor, NULL, NULL);
 
-    soon_promise_free(soon_call_promise(shelf.calls[0]));
+    soon_promise_free(soon_call_promise(drawer.calls[0]));
 
     cr_assert_not(soon_future_done(future), "nothing happens");
     cr_assert_eq(soon_executor_free(executor), 0);

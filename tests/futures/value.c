@@ -423,13 +423,13 @@ SOON_TASK(sum_of_payload, int, int)
 
 Test(payload, goes_along_without_a_copy)
 {
-    struct shelf shelf;
-    soon_executor *executor = make_shelf(&shelf);
+    struct drawer drawer;
+    soon_executor *executor = make_drawer(&drawer);
     unsigned char data[3] = {1, 2, 3};
     soon_future *future =
         soon_submit_with(executor, (.payload = wrap(data, sizeof data, note_release)), sum_of_payload, 0);
 
-    cr_assert_eq(soon_buffer_data(soon_call_payload(shelf.calls[0])), data);
+    cr_assert_eq(soon_buffer_data(soon_call_payload(drawer.calls[0])), data);
     cr_assert_null(soon_future_payload(future), "it has none of its own yet");
     cr_assert_eq(soon_executor_free(executor), 0);
 
@@ -441,8 +441,8 @@ Test(payload, goes_along_without_a_copy)
 
 Test(payload, is_taken_whatever_happens)
 {
-    struct shelf shelf;
-    soon_executor *executor = make_shelf(&shelf);
+    struct drawer drawer;
+    soon_executor *executor = make_drawer(&drawer);
     soon_future *future = soon_submit_with(executor, (.payload = wrap(NULL, 0, note_release)), sum_of_payload, 0);
 
     cr_assert(soon_future_cancel(future));

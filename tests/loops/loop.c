@@ -26,7 +26,7 @@ Test(loop, posts_run_later_in_order)
 
 Test(loop, callbacks_run_later_in_the_order_of_completion)
 {
-    struct made first = make(), second = make();
+    struct halves first = pending(), second = pending();
 
     cr_assert_eq(soon_future_add_done_callback_on(first.future, on, say_done, "1"), 0);
     cr_assert_eq(soon_future_add_done_callback_on(second.future, on, say_done, "2"), 0);
@@ -38,34 +38,34 @@ Test(loop, callbacks_run_later_in_the_order_of_completion)
 
     run_to_the_end();
     cr_assert_str_eq(said, "2p13");
-    drop(first);
-    drop(second);
+    release(first);
+    release(second);
 }
 
 Test(loop, callback_on_a_done_future_runs_later_too)
 {
-    struct made done = make_done();
+    struct halves done = successful();
 
     cr_assert_eq(soon_future_add_done_callback_on(done.future, on, say_done, "x"), 0);
     cr_assert_str_empty(said);
 
     run_to_the_end();
     cr_assert_str_eq(said, "x");
-    drop(done);
+    release(done);
 }
 
 Test(loop, callback_of_a_cancelled_and_of_an_abandoned_future_runs)
 {
-    struct made cancelled = make(), abandoned = make();
+    struct halves cancelled = pending(), abandoned = pending();
 
     cr_assert_eq(soon_future_add_done_callback_on(cancelled.future, on, say_done, "c"), 0);
     cr_assert_eq(soon_future_add_done_callback_on(abandoned.future, on, say_done, "a"), 0);
     soon_future_cancel(cancelled.future);
-    drop(abandoned); /* nobody else holds the future: the delivery does */
+    release(abandoned); /* nobody else holds the future: the delivery does */
 
     run_to_the_end();
     cr_assert_str_eq(said, "ca");
-    drop(cancelled);
+    release(cancelled);
 }
 
 static void post_again(void *data)
@@ -84,7 +84,7 @@ Test(loop, post_within_a_callback_runs_after_it)
 
 static void complete_next(soon_future *future, void *data)
 {
-    struct made *next = data;
+    struct halves *next = data;
 
     (void)future;
     say("(");
@@ -95,7 +95,7 @@ static void complete_next(soon_future *future, void *data)
 /* Those on no loop run when this one has returned, as in any callback; those on loops later. */
 Test(loop, future_completed_within_a_callback_has_its_callbacks_after_it)
 {
-    struct made first = make_done(), next = make();
+    struct halves first = successful(), next = pending();
 
     cr_assert_eq(soon_future_add_done_callback(next.future, say_done, "here"), 0);
     cr_assert_eq(soon_future_add_done_callback_on(next.future, on, say_done, "later"), 0);
@@ -103,8 +103,8 @@ Test(loop, future_completed_within_a_callback_has_its_callbacks_after_it)
 
     run_to_the_end();
     cr_assert_str_eq(said, "()herelater");
-    drop(first);
-    drop(next);
+    release(first);
+    release(next);
 }
 
 static void note_frame(soon_future *future, void *data)
@@ -121,7 +121,7 @@ static void note_no_frame(void *data)
 /* What shutdown goes by. */
 Test(loop, callback_counts_as_a_callback_and_a_post_does_not)
 {
-    struct made done = make_done();
+    struct halves done = successful();
     bool in_callback = false, in_none = false;
 
     cr_assert_eq(soon_future_add_done_callback_on(done.future, on, note_frame, &in_callback), 0);
@@ -130,7 +130,7 @@ Test(loop, callback_counts_as_a_callback_and_a_post_does_not)
     cr_assert(in_callback);
     cr_assert(in_none);
     cr_assert_not(soon__thread_in_callback());
-    drop(done);
+    release(done);
 }
 
 /*
@@ -151,7 +151,7 @@ Test(loop, with_nothing_outstanding_ends)
 
 Test(loop, with_a_callback_outstanding_goes_on)
 {
-    struct made made = make();
+    struct halves made = pending();
 
     run_to_the_end();
     cr_assert_eq(soon_future_add_done_callback_on(made.future, on, say_done, "a"), 0);
@@ -161,7 +161,7 @@ Test(loop, with_a_callback_outstanding_goes_on)
     soon_promise_set_result(made.promise, NULL, 0);
     run_to_the_end();
     cr_assert_str_eq(said, "a");
-    drop(made);
+    release(made);
 }
 
 static void *complete_when_running(void *data)
@@ -175,7 +175,7 @@ static void *complete_when_running(void *data)
 
 Test(loop, waits_for_a_completion_on_another_thread)
 {
-    struct helper helper = {.made = make()};
+    struct helper helper = {.made = pending()};
 
     cr_assert_eq(soon_future_add_done_callback_on(helper.made.future, on, say_done, "done"), 0);
     cr_assert_eq(soon_loop_post(on, set_flag, &helper.running), 0);
@@ -184,7 +184,7 @@ Test(loop, waits_for_a_completion_on_another_thread)
     run_to_the_end();
     cr_assert_str_eq(said, "done");
     pthread_join(helper.thread, NULL);
-    drop(helper.made);
+    release(helper.made);
 }
 
 static void *remove_when_running(void *data)
@@ -198,7 +198,7 @@ static void *remove_when_running(void *data)
 
 Test(loop, ends_when_another_thread_removes_the_last_callback)
 {
-    struct helper helper = {.made = make()};
+    struct helper helper = {.made = pending()};
 
     cr_assert_eq(soon_future_add_done_callback_on(helper.made.future, on, say_done, "done"), 0);
     cr_assert_eq(soon_loop_post(on, set_flag, &helper.running), 0);
@@ -207,7 +207,7 @@ Test(loop, ends_when_another_thread_removes_the_last_callback)
     run_to_the_end();
     cr_assert_str_empty(said);
     pthread_join(helper.thread, NULL);
-    drop(helper.made);
+    release(helper.made);
 }
 
 static void *register_then_complete(void *data)
@@ -239,7 +239,7 @@ static void keep(uv_timer_t *keeper)
 
 Test(loop, goes_on_for_what_another_thread_has_registered)
 {
-    struct helper helper = {.made = make(), .kept = true};
+    struct helper helper = {.made = pending(), .kept = true};
 
     run_to_the_end(); /* from here on nothing of ours is outstanding */
     uv_timer_init(&uv, &helper.keeper);
@@ -250,20 +250,20 @@ Test(loop, goes_on_for_what_another_thread_has_registered)
     run_to_the_end();
     cr_assert_str_eq(said, "done");
     pthread_join(helper.thread, NULL);
-    drop(helper.made);
+    release(helper.made);
 }
 
 /* Before the first turn nobody knows who runs it: registrations from any thread keep it running all the same. */
 Test(loop, goes_on_for_what_was_registered_before_it_ran)
 {
-    struct helper helper = {.made = make(), .running = true};
+    struct helper helper = {.made = pending(), .running = true};
 
     pthread_create(&helper.thread, NULL, register_then_complete, &helper);
     test_wait_until(helper.registered);
     run_to_the_end();
     cr_assert_str_eq(said, "done");
     pthread_join(helper.thread, NULL);
-    drop(helper.made);
+    release(helper.made);
 }
 
 enum { POSTS = 10000 };
@@ -306,7 +306,7 @@ Test(loop, lets_a_timer_run_between_many_callbacks)
 
 Test(loop, callback_that_was_removed_does_not_run)
 {
-    struct made made = make();
+    struct halves made = pending();
 
     cr_assert_eq(soon_future_add_done_callback_on(made.future, on, say_done, "a"), 0);
     cr_assert_eq(soon_future_add_done_callback_on(made.future, on, say_done, "b"), 0);
@@ -317,25 +317,25 @@ Test(loop, callback_that_was_removed_does_not_run)
     run_to_the_end();
     cr_assert_str_eq(said, "b");
     cr_assert_not(soon_future_remove_done_callback(made.future, say_done, "b"));
-    drop(made);
+    release(made);
 }
 
 Test(loop, with_its_last_callback_removed_ends)
 {
-    struct made made = make();
+    struct halves made = pending();
 
     run_to_the_end();
     cr_assert_eq(soon_future_add_done_callback_on(made.future, on, say_done, "a"), 0);
     cr_assert(soon_future_remove_done_callback(made.future, say_done, "a"));
     cr_assert_eq(uv_loop_alive(&uv), 0);
     run_to_the_end();
-    drop(made);
+    release(made);
 }
 
 /* It is in the loop's list already. What it points to is freed: a late call would be seen by the sanitizer. */
 Test(loop, callback_that_was_removed_after_completion_does_not_run)
 {
-    struct made made = make();
+    struct halves made = pending();
     char *word = strdup("gone");
 
     cr_assert_eq(soon_future_add_done_callback_on(made.future, on, say_done, word), 0);
@@ -345,11 +345,11 @@ Test(loop, callback_that_was_removed_after_completion_does_not_run)
 
     run_to_the_end();
     cr_assert_str_empty(said);
-    drop(made);
+    release(made);
 }
 
 struct pair {
-    struct made made[2];
+    struct halves made[2];
     char *words[2];
 };
 
@@ -366,7 +366,7 @@ static void remove_the_other(soon_future *future, void *data)
 
 Test(loop, callback_may_remove_the_next_of_its_turn)
 {
-    struct pair pair = {.made = {make(), make()}, .words = {NULL, strdup("gone")}};
+    struct pair pair = {.made = {pending(), pending()}, .words = {NULL, strdup("gone")}};
 
     cr_assert_eq(soon_future_add_done_callback_on(pair.made[0].future, on, remove_the_other, &pair), 0);
     cr_assert_eq(soon_future_add_done_callback_on(pair.made[1].future, on, say_done, pair.words[1]), 0);
@@ -375,8 +375,8 @@ Test(loop, callback_may_remove_the_next_of_its_turn)
 
     run_to_the_end();
     cr_assert_str_eq(said, "removed");
-    drop(pair.made[0]);
-    drop(pair.made[1]);
+    release(pair.made[0]);
+    release(pair.made[1]);
 }
 
 static void remove_itself(soon_future *future, void *data)
@@ -387,17 +387,17 @@ static void remove_itself(soon_future *future, void *data)
 
 Test(loop, callback_that_runs_cannot_be_removed)
 {
-    struct made done = make_done();
+    struct halves done = successful();
 
     cr_assert_eq(soon_future_add_done_callback_on(done.future, on, remove_itself, NULL), 0);
     run_to_the_end();
     cr_assert_str_eq(said, "ran");
-    drop(done);
+    release(done);
 }
 
 Test(loop, remove_takes_the_first_of_equal_registrations)
 {
-    struct made made = make();
+    struct halves made = pending();
 
     cr_assert_eq(soon_future_add_done_callback_on(made.future, on, say_done, "a"), 0);
     cr_assert_eq(soon_future_add_done_callback_on(made.future, on, say_done, "a"), 0);
@@ -405,5 +405,5 @@ Test(loop, remove_takes_the_first_of_equal_registrations)
     soon_promise_set_result(made.promise, NULL, 0);
     run_to_the_end();
     cr_assert_str_eq(said, "a");
-    drop(made);
+    release(made);
 }

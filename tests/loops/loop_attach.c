@@ -54,7 +54,7 @@ Test(loop_attach, two_loops_are_two)
 
 Test(loop_attach, detach_refuses_what_is_new_and_delivers_what_is_outstanding)
 {
-    struct made made = make(), other = make_done();
+    struct halves made = pending(), other = successful();
     soon_loop *detached = on;
 
     cr_assert_eq(soon_loop_post(on, say, "p"), 0);
@@ -70,13 +70,13 @@ Test(loop_attach, detach_refuses_what_is_new_and_delivers_what_is_outstanding)
     soon_promise_set_result(made.promise, NULL, 0);
     run_to_the_end();
     cr_assert_str_eq(said, "pfclosed");
-    drop(made);
-    drop(other);
+    release(made);
+    release(other);
 }
 
 Test(loop_attach, detach_does_not_wait_for_what_is_removed_or_cancelled)
 {
-    struct made removed = make(), cancelled = make();
+    struct halves removed = pending(), cancelled = pending();
 
     cr_assert_eq(soon_future_add_done_callback_on(removed.future, on, say_done, "r"), 0);
     cr_assert_eq(soon_future_add_done_callback_on(cancelled.future, on, say_done, "c"), 0);
@@ -86,8 +86,8 @@ Test(loop_attach, detach_does_not_wait_for_what_is_removed_or_cancelled)
 
     run_to_the_end();
     cr_assert_str_eq(said, "cclosed");
-    drop(removed);
-    drop(cancelled);
+    release(removed);
+    release(cancelled);
 }
 
 Test(loop_attach, detached_with_nothing_outstanding_closes_at_once)
@@ -101,7 +101,7 @@ Test(loop_attach, detached_with_nothing_outstanding_closes_at_once)
 
 Test(loop_attach, last_remove_after_a_detach_closes_it)
 {
-    struct made made = make();
+    struct halves made = pending();
 
     run_to_the_end();
     cr_assert_eq(soon_future_add_done_callback_on(made.future, on, say_done, "r"), 0);
@@ -109,7 +109,7 @@ Test(loop_attach, last_remove_after_a_detach_closes_it)
     cr_assert(soon_future_remove_done_callback(made.future, say_done, "r"));
     run_to_the_end();
     cr_assert_str_eq(said, "closed");
-    drop(made);
+    release(made);
 }
 
 static void *remove_soon(void *data)
@@ -129,7 +129,7 @@ static void detach_and_set_flag(void *flag)
 
 Test(loop_attach, last_remove_on_another_thread_after_a_detach_closes_it)
 {
-    struct helper helper = {.made = make()};
+    struct helper helper = {.made = pending()};
 
     cr_assert_eq(soon_future_add_done_callback_on(helper.made.future, on, say_done, "done"), 0);
     cr_assert_eq(soon_loop_post(on, detach_and_set_flag, &helper.running), 0);
@@ -137,7 +137,7 @@ Test(loop_attach, last_remove_on_another_thread_after_a_detach_closes_it)
     run_to_the_end();
     cr_assert_str_eq(said, "closed");
     pthread_join(helper.thread, NULL);
-    drop(helper.made);
+    release(helper.made);
 }
 
 static void detach_here(soon_future *future, void *data)
@@ -149,13 +149,13 @@ static void detach_here(soon_future *future, void *data)
 
 Test(loop_attach, detach_within_its_last_callback)
 {
-    struct made done = make_done();
+    struct halves done = successful();
 
     cr_assert_eq(soon_future_add_done_callback_on(done.future, on, detach_here, "closed"), 0);
     cr_assert_eq(soon_loop_post(on, say, "p"), 0);
     run_to_the_end();
     cr_assert_str_eq(said, "detachedpclosed");
-    drop(done);
+    release(done);
 }
 
 static void attach_anew(void *data)
@@ -175,7 +175,7 @@ Test(loop_attach, can_be_attached_anew_when_it_was_closed)
 
 Test(loop_attach, can_be_attached_anew_while_it_closes)
 {
-    struct made made = make();
+    struct halves made = pending();
     soon_loop *old = on;
 
     cr_assert_eq(soon_future_add_done_callback_on(made.future, on, say_done, "old"), 0);
@@ -190,7 +190,7 @@ Test(loop_attach, can_be_attached_anew_while_it_closes)
     cr_assert_eq(strlen(said), strlen("oldnewclosed"));
     cr_assert_not_null(strstr(said, "new"));
     cr_assert_lt(strstr(said, "old"), strstr(said, "closed"));
-    drop(made);
+    release(made);
 }
 
 Test(loop_attach, detach_of_all_attaches_in_one_go)
@@ -234,7 +234,7 @@ static void *run_loop(void *data)
 /* Attached here, run there, detached here when that thread is gone. */
 Test(loop_attach, may_be_attached_before_its_thread_runs_it_and_detached_after)
 {
-    struct made made = make();
+    struct halves made = pending();
     pthread_t thread;
 
     cr_assert_eq(soon_future_add_done_callback_on(made.future, on, say_done, "done"), 0);
@@ -246,7 +246,7 @@ Test(loop_attach, may_be_attached_before_its_thread_runs_it_and_detached_after)
     detach_saying("closed");
     run_to_the_end();
     cr_assert_str_eq(said, "doneclosed");
-    drop(made);
+    release(made);
 }
 
 /*
@@ -255,7 +255,7 @@ Test(loop_attach, may_be_attached_before_its_thread_runs_it_and_detached_after)
 
 Test(loop_attach, arguments_that_are_missing_are_refused)
 {
-    struct made made = make();
+    struct halves made = pending();
     soon_loop *loop = (soon_loop *)&made;
 
     cr_assert_eq(soon_loop_attach(NULL, &uv), -EINVAL);
@@ -269,14 +269,8 @@ Test(loop_attach, arguments_that_are_missing_are_refused)
     soon_loop_detach(NULL, say, "no");
     run_to_the_end();
     cr_assert_str_empty(said);
-    drop(made);
+    release(made);
 }
-
-#ifdef NDEBUG
-#define ASSERTED 0
-#else
-#define ASSERTED SIGABRT
-#endif
 
 static void *misuse_elsewhere(void *data)
 {
@@ -292,9 +286,9 @@ static void *misuse_elsewhere(void *data)
 }
 
 /* The loop's thread is known, and alive. */
-Test(loop_attach, attach_and_detach_on_another_thread_are_asserted, .signal = ASSERTED)
+TestMisuse(loop_attach, attach_and_detach_on_another_thread_are_asserted)
 {
-    struct helper helper = {.made = make()};
+    struct helper helper = {.made = pending()};
 
     cr_assert_eq(soon_future_add_done_callback_on(helper.made.future, on, say_done, "done"), 0);
     cr_assert_eq(soon_loop_post(on, set_flag, &helper.running), 0);
@@ -302,12 +296,12 @@ Test(loop_attach, attach_and_detach_on_another_thread_are_asserted, .signal = AS
     run_to_the_end();
     pthread_join(helper.thread, NULL);
     cr_assert_str_eq(said, "done"); /* still attached */
-    drop(helper.made);
+    release(helper.made);
 }
 
-Test(loop_attach, one_detach_too_many_is_asserted, .signal = ASSERTED)
+TestMisuse(loop_attach, one_detach_too_many_is_asserted)
 {
-    struct made made = make();
+    struct halves made = pending();
     soon_loop *detached = on;
 
     cr_assert_eq(soon_future_add_done_callback_on(made.future, on, say_done, "done"), 0);
@@ -316,20 +310,20 @@ Test(loop_attach, one_detach_too_many_is_asserted, .signal = ASSERTED)
     soon_promise_set_result(made.promise, NULL, 0);
     run_to_the_end();
     cr_assert_str_eq(said, "doneclosed");
-    drop(made);
+    release(made);
 }
 
 /*
  * Fork
  */
 
-/* In the child: 0, or which step failed. `done` and `pending` are the parent's. */
-static int use_loops_in_child(struct made done, struct made pending)
+/* In the child: 0, or which step failed. `done` and `open` are the parent's. */
+static int use_loops_in_child(struct halves done, struct halves open)
 {
-    static struct made own;
+    static struct halves own;
     soon_loop *parents = on;
 
-    own = make_done();
+    own = successful();
     if (soon_loop_post(on, say, "no") != SOON_EFORKED)
         return 1;
     if (soon_future_add_done_callback_on(own.future, on, say_done, "no") != SOON_EFORKED)
@@ -339,7 +333,7 @@ static int use_loops_in_child(struct made done, struct made pending)
     if (soon_loop_attach(&on, &uv) != 0 || on == parents)
         return 4;
     soon_loop_detach(parents, say, "parent's");
-    if (soon_future_add_done_callback_on(pending.future, on, say_done, "no") != SOON_EFORKED)
+    if (soon_future_add_done_callback_on(open.future, on, say_done, "no") != SOON_EFORKED)
         return 5;
     if (soon_future_add_done_callback_on(done.future, on, say_done, "done") != 0)
         return 6;
@@ -358,25 +352,25 @@ static int use_loops_in_child(struct made done, struct made pending)
 
 Test(loop_attach, is_the_parents_in_a_forked_child_which_may_attach_its_own)
 {
-    static struct made done, pending; /* the child loses none of them, for valgrind */
+    static struct halves done, open; /* the child loses none of them, for valgrind */
     int status;
     pid_t child;
 
-    done = make_done();
-    pending = make();
+    done = successful();
+    open = pending();
     cr_assert_eq(soon_loop_post(on, say, "mine"), 0);
-    cr_assert_eq(soon_future_add_done_callback_on(pending.future, on, say_done, "pending"), 0);
+    cr_assert_eq(soon_future_add_done_callback_on(open.future, on, say_done, "pending"), 0);
     child = test_fork();
     if (child == 0)
-        _exit(use_loops_in_child(done, pending));
+        _exit(use_loops_in_child(done, open));
     cr_assert_eq(waitpid(child, &status, 0), child);
     cr_assert_eq(status, 0, "step %d", WEXITSTATUS(status));
 
-    soon_promise_set_result(pending.promise, NULL, 0);
+    soon_promise_set_result(open.promise, NULL, 0);
     run_to_the_end();
     cr_assert_str_eq(said, "minepending");
-    drop(done);
-    drop(pending);
+    release(done);
+    release(open);
 }
 
 static void fork_here(void *data)

@@ -66,7 +66,7 @@ Test(loop_pool, on_done_runs_on_the_loop)
 
 Test(loop_pool, submit_for_a_detached_loop_is_refused)
 {
-    struct made made = make();
+    struct halves made = pending();
     soon_loop *detached = on;
     soon_submit_options options = {.on_done = say_done, .on_done_data = "no", .on_done_loop = detached};
     soon_future *future, *untouched = NULL;
@@ -80,7 +80,7 @@ Test(loop_pool, submit_for_a_detached_loop_is_refused)
     cr_assert_null(untouched);
 
     soon_future_unref(future);
-    drop(made);
+    release(made);
     run_to_the_end();
     cr_assert_str_eq(said, "lastclosed");
 }
@@ -230,7 +230,7 @@ Test(loop_pool, takes_100000_completions_from_four_submitting_threads)
     static bool seen[SUBMITTERS][COMPLETIONS];
     struct submitter submitters[SUBMITTERS];
     atomic_size_t left = SUBMITTERS;
-    struct made all = make();
+    struct halves all = pending();
 
     cr_assert_eq(soon_future_add_done_callback_on(all.future, on, detach_at_the_end, NULL), 0);
     for (size_t i = 0; i < SUBMITTERS; i++) {
@@ -242,5 +242,5 @@ Test(loop_pool, takes_100000_completions_from_four_submitting_threads)
     cr_assert_str_eq(said, "closed");
     for (size_t i = 0; i < SUBMITTERS; i++)
         pthread_join(submitters[i].thread, NULL);
-    drop(all);
+    release(all);
 }

@@ -45,12 +45,12 @@ static void *submit_all(void *data)
 
     for (size_t i = 0; i < (size_t)test_rounds(COMPLETIONS); i++) {
         struct numbered *numbered = malloc(sizeof *numbered);
-        struct made made = make();
+        struct halves made = pending();
 
         *numbered = (struct numbered){submitter, i};
         cr_assert_eq(soon_future_add_done_callback_on(made.future, on, count_in_order, numbered), 0);
         soon_promise_set_result(made.promise, &i, sizeof i);
-        drop(made);
+        release(made);
     }
     if (--*submitter->left == 0)
         soon_promise_set_result(submitter->all, NULL, 0);
@@ -68,7 +68,7 @@ Test(race_loop, takes_100000_completions_from_four_threads)
 {
     struct submitter submitters[SUBMITTERS];
     atomic_size_t left = SUBMITTERS;
-    struct made all = make();
+    struct halves all = pending();
 
     loops_thread = pthread_self();
     cr_assert_eq(soon_future_add_done_callback_on(all.future, on, detach_at_the_end, NULL), 0);
@@ -81,22 +81,22 @@ Test(race_loop, takes_100000_completions_from_four_threads)
     cr_assert_str_eq(said, "closed");
     for (size_t i = 0; i < SUBMITTERS; i++)
         pthread_join(submitters[i].thread, NULL);
-    drop(all);
+    release(all);
 }
 
 /*
  * Remove against completion and turn: of the three, one wins
  */
 
-enum { BATCH = 500, ROUNDS = 40 };
+enum { ALL = 500, ROUNDS = 40 };
 
 struct contested {
-    struct made made;
+    struct halves made;
     atomic_bool ran, removed;
     char *bytes; /* freed when it was removed on the loop's thread */
 };
 
-static struct contested contested[BATCH];
+static struct contested contested[ALL];
 static size_t next_to_remove;
 
 static void mark_ran(soon_future *future, void *data)
@@ -110,8 +110,8 @@ static void mark_ran(soon_future *future, void *data)
 
 static void begin_round(void)
 {
-    for (size_t i = 0; i < BATCH; i++) {
-        contested[i] = (struct contested){.made = make(), .bytes = calloc(1, 1)};
+    for (size_t i = 0; i < ALL; i++) {
+        contested[i] = (struct contested){.made = pending(), .bytes = calloc(1, 1)};
         cr_assert_eq(soon_future_add_done_callback_on(contested[i].made.future, on, mark_ran, &contested[i]), 0);
     }
     next_to_remove = 0;
@@ -119,17 +119,17 @@ static void begin_round(void)
 
 static void end_round(void)
 {
-    for (size_t i = 0; i < BATCH; i++) {
+    for (size_t i = 0; i < ALL; i++) {
         cr_assert_neq(contested[i].ran, contested[i].removed);
         free(contested[i].bytes);
-        drop(contested[i].made);
+        release(contested[i].made);
     }
 }
 
 static void *complete_batch(void *data)
 {
     (void)data;
-    for (size_t i = 0; i < BATCH; i++)
+    for (size_t i = 0; i < ALL; i++)
         soon_promise_set_result(contested[i].made.promise, NULL, 0);
     return NULL;
 }
@@ -137,7 +137,7 @@ static void *complete_batch(void *data)
 static void *remove_batch(void *data)
 {
     (void)data;
-    for (size_t i = 0; i < BATCH; i++)
+    for (size_t i = 0; i < ALL; i++)
         contested[i].removed = soon_future_remove_done_callback(contested[i].made.future, mark_ran, &contested[i]);
     return NULL;
 }
@@ -167,7 +167,7 @@ static void remove_next(uv_idle_t *idle)
         free(one->bytes); /* exact: nobody looks at it any more */
         one->bytes = NULL;
     }
-    if (++next_to_remove == BATCH)
+    if (++next_to_remove == ALL)
         uv_close((uv_handle_t *)idle, NULL);
 }
 
@@ -195,7 +195,7 @@ enum { POSTERS = 3 };
 
 struct poster {
     pthread_t thread;
-    struct made made; /* keeps the loop from closing while the poster may still look at it */
+    struct halves made; /* keeps the loop from closing while the poster may still look at it */
     soon_loop *loop;
     atomic_size_t *begun;
     size_t accepted;
@@ -245,7 +245,7 @@ Test(race_loop, what_was_accepted_before_a_detach_runs_before_it_closes)
         counted = 0;
         counted_when_closed = SIZE_MAX;
         for (size_t i = 0; i < POSTERS; i++) {
-            posters[i] = (struct poster){.made = make(), .loop = on, .begun = &begun};
+            posters[i] = (struct poster){.made = pending(), .loop = on, .begun = &begun};
             cr_assert_eq(soon_future_add_done_callback_on(posters[i].made.future, on, count_done, NULL), 0);
         }
         for (size_t i = 0; i < POSTERS; i++)
@@ -257,7 +257,7 @@ Test(race_loop, what_was_accepted_before_a_detach_runs_before_it_closes)
         for (size_t i = 0; i < POSTERS; i++) {
             pthread_join(posters[i].thread, NULL);
             accepted += posters[i].accepted;
-            drop(posters[i].made);
+            release(posters[i].made);
         }
         cr_assert_eq(counted_when_closed, accepted + POSTERS);
         cr_assert_eq(soon_loop_attach(&on, &uv), 0);
@@ -268,7 +268,7 @@ Test(race_loop, what_was_accepted_before_a_detach_runs_before_it_closes)
  * Sleep against wake-up: a completion that the loop slept through would hang
  */
 
-static struct made ping;
+static struct halves ping;
 static atomic_size_t pongs;
 
 static void pong(soon_future *future, void *data)
@@ -280,12 +280,12 @@ static void pong(soon_future *future, void *data)
 static void *play(void *data)
 {
     for (size_t i = 1; i <= (size_t)test_rounds(5000); i++) {
-        struct made made = make();
+        struct halves made = pending();
 
         cr_assert_eq(soon_future_add_done_callback_on(made.future, on, pong, data), 0);
         soon_promise_set_result(made.promise, NULL, 0);
         test_wait_until(pongs >= i);
-        drop(made);
+        release(made);
     }
     soon_promise_set_result(ping.promise, NULL, 0);
     return NULL;
@@ -300,12 +300,12 @@ Test(race_loop, loop_that_sleeps_is_woken_each_time)
 {
     pthread_t player;
 
-    ping = make();
+    ping = pending();
     cr_assert_eq(soon_future_add_done_callback_on(ping.future, on, stop_playing, NULL), 0);
     pthread_create(&player, NULL, play, NULL);
     run_to_the_end();
     pthread_join(player, NULL);
-    drop(ping);
+    release(ping);
 }
 
 /*
@@ -321,13 +321,13 @@ static void stay_away(soon_future *future, void *data)
 
 static void *register_and_remove(void *data)
 {
-    struct made made = make();
+    struct halves made = pending();
 
     for (int i = 0; i < test_rounds(100000); i++) {
         cr_assert_eq(soon_future_add_done_callback_on(made.future, on, stay_away, data), 0);
         cr_assert(soon_future_remove_done_callback(made.future, stay_away, data));
     }
-    drop(made);
+    release(made);
     stop_counting = true;
     return NULL;
 }
@@ -391,7 +391,7 @@ static void note_post(void *data)
 
 static void *complete_and_post(void *data)
 {
-    struct made *batch = data;
+    struct halves *batch = data;
 
     for (int i = 0; i < 50; i++) {
         soon_promise_set_result(batch[i].promise, NULL, 0);
@@ -412,7 +412,7 @@ static void close_handle(uv_handle_t *handle, void *data)
 
 Test(race_loop, that_is_walked_and_closed_is_left_alone_by_other_threads)
 {
-    struct made batches[2][50];
+    struct halves batches[2][50];
 
     for (int round = 0; round < test_rounds(300); round++) {
         pthread_t threads[2];
@@ -421,7 +421,7 @@ Test(race_loop, that_is_walked_and_closed_is_left_alone_by_other_threads)
         cr_assert_eq(uv_loop_init(other), 0);
         cr_assert_eq(soon_loop_attach(&on_other, other), 0);
         for (int i = 0; i < 100; i++) {
-            batches[i / 50][i % 50] = make();
+            batches[i / 50][i % 50] = pending();
             cr_assert_eq(soon_future_add_done_callback_on(batches[i / 50][i % 50].future, on_other, note_run, NULL), 0);
         }
         detached_meanwhile = round % 2;
@@ -440,6 +440,6 @@ Test(race_loop, that_is_walked_and_closed_is_left_alone_by_other_threads)
         if (!detached_meanwhile)
             soon_loop_detach(on_other, NULL, NULL);
         for (int i = 0; i < 100; i++)
-            drop(batches[i / 50][i % 50]);
+            release(batches[i / 50][i % 50]);
     }
 }

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { BATCH = 50, ROUNDS = 400 };
+enum { ALL = 50, ROUNDS = 400 };
 
 static soon_executor *pool;
 
@@ -34,7 +34,7 @@ static struct one {
     soon_future *future;
     atomic_bool ran, removed;
     atomic_int others; /* other callbacks that ran */
-} batch[BATCH];
+} batch[ALL];
 
 static void note(soon_future *future, void *data)
 {
@@ -53,7 +53,7 @@ static void note_other(soon_future *future, void *data)
 /* On the loop's thread. */
 static void submit_batch(void)
 {
-    for (size_t i = 0; i < BATCH; i++) {
+    for (size_t i = 0; i < ALL; i++) {
         batch[i] = (struct one){.ran = false};
         batch[i].future =
             soon_submit_with(pool, (.on_done = note, .on_done_data = &batch[i], .on_done_loop = on), same, i);
@@ -63,7 +63,7 @@ static void submit_batch(void)
 static void *remove_each(void *data)
 {
     (void)data;
-    for (size_t i = 0; i < BATCH; i++)
+    for (size_t i = 0; i < ALL; i++)
         batch[i].removed = soon_future_remove_done_callback(batch[i].future, note, &batch[i]);
     return NULL;
 }
@@ -73,7 +73,7 @@ static void *read_each(void *data)
     size_t value;
 
     (void)data;
-    for (size_t i = BATCH; i-- > 0;) {
+    for (size_t i = ALL; i-- > 0;) {
         cr_assert_eq(soon_result(batch[i].future, &value), 0);
         cr_assert_eq(value, i);
     }
@@ -83,7 +83,7 @@ static void *read_each(void *data)
 static void *wait_for_each(void *data)
 {
     (void)data;
-    for (size_t i = BATCH; i-- > 0;)
+    for (size_t i = ALL; i-- > 0;)
         cr_assert_eq(soon_wait(&batch[i].future, 1, SOON_FIRST_COMPLETED, SOON_FOREVER, NULL), 1);
     return NULL;
 }
@@ -91,7 +91,7 @@ static void *wait_for_each(void *data)
 static void *add_to_each(void *data)
 {
     (void)data;
-    for (size_t i = BATCH; i-- > 0;)
+    for (size_t i = ALL; i-- > 0;)
         cr_assert_eq(soon_future_add_done_callback(batch[i].future, note_other, &batch[i]), 0);
     return NULL;
 }
@@ -106,7 +106,7 @@ static void run_rounds(void *(*beside)(void *data), void (*check)(const struct o
         run_to_the_end();
         pthread_join(thread, NULL);
         run_to_the_end();
-        for (size_t i = 0; i < BATCH; i++) {
+        for (size_t i = 0; i < ALL; i++) {
             soon_future_unref(batch[i].future);
             check(&batch[i]);
         }

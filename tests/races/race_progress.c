@@ -57,7 +57,7 @@ static void *set_and_complete(void *data)
 /* `every_ms` SOON_FOREVER: it is taken back meanwhile. */
 static void run_round(int round, soon_loop *loop, bool take_back)
 {
-    struct made made = make();
+    struct halves made = pending();
     struct setter setter = {made.promise, 1 + (uint64_t)(round * 97 % 3000)};
     pthread_t thread;
     bool taken = false;
@@ -82,7 +82,7 @@ static void run_round(int round, soon_loop *loop, bool take_back)
     cr_assert_eq(releases, 1);
     if (!taken)
         cr_assert_eq(heard.last, setter.count);
-    drop(made);
+    release(made);
 }
 
 Test(race_progress, the_last_one_is_told_before_the_end_on_a_loop)
@@ -106,7 +106,7 @@ Test(race_progress, is_taken_back_while_it_is_told)
 /* Each step comes some time after the last was told: as the library's loop looks, before it rests, or when it does. */
 Test(race_progress, a_step_more_is_always_told)
 {
-    struct made made = make();
+    struct halves made = pending();
 
     heard.last = 0;
     cr_assert_eq(soon_future_add_progress_callback(made.future, on, 1, hear, NULL, note_release), 0);
@@ -118,5 +118,5 @@ Test(race_progress, a_step_more_is_always_told)
     }
     soon_promise_set_result(made.promise, NULL, 0);
     run_to_the_end();
-    drop(made);
+    release(made);
 }

@@ -161,7 +161,7 @@ static inline struct reader *start_reading(soon_future *future)
 }
 
 /* Waits for the reader and frees it. Returns what its wait has returned. */
-static inline int outcome_of(struct reader *reader)
+static inline int end_reading(struct reader *reader)
 {
     int rc;
 
@@ -292,45 +292,45 @@ static inline soon_executor *make_inline(void)
 /*
  * An executor that keeps its calls until the test runs them.
  */
-struct shelf {
+struct drawer {
     soon_call *calls[8];
     size_t count;
     soon_promise *down;
 };
 
-static inline int shelf__submit(void *self, soon_call *call, bool may_block)
+static inline int drawer__submit(void *self, soon_call *call, bool may_block)
 {
-    struct shelf *shelf = self;
+    struct drawer *drawer = self;
 
     (void)may_block;
-    if (shelf->down)
+    if (drawer->down)
         return SOON_ESHUTDOWN;
-    if (shelf->count == COUNT(shelf->calls))
+    if (drawer->count == COUNT(drawer->calls))
         return SOON_EFULL;
-    shelf->calls[shelf->count++] = call;
+    drawer->calls[drawer->count++] = call;
     return 0;
 }
 
-static inline bool shelf__take_back(void *self, soon_call *call)
+static inline bool drawer__take_back(void *self, soon_call *call)
 {
-    struct shelf *shelf = self;
+    struct drawer *drawer = self;
 
-    for (size_t i = 0; i < shelf->count; i++) {
-        if (shelf->calls[i] == call) {
-            shelf->calls[i] = shelf->calls[--shelf->count];
+    for (size_t i = 0; i < drawer->count; i++) {
+        if (drawer->calls[i] == call) {
+            drawer->calls[i] = drawer->calls[--drawer->count];
             return true;
         }
     }
     return false;
 }
 
-static inline int shelf__shutdown(void *self, soon_shutdown mode, soon_promise *down)
+static inline int drawer__shutdown(void *self, soon_shutdown mode, soon_promise *down)
 {
-    struct shelf *shelf = self;
+    struct drawer *drawer = self;
 
-    shelf->down = down;
-    while (shelf->count > 0) {
-        soon_call *call = shelf->calls[--shelf->count];
+    drawer->down = down;
+    while (drawer->count > 0) {
+        soon_call *call = drawer->calls[--drawer->count];
         if (mode > SOON_DRAIN)
             (void)soon_promise_set_cancelled(soon_call_promise(call));
         soon_call_run(call);
@@ -339,16 +339,16 @@ static inline int shelf__shutdown(void *self, soon_shutdown mode, soon_promise *
     return 0;
 }
 
-static inline soon_executor *make_shelf(struct shelf *ret)
+static inline soon_executor *make_drawer(struct drawer *ret)
 {
     static const soon_executor_class klass = {.size = sizeof klass,
-                                              .name = "shelf",
-                                              .submit = shelf__submit,
-                                              .take_back = shelf__take_back,
-                                              .shutdown = shelf__shutdown};
+                                              .name = "drawer",
+                                              .submit = drawer__submit,
+                                              .take_back = drawer__take_back,
+                                              .shutdown = drawer__shutdown};
     soon_executor *executor;
 
-    *ret = (struct shelf){.count = 0};
+    *ret = (struct drawer){.count = 0};
     cr_assert_eq(soon_executor_new(&executor, &klass, ret), 0);
     return executor;
 }

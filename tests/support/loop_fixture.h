@@ -5,7 +5,7 @@
 #ifndef SOON_TESTS_LOOP_FIXTURE_H
 #define SOON_TESTS_LOOP_FIXTURE_H
 
-#include "../harness/test.h"
+#include "futures.h"
 
 #include <pthread.h>
 #include <soon.h>
@@ -48,34 +48,6 @@ static inline void detach_saying(char *word)
     on = NULL;
 }
 
-struct made {
-    soon_promise *promise;
-    soon_future *future;
-};
-
-static inline struct made make(void)
-{
-    struct made made;
-
-    cr_assert_eq(soon_promise_new(&made.promise, NULL), 0);
-    made.future = soon_promise_future(made.promise);
-    return made;
-}
-
-static inline struct made make_done(void)
-{
-    struct made made = make();
-
-    soon_promise_set_result(made.promise, NULL, 0);
-    return made;
-}
-
-static inline void drop(struct made made)
-{
-    soon_promise_free(made.promise);
-    soon_future_unref(made.future);
-}
-
 static inline void run_to_the_end(void)
 {
     cr_assert_eq(uv_run(&uv, UV_RUN_DEFAULT), 0);
@@ -98,7 +70,7 @@ static inline size_t handles(void)
 /* A thread that does something with the loop or with a promise at a certain moment. */
 struct helper {
     pthread_t thread;
-    struct made made;
+    struct halves made;
     uv_timer_t keeper;
     atomic_bool running, registered, kept;
     unsigned ticks;
