@@ -19,26 +19,22 @@
  * B5  All else is left to the parent and forgotten by the child; it stays reachable, for leak checkers.
  */
 #include "../../futures/run_callbacks_internal.h"
+#include "callback_thread_internal.h"
 #include "library_loop_internal.h"
+#include "library_uv_internal.h"
 #include "watch_internal.h"
 
 #include "../system/surroundings_internal.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
 #define FORK_WAIT_NS INT64_C(1000000000)
-
-struct jobs {
-    struct soon__job *head, *tail;
-};
 
 struct library {
     uint32_t generation;
@@ -47,26 +43,17 @@ struct library {
     pthread_mutex_t awake; /* B4 */
     _Atomic int forks;     /* B4; how many threads that fork wait for `awake` */
     uv_loop_t uv;
-    uv_timer_t first;                      /* of its handles; closed */
     _Atomic(struct soon__job *) interrupt; /* from a signal handler; NULL: none */
-    pthread_t callback_thread, loop_thread;
+    pthread_t thread;
 
     struct {
         pthread_mutex_t mutex;
         struct {
-            struct jobs jobs;
+            struct soon__jobs jobs;
         } locked;
     } loop;
 
-    struct {
-        pthread_mutex_t mutex;
-        pthread_cond_t some; /* something in it, or stopping */
-        struct {
-            struct jobs jobs;
-            struct soon__future_list futures;
-            bool stopping; /* the start has failed half-way */
-        } locked;
-    } callbacks;
+    struct soon__callback_thread callbacks;
 };
 
 static struct {
@@ -84,19 +71,6 @@ static struct library *library(void)
 {
     /* Acquire: pairs with the release in soon__library_start(). */
     return atomic_load_explicit(&start.library, memory_order_acquire);
-}
-
-static bool push_job(struct jobs *jobs, struct soon__job *job)
-{
-    bool was_empty = !jobs->head;
-
-    job->next = NULL;
-    if (was_empty)
-        jobs->head = job;
-    else
-        jobs->tail->next = job;
-    jobs->tail = job;
-    return was_empty;
 }
 
 /*
@@ -181,18 +155,7 @@ static void turn(struct library *self)
 /* soon__thread.sink: users' callbacks of what this thread completes, and what it releases, run on the callback thread. */
 static void sink(soon_future *future)
 {
-    struct library *self = library();
-    struct soon__future_list *futures = &self->callbacks.locked.futures;
-
-    future->link = NULL;
-    pthread_mutex_lock(&self->callbacks.mutex);
-    if (futures->head)
-        futures->tail->link = future;
-    else
-        futures->head = future;
-    futures->tail = future;
-    pthread_cond_signal(&self->callbacks.some);
-    pthread_mutex_unlock(&self->callbacks.mutex);
+    soon__callback_thread_sink(&library()->callbacks, future);
 }
 
 static void *run_loop(void *data)
@@ -212,176 +175,8 @@ static void *run_loop(void *data)
 }
 
 /*
- * The callback thread
- */
-
-/* Takes all there is. False: stopping. */
-static bool await(struct library *self, struct soon__future_list *ret_futures, struct jobs *ret_jobs)
-{
-    bool stopping;
-
-    pthread_mutex_lock(&self->callbacks.mutex);
-    while (!self->callbacks.locked.futures.head && !self->callbacks.locked.jobs.head &&
-           !self->callbacks.locked.stopping)
-        pthread_cond_wait(&self->callbacks.some, &self->callbacks.mutex);
-    stopping = self->callbacks.locked.stopping;
-    *ret_futures = self->callbacks.locked.futures;
-    *ret_jobs = self->callbacks.locked.jobs;
-    self->callbacks.locked.futures.head = NULL;
-    self->callbacks.locked.jobs.head = NULL;
-    pthread_mutex_unlock(&self->callbacks.mutex);
-    return !stopping;
-}
-
-static void *run_callbacks(void *data)
-{
-    struct library *self = data;
-    struct soon__future_list futures;
-    struct jobs jobs;
-
-    soon__surroundings_give(soon__surroundings_of_process(), 0);
-    pthread_setname_np(pthread_self(), "soon-callbacks");
-    soon__thread_self()->of_library = true;
-    while (await(self, &futures, &jobs)) {
-        for (soon_future *future = futures.head, *next; future; future = next) {
-            next = future->link;
-            soon__future_run_sunk(future);
-            if (self->generation != soon__generation())
-                soon__leave_child(); /* user code forked, and this is the child */
-        }
-        for (struct soon__job *job = jobs.head, *next; job; job = next) {
-            next = job->next;
-            job->run(job);
-            if (self->generation != soon__generation())
-                soon__leave_child();
-        }
-    }
-    return NULL;
-}
-
-/*
  * Start
  */
-
-/* Signals are for the program's threads. Faults stay open, so that its crash handler sees those of user code here. */
-static int start_thread(pthread_t *ret, void *(*fn)(void *), struct library *self)
-{
-    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT};
-    sigset_t all, old;
-    int error;
-
-    sigfillset(&all);
-    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
-        sigdelset(&all, faults[i]);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    error = pthread_create(ret, NULL, fn, self);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return -error;
-}
-
-static void stop_callbacks(struct library *self)
-{
-    pthread_mutex_lock(&self->callbacks.mutex);
-    self->callbacks.locked.stopping = true;
-    pthread_cond_signal(&self->callbacks.some);
-    pthread_mutex_unlock(&self->callbacks.mutex);
-    pthread_join(self->callback_thread, NULL);
-}
-
-/*
- * What libuv may not find wanting: B3. Copies of a descriptor take the places of those that it will make, and of those of
- * input, output and errors in a program that has closed these: libuv ends a program in which one of its own is among them.
- */
-enum { PLACES = 16, PLACES_MIN = 10, WATCHES = 4, MEMORY = 1 << 16 };
-
-struct places {
-    int taken[PLACES];
-    int count;
-};
-
-static void give_places(struct places *places, int down_to)
-{
-    for (int i = places->count; i > 0; i--) {
-        if (places->taken[i - 1] < down_to)
-            continue;
-        close(places->taken[i - 1]);
-        places->taken[i - 1] = places->taken[--places->count];
-    }
-}
-
-static int take_places(struct places *places, int of)
-{
-    int fd, above = 0;
-
-    for (places->count = 0; above < PLACES_MIN;) {
-        fd = fcntl(of, F_DUPFD_CLOEXEC, 0);
-        if (fd < 0) {
-            int error = errno;
-
-            give_places(places, 0);
-            return -error;
-        }
-        places->taken[places->count++] = fd;
-        if (fd > STDERR_FILENO)
-            above++;
-    }
-    return 0;
-}
-
-/* Is there room for so many in an epoll set? */
-static int probe_watches(struct library *self, const struct places *places)
-{
-    struct soon__watch watches[WATCHES] = {{NULL, 0, false}};
-    int rc = 0;
-
-    for (int i = 0; i < WATCHES && rc == 0; i++)
-        rc = soon__watches_add(&self->watches, &watches[i], places->taken[places->count - 1 - i], true);
-    for (int i = 0; i < WATCHES; i++)
-        soon__watches_remove(&self->watches, &watches[i]);
-    return rc;
-}
-
-static int probe_memory(const struct places *places)
-{
-    /* libuv has an array with a place for each descriptor up to its own. */
-    void *memory = malloc(MEMORY + 4 * sizeof(void *) * (size_t)places->taken[places->count - 1]);
-
-    free(memory);
-    return memory ? 0 : -ENOMEM;
-}
-
-/* A loop without handles would not poll. */
-static void poll_once(struct library *self)
-{
-    uv_timer_init(&self->uv, &self->first);
-    uv_close((uv_handle_t *)&self->first, NULL);
-    uv_run(&self->uv, UV_RUN_NOWAIT);
-}
-
-static int start_uv(struct library *self)
-{
-    struct places places;
-    int rc = take_places(&places, self->watches.wake);
-
-    if (rc < 0)
-        return rc;
-    rc = probe_watches(self, &places);
-    if (rc == 0)
-        rc = probe_memory(&places);
-    if (rc == 0) {
-        give_places(&places, STDERR_FILENO + 1);
-        rc = uv_loop_init(&self->uv);
-    }
-    if (rc == 0)
-        poll_once(self);
-    give_places(&places, 0);
-    return rc;
-}
-
-static void stop_uv(struct library *self)
-{
-    uv_loop_close(&self->uv);
-}
 
 static int library_new(struct library **ret)
 {
@@ -392,32 +187,29 @@ static int library_new(struct library **ret)
         return -ENOMEM;
     self->generation = soon__generation();
     self->inherited = start.inherited;
-    self->loop.mutex = self->callbacks.mutex = self->awake = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-    self->callbacks.some = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+    self->loop.mutex = self->awake = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     rc = soon__watches_init(&self->watches);
     if (rc < 0)
         goto fail_watches;
-    rc = start_uv(self);
+    rc = soon__uv_open(&self->uv, &self->watches);
     if (rc < 0)
         goto fail_uv;
-    rc = start_thread(&self->callback_thread, run_callbacks, self);
+    rc = soon__callback_thread_start(&self->callbacks);
     if (rc < 0)
         goto fail_callbacks;
-    rc = start_thread(&self->loop_thread, run_loop, self);
+    rc = soon__library_thread_start(&self->thread, run_loop, self);
     if (rc < 0)
         goto fail_loop;
     *ret = self;
     return 0;
 
 fail_loop:
-    stop_callbacks(self);
+    soon__callback_thread_stop(&self->callbacks);
 fail_callbacks:
-    stop_uv(self);
+    uv_loop_close(&self->uv);
 fail_uv:
     soon__watches_fini(&self->watches);
 fail_watches:
-    pthread_cond_destroy(&self->callbacks.some);
-    pthread_mutex_destroy(&self->callbacks.mutex);
     pthread_mutex_destroy(&self->awake);
     pthread_mutex_destroy(&self->loop.mutex);
     free(self);
@@ -455,29 +247,6 @@ static void after_fork_in_parent(void)
         pthread_mutex_unlock(&held_over_fork->awake);
 }
 
-static void close_handle(uv_handle_t *handle, void *unused)
-{
-    (void)unused;
-    if (!uv_is_closing(handle))
-        uv_close(handle, NULL);
-}
-
-/* Nothing may be done to the loop as it is: its epoll set is the parent's, too. */
-static void close_inherited_uv(struct library *old)
-{
-    struct places places;
-
-    if (take_places(&places, old->watches.wake) < 0)
-        places.count = 0;
-    give_places(&places, STDERR_FILENO + 1);
-    if (uv_loop_fork(&old->uv) == 0) {
-        uv_walk(&old->uv, close_handle, NULL);
-        uv_run(&old->uv, UV_RUN_NOWAIT);
-        uv_loop_close(&old->uv);
-    }
-    give_places(&places, 0);
-}
-
 static void forget_in_child(void)
 {
     struct library *old = library();
@@ -487,7 +256,7 @@ static void forget_in_child(void)
     if (!old)
         return;
     if (held_over_fork)
-        close_inherited_uv(old);
+        soon__uv_close_inherited(&old->uv, &old->watches);
     else
         close(uv_backend_fd(&old->uv));
     soon__watches_fini(&old->watches);
@@ -542,7 +311,7 @@ void soon__library_loop_post(struct soon__job *job)
 
     assert(self);
     pthread_mutex_lock(&self->loop.mutex);
-    was_empty = push_job(&self->loop.locked.jobs, job);
+    was_empty = soon__jobs_push(&self->loop.locked.jobs, job);
     pthread_mutex_unlock(&self->loop.mutex);
     if (!was_empty)
         return;
@@ -557,10 +326,7 @@ void soon__library_callbacks_post(struct soon__job *job)
     struct library *self = library();
 
     assert(self);
-    pthread_mutex_lock(&self->callbacks.mutex);
-    push_job(&self->callbacks.locked.jobs, job);
-    pthread_cond_signal(&self->callbacks.some);
-    pthread_mutex_unlock(&self->callbacks.mutex);
+    soon__callback_thread_post(&self->callbacks, job);
 }
 
 int soon__library_watch(struct soon__watch *watch, int fd, bool once_each)

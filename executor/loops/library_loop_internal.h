@@ -9,15 +9,10 @@
 #define SOON_EXECUTOR_LOOPS_LIBRARY_LOOP_INTERNAL_H
 
 #include "../../futures/future_internal.h"
+#include "job_internal.h"
 #include "watch_internal.h"
 
 #include <uv.h>
-
-/* Something to do on one of the two threads; embedded in what it is about, free again when `run` is called. */
-struct soon__job {
-    struct soon__job *next;
-    void (*run)(struct soon__job *job);
-};
 
 /* 0, or a negative errno: no threads, no descriptors. Any thread; idempotent. */
 int soon__library_start(void);
