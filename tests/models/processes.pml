@@ -48,7 +48,7 @@
  * Left out: starting and retiring, a second process beside the first that is not condemned, a second sentence on one that is
  * (P13), the spinning of the loop and its inspections
  * (P8), shutdown, retries, limits of time, chunks, bodies and descriptors, slots that are
- * filled outside the mutex (P3), mad workers (D4), spinning, priorities; the future, which is future.pml; weak memory: all
+ * filled outside the mutex (P3), corrupt workers (D4), spinning, priorities; the future, which is future.pml; weak memory: all
  * is sequentially consistent, a variant without a fence has its two steps the other way round.
  *
  * Broken variants: -DLOOK_BEFORE_PUBLISH, -DLOOK_BEFORE_WANT, -DLOOK_BEFORE_POST, -DLOOK_BEFORE_SLEEP,

@@ -257,7 +257,7 @@ Test(bell, never_blocks_who_rings)
     close(bell);
 }
 
-/* The flag is shared with the worker, which may be mad. */
+/* The flag is shared with the worker, which may be corrupt. */
 Test(bell, never_blocks_who_listens_whatever_others_do_to_it)
 {
     int bell = soon__bell_new();

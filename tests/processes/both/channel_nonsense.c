@@ -1,5 +1,5 @@
 /*
- * channel_nonsense.c - replies of a worker that has gone mad: told from those that may be taken at their word.
+ * channel_nonsense.c - replies of a worker that is corrupt: told from those that may be taken at their word.
  */
 #include "../../support/channel_fixture.h"
 

@@ -45,16 +45,16 @@ Test(corrupt_channel, that_scribbles_at_random_fails_its_own_task_alone)
     soon_executor *pool = new_processes(.workers = 2);
 
     for (uint32_t i = 0; i < 100; i++) {
-        soon_future *mad = soon_submit(pool, scribble, i), *others[10];
+        soon_future *corrupt = soon_submit(pool, scribble, i), *others[10];
         int doubled, pid;
 
         for (int k = 0; k < 10; k++)
             others[k] = soon_submit(pool, twice, k);
-        (void)soon_future_progress(mad);
-        cr_assert_eq(soon_future_wait(mad, SOON_FOREVER), 0);
-        cr_assert_eq(soon_future_error(mad)->code, SOON_EWORKERDIED, "%u", i);
-        pid = soon_future_error(mad)->worker_pid;
-        soon_future_unref(mad);
+        (void)soon_future_progress(corrupt);
+        cr_assert_eq(soon_future_wait(corrupt, SOON_FOREVER), 0);
+        cr_assert_eq(soon_future_error(corrupt)->code, SOON_EWORKERDIED, "%u", i);
+        pid = soon_future_error(corrupt)->worker_pid;
+        soon_future_unref(corrupt);
         for (int k = 0; k < 10; k++) {
             const soon_error *error;
 
@@ -86,15 +86,15 @@ Test(corrupt_channel, that_takes_back_its_claim_answers_in_vain)
     soon_executor *pool = new_processes(.workers = 1);
     struct gate gate = gate_new();
     int pid = pid_of_one(pool);
-    soon_future *mad = unclaim_submit(pool, &gate, NULL);
+    soon_future *corrupt = unclaim_submit(pool, &gate, NULL);
 
     gate_await(gate, 1);
-    cr_assert(soon_future_cancel(mad));
+    cr_assert(soon_future_cancel(corrupt));
     gate_open(gate, 1);
 
     test_wait_until(!is_alive(pid));
     cr_assert_neq(pid_of_one(pool), pid);
-    soon_future_unref(mad);
+    soon_future_unref(corrupt);
     free_pool(pool);
     gate_free(gate);
 }
@@ -378,10 +378,10 @@ Test(corrupt_channel, that_forgets_its_claims_runs_no_task_twice)
 {
     soon_executor *pool = new_processes(.workers = 1, .grace_ms = -1);
     struct gate gate = gate_new();
-    soon_future *mad = forget_and_end_submit(pool, &gate, NULL);
+    soon_future *corrupt = forget_and_end_submit(pool, &gate, NULL);
     int result = 0, rc;
 
-    rc = soon_take(mad, &result);
+    rc = soon_take(corrupt, &result);
     cr_assert(rc == SOON_EWORKERDIED || (rc == 0 && result == 3), "%s", soon_strerror(rc));
     /* What is posted there next cannot be told from what it runs. */
     rc = soon_take(soon_submit(pool, twice, 4), &result);
@@ -450,13 +450,13 @@ Test(corrupt_channel, that_forgets_what_was_taken_back_does_not_run_it)
 {
     soon_executor *pool = new_processes(.workers = 1, .grace_ms = -1);
     struct two_gates gates = {gate_new(), gate_new()};
-    soon_future *mad = forget_when_let_submit(pool, &gates, NULL), *taken = knock_submit(pool, &gates, NULL);
+    soon_future *corrupt = forget_when_let_submit(pool, &gates, NULL), *taken = knock_submit(pool, &gates, NULL);
     int result = 0;
 
     gate_await(gates.before, 1);
     cr_assert(soon_future_cancel(taken));
     gate_open(gates.before, 1);
-    (void)soon_take(mad, &result);
+    (void)soon_take(corrupt, &result);
     (void)soon_take(soon_submit(pool, twice, 4), &result);
     cr_assert_eq(soon_take(soon_submit(pool, twice, 5), &result), 0);
     cr_assert_eq(gate_arrived(gates.ran), 0);
@@ -479,12 +479,12 @@ Test(corrupt_channel, that_forgets_what_it_runs_fails_with_it)
 {
     soon_executor *pool = new_processes(.workers = 2, .grace_ms = -1);
     struct gate gate = gate_new();
-    soon_future *mad = forget_and_stay_submit(pool, &gate, NULL);
+    soon_future *corrupt = forget_and_stay_submit(pool, &gate, NULL);
 
-    cr_assert_eq(soon_future_wait(mad, SOON_FOREVER), 0);
-    cr_assert_eq(soon_future_error(mad)->code, SOON_EWORKERDIED);
+    cr_assert_eq(soon_future_wait(corrupt, SOON_FOREVER), 0);
+    cr_assert_eq(soon_future_error(corrupt)->code, SOON_EWORKERDIED);
     cr_assert_eq(gate_arrived(gate), 1);
-    soon_future_unref(mad);
+    soon_future_unref(corrupt);
     free_pool(pool);
     gate_free(gate);
 }
@@ -582,14 +582,14 @@ SOON_TASK(change_what_was_asked, soon_none, int)
 Test(corrupt_channel, that_writes_over_its_orders_dies_of_it)
 {
     soon_executor *pool = new_processes(.workers = 1);
-    soon_future *mad = soon_submit(pool, change_what_was_asked), *next = soon_submit(pool, twice, 7);
+    soon_future *corrupt = soon_submit(pool, change_what_was_asked), *next = soon_submit(pool, twice, 7);
     int doubled;
 
-    cr_assert_eq(soon_future_wait(mad, SOON_FOREVER), 0);
-    cr_assert_eq(soon_future_error(mad)->code, SOON_EWORKERDIED);
-    cr_assert_eq(soon_future_error(mad)->worker_signal, SIGSEGV, "%s", soon_future_error(mad)->message);
+    cr_assert_eq(soon_future_wait(corrupt, SOON_FOREVER), 0);
+    cr_assert_eq(soon_future_error(corrupt)->code, SOON_EWORKERDIED);
+    cr_assert_eq(soon_future_error(corrupt)->worker_signal, SIGSEGV, "%s", soon_future_error(corrupt)->message);
     cr_assert_eq(soon_take(next, &doubled), 0);
     cr_assert_eq(doubled, 14);
-    soon_future_unref(mad);
+    soon_future_unref(corrupt);
     free_pool(pool);
 }

@@ -343,7 +343,7 @@ SOON_TASK_BYTES(lie_in_bytes)
     return 0;
 }
 
-static void assert_went_mad(soon_future *future, const char *what, size_t number)
+static void assert_went_corrupt(soon_future *future, const char *what, size_t number)
 {
     const soon_error *error;
 
@@ -359,17 +359,17 @@ Test(corrupt_worker, that_lies_is_dropped_with_its_task_and_no_other)
     bool in_bytes = false;
 
     for (size_t i = 0; i < COUNT(lies); i++) {
-        soon_future *mad, *others[20];
+        soon_future *corrupt, *others[20];
         int doubled;
 
         if (!lies[i]) {
             in_bytes = true;
             continue;
         }
-        mad = in_bytes ? lie_in_bytes_submit(pool, &i, sizeof i, NULL) : lie_in_int_submit(pool, &i, NULL);
+        corrupt = in_bytes ? lie_in_bytes_submit(pool, &i, sizeof i, NULL) : lie_in_int_submit(pool, &i, NULL);
         for (int k = 0; k < 20; k++)
             others[k] = soon_submit(pool, twice, k);
-        assert_went_mad(mad, "lie", i);
+        assert_went_corrupt(corrupt, "lie", i);
         for (int k = 0; k < 20; k++) {
             cr_assert_eq(soon_result(others[k], &doubled), 0);
             cr_assert_eq(doubled, 2 * k);
