@@ -100,24 +100,31 @@ static void stop_working(struct soon__worker *worker)
         soon__pool_fail_pending(pool); /* calls that this worker had taken when the pool broke */
 }
 
-static void *worker_main(void *data)
+/* What its thread is known by from here on; the frame stays to the end of the thread. */
+static void become_worker(struct soon__worker *worker)
 {
-    struct soon__worker *worker = data;
-    struct soon__pool *pool = worker->pool;
     struct soon__thread *self = soon__thread_self();
 
-    soon__surroundings_give(&pool->options.surroundings, 0);
+    soon__surroundings_give(&worker->pool->options.surroundings, 0);
     set_name(worker);
     soon__worker_measure_stack(worker);
     self->parking = &soon__worker_parking;
     self->worker = worker;
-    self->pool = pool;
-    worker->own.frame.executor = pool->backlog.executor;
-    self->frames = &worker->own.frame; /* to the end of the thread */
+    self->pool = worker->pool;
+    worker->own.frame.executor = worker->pool->backlog.executor;
+    self->frames = &worker->own.frame;
+}
+
+static void *worker_main(void *data)
+{
+    struct soon__worker *worker = data;
+    struct soon__pool *pool = worker->pool;
+
+    become_worker(worker);
     if (initialize(worker))
         soon__worker_work(worker);
-    self->parking = NULL;
-    self->pool = NULL;
+    soon__thread_self()->parking = NULL;
+    soon__thread_self()->pool = NULL;
     stop_working(worker);
     if (worker->own.local.release) /* which may take its time, or wait for a task: others are there for that */
         worker->own.local.release(worker->own.local.value);
@@ -202,12 +209,25 @@ static soon_call *orphans_locked(struct soon__pool *pool)
     return soon__backlog_take_all_locked(&pool->backlog, &pool->backlog.locked.failed);
 }
 
+/* The executor is pinned, and unpinned here. */
+static void fail_orphans(soon_executor *executor, soon_call *orphans)
+{
+    struct soon__pinned visit;
+    soon_call *next;
+
+    soon__executor_enter(executor, &visit);
+    for (; orphans; orphans = next) {
+        next = orphans->next;
+        soon__call_fail(orphans, soon__call_error(orphans, SOON_EBROKEN, "the executor could not start a worker"));
+    }
+    soon__executor_leave(executor, &visit);
+}
+
 /* It is not counted any more. `worker` NULL: there was no memory for it. */
 static void start_failed(struct soon__pool *pool, struct soon__worker *worker, int rc)
 {
     soon_executor *executor = pool->backlog.executor;
-    struct soon__pinned visit;
-    soon_call *pending, *next;
+    soon_call *orphans;
 
     soon__pool_lock(pool);
     pool->locked.in[SOON__WORKER_STARTING]--;
@@ -216,16 +236,11 @@ static void start_failed(struct soon__pool *pool, struct soon__worker *worker, i
     pool->backlog.locked.start_error = rc;
     pool->locked.cannot_start = true;
     soon__condition_tell_all(&pool->backlog.ready);
-    pending = orphans_locked(pool);
+    orphans = orphans_locked(pool);
     soon__executor_pin(executor);
     soon__pool_end_if_empty_locked(pool);
     soon__pool_unlock(pool);
-    soon__executor_enter(executor, &visit);
-    for (; pending; pending = next) {
-        next = pending->next;
-        soon__call_fail(pending, soon__call_error(pending, SOON_EBROKEN, "the executor could not start a worker"));
-    }
-    soon__executor_leave(executor, &visit);
+    fail_orphans(executor, orphans);
 }
 
 /* NULL: no memory. */

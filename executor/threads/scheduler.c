@@ -59,28 +59,33 @@ static size_t may_start_locked(const struct soon__pool *pool)
     return max - active < threads_max - threads ? max - active : threads_max - threads;
 }
 
-/* I2, I8. Wakes a worker, which is to be rung when the mutex is unlocked, or starts some. NULL: nobody is to be rung.
- * */
+/* I8 */
+static void start_missing_locked(struct soon__pool *pool, size_t missing)
+{
+    size_t most = may_start_locked(pool);
+
+    soon__pool_start_locked(pool, missing < most ? missing : most);
+}
+
+/* I2, I8. Wakes a worker, which is to be rung when the mutex is unlocked, or starts some. Returns who is to be rung;
+ * NULL: nobody. `woken`: who is already. */
 static struct soon__worker *decide_locked(struct soon__pool *pool, struct soon__worker *woken)
 {
-    size_t queued = pool->backlog.locked.queue.count, coming, missing;
+    size_t queued = pool->backlog.locked.queue.count, coming;
 
     if (!queued || pool->backlog.locked.state == SOON__BROKEN || soon__pool_active_locked(pool) >= pool->options.max)
         return woken;
     coming = coming_locked(pool);
     if (queued <= coming)
         return woken;
-    if (pool->locked.in[SOON__WORKER_IDLE]) {
-        if (coming || woken || !soon__inject_search(&pool->backlog.inject))
-            return woken;
-        pool->locked.wakeups++;
-        return soon__pool_pop_idle_locked(pool, SOON__WORKER_SEARCHING);
+    if (!pool->locked.in[SOON__WORKER_IDLE]) {
+        start_missing_locked(pool, queued - coming);
+        return woken;
     }
-    missing = queued - coming;
-    if (missing > may_start_locked(pool))
-        missing = may_start_locked(pool);
-    soon__pool_start_locked(pool, missing);
-    return woken;
+    if (coming || woken || !soon__inject_search(&pool->backlog.inject))
+        return woken;
+    pool->locked.wakeups++;
+    return soon__pool_pop_idle_locked(pool, SOON__WORKER_SEARCHING);
 }
 
 /*
@@ -149,8 +154,7 @@ bool soon__pool_take_in_locked(struct soon__pool *pool)
 
     if (set_mode_locked(pool))
         return false;
-    /* Pairs with the fence in deque.c: a thread that pushes sees that it is not open, or we see what is in its deque.
-     * */
+    /* Pairs with the fence in deque.c: a thread that pushes sees that it is closed, or we see what is in its deque. */
     atomic_thread_fence(memory_order_seq_cst);
     soon__deques_gather_locked(pool, SIZE_MAX);
     if (pool->backlog.locked.queue.count != before)
