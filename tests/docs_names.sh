@@ -19,12 +19,15 @@ files_that_are_missing() {
     done
 }
 
+names_in() {
+    grep -ohE '\b(soon|SOON)_[A-Za-z0-9_]+' "$@" | sort -u
+}
+
 names_that_are_missing() {
-    local page name
+    local page
+    names_in -r soon.h soon.hpp futures executor cxx >"$scratch/known"
     for page in *.md docs/*.md docs/decisions/*.md; do
-        words "$page" | grep -oE '\b(soon|SOON)_[A-Za-z0-9_]+' | grep -vE '^soon__?noun_verb$|__$' | sort -u | while read -r name; do
-            grep -rqw "$name" soon.h soon.hpp futures executor cxx || echo "$page: $name"
-        done
+        words "$page" | names_in | grep -vE '^soon__?noun_verb$|__$' | comm -23 - "$scratch/known" | sed "s|^|$page: |"
     done
 }
 
