@@ -1,6 +1,6 @@
 /*
- * agenda.c - what a process pool asks the library's loop to do for it: to look at the pool now, or at a certain time, and to
- * end calls that cannot be ended where they were found.
+ * agenda.c - what a process pool asks the library's loop to do for it: to look at the pool now, or at a certain time,
+ * and to end calls that cannot be ended where they were found.
  */
 #include "agenda_internal.h"
 
@@ -28,5 +28,5 @@ void soon__process_pool_refuse_locked(struct soon__process_pool *pool, soon_call
     pool->locked.refused = call;
     pool->backlog.locked.failed += code != -ECANCELED;
     pool->backlog.locked.cancelled += code == -ECANCELED;
-    soon__process_pool_look_soon_locked(pool); /* failing it runs callbacks, which do not belong here */
+    soon__process_pool_look_soon_locked(pool); /* which ends it, outside the mutex */
 }

@@ -6,10 +6,11 @@
 
 #include "state_internal.h"
 
-/* The loop is to look at the pool: now, or `when` comes at the latest. */
+/* Makes the loop look at the pool: when `when` comes at the latest; or now. */
 void soon__process_pool_alarm_locked(struct soon__process_pool *pool, int64_t when);
 void soon__process_pool_look_soon_locked(struct soon__process_pool *pool);
-/* A call that is nobody's ends with `code`, on the loop: callbacks do not belong where it was found. */
+/* Makes the loop end a call with `code`. The call is the caller's, and in no queue and no slot: ending it runs
+ * callbacks, which may not run where it was found. */
 void soon__process_pool_refuse_locked(struct soon__process_pool *pool, soon_call *call, int code);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * beside.c - a section that a worker has written, read once: each word is looked at in a copy, and each length before anything is
- * done with it. The bytes of a payload may change while they are copied, which is the task's own affair.
+ * beside.c - reads a section that a worker has written, once: it copies each word before it looks at it, and checks
+ * each length before it uses it. The worker can change the bytes of a payload while they are copied; that spoils its
+ * own payload alone.
  */
 #include "beside_internal.h"
 
@@ -11,16 +12,16 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What is being read. */
+/* The section that is being read. */
 struct section {
     struct soon__process *process;
     const unsigned char *entries, *bytes;
-    uint64_t left;      /* of the bytes */
-    unsigned next, fds; /* descriptors: the next one, and how many there are */
-    soon_buffer *sent;  /* what it lies in; NULL: in the body */
+    uint64_t left;      /* so many of `bytes` were not read yet */
+    unsigned next, fds; /* the next descriptor, and how many there are */
+    soon_buffer *sent;  /* the section lies in this buffer; NULL: in the body of the reply */
 };
 
-/* Once, whoever changes it meanwhile. */
+/* Reads 16 bytes once, even if the worker changes them meanwhile. */
 static void read_once(void *to, const unsigned char *from)
 {
     const volatile uint64_t *words = (const volatile uint64_t *)from;
@@ -29,7 +30,7 @@ static void read_once(void *to, const unsigned char *from)
     memcpy(to, copy, sizeof copy);
 }
 
-/* One of `size` bytes that nobody can write. */
+/* Takes the next descriptor, as a buffer of `size` bytes that nobody can write. */
 static int take_mapped(struct section *section, uint64_t size, soon_buffer **ret)
 {
     int fd, rc;
@@ -75,7 +76,7 @@ static int take_part(struct section *section, struct soon__outcome *outcome)
     return rc < 0 ? rc : soon__buffers_add(&outcome->further, buffer);
 }
 
-/* Its head makes sense, and the section is there. */
+/* Checks the head, and finds where the section is. */
 static int open_section(struct section *section, const struct soon__beside_head *head, uint64_t in_body)
 {
     uint64_t entries = (uint64_t)head->count * sizeof(struct soon__beside_entry);

@@ -10,7 +10,7 @@
 
 #include <signal.h>
 
-/* Everything that has not started, as a list by `next`. */
+/* Takes out every call that has not started, as a list by `next`. */
 static soon_call *take_pending_locked(struct soon__process_pool *pool)
 {
     soon_call *queued = soon__queue_take_all(&pool->backlog.locked.queue), *posted, **end = &queued;

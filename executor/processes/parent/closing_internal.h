@@ -8,9 +8,9 @@
 
 /* As soon_executor_class.shutdown. */
 int soon__process_pool_shutdown(void *self, soon_shutdown mode, soon_promise *down);
-/* Nothing runs there any more: what is pending fails, and what comes later. Takes the reference. */
+/* Breaks the pool: what is pending fails with `why`, and what comes later is refused. Takes the reference. */
 void soon__process_pool_break(struct soon__process_pool *pool, struct soon__error *why);
-/* What is pending now fails; what comes later does not. Takes the reference. */
+/* What is pending now fails with `why`; what comes later does not. Takes the reference. */
 void soon__process_pool_fail_pending(struct soon__process_pool *pool, struct soon__error *why);
 
 #endif

@@ -22,7 +22,7 @@ static void describe_signal(char *to, size_t size, int signal)
         snprintf(to, size, "killed by signal %d", signal);
 }
 
-/* What an exit status means from a worker that did not begin; NULL: nothing in particular. */
+/* What this exit status means if a worker never began; NULL: nothing in particular. */
 static const char *meaning_of(int status)
 {
     switch (status) {

@@ -8,15 +8,17 @@
 #include "../../system/process_internal.h"
 
 enum { SOON__CRASH_TEXT = 256 };
-/* "killed by signal 11 (SIGSEGV)", "exited with status 3", "gone, nobody knows how"; of a worker that did not begin also
+/* "killed by signal 11 (SIGSEGV)", "exited with status 3", "gone, nobody knows how"; of a worker that never began also
  * what its status means. Cut to `size`. Returns `to`. */
 char *soon__crash_describe(char *to, size_t size, const struct soon__exit *exit);
-/* What was short, in words, if `code` is want of something that may pass: descriptors, processes, memory. NULL: it is
- * something else. */
+/* What was short, in words, if `code` says so: descriptors, processes or memory, of which there may be more later.
+ * NULL: `code` says something else. */
 const char *soon__shortage(int code);
-/* Of one that was not ready yet: it went for want of something, by its own word; 0: not so. */
+/* Of a worker that was never ready: the error with which something was short, as its exit status says; 0: it does not.
+ * */
 int soon__crash_shortage(const struct soon__exit *exit);
-/* The error of the task that it was running: `code` is SOON_EWORKERDIED, SOON_EKILLED, SOON_ETIMELIMIT or SOON_EBROKEN. */
+/* The error of the task that the worker was running. `code` is SOON_EWORKERDIED, SOON_EKILLED, SOON_ETIMELIMIT or
+ * SOON_EBROKEN. */
 struct soon__error *soon__crash_error(int code, pid_t pid, const struct soon__exit *exit, const char *function,
                                       const char *label);
 

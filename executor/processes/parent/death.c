@@ -1,6 +1,6 @@
 /*
- * death.c - a worker process has died, or could not be ended and is given up: its last replies count, the tasks that it had
- * are lost or tried again, its handles are closed, and it leaves the pool. Loop thread only.
+ * death.c - a worker process has died, or it could not be ended and is given up. Its last replies count. The tasks that
+ * it had are lost or tried again, its handles are closed, and it leaves the pool. Loop thread only.
  */
 #include "death_internal.h"
 
@@ -23,7 +23,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Of a chunk: of the item that is the next to end. */
+/* The error of a task that was lost; of a chunk, of the first item that has not ended. */
 static struct soon__error *loss(const struct soon__process *process, const struct soon__assignment *lost,
                                 const struct soon__exit *exit)
 {
@@ -32,12 +32,13 @@ static struct soon__error *loss(const struct soon__process *process, const struc
         soon__item_label(lost->call, lost->items ? &soon__call_extra(lost->call)->items_ended : NULL));
 }
 
-/* Of a chunk. Not one that was not sent with the others, nor one behind the last that the worker has begun; but the first is
- * believed to have, so that each death ends something. Where the worker was held back, nor the next one. */
+/* Had the worker begun this item of a chunk? It had not if the item was not posted to it, or comes after the last that
+ * it says to have begun, or after the one whose time was over, since it was told to begin no other then. The first item
+ * that it was given counts as begun in any case, so that each death ends something. */
 static bool had_begun(const struct soon__process *process, const struct soon__assignment *lost, uint32_t slot,
                       size_t item)
 {
-    /* Relaxed: it is dead, or given up and believed within bounds. */
+    /* Relaxed: the worker is dead; or it was given up, and what it writes is checked here. */
     uint64_t last = atomic_load_explicit(&process->channel.replies->status[slot].item, memory_order_relaxed);
 
     if (item >= lost->items || (item > 0 && item > last))
@@ -55,7 +56,7 @@ static bool may_try_again(const struct soon__process *process, const struct soon
     return true;
 }
 
-/* Of a chunk: the item that was under way is lost, or is to be tried again. */
+/* The item of a chunk that was under way is lost, or is to be tried again. */
 static void lose_item(struct soon__process *process, const struct soon__assignment *lost, uint32_t slot,
                       const struct soon__exit *exit)
 {
@@ -75,8 +76,8 @@ static void lose_item(struct soon__process *process, const struct soon__assignme
     }
 }
 
-/* A task whose worker is gone fails, or is tried again if it may be; a chunk goes on behind the item that was under way.
- * `lost` was taken out of `slot`. */
+/* A task whose worker is gone fails, or is tried again if it may be. A chunk goes on with the item behind the one that
+ * was under way. `lost` was taken out of `slot`. */
 static void lost_call(struct soon__process *process, const struct soon__assignment *lost, uint32_t slot,
                       const struct soon__exit *exit)
 {
@@ -132,7 +133,7 @@ static void close_handles(struct soon__process *process)
     uv_close((uv_handle_t *)&process->loop.again, on_handle_closed);
 }
 
-/* What it had. */
+/* Takes out what the process had, with the slots. */
 static size_t take_lost_locked(struct soon__process *process, struct soon__assignment lost[SOON__SLOTS],
                                uint32_t lost_slots[SOON__SLOTS])
 {
@@ -140,7 +141,7 @@ static size_t take_lost_locked(struct soon__process *process, struct soon__assig
 
     for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
         if (!soon__slot_is_posted(&process->locked.slots[slot]))
-            continue; /* empty, or left to who is filling it */
+            continue; /* it is EMPTY, or belongs to the thread that fills it */
         soon__call_move(process->locked.slots[slot].call, SOON__CALL_IN_HAND);
         if (process->locked.slots[slot].is_initializer) {
             soon__call_discard(process->locked.slots[slot].call); /* its process counts as a failed start */
@@ -173,7 +174,7 @@ static size_t bury_locked(struct soon__process *process, struct soon__assignment
     return count;
 }
 
-/* Of one that was in this stage. */
+/* Has a process that was in this stage died without our doing? */
 static bool died_by_itself(const struct soon__process *process, enum soon__stage stage)
 {
     enum soon__why why = process->locked.why;
@@ -191,7 +192,7 @@ static void break_for_death(struct soon__process_pool *pool, const struct soon__
         pool, soon__error_newf(&fields, "a worker died: %s", soon__crash_describe(how, sizeof how, exit)));
 }
 
-/* It has ended by itself before its first word, which soon_init() says. */
+/* Adds to `text` that the worker has ended before soon_init() has sent its HELLO, if that is so. */
 static void add_silence(const struct soon__process *process, const struct soon__exit *exit, char *text, size_t size)
 {
     size_t length = strlen(text);
@@ -225,10 +226,10 @@ static void count_failed_start(struct soon__process *process, enum soon__why why
     soon__process_pool_start_failed(process->pool, killed, 0, text);
 }
 
-/* How it ended. What cannot be reaped yet is kept, with its watch: nothing is to be signalled any more. */
+/* Learns how the process has ended. If it cannot be reaped yet, its number and its watch are left to remains.c. */
 static void reap(struct soon__process *process, struct soon__exit *ret)
 {
-    if (process->loop.watch < 0) /* its number may be another's by now */
+    if (process->loop.watch < 0) /* another process may have its number by now */
         return;
     if (soon__process_reap(process->loop.watch, process->pid, ret))
         return;
@@ -237,7 +238,7 @@ static void reap(struct soon__process *process, struct soon__exit *ret)
     process->loop.watch = -1;
 }
 
-/* What came back from one that is no use any more. */
+/* Dispatches what came back from a process that has no use for it any more. */
 static void hand_out(struct soon__process_pool *pool)
 {
     soon__mutex_lock(&pool->backlog.mutex);
@@ -246,8 +247,6 @@ static void hand_out(struct soon__process_pool *pool)
     soon__mutex_unlock(&pool->backlog.mutex);
 }
 
-/* It could not be ended, nor does it do that itself: it has become another program, or stands still. Its tasks are waited
- * for no longer. It is: its place is its own until it is gone (P12). */
 void soon__process_abandon(struct soon__process *process)
 {
     struct soon__process_pool *pool = process->pool;
@@ -264,7 +263,7 @@ void soon__process_abandon(struct soon__process *process)
     hand_out(pool);
 }
 
-/* Nothing more is given to it from here on. Its stage until now. */
+/* From here on it gets no more work. Returns the stage that it was in. */
 static enum soon__stage enter_death(struct soon__process *process)
 {
     enum soon__stage before;
@@ -276,12 +275,12 @@ static enum soon__stage enter_death(struct soon__process *process)
     return before;
 }
 
-/* What it could still tell counts (P4). Then what is known of its end is all there is. */
+/* Takes in its last messages and replies, which count (P4), and then learns how it has ended. */
 static void learn_end(struct soon__process *process, struct soon__exit *exit)
 {
     (void)soon__process_receive(process);
     (void)soon__process_drain(process, true);
-    /* What it has left in its group goes with it. Its number is its own until it is reaped. */
+    /* Processes that its tasks have left in its group end with it. Its number stays its own until it is reaped. */
     if (process->loop.watch >= 0)
         (void)soon__process_signal(process->loop.watch, process->pid, SIGKILL);
     reap(process, exit);
@@ -289,18 +288,18 @@ static void learn_end(struct soon__process *process, struct soon__exit *exit)
         process->loop.shortage = soon__crash_shortage(exit);
 }
 
-/* Why it has died, all that is known considered. */
+/* Why it has died, now that all is known. */
 static enum soon__why find_why_locked(struct soon__process *process)
 {
     if (process->loop.shortage)
         soon__process_blame_locked(process, SOON__WHY_SHORT);
-    /* Relaxed: the last to read it was this thread, or has had the mutex since. */
+    /* Relaxed: the thread that last took in replies was this one, or has had the mutex since. */
     if (atomic_load_explicit(&process->reading.corrupt, memory_order_relaxed))
         soon__process_blame_locked(process, SOON__WHY_CORRUPT);
     return process->locked.why;
 }
 
-/* Of one that was in this stage. */
+/* Does the death of a process that was in this stage break the pool? */
 static bool breaks_pool(const struct soon__process *process, enum soon__stage stage, enum soon__why why)
 {
     return process->pool->options.break_on_death &&

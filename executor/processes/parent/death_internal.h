@@ -6,9 +6,10 @@
 
 #include "state_internal.h"
 
+/* It has died, or its death cannot be watched. */
 void soon__process_died(struct soon__process *process);
-/* It could not be ended, nor does it do that itself: it has become another program, or stands still. Its tasks are waited
- * for no longer. It is: its place is its own until it is gone (P12). */
+/* For a process that we could not end and that does not end by itself: it has become another program, or stands still.
+ * Its tasks are given up as lost. The process itself is still waited for: it keeps its place until it is gone (P12). */
 void soon__process_abandon(struct soon__process *process);
 
 #endif

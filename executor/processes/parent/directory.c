@@ -1,5 +1,5 @@
 /*
- * directory.c - finding a function of ours in the table of a worker.
+ * directory.c - finds a function of this process in the table of a worker.
  */
 #include "directory_internal.h"
 
@@ -40,7 +40,7 @@ int soon__directory_init(struct soon__directory *directory, const unsigned char 
     if (!directory->table || !directory->entries) {
         rc = -ENOMEM;
     } else {
-        /* Once: what it is from here on nobody else can change. */
+        /* Copied once, and checked in the copy, which the worker cannot change. */
         memcpy(directory->table, table, size);
         rc = read_entries(directory, size);
     }
@@ -94,7 +94,8 @@ int64_t soon__directory_find(struct soon__directory *directory, const soon_funct
     if (directory->cache[place].function != function)
         return find(directory, function, place);
     found = &directory->entries[directory->cache[place].place];
-    /* An address may have been used again by another object: if none has gone it was not, else the names tell. */
+    /* Another object may have been loaded at this address since then. It was not if no registered function has gone; of
+     * one that is not registered the names tell. */
     if (directory->cache[place].age == soon__functions_age() ||
         (!directory->cache[place].age && matches(&found->entry, function)))
         return found->index;

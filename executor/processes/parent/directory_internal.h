@@ -1,6 +1,6 @@
 /*
- * directory_internal.h - which functions a worker has, and their indices there: the parent's copy of its table. One per
- * incarnation, since a program may have been upgraded in between. Not thread-safe.
+ * directory_internal.h - which functions a worker has, and their indices there: the parent's copy of its table. Each
+ * process has one, since the program may have been upgraded between two starts. Not thread-safe.
  */
 #ifndef SOON_EXECUTOR_PROCESSES_PARENT_DIRECTORY_INTERNAL_H
 #define SOON_EXECUTOR_PROCESSES_PARENT_DIRECTORY_INTERNAL_H
@@ -16,18 +16,19 @@ struct soon__directory {
         uint32_t index;
     } * entries; /* by name */
     uint32_t count;
-    /* Where functions were found, by their address. */
+    /* Where functions were found, by the address of the function. */
     struct {
         const soon_function *function;
         uint32_t place;
-        uint32_t age; /* of all functions, when this one was registered; 0: it was not */
+        uint32_t age; /* soon__functions_age() then; 0: the function was not registered */
     } cache[SOON__DIRECTORY_CACHE];
 };
 
-/* Zeroed before. 0, -ENOMEM, or -EPROTO: the table is nonsense. */
+/* Of zeroes. 0, -ENOMEM, or -EPROTO: no worker has such a table. */
 int soon__directory_init(struct soon__directory *directory, const unsigned char *table, uint64_t size, uint32_t count);
 void soon__directory_fini(struct soon__directory *directory);
-/* Its index in the worker, or SOON_ENOFUNCTION: none of this name, or with other sizes or types. */
+/* The index of the function in the worker; or SOON_ENOFUNCTION: the worker has none of this name, or one with other
+ * sizes or types. */
 int64_t soon__directory_find(struct soon__directory *directory, const soon_function *function);
 
 #endif

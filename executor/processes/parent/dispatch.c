@@ -1,8 +1,9 @@
 /*
  * dispatch.c - which worker process gets the next call, what goes back to the queue, and how many processes are wanted.
  *
- * Slots are filled ahead of time, so that a worker that has ended a task finds the next one without asking. A plain call
- * that comes when nothing waits skips the queue: it is chosen for, written and posted in one step.
+ * Slots are filled ahead of time, so that a worker that has ended a task finds the next one without asking. A plain
+ * call that comes when nothing waits does not enter the queue: a worker is chosen, and the call is written and posted,
+ * in one step.
  */
 #include "dispatch_internal.h"
 
@@ -12,15 +13,15 @@
 
 #include <errno.h>
 
-#define HELD_UP_NS INT64_C(10000000) /* far longer than it takes to hand out the next one */
+#define HELD_UP_NS INT64_C(10000000) /* far longer than it takes to dispatch a call */
 
-/* What it runs takes long: what waits behind that might be done elsewhere by then. */
+/* Does it run a long task? Then what waits behind that might be done sooner elsewhere. */
 static bool is_held_up_locked(const struct soon__process *process, int64_t now)
 {
     return process->pool->options.max > 1 && process->locked.assigned && now - process->locked.moved_on_ns > HELD_UP_NS;
 }
 
-/* One is. Looked for among all only when one may be. */
+/* Is one held up? Looks through all processes only when one may be. */
 static bool one_is_held_up_locked(struct soon__process_pool *pool, int64_t now)
 {
     int64_t until = now + HELD_UP_NS;
@@ -46,14 +47,15 @@ static bool takes_more_locked(const struct soon__process *process, int64_t now)
            !is_held_up_locked(process, now);
 }
 
-/* The fewest first; of these one that stands still last. */
+/* The process with the lowest rank gets the next call: the one with the fewest calls, and of these one that claims
+ * them. */
 static size_t rank_of(const struct soon__process *process)
 {
     return 2 * process->locked.assigned + process->locked.stalled;
 }
 
-/* With the fewest: if that has none, the one that got something last, so that tasks one after the other need one process, and
- * not all are looked at for each. */
+/* If the process that got a call last has nothing to do, it gets this one too: so tasks that come one after the other
+ * need a single process, and no look at the others. */
 static struct soon__process *choose_locked(struct soon__process_pool *pool, int64_t now)
 {
     struct soon__process *last = pool->locked.spinner, *best = NULL;
@@ -67,7 +69,8 @@ static struct soon__process *choose_locked(struct soon__process_pool *pool, int6
     return best;
 }
 
-/* Every slot is full: does the first of the queue come before something that was posted? Then that makes room. */
+/* Every slot is full. If the first call of the queue is more urgent than one that was posted, that one goes back to the
+ * queue. */
 static bool displace_locked(struct soon__process_pool *pool)
 {
     soon_call *first = soon__queue_first(&pool->backlog.locked.queue), *call;
@@ -86,16 +89,16 @@ static bool displace_locked(struct soon__process_pool *pool)
             worst_order = process->locked.slots[slot].order;
         }
     }
-    /* Only of a lower priority: the sequence does not count. */
+    /* Only priorities are compared, not who came first. */
     if (!worst || worst_order >> (64 - SOON__PRIORITY_BITS) <= order >> (64 - SOON__PRIORITY_BITS))
         return false;
     call = soon__process_take_out_locked(worst, worst_slot);
     if (call)
         soon__queue_return(&pool->backlog.locked.queue, call);
-    return true; /* or it was claimed just now: look again */
+    return true; /* or it was claimed just now, and we look again */
 }
 
-/* What waits behind a long task goes back to the queue, in front of what came later, if another one may take it. */
+/* What waits behind a long task goes back to the queue, at its old position, if another process may take it. */
 static void relieve_locked(struct soon__process_pool *pool, int64_t now)
 {
     if (!one_is_held_up_locked(pool, now))
@@ -105,7 +108,8 @@ static void relieve_locked(struct soon__process_pool *pool, int64_t now)
             soon__process_find_unclaimed_locked(process, true) == SOON__NO_SLOT || !choose_locked(pool, now))
             continue;
         soon__process_return_unclaimed_locked(process);
-        process->locked.stalled |= !process->locked.assigned; /* it stands still: it would get the same again */
+        /* If it has claimed none it stands still, and would get the same calls again. */
+        process->locked.stalled |= !process->locked.assigned;
     }
 }
 
@@ -118,8 +122,8 @@ static bool one_is_idle_locked(const struct soon__process_pool *pool, int64_t no
     return false;
 }
 
-/* One has nothing to do, and the queue is empty: what the fullest has not claimed goes back, to be handed out to both.
- * True: there is some. */
+/* If a process has nothing to do and the queue is empty, takes back what the fullest process has not claimed, to be
+ * dispatched to both. True: the queue is not empty any more. */
 static bool share_locked(struct soon__process_pool *pool, int64_t now)
 {
     struct soon__process *fullest = NULL;
@@ -155,7 +159,7 @@ static size_t missing_locked(struct soon__process_pool *pool)
 
     if (pool->locked.present >= pool->options.max)
         return 0;
-    /* What runs in one that is on its way out needs nobody else. */
+    /* What runs in a process that is on its way out needs no other. */
     for (const struct soon__process *process = pool->locked.processes; process; process = process->next)
         useful += process->locked.stage == SOON__READY ? process->locked.assigned : 0;
     if (useful < pool->locked.at_least)
@@ -172,7 +176,8 @@ void soon__process_pool_want_none_locked(struct soon__process_pool *pool)
     pool->locked.wanted = 0;
 }
 
-/* Counted here, started by the loop. In a back-off that has set its timer. */
+/* Counts the processes that are missing, for the loop to start them. In a back-off the loop has set its timer already.
+ * */
 static void grow_locked(struct soon__process_pool *pool)
 {
     size_t missing = missing_locked(pool);
@@ -200,7 +205,7 @@ bool soon__process_pool_inject_locked(struct soon__process_pool *pool, uintptr_t
     return came;
 }
 
-/* P9. True: something has come meanwhile that is to be handed out. */
+/* P9. Opens or closes the injector. True: calls have come meanwhile that are to be dispatched. */
 static bool settle_locked(struct soon__process_pool *pool, int64_t now)
 {
     bool open = !pool->backlog.bound && pool->backlog.locked.state == SOON__OPEN &&
@@ -229,12 +234,12 @@ void soon__process_pool_dispatch_locked(struct soon__process_pool *pool, int64_t
     grow_locked(pool);
 }
 
-/* Who gets one that comes now, if nothing comes before it. NULL: something does, or nobody has a place. */
+/* The process for a call that comes now. NULL: other calls may come before it, or no process has a place. */
 static struct soon__process *choose_at_once_locked(struct soon__process_pool *pool, int64_t now)
 {
     if (pool->backlog.locked.queue.count || soon__inject_is_open(soon__inject_load(&pool->backlog.inject)) ||
         one_is_held_up_locked(pool, now))
-        return NULL; /* what waits there may come first */
+        return NULL; /* what waits in the queue or behind a long task may come first */
     return choose_locked(pool, now);
 }
 
@@ -254,7 +259,7 @@ bool soon__process_pool_post_plain_locked(struct soon__process_pool *pool, soon_
     return true;
 }
 
-/* It waits again: for the rest of its items up to their deadline. */
+/* The call waits again; a chunk with the rest of its items. */
 static void return_locked(struct soon__process_pool *pool, soon_call *call)
 {
     soon__queue_return(&pool->backlog.locked.queue, call);
@@ -270,7 +275,7 @@ void soon__process_pool_take_again(struct soon__process_pool *pool, soon_call *c
     soon__mutex_lock(&pool->backlog.mutex);
     soon__call_comes_back(call);
     broken = soon__error_ref(pool->backlog.locked.why);
-    word = soon__future_word(soon__call_future(call)); /* what was asked for while it was in no slot */
+    word = soon__future_word(soon__call_future(call)); /* what was asked for while the call was in no slot */
     if (broken)
         pool->backlog.locked.failed++;
     else if (pool->locked.dropping || word & SOON__CANCEL_REQUESTED)

@@ -1,6 +1,6 @@
 /*
- * failed_starts.c - worker processes that could not be started, or did not become ready: when the next one is tried, and when the
- * pool gives up (P14). Loop thread only.
+ * failed_starts.c - worker processes that could not be started, or did not become ready: when the next start is tried,
+ * and when the pool gives up (P14). Loop thread only.
  */
 #include "failed_starts_internal.h"
 
@@ -11,7 +11,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
-enum { KILLED_AT_ONCE = 16 }; /* starts that others ended are made up for at once, so many in a row */
+enum { KILLED_AT_ONCE = 16 }; /* so many starts in a row that a signal has ended are repeated at once */
 #define BACK_OFF_FIRST_NS INT64_C(10000000)
 #define BACK_OFF_MAX_NS INT64_C(1000000000)
 
@@ -36,8 +36,8 @@ static int64_t patience_ms(const struct soon__process_pool *pool)
     return ms;
 }
 
-/* A signal from outside says nothing about the program: that is given up only when no worker has become ready for that
- * long. */
+/* A signal from outside says nothing about the program. So starts that end by one break the pool only if no worker was
+ * ready for patience_ms(). */
 static bool gives_up_locked(const struct soon__process_pool *pool, int64_t now)
 {
     if (pool->options.max_restarts < 0 || pool->locked.ready)
@@ -47,7 +47,7 @@ static bool gives_up_locked(const struct soon__process_pool *pool, int64_t now)
             (now - pool->locked.starts.failing_since_ns) / 1000000 >= patience_ms(pool));
 }
 
-/* What waits then fails. */
+/* Until when a shortage may last before what is pending fails. */
 static int64_t short_until(const struct soon__process_pool *pool)
 {
     int64_t ms = patience_ms(pool);
@@ -57,7 +57,8 @@ static int64_t short_until(const struct soon__process_pool *pool)
                : SOON__NEVER;
 }
 
-/* True: no worker was ready for so long. With one that is, or when nobody has asked for one meanwhile, time begins anew. */
+/* Notes a shortage. True: no worker was ready for as long as patience_ms() says. The time begins anew when a worker is
+ * ready, or when none was wanted for a while. */
 static bool is_short_for_long_locked(struct soon__process_pool *pool, int64_t now)
 {
     int64_t since = pool->locked.starts.short_since_ns;
@@ -68,7 +69,6 @@ static bool is_short_for_long_locked(struct soon__process_pool *pool, int64_t no
     return pool->locked.starts.short_since_ns && now >= short_until(pool);
 }
 
-/* P14. One could not be started, or not become ready, for want of something. */
 void soon__process_pool_start_was_short(struct soon__process_pool *pool, int code)
 {
     soon_error fields = {.code = code};
@@ -79,7 +79,7 @@ void soon__process_pool_start_was_short(struct soon__process_pool *pool, int cod
     pool->locked.starts.shorted += pool->locked.starts.shorted < INT_MAX;
     soon__process_pool_want_none_locked(pool);
     give_up = is_short_for_long_locked(pool, now);
-    if (give_up) { /* who comes later waits anew */
+    if (give_up) { /* for calls that come later the time begins anew */
         pool->locked.starts.shorted = 1;
         pool->locked.starts.short_since_ns = 0;
     }
@@ -96,7 +96,6 @@ void soon__process_pool_start_was_short(struct soon__process_pool *pool, int cod
                                                                (long long)patience_ms(pool), soon__shortage(code)));
 }
 
-/* One did not get ready, for `why`. `killed`: by somebody else. */
 void soon__process_pool_start_failed(struct soon__process_pool *pool, bool killed, int code, const char *why)
 {
     soon_error fields = {.code = SOON_EBROKEN};
@@ -130,6 +129,6 @@ void soon__process_pool_start_succeeded_locked(struct soon__process_pool *pool)
     pool->locked.starts.short_since_ns = 0;
     pool->locked.starts.again_at = 0;
     if (pool->locked.ready >= pool->options.max)
-        pool->locked.at_least = 0; /* they may retire again, whoever waits for the boot */
+        pool->locked.at_least = 0; /* they may retire again, even before the boot has seen this */
     soon__condition_tell_all(&pool->backlog.ready);
 }

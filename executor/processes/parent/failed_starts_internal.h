@@ -6,11 +6,11 @@
 
 #include "state_internal.h"
 
-/* P14. One could not be started, or not become ready, for want of something. */
+/* P14. A process could not be started, or not become ready, because something was short. */
 void soon__process_pool_start_was_short(struct soon__process_pool *pool, int code);
-/* One has become ready: what failed before it counts no more. */
+/* A process has become ready: starts that failed before it count no more. */
 void soon__process_pool_start_succeeded_locked(struct soon__process_pool *pool);
-/* One did not get ready, for `why`. `killed`: by somebody else. */
+/* A process did not become ready, for `why`. `killed`: by a signal from outside. */
 void soon__process_pool_start_failed(struct soon__process_pool *pool, bool killed, int code, const char *why);
 
 #endif

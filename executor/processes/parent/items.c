@@ -1,6 +1,6 @@
 /*
- * items.c - the items of a chunk that runs in a worker process: from its replies, or from what it has left when it died, to
- * the outcomes of the items.
+ * items.c - the items of a chunk that runs in a worker process: from its replies, or from what the worker has left when
+ * it died, to the outcomes of the items.
  */
 #include "items_internal.h"
 
@@ -20,7 +20,7 @@ void soon__item_end(soon_call *call, size_t index, struct soon__outcome *outcome
 {
     struct soon__items *items = soon__call_extra(call)->items;
 
-    if (outcome->error && items->results) /* nobody has written to it */
+    if (outcome->error && items->results) /* nothing was written there */
         memset(space_of_item(call, index), 0, call->function->result_size);
     if (!items->wanted || items->wanted(items, index)) {
         if (outcome->error)
@@ -29,19 +29,19 @@ void soon__item_end(soon_call *call, size_t index, struct soon__outcome *outcome
         return;
     }
     items->begun = index + 1;
-    soon__error_unref(outcome->error); /* nobody waits for it any more */
+    soon__error_unref(outcome->error); /* no thread waits for it any more */
     soon__outcome_drop_result(outcome, items->results ? outcome->result : NULL);
 }
 
-/* Results of `count` items lie one behind the other. */
+/* The results of `count` items lie one behind the other. */
 static void items_succeeded(soon_call *call, size_t first, size_t count, const unsigned char *results)
 {
     struct soon__items *items = soon__call_extra(call)->items;
     size_t size = call->function->result_size;
 
-    if (items->finished && items->wanted(items, first)) { /* plain ones, which need be told of no other */
+    if (items->finished && items->wanted(items, first)) { /* plain items: a count tells of them all */
         memcpy(space_of_item(call, first), results, count * size);
-        /* Release: the results; pairs with the acquire of who looks for them. */
+        /* Release: publishes the results; pairs with the acquire of threads that look for them. */
         atomic_store_explicit(items->finished, first + count, memory_order_release);
         return;
     }
@@ -54,7 +54,7 @@ static void items_succeeded(soon_call *call, size_t first, size_t count, const u
     }
 }
 
-/* Results of any size, in `size` bytes. How many of `count` there are. */
+/* The same for results of any size, which lie in `size` bytes. Returns how many of `count` there are. */
 static size_t varied_succeeded(soon_call *call, size_t first, size_t count, const unsigned char *bytes, uint64_t size)
 {
     const unsigned char *result;
@@ -78,7 +78,7 @@ static bool take_varied(struct soon__process *process, struct soon__assignment *
     size_t given = varied_succeeded(call, soon__call_extra(call)->items_ended + assignment->ended, reply->count,
                                     soon__channel_reply_body(&process->channel, reply), reply->result_size);
 
-    assignment->ended += given; /* those are good, whatever is behind them */
+    assignment->ended += given; /* these have ended, even if the rest is nonsense */
     return given == reply->count;
 }
 
@@ -114,7 +114,7 @@ bool soon__process_take_item(struct soon__process *process, struct soon__assignm
     space = reply->flags & SOON__REPLY_RESULT_SENT ? NULL : space_of_item(call, index);
     if (!soon__process_read_outcome(process, reply, call, space, &outcome))
         return false;
-    if (outcome.result_mapped && soon__call_extra(call)->items->results) { /* it is to lie with the others */
+    if (outcome.result_mapped && soon__call_extra(call)->items->results) { /* its place is with the others */
         struct soon__outcome copy = {
             .result_size = outcome.result_size, .payload = outcome.payload, .further = outcome.further};
 
@@ -128,7 +128,6 @@ bool soon__process_take_item(struct soon__process *process, struct soon__assignm
     return true;
 }
 
-/* The rest of a chunk did not start, for `reply->code`. */
 bool soon__process_read_cut(struct soon__process *process, const struct soon__reply *reply, soon_call *call,
                             struct soon__outcome *ret)
 {
@@ -139,18 +138,17 @@ bool soon__process_read_cut(struct soon__process *process, const struct soon__re
         if (!soon__process_read_outcome(process, reply, call, NULL, ret))
             return false;
         if (ret->cancelled)
-            ret->error = &soon__error_cancelled; /* it is of the rest, and that had not begun */
+            ret->error = &soon__error_cancelled; /* the rest had not begun */
         return true;
     }
-    return !items->wanted ||
-           !items->wanted(items, soon__call_extra(call)->items_ended); /* which notes why, or it is a lie */
+    /* wanted() notes why the rest is wanted no more. If it still is, the worker lies. */
+    return !items->wanted || !items->wanted(items, soon__call_extra(call)->items_ended);
 }
 
-/* What a dead worker had finished of a chunk and not told: how many items of it have ended in all. */
 size_t soon__process_recover_items(struct soon__process *process, const struct soon__assignment *lost, uint32_t slot)
 {
     struct soon__status *status = &process->channel.replies->status[slot];
-    /* Acquire: pairs with the worker's release of `items_finished`, before which the results were written. */
+    /* Acquire: pairs with the release of `items_finished` in the worker, which publishes the results. */
     uint64_t finished = atomic_load_explicit(&status->items_finished, memory_order_acquire);
     uint64_t first = atomic_load_explicit(&status->items_first, memory_order_relaxed);
     uint64_t offset = atomic_load_explicit(&status->items_offset, memory_order_relaxed);

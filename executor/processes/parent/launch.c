@@ -1,10 +1,13 @@
 /*
  * launch.c - which program a pool's workers run, with what arguments and environment.
  *
- * A worker is this very program, from the file that it was started from, whatever its path leads to by now; or what the
- * options name. All that they name means what it meant when the pool was made: the program, the directory and /dev/null
- * are held by descriptors, objects to load have whole paths. A chdir() or chroot() later changes none of it. Its last argument is the marker by which soon_init() knows a worker. A program that does not call that
- * would start pools of itself without end: so the environment has a mark too, until soon_init() has taken over.
+ * A worker runs this very program, from the file that it was started from, whatever its path leads to by now; or the
+ * program that the options name. All that they name means what it meant when the pool was made: the program, the
+ * directory and /dev/null are held by descriptors, and objects to load have whole paths. A later chdir() or chroot()
+ * changes none of it.
+ *
+ * The last argument of a worker is the marker by which soon_init() knows it. A program that does not call soon_init()
+ * would start pools of itself without end; so the environment has a mark too, until soon_init() has taken over.
  */
 #include "launch_internal.h"
 
@@ -36,7 +39,8 @@ static void free_list(char **list)
     free(list);
 }
 
-/* Copies of `name`, those of `list`, and the marker, with a NULL at the end. `are_paths`: the list's mean the same elsewhere. */
+/* Copies `name`, those of `list`, and the marker, with a NULL at the end. `are_paths`: those of the list are made whole
+ * paths. */
 static char **new_arguments(const char *name, const char *const *list, bool are_paths)
 {
     size_t given = count(list), used = 0;
@@ -61,7 +65,7 @@ static size_t name_length(const char *variable)
     return strcspn(variable, "=");
 }
 
-/* Sets one; takes `variable`. */
+/* Sets a variable, "name=value". Takes `variable`. */
 static bool set_variable(char **environment, size_t *used, char *variable)
 {
     size_t length;
@@ -88,8 +92,8 @@ static char *format_depth(int depth)
     return strdup(text);
 }
 
-/* Whoever starts a program with more rights than he has chooses its environment. A worker may have those rights for good, and
- * would heed what we did not. */
+/* The environment of a program with more rights than its user is the user's choice. We do not heed these variables
+ * then; but a worker may have those rights for good, and would. So they are not passed on. */
 static bool is_withheld(const char *variable)
 {
     static const char *const names[] = {SOON__PROGRAM_VARIABLE "=", SOON__LOADER_VARIABLE "="};
@@ -145,7 +149,7 @@ static int choose_program(struct soon__launch *launch, const soon_process_pool_o
     return named && *named ? find(launch, SOON__PROGRAM_VARIABLE, named) : soon__program_own(&launch->program);
 }
 
-/* Ours, if none is named; that may be one which we may not enter: then a worker is where it is started. */
+/* The directory that is named, or ours. If we may not enter ours, a worker is where we are when it starts. */
 static int choose_directory(struct soon__launch *launch, const char *named)
 {
     launch->directory = open(named ? named : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -202,7 +206,7 @@ fail:
     return rc;
 }
 
-/* What it was given stays; but one that was ours would lead out of the root that we have entered since. */
+/* A directory that was named stays. Ours would lead out of the root, if this process has entered another root since. */
 static int directory_now(const struct soon__launch *launch)
 {
     struct stat root;

@@ -1,5 +1,6 @@
 /*
- * launch_internal.h - what a pool starts its workers with: program, arguments, environment. Made once, with the pool.
+ * launch_internal.h - what a pool starts its workers with: program, arguments, environment. It is made once, with the
+ * pool.
  */
 #ifndef SOON_EXECUTOR_PROCESSES_PARENT_LAUNCH_INTERNAL_H
 #define SOON_EXECUTOR_PROCESSES_PARENT_LAUNCH_INTERNAL_H
@@ -15,21 +16,21 @@
 struct soon__launch {
     struct soon__program program;
     char **arguments, **environment;
-    int directory; /* -1: where we are when one starts */
-    bool is_ours;  /* none was named */
+    int directory; /* -1: where this process is when a worker starts */
+    bool is_ours;  /* no directory was named */
     struct stat root;
     int null;
-    int depth; /* of the workers: 1 in a program that is no worker */
+    int depth; /* of the workers: 1, if this program is no worker itself */
 };
 
-/* Options checked already. 0; SOON_ENOINIT: soon_init() was not called, or this is a worker in which it has not taken
- * over; SOON_EDEPTH; SOON_ENOPROGRAM, -ENOENT ...: no program to start, or no such directory; -ENOMEM. */
+/* The options were checked already. 0; SOON_ENOINIT: soon_init() was not called, or this is a worker in which it has
+ * not taken over; SOON_EDEPTH; SOON_ENOPROGRAM, -ENOENT ...: no program to start, or no such directory; -ENOMEM. */
 int soon__launch_init(struct soon__launch *launch, const soon_process_pool_options *options);
-/* Starts a worker with descriptors, see soon__process_start(). */
+/* Starts a worker with these descriptors, as soon__process_start(). */
 int soon__launch_start(const struct soon__launch *launch, const int *descriptors, int count, pid_t *ret_pid);
-/* Why that has failed, in words: with what is missing. */
+/* Says in words why that has failed, and what is missing. */
 char *soon__launch_explain(const struct soon__launch *launch, int error, char *to, size_t size);
-/* Of a worker that could not load an object: adds to `text` which of them is not there. */
+/* Adds to `text` which object is not there, if a worker could not load one. */
 void soon__launch_add_missing(const struct soon__launch *launch, const struct soon__exit *exit, char *text,
                               size_t size);
 void soon__launch_fini(struct soon__launch *launch);

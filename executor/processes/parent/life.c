@@ -1,10 +1,9 @@
 /*
- * life.c - a worker process while it lives, as the library's loop sees it: it becomes ready, or not in time; it is asked to go,
- * and signalled. Loop thread only, but for what marks under the mutex.
+ * life.c - a worker process while it lives, as the library's loop sees it: it becomes ready, or not in time; it is
+ * asked to end, and signalled. Loop thread only.
  *
- * Signals: a process that is to go gets SIGTERM, and SIGKILL when the grace period is over. One that was killed for a
- * task that has ended meanwhile is let live. One that we may not signal is asked by its socket, and if it does not end for
- * that its tasks are not waited for.
+ * A process that is to end gets SIGTERM, and SIGKILL when the grace period is over. One that we may not signal is asked
+ * through its socket; if it does not end then, its tasks are given up.
  */
 #include "life_internal.h"
 
@@ -22,11 +21,12 @@
 #include <errno.h>
 #include <signal.h>
 
-#define ONE_TURN_NS INT64_C(1000000) /* a timer that is set on the loop and not over at once: it polls before that */
-#define LEAVE_NS INT64_C(3000000000) /* for one that was asked to end by itself */
+#define ONE_TURN_NS INT64_C(1000000) /* a timer with this time is not due before the loop has polled once */
+#define LEAVE_NS INT64_C(3000000000) /* for a process that was asked to end by itself */
 
-/* We have given up our rights, or it has others by now. Its control thread does what we may not, whatever its task does.
- * There is no grace then: a task that was not signalled does not know of it. */
+/* We may not signal it: this process has given up rights, or the worker has got others. Its control thread ends it,
+ * whatever its task does. It gets no grace period, since a task that was not signalled does not know that it is to end.
+ * */
 static void ask_to_end(struct soon__process *process, int why)
 {
     struct soon__message end = {
@@ -35,7 +35,7 @@ static void ask_to_end(struct soon__process *process, int why)
     process->loop.denied = why;
     process->loop.signal_sent = SIGKILL;
     (void)soon__socket_send(process->loop.control, &end, sizeof end, NULL, 0);
-    soon__socket_hang_up(process->loop.control); /* it ends for that, too: if the socket was full */
+    soon__socket_hang_up(process->loop.control); /* it ends for that, too, if the socket was full */
     soon__loop_timer(&process->loop.timer, soon__process_on_overdue, soon__later(soon__clock_ns(), LEAVE_NS));
 }
 
@@ -48,7 +48,7 @@ void soon__process_kill(struct soon__process *process, int signal)
         return;
     process->loop.signal_sent = signal;
     rc = soon__process_signal(process->loop.watch, process->pid, signal);
-    if (rc < 0 && rc != -ESRCH) /* that: its death is on its way to us */
+    if (rc < 0 && rc != -ESRCH) /* -ESRCH: it is dead, and the loop will hear of that */
         ask_to_end(process, rc);
     else if (signal != SIGKILL)
         soon__loop_timer(&process->loop.timer, soon__process_on_overdue,
@@ -60,8 +60,9 @@ void soon__process_stop(struct soon__process *process)
     soon__process_kill(process, process->pool->options.grace_ns ? SIGTERM : SIGKILL);
 }
 
-/* What a starting process has waited for a CPU is not its own time: many start at once, or others take the machine. Nor
- * is what this thread has waited for one: what the process has sent meanwhile is read before it is given up. */
+/* The time for which a starting process has waited for a CPU does not count, since many may start at once and the
+ * machine may be busy. Nor does that for which this thread has waited: before the process is given up, the loop reads
+ * once more what it has sent. */
 static bool has_more_time(struct soon__process *process)
 {
     int64_t now = soon__clock_ns();
@@ -82,7 +83,6 @@ static void blame(struct soon__process *process, enum soon__why why)
     soon__mutex_unlock(&process->pool->backlog.mutex);
 }
 
-/* It was to be ready, or gone, by now. */
 void soon__process_on_overdue(uv_timer_t *timer)
 {
     struct soon__process *process = timer->data;
@@ -134,7 +134,8 @@ static void initializer_failed(struct soon__process *process)
     soon__process_pool_break(pool, error);
 }
 
-/* One more is ready: it gets the oldest that wait, not what came after those that were posted ahead of time. */
+/* A process that has become ready is to get the oldest calls that wait, so those that were posted ahead of time go
+ * back. */
 static void return_unclaimed_locked(struct soon__process_pool *pool)
 {
     for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
@@ -159,7 +160,7 @@ static void become_ready(struct soon__process *process)
     soon__mutex_unlock(&pool->backlog.mutex);
 }
 
-/* Nobody waits for it to become ready any more. */
+/* Is it to end, or dead, so that nothing waits for it to become ready? */
 static bool is_given_up(struct soon__process *process)
 {
     bool given_up;
@@ -210,7 +211,6 @@ void soon__process_is_initialised(struct soon__process *process)
         become_ready(process);
 }
 
-/* It writes nonsense. */
 void soon__process_drop_corrupt(struct soon__process *process)
 {
     struct soon__process_pool *pool = process->pool;

@@ -1,6 +1,7 @@
 /*
- * listen.c - the library's loop hears of a worker: its bell, its messages, and, in a flood, its replies without either; ten times a
- * second it looks whether what is in the shared memory can be (P8). A worker that writes nonsense is dropped. Loop thread only.
+ * listen.c - the library's loop hears of a worker: by its bell, by messages, and, while the pool is saturated, by
+ * spinning for replies. Ten times a second it checks whether what is in the shared memory is possible (P8). A worker
+ * that has written what no worker writes is dropped. Loop thread only.
  */
 #include "listen_internal.h"
 
@@ -20,7 +21,7 @@ enum { LOOKS = 64, SPIN_BATCH = 32, SPIN_IDLE_MAX = 16, SPIN_PROCESSES_MAX = 64,
 
 static void on_turn(uv_timer_t *timer);
 
-/* Takes in what there is, and does what follows from that. False: it is corrupt, and was dropped. */
+/* Takes in its replies, and does what follows from them. False: the worker is corrupt, and was dropped. */
 static bool drain(struct soon__process *process)
 {
     int rc = soon__process_drain(process, false);
@@ -56,14 +57,15 @@ void soon__process_execute(struct soon__process *process)
         return;
     soon__mutex_lock(&pool->backlog.mutex);
     reprieved = soon__process_reprieve_locked(process);
-    if (!reprieved) /* one whose task listens holds the signal off, and ends when that has ended */
+    if (!reprieved) /* a worker whose task listens for the signal ends when that task has ended */
         soon__channel_retire(&process->channel);
     soon__mutex_unlock(&pool->backlog.mutex);
     if (!reprieved)
         soon__process_stop(process);
 }
 
-/* Those that have something to answer. Loop thread only, as the list: so they stay. */
+/* Lists the processes that have something to reply to, if the pool is saturated. They stay, since this thread alone
+ * removes any. */
 static size_t list_busy(struct soon__process_pool *pool, struct soon__process **ret)
 {
     size_t count = 0;
@@ -78,13 +80,13 @@ static size_t list_busy(struct soon__process_pool *pool, struct soon__process **
     return count;
 }
 
-/* Of those that have at least so many. */
+/* Takes in the replies of those that have at least so many. Returns how many there were. */
 static uint64_t take_in_all(struct soon__process *const *processes, size_t count, uint64_t at_least)
 {
     uint64_t came = 0;
 
     for (size_t i = 0; i < count; i++) {
-        /* Relaxed: a hint, taking it in looks again. */
+        /* Relaxed: a hint; taking in looks again. */
         uint64_t head = atomic_load_explicit(&processes[i]->reading.head, memory_order_relaxed);
 
         if (soon__channel_has_replies(&processes[i]->channel, head, at_least))
@@ -93,6 +95,8 @@ static uint64_t take_in_all(struct soon__process *const *processes, size_t count
     return came;
 }
 
+/* In a saturated pool the loop goes on from one reply to the next without a system call, and so do the workers, whose
+ * bells are off. */
 static void spin_on_busy(struct soon__process_pool *pool)
 {
     struct soon__process *processes[SPIN_PROCESSES_MAX];
@@ -112,13 +116,13 @@ static void spin_on_busy(struct soon__process_pool *pool)
     do {
         bool came = false;
 
-        /* Many at once cost less than one after the other; but none waits for long. */
+        /* Many replies at once cost less than one after the other; but none is to wait for long. */
         for (int i = 0; i < LOOKS && !came; i++, soon__cpu_relax())
             came = take_in_all(processes, count, i < LOOKS - 1 ? SPIN_BATCH : 1) > 0;
         came_once |= came;
         idle = came ? 0 : idle + 1;
         if (!came)
-            sched_yield(); /* time in which others have our CPU does not count */
+            sched_yield(); /* the time for which another thread has this CPU does not count as idle */
     } while (idle < SPIN_IDLE_MAX && soon__clock_ns() < end);
     soon__spin_note(&pool->loops_spin, came_once);
     for (size_t i = 0; i < count; i++)
@@ -133,7 +137,8 @@ void soon__process_on_bell(struct soon__watch *watch)
     soon__bell_quiet(process->channel.bell);
     serve(process);
     spin_on_busy(pool);
-    /* A claim may have made room in a bounded queue; or the worker is over its memory limit. */
+    /* The worker may have rung because it has claimed a call, which makes room in a bounded queue; or it is over its
+     * memory limit. */
     soon__mutex_lock(&pool->backlog.mutex);
     soon__condition_tell_all(&pool->backlog.place);
     if (pool->options.memory_limit)
@@ -158,10 +163,10 @@ void soon__process_on_control(struct soon__watch *watch)
     case -EPROTO:
         soon__process_drop_corrupt(process);
     }
-    soon__library_unwatch(watch); /* its end is closed: that is not its death yet */
+    soon__library_unwatch(watch); /* its end of the socket is closed; its death is told by another watch */
 }
 
-/* What the channel says of a process's slots. */
+/* What the channel says of the slots of a process. */
 struct claims {
     uint64_t claimed[SOON__SLOTS]; /* the request's number; 0: it is not claimed */
     bool garbage, asleep;
@@ -185,7 +190,7 @@ static void read_claims(struct soon__process *process, struct claims *ret)
     soon__mutex_unlock(&process->pool->backlog.mutex);
 }
 
-/* How many of those claims have no answer. */
+/* How many of these claims have no reply. */
 static size_t count_unanswered(struct soon__process *process, const struct claims *claims)
 {
     size_t count = 0;
@@ -198,14 +203,14 @@ static size_t count_unanswered(struct soon__process *process, const struct claim
     return count;
 }
 
-/* A worker answers what it has claimed before it claims another one, and before it sleeps. So of the claims that were
- * seen before its answers were taken in, one is left at most, and none if it slept. */
+/* A worker replies to what it has claimed before it claims another request, and before it sleeps. So, of the claims
+ * that were seen before its replies were taken in, at most one is left then, and none if it slept. */
 void soon__process_inspect(struct soon__process *process)
 {
     struct claims claims;
     size_t left;
 
-    soon__channel_wake_anyway(&process->channel); /* whatever it says of its sleep */
+    soon__channel_wake_anyway(&process->channel); /* even if it says that it does not sleep */
     read_claims(process, &claims);
     serve(process);
     left = count_unanswered(process, &claims);

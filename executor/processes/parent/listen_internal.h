@@ -6,12 +6,12 @@
 
 #include "state_internal.h"
 
-/* Of its watches. */
+/* For its watches. */
 void soon__process_on_bell(struct soon__watch *watch);
 void soon__process_on_control(struct soon__watch *watch);
-/* P8 */
+/* P8. Checks whether what it has written is possible. */
 void soon__process_inspect(struct soon__process *process);
-/* Carries out what it was condemned to, unless the task has ended meanwhile. */
+/* Ends a process that is CONDEMNED, unless each task for which it was has ended meanwhile. */
 void soon__process_execute(struct soon__process *process);
 
 #endif

@@ -20,7 +20,7 @@ static void measure(struct soon__marshalled *marshalled)
     uint64_t payload_size = marshalled->payload ? soon_buffer_size(marshalled->payload) : 0;
 
     marshalled->arg_sent = marshalled->arg_size > SOON__BODY_MAX;
-    /* What lies in memory that can be mapped is not copied. */
+    /* A payload in memory that can be mapped is not copied. */
     marshalled->payload_sent =
         payload_size > SOON__BODY_MAX || (marshalled->payload && soon__buffer_share(marshalled->payload) >= 0);
     if (marshalled->beside.part)
@@ -40,8 +40,8 @@ static void set_label(struct soon__marshalled *marshalled, const char *label)
 }
 
 /*
- * Items of any size. Several small ones go together; what has a descriptor of its own, or room for it alone, goes by itself,
- * laid out as a task: then what a task may bring, it may bring.
+ * Items of any size. Several small ones travel together. One that has a descriptor of its own, or that fits only alone,
+ * travels by itself and is laid out as a task, so it may bring all that a task may bring.
  */
 
 static uint32_t label_size_of(const soon_item *item)
@@ -51,7 +51,7 @@ static uint32_t label_size_of(const soon_item *item)
     return size < SOON__LABEL_MAX ? (uint32_t)size : SOON__LABEL_MAX;
 }
 
-/* 0: it goes by itself. */
+/* The size of the item among others; 0: it travels by itself. */
 static uint64_t size_among_others(const soon_item *item)
 {
     uint64_t payload = item->payload ? soon_buffer_size(item->payload) : 0;
@@ -63,7 +63,7 @@ static uint64_t size_among_others(const soon_item *item)
            soon__body_round(label_size_of(item));
 }
 
-/* As many as go together. */
+/* Takes as many items as may travel together. */
 static void set_several(struct soon__marshalled *marshalled, const soon_item *items, size_t count)
 {
     uint64_t size = 0, next;
@@ -105,7 +105,7 @@ static unsigned char *append_label(unsigned char *to, const char *label, uint32_
     unsigned char *end = append(to, label, size);
 
     if (size)
-        to[size - 1] = 0; /* it may have been cut */
+        to[size - 1] = 0; /* the label may have been cut */
     return end;
 }
 
@@ -145,7 +145,7 @@ static bool extra_part(soon_bytes extra, struct soon__beside_part *ret)
     return true;
 }
 
-/* Two for each: its result, its payload. */
+/* Each input has two parts: its result and its payload. */
 static bool input_part(soon_future *input, bool is_payload, struct soon__beside_part *ret)
 {
     soon_buffer *payload = is_payload ? soon_future_payload(input) : NULL;
@@ -159,7 +159,7 @@ static bool input_part(soon_future *input, bool is_payload, struct soon__beside_
     return true;
 }
 
-/* What goes beside argument, first payload and label of a call. */
+/* What travels beside the argument, first payload and label of a call. */
 static bool part_of_call(const void *whose, size_t index, struct soon__beside_part *ret)
 {
     const soon_call *call = whose;
@@ -243,7 +243,7 @@ static void write_request(struct soon__request *request, const struct soon__mars
         set_limits(request, extra);
 }
 
-/* The descriptor of bytes: of `buffer` if they lie in one that can be shared, else of a copy, which the caller owns. */
+/* The descriptor of these bytes: that of `buffer`, if it can be shared, else one of a copy, which the caller owns. */
 static int descriptor_of(soon_buffer *buffer, const void *data, size_t size, soon_buffer **ret_copy)
 {
     int fd = buffer ? soon__buffer_share(buffer) : -ENOTSUP, rc;
@@ -259,7 +259,7 @@ static bool has_descriptors(const struct soon__marshalled *marshalled)
     return marshalled->arg_sent || marshalled->payload_sent || marshalled->beside.head.descriptors;
 }
 
-/* What travels as descriptors goes ahead of the post. */
+/* Sends what travels as descriptors, before the request is posted. */
 static int send_descriptors(struct soon__process *process, const struct soon__marshalled *marshalled, uint32_t slot,
                             uint64_t sequence)
 {
@@ -296,7 +296,8 @@ static int send_descriptors(struct soon__process *process, const struct soon__ma
 
 bool soon__marshal_is_long(const struct soon__marshalled *marshalled)
 {
-    if (marshalled->items) /* their owner lends them only until the call has ended: see soon__call_hold() */
+    /* The owner of items lends them only until the call has ended, which could be while they are copied. */
+    if (marshalled->items)
         return false;
     return has_descriptors(marshalled) || marshalled->body_size > LONG_TO_COPY;
 }
@@ -306,7 +307,7 @@ int soon__marshal_fill(const struct soon__marshalled *marshalled, struct soon__p
 {
     struct soon__request *request = &process->channel.requests->request[slot];
 
-    /* Relaxed: a worker that looks for the first one may read it before it is posted; its claim fails then. */
+    /* Relaxed: a worker may read it before the request is posted; its claim fails then. */
     atomic_store_explicit(&request->order, order, memory_order_relaxed);
     write_request(request, marshalled);
     copy_body(marshalled, marshalled->in_area ? process->channel.requests->area + marshalled->offset : request->bytes);

@@ -1,6 +1,6 @@
 /*
- * marshal_internal.h - what goes into a slot: a call, or the part of a chunk that is sent at once, as the worker is to see
- * it.
+ * marshal_internal.h - a call, or the part of a chunk that is sent at once, as it lies in a slot and the worker is to
+ * see it.
  */
 #ifndef SOON_EXECUTOR_PROCESSES_PARENT_MARSHAL_INTERNAL_H
 #define SOON_EXECUTOR_PROCESSES_PARENT_MARSHAL_INTERNAL_H
@@ -15,7 +15,7 @@ struct soon__marshalled {
     const void *arg;
     uint64_t arg_size;
     uint64_t items;        /* 0: a single task */
-    const soon_item *each; /* these, if they vary; NULL: the argument is one piece */
+    const soon_item *each; /* the items, if their sizes differ; NULL: the argument is one piece */
     soon_buffer *payload;
     bool arg_sent, payload_sent; /* as descriptors */
     const char *label;
@@ -27,13 +27,13 @@ struct soon__marshalled {
 };
 
 void soon__marshal(struct soon__marshalled *marshalled, soon_call *call, uint32_t function);
-/* Is it better filled in outside the mutex? */
+/* Does it take so long to copy that the mutex is better left meanwhile? */
 bool soon__marshal_is_long(const struct soon__marshalled *marshalled);
-/* Writes it to the slot, and sends what travels as descriptors. 0 or a negative errno. */
+/* Writes the request to the slot, and sends what travels as descriptors. 0 or a negative errno. */
 int soon__marshal_fill(const struct soon__marshalled *marshalled, struct soon__process *process, uint32_t slot,
                        uint64_t sequence, uint64_t order);
 
-/* Of a call without options, with an argument that fits in there: writes it to its slot. */
+/* A plain call has no options, and its argument fits into the slot. */
 static inline bool soon__marshal_is_plain(const soon_call *call)
 {
     return !soon__call_extra(call) && soon__call_arg(call).size <= SOON__REQUEST_INLINE;

@@ -1,8 +1,8 @@
 /*
- * outcomes.c - from the bytes of a reply to the outcome of a task or an item. By one thread at a time for each process (P7).
+ * outcomes.c - from the bytes of a reply to the outcome of a task or an item.
  *
- * Nothing in a reply is trusted: what it says is copied out, and checked against what was asked for. Large results come in
- * memory that nobody can write any more. A reply that says what no worker says makes its worker corrupt.
+ * Nothing in a reply is trusted. What it says is copied, and the copy is checked against what was asked for. Large
+ * results come in memory that can no longer be written. A reply that no worker sends makes its worker corrupt.
  */
 #include "outcomes_internal.h"
 
@@ -18,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* 0, or why there is none. */
+/* Maps the result that came as a descriptor. 0, or why there is none. */
 static int map_result(struct soon__process *process, const struct soon__reply *reply, struct soon__outcome *outcome)
 {
     int fd = soon__process_take_descriptor(process, SOON__PART_BYTES), rc;
@@ -37,7 +37,6 @@ static int map_result(struct soon__process *process, const struct soon__reply *r
     return 0;
 }
 
-/* To `space` if it is not NULL, else to memory of its own. */
 int soon__outcome_copy_result(const unsigned char *body, uint64_t size, void *space, struct soon__outcome *outcome)
 {
     outcome->result = space;
@@ -88,7 +87,6 @@ static int take_payload(struct soon__process *process, const struct soon__reply 
     return rc;
 }
 
-/* Of an item of a chunk; or of all of it. */
 const char *soon__item_label(const soon_call *call, const size_t *item)
 {
     const struct soon__items *items = item ? soon__call_extra(call)->items : NULL;
@@ -97,7 +95,8 @@ const char *soon__item_label(const soon_call *call, const size_t *item)
     return own ? own : soon_future_label(soon__call_future((soon_call *)call));
 }
 
-/* Where in its body that begins: behind result and payload, since one that has succeeded has no message. */
+/* Where the section begins in the body: behind result and payload. There is no message, since the task has succeeded.
+ * */
 static const unsigned char *beside_of(struct soon__process *process, const struct soon__reply *reply)
 {
     const unsigned char *body = soon__channel_reply_body(&process->channel, reply);
@@ -109,7 +108,7 @@ static const unsigned char *beside_of(struct soon__process *process, const struc
     return body;
 }
 
-/* Why the worker of this slot is to be ended; SOON_EWORKERDIED: it is not. */
+/* With what the task in this slot fails if its worker is ended; SOON_EWORKERDIED: the worker is not to be ended. */
 static int sentence_of(struct soon__process *process, uint32_t slot)
 {
     int code;
@@ -120,7 +119,7 @@ static int sentence_of(struct soon__process *process, uint32_t slot)
     return code;
 }
 
-/* Its worker was to be ended, and the task has ended for that: for a reason that the worker does not know. */
+/* The task has ended because its worker was asked to end. Only the parent knows why. */
 static struct soon__error *stopped_error(struct soon__process *process, uint32_t slot, soon_error fields)
 {
     int code = sentence_of(process, slot);
@@ -130,7 +129,7 @@ static struct soon__error *stopped_error(struct soon__process *process, uint32_t
     return soon__error_newf(&fields, NULL);
 }
 
-/* NULL, and `*ret_sane` false: its text has no end. */
+/* The error that the reply tells. NULL, and `*ret_sane` false: no worker sends this. */
 static struct soon__error *error_of(struct soon__process *process, const struct soon__reply *reply,
                                     const soon_call *call, bool *ret_sane)
 {
@@ -169,7 +168,6 @@ void soon__outcome_drop_result(struct soon__outcome *outcome, void *space)
     *outcome = (struct soon__outcome){0};
 }
 
-/* False: nonsense, and there is no outcome. */
 bool soon__process_read_outcome(struct soon__process *process, const struct soon__reply *reply, const soon_call *call,
                                 void *space, struct soon__outcome *ret)
 {
@@ -195,12 +193,11 @@ bool soon__process_read_outcome(struct soon__process *process, const struct soon
     soon__outcome_drop_result(ret, space);
     if (rc == -EPROTO)
         return false;
-    /* It ran: we have no place for what it gave. */
+    /* The task has run, but this process has no room for its outcome. */
     ret->error = soon__error_as_started(soon__call_error(call, rc, NULL));
     return true;
 }
 
-/* What the task in this slot has given last is its future's from here on; of a further try that has given none, none. */
 void soon__process_keep_progress(struct soon__process *process, uint32_t slot, soon_call *call)
 {
     uint64_t done, total;

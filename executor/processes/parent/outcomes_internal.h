@@ -1,12 +1,13 @@
 /*
- * outcomes_internal.h - from the bytes of a reply to an outcome. By who reads (P7).
+ * outcomes_internal.h - from the bytes of a reply to an outcome. By the thread that takes in replies (P7).
  */
 #ifndef SOON_EXECUTOR_PROCESSES_PARENT_OUTCOMES_INTERNAL_H
 #define SOON_EXECUTOR_PROCESSES_PARENT_OUTCOMES_INTERNAL_H
 
 #include "state_internal.h"
 
-/* False: nonsense, and there is no outcome. `space`: where its result goes, or NULL: to memory of its own. */
+/* Reads an outcome, whose result goes to `space` or, if that is NULL, to memory of its own. False: no worker sends
+ * this, and there is no outcome. */
 bool soon__process_read_outcome(struct soon__process *process, const struct soon__reply *reply, const soon_call *call,
                                 void *space, struct soon__outcome *ret);
 /* Copies a result to `space` if it is not NULL, else to memory of its own. 0 or -ENOMEM. */
@@ -14,7 +15,8 @@ int soon__outcome_copy_result(const unsigned char *body, uint64_t size, void *sp
 void soon__outcome_drop_result(struct soon__outcome *outcome, void *space);
 /* The label of an item of a chunk, or, with NULL, of all of it. */
 const char *soon__item_label(const soon_call *call, const size_t *item);
-/* What the task in this slot has given last is its future's from here on; of a further try that has given none, none. */
+/* Copies the progress that the task in this slot has last told to its future, which has none after a further try that
+ * told none. */
 void soon__process_keep_progress(struct soon__process *process, uint32_t slot, soon_call *call);
 
 #endif

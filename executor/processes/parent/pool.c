@@ -19,7 +19,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
-/* As long as it takes to go to sleep and be woken again. */
+/* About as long as it takes to go to sleep and be woken again. */
 enum { SPIN_NS = 20000 };
 
 static int push_locked(struct soon__process_pool *pool, soon_call *call, bool bounded)
@@ -28,10 +28,11 @@ static int push_locked(struct soon__process_pool *pool, soon_call *call, bool bo
 
     if (rc < 0)
         return rc;
-    soon__process_pool_take_in_locked(pool); /* it came before this one */
+    soon__process_pool_take_in_locked(pool); /* those calls came before this one */
     pool->backlog.locked.submitted++;
     if (soon__call_extra(call) && soon__future_word(soon__call_future(call)) & SOON__CANCEL_REQUESTED) {
-        soon__process_pool_refuse_locked(pool, call, -ECANCELED); /* a then, on its way here */
+        /* It was cancelled on its way here, as a then may be. */
+        soon__process_pool_refuse_locked(pool, call, -ECANCELED);
         return 0;
     }
     soon__queue_push(&pool->backlog.locked.queue, call);
@@ -41,7 +42,7 @@ static int push_locked(struct soon__process_pool *pool, soon_call *call, bool bo
     return 0;
 }
 
-/* True: it is in a slot. The mutex is not left in between, so the pool need not be pinned. */
+/* True: the call is in a slot. The pool need not be pinned, since the mutex is not left in between. */
 static bool submit_plain(struct soon__process_pool *pool, soon_call *call)
 {
     bool posted;
@@ -61,7 +62,8 @@ static __attribute__((noinline)) int submit_any(struct soon__process_pool *pool,
     bool bounded = pool->backlog.bound && !(call->flags & SOON__CALL_EXEMPT);
     int rc;
 
-    soon__executor_pin(executor); /* the mutex is left in between: the end waits until we are out of here */
+    /* The mutex is left in between, so the pool must not end before we are out of here. */
+    soon__executor_pin(executor);
     do {
         soon__mutex_lock(&pool->backlog.mutex);
         rc = push_locked(pool, call, bounded);
@@ -85,7 +87,7 @@ static int submit(void *self, soon_call *call, bool may_block)
     return submit_any(pool, call, may_block);
 }
 
-/* Out of where it waits for a worker, for the first time or again. False: it does not. */
+/* Takes a call out of where it waits for a worker. False: it does not wait. */
 static bool take_out_locked(struct soon__process_pool *pool, soon_call *call)
 {
     soon__process_pool_take_in_locked(pool);
@@ -114,7 +116,7 @@ static bool take_back(void *self, soon_call *call)
     return taken;
 }
 
-/* The slot in which a call runs; SOON__SLOTS: it does not, or not any more. */
+/* The slot in which a call runs; SOON__SLOTS: it does not run, or not any more. */
 static uint32_t running_slot_locked(const soon_call *call)
 {
     if (soon__call_place(call) != SOON__CALL_IN_SLOT || call->process->locked.stage == SOON__DEAD ||
@@ -123,14 +125,14 @@ static uint32_t running_slot_locked(const soon_call *call)
     return call->slot;
 }
 
-/* It runs; or it waits for its next try; or it is in the loop's hands, on its way there or to its end. */
+/* The call runs, or waits for its first or next try; or the loop has it, on its way to one of these or to its end. */
 static int kill_call(void *self, soon_call *call)
 {
     struct soon__process_pool *pool = self;
     uint32_t slot;
     int rc = 0;
 
-    /* Before the mutex: whoever has it in hand looks under that. */
+    /* Set before the mutex is taken, under which a thread that has the call in hand looks for it. */
     soon__future_set_bits(soon__call_future(call), SOON__KILL_REQUESTED);
     soon__mutex_lock(&pool->backlog.mutex);
     if (take_out_locked(pool, call))
@@ -320,7 +322,7 @@ static void copy_options(struct soon__process_pool *pool, const soon_process_poo
     pool->options.spin_ns = pool->options.cpus > 1 ? SPIN_NS : 0;
 }
 
-/* What was posted counts against the bound until it is claimed. */
+/* A call that was posted counts against the bound until it is claimed. */
 static size_t pending_locked(struct soon__backlog *backlog)
 {
     return soon__process_pool_pending_locked((struct soon__process_pool *)backlog);

@@ -6,7 +6,7 @@
  *       |                   +-- process is gone    +-- taken back: to be cancelled, or because another worker is idle,
  *       +-------------------+----------------------+   a more urgent one needs the slot, or the process is to go
  *
- * What is long to copy is copied outside the mutex (P3).
+ * A call that takes long to copy is copied outside the mutex (P3).
  */
 #include "post_internal.h"
 
@@ -26,7 +26,7 @@ static inline struct soon__assignment *occupy_locked(struct soon__process *proce
     struct soon__process_pool *pool = process->pool;
     struct soon__assignment *assignment = &process->locked.slots[slot];
 
-    /* What the worker has read last: on its way to us while the rest is made up. */
+    /* The worker has read these lines last: they are fetched while the rest is done. */
     soon__cpu_expect_write(&process->channel.requests->request[slot]);
     soon__cpu_expect_write((const void *)&process->channel.requests->bell_wanted);
     soon__cpu_expect_write((const void *)&process->channel.requests->post_bell);
@@ -65,7 +65,6 @@ static bool reserve_locked(struct soon__process *process, struct soon__marshalle
     return true;
 }
 
-/* Higher priorities first, then in order. */
 uint64_t soon__post_order(const soon_call *call)
 {
     int64_t most = (1 << (SOON__PRIORITY_BITS - 1)) - 1;
@@ -89,8 +88,8 @@ static void watch_limits_locked(struct soon__process *process, uint32_t slot)
         soon__process_pool_alarm_locked(process->pool, assignment->posted_ns + limit_ms * 1000000);
 }
 
-/* One worker at a time may look for work before it sleeps, the one that got some last: all of them together would take
- * the CPUs from who submits. In a flood each may: more is on its way. */
+/* Only the worker that got the last request spins: if all did, submitters would get no CPU. In a saturated pool each
+ * may, since more is on its way. */
 static void let_spin_locked(struct soon__process *process)
 {
     struct soon__process_pool *pool = process->pool;
@@ -100,7 +99,7 @@ static void let_spin_locked(struct soon__process *process)
     if (!pool->options.spin_ns)
         return;
     if (before && before != process && !soon__process_pool_is_saturated_locked(pool)) {
-        /* Relaxed, both: a hint. */
+        /* Relaxed, both stores: a hint. */
         atomic_store_explicit(&before->channel.requests->spin_ns, 0, memory_order_relaxed);
         before->locked.spins = false;
     }
@@ -108,7 +107,7 @@ static void let_spin_locked(struct soon__process *process)
     process->locked.spins = true;
 }
 
-/* The slot is filled. A wake is to follow. */
+/* Posts a slot that was filled. The caller is to wake the worker. */
 static inline void post_locked(struct soon__process *process, uint32_t slot, int64_t now)
 {
     struct soon__assignment *assignment = &process->locked.slots[slot];
@@ -123,12 +122,12 @@ static inline void post_locked(struct soon__process *process, uint32_t slot, int
         let_spin_locked(process);
 }
 
-/* It was filled, or could not be: `rc`. */
+/* The slot was filled, or could not be, for `rc`. Posts it, or gives the call back. */
 static void publish_locked(struct soon__process *process, uint32_t slot, soon_call *call, int rc, int64_t now)
 {
     struct soon__process_pool *pool = process->pool;
     const struct soon__assignment *assignment = &process->locked.slots[slot];
-    bool wanted = assignment->state == SOON__SLOT_FILLING; /* else it was taken out */
+    bool wanted = assignment->state == SOON__SLOT_FILLING; /* else the call was taken out */
     bool is_initializer = assignment->is_initializer;
 
     if (wanted && rc == 0 && (process->locked.stage == SOON__READY || is_initializer)) {
@@ -143,12 +142,12 @@ static void publish_locked(struct soon__process *process, uint32_t slot, soon_ca
     process->locked.given--;
     soon__call_move(call, SOON__CALL_IN_HAND);
     if (rc == 0 || rc == -EAGAIN || rc == -EPIPE)
-        soon__queue_return(&pool->backlog.locked.queue, call); /* it was the process that had no use for it */
+        soon__queue_return(&pool->backlog.locked.queue, call); /* the reason is the process, not the call */
     else
         soon__process_pool_refuse_locked(pool, call, rc);
     if (rc != -EAGAIN && rc != -EPIPE)
         return;
-    /* Its socket is full, or it has closed it and its death is on its way to us: not at once again. */
+    /* Its socket is full, or closed, and then the loop will hear of its death. So it is not tried again at once. */
     process->locked.no_room_until = now + RETRY_NS;
     soon__process_pool_alarm_locked(pool, process->locked.no_room_until);
 }
@@ -160,7 +159,6 @@ static void wake_locked(struct soon__process *process)
     process->locked.to_wake = false;
 }
 
-/* One wake for all that was published to it: before the mutex is given back. */
 void soon__process_pool_wake_all_locked(struct soon__process_pool *pool)
 {
     for (struct soon__process *process = pool->locked.processes; process; process = process->next)
@@ -193,7 +191,7 @@ static int fill_and_publish_locked(struct soon__process *process, uint32_t slot,
     publish_locked(process, slot, marshalled->call, rc, *now);
     wake_locked(process);
     if (process->locked.stage == SOON__DEAD)
-        soon__process_pool_look_soon_locked(pool); /* which waits for us to leave it */
+        soon__process_pool_look_soon_locked(pool); /* it waits until no thread has the process any more */
     left = soon__process_unref_locked(process);
     soon__mutex_unlock(&pool->backlog.mutex);
     soon__call_end(marshalled->call);
@@ -216,7 +214,6 @@ static void give_locked(struct soon__process *process, uint32_t slot, soon_call 
     process->locked.given++;
 }
 
-/* A plain call (marshal_internal.h), which fits into any slot. A wake is to follow. */
 void soon__process_post_plain_locked(struct soon__process *process, soon_call *call, uint32_t function, int64_t now)
 {
     uint32_t slot = soon__process_find_empty_locked(process);
@@ -228,7 +225,6 @@ void soon__process_post_plain_locked(struct soon__process *process, soon_call *c
     post_locked(process, slot, now);
 }
 
-/* The first of the queue; false: it does not fit there now. Takes time if that is long to copy: `*now` goes with it. */
 bool soon__process_post_first_locked(struct soon__process *process, int64_t *now)
 {
     struct soon__process_pool *pool = process->pool;
@@ -256,7 +252,7 @@ bool soon__process_post_first_locked(struct soon__process *process, int64_t *now
     return true;
 }
 
-/* Nobody has its future: what becomes of it is told by the drain (replies.c). */
+/* No thread has its future. The drain tells what becomes of it (replies.c). */
 static int new_initializer(const struct soon__process_pool *pool, soon_call **ret)
 {
     const struct soon__initializer *initializer = &pool->backlog.initializer;
@@ -278,7 +274,7 @@ static int post_initializer_locked(struct soon__process *process, soon_call *cal
     call->number = 0;
     soon__marshal(&marshalled, call, (uint32_t)soon__directory_find(&process->locked.directory, call->function));
     marshalled.is_initializer = true;
-    if (reserve_locked(process, &marshalled, 0, now)) { /* it is the first in an empty area */
+    if (reserve_locked(process, &marshalled, 0, now)) { /* it is the first request, so there is room */
         put_locked(process, 0, call);
         rc = fill_and_publish_locked(process, 0, &marshalled, &now);
     }

@@ -1,5 +1,6 @@
 /*
- * process.c - one worker process and what it shares with us: made together, given back together. Loop thread only.
+ * process.c - memory, descriptors and program of one worker process: made together, given back together. Loop thread
+ * only.
  */
 #include "process_internal.h"
 
@@ -16,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Descriptors of one process while it is being made; -1: not there. */
+/* The descriptors of a process while it is made; -1: there is none yet. */
 struct descriptors {
     int control[2], requests, replies, reply_area, bell;
 };
@@ -113,7 +114,7 @@ int soon__process_new(struct soon__process **ret, struct soon__process_pool *poo
     if (!process)
         return -ENOMEM;
     process->pool = pool;
-    process->number = ++pool->locked.numbers; /* this thread alone counts */
+    process->number = ++pool->locked.numbers; /* this thread alone changes it */
     process->locked.refs = 1;
     process->loop.watch = process->loop.control = -1;
     process->channel.parent_notes = &process->notes;
@@ -130,7 +131,7 @@ int soon__process_new(struct soon__process **ret, struct soon__process_pool *poo
         goto fail;
     process->loop.watch = soon__process_watch(process->pid);
     if (process->loop.watch < 0 &&
-        process->loop.watch != -ESRCH) { /* -ESRCH: dead already, and reaped by somebody else */
+        process->loop.watch != -ESRCH) { /* -ESRCH: it is dead already, and was reaped by other code */
         rc = process->loop.watch;
         (void)soon__process_signal(-1, process->pid, SIGKILL);
         soon__remains_keep(process->loop.remains, -1, process->pid);

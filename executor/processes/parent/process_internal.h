@@ -1,5 +1,5 @@
 /*
- * process_internal.h - one worker process and what it shares with us; its references.
+ * process_internal.h - memory, descriptors and program of one worker process; its references.
  */
 #ifndef SOON_EXECUTOR_PROCESSES_PARENT_PROCESS_INTERNAL_H
 #define SOON_EXECUTOR_PROCESSES_PARENT_PROCESS_INTERNAL_H
@@ -7,20 +7,21 @@
 #include "agenda_internal.h"
 #include "state_internal.h"
 
-/* 0 or a negative errno. Loop thread only. */
+/* Makes a process, and starts its program. 0 or a negative errno. Loop thread only. */
 int soon__process_new(struct soon__process **ret, struct soon__process_pool *pool);
-/* When its handles are closed: gives back everything but the memory, which goes with the last reference. Loop thread only. */
+/* Gives back all but the memory, and the loop's reference, when its handles are closed. Loop thread only. */
 void soon__process_close(struct soon__process *process);
-/* Has no references left. Any thread. */
+/* Frees a process without references. Any thread. */
 void soon__process_free(struct soon__process *process);
 
-/* True: it was the last reference, and soon__process_free() is to follow, without the mutex. */
+/* True: it was the last reference. The caller calls soon__process_free(), without the mutex. */
 static inline bool soon__process_unref_locked(struct soon__process *process)
 {
     return --process->locked.refs == 0;
 }
 
-/* A thread that waits for a call there takes in replies from here on, until it ends that, with a reference. */
+/* A thread that waits for a call spins for the replies of this process from here on. It has a reference until it ends
+ * that. */
 static inline void soon__process_begin_spin_locked(struct soon__process *process)
 {
     process->locked.spun_on = true;
@@ -35,7 +36,7 @@ static inline bool soon__process_end_spin_locked(struct soon__process *process)
     process->locked.spun_on = false;
     pool->locked.spinning--;
     if (soon__backlog_is_ending_locked(&pool->backlog))
-        soon__process_pool_look_soon_locked(pool); /* which waits for us to leave it */
+        soon__process_pool_look_soon_locked(pool); /* it waits until no thread spins */
     return soon__process_unref_locked(process);
 }
 

@@ -1,8 +1,8 @@
 /*
  * program.c - the file that workers execute.
  *
- * It is held by a descriptor. As long as its path leads to it, that is executed: a script is told its own name by the system,
- * and looks beside itself for others. Else it is executed by the descriptor, for which the system needs /proc.
+ * A descriptor holds it. As long as its path leads to it, the path is executed, since the system tells a script its own
+ * name, by which it finds other files. Else the file is executed by the descriptor, for which the system needs /proc.
  */
 #include "program_internal.h"
 
@@ -42,7 +42,7 @@ char *soon__path_from_here(const char *path)
 }
 
 /*
- * By what the system runs a file
+ * The loader or interpreter of a file
  */
 
 static char *read_string(int fd, off_t at, size_t size)
@@ -54,7 +54,7 @@ static char *read_string(int fd, off_t at, size_t size)
     return strdup(text);
 }
 
-/* "#! /bin/sh -e" */
+/* The interpreter of a script: "#! /bin/sh -e". */
 static char *read_script(int fd)
 {
     char *line = read_string(fd, 2, 256), *word;
@@ -90,7 +90,7 @@ static char *read_needs(const char *path)
     char *needs = NULL;
 
     if (fd < 0)
-        return NULL; /* it may be executed all the same */
+        return NULL; /* the system may be able to execute it all the same */
     length = pread(fd, &header, sizeof header, 0);
     if (length > 2 && memcmp(&header, "#!", 2) == 0)
         needs = read_script(fd);
@@ -119,7 +119,8 @@ static int hold(struct soon__program *program, char *path)
     return 0;
 }
 
-/* Where programs are. Who starts one with more rights than he has chooses its PATH: then it is the system's. */
+/* Where programs are. The PATH of a program with more rights than its user is the user's choice: then the system's is
+ * taken. */
 static char *search_path(void)
 {
     const char *path = soon__is_privileged() ? NULL : getenv("PATH");
@@ -130,7 +131,7 @@ static char *search_path(void)
     return confstr(_CS_PATH, standard, sizeof standard) > 0 ? strdup(standard) : NULL;
 }
 
-/* Takes `path`. `so_far`: why those before it could not. */
+/* Tries one path, and takes `path`. `so_far`: why the paths before it could not be executed. */
 static int try(struct soon__program *program, char *path, int so_far)
 {
     struct stat file;
@@ -144,7 +145,7 @@ static int try(struct soon__program *program, char *path, int so_far)
     return so_far;
 }
 
-/* The first one that can be executed; else the reason why the last could not. */
+/* Finds the first that can be executed. Else returns why the last could not. */
 static int search(struct soon__program *program, const char *name)
 {
     char *path = search_path(), *rest = path, *folder, *whole, *candidate;
@@ -172,7 +173,8 @@ int soon__program_find(struct soon__program *program, const char *name)
     return path ? hold(program, path) : -errno;
 }
 
-/* The first object is the program. It wants a loader, but the system has not loaded one for it: "ld.so ./program". */
+/* The first object is the program. If it needs a loader and the system has loaded none, it was started by hand: "ld.so
+ * ./program". */
 static int was_loaded_by_hand(struct dl_phdr_info *info, size_t size, void *unused)
 {
     (void)size;

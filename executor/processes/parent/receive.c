@@ -1,16 +1,17 @@
 /*
- * receive.c - messages of workers: their first one, which the loop's thread reads, and descriptors that travel ahead
- * of replies. All of it by who reads (P7).
+ * receive.c - messages of workers: their HELLO, and descriptors that travel ahead of replies. By the thread that takes
+ * in replies (P7).
  *
  *     message --of a request and an item that are awaited--> kept --its reply comes--> taken, the rest closed
  *        |                                                     |
  *        +--of anything else, or while others are kept         +--its reply does not speak of them
  *                          |                                                |
- *                          +---------------------> closed, the worker is mad
+ *                          +---------------------> closed, the worker is corrupt
  *
- * R1  Descriptors belong to one reply: of this slot, sequence and item, with these parts. Nothing is handed out by less.
- * R2  A message that had to be read without its descriptors, for want of room, is kept as one that has lost them: that
- *     reply finds none, and no other is moved up.
+ * R1  Descriptors belong to one reply, of this slot, sequence and item, with these parts. They are used only if all of
+ *     that is right.
+ * R2  If this process had no room for the descriptors of a message, the message is kept as one that has lost them: its
+ *     reply finds none, and does not get those of another.
  */
 #include "receive_internal.h"
 
@@ -20,7 +21,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-enum { MESSAGES_MAX = 8 }; /* at once: a worker waits with the next for the reply to the last */
+enum { MESSAGES_MAX = 8 }; /* at once. A worker sends the next only when the reply to the last was taken in */
 
 static void close_all(const int *descriptors, int count)
 {
@@ -60,7 +61,7 @@ static int greet(struct soon__process *process, const struct soon__message *mess
     return rc < 0 ? rc : SOON__RECEIVED_HELLO;
 }
 
-/* Is it of a request that runs there, and of an item that has not ended? */
+/* Is the message of a request that runs there, and of an item that has not ended? */
 static bool is_awaited(struct soon__process *process, const struct soon__message *message)
 {
     const struct soon__assignment *assignment;
@@ -78,7 +79,7 @@ static bool is_awaited(struct soon__process *process, const struct soon__message
     return awaited;
 }
 
-/* R1. `lost`: its descriptors. False: nobody asked for it. */
+/* R1. Keeps the descriptors of a message; `lost`: they are lost. False: no request awaits them. */
 static bool keep(struct soon__process *process, const struct soon__message *message, const int *descriptors, int count,
                  bool lost)
 {
@@ -107,13 +108,13 @@ static int take_message(struct soon__process *process, const struct soon__messag
     return message->kind == SOON__MESSAGE_HELLO && count == 0 && !lost ? greet(process, message) : -EPROTO;
 }
 
-/* As soon__process_receive(), of which it is the part that only who reads does. */
+/* As soon__process_receive(), for the thread that takes in replies. */
 static int receive(struct soon__process *process)
 {
     int descriptors[SOON__SOCKET_DESCRIPTORS_MAX], count, rc, taken;
 
     for (int messages = 0; messages < MESSAGES_MAX; messages++) {
-        struct soon__message message = {.magic = 0}; /* one that is too short says nothing more */
+        struct soon__message message = {.magic = 0}; /* what a short message does not fill stays 0 */
 
         rc = soon__socket_receive(process->loop.control, &message, sizeof message, descriptors, &count);
         if (rc == -EAGAIN)
@@ -155,7 +156,7 @@ static uint32_t parts_of(const struct soon__reply *reply)
            soon__parts_beside(soon__reply_beside_sent(reply->flags));
 }
 
-/* Did what is kept come for this one? A task's only reply, and its DONE, are of all that its request has. */
+/* Did what is kept come for this reply? The reply DONE is of the whole request. */
 static bool is_for(const struct soon__sent *sent, const struct soon__reply *reply)
 {
     return sent->parts && sent->slot == reply->slot && sent->sequence == reply->sequence &&
@@ -167,7 +168,7 @@ bool soon__process_has_descriptors(struct soon__process *process, const struct s
     const struct soon__sent *sent = &process->reading.sent;
     uint32_t parts = parts_of(reply);
 
-    if (reply->kind == SOON__REPLY_ITEMS) /* what is kept may be for the item after these */
+    if (reply->kind == SOON__REPLY_ITEMS) /* what is kept may belong to the item after these */
         return true;
     if (parts && !is_for(sent, reply) && receive(process) < 0)
         return false;

@@ -2,8 +2,9 @@
  * remains.c - worker processes that have died and could not be reaped yet.
  *
  * A process that somebody traces, as debuggers, crash handlers and LeakSanitizer do, stays with the system until the
- * tracer has seen its end, which may take for ever. Its pool does not wait for that: what can be known of the end is
- * known, its task has failed, and a shutdown goes on. What remains is kept here, and tried again from time to time.
+ * tracer has seen its end, which may take for ever. Its pool does not wait for that: it knows that the process has
+ * ended, its task has failed, and a shutdown goes on. What remains of the process is kept here, and reaping it is tried
+ * again from time to time.
  *
  * R1  The memory is asked for when the process is started, so that a death needs none.
  * R2  The list belongs to the library's loop. A forked child has another loop, and none of these processes.
@@ -27,7 +28,7 @@ struct soon__remains {
 
 /* Loop thread only. */
 static struct {
-    uint32_t generation; /* of the process whose loop the timer is in, and one; 0: it is in none */
+    uint32_t generation; /* that of the process whose loop has the timer, plus one; 0: no loop has it */
     uv_timer_t timer;
     uint64_t wait_ms;
     struct soon__remains *first;
@@ -69,7 +70,7 @@ static void on_timer(uv_timer_t *timer)
         try_again_later();
 }
 
-/* R2 */
+/* R2. Begins anew in another process. */
 static void prepare(void)
 {
     if (remains.generation == soon__generation() + 1)

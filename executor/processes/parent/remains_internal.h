@@ -8,9 +8,9 @@
 
 struct soon__remains;
 
-/* NULL: no memory. free() is enough for what is not kept. */
+/* Memory for a process that may remain; NULL: there is none. free() it if it is not kept. */
 struct soon__remains *soon__remains_new(void);
-/* Tries until it is reaped. Takes both, `watch` may be -1. */
+/* Tries until the process is reaped. Takes `remains` and `watch`, which may be -1. */
 void soon__remains_keep(struct soon__remains *remains, int watch, pid_t pid);
 
 #endif

@@ -1,9 +1,8 @@
 /*
- * replies.c - what workers have answered: replies end requests, and what comes next is handed out. By one thread at a
- * time for each process (P7).
+ * replies.c - replies end requests, and what comes next is dispatched. By one thread at a time for each process (P7).
  *
- * A reply is believed in nothing that it could be wrong in: it is of a slot in use, of the request that is there now,
- * of the sizes that were asked for; else its worker is corrupt, and is killed.
+ * Nothing in a reply is trusted. It must be of a slot that is in use, of the request that is there now, and of the
+ * sizes that were asked for; else its worker is corrupt, and is killed.
  */
 #include "replies_internal.h"
 
@@ -27,7 +26,7 @@ enum {
     ACK_EVERY = 32,
 };
 
-/* The request has; with an `outcome` the call, too. */
+/* A request has ended; with an `outcome` its call has, too. */
 static void end_locked(struct soon__process *process, uint32_t slot, const struct soon__outcome *outcome, int64_t now)
 {
     struct soon__process_pool *pool = process->pool;
@@ -52,8 +51,9 @@ static void release(struct soon__process *process, const struct soon__reply *rep
     struct soon__process_pool *pool = process->pool;
     soon_call *call = process->locked.slots[reply->slot].call;
 
+    /* The slot is ours, since no other thread takes in replies. */
     if (has_progress(reply, call))
-        soon__process_keep_progress(process, reply->slot, call); /* nobody else who reads releases the slot */
+        soon__process_keep_progress(process, reply->slot, call);
     soon__mutex_lock(&pool->backlog.mutex);
     end_locked(process, reply->slot, outcome, soon__clock_ns());
     soon__mutex_unlock(&pool->backlog.mutex);
@@ -95,13 +95,13 @@ static bool chunk_done(struct soon__process *process, struct soon__assignment *a
     return true;
 }
 
-/* The loop hears of it by the drain. */
+/* The loop hears of it by the answer of the drain. */
 static void initializer_ended(struct soon__process *process, soon_call *call, struct soon__outcome *outcome)
 {
     const soon_error *error = outcome->error ? &outcome->error->public : NULL;
     soon_error fields = {.code = SOON_EBROKEN, .worker_pid = process->pid, .function = call->function->name};
 
-    if (error && !error->started && soon__shortage(error->code)) /* there was no room for it in the worker */
+    if (error && !error->started && soon__shortage(error->code)) /* the worker had no room for it */
         process->loop.shortage = error->code;
     else if (error)
         process->loop.initializer_error = soon__error_newf(&fields, "the initializer failed: %s", error->message);
@@ -129,7 +129,7 @@ static bool task_done(struct soon__process *process, struct soon__assignment *as
     return true;
 }
 
-/* What was posted there and is answered now; NULL: nothing. What is claimed is nobody's but ours (P1). */
+/* The request that this reply is of; NULL: there is none. A slot that was claimed belongs to this thread alone (P1). */
 static struct soon__assignment *find_assignment(struct soon__process *process, const struct soon__reply *reply)
 {
     struct soon__assignment *assignment = &process->locked.slots[reply->slot];
@@ -142,7 +142,7 @@ static struct soon__assignment *find_assignment(struct soon__process *process, c
     return found ? assignment : NULL;
 }
 
-/* Relaxed, both: with the mutex, or by who reads. */
+/* Relaxed, both: under the mutex, or by the one thread that takes in replies. */
 static uint64_t head_of(const struct soon__process *process)
 {
     return atomic_load_explicit(&process->reading.head, memory_order_relaxed);
@@ -153,22 +153,23 @@ static void set_head(struct soon__process *process, uint64_t head)
     atomic_store_explicit(&process->reading.head, head, memory_order_relaxed);
 }
 
-/* One turn of taking in. */
+/* One turn of a thread that takes in replies. */
 struct turn {
     enum { KEEPS_BELL, WANTS_BELL, SPINS } then;
-    bool last;                /* of a dead process */
-    const soon_call *awaited; /* SPINS: which goes on as long as that is in a slot of this process; NULL: ends */
-    uint64_t came;            /* replies */
+    bool last;                /* the process is dead */
+    const soon_call *awaited; /* SPINS: the thread goes on as long as this is in a slot of the process; NULL: it ends */
+    uint64_t came;            /* so many replies */
     bool reads, goes_on;
-    bool others;      /* that were not plain are among them, of which nobody was told yet */
-    bool more;        /* there are, by now */
-    bool left;        /* SPINS: nobody else has the process any more */
+    bool others;      /* some were not plain, and were not acked yet */
+    bool more;        /* there are further replies by now */
+    bool left;        /* SPINS: it was the last reference to the process */
     bool initialised; /* the initializer has ended, for good or not */
-    bool quiet;       /* the mutex may have been left; SPINS: in a guest since then */
+    bool quiet;       /* the mutex may have been left; SPINS: `guest` has begun */
     struct soon__loop_guest *guest;
 };
 
-/* The call that this reply ends, if it is a task of its own, at its first try, and has the result that it promised. */
+/* The call that a plain reply ends. NULL: it is not of a single task at its first try, or has not the size that was
+ * asked for. */
 static soon_call *find_plain_locked(struct soon__process *process, const struct soon__short_reply *reply)
 {
     struct soon__assignment *assignment = &process->locked.slots[reply->slot];
@@ -177,14 +178,15 @@ static soon_call *find_plain_locked(struct soon__process *process, const struct 
     if (!soon__slot_is_posted(assignment) || assignment->sequence != reply->sequence || assignment->is_initializer ||
         assignment->items || call->began || call->function->result_size != reply->size)
         return NULL;
-    /* The channel is not asked whether it was claimed: its line there is the worker's. Who has not taken it back has to
-     * believe who answers it. */
+    /* The channel is not asked whether the worker has claimed it, since that would fetch a line of memory. The parent
+     * has not taken it back, so the worker may reply to it. */
     if (assignment->state == SOON__SLOT_POSTED)
         soon__slot_set_locked(assignment, SOON__SLOT_RUNNING);
     return call;
 }
 
-/* A plain reply: its call, in no slot any more, with its result. NULL: there is none, or it is another. */
+/* Takes a plain reply: returns its call, with the result, and in no slot any more. NULL: the next reply is not plain,
+ * or there is none. */
 static soon_call *take_plain_locked(struct soon__process *process, int64_t now)
 {
     static const struct soon__outcome success;
@@ -201,8 +203,9 @@ static soon_call *take_plain_locked(struct soon__process *process, int64_t now)
     return call;
 }
 
-/* Plain replies, up to the first that is another; not too many at once: others want the mutex. What is left to be
- * finished goes to `calls`: one that needs more than a step, and those that came after it. */
+/* Takes in plain replies, up to the first that is not plain, and at most BATCH, since other threads want the mutex.
+ * Calls that are still to be finished go to `calls`: the first that needs more than one step, and all that came after
+ * it. */
 static void take_plain_replies_locked(struct soon__process *process, struct turn *turn, soon_call *calls[BATCH],
                                       int *count, int64_t now)
 {
@@ -215,7 +218,7 @@ static void take_plain_replies_locked(struct soon__process *process, struct turn
     }
 }
 
-/* Before anything that may run user code elsewhere. To finish a call in one step does not. */
+/* To be called before anything that may let user code run. Finishing a call in one step does not. */
 static void be_quiet(struct turn *turn)
 {
     if (!turn->quiet && turn->then == SPINS)
@@ -246,13 +249,13 @@ static bool take_reply(struct soon__process *process, struct turn *turn, const s
     bool sane =
         assignment && soon__process_has_descriptors(process, reply) && take_answer(process, turn, assignment, reply);
 
-    /* An outcome that failed half way leaves some. */
+    /* An outcome that has failed half way leaves some. */
     if (reply->flags & SOON__REPLY_DESCRIPTORS)
         soon__process_drop_descriptors(process);
     return sane;
 }
 
-/* The next one, whatever it is. What cannot be understood makes it mad. */
+/* Takes in the next reply, of whatever kind. One that no worker sends makes the process corrupt. */
 static void take_any_reply(struct soon__process *process, struct turn *turn)
 {
     uint64_t head = head_of(process);
@@ -280,7 +283,7 @@ static void send_ack(struct soon__process *process, bool others)
     soon__channel_ack(&process->channel, head);
 }
 
-/* Places have become free; may leave the mutex. */
+/* Slots have become free. May leave the mutex. */
 static void hand_out_locked(struct soon__process_pool *pool, struct turn *turn, int64_t now)
 {
     if (!soon__process_pool_may_hand_out_locked(pool))
@@ -289,7 +292,7 @@ static void hand_out_locked(struct soon__process_pool *pool, struct turn *turn, 
     soon__process_pool_dispatch_locked(pool, now);
 }
 
-/* Not for ever, however fast it answers: others wait for this thread. */
+/* A turn is limited, however fast the worker replies, since others wait for this thread. */
 static bool is_through_locked(const struct soon__process *process, const struct turn *turn)
 {
     return !turn->reads || process->reading.corrupt || turn->came >= SOON__REPLIES ||
@@ -298,7 +301,7 @@ static bool is_through_locked(const struct soon__process *process, const struct 
 
 static void stop_spinning_locked(struct soon__process *process, struct turn *turn)
 {
-    if (turn->more || process->reading.corrupt) { /* for the loop: there is more, or it is to go */
+    if (turn->more || process->reading.corrupt) { /* the loop has to take in more, or to drop it */
         be_quiet(turn);
         soon__bell_ring(process->channel.bell);
     }
@@ -330,7 +333,7 @@ static bool may_be_read_locked(const struct soon__process *process)
     return !process->reading.busy && !process->reading.over && !process->reading.corrupt;
 }
 
-/* Who spins does not wait for it. */
+/* Waits until no other thread takes in replies. A thread that spins does not wait, and takes in none then. */
 static void begin_turn_locked(struct soon__process *process, struct turn *turn)
 {
     while (process->reading.busy && turn->then != SPINS)
@@ -339,8 +342,8 @@ static void begin_turn_locked(struct soon__process *process, struct turn *turn)
     process->reading.busy |= turn->reads;
 }
 
-/* Plain replies, and who comes next. What is left to be done without the mutex goes to `calls`: `*count` of them, and
- * there may be one. True: the turn is over. */
+/* Takes in plain replies, and dispatches what comes next. Calls that are to be finished without the mutex go to
+ * `calls`, in which there may be one already. True: the turn is over. */
 static bool take_some_locked(struct soon__process *process, struct turn *turn, soon_call *calls[BATCH], int *count)
 {
     int64_t now = soon__clock_coarse_ns();
@@ -359,9 +362,9 @@ static bool take_some_locked(struct soon__process *process, struct turn *turn, s
     return false;
 }
 
-/* P7. With the mutex, which it gives back. Plain replies, what they end, who comes next and what the turn ends with are
- * one step under it; for all else it is left in between. `first`: a call whose reply was taken in, to be finished; or
- * NULL. */
+/* P7. Takes in replies until the turn is over. Called with the mutex, which it unlocks. Plain replies are one step
+ * under the mutex, with the dispatch that follows and the end of the turn; for all other replies the mutex is left in
+ * between. `first`: a call that is still to be finished; or NULL. */
 static __attribute__((noinline)) void take_in(struct soon__process *process, struct turn *turn, soon_call *first)
 {
     struct soon__process_pool *pool = process->pool;
@@ -375,7 +378,7 @@ static __attribute__((noinline)) void take_in(struct soon__process *process, str
     begin_turn_locked(process, turn);
     for (;;) {
         before = turn->came;
-        soon__wakes_collect(&wakes); /* a thread that reads one after the other finds them all then */
+        soon__wakes_collect(&wakes); /* so a thread that waits for these one after the other is woken once */
         over = take_some_locked(process, turn, calls, &count);
         if (over)
             end_turn_locked(process, turn);
@@ -412,12 +415,13 @@ uint64_t soon__process_take_in(struct soon__process *process)
     return turn.came;
 }
 
-/* What it mostly is for who spins: a plain reply, nothing else was to be answered, and nothing waits. True: then that
- * is all. `*ret`: a call to be finished, or NULL. */
+/* The usual case of a thread that spins: its reply is plain, no other was due, and nothing waits. True: that was so,
+ * and the turn is over. `*ret`: a call that is still to be finished, or NULL. */
 static bool take_last_locked(struct soon__process *process, struct turn *turn, soon_call **ret)
 {
-    int64_t now = process->pool->options.may_retire ? soon__clock_coarse_ns()
-                                                    : process->locked.moved_on_ns; /* nobody asks when it was */
+    int64_t now = process->pool->options.may_retire
+                      ? soon__clock_coarse_ns()
+                      : process->locked.moved_on_ns; /* without limits nothing depends on when it was */
     soon_call *call;
 
     *ret = NULL;

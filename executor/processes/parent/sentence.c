@@ -65,6 +65,6 @@ bool soon__process_reprieve_locked(struct soon__process *process)
     soon__channel_stop_none(&process->channel);
     soon__process_enter_locked(process, SOON__READY);
     soon__process_pool_dispatch_locked(pool, soon__clock_ns());
-    soon__process_pool_look_soon_locked(pool); /* the limits of what it has begun meanwhile */
+    soon__process_pool_look_soon_locked(pool); /* for the time limits of what it has begun meanwhile */
     return true;
 }

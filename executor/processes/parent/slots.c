@@ -29,7 +29,7 @@ void soon__process_release_locked(struct soon__process *process, uint32_t slot, 
         return;
     pool->locked.busy--;
     process->locked.idle_since = now;
-    /* Now it may retire. */
+    /* The process has nothing to do any more, so it may retire. */
     if (pool->options.may_retire || pool->backlog.locked.state != SOON__OPEN)
         soon__process_pool_look_soon_locked(pool);
 }

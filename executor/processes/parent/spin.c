@@ -1,23 +1,20 @@
 /*
- * spin.c - a thread that is about to sleep until a call has ended looks at its worker's replies itself, for a short
- * time, and takes them in as the loop's thread would. A short task then needs neither the bell, nor the loop, nor a
- * wake-up: two CPUs that look at the same lines of memory are all it takes.
+ * spin.c - a thread that is about to sleep until a call has ended spins for the worker's replies, for a short time, and
+ * takes them in as the loop's thread would. A short task then needs neither the doorbell, nor the loop, nor a wake-up.
  *
- *     await --call is in a slot, a CPU is left, it was worth it lately--> look --reply--> drain --its call ended--> back
- *       ^                                                                  ^                |
- *       |                                                                  +----------------+ another's
- *       +--sleep on the future <--time is over, after a last drain---------+
+ *     await --call is in a slot, a CPU is left, it pays--> look --reply--> drain --its call has ended--> back
+ *       ^                                               ^                |
+ *       |                                               +----------------+ another's
+ *       +--sleep on the future <--time is over, after a last drain-------+
  *
- * N1  No reply is left unseen: the bell is off only while somebody spins, or the loop drains, or there is nothing to
- *     answer (P10). Each of them ends with a drain, which else turns it on, and then looks again. What it leaves there
- *     then it rings the bell for.
- * N2  One thread spins per process, and no more than there are CPUs without a busy worker: else it would take the CPU
- *     from the one that it waits for.
- * N3  In a flood nobody spins but the loop, on all processes of a pool: it goes on from one reply to the next without a
- *     system call, and so do their workers, whose bells are off. It gives its CPU to whoever wants it, and comes back to what
- *     else there is to do after SPIN_MAX_NS.
- * N4  The process stays by a reference, and the pool since somebody spins (P5); until then by the LOCK of the future, which
- *     is not done. Either may end meanwhile: `reading.over`.
+ * N1  No reply is left unseen. The doorbell is off only while a thread spins, or the loop takes in replies, or no
+ *     request is in a slot (P10). Each ends with a drain. It enables the doorbell, looks once more, and rings it for
+ *     the loop if replies are left.
+ * N2  One thread spins per process, and no more threads than there are CPUs without a busy worker: else a thread would
+ *     take the CPU from the worker that it waits for.
+ * N3  While the pool is saturated only the loop spins, for all its processes (listen.c).
+ * N4  The thread has a reference to the process, and the pool does not end while a thread spins (P5). Until then the
+ *     LOCK of the future, which is not done, keeps both. The process may die meanwhile: `reading.over`.
  */
 #include "spin_internal.h"
 
@@ -26,7 +23,7 @@
 
 enum { LOOKS = 64 };
 
-/* The process to look at; NULL: it is not worth it. */
+/* The process whose replies to spin for; NULL: it does not pay. */
 static struct soon__process *begin_locked(struct soon__process_pool *pool, const soon_call *call)
 {
     struct soon__process *process = soon__call_place(call) == SOON__CALL_IN_SLOT ? call->process : NULL;
@@ -60,11 +57,11 @@ static bool is_over(void *data)
     return has_reply(data) || is_done(((struct awaited *)data)->future);
 }
 
-/* True: a reply. False: the call has ended otherwise, or time is over. That begins when the first looks were in vain. */
+/* True: a reply has come. False: the call has ended otherwise, or time is over, which begins after the first looks. */
 static bool await_reply(const struct soon__process *process, const soon_future *future, int64_t deadline,
                         int64_t *until)
 {
-    /* Relaxed: a hint, the drain looks again. */
+    /* Relaxed: a hint; the drain looks again. */
     struct awaited awaited = {process, future, atomic_load_explicit(&process->reading.head, memory_order_relaxed)};
 
     if (soon__spin_looks(is_over, &awaited, LOOKS))

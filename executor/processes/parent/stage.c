@@ -1,5 +1,6 @@
 /*
- * stage.c - the states of a worker process: one function for each of its three enums (state_internal.h), which alone changes it.
+ * stage.c - the states of a worker process: one function for each of its three enums (state_internal.h), which alone
+ * changes it.
  */
 #include "stage_internal.h"
 

@@ -17,8 +17,8 @@ static inline bool soon__why_is_ours(enum soon__why why)
 {
     return why >= SOON__WHY_UNWANTED;
 }
-/* P13. What a task fails with that was lost: SOON_EWORKERDIED if the process has ended by itself. Under the mutex, or on its loop
- * thread when it is dead. */
+/* P13. What a task fails with that was lost: SOON_EWORKERDIED if the process has ended by itself. Under the mutex, or
+ * on its loop thread when it is dead. */
 int soon__process_cause_of(const struct soon__process *process, const struct soon__assignment *lost);
 
 #endif

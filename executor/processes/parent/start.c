@@ -16,7 +16,7 @@ static void on_death(struct soon__watch *watch)
     soon__process_died(SOON__PROCESS_OF(watch, loop.on_death));
 }
 
-/* Its bell is told of once for each ring: that goes on where it cannot be made quiet. */
+/* The loop hears of each ring of the bell once, so a bell that cannot be read does not keep it busy. */
 static int watch_all(struct soon__process *process)
 {
     int rc;
@@ -56,7 +56,7 @@ static void adopt(struct soon__process *process)
         (void)soon__channel_want_bell(&process->channel, 0);
         return;
     }
-    /* It is dead already, and somebody else has reaped it; or we could not hear of its end, which comes at once then. */
+    /* It is dead already, and other code has reaped it. Or its end cannot be watched: then it is ended here. */
     if (process->loop.watch >= 0)
         soon__process_start_is_short(process, rc);
     soon__process_died(process);

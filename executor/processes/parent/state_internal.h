@@ -124,8 +124,7 @@ struct soon__sent {
  *      | |                                   |                                           |
  *      | +--the initializer has failed--> RETIRING                                       |
  *      v                                     v                                           v
- *     DEAD: its last replies are read, its tasks are given back, its handles are closed, it is gone. READY, too, may
- *     die.
+ *     DEAD (READY, too, may die): its last replies are read, its tasks are given back, its handles are closed.
  *
  * How far it has come in its start only grows (soon__process_advance()):
  *
@@ -149,7 +148,7 @@ enum soon__why {
     SOON__WHY_LATE,     /* it was not ready in time */
     SOON__WHY_SHORT,    /* something was short that it needs to become ready (`shortage`) */
     SOON__WHY_CORRUPT,  /* it has written what no worker writes */
-    SOON__WHY_UNWANTED, /* it was not ready yet, and nobody needs it any more */
+    SOON__WHY_UNWANTED, /* it was not ready yet, and is not needed any more */
     SOON__WHY_POOL_BREAKS,
     SOON__WHY_POOL_STOPS,
 };
@@ -195,7 +194,7 @@ struct soon__process {
         bool over;              /* changed under the mutex: the process is dead, and its last replies were read */
         _Atomic uint64_t head;  /* the number of replies taken in; a hint for other threads */
         struct soon__sent sent; /* a worker sends the next only when the reply to these was taken in */
-        _Atomic bool corrupt;   /* it has written nonsense: nothing more of it is read. Any thread may look */
+        _Atomic bool corrupt;   /* it has written what no worker writes. Nothing more of it is read; any thread looks */
     } reading;
 
     struct {                           /* loop thread only */

@@ -1,7 +1,7 @@
 /*
  * supervisor.c - what the library's loop does for a process pool as a whole: it keeps all limits, starts and retires
- * processes, and tells when all is over. One look at the pool finds out everything that is due, under the mutex, and
- * when to look again; what takes time is done outside of it. Loop thread only.
+ * processes, and tells when the pool is down. One look at the pool finds all that is due, under the mutex, and when the
+ * next look is; what takes time is done without the mutex. Loop thread only.
  */
 #include "supervisor_internal.h"
 
@@ -24,7 +24,8 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* True: the item that it was about is still the last that has started, and remains that. */
+/* The time of an item seems to be over: lets no further item start. True: it is over, and that item is still the last
+ * that has started. */
 static bool hold_item_locked(struct soon__process *process, uint32_t slot, int64_t now, int64_t limit)
 {
     struct soon__assignment *assignment = &process->locked.slots[slot];
@@ -40,7 +41,7 @@ static bool hold_item_locked(struct soon__process *process, uint32_t slot, int64
     return false;
 }
 
-/* A task's time is over, or when it may be. */
+/* Condemns the process if the time of the task in this slot is over. Else returns when it may be. */
 static int64_t check_time_limit_locked(struct soon__process *process, uint32_t slot, int64_t now)
 {
     struct soon__assignment *assignment = &process->locked.slots[slot];
@@ -55,8 +56,8 @@ static int64_t check_time_limit_locked(struct soon__process *process, uint32_t s
         return SOON__NEVER;
     limit = extra->options.time_limit_ms > INT64_MAX / 1000000 ? INT64_MAX : extra->options.time_limit_ms * 1000000;
     if (!soon__process_is_running_locked(process, slot))
-        return soon__later(now, limit); /* it may be claimed any time: nobody tells us */
-    /* Relaxed: a hint of the worker's, which is believed within bounds. */
+        return soon__later(now, limit); /* it may be claimed at any time, and that is not told */
+    /* Relaxed: a hint of the worker's, which is checked here. */
     started = atomic_load_explicit(&process->channel.replies->status[slot].started_ns, memory_order_relaxed);
     if (started < assignment->posted_ns)
         started = assignment->posted_ns;
@@ -75,7 +76,8 @@ static int64_t check_time_limit_locked(struct soon__process *process, uint32_t s
     return SOON__NEVER;
 }
 
-/* Posted, but it has waited too long: the caller's to fail. */
+/* Takes out a call that was posted and whose queue limit is over; the caller is to fail it. Or NULL, and when the next
+ * one may be. */
 static soon_call *pop_expired_locked(struct soon__process *process, int64_t now, int64_t *next)
 {
     for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
@@ -95,12 +97,12 @@ static soon_call *pop_expired_locked(struct soon__process *process, int64_t now,
 
 static bool is_over_limit(const struct soon__process *process)
 {
-    /* Relaxed: a wish of the worker's. */
+    /* Relaxed: a hint of the worker's. */
     return process->pool->options.memory_limit &&
            atomic_load_explicit(&process->channel.replies->over_limit, memory_order_relaxed);
 }
 
-/* Should one that is ready and has nothing to do go? Else when it may have to. */
+/* Is a process that is ready to retire? Else `*next` is when it may have to. */
 static bool should_retire_locked(struct soon__process *process, int64_t now, int64_t *next)
 {
     struct soon__process_pool *pool = process->pool;
@@ -108,7 +110,7 @@ static bool should_retire_locked(struct soon__process *process, int64_t now, int
 
     if (process->locked.assigned)
         return false;
-    /* At the end not while others have tasks that they have not begun, which may come back. */
+    /* When the pool ends it stays while other processes have calls that they have not begun, which may come back. */
     if (pool->backlog.locked.state == SOON__BROKEN ||
         (soon__backlog_is_ending_locked(&pool->backlog) && !soon__process_pool_pending_locked(pool)) ||
         is_over_limit(process) ||
@@ -163,7 +165,8 @@ static void mark_locked(struct soon__process *process)
     }
 }
 
-/* P8. The timer goes on while it finds that something was posted: not each task is to wake the loop. */
+/* P8. As long as something was posted since the last inspection there is a next one. So a task that comes needs no
+ * timer. */
 static void mark_for_inspection_locked(struct soon__process_pool *pool, int64_t now, int64_t *next)
 {
     if (pool->locked.inspect_at <= now) {
@@ -178,12 +181,12 @@ static void mark_for_inspection_locked(struct soon__process_pool *pool, int64_t 
     *next = earlier(*next, pool->locked.inspect_at);
 }
 
-/* Is one to be started now? The others in the next turns of the loop (P14). */
+/* Is a process to be started now? Further ones are started in the next turns of the loop (P14). */
 static bool take_wanted_locked(struct soon__process_pool *pool, int64_t now, int64_t *next)
 {
     if (!soon__process_pool_may_start_locked(pool)) /* P11 */
         soon__process_pool_want_none_locked(pool);
-    if (pool->locked.starts.again_at > now) /* also if nobody is missing: somebody may be before that */
+    if (pool->locked.starts.again_at > now) /* even if none is wanted: one may be before that */
         *next = earlier(*next, pool->locked.starts.again_at);
     if (!pool->locked.wanted)
         return false;
@@ -199,7 +202,7 @@ static bool is_over_locked(const struct soon__process_pool *pool)
            !pool->locked.spinning && !pool->locked.look_posted;
 }
 
-/* Marks and counts under the mutex; what has to be done outside of it follows. */
+/* What a look has found, which is to be done without the mutex. */
 struct findings {
     soon_call *expired, *refused;
     int64_t next;
@@ -231,7 +234,7 @@ static void look_locked(struct soon__process_pool *pool, int64_t now, struct fin
     if (ret->expired)
         soon__condition_tell_all(&pool->backlog.place);
     mark_for_inspection_locked(pool, now, &ret->next);
-    pool->locked.alarm = ret->next; /* what is posted now may want an earlier one */
+    pool->locked.alarm = ret->next; /* calls that are dispatched now may need an earlier one */
     soon__process_pool_dispatch_locked(pool, now);
     ret->next = pool->locked.alarm;
     ret->start = take_wanted_locked(pool, now, &ret->next);
@@ -255,13 +258,13 @@ static void fail_all(const struct findings *found)
     }
 }
 
-/* What a look has found to be due for each process. */
+/* Does what a look has found to be due for each process. */
 static void do_what_is_due(struct soon__process_pool *pool)
 {
     for (struct soon__process *process = pool->locked.processes, *next; process; process = next) {
         unsigned due = process->loop.due;
 
-        next = process->next; /* the list is changed on this thread alone */
+        next = process->next; /* only this thread changes the list */
         process->loop.due = 0;
         if (due & SOON__DUE_INSPECTION)
             soon__process_inspect(process);
