@@ -77,7 +77,7 @@ Test(process_shutdown, while_workers_start_leaves_no_future_unresolved)
     }
 }
 
-/* Caught: an intake that stays open. */
+/* Caught: an injector that stays open. */
 Test(process_shutdown, refuses_what_comes_after_it_in_a_flood)
 {
     for (size_t m = 0; m < 4; m++) {

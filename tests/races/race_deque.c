@@ -164,9 +164,9 @@ SOON_TASK(last_a_moment, soon_none, soon_none)
     return 0;
 }
 
-/* Q3: the other worker is on its way to sleep, or lingers, or sleeps, when the child comes. Without an end: it hangs.
- * Caught: an intake that is closed without a look at the deques after that; deques with more in them that are taken for
- * empty ones; who looks for work and not at them; at times, a push that does not look at the intake again. */
+/* Q3: the other worker is on its way to sleep, or spins, or sleeps, when the child comes. Without an end: it hangs.
+ * Caught: an injector that is closed without a look at the deques after that; deques with more in them that are taken for
+ * empty ones; a search for work that does not look at them; at times, a push that does not look at the injector again. */
 Test(race_deque, child_finds_another_worker)
 {
     for (size_t w = 1; w < 4; w++) {
