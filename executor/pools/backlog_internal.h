@@ -47,7 +47,7 @@ struct soon__backlog {
         uint64_t submitted, succeeded, failed, cancelled; /* calls */
     } locked;
     char apart_too[64];
-    struct soon__inject inject; /* the owner has something behind it that keeps this line apart, too */
+    struct soon__inject inject; /* what the pool has behind it keeps this line apart, too */
 };
 
 /* What a backlog is made of: options that both kinds of pools have. */
@@ -56,7 +56,7 @@ struct soon__backlog_options {
     size_t bound;
     struct soon__initializer initializer; /* lent */
 };
-/* Of zeroes. 0, -EINVAL or -ENOMEM; fini is allowed in each case. */
+/* The backlog is zeroes. 0, -EINVAL or -ENOMEM; fini is allowed in each case. */
 int soon__backlog_init(struct soon__backlog *backlog, const struct soon__backlog_options *options);
 void soon__backlog_fini(struct soon__backlog *backlog);
 
@@ -94,7 +94,7 @@ int soon__backlog_wait_for_place(struct soon__backlog *backlog, const soon_call 
  * `deadline`. */
 int soon__backlog_wait_for_workers(struct soon__backlog *backlog, bool (*is_starting_locked)(struct soon__backlog *),
                                    int64_t deadline);
-/* All that is queued, as a list by `next`, added to `*counter`. */
+/* Takes all that is queued, as a list by `next`, and adds how many to `*counter`. */
 soon_call *soon__backlog_take_all_locked(struct soon__backlog *backlog, uint64_t *counter);
 /* For soon_executor_class.stats. */
 void soon__backlog_stats_locked(const struct soon__backlog *backlog, soon_stats *ret);

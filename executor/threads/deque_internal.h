@@ -10,17 +10,17 @@
 int soon__deques_new(struct soon__pool *pool);
 void soon__deque_enter_locked(struct soon__worker *worker);
 void soon__deque_leave_locked(struct soon__worker *worker); /* what is in it stays, for others */
-/* By the worker's own thread, which holds a reference. False: the call is to go to the queue. */
+/* By the worker's own thread, which holds a reference to the call. False: the call is to go to the queue. */
 bool soon__deque_push(struct soon__worker *worker, struct soon__pool *pool, soon_call *call);
-/* By the worker's own thread. True: it was there, and is the caller's. */
+/* By the worker's own thread: takes the call out. False: it is not there. */
 bool soon__deque_take(struct soon__worker *worker, soon_call *call);
-/* By the worker's own thread: takes the oldest; NULL: it is empty. */
+/* By the worker's own thread: takes the oldest call out. NULL: there is none. */
 soon_call *soon__deque_next(struct soon__worker *worker);
 /* Moves the next calls of the queue, up to `most`, into the worker's own deque. Returns how many. */
 size_t soon__deque_fill_locked(struct soon__worker *worker, size_t most);
 /* Moves the oldest calls of each deque, up to `most` of each, to the queue. */
 void soon__deques_gather_locked(struct soon__pool *pool, size_t most);
-/* True: it was in a deque, and is the caller's. */
+/* Takes the call out of the deque that it is in. False: it is in none. */
 bool soon__deque_take_back_locked(struct soon__pool *pool, soon_call *call);
 
 #endif

@@ -8,9 +8,9 @@
 
 /* As soon__run_hooks.counted; `data` is the worker. */
 void soon__worker_counted(void *data, const struct soon__outcome *outcome);
-/* Whether ending it runs no user code, since it releases nothing of the program's. */
+/* Whether no user code runs when the call ends, since it has nothing of the program's to release. */
 bool soon__worker_is_quick(const soon_call *call);
-/* On top of a task that waits for it. That task goes on then, so this worker is not about to look for work. */
+/* Runs the call on top of a task that waits for it. That task goes on then, so this worker will not look for work. */
 void soon__worker_run_on_top(struct soon__worker *worker, soon_call *call);
 
 static inline void soon__worker_run(struct soon__worker *worker, soon_call *call)

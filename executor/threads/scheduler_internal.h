@@ -13,24 +13,24 @@
 void soon__pool_lock(struct soon__pool *pool);
 /* Unlocks it, and wakes or starts the workers that the queue needs. The pool may be gone then. */
 void soon__pool_unlock(struct soon__pool *pool);
-/* For a worker, which is not SEARCHING any more then. */
+/* The same by a worker's own thread. The worker is not SEARCHING any more then. */
 void soon__worker_lock(struct soon__worker *worker);
 
-/* Sets the mode. True: one more task needs somebody. Then nothing comes in without the mutex any more, and what has
- * come so, and what was in deques, is in the queue. */
+/* Sets the mode. True: a worker has to be woken or started for one more task. Then the injector is closed, and what was
+ * in it and in deques is in the queue. */
 bool soon__pool_take_in_locked(struct soon__pool *pool);
 void soon__pool_enqueue_locked(struct soon__pool *pool, soon_call *latest); /* a list by `next` */
 uintptr_t soon__pool_mode_locked(const struct soon__pool *pool);            /* see inject_internal.h */
-/* Without the mutex. False: this one needs it. */
+/* Leaves a call in the injector. False: it has to go to the queue, under the mutex. */
 bool soon__pool_push(struct soon__pool *pool, soon_call *call);
 /* A place in the queue has become free. */
 void soon__pool_freed_locked(struct soon__pool *pool);
-/* True: it had not begun, and is the caller's. */
+/* Takes a call out of the queue, or out of a deque. False: it is in neither, since it has begun. */
 bool soon__pool_take_back_locked(struct soon__pool *pool, soon_call *call);
 
 /* I5. Counts so many workers as STARTING, and tells the loop to start them. */
 void soon__pool_start_locked(struct soon__pool *pool, size_t count);
-/* The latest of the IDLE ones, of which there is one, is `to` now, and is to be rung. */
+/* Makes the worker that became IDLE last, of one at least, what `to` says. The caller is to ring it. */
 struct soon__worker *soon__pool_pop_idle_locked(struct soon__pool *pool, enum soon__worker_state to);
 void soon__worker_ring(struct soon__worker *worker);
 
@@ -69,7 +69,8 @@ static inline enum soon__worker_state soon__worker_counted_as(enum soon__worker_
 }
 
 /* The one function that changes the state. Under the mutex; but a worker's own thread needs none between RUNNING and
- * SEARCHING, which are counted as one. `from` is what it is; it is there to be a constant. */
+ * SEARCHING, which are counted as one. `from` is the state that it has: mostly a constant, so that the counts cost
+ * nothing there. */
 static inline void soon__worker_become(struct soon__worker *worker, enum soon__worker_state from,
                                        enum soon__worker_state to)
 {

@@ -106,11 +106,12 @@ struct soon__worker {
         struct soon__worker *next, *previous; /* of all of the pool */
         struct soon__worker *next_idle;
         int64_t idle_since;
-        bool parked_for_others; /* I4: what parks it now; counted by the pool */
+        bool parked_for_others; /* I4: somebody outside can end the wait that it is parked in */
     } locked;
     /* Its own thread only. */
     struct {
-        /* Also in callbacks, releases and destructors: here the pool cannot be waited for, or freed. */
+        /* Says that its thread is inside the pool, in callbacks, releases and destructors too: there the pool cannot
+         * be waited for, or freed. */
         struct soon__frame frame;
         struct soon__local local;
         struct soon__run_hooks hooks;
@@ -136,8 +137,8 @@ struct soon__pool {
     struct {
         size_t max; /* I3 */
         size_t deques_count;
-        int64_t idle_limit_ns; /* so long a worker may be IDLE: */
-        bool all_retire;       /* any; else only the spares */
+        int64_t idle_limit_ns; /* a worker that is IDLE for longer retires, */
+        bool all_retire;       /* whichever it is; else only as long as there are spares */
         int64_t spin_ns;       /* so long a worker spins before it sleeps; 0: not at all */
         pthread_attr_t attributes;
         struct soon__surroundings surroundings; /* of the thread that made the pool */
@@ -145,7 +146,7 @@ struct soon__pool {
     /* Under the backlog's mutex. */
     struct {
         size_t in[SOON__WORKER_STATES]; /* workers per state; the one that is SEARCHING counts as RUNNING */
-        size_t parked_for_others;       /* of the parked ones: I4 */
+        size_t parked_for_others;       /* workers that are */
         size_t to_start;                /* of those that are STARTING, the loop has so many still to create */
         bool cannot_start; /* the last start has failed: none until there is another reason, or nobody else to work */
         struct soon__worker *workers; /* all that have a thread, or will have one in a moment */
