@@ -1,9 +1,9 @@
 /*
  * call.c - a submission, and its end.
  *
- * I1  One holder at a time ends a call, once: soon__call_end(). It releases what was given with it (argument,
- *     payload, the future that it waited for) when the task has ended or will never start, not when the last reader lets go
- *     of the future.
+ * I1  One holder at a time ends a call, once: soon__call_end(). It releases what was given with it (argument, payload,
+ *     the future that it waited for) when the task has ended or will never start, not when the last reader lets go of
+ *     the future.
  * I2  The executor outlives its unfinished calls; a canceller pins it under the future's LOCK before it goes there.
  */
 #include "call_internal.h"
@@ -75,10 +75,10 @@ static void run_end_job(struct soon__job *job)
     end(((struct soon__call_job *)job)->call);
 }
 
-void soon__call_hold(soon_call *call)
+void soon__call_keep(soon_call *call)
 {
     /* Relaxed: the caller is its holder, under a mutex. */
-    atomic_fetch_add_explicit(&call->holds, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&call->kept, 1, memory_order_relaxed);
 }
 
 void soon__call_end(soon_call *call)
@@ -86,9 +86,9 @@ void soon__call_end(soon_call *call)
     const struct soon__call_extra *extra = soon__call_extra(call);
     struct soon__call_job *job;
 
-    /* Acquire-release: the last one ends what the others have read. Nobody holds it anew now: the load may be plain. */
-    if (atomic_load_explicit(&call->holds, memory_order_acquire) &&
-        atomic_fetch_sub_explicit(&call->holds, 1, memory_order_acq_rel))
+    /* Acquire-release: the last one ends what the others have read. Nobody keeps it anew now: the load may be plain. */
+    if (atomic_load_explicit(&call->kept, memory_order_acquire) &&
+        atomic_fetch_sub_explicit(&call->kept, 1, memory_order_acq_rel))
         return;
     if (soon__call_releases(call->function, extra ? &extra->options : NULL, extra && extra->first) &&
         soon__library_is_quiet()) {

@@ -1,7 +1,8 @@
 /*
  * call_class.c - the class of a call's future: what a reader wants of it is for the executor to do.
  *
- * The executor outlives its unfinished calls; a canceller pins it under the future's LOCK before it goes there (call.c, I2).
+ * The executor outlives its unfinished calls; a canceller pins it under the future's LOCK before it goes there (call.c,
+ * I2).
  */
 #include "call_class_internal.h"
 
@@ -98,8 +99,8 @@ void soon__call_refresh(soon_future *future, void *owner)
 {
     soon_executor *executor = owner;
 
-    if (executor->klass.look)
-        executor->klass.look(executor->self, of_future(future));
+    if (executor->klass.refresh)
+        executor->klass.refresh(executor->self, of_future(future));
 }
 
 /* May be called at any time: the executor may be gone, unless the future is unfinished and pinned. */
@@ -114,7 +115,7 @@ void soon__call_spin(soon_future *future, int64_t deadline)
     call->executor->klass.spin(call->executor->self, call, deadline);
 }
 
-/* On threads that is only one whose queue limit strikes. */
+/* On threads only a call ends there whose queue limit is over. */
 bool soon__call_ends_on_loop(const soon_future *future)
 {
     const soon_call *call = of_future(future);

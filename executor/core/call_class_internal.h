@@ -1,5 +1,6 @@
 /*
- * call_class_internal.h - the class of a call's future. That of a call that waits for others (then.c) is made of the same functions.
+ * call_class_internal.h - the class of a call's future. That of a call that waits for others (then.c) is made of the
+ * same functions.
  */
 #ifndef SOON_EXECUTOR_CORE_CALL_CLASS_INTERNAL_H
 #define SOON_EXECUTOR_CORE_CALL_CLASS_INTERNAL_H

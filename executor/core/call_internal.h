@@ -1,9 +1,9 @@
 /*
  * call_internal.h - one submission: a function, its argument and its future, in one block.
  *
- * A call belongs to one holder at a time: who makes it, then the executor that took it (its queue, its worker), then
- * who ends it: soon__call_end() releases the argument and gives back the library's reference. The future in it may
- * live on.
+ * A call belongs to one holder at a time: the thread that makes it, then the executor that took it (its queue, its
+ * worker), then the thread that ends it: soon__call_end() releases the argument and gives back the library's reference.
+ * The future in it may live on.
  */
 #ifndef SOON_EXECUTOR_CORE_CALL_INTERNAL_H
 #define SOON_EXECUTOR_CORE_CALL_INTERNAL_H
@@ -23,8 +23,8 @@ struct soon__call_extra {
     int64_t queue_deadline;                          /* SOON__NEVER: none */
     struct soon__heap_node by_priority, by_deadline; /* the pool's queue's, as is the next */
     soon_call *call;
-    /* Of a then: what it waits for, then what its argument lies in; of one that was submitted after others: their gather, then what
-     * its inputs lie in. A reference. */
+    /* Of a then: what it waits for, then what its argument lies in; of one that was submitted after others: their
+     * gather, then what its inputs lie in. A reference. */
     soon_future *first;
     struct soon__callback on_first;
     struct soon__items *items;
@@ -34,28 +34,28 @@ struct soon__call_extra {
 };
 
 /*
- * Where a call is: this says who may touch it, and which members of its unions are alive. Only its holder changes it, by
- * soon__call_move(): the thread in whose hand it is, or the one that has the lock of what it is in. A call that waits for
- * another future is the exception: there the threads that want to go on with it compete, by soon__call_win().
+ * Where a call is: this says who may touch it, and which members of its unions are alive. Only its holder changes it,
+ * by soon__call_move(): the thread in whose hand it is, or the one that has the lock of what it is in. A call that
+ * waits for another future is the exception: there the threads that want to go on with it compete, by soon__call_win().
  *
  *     IN_HAND ----> WAITING --its first is done--------------------> IN_HAND
  *              |       +------cancelled, or its executor closes----> GIVEN_UP, ends
  *              +--> INJECTED --by one that searches--> IN_HAND
- *              |       +------by whoever has the mutex--> QUEUED
+ *              |       +------by a thread with the mutex--> QUEUED
  *              +--> QUEUED, IN_DEQUE, IN_SLOT --taken out--> IN_HAND
  *              +--> BEGUN, ends
  *              +--> REFUSED, ends
  */
 enum soon__call_place {
-    SOON__CALL_IN_HAND, /* one thread makes it, hands it on, runs it or ends it; by `next` it may be in a list of that one */
+    SOON__CALL_IN_HAND,  /* one thread makes, hands on, runs or ends it; it may be in a list of that one, by `next` */
     SOON__CALL_WAITING,  /* for its first, in its executor's list, under the executor's mutex: then.c */
     SOON__CALL_GIVEN_UP, /* it was WAITING, and the one thread that has taken it from there cancels it */
     SOON__CALL_INJECTED, /* in the stack of its pool, by `next` alone: pools/inject_internal.h */
     SOON__CALL_QUEUED,   /* in the queue of its pool, under the pool's mutex: pools/queue.c */
     SOON__CALL_IN_SLOT,  /* of a worker process, `slot` of `process`, under the pool's mutex */
     SOON__CALL_REFUSED,  /* in a process pool's list of those that the loop will end with their `refusal`, by `next` */
-    SOON__CALL_BEGUN,    /* its body runs, or has; said only of one whose future does not say so: run.c */
-    SOON__CALL_IN_DEQUE, /* this and above: in one of the deques of a thread pool, under that one's lock: threads/deque.c */
+    SOON__CALL_BEGUN,    /* its body runs, or has run: set only where the future does not say so (run.c) */
+    SOON__CALL_IN_DEQUE, /* this and above: in a deque of a thread pool, under the lock of that: threads/deque.c */
 };
 
 enum soon__call_flags {
@@ -75,7 +75,7 @@ struct soon_call {
         struct {              /* what of that is its owner's */
             char before_bits[offsetof(soon_future, for_owner)];
             _Atomic uint8_t place; /* enum soon__call_place */
-            _Atomic uint8_t holds; /* 0: one; see soon__call_hold() */
+            _Atomic uint8_t kept;  /* 0: one; see soon__call_keep() */
             bool began;            /* and came back: see soon__call_comes_back(). Its holder's */
             /* Never changed from when it is submitted on. */
             uint8_t flags;    /* enum soon__call_flags */
@@ -133,7 +133,8 @@ static inline bool soon__call_win(soon_call *call, enum soon__call_place to)
 {
     uint8_t waiting = SOON__CALL_WAITING;
 
-    /* Acquire-release: the winner sees what was written before it waited, and who sees that it was won what the winner did. */
+    /* Acquire-release: the winner sees what was written before it waited; a thread that has lost sees what the
+     * winner did. */
     return atomic_compare_exchange_strong_explicit(&call->place, &waiting, (uint8_t)to, memory_order_acq_rel,
                                                    memory_order_relaxed);
 }
@@ -145,9 +146,9 @@ struct soon__call_job {
 };
 
 /*
- * What follows in the block: the argument, or where it is; the result, if it is small and of fixed size; room for a job, if
- * ending it may run user code; a struct soon__delivery, if the option on_done is set. A result that is a word lies before the
- * argument, where there would be a hole.
+ * What follows in the block: the argument, or where it is; the result, if it is small and of fixed size; room for a
+ * job, if ending it may run user code; a struct soon__delivery, if the option on_done is set. A result that is a word
+ * lies before the argument, where there would be a hole.
  */
 enum {
     SOON__CALL_ALIGNMENT = 16,
@@ -240,7 +241,7 @@ static inline size_t soon__payload_count(const soon_submit_options *options)
 void soon__payloads_order(soon_submit_options *options);
 void soon__payloads_release(const soon_submit_options *options);
 
-/* How many results of others it reads, and which: of who waits no more. */
+/* How many results of others it reads, and which. Only of a call that waits no more. */
 static inline size_t soon__call_input_count(const soon_call *call)
 {
     const struct soon__call_extra *extra = soon__call_extra(call);
@@ -253,9 +254,9 @@ static inline soon_future *soon__call_input(const soon_call *call, size_t index)
 }
 
 /*
- * A worker has begun it, and it comes back, to be tried again or for the rest of its items. That is one fact of the call,
- * and decides what becomes of it from here on: its future goes on running, whoever looks at it or not; its queue limit was
- * kept, and is over; and each error says that it had begun. Items of a chunk have begun each by itself: `items.begun`.
+ * A worker has begun it, and it comes back, to be tried again or for the rest of its items. That is one fact of the
+ * call, and decides what becomes of it from here on: its future goes on running; its queue limit was kept, and is over;
+ * and each error says that it had begun. Items of a chunk have begun each by itself: `items.begun`.
  */
 void soon__call_comes_back(soon_call *call);
 /* An error of this call: says that it had begun, if it had. Takes the reference, gives one. */
@@ -264,7 +265,7 @@ struct soon__error *soon__call_own_error(const soon_call *call, struct soon__err
 struct soon__error *soon__item_own_error(const struct soon__items *items, size_t index, struct soon__error *error);
 
 /* The bytes of the call stay until one more soon__call_end(). For its holder; at most 255. */
-void soon__call_hold(soon_call *call);
+void soon__call_keep(soon_call *call);
 /* Ends a call whose future is done: releases argument and reference. On a thread that runs no user code now
  * (soon__library_is_quiet()) the callback thread does that. */
 void soon__call_end(soon_call *call);

@@ -19,8 +19,8 @@ struct soon__call_params {
 };
 /* References: one of the reader, one of the library. 0, -ENOMEM, SOON_ESHUTDOWN (on_done_loop); nothing taken then. */
 int soon__call_new(soon_call **ret, const struct soon__call_params *params);
-/* The same of an argument and a result that fit into the block; `told`: the options, where only on_done is set. NULL: they do
- * not fit, the thread has no memory at hand, or the loop takes none. */
+/* The same of an argument and a result that fit into the block; `told`: the options, where only on_done is set.
+ * NULL: they do not fit, the thread has no memory at hand, or the loop takes none. */
 soon_call *soon__call_new_plain(soon_executor *executor, const soon_function *function, const void *arg, size_t size);
 soon_call *soon__call_new_told(soon_executor *executor, const soon_function *function, const void *arg, size_t size,
                                const soon_submit_options *told);

@@ -1,18 +1,18 @@
 /*
- * end.c - ending an executor: it is shut down, then freed. soon_executor_free() waits for that; soon_executor_end() does not, and
- * somebody is told:
+ * end.c - ending an executor: it is shut down, then freed. soon_executor_free() waits for that; soon_executor_end()
+ * does not, and somebody is told:
  *
- *     BEGUN --workers gone--> DOWN --timer closed, no hold left--> freed and told, on a loop or the callback thread
+ *     BEGUN --workers gone--> DOWN --timer closed, no reference left--> freed and told
  *       |                       ^
  *       +--grace is over--> a stronger mode
  *
- * E1  From the claim of `given_up` on nobody else frees the executor. It lives until its last hold is given up: one is that
- *     of its end, one that of a stronger mode which is on its way to the callback thread.
- * E2  The timer belongs to the library's loop. The job that opens it is posted before the one that closes it, and that one
- *     before the hold of the end is given up: so whoever finds it due finds the executor alive.
+ * E1  From the claim of `given_up` on nobody else frees the executor. It lives until the last reference of its end is
+ *     given up: one is that of its end, one that of a stronger mode which is on its way to the callback thread.
+ * E2  The timer belongs to the library's loop. The job that opens it is posted before the one that closes it, and that
+ *     one before the reference of the end is given up: so when it is due the executor is alive.
  * E3  A class's own functions are the program's code, and so not for the library's loop: the callback thread asks for a
- *     stronger mode of an executor of the user's own. The library's pools are asked by the loop itself, since a callback that
- *     takes long, perhaps because it waits for a task, must not keep the grace from ending.
+ *     stronger mode of an executor of the user's own. The library's pools are asked by the loop itself, since a
+ *     callback that takes long, perhaps because it waits for a task, must not keep the grace from ending.
  * E4  All that is needed is there before the shutdown begins: after that nothing can fail.
  */
 #include "../../futures/callback_internal.h"
@@ -30,7 +30,7 @@ struct ending {
     soon_executor *executor;
     soon_end_options options;
     int64_t deadline; /* of `options.mode`; SOON__NEVER: none */
-    _Atomic uint32_t holds;
+    _Atomic uint32_t refs;
     struct soon__callback on_down;
     struct soon__job open, close;    /* on the library's loop */
     struct soon__job stronger, gone; /* on the callback thread */
@@ -120,10 +120,10 @@ static void run_gone(struct soon__job *job)
     finish(ending, !ending->options.loop);
 }
 
-static void give_up_hold(struct ending *ending)
+static void unref(struct ending *ending)
 {
-    /* Acquire-release: who frees the executor comes after all that others did with it. */
-    if (atomic_fetch_sub_explicit(&ending->holds, 1, memory_order_acq_rel) > 1)
+    /* Acquire-release: what others did with the executor comes before it is freed. */
+    if (atomic_fetch_sub_explicit(&ending->refs, 1, memory_order_acq_rel) > 1)
         return;
     if (ending->options.loop)
         soon__loop_push(ending->options.loop, &ending->entry);
@@ -146,7 +146,7 @@ static void run_stronger(struct soon__job *job)
     struct ending *ending = OF(ending, stronger, job);
 
     ask_stronger(ending);
-    give_up_hold(ending);
+    unref(ending);
 }
 
 /* E2, E3 */
@@ -158,8 +158,8 @@ static void on_timer(uv_timer_t *timer)
         ask_stronger(ending);
         return;
     }
-    /* Relaxed: the hold of the end is there. */
-    atomic_fetch_add_explicit(&ending->holds, 1, memory_order_relaxed);
+    /* Relaxed: the reference of the end is there. */
+    atomic_fetch_add_explicit(&ending->refs, 1, memory_order_relaxed);
     soon__library_callbacks_post(&ending->stronger);
 }
 
@@ -174,7 +174,7 @@ static void run_open(struct soon__job *job)
 
 static void on_closed(uv_handle_t *timer)
 {
-    give_up_hold(timer->data);
+    unref(timer->data);
 }
 
 static void run_close(struct soon__job *job)
@@ -192,7 +192,7 @@ static void is_down(soon_future *down, void *data)
     if (ending->deadline != SOON__NEVER)
         soon__library_loop_post(&ending->close);
     else
-        give_up_hold(ending);
+        unref(ending);
 }
 
 /*
@@ -237,7 +237,7 @@ static int ending_new(struct ending **ret, soon_executor *executor, const soon_e
         .executor = executor,
         .options = *options,
         .deadline = options->grace_ms ? soon__deadline(options->grace_ms) : SOON__NEVER,
-        .holds = 1,
+        .refs = 1,
         .on_down = {.kind = SOON__CALLBACK_INTERNAL, .fn = is_down, .data = ending},
         .open.run = run_open,
         .close.run = run_close,

@@ -4,15 +4,16 @@
  *     open --shutdown(mode)--> closing --no call waits any more--> the class's shutdown
  *                                  --its promise resolved, no pin left--> down --free--> gone
  *
- * I1  `requested` only grows (shutdown.c). The class is told of each mode above `begun` once nothing that was accepted could be
- *     refused by it: calls that wait for others are counted, and a stronger mode than a drain cancels them first.
- * I2  A pin keeps the executor from being down while a thread is inside on behalf of a future of it, or while a future that was
- *     made of its calls is not resolved: that of soon_apply_async(), of a call that waits for others. A thread that takes a pin
- *     has proof that the executor lives: an unfinished future's LOCK, or that it is inside a call.
- * I3  Once it is down, a callback of that may free it: a thread that has told so, or has given back a pin, touches it no more.
- *     A thread with a pin runs no callback of a user's, since that could wait for the end. What else it may run of a user's,
- *     a release or a class's function, finds the pin in the thread's frames (struct soon__pinned): there a wait for the end
- *     is SOON_EDEADLK.
+ * I1  `requested` only grows (shutdown.c). The class is told of each mode above `begun` once nothing that was accepted
+ *     could be refused by it: calls that wait for others are counted, and a stronger mode than a drain cancels them
+ *     first.
+ * I2  A pin keeps the executor from being down while a thread is inside on behalf of a future of it, or while a future
+ *     that was made of its calls is not resolved: that of soon_apply_async(), of a call that waits for others. A thread
+ *     that takes a pin has proof that the executor lives: an unfinished future's LOCK, or that it is inside a call.
+ * I3  Once it is down, a callback of that may free it: a thread that has told so, or has given back a pin, touches it
+ *     no more. A thread with a pin runs no callback of a user's, since that could wait for the end. What else it may
+ *     run of a user's, a release or a class's function, finds the pin in the thread's frames (struct soon__pinned):
+ *     there a wait for the end is SOON_EDEADLK.
  */
 #include "executor_internal.h"
 
@@ -107,7 +108,8 @@ static bool is_of(const soon_future *future, const void *executor)
     return future->class->executor && future->class->executor(future) == executor;
 }
 
-/* Callbacks of a soon_apply_async() come before it: that have begun here, wait for their turn here, or will do so. */
+/* Callbacks of a soon_apply_async() come before it: those that have begun on this thread, are queued on it, or will
+ * be. */
 static bool is_blocked_here(const soon_future *future)
 {
     soon_executor *executor = ((const struct down *)future)->of; /* it lives: its end has not been told */
@@ -117,7 +119,8 @@ static bool is_blocked_here(const soon_future *future)
     /* One that is open may get another any time. */
     if (soon__library_on_callbacks() && executor->klass.ends_on_loop && !soon__executor_refusal(executor))
         return true;
-    /* Relaxed: those of this thread it has counted itself; of the others there may be none soon, which does not matter. */
+    /* Relaxed: those of this thread it has counted itself; of the others there may be none soon, which does not
+     * matter. */
     if (!atomic_load_explicit(&executor->applied, memory_order_relaxed))
         return false;
     return (soon__library_on_callbacks() && executor->klass.ends_on_loop) || soon__thread_has_queued(is_of, executor);
@@ -221,7 +224,7 @@ void soon__executor_break(soon_executor *executor)
 {
     int open = 0;
 
-    /* Relaxed: who has seen it and asks for the reason takes the mutex under which this is called. */
+    /* Relaxed: a thread that has seen it and asks for the reason takes the mutex under which this is called. */
     atomic_compare_exchange_strong_explicit(&executor->refusal, &open, SOON_EBROKEN, memory_order_relaxed,
                                             memory_order_relaxed);
 }

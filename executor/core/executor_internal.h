@@ -1,6 +1,6 @@
 /*
- * executor_internal.h - what every executor has in common, whoever wrote it: its class, its pins, whether it takes anything,
- * the future of its end.
+ * executor_internal.h - what all executors have in common, also those of a program's own: its class, its pins, whether
+ * it takes anything, the future of its end.
  */
 #ifndef SOON_EXECUTOR_CORE_EXECUTOR_INTERNAL_H
 #define SOON_EXECUTOR_CORE_EXECUTOR_INTERNAL_H
@@ -17,7 +17,8 @@
 
 struct soon__outcome;
 
-/* The public class, and what the library's own pools do beyond it. Of an executor of the user's own all that is zero. */
+/* The public class, and what the library's own pools do beyond it. Of an executor of the user's own all that is
+ * zero. */
 struct soon__executor_class {
     soon_executor_class public;
     bool of_library;
@@ -36,10 +37,10 @@ struct soon__executor_class {
     /* A reader wants a call that is not pending any more to end. */
     void (*ask_to_cancel)(void *self, soon_call *call);
     /* Starts the call's future if it has begun, and sets its progress. */
-    void (*look)(void *self, soon_call *call);
-    /* A thread is about to sleep until the call has ended. This may wait for that for a short time, and do the pool's work
-     * meanwhile, as long as it runs no user code. It is called under the future's LOCK, so that the pool is there, and gives
-     * that back. */
+    void (*refresh)(void *self, soon_call *call);
+    /* A thread is about to sleep until the call has ended. This may wait for that for a short time, and do the
+     * pool's work meanwhile, as long as it runs no user code. It is called under the future's LOCK, so that the pool
+     * is there, and gives that back. */
     void (*spin)(void *self, soon_call *call, int64_t deadline);
 };
 
@@ -62,7 +63,7 @@ struct soon_executor {
     pthread_mutex_t mutex;
     struct {
         int begun;            /* the strongest one that the class's `shutdown` was given; -1: none */
-        size_t waiting_count; /* of those, and of those whose turn is not over yet: see then.c */
+        size_t waiting_count; /* of those, and of those whose wait is just ending: see then.c */
         soon_call *waiting;   /* calls whose first is not done */
     } locked;
 };
@@ -85,7 +86,8 @@ static inline bool soon__executor_is_down(const soon_executor *executor)
     return soon__word_final(soon__future_word(executor->down_future));
 }
 
-/* It takes nothing any more, and what is pending runs, or is cancelled. Relaxed: a thread that needs more has the mutex. */
+/* It takes nothing any more, and what is pending runs, or is cancelled. Relaxed: a thread that needs more has the
+ * mutex. */
 static inline bool soon__executor_is_closing(const soon_executor *executor)
 {
     return atomic_load_explicit(&executor->requested, memory_order_relaxed) >= (int)SOON_DRAIN;
@@ -102,7 +104,8 @@ void soon__executor_pin(soon_executor *executor);
 void soon__executor_unpin(soon_executor *executor);
 /* Without such a proof. False: it is down, or that is just being told: no pin may come back then. */
 bool soon__executor_try_pin(soon_executor *executor);
-/* For a thread with a pin that may run user code meanwhile. The second gives the pin back, and the executor may be gone. */
+/* For a thread with a pin that may run user code meanwhile. The second gives the pin back, and the executor may be
+ * gone. */
 void soon__executor_enter(soon_executor *executor, struct soon__pinned *ret_visit);
 void soon__executor_leave(soon_executor *executor, struct soon__pinned *visit);
 
@@ -119,8 +122,8 @@ struct soon__error *soon__executor_own_reason(soon_executor *executor, int code)
 /* The same, and never NULL. */
 struct soon__error *soon__executor_reason(soon_executor *executor, int code);
 
-/* 0, or why it takes nothing any more: to be asked before there is anything to submit. What an executor of the user's own
- * says is known when it is asked to take a call. */
+/* 0, or why it takes nothing any more: to be asked before there is anything to submit. What an executor of the
+ * user's own says is known when it is asked to take a call. */
 static inline int soon__executor_refusal(soon_executor *executor)
 {
     /* Relaxed: see soon__executor_begin_shutdown() and soon__executor_break(). */

@@ -151,7 +151,7 @@ static void remove_locked(struct entry **link)
 
     *link = entry->next;
     free(entry);
-    /* Relaxed: who uses the address for another function has seen this one go. */
+    /* Relaxed: a thread that uses the address for another function knows that this one is gone. */
     if (atomic_fetch_add_explicit(&registry.age, 1, memory_order_relaxed) == UINT32_MAX)
         atomic_store_explicit(&registry.age, 1, memory_order_relaxed);
     if (--registry.locked.count > 0)

@@ -19,8 +19,8 @@ struct soon__items {
     /* Called by the run, in order, one at a time, on the worker. */
     bool (*wanted)(struct soon__items *items, size_t index); /* false: do not start it; done() is not called */
     void (*done)(struct soon__items *items, size_t index, struct soon__outcome *outcome); /* takes what is in it */
-    /* Plain items; NULL: they are not. The run stores here how many went well, and calls done() for the others alone; and
-     * wanted() not for one after another that went well, if there is nothing in `stopped`. */
+    /* Plain items; NULL: they are not. The run stores here how many went well, and calls done() for the others
+     * alone; and wanted() not for one after another that went well, if there is nothing in `stopped`. */
     _Atomic size_t *finished;
     const _Atomic uint32_t *stopped;
 };

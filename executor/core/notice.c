@@ -7,18 +7,19 @@
  *
  *     A spare one keeps its descriptor, for any task.
  *
- * N1  A task finds its notice by its host: the notice is a copy of that, which takes its place. An error that means nothing
- *     marks the outcome, so that the end of the body, which looks for one, finds the notice: a task without one pays nothing.
- * N2  Nobody is missed. A thread that asks a task to end says so where its host looks, then makes a full fence, then looks for a
- *     notice; a task that makes one lists it, then makes a full fence, then looks whether it was asked.
- * N3  Nobody is told for another. A notice is told under the mutex, by the future that it is listed for: the teller has a
- *     reference of that, so no other task can have its address. The end takes it off the list and empties its descriptor
- *     under the same mutex. A request of a worker process has a number that no other ever has.
- * N4  Callbacks run outside the mutex. One that runs stays listed, with its thread, until it has returned: the end, and a thread
- *     that takes it back, wait for that; but not the callback itself.
+ * N1  A task finds its notice by its host: the notice is a copy of that, which takes its place. An error that means
+ *     nothing marks the outcome, so that the end of the body, which looks for one, finds the notice: a task without one
+ *     pays nothing.
+ * N2  Nobody is missed. A thread that asks a task to end says so where its host looks, then makes a full fence, then
+ *     looks for a notice; a task that makes one lists it, then makes a full fence, then looks whether it was asked.
+ * N3  Nobody is told for another. A notice is told under the mutex, by the future that it is listed for: the teller has
+ *     a reference of that, so no other task can have its address. The end takes it off the list and empties its
+ *     descriptor under the same mutex. A request of a worker process has a number that no other ever has.
+ * N4  Callbacks run outside the mutex. One that runs stays listed, with its thread, until it has returned: the end, and
+ *     a thread that takes it back, wait for that; but not the callback itself.
  * N5  A thread that has the mutex, or runs a callback (N4), is not cancelled meanwhile: the task would wait for ever.
- * N6  A forked child shares the descriptors with its parent: it closes those that are spare, and its tasks get no notice
- *     from a host of the parent's.
+ * N6  A forked child shares the descriptors with its parent: it closes those that are spare, and its tasks get no
+ *     notice from a host of the parent's.
  */
 #include "notice_internal.h"
 
@@ -340,7 +341,7 @@ void soon__notice_give(struct soon__notice *notice)
 
 static void count_locked(uint32_t more)
 {
-    /* Relaxed: under the mutex; who reads it without has a fence. */
+    /* Relaxed: it is written under the mutex, and read without it after a fence. */
     atomic_store_explicit(&notices.count, atomic_load_explicit(&notices.count, memory_order_relaxed) + more,
                           memory_order_relaxed);
 }
@@ -355,7 +356,7 @@ void soon__notice_list(struct soon__notice *notice)
     notices.locked.listed = notice;
     count_locked(1);
     unlock(state);
-    /* N2: pairs with the fence in tell(), and with that of who asks a worker process. */
+    /* N2: pairs with the fence in tell(), and with that of a parent that asks a worker process. */
     atomic_thread_fence(memory_order_seq_cst);
 }
 

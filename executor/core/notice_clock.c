@@ -1,9 +1,9 @@
 /*
- * notice_clock.c - time limits of tasks that have a notice and run in this process: who only looks at the clock would not
- * hear of them. A timer of the library's loop stands at the first that will be over; callbacks run on the library's callback
- * thread. In a worker process the parent tells of limits.
+ * notice_clock.c - time limits of tasks that have a notice and run in this process. A task that blocks does not read
+ * the clock, so a timer of the library's loop is set for the first limit that will be over. Callbacks run on the
+ * library's callback thread. In a worker process the parent tells of limits.
  *
- * A timer that nobody needs any more is left to ring once, which does no harm.
+ * A timer that is not needed any more rings once, which does no harm.
  */
 #include "notice_clock_internal.h"
 
@@ -35,7 +35,7 @@ static struct clock *of_this_process(void)
     return clock && clock->generation == soon__generation() ? clock : NULL;
 }
 
-static void look(struct clock *clock)
+static void expire(struct clock *clock)
 {
     bool callbacks;
     int64_t next = soon__notices_expire(soon__clock_ns(), &callbacks);
@@ -48,7 +48,7 @@ static void look(struct clock *clock)
 
 static void on_timer(uv_timer_t *timer)
 {
-    look(timer->data);
+    expire(timer->data);
 }
 
 static void set(struct soon__job *job)
@@ -56,14 +56,14 @@ static void set(struct soon__job *job)
     struct clock *clock = (struct clock *)((char *)job - offsetof(struct clock, set));
 
     assert(soon__library_on_loop());
-    /* Before it looks: who has a notice from here on posts it anew. */
+    /* Before it reads the limits: for a notice that is listed from here on the job is posted again. */
     atomic_exchange_explicit(&clock->is_set, false, memory_order_acq_rel);
     if (!clock->is_open) {
         uv_timer_init(soon__library_uv(), &clock->timer);
         clock->timer.data = clock;
         clock->is_open = true;
     }
-    look(clock);
+    expire(clock);
 }
 
 static void tell(struct soon__job *job)

@@ -1,8 +1,8 @@
 /*
  * notice_internal.h - how a running task that blocks hears that it is to end: by a descriptor, by callbacks.
  *
- * A task that asks for either (task_cancel.c) has a notice until its body has returned; the others have none, and pay nothing. A
- * thread that asks a task to end tells the notices that there are.
+ * A task that asks for either (task_cancel.c) has a notice until its body has returned; the others have none, and pay
+ * nothing. A thread that asks a task to end tells the notices that there are.
  */
 #ifndef SOON_EXECUTOR_CORE_NOTICE_INTERNAL_H
 #define SOON_EXECUTOR_CORE_NOTICE_INTERNAL_H
@@ -59,16 +59,17 @@ int soon__notice_add(struct soon__notice *notice, soon_cancel_fn fn, void *data)
 bool soon__notice_remove(struct soon__notice *notice, soon_cancel_fn fn, const void *data);
 
 /*
- * Somebody has asked, by what the task's host looks at, before this: the call of this future; every task of this executor;
- * the task of a worker process that has this request; the task of this notice. These run callbacks on this thread, never under a
- * lock.
+ * Somebody has asked, by what the task's host looks at, before this: the call of this future; every task of this
+ * executor; the task of a worker process that has this request; the task of this notice. These run callbacks on this
+ * thread, never under a lock.
  */
 void soon__notices_tell(const soon_future *future);
 void soon__notices_tell_executor(const soon_executor *executor);
 void soon__notices_tell_request(uint64_t request);
 void soon__notice_tell(const struct soon__notice *notice);
 
-/* For notice_clock.c: rings those whose limit is over at `now`; `*ret_callbacks`: some have callbacks left. When the next is over. */
+/* For notice_clock.c: rings those whose limit is over at `now`; `*ret_callbacks`: some have callbacks left. When the
+ * next is over. */
 int64_t soon__notices_expire(int64_t now, bool *ret_callbacks);
 /* Runs the callbacks of those that were rung for it. */
 void soon__notices_tell_expired(void);

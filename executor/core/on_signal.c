@@ -1,18 +1,19 @@
 /*
  * on_signal.c - signals that shut executors down.
  *
- *     signal --> handler, on any thread: counts, wakes the library's loop --> each executor that wants it and is not down
+ *     signal --> handler, any thread: counts, wakes the library's loop --> each executor that wants it and is not down
  *
  * S1  The handler touches atomics and the loop's wake-up alone. It is called in the middle of anything.
- * S2  `registry.mutex` guards the list, and with it who has which signal. An executor is in it until it is freed. The loop pins
- *     those that it will shut down while it has the mutex: one that is down has no pin to give, and is left alone. So none is
- *     freed while somebody is about to shut it down, and one whose end is awaited still hears.
- * S3  A signal has our handler as long as there is one in the list that has heard less than two; one that is down hears, too, so
- *     that the third ends a program that has not freed it. What was there before is kept, and set again, unless somebody has set
- *     something else meanwhile.
- * S4  A forked child has none of the executors. It sets again what was there before; a signal that comes earlier, between the
- *     fork and that, ends it. The mutex is held over the fork: the kernel copies handlers and memory one after the other, and
- *     both must say the same.
+ * S2  `registry.mutex` guards the list, and with it which executor has which signal. An executor is in it until it is
+ *     freed. The loop pins those that it will shut down while it has the mutex: one that is down has no pin to give,
+ *     and is left alone. So none is freed while somebody is about to shut it down, and one whose end is awaited still
+ *     hears.
+ * S3  A signal has our handler as long as there is one in the list that has heard less than two; one that is down
+ *     hears, too, so that the third ends a program that has not freed it. What was there before is kept, and set again,
+ *     unless somebody has set something else meanwhile.
+ * S4  A forked child has none of the executors. It sets again what was there before; a signal that comes earlier,
+ *     between the fork and that, ends it. The mutex is held over the fork: the kernel copies handlers and memory one
+ *     after the other, and both must say the same.
  * S5  A class of the program's own is its code, which does not run on the loop: it is shut down on the callback thread.
  */
 #include "on_signal_internal.h"
@@ -64,8 +65,8 @@ static struct {
  * Handlers
  */
 
-/* Whoever has set a handler above ours may call ours from it, and be below it the next time. Initial-exec: the first use in a
- * thread must need no memory. */
+/* Code that has set a handler above ours may call ours from it, and be below it the next time. Initial-exec: the
+ * first use in a thread must need no memory. */
 static _Thread_local bool is_inside __attribute__((tls_model("initial-exec")));
 
 static void call_before(int signal, siginfo_t *info, void *context)
@@ -94,7 +95,7 @@ static void on_signal(int signal, siginfo_t *info, void *context)
         kill(getpid(), signal);
         return;
     }
-    /* Relaxed: the wake-up that follows orders it before the loop's look. */
+    /* Relaxed: the wake-up that follows orders it before the loop reads it. */
     atomic_fetch_add_explicit(&signals[signal].came, 1, memory_order_relaxed);
     soon__library_loop_interrupt(&registry.heard);
     errno = saved;
@@ -233,7 +234,7 @@ static void tell(struct soon__on_signal *one, int signal)
 {
     int none = 0;
 
-    /* Release: pairs with the acquire of who asks. */
+    /* Release: pairs with the acquire in soon_executor_signal() and of(). */
     if (!atomic_compare_exchange_strong_explicit(&one->first, &none, signal, memory_order_release,
                                                  memory_order_relaxed))
         return;
@@ -348,7 +349,7 @@ static int add_locked(struct soon__on_signal *one)
         return soon__refuse(SOON_EINVALIDSTATE, "this executor has been asked to before");
     one->next = registry.first;
     registry.first = one;
-    /* Release: pairs with the acquire of who asks. */
+    /* Release: pairs with the acquire in soon_executor_signal() and of(). */
     atomic_store_explicit(&one->executor->on_signal, one, memory_order_release);
     for (int signal = 1; signal < NSIG; signal++) {
         if (sigismember(&one->signals, signal) == 1)

@@ -6,8 +6,8 @@
 
 #include "../on_signal.h"
 
-/* It is down, and is about to be freed: it hears of no signal any more, and those that nobody else wants have again what they had
- * before. The freeing thread. */
+/* It is down, and is about to be freed: it hears of no signal any more, and those that nobody else wants have again
+ * what they had before. The freeing thread. */
 void soon__on_signal_free(soon_executor *executor);
 
 #endif

@@ -1,29 +1,31 @@
 /*
- * progress.c - progress that is pushed: who listens to a future's progress is called on a loop, or on the library's callback
- * thread, not more often than asked for.
+ * progress.c - progress that is pushed: a listener is called on a loop, or on the library's callback thread, at most as
+ * often as it has asked for.
  *
- *     set --moved--> look (library's loop) --due--> tick --> listener called     until the future is done, then
+ *     set --moved--> check (library's loop) --due--> tick --> listener called     until the future is done, then
  *                     ^        |
- *                     +--timer-+                    final --> called, if there is more to tell --> released
+ *                     +--timer-+                     final --> called, if there is more to tell --> released
  *
- * Few futures have listeners. Those that do have a hub beside their progress, made with the first listener, freed with the
- * future; tasks pay nothing for it, and one that sets its progress waits for nobody.
+ * Few futures have listeners. Those have a hub beside their progress, which is made with the first listener and freed
+ * with the future. Other tasks pay nothing for it, and a task that sets its progress waits for nobody.
  *
- * L1  `awake`: a look is on its way, or the timer is set for when somebody may be called. Who sets a progress and finds it clear
- *     posts one. The look clears it when all is told, or somebody who is may be called at once: a slow one who is not told yet
- *     does not hold up a quick one. Then it reads the progress again: one of the two sees the other, since both read and write
- *     under the future's LOCK. What nobody tells of (a worker process, a map's items) is looked at again and again instead: `polls`.
- * L2  `open`, under LOCK: something of the hub may be on the library's loop; it has a reference of the future until the job is
- *     through that is posted when the future is done.
- * L3  A tick and the final call of a listener are entries of their own. The thread that completes the future posts the final
- *     one before it goes on to users' callbacks, whatever a tick is doing: so on one loop it comes before them, and a tick that
- *     comes later finds a listener that is gone.
- * L4  Without a loop all is on the callback thread, and the users' callbacks of such a future go there too, after the final
- *     call.
- * L5  A listener that is gone is called no more. Its memory goes when no entry of it is on its way and it is not running; its
- *     data when it is not running. The loop counts it until then, and each entry.
- * L6  LOCK and the hub's mutex are not held at the same time, and nothing is posted under the mutex: a push to a loop that
- *     somebody has closed drops what is there.
+ * L1  `awake` says that a check is on its way, or that the timer is set for when a listener may be called. A thread
+ *     that sets a progress and finds `awake` clear posts a check. The check clears it when all listeners are told, or
+ *     when one that is told may be called again at once, so that a slow listener does not delay a quick one. Then the
+ *     check reads the progress again: either it or the thread that sets it sees the other, since both read and write
+ *     under the future's LOCK. Where nobody tells that the progress has moved (a worker process, the items of a map),
+ *     it is checked again and again: `polls`.
+ * L2  `open`, under LOCK: something of the hub may be on the library's loop. It has a reference of the future until the
+ *     job has run that is posted when the future is done.
+ * L3  The tick and the final call of a listener are two entries. The thread that completes the future posts the final
+ *     one before it runs users' callbacks, whatever the tick is doing. So the final call comes before them on the same
+ *     loop, and a tick that comes later finds that the listener is gone.
+ * L4  Without a loop everything runs on the callback thread, and the users' callbacks of such a future go there too,
+ *     after the final call.
+ * L5  A listener that is gone is called no more. Its data is released when it is not running, and its memory is freed
+ *     when, also, no entry of it is on its way. Its loop counts it until then, and each entry.
+ * L6  No thread has LOCK and the hub's mutex at the same time, and nothing is posted under the mutex: a push to a loop
+ *     whose handle somebody has closed drops what is there.
  */
 #include "progress_check_internal.h"
 
@@ -139,7 +141,7 @@ static bool has_to_be_asked_locked(const soon_future *future)
     const soon_call *call = soon__call_of(future);
 
     if (call)
-        return call->executor->klass.look;
+        return call->executor->klass.refresh;
     return future->class->refresh || future->class->progress || future->class->lender;
 }
 

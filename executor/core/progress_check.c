@@ -1,6 +1,6 @@
 /*
- * progress_check.c - when listeners are called: the library's loop checks a future's progress when it has moved, and when somebody
- * who was called lately may be called again. The invariants are in progress.c.
+ * progress_check.c - when listeners are called: the library's loop checks a future's progress when it has moved, and
+ * when a listener that was called lately may be called again. The invariants are in progress.c.
  */
 #include "progress_check_internal.h"
 
@@ -9,7 +9,7 @@
 #include <assert.h>
 
 struct plan {
-    int64_t next;      /* when to look again for those that are not told yet; SOON__NEVER: all are */
+    int64_t next;      /* when to check again for those that are not told yet; SOON__NEVER: all are */
     int64_t next_told; /* when the first of the others may be called again, after a change */
 };
 
@@ -60,7 +60,8 @@ static bool may_rest(struct soon__progress_hub *hub, soon_progress told)
 {
     if (is_over(hub))
         return true;
-    /* Release and acquire: LOCK orders it with what soon_future_progress() reads next, and with who sets that. */
+    /* Release and acquire: LOCK orders it with what soon_future_progress() reads next, and with the thread that sets
+     * that. */
     atomic_store_explicit(&hub->awake, false, memory_order_release);
     return !soon__progress_differs(soon_future_progress(hub->future), told) ||
            atomic_exchange_explicit(&hub->awake, true, memory_order_acq_rel);
@@ -90,7 +91,7 @@ static void check(struct soon__progress_hub *hub)
     hub->rests = true;
 }
 
-/* L1. A look that is on its way already is enough: it is in a list, and must not be posted again before it has begun. */
+/* L1. One check on its way is enough: it is in a list, and must not be posted again before it has begun. */
 static void on_timer(uv_timer_t *timer)
 {
     struct soon__progress_hub *hub = timer->data;

@@ -6,9 +6,10 @@
 
 #include "progress_listener_internal.h"
 
-/* Releases nothing if it fails. 0; SOON_EINVALIDSTATE: it is done; -ENOMEM; SOON_ESHUTDOWN; SOON_EFORKED; -EMFILE ... */
+/* Releases nothing if it fails. 0; SOON_EINVALIDSTATE: it is done; -ENOMEM; SOON_ESHUTDOWN; SOON_EFORKED; -EMFILE
+ * ... */
 int soon__progress_listen(soon_future *future, const struct soon__progress_request *request);
-/* After it, when others know the future: has it looked at, where nobody tells of its progress. */
+/* After it, when others know the future: has it checked, where nobody tells of its progress. */
 void soon__progress_start(soon_future *future);
 
 #endif

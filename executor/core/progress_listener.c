@@ -1,6 +1,6 @@
 /*
- * progress_listener.c - one that listens for a future's progress: its calls, on a loop or on the callback thread, and its end. The
- * invariants are in progress.c.
+ * progress_listener.c - one that listens for a future's progress: its calls, on a loop or on the callback thread, and
+ * its end. The invariants are in progress.c.
  */
 #include "progress_listener_internal.h"
 
@@ -90,7 +90,7 @@ void soon__progress_run(struct soon__progress_way *way)
     if (begin_call(way, &progress))
         call(listener, future, progress);
     pthread_mutex_lock(&hub->mutex);
-    way->posted = listener->running = false; /* until here it was this turn's (L5) */
+    way->posted = listener->running = false; /* until here it was this call's (L5) */
     if (way == &listener->ways[SOON__PROGRESS_FINAL] && !listener->gone)
         soon__progress_leave_locked(listener);
     parting = soon__progress_part_locked(listener);
@@ -137,7 +137,6 @@ static void drop_entry(struct soon__loop_entry *entry)
     soon__library_callbacks_post(&way->job);
 }
 
-/* From here on the listener stays until its turn. Where the next one is to be linked. */
 struct soon__progress_way **soon__progress_claim_locked(struct soon__progress_listener *listener, int which,
                                                         struct soon__progress_way **link)
 {

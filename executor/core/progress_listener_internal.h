@@ -45,8 +45,9 @@ struct soon__progress_hub {
     struct soon__job check, close, callbacks;
     bool polls, open;   /* L1, L2 */
     _Atomic bool awake; /* L1 */
-    bool rests;         /* library's loop only: the last look has cleared it, so who sets it posts one, timer or not */
-    uv_timer_t timer;   /* library's loop only; data NULL: not made yet */
+    /* Library's loop only: the last check has cleared `awake`, so a thread that sets it posts one, timer or not. */
+    bool rests;
+    uv_timer_t timer; /* library's loop only; data NULL: not made yet */
     pthread_mutex_t mutex;
     struct {
         struct soon__progress_listener *listeners; /* in order of registration */

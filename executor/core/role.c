@@ -1,5 +1,6 @@
 /*
- * role.c - what this process is. It is no atomic: it is set before other threads use the library, and fixed from then on.
+ * role.c - what this process is. It is no atomic: it is set before other threads use the library, and fixed from then
+ * on.
  */
 #include "role_internal.h"
 

@@ -78,7 +78,7 @@ static size_t input_count(const soon_task *task)
     return task->future ? soon__call_input_count((const soon_call *)task->future) : 0;
 }
 
-/* Its future holds it until the task has ended. */
+/* Its future keeps them until the task has ended. */
 static soon_bytes input(const soon_task *task, size_t index, soon_buffer **ret_payload)
 {
     soon_future *member = task->future ? soon__call_input((const soon_call *)task->future, index) : NULL;
@@ -160,7 +160,8 @@ void soon__call_finish(soon_call *call, struct soon__outcome *outcome, const str
     if (outcome->payload)
         soon__outcome_give_payload(outcome, future);
     count(hooks, outcome);
-    /* A call of a pool's own is nobody else's to finish; others have a promise, which may be resolved by other means. */
+    /* A call of a pool's own is nobody else's to finish; others have a promise, which may be resolved by other
+     * means. */
     if (!hooks && !soon__future_claim(future)) {
         soon__outcome_drop(outcome);
     } else {
@@ -209,7 +210,8 @@ static inline bool start(soon_call *call, const struct soon__run_hooks *hooks)
         soon__call_finish(call, &outcome, hooks);
         return false;
     }
-    /* Asked to end before it began, or its pool is. What the pool counts comes before anybody hears of it. Relaxed: a flag. */
+    /* Asked to end before it began, or its pool is. What the pool counts comes before anybody hears of it. Relaxed:
+     * a flag. */
     if (hooks && (soon__future_word(soon__call_future(call)) & SOON__CANCEL_REQUESTED ||
                   soon__executor_is_terminating(call->executor))) {
         outcome = (struct soon__outcome){.error = &soon__error_cancelled, .cancelled = true};
@@ -257,8 +259,8 @@ static __attribute__((noinline)) void run_one(soon_call *call, struct soon__loca
 }
 
 /*
- * The same of a plain call of a pool's own. Who took it out of the pool is the only one who may begin or end it, so that takes no
- * step of the future's: a store says that it has begun.
+ * The same of a plain call of a pool's own. Only the thread that took it out of the pool may begin or end it, so that
+ * takes no step of the future's: a store says that it has begun.
  */
 void soon__call_run_plain(soon_call *call, struct soon__local *local, const struct soon__run_hooks *hooks)
 {
@@ -295,7 +297,8 @@ void soon__call_run_plain(soon_call *call, struct soon__local *local, const stru
 
 enum { ZEROED_MAX = 1024 }; /* bytes of results */
 
-/* Zeroed space for the results of the item, and of those after it that may run without a pause: how many in all; 0: no memory. */
+/* Zeroed space for the results of the item, and of those after it that may run without a pause: how many in all; 0:
+ * no memory. */
 static size_t make_spaces(soon_task *task, const struct soon__items *items, size_t index, bool plain)
 {
     size_t size = task->function->result_size, count = 1;
@@ -315,7 +318,7 @@ static bool went_well(soon_task *task, void *data, size_t next)
 {
     struct soon__items *items = data;
 
-    /* Release: the results; pairs with the acquire of who looks for them. */
+    /* Release: the results; pairs with the acquire of a thread that reads them. */
     atomic_store_explicit(items->finished, next, memory_order_release);
     /* Relaxed, all: flags. */
     return !(atomic_load_explicit(items->stopped, memory_order_relaxed) |

@@ -8,7 +8,7 @@
 #include "task_host_internal.h"
 
 /* Runs it on this thread and ends it. `local` NULL: none. `counted` (may be NULL) hears of the outcome before
- * anybody else does, so that who has seen a result finds it in the stats. */
+ * anybody else does, so that a thread that has seen a result finds it in the stats. */
 struct soon__run_hooks {
     void (*counted)(void *data, const struct soon__outcome *outcome);
     void *data;
@@ -29,8 +29,8 @@ struct soon__error *soon__initializer_run(soon_executor *executor, const struct 
 void soon__call_finish(soon_call *call, struct soon__outcome *outcome, const struct soon__run_hooks *hooks);
 /* The same of one that a pool alone may finish, with the result that lies in its block, or none. */
 void soon__call_finish_plain(soon_call *call);
-/* That under the pool's mutex: in one step, if it has nothing to release and there is nobody to tell but those that sleep for it.
- * False: nothing was done. */
+/* That under the pool's mutex: in one step, if it has nothing to release and there is nobody to tell but those that
+ * sleep for it. False: nothing was done. */
 bool soon__call_finish_bare(soon_call *call);
 
 /* Moves it into the future that is to be finished with the outcome; without memory for it that is an error. */

@@ -8,8 +8,8 @@
  *                         |
  *                         +--the holder ends--> orphaned --lock: -EOWNERDEAD--> held, consistent again
  *
- * L1  Whoever gets an orphaned one makes it consistent at once. So it is never lost for good, and should that one die
- *     as well, the next is told again.
+ * L1  A thread that gets an orphaned lock makes it consistent at once. So it is never lost for good, and should that
+ *     thread end as well, the next is told again.
  * L2  It knows its holder: locking twice and unlocking another's are told apart from what is allowed.
  */
 #include "shared_internal.h"
@@ -77,7 +77,7 @@ void *soon_shared_data(soon_shared *shared)
 
 soon_shared *soon__shared_ref(soon_shared *shared)
 {
-    /* Relaxed: who has a reference can make another. */
+    /* Relaxed: the caller has a reference already. */
     if (shared)
         atomic_fetch_add_explicit(&shared->refs, 1, memory_order_relaxed);
     return shared;

@@ -1,5 +1,5 @@
 /*
- * shared_internal.h - shared memory as pools see it, who hold it and send its descriptor to their workers.
+ * shared_internal.h - shared memory as pools see it, which keep it and send its descriptor to their workers.
  */
 #ifndef SOON_EXECUTOR_CORE_SHARED_INTERNAL_H
 #define SOON_EXECUTOR_CORE_SHARED_INTERNAL_H

@@ -1,6 +1,6 @@
 /*
- * shutdown.c - how a program closes an executor, and waits for its workers to be there or gone. What an executor is stands in
- * executor.c, with the invariants.
+ * shutdown.c - how a program closes an executor, and waits for its workers to be there or gone. What an executor is
+ * stands in executor.c, with the invariants.
  */
 #include "shutdown_internal.h"
 

@@ -209,7 +209,7 @@ static soon_future *refuse(const struct request *request, int code)
     int told = 0;
 
     release_given(request);
-    /* Without memory, or on a loop that is detached, it cannot be told: try_submit is for who must know. */
+    /* Without memory, or on a loop that is detached, it cannot be told: a caller that must know uses try_submit. */
     if (o->on_done && !soon__future_is_immortal(future))
         told = soon_future_add_done_callback_owned(future, o->on_done_loop, o->on_done, o->on_done_data,
                                                    o->on_done_release);
@@ -246,8 +246,8 @@ static bool only_tells(const soon_submit_options *o, size_t options_size)
            !o->payload_count && !o->after_count && !o->on_progress;
 }
 
-/* What most submits are: no options, or but a callback; a small argument; and nothing in the way. NULL, and nothing was done: it
- * is another. */
+/* What most submits are: no options, or but a callback; a small argument; and nothing in the way. NULL, and nothing
+ * was done: it is another. */
 static inline soon_future *submit_plain(soon_executor *executor, const soon_function *function, const void *data,
                                         size_t size, const soon_submit_options *told)
 {

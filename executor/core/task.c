@@ -1,8 +1,8 @@
 /*
  * task.c - what a running task may do, and what its return value means.
  *
- *     0                  it succeeded
- *     -ECANCELED         after a reader's request: cancelled; after its time limit: SOON_ETIMELIMIT; when its worker is about
+ *     0                  it succeeded -ECANCELED         after a reader's request: cancelled; after its time limit:
+ *     SOON_ETIMELIMIT; when its worker is about
  *                        to be ended: why; else an exception
  *     SOON_ERAISED       the exception that soon_raise() described
  *     anything else      an exception of that number

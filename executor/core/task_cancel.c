@@ -1,6 +1,6 @@
 /*
- * task_cancel.c - what a running task asks for, to hear of its cancel while it blocks. Its notice is made at the first need, and
- * given back when the body has returned. The invariants are in notice.c.
+ * task_cancel.c - what a running task asks for, to hear of its cancel while it blocks. Its notice is made at the first
+ * need, and given back when the body has returned. The invariants are in notice.c.
  */
 #include "notice_clock_internal.h"
 #include "notice_internal.h"
@@ -46,7 +46,7 @@ static int check(uint32_t generation)
 /* Whether the task may have one here, and what it needs beside. */
 static int prepare(const soon_task *task)
 {
-    int rc = task->executor ? check(task->executor->generation) : 0; /* else its host looks */
+    int rc = task->executor ? check(task->executor->generation) : 0; /* else its host does that */
 
     return rc == 0 && task->executor && task->deadline != SOON__NEVER ? soon__notice_clock_start() : rc;
 }

@@ -1,6 +1,6 @@
 /*
- * task_host_internal.h - a task while it runs: what the body's `soon_task *` points to, and by what that reaches the thread or
- * process where its reader is. It lies on the worker's stack, in a thread or in a worker process.
+ * task_host_internal.h - a task while it runs: what the body's `soon_task *` points to, and by what that reaches the
+ * thread or process where its reader is. It lies on the worker's stack, in a thread or in a worker process.
  */
 #ifndef SOON_EXECUTOR_CORE_TASK_HOST_INTERNAL_H
 #define SOON_EXECUTOR_CORE_TASK_HOST_INTERNAL_H
@@ -14,7 +14,7 @@ struct soon__local {
     soon_free_fn release;
 };
 
-/* Who runs it: how its reader's wishes reach it, and its news the reader. */
+/* What runs it: how the wishes of its reader reach it, and its news reach the reader. */
 struct soon__task_host {
     /* Not: by its time limit. 0: nobody has; -ECANCELED: a reader; SOON_EKILLED: its worker is about to be ended. */
     int (*cancel_requested)(const soon_task *task);
@@ -29,12 +29,13 @@ struct soon__task_host {
     void *(*shared)(const soon_task *task);         /* NULL: none */
     bool (*is_initializer)(const soon_task *task);
     size_t heap_max; /* a result of variable size that is larger goes to a mappable buffer */
-    /* Around a notice, of a host that does not tell it by the future: from here on it tells `*ret_request`. 0, or a negative
-     * code. NULL: it does. */
+    /* Around a notice, of a host that does not tell it by the future: from here on it tells `*ret_request`. 0, or a
+     * negative code. NULL: it does. */
     int (*listen)(soon_task *task, uint64_t *ret_request);
     void (*listen_no_more)(soon_task *task);
     struct soon__notice *notice; /* the task's. NULL: it has none */
-    /* The body has returned, and what that means is about to be settled: may change the host. NULL: nothing is to be done. */
+    /* The body has returned, and what that means is about to be settled: may change the host. NULL: nothing is to be
+     * done. */
     void (*returned)(soon_task *task);
 };
 

@@ -49,9 +49,9 @@ static inline uintptr_t soon__outcome_is_apart(const struct soon__outcome *outco
 }
 
 /*
- * The bodies of items, whose arguments and spaces lie one behind the other, from `*index` up to `end`: up to the first that fails
- * or leaves something beside its result, or behind which `go_on` says no; `plain` false: one. `*index` moves behind those that went
- * well, of each of which `go_on` was told. True: that one has run too, its outcome is settled.
+ * The bodies of items, whose arguments and spaces lie one behind the other, from `*index` up to `end`: up to the first
+ * that fails or leaves something beside its result, or behind which `go_on` says no; `plain` false: one. `*index` moves
+ * behind those that went well, of each of which `go_on` was told. True: that one has run too, its outcome is settled.
  */
 static inline bool soon__task_run_items(soon_task *task, size_t *index, size_t end, bool plain,
                                         bool (*go_on)(soon_task *task, void *data, size_t next), void *data)

@@ -1,18 +1,18 @@
 /*
- * then.c - calls that wait for a future: soon_then(), whose argument is that one's result; and the option `after`, whose inputs
- * are the results of many: those wait for the gather of them, which holds them all, tells the first error in their order, and
- * cancels them when it is cancelled.
+ * then.c - calls that wait for a future: soon_then(), whose argument is the result of that future; and the option
+ * `after`, whose inputs are the results of many. A call of the latter kind waits for the gather of them, which keeps
+ * them all, tells the first error in their order, and cancels them when it is cancelled.
  *
  *     WAITING --first done--> IN_HAND (submitted, or ended with first's error)
  *        |
  *        +------cancel, or a shutdown that does not drain--> GIVEN_UP
  *
- * I1  Who moves it from WAITING (soon__call_win()) unlinks it from the executor's list, ends or submits the call,
- *     and ends its turn.
- * I2  From soon__then_begin() to the end of its turn it pins the executor and counts in `waiting_count`; so the executor
- *     may be touched by who has won (I1), and by nobody else: the loser may come when it is gone.
- * I3  The continuation's node lies in the call and holds a reference of it until it has run, or was taken back: so that
- *     what lives long and is waited for by many that are cancelled keeps nothing of them.
+ * I1  The thread that moves a call from WAITING (soon__call_win()) unlinks it from the executor's list, submits or ends
+ *     it, and ends its wait (wait_is_over()).
+ * I2  From soon__then_begin() to the end of its wait it pins the executor and counts in `waiting_count`. So the thread
+ *     that has won (I1) may touch the executor, and no other may: for another one it may be gone.
+ * I3  The continuation's node lies in the call and has a reference of it until it has run, or was taken back. So a
+ *     future that lives long keeps nothing of calls that waited for it and were cancelled.
  */
 #include "then_internal.h"
 
@@ -53,7 +53,7 @@ static void unlink_call(soon_call *call)
     pthread_mutex_unlock(&call->executor->mutex);
 }
 
-static void turn_is_over(soon_executor *executor)
+static void wait_is_over(soon_executor *executor)
 {
     struct soon__pinned visit;
 
@@ -65,7 +65,8 @@ static void turn_is_over(soon_executor *executor)
     soon__executor_leave(executor, &visit);
 }
 
-/* I3. Whoever has given it up, without the mutex: LOCK comes before that. It does not run in the child of a fork. */
+/* I3. By the thread that has given it up, without the mutex: LOCK comes before that. In the child of a fork it does
+ * not run. */
 static void take_back_continuation(soon_call *call, soon_future *first)
 {
     if (!soon__future_is_pre_fork(first) && soon__future_take_callback(first, &soon__call_extra(call)->on_first))
@@ -107,7 +108,7 @@ static void taken_back(soon_future *future)
     soon_call *call = (soon_call *)future;
 
     if (was_given_up(call))
-        turn_is_over(call->executor);
+        wait_is_over(call->executor);
     soon__call_end(call);
 }
 
@@ -129,7 +130,7 @@ static const struct soon__class then_class = {SOON__CALL_CLASS,           .take_
                                               .source = source,           .needs_callback = needs_callback};
 
 /*
- * Its turn
+ * The end of its wait
  */
 
 void soon__thens_cancel(soon_executor *executor)
@@ -150,7 +151,7 @@ void soon__thens_cancel(soon_executor *executor)
         next = call->next;
         take_back_continuation(call, soon__call_extra(call)->first);
         soon__call_cancel(call);
-        turn_is_over(executor);
+        wait_is_over(executor);
     }
 }
 
@@ -185,7 +186,7 @@ static void first_done(soon_future *first, void *data)
             if (rc < 0)
                 soon__executor_refuse(executor, call, rc);
         }
-        turn_is_over(executor);
+        wait_is_over(executor);
     }
     soon__future_unref(soon__call_future(call)); /* I3 */
 }
@@ -200,7 +201,7 @@ static bool enter(soon_executor *executor, soon_call *call)
     if (open) {
         soon__executor_pin(executor);
         link_locked(executor, call);
-        soon__call_move(call, SOON__CALL_WAITING); /* whoever may win it comes to know it after this */
+        soon__call_move(call, SOON__CALL_WAITING); /* any thread that may win it knows of it only after this */
     }
     pthread_mutex_unlock(&executor->mutex);
     return open;
@@ -221,7 +222,7 @@ static void start(soon_call *call, soon_future *first)
         if (soon__call_win(call, SOON__CALL_GIVEN_UP)) {
             unlink_call(call);
             soon__executor_refuse(call->executor, call, rc);
-            turn_is_over(call->executor);
+            wait_is_over(call->executor);
         }
         soon__future_unref(soon__call_future(call));
     }

@@ -1,8 +1,9 @@
 /*
- * callback_thread.c - the thread on which the library runs user code that has no thread of its own: callbacks and releases.
+ * callback_thread.c - the thread on which the library runs user code that has no thread of its own: callbacks and
+ * releases.
  *
- * Lists are spliced out under the mutex and run without it. The thread sleeps without a timeout. It ends only where the start of
- * the library fails half-way.
+ * Lists are spliced out under the mutex and run without it. The thread sleeps without a timeout. It ends only where the
+ * start of the library fails half-way.
  */
 #include "callback_thread_internal.h"
 

@@ -30,8 +30,8 @@ void soon__callback_thread_post(struct soon__callback_thread *self, struct soon_
 /* The future's callbacks run there, or what it has to be given back. Any thread. */
 void soon__callback_thread_sink(struct soon__callback_thread *self, soon_future *future);
 
-/* Starts a thread of the library's. Signals are for the program's threads. Faults stay open, so that its crash handler sees those
- * of user code. 0, or a negative errno. */
+/* Starts a thread of the library's. Signals are for the program's threads. Faults stay open, so that its crash
+ * handler sees those of user code. 0, or a negative errno. */
 int soon__library_thread_start(pthread_t *ret, void *(*fn)(void *), void *data);
 
 #endif

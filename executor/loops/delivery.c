@@ -1,21 +1,21 @@
 /*
- * delivery.c - callbacks of futures on a caller's loop.
+ * delivery.c - callbacks of futures on a program's loop.
  *
- *     REGISTERED --completed--> DELIVERED --turn, claimed--> run
+ *     REGISTERED --completed--> DELIVERED --entry runs, claimed--> called, freed
  *         |                         |
  *      removed                   removed
  *         v                         v
- *       freed                    DROPPED --turn--> freed
+ *       freed                    DROPPED --entry runs--> freed
  *
- * D1  A future's ring of callbacks says whether a delivery is still to run: a remove takes it off under the
- *     future's LOCK, and so does the turn that reaches it. One of them alone finds it there.
- * D2  Once delivered it is in the loop's list (or on its way there), so it is freed by the turn that reaches it. A
- *     remove that has taken it off then must not look at it any more.
- * D3  So a remove on the loop's thread is exact: no turn is between claiming and calling, unless it is further down
+ * D1  A future's ring of callbacks says whether a delivery is still to run. A remove takes it off under the
+ *     future's LOCK, and so does the loop when it runs the entry. Only one of them finds it there.
+ * D2  Once delivered it is in the loop's list, or on its way there, and it is freed when the loop runs the entry. A
+ *     remove that has taken it off then must not touch it any more.
+ * D3  So a remove on the loop's thread is exact: no entry is between claiming and calling, unless it is further down
  *     the stack.
- * D4  Who has taken it off the ring, and nobody else, lets go of its data: the turn after the call, a remove at once. What is
- *     dropped, because somebody else has closed the loop's handle, may be so on any thread and under a pin: there the
- *     callback thread does it.
+ * D4  The thread that has taken it off the ring, and no other, lets go of its data: the loop after the call, a remove
+ *     at once. What is dropped, because somebody else has closed the loop's handle, may be dropped on any thread and
+ *     under a pin: there the callback thread lets go of it.
  */
 #include "../../futures/callback_internal.h"
 #include "../../futures/run_callbacks_internal.h"

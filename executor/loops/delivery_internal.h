@@ -20,7 +20,7 @@ struct soon__delivery {
     };
     soon_loop *loop;
     soon_future *future; /* set when it is delivered; a reference of the library's own */
-    bool embedded;       /* not freed by the loop; set by who embeds it, after init */
+    bool embedded;       /* not freed by the loop; set after init, where it lies in another block */
     bool unlisted;       /* the future does not know it: nobody can remove it */
 };
 

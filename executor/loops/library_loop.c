@@ -3,19 +3,19 @@
  *
  *     none --start--> both run, parked, until the process ends --fork, in the child--> none
  *
- * B1  The loop never ends. Parked it sleeps on its set of watches, the callback thread in pthread_cond_wait, both without a
- *     timeout.
+ * B1  The loop never ends. Parked it sleeps on its set of watches, the callback thread in pthread_cond_wait, both
+ *     without a timeout.
  * B2  Job lists are spliced out under their mutex and run without it. What a job posts comes after what was there,
- *     so that timers have their turn.
+ *     so that timers run in between.
  * B3  The loop's timers are libuv's. libuv ends the program where it cannot get what it needs, and it needs something
  *     when a loop is made, and when it polls for the first time. So the start asks for as much before, and lets it poll
- *     once. After that it is run when a timer is due or a handle closes, which needs nothing: descriptors are watched without
- *     it (loops/watch.c).
- * B4  `awake` is held by the loop's thread while it does anything, and given up while it sleeps. A fork takes it, so that
- *     libuv's loop is whole in the child, which closes it by libuv's own means. A loop that has always something to do gives
- *     it up only for a moment in each turn: so it looks whether a fork waits (`forks`), and lets that go first. A fork does
- *     not wait for ever: an allocator that locks itself before us, as sanitizers do, may keep the loop's thread from its
- *     end. Then the child closes what it knows of, and no more.
+ *     once. After that it is run when a timer is due or a handle closes, which needs nothing: descriptors are watched
+ *     without it (loops/watch.c).
+ * B4  `awake` is held by the loop's thread while it does anything, and given up while it sleeps. A fork takes it, so
+ *     that libuv's loop is whole in the child, which closes it by libuv's own means. A loop that has always something
+ *     to do gives it up only for a moment in each turn: so it reads whether a fork waits (`forks`), and lets that go
+ *     first. A fork does not wait for ever: an allocator that locks itself before us, as sanitizers do, may keep the
+ *     loop's thread from its end. Then the child closes what it knows of, and no more.
  * B5  All else is left to the parent and forgotten by the child; it stays reachable, for leak checkers.
  */
 #include "../../futures/run_callbacks_internal.h"
@@ -64,7 +64,8 @@ static struct {
 } start = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
 static _Thread_local bool on_loop;
-/* Whose `awake` this thread holds over its fork; NULL: it was not to be had. Several threads may fork at the same time. */
+/* Whose `awake` this thread holds over its fork; NULL: it was not to be had. Several threads may fork at the same
+ * time. */
 static _Thread_local struct library *held_over_fork;
 
 static struct library *library(void)
@@ -103,7 +104,8 @@ static void run_jobs(struct library *self)
     }
 }
 
-/* Runs timers that are due and the ends of handles. How long the next may be waited for, in milliseconds; -1: for ever. */
+/* Runs timers that are due and the ends of handles. How long the next may be waited for, in milliseconds; -1: for
+ * ever. */
 static int run_timers(struct library *self)
 {
     uv_update_time(&self->uv);
@@ -136,7 +138,8 @@ static void turn(struct library *self)
 {
     int timeout_ms = run_timers(self), rc;
 
-    /* A fork finds no handle half closed: its end would call us in the child. Then libuv wants its next turn at once. */
+    /* A fork finds no handle half closed: its end would call us in the child. Then libuv wants its next turn at
+     * once. */
     if (timeout_ms)
         pthread_mutex_unlock(&self->awake);
     rc = soon__watches_wait(&self->watches, timeout_ms);
@@ -152,7 +155,8 @@ static void turn(struct library *self)
     run_jobs(self);
 }
 
-/* soon__thread.sink: users' callbacks of what this thread completes, and what it releases, run on the callback thread. */
+/* soon__thread.sink: users' callbacks of what this thread completes, and what it releases, run on the callback
+ * thread. */
 static void sink(soon_future *future)
 {
     soon__callback_thread_sink(&library()->callbacks, future);
@@ -252,7 +256,7 @@ static void forget_in_child(void)
     struct library *old = library();
 
     start.mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-    start.watches_forks = true; /* who was about to note that is not here */
+    start.watches_forks = true; /* the thread that was about to note that is not here */
     if (!old)
         return;
     if (held_over_fork)

@@ -20,8 +20,8 @@ int soon__library_start(void);
 /* Any thread, after start. In order; never blocks, never fails. The job must not be posted again before it runs. */
 void soon__library_loop_post(struct soon__job *job);
 void soon__library_callbacks_post(struct soon__job *job);
-/* As the first, in a signal handler: always the same job, any number of times. It runs once at least after each. Before a start,
- * and in a forked child: nothing. */
+/* As the first, in a signal handler: always the same job, any number of times. It runs once at least after each.
+ * Before a start, and in a forked child: nothing. */
 void soon__library_loop_interrupt(struct soon__job *job);
 
 uv_loop_t *soon__library_uv(void); /* for timers. Loop thread only */

@@ -1,6 +1,6 @@
 /*
- * library_uv.c - libuv's part of the library's loop is made and closed so that libuv finds what it needs: it ends the program where it
- * does not.
+ * library_uv.c - libuv's part of the library's loop is made and closed so that libuv finds what it needs: it ends the
+ * program where it does not.
  */
 #include "library_uv_internal.h"
 
@@ -10,8 +10,9 @@
 #include <unistd.h>
 
 /*
- * What libuv may not find wanting: B3. Copies of a descriptor take the places of those that it will make, and of those of
- * input, output and errors in a program that has closed these: libuv ends a program in which one of its own is among them.
+ * What libuv may not find wanting: B3. Copies of a descriptor take the places of those that it will make, and of those
+ * of input, output and errors in a program that has closed these: libuv ends a program in which one of its own is among
+ * them.
  */
 enum { PLACES = 16, PLACES_MIN = 10, WATCHES = 4, MEMORY = 1 << 16 };
 

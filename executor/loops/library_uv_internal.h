@@ -10,8 +10,8 @@
 
 /* A loop that has polled once. `set` is there, and is asked whether it has room. 0, or a negative errno. */
 int soon__uv_open(uv_loop_t *uv, struct soon__watches *set);
-/* In a forked child: closes the loop of the parent, whose descriptors it shares. Nothing may be done to the loop as it is: its epoll
- * set is the parent's, too. */
+/* In a forked child: closes the loop of the parent, whose descriptors it shares. Nothing may be done to the loop as
+ * it is: its epoll set is the parent's, too. */
 void soon__uv_close_inherited(uv_loop_t *uv, struct soon__watches *set);
 
 #endif

@@ -6,24 +6,26 @@
  *                  +--somebody else has---+--> LOST --last detach, nothing outstanding--> freed
  *                     closed our handle
  *
- * L1  Other threads touch nothing of the uv loop's: they ring a bell of ours, a descriptor, which the uv loop polls. So it
- *     does not matter to them what becomes of the handle, or of the uv loop. (uv_async_send() would touch both, and abort
- *     when the loop is closed.) CLOSED is reached under the mutex when nothing is outstanding.
+ * L1  Other threads touch nothing of the uv loop: they ring a bell of ours, a descriptor, which the uv loop polls. So
+ *     it does not matter to them what becomes of the handle, or of the uv loop. (uv_async_send() would touch both, and
+ *     abort when the loop is closed.) CLOSED is reached under the mutex when nothing is outstanding.
  * L2  `here` and `outstanding` together count registrations, from soon__loop_count_in() until they ran or were counted
- *     out, and posts: one is the loop's thread's own, the other everybody's, and either alone may be below 0. What that
- *     thread takes from its own is followed by a look at both under the mutex; who takes from the other looks there. So
- *     somebody sees that nothing is left. CLOSING lets no new ones in.
- * L3  uv_ref, uv_unref and uv_close are for the loop's thread, which brings the handle in line with the count: in
+ *     out, and posts. `here` is the loop's thread's own, `outstanding` everybody's, and either alone may be below 0.
+ *     When the loop's thread takes from `here`, it then reads both under the mutex; a thread that takes from
+ *     `outstanding` reads both there. So one of them sees that nothing is left. CLOSING lets no new ones in.
+ * L3  uv_ref, uv_unref and uv_close are for the loop's thread, which brings the handle in line with the count in
  *     each turn, and at once when that thread itself changes the count. Other threads wake the loop for it.
  * L4  The handle begins referenced and woken: the first turn tells which thread runs the loop. Before it nobody
  *     need reference the handle, so nobody need know.
- * L5  One wake-up for a whole list: who finds it empty pushes and rings under the mutex, as it is taken under that. Who
- *     finds some there pushes without, and looks at nothing of the loop after that: it may be gone. A turn runs at
- *     most TURN_MAX entries, then wakes itself, so that timers and sockets have their turn.
- * L6  Somebody else may close the handle, on the loop's thread: uv_walk() and uv_close() are the usual end of a program. We
- *     are not told, so whatever we do on that thread looks first. Then it is LOST: nothing comes in, and what is there,
- *     or comes when futures complete, is dropped. The uv loop, which may be gone as well, is not touched any more. It has
- *     the handle's memory until it has finished with it, and we do not hear of that either: so that memory is kept.
+ * L5  One wake-up serves a whole list. A thread that finds the list empty pushes and rings under the mutex, under which
+ *     it is also taken. A thread that finds entries there pushes without the mutex, and touches nothing of the loop
+ *     after that: it may be gone. A turn runs at most TURN_MAX entries, then wakes itself, so that timers and sockets
+ *     come to theirs.
+ * L6  Somebody else may close the handle, on the loop's thread: uv_walk() and uv_close() are the usual end of a
+ *     program. We are not told, so on that thread we first ask libuv whether it is closing. Then the loop is LOST:
+ *     nothing comes in, and what is there, or comes when futures complete, is dropped. The uv loop, which may be gone
+ *     as well, is not touched any more. It has the handle's memory until it has finished with it, and we do not hear of
+ *     that either: so that memory is kept.
  */
 #include "loop_internal.h"
 #include "loop_state_internal.h"

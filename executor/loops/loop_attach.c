@@ -30,7 +30,8 @@ static bool claim_thread(soon_loop *loop)
     return ours;
 }
 
-/* What is attached already, and can be found no more if it is lost (L6): of the same loop, or of one that was at its place. */
+/* What is attached already, and can be found no more if it is lost (L6): of the same loop, or of one that was at its
+ * place. */
 static soon_loop *find_open_locked(const uv_loop_t *uv)
 {
     soon_loop *loop = soon__loop_find_locked(uv);
@@ -47,7 +48,7 @@ static soon_loop *find_open_locked(const uv_loop_t *uv)
 static int handle_new(struct soon__loop_handle **ret, int bell)
 {
     *ret = malloc(sizeof **ret);
-    /* libuv aborts where it has no memory for its table of descriptors: looks first if there is. */
+    /* libuv aborts where it has no memory for its table of descriptors: asks first whether there is. */
     if (*ret) {
         void *probe = malloc(((size_t)bell + 4) * 2 * sizeof(void *));
 

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* All that there are: to find a loop that is attached again, and for leak checkers those that are lost while they close. */
+/* All that there are: to find a loop that is attached again, and for leak checkers those that are lost while they
+ * close. */
 static struct {
     pthread_mutex_t mutex;
     soon_loop *first;

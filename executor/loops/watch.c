@@ -2,7 +2,7 @@
  * watch.c - descriptors that the library's loop watches.
  *
  * W1  One thread waits and dispatches. A turn tells of SOON__WATCHES_PER_TURN at most; the system hands out those that
- *     were left first the next time, so that each has its turn.
+ *     were left first the next time, so that none is left for ever.
  * W2  A watch that is removed is forgotten among what was found, too: its memory may be another's by the time that its
  *     place is reached.
  * W3  The wake-up is told once for each time that it is written to, so it need not be read. Its counter cannot run full

@@ -1,8 +1,8 @@
 /*
  * watch_internal.h - descriptors that the library's loop watches: a set that it sleeps on, and its wake-up.
  *
- * libuv has no part in it. What libuv cannot get when it begins to watch a descriptor (memory, room in an epoll set) ends
- * the program; here it is an error that the caller hears of.
+ * libuv has no part in it. What libuv cannot get when it begins to watch a descriptor (memory, room in an epoll set)
+ * ends the program; here it is an error that the caller hears of.
  */
 #ifndef SOON_EXECUTOR_LOOPS_WATCH_INTERNAL_H
 #define SOON_EXECUTOR_LOOPS_WATCH_INTERNAL_H
@@ -31,7 +31,8 @@ int soon__watches_init(struct soon__watches *watches);
 /* Closes them. In a forked child that is all: the set is shared with the parent, so nothing is taken out of it. */
 void soon__watches_fini(struct soon__watches *watches);
 
-/* Any thread, any time: the wait ends, or the next will, with `true`. Never blocks. 0; -EBADF: somebody has closed it. */
+/* Any thread, any time: the wait ends, or the next will, with `true`. Never blocks. 0; -EBADF: somebody has closed
+ * it. */
 int soon__watches_wake(struct soon__watches *watches);
 /* Sleeps for `timeout_ms` at most, -1: for ever. 0; -EBADF: somebody has closed the set. */
 int soon__watches_wait(struct soon__watches *watches, int timeout_ms);

@@ -107,7 +107,7 @@ static void set_task(struct soon__map *map, const struct soon__map_params *param
 static int map_new(struct soon__map **ret, const struct soon__map_params *params)
 {
     const soon_submit_options *each = params->options.each;
-    struct soon__map *map = soon__map_alloc(each && each->label ? each->label : "", params->executor->klass.look);
+    struct soon__map *map = soon__map_alloc(each && each->label ? each->label : "", params->executor->klass.refresh);
     int rc;
 
     if (!map)

@@ -155,7 +155,7 @@ static void ask_to_cancel(void *self, soon_call *call)
     soon__mutex_unlock(&pool->backlog.mutex);
 }
 
-static void look(void *self, soon_call *call)
+static void refresh(void *self, soon_call *call)
 {
     struct soon__process_pool *pool = self;
     uint64_t done = 0, total = 0;
@@ -280,7 +280,7 @@ static const struct soon__executor_class pool_class = {
     .call_flags = SOON__CALL_SPIN_HOOK,
     .mappable_above = SOON__BODY_MAX,
     .ask_to_cancel = ask_to_cancel,
-    .look = look,
+    .refresh = refresh,
     .spin = soon__process_pool_spin,
 };
 

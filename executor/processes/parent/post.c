@@ -181,7 +181,7 @@ static int fill_and_publish_locked(struct soon__process *process, uint32_t slot,
         publish_locked(process, slot, marshalled->call, rc, *now);
         return rc;
     }
-    soon__call_hold(marshalled->call);
+    soon__call_keep(marshalled->call);
     process->locked.refs++;
     soon__process_pool_wake_all_locked(pool);
     soon__mutex_unlock(&pool->backlog.mutex);

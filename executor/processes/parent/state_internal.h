@@ -8,7 +8,7 @@
  * P2  Arguments stay in the parent. A call can go back from its slot to the queue at any time, until the worker has
  *     claimed it.
  * P3  A slot that is FILLING belongs to the thread that copies, outside the mutex. That thread holds the call's bytes
- *     (soon__call_hold()) and a reference to the process. A thread that takes the call out meanwhile leaves the slot
+ *     (soon__call_keep()) and a reference to the process. A thread that takes the call out meanwhile leaves the slot
  *     RECALLED.
  * P4  The library's loop alone starts, signals and reaps processes. Before one is signalled it is CONDEMNED or
  *     RETIRING, under the mutex: it gets no more work, and what it has not claimed was taken back. Its last replies
