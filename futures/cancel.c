@@ -1,5 +1,9 @@
 /*
  * cancel.c - cancelling and killing a future, and the other futures that follow from it.
+ *
+ * A cancel pins the owner and asks it to take the task back. If it does, the cancel claims the future, publishes
+ * CANCELLED and runs internal continuations; else it sets CANCEL_REQUESTED. After class->cancelled() the owner is
+ * unpinned, and users' callbacks run (I7). Last, it goes on with the futures that are to be cancelled next.
  */
 #include "await_internal.h"
 #include "complete_internal.h"
@@ -60,41 +64,71 @@ static bool take_back(soon_future *future, void *owner, bool pending)
     return class->take_back_again(future, owner);
 }
 
-static bool cancel_one(soon_future *future, struct more *more)
+/* The owner of a future, while this thread has it pinned. */
+struct pin {
+    void *owner;
+    bool pending; /* the future had not begun when it was pinned */
+    struct soon__pinned pinned;
+};
+
+/* Returns false if the future is done, or was made before a fork. */
+static bool pin_owner(soon_future *future, struct pin *pin)
 {
     const struct soon__class *class = future->class;
-    bool pending, taken, won, callbacks = false;
-    struct soon__pinned pinned;
-    void *owner;
 
-    soon__future_refresh(future);
     if (!soon__future_lock_unfinished(future))
-        return (soon__future_word(future) & SOON__STATE) == SOON__CANCELLED;
-    owner = class->pin ? class->pin(future) : NULL;
-    pending = (soon__future_word(future) & SOON__STATE) == SOON__PENDING;
+        return false;
+    pin->owner = class->pin ? class->pin(future) : NULL;
+    pin->pending = (soon__future_word(future) & SOON__STATE) == SOON__PENDING;
     soon__future_unlock(future);
     if (class->pin)
-        soon__pinned_begin(&pinned, owner);
+        soon__pinned_begin(&pin->pinned, pin->owner);
+    return true;
+}
 
-    taken = take_back(future, owner, pending);
+static void unpin_owner(soon_future *future, struct pin *pin)
+{
+    if (!future->class->pin)
+        return;
+    future->class->unpin(pin->owner);
+    soon__pinned_end(&pin->pinned);
+}
+
+/* Publishes CANCELLED if this thread may, else asks the task to end. Returns whether it has published. */
+static bool resolve(soon_future *future, const struct pin *pin, bool taken, bool *ret_callbacks)
+{
     /* If there is no owner to ask, the word says whether it has begun meanwhile. */
-    won = taken ? soon__future_claim(future) : pending && !class->take_back && soon__future_claim_pending(future);
+    bool won = taken ? soon__future_claim(future)
+                     : pin->pending && !future->class->take_back && soon__future_claim_pending(future);
+
+    *ret_callbacks = false;
     if (won) {
         soon__future_set_error(future, soon__future_has_started(future) ? &soon__error_cancelled_between
                                                                         : &soon__error_cancelled);
-        callbacks = soon__future_publish_quietly(future, SOON__CANCELLED);
+        *ret_callbacks = soon__future_publish_quietly(future, SOON__CANCELLED);
     } else {
         soon__future_set_bits(future, SOON__CANCEL_REQUESTED);
     }
+    return won;
+}
+
+static bool cancel_one(soon_future *future, struct more *more)
+{
+    const struct soon__class *class = future->class;
+    bool taken, won, callbacks;
+    struct pin pin;
+
+    soon__future_refresh(future);
+    if (!pin_owner(future, &pin))
+        return (soon__future_word(future) & SOON__STATE) == SOON__CANCELLED;
+    taken = take_back(future, pin.owner, pin.pending);
+    won = resolve(future, &pin, taken, &callbacks);
     if (class->cancelled)
-        class->cancelled(future, owner, taken || won);
+        class->cancelled(future, pin.owner, taken || won);
     /* I7. The callbacks of a group run when its members are cancelled. */
     if (callbacks && !class->members)
         soon__future_run_callbacks(future);
-    if (class->pin) {
-        class->unpin(owner);
-        soon__pinned_end(&pinned);
-    }
+    unpin_owner(future, &pin);
     if (won && class->members)
         cancel_members(future, callbacks, more);
     if (taken && class->also_cancel)
@@ -162,21 +196,13 @@ static int kill_one(soon_future *future, void *owner, int depth)
 
 static int kill_at(soon_future *future, int depth)
 {
-    struct soon__pinned pinned;
-    void *owner;
+    struct pin pin;
     int rc;
 
-    if (!soon__future_lock_unfinished(future))
+    if (!pin_owner(future, &pin))
         return soon__word_final(soon__future_word(future)) ? SOON_EINVALIDSTATE : SOON_EFORKED;
-    owner = future->class->pin ? future->class->pin(future) : NULL;
-    soon__future_unlock(future);
-    if (future->class->pin)
-        soon__pinned_begin(&pinned, owner);
-    rc = kill_one(future, owner, depth);
-    if (future->class->pin) {
-        future->class->unpin(owner);
-        soon__pinned_end(&pinned);
-    }
+    rc = kill_one(future, pin.owner, depth);
+    unpin_owner(future, &pin);
     return rc;
 }
 

@@ -41,7 +41,9 @@ struct group {
     soon_future future;         /* first */
     struct soon__callback over; /* G2 */
     bool any;
-    bool given_up;                 /* under LOCK (G3) */
+    struct {
+        bool given_up;             /* G3 */
+    } locked;                      /* under LOCK */
     _Atomic size_t blocks;         /* counts the future, and continuations that have neither run nor been taken back */
     _Atomic size_t left;           /* members whose continuation has not run */
     _Atomic bool failed;           /* a member has failed */
@@ -96,7 +98,7 @@ static void destroy(soon_future *future)
 {
     struct group *group = of_future(future);
 
-    if (group->given_up)
+    if (group->locked.given_up)
         let_go(group, false);
     soon__future_fini(future);
     for (size_t i = 0; i < group->count; i++)
@@ -112,10 +114,10 @@ static bool give_up(soon_future *future, uint64_t refs)
     if (!soon__future_lock_unfinished(future))
         return false;
     /* Relaxed: a thread that adds the first other reference needs LOCK for that. */
-    group->given_up = soon__word_refs(atomic_load_explicit(&future->word, memory_order_relaxed)) == refs &&
-                      future->locked.callbacks == &group->over && group->over.next == &group->over;
+    group->locked.given_up = soon__word_refs(atomic_load_explicit(&future->word, memory_order_relaxed)) == refs &&
+                             future->locked.callbacks == &group->over && group->over.next == &group->over;
     soon__future_unlock(future);
-    return group->given_up;
+    return group->locked.given_up;
 }
 
 /* Takes a reference for a continuation that is about to complete the group. Returns false if it is done, or given
@@ -126,7 +128,7 @@ static bool enter(struct group *group)
 
     if (!soon__future_lock_unfinished(&group->future))
         return false;
-    wanted = !group->given_up;
+    wanted = !group->locked.given_up;
     if (wanted)
         soon__future_ref(&group->future);
     soon__future_unlock(&group->future);

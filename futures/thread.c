@@ -81,7 +81,7 @@ static void end(void *data)
         at_end[i]();
 }
 
-/* False: the system has no room for it. */
+/* Returns false if the system has no room for it. */
 static bool watch_end(void)
 {
     soon__stay_loaded();

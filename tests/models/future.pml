@@ -13,7 +13,7 @@
  *     publish()               complete.c: publish_bare(), publish_lists(), store_final(), notify_waiters_locked()
  *     publish_to_loop()       complete.c: publish_to_loop()
  *     turn, remover           delivery.c: run(); callback.c: soon_future_remove_done_callback()
- *     canceller               cancel.c: cancel_one(); with -DOWNER a pool's own call: who has taken it out of its queue
+ *     canceller               cancel.c: cancel_one(), resolve(); with -DOWNER a pool's own call: who has taken it out of its queue
  *                             finishes it (class->take_back(), run.c: soon__call_finish() with hooks); with -DPLAIN
  *                             too without a step of the word that says that it has begun (soon__call_run_plain())
  *     park_on()               await.c: park_on(); settled(): soon__future_stable_word()
