@@ -19,7 +19,7 @@
  *                                 ring holds RING replies
  *     worker: sleep               both/channel_requests.c: soon__channel_await_request()
  *     take_out()                  both/channel_requests.c: soon__channel_take_back(); slots.c: soon__process_take_out_locked()
- *     dispatch()                  dispatch.c: soon__process_pool_dispatch_locked(), settle_locked(), and
+ *     dispatch()                  dispatch.c: soon__process_pool_dispatch_locked(), set_injector_locked(), and
  *                                 soon__process_pool_post_plain_locked(), which does the same for one that need not wait;
  *                                 post.c: soon__process_pool_wake_all_locked();
  *                                 both/channel_requests.c: soon__channel_publish(), soon__channel_wake()
@@ -346,7 +346,7 @@ inline dispatch(leave)
     do
     :: dt < TASKS && dp < PROCESSES -> post(); choose()
 #ifdef FLOOD
-    :: atomic { /* settle_locked() */
+    :: atomic { /* set_injector_locked() */
         (dt == TASKS || dp == PROCESSES) && MAY_OPEN -> is_open = true; break
     }
     :: atomic {

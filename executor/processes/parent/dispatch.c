@@ -190,7 +190,7 @@ static void grow_locked(struct soon__process_pool *pool)
     soon__process_pool_look_soon_locked(pool);
 }
 
-void soon__process_pool_take_in_locked(struct soon__process_pool *pool)
+void soon__process_pool_queue_injected_locked(struct soon__process_pool *pool)
 {
     pool->backlog.locked.submitted +=
         soon__queue_push_list(&pool->backlog.locked.queue, soon__inject_take_locked(&pool->backlog.inject, false));
@@ -206,7 +206,7 @@ bool soon__process_pool_inject_locked(struct soon__process_pool *pool, uintptr_t
 }
 
 /* P9. Opens or closes the injector. True: calls have come meanwhile that are to be dispatched. */
-static bool settle_locked(struct soon__process_pool *pool, int64_t now)
+static bool set_injector_locked(struct soon__process_pool *pool, int64_t now)
 {
     bool open = !pool->backlog.bound && pool->backlog.locked.state == SOON__OPEN &&
                 pool->locked.present >= pool->options.max && soon__process_pool_is_saturated_locked(pool) &&
@@ -219,7 +219,7 @@ void soon__process_pool_dispatch_locked(struct soon__process_pool *pool, int64_t
 {
     struct soon__process *process;
 
-    soon__process_pool_take_in_locked(pool);
+    soon__process_pool_queue_injected_locked(pool);
     relieve_locked(pool, now);
     do {
         while (pool->backlog.locked.queue.count) {
@@ -229,7 +229,7 @@ void soon__process_pool_dispatch_locked(struct soon__process_pool *pool, int64_t
             else if (!displace_locked(pool))
                 break;
         }
-    } while (share_locked(pool, now) || settle_locked(pool, now));
+    } while (share_locked(pool, now) || set_injector_locked(pool, now));
     soon__process_pool_wake_all_locked(pool);
     grow_locked(pool);
 }

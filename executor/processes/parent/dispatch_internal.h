@@ -19,7 +19,7 @@ static inline bool soon__process_pool_may_hand_out_locked(const struct soon__pro
  * */
 bool soon__process_pool_post_plain_locked(struct soon__process_pool *pool, soon_call *call);
 /* Moves what is in the injector to the queue. */
-void soon__process_pool_take_in_locked(struct soon__process_pool *pool);
+void soon__process_pool_queue_injected_locked(struct soon__process_pool *pool);
 /* P9. Opens the injector (SOON__BUSY) or closes it (SOON__SHUT), and moves what was in it to the queue. True: there was
  * some. */
 bool soon__process_pool_inject_locked(struct soon__process_pool *pool, uintptr_t mode);

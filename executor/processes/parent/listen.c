@@ -19,7 +19,7 @@
 
 enum { LOOKS = 64, SPIN_BATCH = 32, SPIN_IDLE_MAX = 16, SPIN_PROCESSES_MAX = 64, SPIN_MAX_NS = 500000 };
 
-static void on_turn(uv_timer_t *timer);
+static void on_again(uv_timer_t *timer);
 
 /* Takes in its replies, and does what follows from them. False: the worker is corrupt, and was dropped. */
 static bool drain(struct soon__process *process)
@@ -33,7 +33,7 @@ static bool drain(struct soon__process *process)
     if (rc & SOON__DRAINED_INITIALISED)
         soon__process_is_initialised(process);
     if (rc & SOON__DRAINED_MORE)
-        uv_timer_start(&process->loop.again, on_turn, 0, 0); /* after others had their turn */
+        uv_timer_start(&process->loop.again, on_again, 0, 0); /* after others had their turn */
     return true;
 }
 
@@ -43,7 +43,7 @@ static void serve(struct soon__process *process)
     (void)drain(process);
 }
 
-static void on_turn(uv_timer_t *timer)
+static void on_again(uv_timer_t *timer)
 {
     serve(timer->data);
 }

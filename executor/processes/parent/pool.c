@@ -28,7 +28,7 @@ static int push_locked(struct soon__process_pool *pool, soon_call *call, bool bo
 
     if (rc < 0)
         return rc;
-    soon__process_pool_take_in_locked(pool); /* those calls came before this one */
+    soon__process_pool_queue_injected_locked(pool); /* those calls came before this one */
     pool->backlog.locked.submitted++;
     if (soon__call_extra(call) && soon__future_word(soon__call_future(call)) & SOON__CANCEL_REQUESTED) {
         /* It was cancelled on its way here, as a then may be. */
@@ -90,7 +90,7 @@ static int submit(void *self, soon_call *call, bool may_block)
 /* Takes a call out of where it waits for a worker. False: it does not wait. */
 static bool take_out_locked(struct soon__process_pool *pool, soon_call *call)
 {
-    soon__process_pool_take_in_locked(pool);
+    soon__process_pool_queue_injected_locked(pool);
     if (soon__call_place(call) == SOON__CALL_QUEUED)
         soon__queue_remove(&pool->backlog.locked.queue, call);
     else if (soon__call_place(call) != SOON__CALL_IN_SLOT || !soon__process_take_back_locked(call))
@@ -227,7 +227,7 @@ static void stats(void *self, soon_stats *ret)
     struct soon__process_pool *pool = self;
 
     soon__mutex_lock(&pool->backlog.mutex);
-    soon__process_pool_take_in_locked(pool);
+    soon__process_pool_queue_injected_locked(pool);
     soon__backlog_stats_locked(&pool->backlog, ret);
     ret->workers = pool->locked.present;
     ret->worker_deaths = pool->locked.deaths;

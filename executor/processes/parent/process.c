@@ -104,15 +104,13 @@ static void unmap_areas(struct soon__process *process)
     soon__shm_unmap(process->channel.reply_area, SOON__REPLY_AREA);
 }
 
-int soon__process_new(struct soon__process **ret, struct soon__process_pool *pool)
+/* Its memory alone. NULL: there is none. */
+static struct soon__process *allocate(struct soon__process_pool *pool)
 {
-    struct descriptors d = {{-1, -1}, -1, -1, -1, -1};
     struct soon__process *process = calloc(1, sizeof *process);
-    int rc;
 
-    assert(soon__library_on_loop());
     if (!process)
-        return -ENOMEM;
+        return NULL;
     process->pool = pool;
     process->number = ++pool->locked.numbers; /* this thread alone changes it */
     process->locked.refs = 1;
@@ -120,24 +118,46 @@ int soon__process_new(struct soon__process **ret, struct soon__process_pool *poo
     process->channel.parent_notes = &process->notes;
     soon__ring_allocator_init(&process->locked.ring, SOON__REQUEST_AREA);
     process->loop.remains = soon__remains_new();
-    rc = process->loop.remains ? make_descriptors(&d) : -ENOMEM;
+    if (process->loop.remains)
+        return process;
+    free(process);
+    return NULL;
+}
+
+/* Watches for its end. If that is not possible, ends it, and leaves it to remains.c. */
+static int watch(struct soon__process *process)
+{
+    int rc = process->loop.watch = soon__process_watch(process->pid);
+
+    if (rc >= 0 || rc == -ESRCH) /* that: it is dead already, and was reaped by other code */
+        return 0;
+    (void)soon__process_signal(-1, process->pid, SIGKILL);
+    soon__remains_keep(process->loop.remains, -1, process->pid);
+    process->loop.remains = NULL;
+    return rc;
+}
+
+int soon__process_new(struct soon__process **ret, struct soon__process_pool *pool)
+{
+    struct descriptors d = {{-1, -1}, -1, -1, -1, -1};
+    struct soon__process *process;
+    int rc;
+
+    assert(soon__library_on_loop());
+    process = allocate(pool);
+    if (!process)
+        return -ENOMEM;
+    rc = make_descriptors(&d);
     if (rc == 0)
         rc = map_areas(process, &d);
     if (rc < 0)
         goto fail;
     fill_channel(process);
     rc = start(process, &d);
+    if (rc == 0)
+        rc = watch(process);
     if (rc < 0)
         goto fail;
-    process->loop.watch = soon__process_watch(process->pid);
-    if (process->loop.watch < 0 &&
-        process->loop.watch != -ESRCH) { /* -ESRCH: it is dead already, and was reaped by other code */
-        rc = process->loop.watch;
-        (void)soon__process_signal(-1, process->pid, SIGKILL);
-        soon__remains_keep(process->loop.remains, -1, process->pid);
-        process->loop.remains = NULL;
-        goto fail;
-    }
     process->loop.control = d.control[0];
     process->channel.bell = d.bell;
     d.control[0] = d.bell = -1;

@@ -41,33 +41,45 @@ static bool hold_item_locked(struct soon__process *process, uint32_t slot, int64
     return false;
 }
 
-/* Condemns the process if the time of the task in this slot is over. Else returns when it may be. */
-static int64_t check_time_limit_locked(struct soon__process *process, uint32_t slot, int64_t now)
+/* SOON__NEVER: it has none, or is not posted. */
+static int64_t time_limit_of(const struct soon__assignment *assignment)
+{
+    const struct soon__call_extra *extra = soon__slot_is_posted(assignment) ? soon__call_extra(assignment->call) : NULL;
+    int64_t limit_ms = extra ? extra->options.time_limit_ms : 0;
+
+    return limit_ms && limit_ms <= INT64_MAX / 1000000 ? limit_ms * 1000000 : SOON__NEVER;
+}
+
+/* When what runs in this slot has begun: a task, or an item of a chunk. The worker tells it, and is believed only
+ * between the post and the first look that has seen it. */
+static int64_t find_start_locked(struct soon__process *process, uint32_t slot, int64_t now)
 {
     struct soon__assignment *assignment = &process->locked.slots[slot];
-    struct soon__call_extra *extra;
-    int64_t limit, started;
-    uint64_t item;
+    const struct soon__status *status = &process->channel.replies->status[slot];
+    /* Relaxed, both: hints of the worker's, which are checked here. */
+    int64_t started = atomic_load_explicit(&status->started_ns, memory_order_relaxed);
+    uint64_t item = atomic_load_explicit(&status->item, memory_order_relaxed);
 
-    if (!soon__slot_is_posted(assignment))
-        return SOON__NEVER;
-    extra = soon__call_extra(assignment->call);
-    if (!extra || !extra->options.time_limit_ms)
-        return SOON__NEVER;
-    limit = extra->options.time_limit_ms > INT64_MAX / 1000000 ? INT64_MAX : extra->options.time_limit_ms * 1000000;
-    if (!soon__process_is_running_locked(process, slot))
-        return soon__later(now, limit); /* it may be claimed at any time, and that is not told */
-    /* Relaxed: a hint of the worker's, which is checked here. */
-    started = atomic_load_explicit(&process->channel.replies->status[slot].started_ns, memory_order_relaxed);
-    if (started < assignment->posted_ns)
-        started = assignment->posted_ns;
-    item = atomic_load_explicit(&process->channel.replies->status[slot].item, memory_order_relaxed);
     if (!assignment->seen_ns || (item > assignment->seen_item && item < assignment->items)) {
         assignment->seen_ns = now;
         assignment->seen_item = item < assignment->items ? item : 0;
     }
-    if (started > assignment->seen_ns)
-        started = assignment->seen_ns;
+    if (started < assignment->posted_ns)
+        started = assignment->posted_ns;
+    return started < assignment->seen_ns ? started : assignment->seen_ns;
+}
+
+/* Condemns the process if the time of the task in this slot is over. Else returns when it may be. */
+static int64_t check_time_limit_locked(struct soon__process *process, uint32_t slot, int64_t now)
+{
+    struct soon__assignment *assignment = &process->locked.slots[slot];
+    int64_t limit = time_limit_of(assignment), started;
+
+    if (limit == SOON__NEVER)
+        return SOON__NEVER;
+    if (!soon__process_is_running_locked(process, slot))
+        return soon__later(now, limit); /* it may be claimed at any time, and that is not told */
+    started = find_start_locked(process, slot, now);
     if (soon__later(started, limit) > now)
         return soon__later(started, limit);
     if (assignment->items && !hold_item_locked(process, slot, now, limit))
@@ -209,12 +221,11 @@ struct findings {
     bool start, over;
 };
 
-static void look_locked(struct soon__process_pool *pool, int64_t now, struct findings *ret)
+/* Takes out all calls whose queue limit is over. */
+static void take_expired_locked(struct soon__process_pool *pool, int64_t now, struct findings *ret)
 {
     soon_call **end = &ret->expired, *call;
 
-    ret->refused = pool->locked.refused;
-    pool->locked.refused = NULL;
     while ((call = soon__queue_pop_expired(&pool->backlog.locked.queue, now))) {
         *end = call;
         end = &call->next;
@@ -225,14 +236,23 @@ static void look_locked(struct soon__process_pool *pool, int64_t now, struct fin
             *end = call;
             end = &call->next;
         }
-        look_at_locked(process, now, &ret->next);
-        mark_locked(process);
     }
     *end = NULL;
     for (call = ret->expired; call; call = call->next)
         pool->backlog.locked.failed++;
     if (ret->expired)
         soon__condition_tell_all(&pool->backlog.place);
+}
+
+static void look_locked(struct soon__process_pool *pool, int64_t now, struct findings *ret)
+{
+    ret->refused = pool->locked.refused;
+    pool->locked.refused = NULL;
+    take_expired_locked(pool, now, ret);
+    for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
+        look_at_locked(process, now, &ret->next);
+        mark_locked(process);
+    }
     mark_for_inspection_locked(pool, now, &ret->next);
     pool->locked.alarm = ret->next; /* calls that are dispatched now may need an earlier one */
     soon__process_pool_dispatch_locked(pool, now);
