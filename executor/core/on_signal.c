@@ -31,25 +31,31 @@
 enum { TIMES = 2 };
 
 struct soon__on_signal {
-    struct soon__on_signal *next, *next_due;
+    struct soon__on_signal *next_due; /* of the loop's thread */
     soon_executor *executor;
     sigset_t signals;
     soon_shutdown modes[TIMES];
     soon_promise *told;
     _Atomic int first; /* the signal; 0: none yet */
-    int heard;         /* how many; under the mutex */
-    bool is_posted;    /* as that. S5: `job` has not begun */
     struct soon__job job;
+    /* Under the registry's mutex. */
+    struct {
+        struct soon__on_signal *next;
+        int heard;      /* how many signals; written by the loop's thread, which reads it without the mutex */
+        bool is_posted; /* S5: `job` has not begun */
+    } locked;
 };
 
 static void hear(struct soon__job *unused);
 
 static struct {
     pthread_mutex_t mutex;
-    struct soon__on_signal *first;
+    struct {
+        struct soon__on_signal *first;
+        struct sigaction before[NSIG];
+        bool is_ours[NSIG];
+    } locked;
     pid_t pid;
-    struct sigaction before[NSIG];
-    bool is_ours[NSIG];
     struct soon__job heard;
 } registry = {.mutex = PTHREAD_MUTEX_INITIALIZER, .heard = {.run = hear}};
 
@@ -118,9 +124,9 @@ static bool has_ours(int signal)
 static void install_locked(int signal)
 {
     struct sigaction ours = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK};
-    struct sigaction *before = &registry.before[signal];
+    struct sigaction *before = &registry.locked.before[signal];
 
-    if (registry.is_ours[signal] || sigaction(signal, NULL, before) < 0 || before->sa_handler == SIG_IGN)
+    if (registry.locked.is_ours[signal] || sigaction(signal, NULL, before) < 0 || before->sa_handler == SIG_IGN)
         return;
     /* Relaxed: ordered by sigaction(). */
     atomic_store_explicit(&signals[signal].plain,
@@ -130,21 +136,21 @@ static void install_locked(int signal)
                           is_handler(before) && before->sa_flags & SA_SIGINFO ? before->sa_sigaction : NULL,
                           memory_order_relaxed);
     atomic_store_explicit(&signals[signal].came, 0, memory_order_relaxed);
-    registry.is_ours[signal] = true;
+    registry.locked.is_ours[signal] = true;
     sigaction(signal, &ours, NULL);
 }
 
 static void give_back(int signal)
 {
     if (has_ours(signal))
-        sigaction(signal, &registry.before[signal], NULL);
-    registry.is_ours[signal] = false;
+        sigaction(signal, &registry.locked.before[signal], NULL);
+    registry.locked.is_ours[signal] = false;
 }
 
 static bool is_wanted_locked(int signal)
 {
-    for (const struct soon__on_signal *one = registry.first; one; one = one->next) {
-        if (one->heard < TIMES && sigismember(&one->signals, signal))
+    for (const struct soon__on_signal *one = registry.locked.first; one; one = one->locked.next) {
+        if (one->locked.heard < TIMES && sigismember(&one->signals, signal))
             return true;
     }
     return false;
@@ -153,7 +159,7 @@ static bool is_wanted_locked(int signal)
 static void give_back_unwanted_locked(void)
 {
     for (int signal = 1; signal < NSIG; signal++) {
-        if (registry.is_ours[signal] && !is_wanted_locked(signal))
+        if (registry.locked.is_ours[signal] && !is_wanted_locked(signal))
             give_back(signal);
     }
 }
@@ -162,9 +168,9 @@ static void give_back_unwanted_locked(void)
 static void in_child(void)
 {
     registry.pid = getpid();
-    registry.first = NULL;
+    registry.locked.first = NULL;
     for (int signal = 1; signal < NSIG; signal++) {
-        if (registry.is_ours[signal])
+        if (registry.locked.is_ours[signal])
             give_back(signal);
     }
 }
@@ -193,8 +199,8 @@ static void carry_out_there(struct soon__job *job)
     soon_shutdown mode;
 
     pthread_mutex_lock(&registry.mutex);
-    one->is_posted = false;
-    mode = one->modes[one->heard - 1];
+    one->locked.is_posted = false;
+    mode = one->modes[one->locked.heard - 1];
     pthread_mutex_unlock(&registry.mutex);
     carry_out(one, mode);
 }
@@ -204,8 +210,8 @@ static void post(struct soon__on_signal *one)
     bool was_posted;
 
     pthread_mutex_lock(&registry.mutex);
-    was_posted = one->is_posted;
-    one->is_posted = true;
+    was_posted = one->locked.is_posted;
+    one->locked.is_posted = true;
     pthread_mutex_unlock(&registry.mutex);
     if (was_posted)
         soon__executor_unpin(one->executor);
@@ -218,10 +224,10 @@ static struct soon__on_signal *take_due_locked(int signal)
 {
     struct soon__on_signal *due = NULL;
 
-    for (struct soon__on_signal *one = registry.first; one; one = one->next) {
-        if (one->heard == TIMES || !sigismember(&one->signals, signal))
+    for (struct soon__on_signal *one = registry.locked.first; one; one = one->locked.next) {
+        if (one->locked.heard == TIMES || !sigismember(&one->signals, signal))
             continue;
-        one->heard++; /* also of one that is down: S3 */
+        one->locked.heard++; /* also of one that is down: S3 */
         if (!soon__executor_try_pin(one->executor))
             continue;
         one->next_due = due;
@@ -253,7 +259,7 @@ static void hear_one(int signal)
         next = due->next_due; /* its end may come with the pin */
         tell(due, signal);
         if (due->executor->klass.of_library)
-            carry_out(due, due->modes[due->heard - 1]); /* this thread alone counts */
+            carry_out(due, due->modes[due->locked.heard - 1]); /* this thread alone counts */
         else
             post(due);
     }
@@ -347,8 +353,8 @@ static int add_locked(struct soon__on_signal *one)
     /* Relaxed: under the mutex. */
     if (atomic_load_explicit(&one->executor->on_signal, memory_order_relaxed))
         return soon__refuse(SOON_EINVALIDSTATE, "this executor has been asked to before");
-    one->next = registry.first;
-    registry.first = one;
+    one->locked.next = registry.locked.first;
+    registry.locked.first = one;
     /* Release: pairs with the acquire in soon_executor_signal() and of(). */
     atomic_store_explicit(&one->executor->on_signal, one, memory_order_release);
     for (int signal = 1; signal < NSIG; signal++) {
@@ -412,15 +418,15 @@ soon_future *soon_executor_signalled(soon_executor *executor)
 
 void soon__on_signal_free(soon_executor *executor)
 {
-    struct soon__on_signal *one = of(executor), **link = &registry.first;
+    struct soon__on_signal *one = of(executor), **link = &registry.locked.first;
 
     if (!one)
         return;
     pthread_mutex_lock(&registry.mutex);
     while (*link && *link != one)
-        link = &(*link)->next;
+        link = &(*link)->locked.next;
     if (*link)
-        *link = one->next;
+        *link = one->locked.next;
     give_back_unwanted_locked();
     pthread_mutex_unlock(&registry.mutex);
     destroy(one);

@@ -60,7 +60,7 @@ static struct soon__progress_way *claim_last_locked(struct soon__progress_hub *h
 {
     struct soon__progress_way *last = NULL, **end = &last;
 
-    for (struct soon__progress_listener *l = hub->locked.listeners; l && (with_loop || !last); l = l->next) {
+    for (struct soon__progress_listener *l = hub->locked.listeners; l && (with_loop || !last); l = l->locked.next) {
         if ((l->loop != NULL) == with_loop)
             end = soon__progress_claim_locked(l, SOON__PROGRESS_FINAL, end);
         *end = NULL;
@@ -106,7 +106,7 @@ static bool runs_callbacks(struct soon__progress_hook *hook)
     bool some = false;
 
     pthread_mutex_lock(&hub->mutex);
-    for (listener = hub->locked.listeners; listener && !hub->locked.callbacks_posted; listener = listener->next)
+    for (listener = hub->locked.listeners; listener && !hub->locked.callbacks_posted; listener = listener->locked.next)
         some |= !listener->loop;
     hub->locked.callbacks_posted |= some;
     pthread_mutex_unlock(&hub->mutex);
@@ -124,7 +124,7 @@ static void destroy(struct soon__progress_hook *hook)
     struct soon__progress_listener *listener, *next;
 
     for (listener = hub->locked.listeners; listener; listener = next) {
-        next = listener->next;
+        next = listener->locked.next;
         soon__progress_listener_free(listener);
     }
     pthread_mutex_destroy(&hub->mutex);
@@ -195,7 +195,7 @@ static bool append(struct soon__progress_hub *hub, struct soon__progress_listene
     pthread_mutex_lock(&hub->mutex);
     over = hub->locked.over;
     while (*end)
-        end = &(*end)->next;
+        end = &(*end)->locked.next;
     if (!over)
         *end = listener;
     pthread_mutex_unlock(&hub->mutex);
@@ -257,7 +257,7 @@ static struct soon__progress_listener *find_locked(struct soon__progress_hub *hu
     struct soon__progress_listener *listener = hub->locked.listeners;
 
     while (listener && (listener->fn != fn || listener->data != data))
-        listener = listener->next;
+        listener = listener->locked.next;
     return listener;
 }
 

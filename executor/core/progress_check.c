@@ -21,11 +21,11 @@ static struct soon__progress_way *find_due_locked(struct soon__progress_hub *hub
     int64_t at, *next;
 
     *ret = (struct plan){SOON__NEVER, SOON__NEVER};
-    for (struct soon__progress_listener *l = hub->locked.over ? NULL : hub->locked.listeners; l; l = l->next) {
-        bool some = soon__progress_differs(progress, l->told), waits = hub->polls || some;
+    for (struct soon__progress_listener *l = hub->locked.over ? NULL : hub->locked.listeners; l; l = l->locked.next) {
+        bool some = soon__progress_differs(progress, l->locked.told), waits = hub->polls || some;
 
-        at = l->again_at > now ? l->again_at : waits ? soon__later(now, l->every_ns) : now;
-        if (some && l->again_at <= now && !l->ways[SOON__PROGRESS_TICK].posted)
+        at = l->locked.again_at > now ? l->locked.again_at : waits ? soon__later(now, l->every_ns) : now;
+        if (some && l->locked.again_at <= now && !l->ways[SOON__PROGRESS_TICK].posted)
             end = soon__progress_claim_locked(l, SOON__PROGRESS_TICK, end);
         next = waits ? &ret->next : &ret->next_told;
         *next = at < *next ? at : *next;
@@ -38,11 +38,11 @@ static void on_timer(uv_timer_t *timer);
 
 static void set_timer(struct soon__progress_hub *hub, int64_t when)
 {
-    if (!hub->timer.data) {
-        uv_timer_init(soon__library_uv(), &hub->timer);
-        hub->timer.data = hub;
+    if (!hub->loop.timer.data) {
+        uv_timer_init(soon__library_uv(), &hub->loop.timer);
+        hub->loop.timer.data = hub;
     }
-    soon__loop_timer(&hub->timer, on_timer, when);
+    soon__loop_timer(&hub->loop.timer, on_timer, when);
 }
 
 static bool is_over(struct soon__progress_hub *hub)
@@ -75,7 +75,7 @@ static void check(struct soon__progress_hub *hub)
     int64_t now;
 
     assert(soon__library_on_loop());
-    hub->rests = false;
+    hub->loop.rests = false;
     do {
         now = soon__clock_ns();
         progress = soon_future_progress(hub->future);
@@ -88,7 +88,7 @@ static void check(struct soon__progress_hub *hub)
         if (plan.next != SOON__NEVER && plan.next_told > now)
             return;
     } while (!may_rest(hub, progress));
-    hub->rests = true;
+    hub->loop.rests = true;
 }
 
 /* L1. One check on its way is enough: it is in a list, and must not be posted again before it has begun. */
@@ -97,7 +97,7 @@ static void on_timer(uv_timer_t *timer)
     struct soon__progress_hub *hub = timer->data;
 
     /* Acquire and release: as in may_rest(). */
-    if (hub->rests && atomic_exchange_explicit(&hub->awake, true, memory_order_acq_rel))
+    if (hub->loop.rests && atomic_exchange_explicit(&hub->awake, true, memory_order_acq_rel))
         return;
     check(hub);
 }
@@ -116,8 +116,8 @@ static void run_close(struct soon__job *job)
 {
     struct soon__progress_hub *hub = SOON__PROGRESS_OF(hub, close, job);
 
-    if (hub->timer.data)
-        uv_close((uv_handle_t *)&hub->timer, on_closed);
+    if (hub->loop.timer.data)
+        uv_close((uv_handle_t *)&hub->loop.timer, on_closed);
     else
         soon__future_unref(hub->future);
 }

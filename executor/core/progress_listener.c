@@ -15,19 +15,19 @@ void soon__progress_leave_locked(struct soon__progress_listener *listener)
     struct soon__progress_listener **link = &listener->hub->locked.listeners;
 
     while (*link != listener)
-        link = &(*link)->next;
-    *link = listener->next;
-    listener->gone = true;
+        link = &(*link)->locked.next;
+    *link = listener->locked.next;
+    listener->locked.gone = true;
 }
 
 struct soon__progress_parting soon__progress_part_locked(struct soon__progress_listener *listener)
 {
     struct soon__progress_parting parting = {NULL, listener->data, NULL};
 
-    if (!listener->gone || listener->running)
+    if (!listener->locked.gone || listener->locked.running)
         return parting;
-    parting.release = listener->release;
-    listener->release = NULL;
+    parting.release = listener->locked.release;
+    listener->locked.release = NULL;
     if (!listener->ways[SOON__PROGRESS_TICK].posted && !listener->ways[SOON__PROGRESS_FINAL].posted)
         parting.listener = listener;
     return parting;
@@ -71,10 +71,10 @@ static bool begin_call(struct soon__progress_way *way, soon_progress *ret)
 
     *ret = soon_future_progress(listener->hub->future);
     pthread_mutex_lock(&listener->hub->mutex);
-    calls = !listener->gone && soon__progress_differs(*ret, listener->told);
-    listener->running = calls;
-    listener->told = *ret;
-    listener->again_at = soon__later(soon__clock_ns(), listener->every_ns);
+    calls = !listener->locked.gone && soon__progress_differs(*ret, listener->locked.told);
+    listener->locked.running = calls;
+    listener->locked.told = *ret;
+    listener->locked.again_at = soon__later(soon__clock_ns(), listener->every_ns);
     pthread_mutex_unlock(&listener->hub->mutex);
     return calls;
 }
@@ -90,8 +90,8 @@ void soon__progress_run(struct soon__progress_way *way)
     if (begin_call(way, &progress))
         call(listener, future, progress);
     pthread_mutex_lock(&hub->mutex);
-    way->posted = listener->running = false; /* until here it was this call's (L5) */
-    if (way == &listener->ways[SOON__PROGRESS_FINAL] && !listener->gone)
+    way->posted = listener->locked.running = false; /* until here it was this call's (L5) */
+    if (way == &listener->ways[SOON__PROGRESS_FINAL] && !listener->locked.gone)
         soon__progress_leave_locked(listener);
     parting = soon__progress_part_locked(listener);
     pthread_mutex_unlock(&hub->mutex);
@@ -120,7 +120,7 @@ static void run_dropped(struct soon__job *job)
 
     pthread_mutex_lock(&hub->mutex);
     way->posted = false;
-    if (!listener->gone)
+    if (!listener->locked.gone)
         soon__progress_leave_locked(listener);
     parting = soon__progress_part_locked(listener);
     pthread_mutex_unlock(&hub->mutex);
@@ -179,7 +179,7 @@ struct soon__progress_listener *soon__progress_listener_new(struct soon__progres
                                                  .every_ns = request->every_ms > INT64_MAX / 1000000 ? SOON__NEVER
                                                              : request->every_ms ? request->every_ms * 1000000
                                                                                  : EVERY_NS,
-                                                 .release = request->release};
+                                                 .locked.release = request->release};
     for (int i = 0; i < 2; i++)
         listener->ways[i] = (struct soon__progress_way){
             .entry = {.run = run_entry, .drop = drop_entry}, .job.run = run_job, .listener = listener};

@@ -30,12 +30,14 @@ struct soon__progress_listener {
     void *data;
     int64_t every_ns;
     struct soon__progress_way ways[2];
-    /* Under the mutex. */
-    struct soon__progress_listener *next;
-    soon_free_fn release; /* NULL: none, or it is done */
-    soon_progress told;
-    int64_t again_at;
-    bool running, gone;
+    /* Under the hub's mutex. */
+    struct {
+        struct soon__progress_listener *next;
+        soon_free_fn release; /* NULL: none, or it is done */
+        soon_progress told;
+        int64_t again_at;
+        bool running, gone;
+    } locked;
 };
 
 struct soon__progress_hub {
@@ -45,9 +47,11 @@ struct soon__progress_hub {
     struct soon__job check, close, callbacks;
     bool polls, open;   /* L1, L2 */
     _Atomic bool awake; /* L1 */
-    /* Library's loop only: the last check has cleared `awake`, so a thread that sets it posts one, timer or not. */
-    bool rests;
-    uv_timer_t timer; /* library's loop only; data NULL: not made yet */
+    /* On the library's loop only. */
+    struct {
+        bool rests;       /* the last check has cleared `awake`, so a thread that sets it posts one, timer or not */
+        uv_timer_t timer; /* its data is NULL: not made yet */
+    } loop;
     pthread_mutex_t mutex;
     struct {
         struct soon__progress_listener *listeners; /* in order of registration */

@@ -3,8 +3,9 @@
  *
  *     attach --> OPEN --last detach--> CLOSING --nothing outstanding--> CLOSED --on_closed--> freed
  *                  |                      |
- *                  +--somebody else has---+--> LOST --last detach, nothing outstanding--> freed
- *                     closed our handle
+ *                  |                      +--somebody else closes our handle---+
+ *                  |                                                           v
+ *                  +--somebody else closes our handle--> LOST --last detach--> LOST_CLOSING --nothing outstanding: freed
  *
  * L1  Other threads touch nothing of the uv loop: they ring a bell of ours, a descriptor, which the uv loop polls. So
  *     it does not matter to them what becomes of the handle, or of the uv loop. (uv_async_send() would touch both, and
@@ -33,6 +34,7 @@
 
 #include "../system/ipc_internal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <unistd.h>
 enum { TURN_MAX = 64 }; /* entries; a wake-up costs as much as a few */
@@ -40,12 +42,12 @@ enum { TURN_MAX = 64 }; /* entries; a wake-up costs as much as a few */
 /* Relaxed, both: see L2. */
 static void count_here(soon_loop *loop, int64_t more)
 {
-    atomic_store_explicit(&loop->here, atomic_load_explicit(&loop->here, memory_order_relaxed) + more,
+    atomic_store_explicit(&loop->own.here, atomic_load_explicit(&loop->own.here, memory_order_relaxed) + more,
                           memory_order_relaxed);
 }
 static bool is_needed_locked(soon_loop *loop)
 {
-    return loop->locked.outstanding + atomic_load_explicit(&loop->here, memory_order_relaxed) > 0;
+    return loop->locked.outstanding + atomic_load_explicit(&loop->own.here, memory_order_relaxed) > 0;
 }
 
 /* Moves what is posted behind what is there, in the order of the pushes. */
@@ -81,14 +83,26 @@ void soon__loop_ring_locked(soon_loop *loop)
     loop->locked.rung = true;
 }
 
+void soon__loop_move_locked(soon_loop *loop, enum soon__loop_state to)
+{
+    enum soon__loop_state from = loop->locked.state;
+
+    assert(from == SOON__LOOP_OPEN      ? to == SOON__LOOP_CLOSING || to == SOON__LOOP_LOST
+           : from == SOON__LOOP_CLOSING ? to == SOON__LOOP_CLOSED || to == SOON__LOOP_LOST_CLOSING
+                                        : from == SOON__LOOP_LOST && to == SOON__LOOP_LOST_CLOSING);
+    loop->locked.state = to;
+}
+
 /* L6: on the loop's thread. */
 bool soon__loop_is_lost_locked(soon_loop *loop)
 {
-    if (loop->locked.lost || !uv_is_closing(soon__loop_uv_handle(loop)))
-        return loop->locked.lost;
-    loop->locked.lost = true;
-    loop->locked.dropped = loop->ready;
-    loop->ready.head = NULL;
+    enum soon__loop_state state = loop->locked.state;
+
+    if (soon__loop_is_lost_state(state) || state == SOON__LOOP_CLOSED || !uv_is_closing(soon__loop_uv_handle(loop)))
+        return soon__loop_is_lost_state(state);
+    soon__loop_move_locked(loop, state == SOON__LOOP_CLOSING ? SOON__LOOP_LOST_CLOSING : SOON__LOOP_LOST);
+    loop->locked.dropped = loop->own.ready;
+    loop->own.ready.head = NULL;
     return true;
 }
 
@@ -98,14 +112,14 @@ void soon__loop_leave(soon_loop *loop)
     struct soon__loop_entry *entry = NULL, *next;
     bool over;
 
-    if (loop->locked.lost) {
+    if (soon__loop_is_lost_state(loop->locked.state)) {
         take_posted_locked(loop, &loop->locked.dropped);
         entry = loop->locked.dropped.head;
         loop->locked.dropped.head = NULL;
     }
     for (next = entry; next; next = next->next)
         loop->locked.outstanding--;
-    over = loop->locked.lost && loop->locked.closing && !is_needed_locked(loop);
+    over = loop->locked.state == SOON__LOOP_LOST_CLOSING && !is_needed_locked(loop);
     pthread_mutex_unlock(&loop->mutex);
     if (over)
         soon__loop_free(loop);
@@ -121,9 +135,10 @@ void soon__loop_update_locked(soon_loop *loop)
     uv_handle_t *handle = soon__loop_uv_handle(loop);
     bool needed = is_needed_locked(loop);
 
-    if (soon__loop_is_lost_locked(loop))
+    if (soon__loop_is_lost_locked(loop) || loop->locked.state == SOON__LOOP_CLOSED)
         return;
-    if (loop->locked.closing && !needed) {
+    if (loop->locked.state == SOON__LOOP_CLOSING && !needed) {
+        soon__loop_move_locked(loop, SOON__LOOP_CLOSED);
         uv_close(handle, soon__loop_on_close);
         return;
     }
@@ -144,7 +159,7 @@ static void update_or_wake_locked(soon_loop *loop)
 
 int soon__loop_count_in_locked(soon_loop *loop)
 {
-    if (loop->locked.closing || loop->locked.lost)
+    if (loop->locked.state != SOON__LOOP_OPEN)
         return SOON_ESHUTDOWN;
     if (soon__loop_is_thread_here(loop) && soon__loop_is_lost_locked(loop))
         return SOON_ESHUTDOWN;
@@ -182,7 +197,7 @@ int soon__loop_count_in(soon_loop *loop)
 
     if (soon__loop_is_pre_fork(loop))
         return SOON_EFORKED;
-    if (soon__loop_is_thread_here(loop) && loop->locked.referenced && !loop->locked.closing &&
+    if (soon__loop_is_thread_here(loop) && loop->locked.referenced && loop->locked.state == SOON__LOOP_OPEN &&
         !uv_is_closing(soon__loop_uv_handle(loop))) {
         count_here(loop, 1);
         return 0;
@@ -258,7 +273,7 @@ static void begin_turn(soon_loop *loop)
     soon__loop_set_thread_locked(loop);
     soon__bell_reset(loop->bell); /* libuv tells of it as long as it is readable */
     loop->locked.rung = false;
-    take_posted_locked(loop, &loop->ready);
+    take_posted_locked(loop, &loop->own.ready);
     pthread_mutex_unlock(&loop->mutex);
 }
 
@@ -266,7 +281,7 @@ static void end_turn(soon_loop *loop, size_t count)
 {
     count_here(loop, -(int64_t)count);
     pthread_mutex_lock(&loop->mutex);
-    if (loop->ready.head)
+    if (loop->own.ready.head)
         soon__loop_ring_locked(loop); /* L5 */
     soon__loop_update_locked(loop);
     soon__loop_leave(loop);
@@ -285,9 +300,9 @@ void soon__loop_on_bell(uv_poll_t *poll, int status, int events)
         return;
     }
     begin_turn(loop);
-    for (count = 0; count < TURN_MAX && (entry = loop->ready.head) && !uv_is_closing(soon__loop_uv_handle(loop));
+    for (count = 0; count < TURN_MAX && (entry = loop->own.ready.head) && !uv_is_closing(soon__loop_uv_handle(loop));
          count++) {
-        loop->ready.head = entry->next;
+        loop->own.ready.head = entry->next;
         entry->run(entry);
         if (soon__loop_is_pre_fork(loop))
             return; /* it forked, and this is the child */
@@ -299,13 +314,13 @@ void soon__loop_on_close(uv_handle_t *handle)
 {
     soon_loop *loop = handle->data;
 
-    if (loop->on_closed)
-        soon__loop_call(loop, loop->on_closed, loop->on_closed_data);
+    if (loop->own.on_closed)
+        soon__loop_call(loop, loop->own.on_closed, loop->own.on_closed_data);
     if (soon__loop_is_pre_fork(loop)) {
         close(loop->bell);
         return; /* the parent's registrations, in this memory too, point to it */
     }
-    free(loop->handle);
-    loop->handle = NULL;
+    free(loop->own.handle);
+    loop->own.handle = NULL;
     soon__loop_free(loop);
 }

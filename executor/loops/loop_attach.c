@@ -68,18 +68,18 @@ static int open_handle(soon_loop *loop, uv_loop_t *uv)
     loop->bell = soon__bell_new();
     if (loop->bell < 0)
         return loop->bell;
-    rc = handle_new(&loop->handle, loop->bell);
+    rc = handle_new(&loop->own.handle, loop->bell);
     if (rc < 0)
         goto fail_handle;
-    rc = uv_poll_init(uv, &loop->handle->poll, loop->bell);
+    rc = uv_poll_init(uv, &loop->own.handle->poll, loop->bell);
     if (rc < 0)
         goto fail_poll;
-    loop->handle->poll.data = loop;
-    (void)uv_poll_start(&loop->handle->poll, UV_READABLE, soon__loop_on_bell);
+    loop->own.handle->poll.data = loop;
+    (void)uv_poll_start(&loop->own.handle->poll, UV_READABLE, soon__loop_on_bell);
     return 0;
 
 fail_poll:
-    free(loop->handle);
+    free(loop->own.handle);
 fail_handle:
     close(loop->bell);
     return rc;
@@ -99,7 +99,7 @@ static int attach_locked(soon_loop **ret, uv_loop_t *uv)
     }
     loop->uv = uv;
     loop->generation = soon__generation();
-    loop->attached = 1;
+    loop->tabled.attached = 1;
     loop->locked.referenced = true;
     loop->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     soon__loop_ring_locked(loop); /* L4 */
@@ -117,9 +117,9 @@ static int attach_again_locked(soon_loop *loop)
     spare = malloc(sizeof *spare);
     if (!spare)
         return -ENOMEM;
-    spare->entry.next = (struct soon__loop_entry *)loop->spares;
-    loop->spares = spare;
-    loop->attached++;
+    spare->entry.next = (struct soon__loop_entry *)loop->tabled.spares;
+    loop->tabled.spares = spare;
+    loop->tabled.attached++;
     return 0;
 }
 
@@ -147,13 +147,13 @@ static int take_attach(soon_loop *loop, struct soon__loop_post **ret_spare)
     int left;
 
     soon__loop_table_lock();
-    left = loop->spares ? 1 : loop->attached ? 0 : -1;
+    left = loop->tabled.spares ? 1 : loop->tabled.attached ? 0 : -1;
     if (left == 1) {
-        *ret_spare = loop->spares;
-        loop->spares = (struct soon__loop_post *)loop->spares->entry.next;
+        *ret_spare = loop->tabled.spares;
+        loop->tabled.spares = (struct soon__loop_post *)loop->tabled.spares->entry.next;
     }
     if (left >= 0)
-        loop->attached--;
+        loop->tabled.attached--;
     soon__loop_table_unlock();
     return left;
 }
@@ -162,12 +162,13 @@ static void close_open(soon_loop *loop, soon_loop_fn on_closed, void *data)
 {
     bool lost;
 
-    loop->on_closed = on_closed;
-    loop->on_closed_data = data;
+    loop->own.on_closed = on_closed;
+    loop->own.on_closed_data = data;
     pthread_mutex_lock(&loop->mutex);
-    loop->locked.closing = true;
+    lost = loop->locked.state == SOON__LOOP_LOST;
+    soon__loop_move_locked(loop, lost ? SOON__LOOP_LOST_CLOSING : SOON__LOOP_CLOSING);
     soon__loop_update_locked(loop);
-    lost = loop->locked.lost;
+    lost = loop->locked.state == SOON__LOOP_LOST_CLOSING;
     soon__loop_leave(loop);
     if (lost && on_closed)
         soon__loop_call(loop, on_closed, data); /* no turn of a loop will */
@@ -186,8 +187,8 @@ static void close_inherited(soon_loop *loop, soon_loop_fn on_closed, void *data)
 {
     if (uv_is_closing(soon__loop_uv_handle(loop)))
         return;
-    loop->on_closed = on_closed;
-    loop->on_closed_data = data;
+    loop->own.on_closed = on_closed;
+    loop->own.on_closed_data = data;
     uv_close(soon__loop_uv_handle(loop), soon__loop_on_close);
 }
 

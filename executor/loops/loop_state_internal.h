@@ -22,37 +22,56 @@ struct soon__loop_handle {
     struct soon__loop_handle *next; /* of those that are kept (L6) */
 };
 
+/*
+ * What stands at the head of loop.c. Only the loop's thread changes it, under the mutex, by soon__loop_move_locked();
+ * so it may read it without.
+ */
+enum soon__loop_state {
+    SOON__LOOP_OPEN,
+    SOON__LOOP_CLOSING,      /* detached for the last time; something is outstanding */
+    SOON__LOOP_CLOSED,       /* nothing is, and libuv is closing the handle */
+    SOON__LOOP_LOST,         /* somebody else has closed the handle */
+    SOON__LOOP_LOST_CLOSING, /* both: it is freed when nothing is outstanding */
+};
+
 struct soon_loop {
-    const uv_loop_t *uv;              /* its address */
-    struct soon__loop_handle *handle; /* loop's thread only */
-    int bell;                         /* as long as the loop is there */
+    const uv_loop_t *uv; /* its address */
+    int bell;            /* as long as the loop is there */
     uint32_t generation;
-
-    /* Under the table's mutex. */
-    soon_loop *next;
-    size_t attached;
-    struct soon__loop_post *spares; /* one for each attach but the first, so that a detach needs no memory */
-
     _Atomic uint64_t thread_number; /* of the thread that runs the loop, written under the mutex; 0: no turn yet (L4) */
     _Atomic(struct soon__loop_entry *) posted; /* the latest first (L5) */
 
-    /* Loop's thread only. */
-    struct soon__loop_list ready; /* taken from `posted`, comes before it */
-    _Atomic int64_t here;         /* L2; read by others */
-    soon_loop_fn on_closed;
-    void *on_closed_data;
+    /* Under the table's mutex. */
+    struct {
+        soon_loop *next;
+        size_t attached;
+        struct soon__loop_post *spares; /* one for each attach but the first, so that a detach needs no memory */
+    } tabled;
+
+    /* The loop's thread's. */
+    struct {
+        struct soon__loop_handle *handle;
+        struct soon__loop_list ready; /* taken from `posted`, comes before it */
+        _Atomic int64_t here;         /* L2; read by others */
+        soon_loop_fn on_closed;
+        void *on_closed_data;
+    } own;
 
     pthread_mutex_t mutex;
     struct {
-        int64_t outstanding; /* L2 */
-        bool closing; /* this and `referenced`: written by the loop's thread, which reads them without the mutex */
-        bool referenced;
-        bool lost;
+        enum soon__loop_state state;
+        int64_t outstanding;            /* L2 */
+        bool referenced;                /* written by the loop's thread, which reads it without the mutex */
         struct soon__loop_list dropped; /* L6 */
         bool rung;
         pid_t thread_id;
     } locked;
 };
+
+static inline bool soon__loop_is_lost_state(enum soon__loop_state state)
+{
+    return state == SOON__LOOP_LOST || state == SOON__LOOP_LOST_CLOSING;
+}
 
 /* Its mutex may be held by a thread that is not here. */
 static inline bool soon__loop_is_pre_fork(const soon_loop *loop)
@@ -69,11 +88,13 @@ static inline bool soon__loop_is_thread_here(soon_loop *loop)
 
 static inline uv_handle_t *soon__loop_uv_handle(const soon_loop *loop)
 {
-    return (uv_handle_t *)&loop->handle->poll;
+    return (uv_handle_t *)&loop->own.handle->poll;
 }
 
 /* loop.c */
 void soon__loop_ring_locked(soon_loop *loop);
+/* On the loop's thread. */
+void soon__loop_move_locked(soon_loop *loop, enum soon__loop_state to);
 /* On the loop's thread: whether somebody else has closed the handle (L6). */
 bool soon__loop_is_lost_locked(soon_loop *loop);
 /* On the loop's thread: brings the handle in line with the count (L3). */

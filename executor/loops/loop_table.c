@@ -36,14 +36,14 @@ soon_loop *soon__loop_find_locked(const uv_loop_t *uv)
 {
     soon_loop *loop = table.first;
 
-    while (loop && (soon__loop_is_pre_fork(loop) || loop->uv != uv || !loop->attached))
-        loop = loop->next;
+    while (loop && (soon__loop_is_pre_fork(loop) || loop->uv != uv || !loop->tabled.attached))
+        loop = loop->tabled.next;
     return loop;
 }
 
 void soon__loop_add_locked(soon_loop *loop)
 {
-    loop->next = table.first;
+    loop->tabled.next = table.first;
     table.first = loop;
 }
 
@@ -53,11 +53,11 @@ void soon__loop_free(soon_loop *loop)
 
     pthread_mutex_lock(&table.mutex);
     while (*link != loop)
-        link = &(*link)->next;
-    *link = loop->next;
-    if (loop->handle) { /* L6 */
-        loop->handle->next = table.kept;
-        table.kept = loop->handle;
+        link = &(*link)->tabled.next;
+    *link = loop->tabled.next;
+    if (loop->own.handle) { /* L6 */
+        loop->own.handle->next = table.kept;
+        table.kept = loop->own.handle;
     }
     pthread_mutex_unlock(&table.mutex);
     close(loop->bell);
