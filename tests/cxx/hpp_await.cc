@@ -2,11 +2,10 @@
  * hpp_await.cc - co_await: where a coroutine goes on, with what, and that nobody resumes one that was destroyed.
  */
 #include "../support/hpp_fixture.h"
+#include "../support/other_loop.hpp"
 
 #include <coroutine>
-#include <deque>
 #include <memory>
-#include <mutex>
 #include <uv.h>
 #include <vector>
 
@@ -272,44 +271,6 @@ Test(hpp_await_loop, that_is_detached_is_an_exception)
 /*
  * On any other loop
  */
-
-/* What any loop comes down to: a queue, which its thread empties. */
-class other_loop
-{
-  public:
-    void post(void (*fn)(void *), void *data)
-    {
-        const std::lock_guard<std::mutex> lock(mutex);
-        queue.push_back({fn, data});
-    }
-
-    /* Runs what there is. */
-    int turn()
-    {
-        std::deque<task> taken;
-        {
-            const std::lock_guard<std::mutex> lock(mutex);
-            taken.swap(queue);
-        }
-        for (const task &task : taken)
-            task.fn(task.data);
-        return static_cast<int>(taken.size());
-    }
-
-    /* For soon::on(). It owns something, which is to be gone in the end. */
-    auto poster()
-    {
-        return [this, keep = counted()](auto fn, void *data) { post(fn, data); };
-    }
-
-  private:
-    struct task {
-        void (*fn)(void *);
-        void *data;
-    };
-    std::mutex mutex;
-    std::deque<task> queue;
-};
 
 static void assert_none_is_alive()
 {

@@ -2,10 +2,9 @@
  * race_await.cc - co_await while the future is completed, in each order.
  */
 #include "../support/hpp_fixture.h"
+#include "../support/other_loop.hpp"
 
 #include <coroutine>
-#include <deque>
-#include <mutex>
 
 /* A coroutine that ends by itself. */
 struct detached {
@@ -62,36 +61,6 @@ Test(race_await, each_is_resumed_once)
     cr_assert_eq(counted::alive, 0);
 }
 
-/* A loop that one thread runs. */
-class other_loop
-{
-  public:
-    void post(void (*fn)(void *), void *data)
-    {
-        const std::lock_guard<std::mutex> lock(mutex);
-        queue.push_back({fn, data});
-    }
-
-    void turn()
-    {
-        std::deque<task> taken;
-        {
-            const std::lock_guard<std::mutex> lock(mutex);
-            taken.swap(queue);
-        }
-        for (const task &task : taken)
-            task.fn(task.data);
-    }
-
-  private:
-    struct task {
-        void (*fn)(void *);
-        void *data;
-    };
-    std::mutex mutex;
-    std::deque<task> queue;
-};
-
 static std::coroutine_handle<> waiting;
 
 struct note_itself {
@@ -112,10 +81,9 @@ struct note_itself {
 static detached await_there(const soon::executor &pool, other_loop &loop, bool &ended)
 {
     counted local;
-    auto post = [&loop, keep = counted()](auto fn, void *data) { loop.post(fn, data); };
 
     co_await note_itself();
-    co_await soon::on(std::move(post), soon::submit(pool, [] { return 1; }));
+    co_await soon::on(loop.poster(), soon::submit(pool, [] { return 1; }));
     waiting = nullptr;
     ended = true;
 }
