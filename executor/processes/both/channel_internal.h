@@ -135,8 +135,8 @@ enum soon__reply_kind {
     SOON__REPLY_KINDS = 4,
 };
 
-/* ITEMS of a function whose result has no fixed size: this stands before each result, which is rounded up to 16 bytes.
- * */
+/* ITEMS of a function whose result has no fixed size: this stands before each result, which is rounded up to
+ * 16 bytes. */
 struct soon__varied_head {
     uint64_t size, reserved;
 };

@@ -97,8 +97,8 @@ enum soon__look soon__channel_look(const struct soon__channel *channel, uint32_t
     uint64_t word;
 
     assert(slot < SOON__SLOTS);
-    /* Acquire: what is read of the status is of this claim, and not of an older one; pairs with the release in claim().
-     * */
+    /* Acquire: what is read of the status is of this claim, and not of an older one; pairs with the release
+     * in claim(). */
     word = atomic_load_explicit(&channel->replies->claims[slot], memory_order_acquire);
     if (!is_last(channel->requests, slot, sequence))
         return SOON__LOOK_GARBAGE;
@@ -181,8 +181,8 @@ static inline void look_at(const struct soon__channel *channel, uint32_t slot)
         forget(notes, slot);
     /* Relaxed: the claim checks the word. */
     found.word = atomic_load_explicit(&channel->replies->claims[slot], memory_order_relaxed);
-    /* It is settled if its number is not above that of the word. If this is no word at all, a task has written over it.
-     * */
+    /* It is settled if its number is not above that of the word. If this is no word at all, a task has written
+     * over it. */
     if (found.sequence <= found.word >> 2 || !(found.word & SOON__SLOT_CLAIMED))
         return;
     /* Relaxed: if it was taken back, this may be the order of the next request. The claim fails then. */

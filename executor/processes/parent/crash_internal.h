@@ -14,8 +14,8 @@ char *soon__crash_describe(char *to, size_t size, const struct soon__exit *exit)
 /* What was short, in words, if `code` says so: descriptors, processes or memory, of which there may be more later.
  * NULL: `code` says something else. */
 const char *soon__shortage(int code);
-/* Of a worker that was never ready: the error with which something was short, as its exit status says; 0: it does not.
- * */
+/* Of a worker that was never ready: the error with which something was short, as its exit status says; 0: it
+ * does not. */
 int soon__crash_shortage(const struct soon__exit *exit);
 /* The error of the task that the worker was running. `code` is SOON_EWORKERDIED, SOON_EKILLED, SOON_ETIMELIMIT or
  * SOON_EBROKEN. */

@@ -176,8 +176,8 @@ void soon__process_pool_want_none_locked(struct soon__process_pool *pool)
     pool->locked.wanted = 0;
 }
 
-/* Counts the processes that are missing, for the loop to start them. In a back-off the loop has set its timer already.
- * */
+/* Counts the processes that are missing, for the loop to start them. In a back-off the loop has set its
+ * timer already. */
 static void grow_locked(struct soon__process_pool *pool)
 {
     size_t missing = missing_locked(pool);

@@ -15,8 +15,8 @@ static inline bool soon__process_pool_may_hand_out_locked(const struct soon__pro
     return pool->backlog.locked.queue.count || pool->locked.assigned ||
            soon__inject_is_open(soon__inject_load(&pool->backlog.inject));
 }
-/* Posts a plain call (marshal_internal.h), if nothing comes before it and there is a place. False: it is to be queued.
- * */
+/* Posts a plain call (marshal_internal.h), if nothing comes before it and there is a place. False: it is to
+ * be queued. */
 bool soon__process_pool_post_plain_locked(struct soon__process_pool *pool, soon_call *call);
 /* Moves what is in the injector to the queue. */
 void soon__process_pool_queue_injected_locked(struct soon__process_pool *pool);

@@ -25,8 +25,8 @@
 #define LEAVE_NS INT64_C(3000000000) /* for a process that was asked to end by itself */
 
 /* We may not signal it: this process has given up rights, or the worker has got others. Its control thread ends it,
- * whatever its task does. It gets no grace period, since a task that was not signalled does not know that it is to end.
- * */
+ * whatever its task does. It gets no grace period, since a task that was not signalled does not know that it is
+ * to end. */
 static void ask_to_end(struct soon__process *process, int why)
 {
     struct soon__message end = {

@@ -12,8 +12,8 @@ void soon__process_on_overdue(uv_timer_t *timer);
 void soon__process_has_greeted(struct soon__process *process);
 /* Its initializer has ended, and may have failed; or the worker had no room for it. */
 void soon__process_is_initialised(struct soon__process *process);
-/* It cannot become ready, for `code`. Ends it. If something was short, that does not count against the program (P14).
- * */
+/* It cannot become ready, for `code`. Ends it. If something was short, that does not count against the
+ * program (P14). */
 void soon__process_start_is_short(struct soon__process *process, int code);
 /* It has written what no worker writes: ends it at once. */
 void soon__process_drop_corrupt(struct soon__process *process);

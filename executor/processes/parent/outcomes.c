@@ -95,8 +95,8 @@ const char *soon__item_label(const soon_call *call, const size_t *item)
     return own ? own : soon_future_label(soon__call_future((soon_call *)call));
 }
 
-/* Where the section begins in the body: behind result and payload. There is no message, since the task has succeeded.
- * */
+/* Where the section begins in the body: behind result and payload. There is no message, since the task
+ * has succeeded. */
 static const unsigned char *beside_of(struct soon__process *process, const struct soon__reply *reply)
 {
     const unsigned char *body = soon__channel_reply_body(&process->channel, reply);

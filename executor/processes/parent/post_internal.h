@@ -8,8 +8,8 @@
 
 enum { SOON__PRIORITY_BITS = 24 };
 
-/* Calls are to run in the order of these: higher priorities first, then by number. The priority is in the highest bits.
- * */
+/* Calls are to run in the order of these: higher priorities first, then by number. The priority is in the
+ * highest bits. */
 uint64_t soon__post_order(const soon_call *call);
 /* Posts a plain call (marshal_internal.h), which fits into any slot. The caller is to wake the worker. */
 void soon__process_post_plain_locked(struct soon__process *process, soon_call *call, uint32_t function, int64_t now);

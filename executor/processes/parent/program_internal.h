@@ -8,8 +8,8 @@
 struct soon__program {
     char *path; /* a whole path; NULL: this very program */
     int file;   /* a descriptor of it, even if another file is at `path` by now */
-    /* The file by which the system runs it: a dynamic loader, or the interpreter of a script. NULL: none, or not known.
-     * */
+    /* The file by which the system runs it: a dynamic loader, or the interpreter of a script. NULL: none, or
+     * not known. */
     char *needs;
 };
 

@@ -16,8 +16,8 @@ int soon__process_drain(struct soon__process *process, bool last);
  * it has ended, with the doorbell on or not needed (P10), and process and pool may be gone. `awaited` NULL: it ends in
  * any case. */
 bool soon__process_take_in_spinning(struct soon__process *process, const soon_call *awaited);
-/* Takes in replies without touching the doorbell. Returns how many. The caller calls soon__process_drain() afterwards.
- * */
+/* Takes in replies without touching the doorbell. Returns how many. The caller calls
+ * soon__process_drain() afterwards. */
 uint64_t soon__process_take_in(struct soon__process *process);
 
 #endif

@@ -79,8 +79,8 @@ static uint64_t open_window(struct soon__serving *serving, struct window *window
     return count;
 }
 
-/* S3. The results of all items before `next` lie where they belong, with nothing beside them: the window has them now.
- * */
+/* S3. The results of all items before `next` lie where they belong, with nothing beside them: the window has
+ * them now. */
 static void keep_in_window(struct soon__serving *serving, struct window *window, uint64_t next)
 {
     window->next = next;

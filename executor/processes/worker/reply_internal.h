@@ -33,8 +33,8 @@ struct soon__place soon__reply_fill(struct soon__reply *reply, struct soon__outc
 /* Publishes the reply; waits for room in the ring if it is not the last one of its slot. `place` (may be NULL) is given
  * back when the reply is acked. */
 void soon__reply_publish(const struct soon__reply *reply, const struct soon__place *place);
-/* Publishes the only reply of a task that has succeeded with a result of `size` bytes, or none, and nothing beside it.
- * */
+/* Publishes the only reply of a task that has succeeded with a result of `size` bytes, or none, and nothing
+ * beside it. */
 void soon__reply_publish_short(uint32_t slot, uint64_t sequence, const unsigned char bytes[SOON__REPLY_SHORT_MAX],
                                size_t size);
 
