@@ -322,8 +322,8 @@ static bool went_well(soon_task *task, void *data, size_t next)
     atomic_store_explicit(items->finished, next, memory_order_release);
     /* Relaxed, all: flags. */
     return !(atomic_load_explicit(items->stopped, memory_order_relaxed) |
-             (atomic_load_explicit(&task->future->word, memory_order_relaxed) & SOON__CANCEL_REQUESTED) |
-             soon__executor_is_terminating(task->executor));
+             (atomic_load_explicit(&task->future->word, memory_order_relaxed) & SOON__CANCEL_REQUESTED)) &&
+           !soon__executor_is_terminating(task->executor);
 }
 
 /* Gives the outcome of an item to the owner. */
