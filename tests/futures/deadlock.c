@@ -410,7 +410,8 @@ static void complete_and_wait(soon_future *future, void *promise)
     cr_assert_eq(int_of(later), 1);
 }
 
-/* A pool takes it at once, before the callbacks run. Guards the question in source(), then.c, whether it still waits. */
+/* A pool takes it at once, before the callbacks run. Guards the question in source(), then.c, whether it still
+ * waits. */
 Test(deadlock, a_callback_may_wait_for_a_then_of_what_it_has_completed)
 {
     soon_executor *pool = make_one_thread();
