@@ -23,8 +23,8 @@ struct soon__call_extra {
     int64_t queue_deadline;                          /* SOON__NEVER: none */
     struct soon__heap_node by_priority, by_deadline; /* the pool's queue's, as is the next */
     soon_call *call;
-    /* Of a then: what it waits for, then what its argument lies in; of one that was submitted after others: their
-     * gather, then what its inputs lie in. A reference. */
+    /* A reference of the future that it waits for, and later reads: of a soon_then() the result is the argument, of
+     * a call that was submitted after others it is their gather, whose members are the inputs. NULL: none. */
     soon_future *first;
     struct soon__callback on_first;
     struct soon__items *items;

@@ -50,7 +50,7 @@ struct soon_executor {
     soon_full when_full; /* never DEFAULT */
     soon_shared *shared; /* of its tasks: a reference; NULL: none */
     uint32_t generation;
-    bool freeing;             /* the class's `free` runs, or has run: of the thread that frees it alone */
+    bool freeing;             /* the class's `free` runs, or has run; only for the thread that frees it */
     _Atomic bool given_up;    /* to soon_executor_end(), which frees it */
     _Atomic uint32_t pins;    /* threads that are inside between pin and unpin; and the class, until it is down */
     _Atomic uint32_t applied; /* soon_apply_async() calls that are not done: each has a pin, too */
@@ -62,9 +62,9 @@ struct soon_executor {
     soon_future *down_future;                    /* for readers: done when that is and no pin is left. A reference */
     pthread_mutex_t mutex;
     struct {
-        int begun;            /* the strongest one that the class's `shutdown` was given; -1: none */
-        size_t waiting_count; /* of those, and of those whose wait is just ending: see then.c */
-        soon_call *waiting;   /* calls whose first is not done */
+        int begun;            /* the strongest shutdown that the class was told of; -1: none */
+        soon_call *waiting;   /* calls that wait for a future: then.c */
+        size_t waiting_count; /* of those, and of those whose wait is just ending */
     } locked;
 };
 

@@ -16,7 +16,8 @@ struct soon__local {
 
 /* What runs it: how the wishes of its reader reach it, and its news reach the reader. */
 struct soon__task_host {
-    /* Not: by its time limit. 0: nobody has; -ECANCELED: a reader; SOON_EKILLED: its worker is about to be ended. */
+    /* Whether it was asked to end, other than by its time limit: 0: it was not; -ECANCELED: by a reader;
+     * SOON_EKILLED: its worker is about to be ended. */
     int (*cancel_requested)(const soon_task *task);
     void (*set_progress)(soon_task *task, uint64_t done, uint64_t total);
     const char *(*label)(const soon_task *task); /* NULL: none */
@@ -29,13 +30,13 @@ struct soon__task_host {
     void *(*shared)(const soon_task *task);         /* NULL: none */
     bool (*is_initializer)(const soon_task *task);
     size_t heap_max; /* a result of variable size that is larger goes to a mappable buffer */
-    /* Around a notice, of a host that does not tell it by the future: from here on it tells `*ret_request`. 0, or a
-     * negative code. NULL: it does. */
+    /* The task has a notice from here on, until listen_no_more(): the host tells it by the number `*ret_request`.
+     * Returns 0 or a negative code. NULL: the notice is told by the task's future. */
     int (*listen)(soon_task *task, uint64_t *ret_request);
     void (*listen_no_more)(soon_task *task);
     struct soon__notice *notice; /* the task's. NULL: it has none */
-    /* The body has returned, and what that means is about to be settled: may change the host. NULL: nothing is to be
-     * done. */
+    /* Called when the body has returned, before the outcome is settled. May change the host. NULL: there is nothing
+     * to do. */
     void (*returned)(soon_task *task);
 };
 
