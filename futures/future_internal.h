@@ -7,10 +7,10 @@
  *
  * The files of this folder, each above those that it uses:
  *
- *     wait                                              several at once
- *     as_completed   gather   promise   failed
- *     set            read   aside   cancel              what readers and makers do
- *                    await  complete
+ *     gather                                            one future for several
+ *     wait           promise                            several at once; the maker's half
+ *     as_completed   failed   read   aside   cancel     what readers and makers do
+ *     set            await    complete                  waiting for one; storing an outcome
  *                    depend   run_callbacks             what a wait leads to; callbacks in order
  *                             callback, callback_index
  *     park           future                             how a thread waits; the word, references, LOCK, waiters
