@@ -81,6 +81,21 @@ missing_files() {
     done
 }
 
+# Circles of files, and arrows that go up, by includes and by what the objects of the library use of each other.
+arrows() {
+    command -v python3 >/dev/null || { echo 'python3 is missing, which Meson needs, too'; return; }
+    python3 tests/arrows.py "$BUILD/libsoon.a" 2>&1
+}
+
+too_long_files() {
+    find futures executor -name '*.[ch]' -exec wc -l {} + | awk '$1 > 500 && $2 != "total" { print $2 ": " $1 " lines" }'
+}
+
+# In characters, not bytes.
+too_long_lines() {
+    find futures executor -name '*.[ch]' -print0 | LC_ALL=C.UTF-8 xargs -0 grep -nE '^.{121}'
+}
+
 # Sources that no meson.build names: a list there has the file's name, a dictionary of programs the name alone.
 unlisted_files() {
     find futures executor cxx tests demos bench \( -name '*.c' -o -name '*.cc' -o -path 'cxx/*.hpp' \) ! -path 'tests/installed/*' |
@@ -92,15 +107,52 @@ unlisted_files() {
         done
 }
 
+# The table of tests/README.md: "SOURCE TEST", a line for each, SOURCE without its suffix.
+tests_of_sources() {
+    awk -F '|' '
+        /^### / { gsub("### `|/`", ""); folder = $0 }
+        folder && /^\| `/ {
+            gsub("[` ]", "")
+            sources = split($2, source, ",")
+            tests = split($3, test, ",")
+            for (i = 1; i <= sources; i++)
+                for (j = 1; j <= tests; j++)
+                    print folder "/" source[i], test[j]
+        }' tests/README.md | sort -u
+}
+
+sources_without_tests() {
+    comm -23 <(find futures executor -name '*.c' | sed 's/\.c$//' | sort) <(tests_of_sources | cut -d ' ' -f 1 | uniq)
+}
+
+rows_that_are_wrong() {
+    tests_of_sources | while read -r source test; do
+        [ -e "$source.c" ] || [ -e "${source}_internal.h" ] || echo "there is no $source"
+        grep -qs "'$test': {" tests/*/meson.build tests/processes/*/meson.build || echo "$source: there is no test $test"
+    done
+}
+
+# A mutant breaks a source on purpose, and names the test that must fail.
+mutants_that_no_row_has() {
+    awk 'FNR == 1 { test = $2 } /^\+\+\+ b\/(futures|executor)\// { print substr($2, 3), test }' tests/mutants/*.patch |
+        sed -E 's/(_internal)?\.[ch] / /' | sort -u | comm -23 - <(tests_of_sources)
+}
+
 check 'futures include nothing but futures and libc' nothing futures_point_outside
 check 'futures do not know libuv' nothing futures_know_libuv
 check 'executor includes nothing but futures, executor and libraries' nothing executor_points_outside
 check 'cxx includes nothing but <soon.h> and the standard library' nothing cxx_reaches_inside
 check 'public headers include no private one and no uv.h' nothing public_headers_show_more
+check 'there is no circle of files, and no arrow up' nothing arrows
 check 'parent and worker include nothing of each other' nothing parent_and_worker_meet
 check 'public headers of executor are at its top, private ones in its folders' nothing headers_out_of_place
 check 'demos include nothing of ours but <soon.h> and <soon.hpp>' nothing demos_reach_inside
 check 'benchmarks include nothing of ours but <soon.h>' nothing benchmarks_reach_inside
+check 'no file of the library has more than 500 lines' nothing too_long_files
+check 'no line of the library has more than 120 columns' nothing too_long_lines
 check 'every include is a file' nothing missing_files
 check 'every source is in a meson.build' nothing unlisted_files
+check 'each source has its tests in tests/README.md' nothing sources_without_tests
+check 'the sources and tests of that table are there' nothing rows_that_are_wrong
+check 'it has the tests that mutants name for a source' nothing mutants_that_no_row_has
 finish

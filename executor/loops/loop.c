@@ -5,7 +5,7 @@
  *                  |                      |
  *                  |                      +--somebody else closes our handle---+
  *                  |                                                           v
- *                  +--somebody else closes our handle--> LOST --last detach--> LOST_CLOSING --nothing outstanding: freed
+ *                  +--somebody closes our handle--> LOST --last detach--> LOST_CLOSING --nothing outstanding: freed
  *
  * L1  Other threads touch nothing of the uv loop: they ring a bell of ours, a descriptor, which the uv loop polls. So
  *     it does not matter to them what becomes of the handle, or of the uv loop. (uv_async_send() would touch both, and
