@@ -148,9 +148,8 @@ __attribute__((constructor)) static void watch_forks(void)
 
 static void move_locked(struct soon__notice *notice, enum soon__notice_state to)
 {
-    enum soon__notice_state from = notice->locked.state;
-
-    assert(from != to && (from == SOON__NOTICE_SPARE) == (to == SOON__NOTICE_LISTED));
+    assert(notice->locked.state != to);
+    assert((notice->locked.state == SOON__NOTICE_SPARE) == (to == SOON__NOTICE_LISTED));
     notice->locked.state = to;
 }
 

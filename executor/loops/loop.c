@@ -83,13 +83,26 @@ void soon__loop_ring_locked(soon_loop *loop)
     loop->locked.rung = true;
 }
 
+static bool may_move(enum soon__loop_state from, enum soon__loop_state to)
+{
+    switch (from) {
+    case SOON__LOOP_OPEN:
+        return to == SOON__LOOP_CLOSING || to == SOON__LOOP_LOST;
+    case SOON__LOOP_CLOSING:
+        return to == SOON__LOOP_CLOSED || to == SOON__LOOP_LOST_CLOSING;
+    case SOON__LOOP_LOST:
+        return to == SOON__LOOP_LOST_CLOSING;
+    default:
+        return false;
+    }
+}
+
 void soon__loop_move_locked(soon_loop *loop, enum soon__loop_state to)
 {
-    enum soon__loop_state from = loop->locked.state;
+    bool may = may_move(loop->locked.state, to);
 
-    assert(from == SOON__LOOP_OPEN      ? to == SOON__LOOP_CLOSING || to == SOON__LOOP_LOST
-           : from == SOON__LOOP_CLOSING ? to == SOON__LOOP_CLOSED || to == SOON__LOOP_LOST_CLOSING
-                                        : from == SOON__LOOP_LOST && to == SOON__LOOP_LOST_CLOSING);
+    assert(may);
+    (void)may;
     loop->locked.state = to;
 }
 

@@ -69,8 +69,9 @@ static soon_buffer **make_payloads(struct soon__chunk *chunk)
     if (payloads)
         return payloads;
     payloads = calloc(chunk->batch.items.count, sizeof *payloads);
-    /* Relaxed: the store of `finished` publishes it. */
-    atomic_store_explicit(&chunk->payloads, payloads, memory_order_relaxed);
+    /* Release: a thread that looks at an item that ended before sees the places empty. Pairs with the acquire in
+     * soon__chunk_payload(). */
+    atomic_store_explicit(&chunk->payloads, payloads, memory_order_release);
     return payloads;
 }
 
@@ -124,8 +125,8 @@ bool soon__chunk_adopt(struct soon__chunk *chunk, soon_future *call)
 
 soon_buffer *soon__chunk_payload(struct soon__chunk *chunk, size_t index)
 {
-    /* Relaxed: the caller has seen that the item is finished. */
-    soon_buffer **payloads = atomic_load_explicit(&chunk->payloads, memory_order_relaxed);
+    /* Acquire: the caller has seen that this item is finished, but a later one may have made the places. */
+    soon_buffer **payloads = atomic_load_explicit(&chunk->payloads, memory_order_acquire);
 
     if (!payloads && chunk->batch.items.count == 1) /* somebody else may have resolved it: see soon__chunk_adopt() */
         return soon_future_payload(atomic_load_explicit(&chunk->batch.call, memory_order_relaxed));
