@@ -4,7 +4,7 @@
  *     [ soon_call | argument, if small, or where it is | result, if small and of fixed size | ... ]   and a struct
  *     soon__call_extra beside it, if an option is set
  *
- * All that its end will need is in the block from the start (struct soon__call_job), so that the end cannot fail.
+ * All that the end of a call will need is in the block from the start (struct soon__call_job), so it cannot fail.
  */
 #include "call_new_internal.h"
 
@@ -23,7 +23,7 @@ _Static_assert(SOON__CALL_ARG_AT + 2 * SOON__CALL_SMALL_MAX + sizeof(struct soon
                    SOON__BLOCK_STEPS * SOON__CALL_ALIGNMENT,
                "block");
 
-/* `result`: that has its place in the block. */
+/* `arg` and `result` are the sizes of what lies in the block; 0: nothing does. */
 static inline size_t block_size(size_t arg, size_t result, bool has_job, bool has_on_done)
 {
     size_t size = SOON__CALL_ARG_AT + soon__call_round_up(arg);
@@ -33,7 +33,7 @@ static inline size_t block_size(size_t arg, size_t result, bool has_job, bool ha
     return size + (has_job ? SOON__CALL_JOB_SIZE : 0) + (has_on_done ? SOON__CALL_ON_DONE_SIZE : 0);
 }
 
-/* For another process, and too large to be copied each time that it is sent. */
+/* Is the argument for another process, and too large to be copied each time that it is sent? */
 static bool is_large(const struct soon__call_params *params)
 {
     size_t above = params->executor->klass.mappable_above;
@@ -51,7 +51,7 @@ static bool needs_extra(const struct soon__call_params *params)
                   o->when_full || o->payload || o->extra.size || o->on_progress));
 }
 
-/* A chunk of one item has that one's. */
+/* A chunk of one item has the label of that item. */
 static const char *label_of(const struct soon__call_params *params)
 {
     const struct soon__items *items = params->items;
@@ -73,7 +73,7 @@ static int extra_new(soon_call *call, const struct soon__call_params *params)
     if (!extra)
         return -ENOMEM;
     *extra = (struct soon__call_extra){.options = *options, .items = params->items};
-    extra->options.after = NULL; /* what it holds of them is `first` */
+    extra->options.after = NULL; /* the array is the caller's; `first` has the references */
     extra->options.after_count = 0;
     if (bytes)
         extra->options.extra.data = memcpy(extra->text, options->extra.data, bytes);
@@ -129,7 +129,7 @@ static void copy_arg(void *copy, const struct soon__call_params *params, size_t 
         memset(copy, 0, size);
 }
 
-/* Of a chunk; of a then, which has no argument yet, nothing. */
+/* The first argument of a chunk; NULL for a then, which has no argument yet. */
 static soon_bytes first_arg(const struct soon__items *items, size_t size)
 {
     if (items && items->each)
@@ -137,7 +137,7 @@ static soon_bytes first_arg(const struct soon__items *items, size_t size)
     return (soon_bytes){items ? items->args : NULL, size};
 }
 
-/* One that is not in the block. */
+/* Sets an argument that does not lie in the block. */
 static int set_far_arg(soon_call *call, const struct soon__call_params *params, size_t size)
 {
     void *copy;
@@ -157,7 +157,7 @@ static int set_far_arg(soon_call *call, const struct soon__call_params *params, 
     return 0;
 }
 
-/* `block`: its size. */
+/* `block` is the size of the block. */
 static inline void init(soon_call *call, soon_executor *executor, const soon_function *function, size_t block,
                         size_t arg, unsigned flags)
 {
@@ -175,7 +175,8 @@ static inline bool releases_nothing(const soon_function *function)
     return !function->free_arg && !function->free_result;
 }
 
-/* With its future and where things go, no more. NULL: no memory. */
+/* Makes a block. Its future is ready, and its flags say where argument and result go; nothing else is filled in. NULL:
+ * no memory. */
 static soon_call *block_new(const struct soon__call_params *params, size_t size)
 {
     bool lent = params->takes_first || params->items, far = lent || size > SOON__CALL_SMALL_MAX || is_large(params);
@@ -194,7 +195,7 @@ static soon_call *block_new(const struct soon__call_params *params, size_t size)
     return call;
 }
 
-/* Frees all, releases nothing of what was given, and counts nothing out. */
+/* Frees what the call has. Releases nothing that the caller gave, and does not count its delivery out of its loop. */
 static void drop(soon_call *call)
 {
     if (call->flags & SOON__CALL_ARG_ON_HEAP)

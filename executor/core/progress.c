@@ -15,17 +15,18 @@
  *     check reads the progress again: either it or the thread that sets it sees the other, since both read and write
  *     under the future's LOCK. Where nobody tells that the progress has moved (a worker process, the items of a map),
  *     it is checked again and again: `polls`.
- * L2  `open`, under LOCK: something of the hub may be on the library's loop. It has a reference of the future until the
- *     job has run that is posted when the future is done.
+ * L2  `open` changes under LOCK. It says that a job of the hub, or its timer, may be on the library's loop. The hub
+ *     then has a reference of the future. When the future is done, the job `close` is posted, which closes the timer
+ *     and gives up the reference.
  * L3  The tick and the final call of a listener are two entries. The thread that completes the future posts the final
  *     one before it runs users' callbacks, whatever the tick is doing. So the final call comes before them on the same
  *     loop, and a tick that comes later finds that the listener is gone.
  * L4  Without a loop everything runs on the callback thread, and the users' callbacks of such a future go there too,
  *     after the final call.
- * L5  A listener that is gone is called no more. Its data is released when it is not running, and its memory is freed
- *     when, also, no entry of it is on its way. Its loop counts it until then, and each entry.
- * L6  No thread has LOCK and the hub's mutex at the same time, and nothing is posted under the mutex: a push to a loop
- *     whose handle somebody has closed drops what is there.
+ * L5  A listener that is gone is called no more. Its data is released as soon as it is not running. Its memory is freed
+ *     when, besides, none of its entries is on its way. Until then its loop counts the listener, and each entry.
+ * L6  No thread has LOCK and the hub's mutex at the same time. Nothing is posted under the mutex, since a push to a
+ *     loop whose handle somebody has closed drops all that is there, which may free futures.
  */
 #include "progress_check_internal.h"
 
@@ -55,7 +56,7 @@ void soon__progress_start(soon_future *future)
  * The end of the future
  */
 
-/* Claims the final calls of those with a loop, or of one without (L4). */
+/* Claims the final calls of all listeners that have a loop, or of one that has none (L4). */
 static struct soon__progress_way *claim_last_locked(struct soon__progress_hub *hub, bool with_loop)
 {
     struct soon__progress_way *last = NULL, **end = &last;
@@ -68,7 +69,7 @@ static struct soon__progress_way *claim_last_locked(struct soon__progress_hub *h
     return last;
 }
 
-/* L3. An internal continuation: before all users' callbacks. */
+/* L3. This is an internal continuation, so it runs before all users' callbacks. */
 static void ended(soon_future *future, void *data)
 {
     struct soon__progress_hub *hub = data;
@@ -117,7 +118,8 @@ static bool runs_callbacks(struct soon__progress_hook *hook)
     return true;
 }
 
-/* With the future, or with a call that was never submitted: its data is the caller's. */
+/* Frees the hub with its future. Listeners are left only where the submit has failed. Then their data is still the
+ * caller's, and is not released. */
 static void destroy(struct soon__progress_hook *hook)
 {
     struct soon__progress_hub *hub = (struct soon__progress_hub *)hook;
@@ -135,7 +137,8 @@ static void destroy(struct soon__progress_hook *hook)
  * Listening
  */
 
-/* Does nobody tell of its progress? With LOCK, while it is unfinished: its executor is there. */
+/* Does nobody tell when this future's progress moves? The caller has LOCK, and the future is unfinished: so its
+ * executor is still there. */
 static bool has_to_be_asked_locked(const soon_future *future)
 {
     const soon_call *call = soon__call_of(future);

@@ -2,7 +2,7 @@
  * spin_internal.h - adaptive spinning: a thread looks for something for a short time before it sleeps, as long as that
  * pays.
  *
- * After 8 spins in a row that have failed only every 16th is made, until one succeeds.
+ * When 8 spins in a row have failed, only every 16th is made, until one succeeds.
  */
 #ifndef SOON_EXECUTOR_CORE_SPIN_INTERNAL_H
 #define SOON_EXECUTOR_CORE_SPIN_INTERNAL_H

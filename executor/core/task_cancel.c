@@ -9,7 +9,8 @@
 
 #include <errno.h>
 
-/* The body has returned, on its thread: after this no callback runs, and nobody tells it. */
+/* To be called on the task's thread when the body has returned. After this no callback runs, and no thread tells the
+ * notice. */
 static void end(soon_task *task)
 {
     struct soon__notice *notice = soon__task_host(task)->notice;
@@ -43,7 +44,7 @@ static int check(uint32_t generation)
                                             : soon__refuse(SOON_EFORKED, "a forked child of a task hears of no cancel");
 }
 
-/* Whether the task may have one here, and what it needs beside. */
+/* Checks that the task may have a notice in this process, and starts the clock if the task has a time limit. */
 static int prepare(const soon_task *task)
 {
     int rc = task->executor ? check(task->executor->generation) : 0; /* else its host does that */
@@ -81,7 +82,7 @@ static int make(struct soon__notice **ret, soon_task *task, const struct soon__t
     return 0;
 }
 
-/* The task's, which is made at the first need. */
+/* Finds the notice of the task, which is made at the first need. */
 static int notice_of(struct soon__notice **ret, soon_task *task)
 {
     const struct soon__task_host *host = soon__task_host(task);

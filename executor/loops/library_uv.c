@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 /*
- * What libuv may not find wanting: B3. Copies of a descriptor take the places of those that it will make, and of those
- * of input, output and errors in a program that has closed these: libuv ends a program in which one of its own is among
- * them.
+ * What libuv must be able to get: B3 in library_loop.c. Copies of a descriptor take the places of those that libuv will
+ * make. They also take those of input, output and errors in a program that has closed these: libuv ends a program in
+ * which a descriptor of its own has one of these numbers.
  */
 enum { PLACES = 16, PLACES_MIN = 10, WATCHES = 4, MEMORY = 1 << 16 };
 

@@ -1,12 +1,12 @@
 /*
  * watch.c - descriptors that the library's loop watches.
  *
- * W1  One thread waits and dispatches. A turn tells of SOON__WATCHES_PER_TURN at most; the system hands out those that
- *     were left first the next time, so that none is left for ever.
- * W2  A watch that is removed is forgotten among what was found, too: its memory may be another's by the time that its
- *     place is reached.
- * W3  The wake-up is told once for each time that it is written to, so it need not be read. Its counter cannot run full
- *     within a life.
+ * W1  One thread waits and dispatches. A turn takes SOON__WATCHES_PER_TURN descriptors at most. Those that were left
+ *     over are the first that the system gives in the next turn, so none is left for ever.
+ * W2  A watch that is removed is also struck out of what this turn has found. Otherwise the turn would come to it when
+ *     its memory may be somebody else's.
+ * W3  The wake-up is an eventfd. The system tells of it anew after each write, so it need not be read. Its counter has
+ *     64 bits, and so never becomes full.
  */
 #include "watch_internal.h"
 

@@ -9,12 +9,15 @@
  * C1  Items finish in order. So one number, `finished`, says of each item whether it has its outcome. What lies below
  *     it was written before it was stored with release, and is read after an acquire load.
  * C2  Only the thread that runs the call writes failures and `finished`; when the call's future is done, end() does.
- *     There `rest` and what belongs to it come before the last `finished`.
+ *     That one stores `rest`, and the errors of the items from there on, before the last `finished`.
  * C3  An item starts only when there is room to note its failure. So an outcome is never lost, and nothing is allocated
  *     when one arrives.
  * C4  What was given with an item is released exactly once: in done(), or with the rest. See batch_internal.h.
- * C5  What an item gave beside a result of fixed size is stored before `finished` passes it. Without memory for that
- *     the item fails.
+ * C5  A payload of an item, and a result that has no fixed size, are stored before `finished` passes the item. Without
+ *     memory for that the item fails.
+ * C6  An item that fails does not end the chunk: the next one starts. If the map is to stop at an error, done() and
+ *     end() stop it. Then wanted() lets no further item of any of its chunks start, and in a worker process the cancel
+ *     of the chunk's call does.
  */
 #include "map_chunk_internal.h"
 
@@ -139,6 +142,7 @@ static void note_failure(struct soon__chunk *chunk, size_t index, const struct s
         chunk->first_own = outcome->error;
 }
 
+/* C6 */
 static void done(struct soon__items *items, size_t index, struct soon__outcome *outcome)
 {
     struct soon__chunk *chunk = of_items(items);
@@ -158,7 +162,7 @@ static void done(struct soon__items *items, size_t index, struct soon__outcome *
  * The end
  */
 
-/* Notes why the items that did not run did not, where the run has not said so. */
+/* Notes why the items that are left did not run, if the run itself has not said so. */
 static void explain_rest(struct soon__chunk *chunk, soon_future *call, int rc)
 {
     struct soon__map *map = chunk->map;
@@ -197,7 +201,7 @@ static void released(struct soon__batch *batch)
     soon__future_unref(&of_batch(batch)->map->future);
 }
 
-/* Returns the state in which that leaves the chunk. */
+/* Releases what was given with the items that did not run. Returns the state that the chunk has then. */
 static enum soon__chunk_state release_rest(struct soon__chunk *chunk)
 {
     size_t rest = atomic_load_explicit(&chunk->rest, memory_order_relaxed); /* relaxed: this thread's own */

@@ -2,9 +2,9 @@
  * cpu.c - affinity and CPU quotas.
  *
  * /proc/self/cgroup says in which cgroup this process is: that of version 2, or of the cpu controller of version 1.
- * /proc/self/mountinfo says where each hierarchy is mounted, and from which of its cgroups on, since a container often
- * sees its own part alone. Each cgroup from that of the process up to the mount point may have a quota, and the least
- * one counts.
+ * /proc/self/mountinfo says where each hierarchy is mounted, and which of its cgroups is at the mount point: a
+ * container often sees its own part alone. Each cgroup from that of the process up to the mount point may have a quota,
+ * and the least one counts.
  */
 #include "cpu_internal.h"
 
@@ -21,7 +21,7 @@ enum {
     AFFINITY_MAX = 1 << 20 /* CPUs; far beyond any kernel */
 };
 
-/* What is to be found in one hierarchy. */
+/* A kind of hierarchy, and how to read the limit of one of its cgroups. */
 struct hierarchy {
     const char *type;       /* of its file system */
     const char *controller; /* the one that it must have; NULL: it has all of them */

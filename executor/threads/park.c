@@ -4,6 +4,8 @@
  *     wait --awaited is in our deque, or in the queue--> run it on top of the task that waits, look again
  *          --somebody else has it--> park: another worker may take this one's place (I3, I4)
  *
+ * If calls are queued, scheduler.c wakes that other worker, or starts a spare, when help() unlocks the mutex.
+ *
  * A task that waits may hold a lock. So nothing but what it waits for is run on top of it: another task could want that
  * lock.
  */
@@ -49,7 +51,8 @@ static void held_up(void *data)
     soon__pool_unlock(worker->pool);
 }
 
-/* Called before anybody asks whether this wait could end: what is in our deque has not begun. */
+/* Runs what is awaited if it is in our deque. This comes before the question whether the wait could ever end: what is
+ * in our deque has not begun, so it can be run here. */
 static bool run_own(void *data, soon_future *awaited)
 {
     struct soon__worker *worker = data;

@@ -35,7 +35,7 @@ static int push_locked(struct soon__pool *pool, soon_call *call, bool bounded)
     return 0;
 }
 
-/* With the mutex: somebody has to be woken, or the call is to be refused. */
+/* Submits under the mutex, since a worker may have to be woken, or the call to be refused. */
 static __attribute__((noinline)) int submit_by_mutex(struct soon__pool *pool, soon_call *call, bool may_block)
 {
     soon_executor *executor = pool->backlog.executor;
@@ -63,7 +63,7 @@ static __attribute__((noinline)) int submit_by_mutex(struct soon__pool *pool, so
     return rc;
 }
 
-/* A call that comes from elsewhere than a task of the pool, or that its worker may not keep. */
+/* Submits a call that does not come from a task of the pool, or that the worker of that task may not keep. */
 static __attribute__((noinline)) int submit_to_all(struct soon__pool *pool, soon_call *call, bool may_block)
 {
     return soon__pool_push(pool, call) ? 0 : submit_by_mutex(pool, call, may_block);
@@ -99,7 +99,7 @@ static int shut_down(void *self, soon_shutdown mode, soon_promise *down)
     return 0;
 }
 
-/* A worker that has retired meanwhile was ready. */
+/* Are workers still starting? One that has retired meanwhile does not count: it was ready before. */
 static bool is_starting_locked(struct soon__backlog *backlog)
 {
     const struct soon__pool *pool = (const struct soon__pool *)backlog;

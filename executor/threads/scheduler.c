@@ -49,6 +49,8 @@ static size_t coming_locked(const struct soon__pool *pool)
                : searched + pool->locked.in[SOON__WORKER_STARTING] + pool->locked.in[SOON__WORKER_STARTING_PARKED];
 }
 
+/* I3. Returns how many workers may be started. Those that are parked inside a task are not active, so spares are among
+ * these. */
 static size_t may_start_locked(const struct soon__pool *pool)
 {
     size_t threads = soon__pool_threads_locked(pool), active = soon__pool_active_locked(pool);

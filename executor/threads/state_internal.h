@@ -39,8 +39,8 @@
  *     submitted: it could not get rid of them. The loop joins the thread after that has told it of its end, and waits
  *     for no thread: one that ends runs destructors of the program's (pthread_key_create(), C++), which may wait for
  *     other pools, and so for the loop.
- * I6  The pool is down when it is ending (B3) and has no workers. Then the loop closes its timer and resolves `down`:
- *     its last touch of the pool.
+ * I6  The pool is down when it is ending (B3 in backlog_internal.h) and has no workers. Then the loop closes its timer
+ *     and resolves `down`: its last touch of the pool.
  * I7  No future's LOCK is taken, and no user code called, under the mutex.
  * I8  No worker is started for a call that will be taken anyway: by one that is STARTING, or by one that is SEARCHING.
  *     So tasks that come one after the other need one thread.
@@ -146,7 +146,7 @@ struct soon__pool {
     /* Under the backlog's mutex. */
     struct {
         size_t in[SOON__WORKER_STATES]; /* workers per state; the one that is SEARCHING counts as RUNNING */
-        size_t parked_for_others;       /* workers that are */
+        size_t parked_for_others;       /* so many workers are: I4 */
         size_t to_start;                /* of those that are STARTING, the loop has so many still to create */
         bool cannot_start; /* the last start has failed: none until there is another reason, or nobody else to work */
         struct soon__worker *workers; /* all that have a thread, or will have one in a moment */

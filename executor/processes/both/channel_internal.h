@@ -104,9 +104,9 @@ struct soon__item_head {
 _Static_assert(sizeof(struct soon__item_head) == 32, "what follows is aligned");
 enum soon__item_flags { SOON__ITEM_HAS_PAYLOAD = 1, SOON__ITEM_IS_LABEL = 2 };
 
-/* These stand in the place of a cancel request. HOLD: the time of the item under way is over, and no other item is to
- * start; the worker gives the rest back (-EAGAIN). STOP: so for the whole task, since the parent is about to end the
- * worker. */
+/* These stand in the place of a cancel request. HOLD: the time of the item under way is over. No other item is to
+ * start, and the worker gives the rest back (-EAGAIN). STOP: the parent is about to end the worker, so the task is to
+ * end, and no other item is to start. */
 enum { SOON__HOLD = 2, SOON__STOP = 3 };
 
 /* What the worker tells of a claimed request while that runs. */

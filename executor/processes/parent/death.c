@@ -238,7 +238,7 @@ static void reap(struct soon__process *process, struct soon__exit *ret)
     process->loop.watch = -1;
 }
 
-/* Dispatches what came back from a process that has no use for it any more. */
+/* Dispatches the calls that have come back from a process that is gone or given up. */
 static void hand_out(struct soon__process_pool *pool)
 {
     soon__mutex_lock(&pool->backlog.mutex);

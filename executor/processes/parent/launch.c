@@ -3,11 +3,12 @@
  *
  * A worker runs this very program, from the file that it was started from, whatever its path leads to by now; or the
  * program that the options name. All that they name means what it meant when the pool was made: the program, the
- * directory and /dev/null are held by descriptors, and objects to load have whole paths. A later chdir() or chroot()
- * changes none of it.
+ * directory and /dev/null are held by descriptors, and objects to load have absolute paths. A later chdir() or
+ * chroot() changes none of it.
  *
  * The last argument of a worker is the marker by which soon_init() knows it. A program that does not call soon_init()
- * would start pools of itself without end; so the environment has a mark too, until soon_init() has taken over.
+ * would start pools of itself without end. So a variable marks the environment of a worker too, until soon_init() has
+ * taken over.
  */
 #include "launch_internal.h"
 
@@ -39,8 +40,8 @@ static void free_list(char **list)
     free(list);
 }
 
-/* Copies `name`, those of `list`, and the marker, with a NULL at the end. `are_paths`: those of the list are made whole
- * paths. */
+/* Copies `name`, the strings of `list`, and the marker, with a NULL at the end. `are_paths`: those of the list are made
+ * absolute paths. */
 static char **new_arguments(const char *name, const char *const *list, bool are_paths)
 {
     size_t given = count(list), used = 0;
@@ -92,8 +93,9 @@ static char *format_depth(int depth)
     return strdup(text);
 }
 
-/* The environment of a program with more rights than its user is the user's choice. We do not heed these variables
- * then; but a worker may have those rights for good, and would. So they are not passed on. */
+/* A program that runs with more rights than its user has (soon__is_privileged()) gets its environment from that user,
+ * and does not heed these variables. A worker of it may be started with these rights as its own. Then it could not tell
+ * that they are more than the user's, and would heed the variables. So they are not passed on. */
 static bool is_withheld(const char *variable)
 {
     static const char *const names[] = {SOON__PROGRAM_VARIABLE "=", SOON__LOADER_VARIABLE "="};
@@ -149,7 +151,8 @@ static int choose_program(struct soon__launch *launch, const soon_process_pool_o
     return named && *named ? find(launch, SOON__PROGRAM_VARIABLE, named) : soon__program_own(&launch->program);
 }
 
-/* The directory that is named, or ours. If we may not enter ours, a worker is where we are when it starts. */
+/* Opens the directory that is named, or else ours. If ours cannot be opened, a worker starts in the one where this
+ * process is by then. */
 static int choose_directory(struct soon__launch *launch, const char *named)
 {
     launch->directory = open(named ? named : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -206,7 +209,8 @@ fail:
     return rc;
 }
 
-/* A directory that was named stays. Ours would lead out of the root, if this process has entered another root since. */
+/* Returns in which directory a worker starts; -1: where this process is now. A directory that was named stays. Ours
+ * does not if this process has entered another root since, because it would lead out of that. */
 static int directory_now(const struct soon__launch *launch)
 {
     struct stat root;

@@ -19,7 +19,8 @@
 #include <signal.h>
 #include <stdlib.h>
 
-/* About as long as it takes to go to sleep and be woken again. */
+/* So long a worker process spins for a request, and a thread for a reply: about what it takes to go to sleep and be
+ * woken again. On a thread pool it is SOON__SPIN_NS. */
 enum { SPIN_NS = 20000 };
 
 static int push_locked(struct soon__process_pool *pool, soon_call *call, bool bounded)

@@ -24,8 +24,8 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* The time of an item seems to be over: lets no further item start. True: it is over, and that item is still the last
- * that has started. */
+/* The time of an item seems to be over. Lets no further item start, and looks again. True: the time is over, and no
+ * other item has started meanwhile. False: the worker goes on. */
 static bool hold_item_locked(struct soon__process *process, uint32_t slot, int64_t now, int64_t limit)
 {
     struct soon__assignment *assignment = &process->locked.slots[slot];
@@ -88,8 +88,8 @@ static int64_t check_time_limit_locked(struct soon__process *process, uint32_t s
     return SOON__NEVER;
 }
 
-/* Takes out a call that was posted and whose queue limit is over; the caller is to fail it. Or NULL, and when the next
- * one may be. */
+/* Takes out a call that was posted and whose queue limit is over; the caller is to fail it. NULL: there is none, and
+ * `*next` is lowered to when there may be one. */
 static soon_call *pop_expired_locked(struct soon__process *process, int64_t now, int64_t *next)
 {
     for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {

@@ -16,7 +16,7 @@ static int cancel_requested(const soon_task *task)
 
     uint32_t asked = soon__channel_asked(&serving->worker->channel, serving->slot);
 
-    /* SOON__HOLD is not told: the deadline of the item says that. */
+    /* SOON__HOLD is for the items that come next. The one that runs sees by its own deadline that its time is over. */
     return asked == 1 ? -ECANCELED : asked == SOON__STOP ? SOON_EKILLED : 0;
 }
 
