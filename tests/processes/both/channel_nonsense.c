@@ -6,7 +6,7 @@
 static uint64_t head;
 static struct soon__reply reply;
 
-TestSuite(nonsense, .init = make_channel, .fini = free_channel);
+TestSuite(channel_nonsense, .init = make_channel, .fini = free_channel);
 
 #define DONE .kind = SOON__REPLY_DONE
 #define IN_AREA .flags = SOON__REPLY_IN_AREA
@@ -90,7 +90,7 @@ static const struct {
      {.kind = SOON__REPLY_ITEMS, .count = 1, .result_size = 1, .flags = SOON__REPLY_RESULT_SENT}},
 };
 
-Test(nonsense, is_told_from_replies)
+Test(channel_nonsense, is_told_from_replies)
 {
     for (size_t i = 0; i < COUNT(letters); i++) {
         uint64_t before = head = soon__channel_published_count(&worker);
@@ -103,7 +103,7 @@ Test(nonsense, is_told_from_replies)
 }
 
 /* The next reply has the next number, or its place the number of the one that was there before. */
-Test(nonsense, replies_have_their_numbers)
+Test(channel_nonsense, replies_have_their_numbers)
 {
     static const uint64_t heads[] = {0, 1, SOON__REPLIES - 1, SOON__REPLIES, SOON__REPLIES + 9, 1000000};
 
@@ -125,7 +125,7 @@ Test(nonsense, replies_have_their_numbers)
     }
 }
 
-Test(nonsense, a_short_reply_has_a_short_result)
+Test(channel_nonsense, a_short_reply_has_a_short_result)
 {
     struct soon__reply *place = worker.replies->reply;
 
@@ -153,7 +153,7 @@ static const struct {
      {.kind = SOON__REPLY_DONE, .flags = SOON__REPLY_IS_SHORT, .result_size = SOON__REPLY_SHORT_MAX + 1}},
 };
 
-Test(nonsense, is_no_short_reply)
+Test(channel_nonsense, is_no_short_reply)
 {
     struct soon__reply *place = worker.replies->reply;
     struct soon__short_reply part;
@@ -192,7 +192,7 @@ static void *scribble(void *data)
     return data;
 }
 
-Test(nonsense, a_reply_that_changes_while_it_is_read_is_checked_as_it_was_copied, .disabled = UNDER_TSAN)
+Test(channel_nonsense, a_reply_that_changes_while_it_is_read_is_checked_as_it_was_copied, .disabled = UNDER_TSAN)
 {
     struct soon__short_reply part;
     pthread_t thread;
