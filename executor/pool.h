@@ -39,7 +39,7 @@ SOON_API int soon_init(int argc, char **argv);
 /** Every field: 0 is the default. A negative value where it makes no sense is -EINVAL. */
 typedef struct soon_thread_pool_options {
     int workers SOON__ZERO;      /**< how many at most; 0: one for each CPU that this process may use */
-    const char *name SOON__ZERO; /**< copied; workers are called name_1, name_2 ... NULL: soon-1, soon-2 ... */
+    const char *name SOON__ZERO; /**< copied; workers are called name_n. NULL: soon-1, soon-2 ... */
     /** Runs once on each worker before its first task. If it fails, the pool is broken. NULL: there is none. */
     const soon_function *initializer SOON__ZERO;
     const void *initializer_arg SOON__ZERO; /**< copied; NULL: zeroes */
@@ -86,7 +86,7 @@ typedef enum soon_on_death {
 /** Every field: 0 is the default. A negative value where it makes no sense is -EINVAL. */
 typedef struct soon_process_pool_options {
     int workers SOON__ZERO;      /**< how many at most; 0: one for each CPU that this process may use */
-    const char *name SOON__ZERO; /**< copied; workers are called name_1, name_2 ... NULL: soon-1, soon-2 ... */
+    const char *name SOON__ZERO; /**< copied; workers are called name_n. NULL: soon-1, soon-2 ... */
     /** Runs once on each worker before its first task. If it fails, the pool is broken. NULL: there is none. */
     const soon_function *initializer SOON__ZERO;
     const void *initializer_arg SOON__ZERO; /**< copied; NULL: zeroes */
@@ -167,7 +167,7 @@ typedef enum soon_pool_kind {
  */
 typedef struct soon_pool_options {
     int workers SOON__ZERO;      /**< how many at most; 0: one for each CPU that this process may use */
-    const char *name SOON__ZERO; /**< copied; workers are called name_1, name_2 ... NULL: soon-1, soon-2 ... */
+    const char *name SOON__ZERO; /**< copied; workers are called name_n. NULL: soon-1, soon-2 ... */
     /** Runs once on each worker before its first task. If it fails, the pool is broken. NULL: there is none. */
     const soon_function *initializer SOON__ZERO;
     const void *initializer_arg SOON__ZERO;  /**< copied; NULL: zeroes */
@@ -368,9 +368,10 @@ typedef struct soon_worker {
 } soon_worker;
 
 /**
- * Writes the first `count` of the workers that live now to `ret`, spares and those that are being started included. It
- * is for monitors, debuggers and tests: workers come and go meanwhile, and a number may be another's by the time that
- * it is used. soon_executor_workers() is the form to use in programs.
+ * Writes the first `count` of the workers that live now to `ret`, spares and those that are being started included; one
+ * that was only asked for, by a submit a moment ago, may be missing. It is for monitors, debuggers and tests: workers
+ * come and go meanwhile, and a number may be another's by the time that it is used. soon_executor_workers() is the form
+ * to use in programs.
  *
  * Ownership: `ret` is an array of `count` elements of `size` bytes, which begin as a soon_worker. It may be NULL with
  * `count` 0.

@@ -151,7 +151,8 @@ static size_t in_list(const struct soon__block_list *list)
                : 0;
 }
 
-/* Exact when no thread takes or gives any meanwhile. */
+/* Exact when no thread takes or gives any meanwhile. Slabs and lists have a mutex each, so blocks that move into a list
+ * between the two may be missing: it is never less than 0. */
 size_t soon__blocks_alive(void)
 {
     size_t count = soon__slabs_out() + atomic_load_explicit(&large, memory_order_acquire);
@@ -162,7 +163,7 @@ size_t soon__blocks_alive(void)
             count -= in_list(&lists->classes[i]);
     }
     pthread_mutex_unlock(&registry.mutex);
-    return count;
+    return (ptrdiff_t)count < 0 ? 0 : count;
 }
 
 /* B3. The thread that forked had blocks of the parent's in its lists, too. */

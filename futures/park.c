@@ -46,7 +46,9 @@ int soon__wait_check(int64_t deadline)
 
 void soon__wait_park(_Atomic uint32_t *word, uint32_t expected, int64_t deadline)
 {
-    int64_t look = soon__this_thread.interrupt.check ? soon__clock_ns() + INTERRUPT_LOOK_NS : SOON__NEVER;
+    /* A thread of the library's looks again, too: what it waits for may have come to need a callback of its own. */
+    bool looks = soon__this_thread.interrupt.check || soon__this_thread.of_library;
+    int64_t look = looks ? soon__clock_ns() + INTERRUPT_LOOK_NS : SOON__NEVER;
 
     soon__park(word, expected, look < deadline ? look : deadline);
 }

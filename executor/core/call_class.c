@@ -115,7 +115,8 @@ void soon__call_spin(soon_future *future, int64_t deadline)
     call->executor->klass.spin(call->executor->self, call, deadline);
 }
 
-/* On threads only a call ends there whose queue limit is over. */
+/* On threads a call ends there if its queue limit is over, or no worker can be started for it. The latter cannot be
+ * told before: a wait there looks again (futures/park.c). */
 bool soon__call_ends_on_loop(const soon_future *future)
 {
     const soon_call *call = of_future(future);

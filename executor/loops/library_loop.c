@@ -35,6 +35,7 @@
 #include <unistd.h>
 
 #define FORK_WAIT_NS INT64_C(1000000000)
+enum { FORK_NAPS_MAX = 10000 }; /* of 50 us */
 
 struct library {
     uint32_t generation;
@@ -126,11 +127,12 @@ static _Noreturn void descriptors_are_gone(void)
     abort();
 }
 
-/* It sleeps, so that the thread that forks can run, whatever the priorities of both. */
+/* It sleeps, so that the thread that forks can run, whatever the priorities of both. Not for ever: threads that fork
+ * without a pause would keep it from its work. */
 static void let_forks_go_first(struct library *self)
 {
     /* Relaxed: it orders nothing; a fork that is seen late goes first in the next turn. */
-    while (atomic_load_explicit(&self->forks, memory_order_relaxed) > 0)
+    for (int i = 0; i < FORK_NAPS_MAX && atomic_load_explicit(&self->forks, memory_order_relaxed) > 0; i++)
         nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
 }
 

@@ -162,6 +162,12 @@ static void done(struct soon__items *items, size_t index, struct soon__outcome *
  * The end
  */
 
+/* The one item of a chunk ran as a plain task, and its call has failed with this. */
+static bool is_of_item(const struct soon__chunk *chunk, const struct soon__error *failure)
+{
+    return chunk->batch.items.count == 1 && chunk->batch.items.begun == 0 && failure->public.started;
+}
+
 /* Notes why the items that are left did not run, if the run itself has not said so. */
 static void explain_rest(struct soon__chunk *chunk, soon_future *call, int rc)
 {
@@ -170,7 +176,8 @@ static void explain_rest(struct soon__chunk *chunk, soon_future *call, int rc)
     /* Relaxed: a thread that finds the call killed finds the map KILLED. */
     bool going = atomic_load_explicit(&map->state, memory_order_relaxed) == SOON__MAP_GOING;
 
-    if (!going && failure && failure->public.code == SOON_EKILLED) /* that is the error of the item that ran */
+    /* If an item that ran has that error, the others were cancelled. One by itself has it from its call. */
+    if (!going && failure && failure->public.code == SOON_EKILLED && !is_of_item(chunk, failure))
         failure = &soon__error_cancelled;
     if (!failure) /* a cancel request cut its run short; or it was resolved by hand, with bytes that do not fit */
         failure =

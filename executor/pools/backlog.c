@@ -164,15 +164,13 @@ static int boot_state_locked(struct soon__backlog *backlog, bool (*is_starting_l
     return rc ? rc : is_starting_locked(backlog);
 }
 
-int soon__backlog_wait_for_workers(struct soon__backlog *backlog, bool (*is_starting_locked)(struct soon__backlog *),
-                                   int64_t deadline)
+int soon__backlog_wait_for_workers_locked(struct soon__backlog *backlog,
+                                          bool (*is_starting_locked)(struct soon__backlog *), int64_t deadline)
 {
     int rc;
 
-    soon__mutex_lock(&backlog->mutex);
     while ((rc = boot_state_locked(backlog, is_starting_locked)) > 0 && soon__deadline_check(deadline) == 0)
         soon__condition_wait(&backlog->ready, &backlog->mutex, deadline);
-    soon__mutex_unlock(&backlog->mutex);
     return rc;
 }
 

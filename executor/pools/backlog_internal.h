@@ -90,10 +90,10 @@ static inline int soon__backlog_admit_locked(struct soon__backlog *backlog, bool
 
 /* Waits for a place, up to the call's queue limit: 0, SOON_EEXPIRED or SOON_EDEADLK. The pool is pinned. */
 int soon__backlog_wait_for_place(struct soon__backlog *backlog, const soon_call *call);
-/* Waits until no worker `is_starting`: 0, SOON_EBROKEN, SOON_ESHUTDOWN or a start's error; 1: one still is at
- * `deadline`. */
-int soon__backlog_wait_for_workers(struct soon__backlog *backlog, bool (*is_starting_locked)(struct soon__backlog *),
-                                   int64_t deadline);
+/* Waits until no worker `is_starting`, and gives the mutex up meanwhile: 0, SOON_EBROKEN, SOON_ESHUTDOWN or a start's
+ * error; 1: one still is at `deadline`. */
+int soon__backlog_wait_for_workers_locked(struct soon__backlog *backlog,
+                                          bool (*is_starting_locked)(struct soon__backlog *), int64_t deadline);
 /* Takes all that is queued, as a list by `next`, and adds how many to `*counter`. */
 soon_call *soon__backlog_take_all_locked(struct soon__backlog *backlog, uint64_t *counter);
 /* For soon_executor_class.stats. */

@@ -122,7 +122,9 @@ static int boot(void *self, int64_t deadline)
     if (pool->backlog.locked.state == SOON__OPEN && threads < pool->options.max)
         soon__pool_start_locked(pool, pool->options.max - threads);
     soon__pool_unlock(pool);
-    rc = soon__backlog_wait_for_workers(&pool->backlog, is_starting_locked, deadline);
+    soon__mutex_lock(&pool->backlog.mutex);
+    rc = soon__backlog_wait_for_workers_locked(&pool->backlog, is_starting_locked, deadline);
+    soon__mutex_unlock(&pool->backlog.mutex);
     soon__long_wait_end(&wait);
     return rc > 0 ? -ETIMEDOUT : rc;
 }

@@ -317,6 +317,28 @@ Test(custom, may_fail_a_call_by_its_promise)
     soon_futures_unref((soon_future *[]){killed, raised, died, cancelled}, 4);
 }
 
+/* By force, since it did not heed the cancel: the item ran, and says so. */
+Test(custom, may_end_an_item_of_a_cancelled_map_by_force)
+{
+    int args[2] = {1, 2};
+    soon_future *map = soon_map_async_with(shelf.executor, (.chunk = 1), twice, args, 2);
+    soon_call *first = shelf_first(&shelf);
+
+    cr_assert_eq(soon_promise_set_running(soon_call_promise(first)), 0);
+    cr_assert_not(soon_future_cancel(map)); /* a request, for what runs */
+    cr_assert_eq(soon_promise_set_exception(soon_call_promise(first), SOON_EKILLED, NULL), 0);
+    soon_call_free(first);
+    while (shelf.count)
+        soon_call_run(shelf_first(&shelf));
+
+    cr_assert_eq(soon_future_wait(map, SOON_FOREVER), 0);
+    cr_assert_eq(soon_map_item_error(map, 0)->code, SOON_EKILLED);
+    cr_assert(soon_map_item_error(map, 0)->started);
+    cr_assert_eq(soon_map_item_error(map, 1)->code, -ECANCELED);
+    cr_assert_not(soon_map_item_error(map, 1)->started);
+    soon_future_unref(map);
+}
+
 Test(custom, that_drops_a_call_leaves_it_abandoned)
 {
     soon_future *f = twice_submit(shelf.executor, NULL, NULL);

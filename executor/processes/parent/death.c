@@ -19,6 +19,7 @@
 #include "stage_internal.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -278,7 +279,8 @@ static enum soon__stage enter_death(struct soon__process *process)
 /* Takes in its last messages and replies, which count (P4), and then learns how it has ended. */
 static void learn_end(struct soon__process *process, struct soon__exit *exit)
 {
-    (void)soon__process_receive(process);
+    if (soon__process_receive(process) == -ENOMEM && process->loop.begun != SOON__SERVED && !process->loop.shortage)
+        process->loop.shortage = -ENOMEM;
     (void)soon__process_drain(process, true);
     /* Processes that its tasks have left in its group end with it. Its number stays its own until it is reaped. */
     if (process->loop.watch >= 0)

@@ -120,8 +120,7 @@ static bool take_back(void *self, soon_call *call)
 /* The slot in which a call runs; SOON__SLOTS: it does not run, or not any more. */
 static uint32_t running_slot_locked(const soon_call *call)
 {
-    if (soon__call_place(call) != SOON__CALL_IN_SLOT || call->process->locked.stage == SOON__DEAD ||
-        !soon__process_is_running_locked(call->process, call->slot))
+    if (soon__call_place(call) != SOON__CALL_IN_SLOT || !soon__process_is_running_locked(call->process, call->slot))
         return SOON__SLOTS;
     return call->slot;
 }
@@ -195,13 +194,10 @@ static int boot(void *self, int64_t deadline)
         pool->locked.at_least = pool->options.max;
         soon__process_pool_look_soon_locked(pool);
     }
-    soon__mutex_unlock(&pool->backlog.mutex);
-    rc = soon__backlog_wait_for_workers(&pool->backlog, is_starting_locked, deadline);
-    if (rc <= 0) {
-        soon__mutex_lock(&pool->backlog.mutex);
+    rc = soon__backlog_wait_for_workers_locked(&pool->backlog, is_starting_locked, deadline);
+    if (rc <= 0)
         pool->locked.at_least = 0;
-        soon__mutex_unlock(&pool->backlog.mutex);
-    }
+    soon__mutex_unlock(&pool->backlog.mutex);
     soon__long_wait_end(&wait);
     return rc > 0 ? -ETIMEDOUT : rc;
 }

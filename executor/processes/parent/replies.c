@@ -117,9 +117,10 @@ static bool task_done(struct soon__process *process, struct soon__assignment *as
 {
     soon_call *call = assignment->call;
     bool is_initializer = assignment->is_initializer;
-    struct soon__outcome outcome;
+    bool is_read = !is_initializer || reply->code;
+    struct soon__outcome outcome = {0};
 
-    if (!soon__process_read_outcome(process, reply, call, soon__call_space(call), &outcome))
+    if (is_read && !soon__process_read_outcome(process, reply, call, soon__call_space(call), &outcome))
         return false;
     release(process, reply, is_initializer ? NULL : &outcome);
     if (is_initializer)

@@ -29,10 +29,10 @@ void soon__process_condemn_task_locked(struct soon__process *process, uint32_t s
 {
     struct soon__sentence *sentence = &process->locked.slots[slot].sentence;
 
-    if (process->locked.stage == SOON__DEAD)
-        return;
     if (!sentence->code)
         sentence->code = code;
+    if (process->locked.stage == SOON__DEAD) /* its end is read; the task is about to fail with this */
+        return;
     ask_to_stop_locked(process, slot);
     condemn_locked(process);
 }

@@ -52,7 +52,8 @@ void soon__process_blame_locked(struct soon__process *process, enum soon__why wh
     bool is_of_its_start = now == SOON__WHY_LATE || now == SOON__WHY_SHORT;
 
     assert(why != SOON__WHY_ITSELF);
-    if (now == SOON__WHY_ITSELF || (is_of_its_start && soon__why_is_ours(why)))
+    if (now == SOON__WHY_ITSELF || (is_of_its_start && soon__why_is_ours(why)) ||
+        (now == SOON__WHY_LATE && why == SOON__WHY_SHORT))
         process->locked.why = why;
 }
 

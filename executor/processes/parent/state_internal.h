@@ -132,12 +132,13 @@ struct soon__sent {
  *                           |                           ^
  *                           +---there is no initializer-+
  *
- * Why it is to end, or has ended, is told once (soon__process_blame_locked()); a reason of the pool's may follow one of
- * its start:
+ * Why it is to end, or has ended, is told once (soon__process_blame_locked()); but a shortage explains why it was late,
+ * and a reason of the pool's may follow one of its start:
  *
- *     ITSELF --> LATE, SHORT --> UNWANTED, POOL_BREAKS, POOL_STOPS
- *        +-----> CORRUPT             ^
- *        +---------------------------+
+ *     ITSELF --> LATE --> SHORT --> UNWANTED, POOL_BREAKS, POOL_STOPS
+ *        |         |                   ^
+ *        |         +-------------------+
+ *        +--> any of the others, and CORRUPT
  *
  * Because of a single task it ends with ITSELF: that task has a sentence in its slot, and may end before.
  */
