@@ -99,7 +99,7 @@ static int notice_of(struct soon__notice **ret, soon_task *task)
 
 int soon_task_cancel_fd(soon_task *task)
 {
-    struct soon__notice *notice;
+    struct soon__notice *notice = NULL;
     int rc = task ? notice_of(&notice, task) : soon__is_null("the task");
 
     if (rc == 0)
