@@ -6,14 +6,14 @@
  *       |                       ^
  *       +--grace is over--> a stronger mode
  *
- * E1  From the claim of `given_up` on nobody else frees the executor. It lives until the last reference of its end is
- *     given up: one is that of its end, one that of a stronger mode which is on its way to the callback thread.
- * E2  The timer belongs to the library's loop. The job that opens it is posted before the one that closes it, and that
- *     one before the reference of the end is given up: so when it is due the executor is alive.
+ * E1  Once `given_up` is claimed, nobody else frees the executor. It lives until both references are given up: that of
+ *     its end, and that of a stronger mode which is on its way to the callback thread.
+ * E2  The timer belongs to the library's loop. The job that opens it is posted before the job that closes it, and that
+ *     one before the end gives its reference up. So the executor is alive when the timer is due.
  * E3  A class's own functions are the program's code, and so not for the library's loop: the callback thread asks for a
  *     stronger mode of an executor of the user's own. The library's pools are asked by the loop itself, since a
  *     callback that takes long, perhaps because it waits for a task, must not keep the grace from ending.
- * E4  All that is needed is there before the shutdown begins: after that nothing can fail.
+ * E4  All memory is there before the shutdown begins, so nothing can fail after that.
  */
 #include "../../futures/callback_internal.h"
 #include "../loops/library_loop_internal.h"
@@ -40,7 +40,7 @@ struct ending {
 
 #define OF(type, member, pointer) ((struct type *)((char *)(pointer)-offsetof(struct type, member)))
 
-/* It is down. With the class's part: user code, where the program has written the class. */
+/* The executor is down. This calls the class, which is user code where the program has written it. */
 static void free_down(soon_executor *executor)
 {
     soon__on_signal_free(executor);
@@ -61,7 +61,7 @@ static int free_executor(soon_executor *executor)
 
     if (rc < 0)
         return rc;
-    /* Relaxed: it is to tell a mistake of one thread. */
+    /* Relaxed: it only finds a mistake of a single thread. */
     if (atomic_load_explicit(&executor->given_up, memory_order_relaxed))
         return soon__refuse(-EINVAL, "soon_executor_end() has it, and will free it");
     if (executor->freeing || soon__thread_in_executor(executor) ||
@@ -137,7 +137,7 @@ static void unref(struct ending *ending)
 
 static void ask_stronger(struct ending *ending)
 {
-    /* What a class says to it nobody could be told. */
+    /* Nobody could be told what the class returns. */
     (void)soon__executor_begin_shutdown(ending->executor, ending->options.then_mode);
 }
 
@@ -158,7 +158,7 @@ static void on_timer(uv_timer_t *timer)
         ask_stronger(ending);
         return;
     }
-    /* Relaxed: the reference of the end is there. */
+    /* Relaxed: the end has a reference of its own. */
     atomic_fetch_add_explicit(&ending->refs, 1, memory_order_relaxed);
     soon__library_callbacks_post(&ending->stronger);
 }
@@ -183,7 +183,7 @@ static void run_close(struct soon__job *job)
     uv_close((uv_handle_t *)&OF(ending, close, job)->timer, on_closed);
 }
 
-/* On the thread that tells of it. */
+/* Runs on the thread that calls the program back. */
 static void is_down(soon_future *down, void *data)
 {
     struct ending *ending = data;
@@ -294,7 +294,7 @@ static int end(soon_executor *executor, const soon_end_options *options)
     }
     if (ending->deadline != SOON__NEVER)
         soon__library_loop_post(&ending->open);
-    /* From here on it may be gone any time. */
+    /* From here on the executor may be gone at any time. */
     if (soon__future_add_callback(executor->down_future, &ending->on_down) == 0)
         is_down(NULL, ending);
     return 0;

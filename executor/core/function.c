@@ -1,9 +1,9 @@
 /*
  * function.c - the registered functions, by name.
  *
- * A hash table with chains. All of one name lie in one chain; which of them is found is decided when asked for, so that
- * a name is good again when all its functions but one are unregistered. Constructors register before main, so
- * everything here is ready without one.
+ * They lie in a hash table with chains. All functions of one name are in one chain, and a lookup decides which of them
+ * is meant. So a name is good again once all its functions but one are unregistered. Constructors register functions
+ * before main(), so everything here is ready without an initialization.
  */
 #include "function_internal.h"
 
@@ -41,10 +41,10 @@ static void unlock(void)
     pthread_mutex_unlock(&registry.mutex);
 }
 
-/* A child must not find the table locked, or half changed, by a thread that it does not have. */
+/* A forked child must not find the table locked, or half changed, by a thread that it does not have. */
 __attribute__((constructor)) static void watch_forks(void)
 {
-    (void)soon__lock_at_fork(&registry.mutex); /* one of the first: there is room */
+    (void)soon__lock_at_fork(&registry.mutex); /* it is one of the first, so there is room */
 }
 
 /* FNV-1a. */
@@ -83,7 +83,7 @@ static int resize_locked(size_t size)
     return 0;
 }
 
-/* The link to its entry; NULL: not registered. */
+/* Returns the link to its entry. NULL: it is not registered. */
 static struct entry **find_locked(const soon_function *function, size_t hash)
 {
     if (!registry.locked.size)
@@ -151,7 +151,7 @@ static void remove_locked(struct entry **link)
 
     *link = entry->next;
     free(entry);
-    /* Relaxed: a thread that uses the address for another function knows that this one is gone. */
+    /* Relaxed: a thread that gives the address to another function knows that this function is gone. */
     if (atomic_fetch_add_explicit(&registry.age, 1, memory_order_relaxed) == UINT32_MAX)
         atomic_store_explicit(&registry.age, 1, memory_order_relaxed);
     if (--registry.locked.count > 0)
@@ -174,7 +174,7 @@ void soon_function_unregister(const soon_function *function)
     unlock();
 }
 
-/* The only one of its name; NULL: there is none, or several. */
+/* Returns the only function of this name. NULL: there is none, or there are several. */
 static const soon_function *find_by_name_locked(const char *name, size_t hash)
 {
     const soon_function *found = NULL;
@@ -234,7 +234,7 @@ int soon__function_list(const soon_function ***ret, size_t *ret_count)
     size_t count = 0;
 
     lock();
-    list = malloc((registry.locked.count + 1) * sizeof *list); /* never of nothing */
+    list = malloc((registry.locked.count + 1) * sizeof *list); /* one more, so that the size is not 0 */
     for (size_t i = 0; list && i < registry.locked.size; i++) {
         for (struct entry *entry = registry.locked.chains[i]; entry; entry = entry->next) {
             if (can_travel_locked(entry))

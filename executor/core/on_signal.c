@@ -3,16 +3,16 @@
  *
  *     signal --> handler, any thread: counts, wakes the library's loop --> each executor that wants it and is not down
  *
- * S1  The handler touches atomics and the loop's wake-up alone. It is called in the middle of anything.
+ * S1  The handler touches nothing but atomics and the loop's wake-up, since it may interrupt anything.
  * S2  `registry.mutex` guards the list, and with it which executor has which signal. An executor is in it until it is
  *     freed. The loop pins those that it will shut down while it has the mutex: one that is down has no pin to give,
  *     and is left alone. So none is freed while somebody is about to shut it down, and one whose end is awaited still
  *     hears.
- * S3  A signal has our handler as long as there is one in the list that has heard less than two; one that is down
- *     hears, too, so that the third ends a program that has not freed it. What was there before is kept, and set again,
- *     unless somebody has set something else meanwhile.
- * S4  A forked child has none of the executors. It sets again what was there before; a signal that comes earlier,
- *     between the fork and that, ends it. The mutex is held over the fork: the kernel copies handlers and memory one
+ * S3  A signal has our handler as long as an executor in the list has heard it less than twice. An executor that is
+ *     down hears, so that the third signal ends a program that has not freed it. The program's own handler is kept,
+ *     and set again unless somebody has set another one meanwhile.
+ * S4  A forked child has none of the executors. It sets the program's own handler again; a signal that comes between
+ *     the fork and that ends it. The mutex is held over the fork: the kernel copies handlers and memory one
  *     after the other, and both must say the same.
  * S5  A class of the program's own is its code, which does not run on the loop: it is shut down on the callback thread.
  */
@@ -62,7 +62,7 @@ static struct {
 /* S1 */
 static struct {
     _Atomic uint32_t came; /* not heard of by the loop yet */
-    /* What was there before is called too. NULL: nothing, or it is of the other kind. */
+    /* The program's own handler, which is called too. NULL: there is none, or it is of the other kind. */
     _Atomic(void (*)(int)) plain;
     _Atomic(void (*)(int, siginfo_t *, void *)) with_info;
 } signals[NSIG];
@@ -120,7 +120,7 @@ static bool has_ours(int signal)
     return sigaction(signal, NULL, &now) == 0 && now.sa_flags & SA_SIGINFO && now.sa_sigaction == on_signal;
 }
 
-/* S3. What is ignored stays that. SA_ONSTACK: there are threads with small stacks. */
+/* S3. A signal that is ignored stays ignored. SA_ONSTACK, since there are threads with small stacks. */
 static void install_locked(int signal)
 {
     struct sigaction ours = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK};
@@ -219,7 +219,7 @@ static void post(struct soon__on_signal *one)
         soon__library_callbacks_post(&one->job);
 }
 
-/* Those that are to be shut down now, pinned (S2). */
+/* Returns those that are to be shut down now, pinned (S2). */
 static struct soon__on_signal *take_due_locked(int signal)
 {
     struct soon__on_signal *due = NULL;
@@ -256,7 +256,7 @@ static void hear_one(int signal)
     give_back_unwanted_locked();
     pthread_mutex_unlock(&registry.mutex);
     for (; due; due = next) {
-        next = due->next_due; /* its end may come with the pin */
+        next = due->next_due; /* the executor may end as soon as the pin is given up */
         tell(due, signal);
         if (due->executor->klass.of_library)
             carry_out(due, due->modes[due->locked.heard - 1]); /* this thread alone counts */
@@ -281,7 +281,7 @@ static void hear(struct soon__job *unused)
  * Asking for it
  */
 
-/* Faults are no wish of anybody's; and two cannot be caught. */
+/* A fault is not a request to shut down, and two signals cannot be caught. */
 static bool may_be_caught(int signal)
 {
     static const int others[] = {SIGKILL, SIGSTOP, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGCHLD};

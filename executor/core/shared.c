@@ -1,16 +1,16 @@
 /*
  * shared.c - memory behind a descriptor, and locks in it.
  *
- * A lock is a robust mutex of the system's, which keeps each thread's list of those it holds and marks them when the
- * thread ends, in whatever way. Three ends of a holder:
+ * A lock is a robust mutex of the system's. The kernel knows which of them a thread holds, and marks those when the
+ * thread ends, in whatever way. What becomes of a lock:
  *
  *     free --lock: 0--> held --unlock--> free
  *                         |
  *                         +--the holder ends--> orphaned --lock: -EOWNERDEAD--> held, consistent again
  *
- * L1  A thread that gets an orphaned lock makes it consistent at once. So it is never lost for good, and should that
- *     thread end as well, the next is told again.
- * L2  It knows its holder: locking twice and unlocking another's are told apart from what is allowed.
+ * L1  A thread that gets an orphaned lock makes it consistent at once. So the lock is never lost for good. If that
+ *     thread ends as well, the next one is told again.
+ * L2  A lock knows its holder. So locking it twice, and unlocking another thread's, are errors and do no harm.
  */
 #include "shared_internal.h"
 
@@ -107,7 +107,7 @@ size_t soon__shared_size(const soon_shared *shared)
  * Locks
  */
 
-/* What `opaque` holds. Zeroed memory is no lock: to the system it would be one, of another kind. */
+/* What `opaque` holds. Zeroed memory is not a lock here, though to the system it would be a mutex of another kind. */
 struct lock {
     pthread_mutex_t mutex;
     uint32_t magic;
@@ -116,7 +116,7 @@ _Static_assert(sizeof(struct lock) <= sizeof(soon_lock), "the system's mutex has
 _Static_assert(_Alignof(struct lock) <= _Alignof(soon_lock), "the system's mutex wants another alignment");
 #define LOCK_MAGIC UINT32_C(0x4b434f4c)
 
-/* NULL: it is none. */
+/* Returns NULL for what is not a lock. */
 static struct lock *lock_of(soon_lock *lock)
 {
     struct lock *inside = (struct lock *)(void *)lock;
@@ -155,7 +155,7 @@ int soon_lock_init(soon_lock *lock)
     return soon__failed(-rc, "soon_lock_init");
 }
 
-/* What taking it has come to: L1. */
+/* Makes an orphaned lock consistent (L1), and says what locking has come to. */
 static int taken(struct lock *inside, int rc)
 {
     if (rc == EOWNERDEAD)
@@ -170,7 +170,7 @@ int soon_lock_trylock(soon_lock *lock)
 
     if (!inside)
         return soon__failed(no_lock(lock), "soon_lock_trylock");
-    return taken(inside, rc == EDEADLK ? EBUSY : rc); /* systems differ in what they tell its holder */
+    return taken(inside, rc == EDEADLK ? EBUSY : rc); /* systems differ in what they tell the holder */
 }
 
 int soon_lock_lock(soon_lock *lock)

@@ -1,9 +1,8 @@
 /*
  * submit.c - from a submit to a call in the hands of an executor, or to a future that says why not.
  *
- * Where does a submitted argument go? Checked here, copied into a call (call.c), handed to the class of the
- * executor, for the thread pool its queue (queue.c), taken from there by a worker (threads/worker.c), which
- * runs it (run.c).
+ * A submitted argument is checked here and copied into a call (call_new.c). The call is handed to the class of the
+ * executor: a thread pool queues it, and a worker takes it from there (threads/worker.c) and runs it (run.c).
  */
 #include "../submit.h"
 
@@ -76,7 +75,7 @@ struct request {
     bool try;
 };
 
-/* Those that were not given are zero. */
+/* Options that the caller did not give are zero. */
 static const soon_submit_options *options_of(const struct request *request)
 {
     static const soon_submit_options defaults;
@@ -102,7 +101,7 @@ static int check_arg(const struct request *request)
     return p->size > PTRDIFF_MAX ? soon__refuse(-EINVAL, "size = %zu: no memory is so large", p->size) : 0;
 }
 
-/* What it is submitted after, as one future, which request_fini() gives up. */
+/* Makes one future of those that it is to run after. request_fini() gives it up. */
 static int gather_first(struct request *request)
 {
     const soon_submit_options *o = options_of(request);
@@ -139,7 +138,7 @@ static int read_request(struct request *request, const soon_submit_options *opti
     return rc < 0 ? rc : gather_first(request);
 }
 
-/* The queue is full. A pin, since no worker has it that the end would wait for. */
+/* The queue is full. The executor is pinned, since no worker has this call, and so its end would not wait for it. */
 static int run_here(soon_executor *executor, soon_call *call)
 {
     const struct soon__run_hooks hooks = {.counted = executor->klass.counted_here, .data = executor->self};
@@ -189,7 +188,7 @@ static int submit(struct request *request, soon_call *call)
     return run_here(executor, call);
 }
 
-/* Submit always takes what it was given, also when there is no call that would release it. */
+/* A submit always takes what it was given. This releases it where there is no call that would. */
 static void release_given(const struct request *request)
 {
     const struct soon__call_params *p = &request->params;
@@ -199,7 +198,7 @@ static void release_given(const struct request *request)
     soon__payloads_release(options_of(request));
 }
 
-/* Before there was a call: what it would have done. */
+/* Returns a failed future, where no call could be made that would have had it. */
 static soon_future *refuse(const struct request *request, int code)
 {
     const soon_submit_options *o = options_of(request);
@@ -209,7 +208,7 @@ static soon_future *refuse(const struct request *request, int code)
     int told = 0;
 
     release_given(request);
-    /* Without memory, or on a loop that is detached, it cannot be told: a caller that must know uses try_submit. */
+    /* Without memory, or on a detached loop, the callback cannot come: a caller that must know uses try_submit. */
     if (o->on_done && !soon__future_is_immortal(future))
         told = soon_future_add_done_callback_owned(future, o->on_done_loop, o->on_done, o->on_done_data,
                                                    o->on_done_release);
@@ -238,7 +237,7 @@ static soon_future *submit_always(struct request *request)
     return future;
 }
 
-/* Nothing is asked for but to be told. */
+/* Do the options ask for nothing but a callback? */
 static bool only_tells(const soon_submit_options *o, size_t options_size)
 {
     return options_size == sizeof *o && o->on_done && !o->label && !o->data && !o->priority && !o->retries &&
@@ -246,8 +245,8 @@ static bool only_tells(const soon_submit_options *o, size_t options_size)
            !o->payload_count && !o->after_count && !o->on_progress;
 }
 
-/* What most submits are: no options, or but a callback; a small argument; and nothing in the way. NULL, and nothing
- * was done: it is another. */
+/* The short path of most submits: no options, or a callback alone; a small argument; and nothing in the way. Returns
+ * NULL, with nothing done, for any other submit. */
 static inline soon_future *submit_plain(soon_executor *executor, const soon_function *function, const void *data,
                                         size_t size, const soon_submit_options *told)
 {
@@ -309,7 +308,7 @@ __attribute__((flatten)) soon_future *soon_submit_bytes_sized(soon_executor *exe
     return future ? future : submit_any(executor, function, data, size, NULL, 0);
 }
 
-/* A refusal takes nothing. */
+/* If it is refused, nothing was taken. */
 static int submit_or_refuse(soon_future **ret, struct request *request)
 {
     soon_future *future;

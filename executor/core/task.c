@@ -1,11 +1,11 @@
 /*
  * task.c - what a running task may do, and what its return value means.
  *
- *     0                  it succeeded -ECANCELED         after a reader's request: cancelled; after its time limit:
- *     SOON_ETIMELIMIT; when its worker is about
- *                        to be ended: why; else an exception
- *     SOON_ERAISED       the exception that soon_raise() described
- *     anything else      an exception of that number
+ *     0               it has succeeded
+ *     -ECANCELED      after a reader's request it is cancelled; after its time limit it fails with SOON_ETIMELIMIT; if
+ *                     its worker is being ended, with the reason for that; else it has failed with this number
+ *     SOON_ERAISED    it has failed with the error that soon_raise() described
+ *     anything else   it has failed with this number
  */
 #include "task_internal.h"
 
@@ -272,7 +272,7 @@ int soon_raise(soon_task *task, int code, const char *format, ...)
     return SOON_ERAISED;
 }
 
-/* What a reply of a worker process has room for, on threads too. */
+/* As much as a reply of a worker process has room for: the same on threads, so that a task means the same on both. */
 enum { RAISED_MAX = (64 << 10) - 1 };
 
 int soon_raise_bytes(soon_task *task, int code, const char *message, const void *data, size_t size)
@@ -309,7 +309,7 @@ int soon_raise_from(soon_task *task, const soon_future *failed)
     return SOON_ERAISED;
 }
 
-/* -ECANCELED by itself. */
+/* The body returned -ECANCELED, and nothing else. */
 static void gave_in(soon_task *task)
 {
     int requested = soon__task_host(task)->cancel_requested(task);
