@@ -24,13 +24,12 @@ static void drop_pool(void)
 /* Each call that the start of a first worker needs fails once: its block, the thread, and what that may do without.
  * Caught: a failed start that goes on being counted, after which nobody is started any more; one that leaves its task
  * in the queue. */
-Test(alloc_failure_growth, of_the_first_worker_fails_the_task_and_no_other, .init = make_pool, .fini = drop_pool)
+/* Returns how many of them have failed the task. */
+static int fail_each_in_turn(void)
 {
     bool was_last = false;
     int broken = 0;
 
-    for (int i = 0; i < 2; i++) /* the library's loop has what it makes once, with the first pool that it has closed */
-        free_pool(new_pool(.workers = 1));
     for (size_t n = 1; !was_last; n++) {
         soon_executor *one = new_pool(.workers = 1);
         soon_future *f;
@@ -59,7 +58,18 @@ Test(alloc_failure_growth, of_the_first_worker_fails_the_task_and_no_other, .ini
         cr_assert_eq(workers_of(one), 1);
         free_pool(one);
     }
-    cr_assert_geq(broken, 2);
+    return broken;
+}
+
+/* The library's loop makes a few things once, such as a list of blocks with the first block that it frees. One of these
+ * may have the number of a call that the start needs; but not again. */
+Test(alloc_failure_growth, of_the_first_worker_fails_the_task_and_no_other, .init = make_pool, .fini = drop_pool)
+{
+    bool both = false;
+
+    for (int i = 0; i < 4 && !both; i++)
+        both = fail_each_in_turn() >= 2;
+    cr_assert(both);
 }
 
 /* From here on no call of another thread succeeds: the library's loop can start no worker. */
@@ -117,7 +127,8 @@ Test(alloc_failure_growth, is_tried_again_with_the_next_task, .init = make_pool,
     cr_assert_eq(outcome_of(second), 0);
 }
 
-Test(alloc_failure_growth, is_told_by_boot_which_may_be_repeated)
+/* Returns of how many failed calls a boot was told. */
+static int boot_where_each_fails_in_turn(void)
 {
     int told = 0;
 
@@ -130,7 +141,7 @@ Test(alloc_failure_growth, is_told_by_boot_which_may_be_repeated)
         if (fail_stop() < n) {
             cr_assert_eq(rc, 0);
             free_pool(four);
-            break;
+            return told;
         }
         cr_assert(rc == 0 || rc == -EAGAIN || rc == -ENOMEM, "%d", rc); /* 0: a thread can do without that */
         told += rc < 0;
@@ -138,7 +149,17 @@ Test(alloc_failure_growth, is_told_by_boot_which_may_be_repeated)
         cr_assert_eq(workers_of(four), 4);
         free_pool(four);
     }
-    cr_assert_geq(told, 8, "%d", told); /* the block and the thread of each */
+}
+
+/* The calls of workers that have begun lie anywhere between those of the loop that starts the next ones. So the number
+ * that fails may fall on one of theirs instead: seldom, and not again and again. */
+Test(alloc_failure_growth, is_told_by_boot_which_may_be_repeated)
+{
+    bool all = false;
+
+    for (int i = 0; i < 4 && !all; i++)
+        all = boot_where_each_fails_in_turn() >= 8; /* the block and the thread of each */
+    cr_assert(all);
 }
 
 SOON_TASK(wait_for_a_child, soon_none, int)
