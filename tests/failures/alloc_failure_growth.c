@@ -298,3 +298,41 @@ Test(alloc_failure_growth, has_callbacks_that_may_try_again)
     feed_others();
     free_pool(one);
 }
+
+static soon_executor *starved;
+static atomic_int said; /* 1: nothing yet */
+
+static void hear_error(const soon_error *error, void *data)
+{
+    (void)error, (void)data;
+}
+
+static void wait_for_the_starved(soon_future *future, void *data)
+{
+    soon_future *applied;
+
+    (void)future, (void)data;
+    starve_others();
+    applied = soon_apply_async(starved, NULL, hear_error, NULL, nothing);
+    said = soon_future_wait(applied, SOON_FOREVER);
+    feed_others();
+    soon_future_unref(applied);
+}
+
+/* The loop fails the task, and the callback that then comes before the future's end is to run on this very thread. */
+Test(alloc_failure_growth, ends_a_wait_on_the_callback_thread, .init = make_pool, .fini = drop_pool)
+{
+    soon_future *first = occupy_one(pool, gate), *second = occupy_one(pool, gate), *late;
+
+    said = 1;
+    starved = new_pool(.workers = 1);
+    late = nothing_submit(pool, NULL, &(soon_submit_options){.queue_limit_ms = 1, .on_done = wait_for_the_starved});
+    test_wait_until(said != 1);
+    cr_assert_eq(said, SOON_EDEADLK);
+
+    cr_assert_eq(outcome_of(late), SOON_EEXPIRED);
+    gate_open(gate, 2);
+    cr_assert_eq(outcome_of(first), 0);
+    cr_assert_eq(outcome_of(second), 0);
+    free_pool(starved);
+}

@@ -131,3 +131,30 @@ Test(process_shortage, of_memory_in_workers_is_no_death_that_breaks_a_pool)
 {
     assert_memory_passes(SOON_BREAK);
 }
+
+struct much {
+    char bytes[5 << 20]; /* too much for the shared memory: it comes with a descriptor */
+};
+SOON_TASK(begin_with_much, struct gate, struct much)
+{
+    result->bytes[0] = 1;
+    return gate_pass(*arg, NULL);
+}
+
+/* The result of an initializer is of no use here, so it does not matter that there is no room for it. */
+Test(process_shortage, of_descriptors_while_an_initializer_ends_breaks_nothing)
+{
+    struct gate gate = gate_new();
+    soon_executor *pool = new_processes(.workers = 1, .initializer = &begin_with_much_task, .initializer_arg = &gate);
+    soon_future *future = soon_submit(pool, nothing);
+    struct rlimit before;
+
+    gate_await(gate, 1);
+    before = leave_descriptors(0);
+    gate_open(gate, 1);
+    cr_assert_eq(outcome_of(future), 0);
+
+    allow_descriptors(before);
+    free_pool(pool);
+    gate_free(gate);
+}
