@@ -28,7 +28,9 @@
  *     acked: soon__channel_ack(). A worker that finds the ring full waits for that, and the parent always acks.
  * D6  The worker claims the requests that it has found one after the other, without a new search, as long as the bell
  *     for posts is the same. A request that comes before one of these, or is posted in place of one that was taken
- *     back, changes it.
+ *     back, changes it. A search ends with a scan that finds nothing new: so when the worker finds a request, it finds
+ *     all that were posted before it, though the bell has not changed yet. The parent posts in order, and takes back
+ *     from the end; so what is found is claimed in order, or cannot be claimed.
  * D7  A task that blocks is woken when it is asked to end, and a task that does not listen costs nothing. This is a
  *     case of D3: the worker says that its task `listens`, executes a full fence, and looks whether it was asked; the
  *     parent asks, executes a full fence, and rings `cancel_bell` if the task listens.

@@ -55,11 +55,15 @@ void soon__channel_wake_anyway(const struct soon__channel *channel)
 void soon__channel_publish(const struct soon__channel *channel, uint32_t slot, uint64_t sequence)
 {
     struct soon__requests *requests = channel->requests;
-    uint64_t last;
+    uint64_t last, filled, bit = UINT64_C(1) << slot;
 
     assert(slot < SOON__SLOTS);
-    /* Relaxed: the parent alone writes it. */
+    /* Relaxed, all three: the parent alone writes them, and the release below publishes `filled`: a worker that finds
+     * this request looks also for those that were posted before it. */
     last = atomic_load_explicit(&requests->request[slot].sequence, memory_order_relaxed);
+    filled = atomic_load_explicit(&requests->filled, memory_order_relaxed);
+    if (!(filled & bit))
+        atomic_store_explicit(&requests->filled, filled | bit, memory_order_relaxed);
     assert(sequence > last);
     if (last && channel->parent_notes->before[slot] >> 2 != last) /* there was a request, which was not taken back */
         channel->parent_notes->before[slot] = soon__slot_word(last, SOON__SLOT_CLAIMED);
@@ -167,7 +171,8 @@ static void note(struct soon__worker_notes *notes, struct soon__found found)
     notes->found_slots |= UINT64_C(1) << found.slot;
 }
 
-static inline void look_at(const struct soon__channel *channel, uint32_t slot)
+/* True: it has found a request that it had not found before. */
+static inline bool look_at(const struct soon__channel *channel, uint32_t slot)
 {
     const struct soon__request *request = &channel->requests->request[slot];
     struct soon__worker_notes *notes = channel->worker_notes;
@@ -176,7 +181,7 @@ static inline void look_at(const struct soon__channel *channel, uint32_t slot)
     /* Acquire: the request; pairs with the release in soon__channel_publish(). */
     found.sequence = atomic_load_explicit(&request->sequence, memory_order_acquire);
     if (found.sequence == notes->seen[slot])
-        return;
+        return false;
     if (notes->found_slots & UINT64_C(1) << slot)
         forget(notes, slot);
     /* Relaxed: the claim checks the word. */
@@ -184,17 +189,12 @@ static inline void look_at(const struct soon__channel *channel, uint32_t slot)
     /* It is settled if its number is not above that of the word. If this is no word at all, a task has written
      * over it. */
     if (found.sequence <= found.word >> 2 || !(found.word & SOON__SLOT_CLAIMED))
-        return;
+        return false;
     /* Relaxed: if it was taken back, this may be the order of the next request. The claim fails then. */
     found.order = atomic_load_explicit(&request->order, memory_order_relaxed);
     notes->seen[slot] = found.sequence;
     note(notes, found);
-}
-
-static void look_in(const struct soon__channel *channel, uint64_t slots)
-{
-    for (; slots; slots &= slots - 1)
-        look_at(channel, (uint32_t)__builtin_ctzll(slots));
+    return true;
 }
 
 /* The slots in which something may be posted. Relaxed: if there are more, the bell has changed, or will. Slot 0 is
@@ -204,13 +204,23 @@ static uint64_t filled_slots(const struct soon__channel *channel)
     return atomic_load_explicit(&channel->requests->filled, memory_order_relaxed) | 1;
 }
 
-/* Scans twice: a request that is posted during the first scan, in a slot that was passed already, may come before one
- * that was found after it. So requests are claimed in their order. */
+/* Looks once in each slot that may be filled. True: it has found something new. */
+static bool scan(const struct soon__channel *channel)
+{
+    bool found = false;
+
+    for (uint64_t slots = filled_slots(channel); slots; slots &= slots - 1)
+        found |= look_at(channel, (uint32_t)__builtin_ctzll(slots));
+    return found;
+}
+
+/* Scans until there is nothing new: a request that is posted during a scan, in a slot that was passed already, may come
+ * before one that is found after it. That slot may be one in which another was found, which was taken back since. So
+ * requests are claimed in their order (D6). */
 static void look(const struct soon__channel *channel)
 {
-    look_in(channel, filled_slots(channel));
-    if (channel->worker_notes->count)
-        look_in(channel, filled_slots(channel) & ~channel->worker_notes->found_slots);
+    while (scan(channel))
+        continue;
 }
 
 /* Makes the status that of a task that has not started. Before the claim, since the parent may read it from then on. */

@@ -196,11 +196,26 @@ Test(channel, a_request_is_looked_for_where_there_may_be_one)
 {
     fill_request(1, 5, 0);
     soon__channel_publish(&parent, 1, 5);
-    cr_assert(!soon__channel_claim(&worker, &slot, &sequence));
     soon__channel_wake(&parent, 1 << 2);
     cr_assert(!soon__channel_claim(&worker, &slot, &sequence));
     soon__channel_wake(&parent, 1 << 1 | 1 << 2);
     claim(1, 5);
+}
+
+/* The first is in a slot that was empty when the bell rang last, and the second in one that was not. */
+Test(channel, requests_are_claimed_in_their_order_before_the_bell_has_rung_for_them)
+{
+    post(2, 1, 8);
+    post(3, 2, 9);
+    for (uint32_t i = 2; i < 4; i++)
+        cr_assert(soon__channel_take_back(&parent, i, i - 1));
+    for (uint32_t i = 1; i < 3; i++) {
+        fill_request(i, 2 + i, i);
+        soon__channel_publish(&parent, i, 2 + i);
+    }
+
+    claim(1, 3);
+    claim(2, 4);
 }
 
 Test(channel, numbers_of_62_bits_survive)

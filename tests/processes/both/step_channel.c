@@ -270,10 +270,69 @@ static void the_first_is_claimed_first(void)
     claim_it();
 }
 
-/* Guards the second look in look(): else what was posted behind it is claimed before the one that it has missed. */
+/* Guards the second scan in look(): else what was posted behind it is claimed before the one that it has missed. */
 Test(step_channel, two_may_be_posted_while_one_is_looked_for)
 {
     run_stepped(&(struct stepped){nothing, claim_it, post_two, the_first_is_claimed_first});
+}
+
+enum { POSTED = 4 };
+
+static uint64_t dealt[POSTED]; /* the number of the request in each slot */
+
+static void deal(uint32_t in_slot, uint64_t order)
+{
+    dealt[in_slot] = ++sequence;
+    fill_request(in_slot, sequence, order);
+    soon__channel_publish(&parent, in_slot, sequence);
+}
+
+static void deal_all(void)
+{
+    for (uint32_t i = 0; i < POSTED; i++)
+        deal(i, i + 1);
+    soon__channel_wake(&parent, (1 << POSTED) - 1);
+}
+
+/* As when another worker becomes ready: it gets every other one. The bell has not rung yet. */
+static void deal_again(void)
+{
+    bool taken[POSTED];
+    uint32_t to = 0;
+
+    for (uint32_t i = POSTED; i-- > 0;)
+        taken[i] = soon__channel_take_back(&parent, i, dealt[i]);
+    for (uint32_t i = 0; i < POSTED; i += 2) {
+        while (!taken[to])
+            to++;
+        if (taken[i])
+            deal(to++, i + 1);
+    }
+}
+
+static void claim_the_oldest(void)
+{
+    uint64_t claimed;
+    uint32_t slot;
+
+    if (!soon__channel_claim(&worker, &slot, &claimed) || atomic_load(&worker.requests->request[slot].order) != 1)
+        _exit(1);
+}
+
+static void claim_the_rest(void)
+{
+    uint64_t claimed;
+    uint32_t slot;
+
+    while (soon__channel_claim(&worker, &slot, &claimed))
+        continue;
+}
+
+/* Guards that look() scans until it finds nothing new, and also where it has found something: else the second is
+ * claimed before the oldest, which lies where the worker had found it before it was taken back. */
+Test(step_channel, all_may_be_dealt_again_while_one_is_claimed)
+{
+    run_stepped(&(struct stepped){deal_all, claim_the_oldest, deal_again, claim_the_rest});
 }
 
 /*
