@@ -130,6 +130,8 @@ build_packages=(
 )
 test_packages=(g++=g++ libcriterion-dev=pc:criterion binutils=readelf)
 demo_packages=(libssl-dev=pc:libcrypto)
+# For the page of demos/service; npm brings what controls the browser.
+browser_packages=(chromium=chromium nodejs=node npm=npm)
 
 # Meson looks for ccache only where nobody names a compiler. cached_compiler VARIABLE DEFAULT: prints its value, behind
 # ccache if there is one.

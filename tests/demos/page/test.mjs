@@ -1,0 +1,351 @@
+/*
+ * test.mjs - the page of demos/service, as somebody uses it.
+ *
+ * One browser and one service; a test has a window of its own. Jobs that are to be seen at work go on until they are cancelled. Bars
+ * are watched from inside the page: recordBars() keeps each value that one shows.
+ *
+ * A test that waits for ever is one that fails.
+ */
+import assert from "node:assert/strict";
+import { openPage, startBrowser, startService } from "./browser.mjs";
+import { makeFile, makePicture, makeRoot, root, sha256 } from "./inputs.mjs";
+import { contrasts, sideways, unnamed } from "./inside.mjs";
+
+const endless = 1_000_000_000_000; // strips
+const complaints = [];
+let passed = 0, failed = 0, service, browser;
+
+async function check(name, body) {
+  try {
+    await body();
+    passed++;
+    console.log(`ok    ${name}`);
+  } catch (error) {
+    failed++;
+    console.log(`FAIL  ${name}\n${String(error.stack).replace(/^/gm, "      ")}`);
+    await cancelAll(); // or the next tests would wait for what this one has left
+  }
+}
+
+async function cancelAll() {
+  const { jobs } = await (await fetch(`${service.url}jobs?limit=200`)).json();
+  for (const { id, state } of jobs) {
+    if (state === "queued" || state === "running") await fetch(`${service.url}jobs/${id}`, { method: "DELETE" });
+  }
+}
+
+/* With a window of its own. */
+async function checkPage(name, options, body) {
+  const page = await openPage(browser, service.url, options, complaints);
+  await check(name, () => body(page));
+  await page.context().close();
+}
+
+const rowOf = (page, id) => page.locator(`[data-id="${id}"]`);
+const becomes = (page, id, state) => page.locator(`[data-id="${id}"][data-state="${state}"]`).waitFor();
+const choose = (page, kind) => page.getByRole("radio", { name: kind, exact: true }).check();
+const field = (page, label) => page.locator("form").getByLabel(label, { exact: true });
+const cancel = (page, id) => rowOf(page, id).getByRole("button", { name: /^Cancel/ }).click();
+
+/* Does what starts a job; its id. */
+async function idOf(page, act) {
+  const answer = page.waitForResponse((response) => response.request().method() === "POST");
+  await act();
+  return (await (await answer).headerValue("Location")).replace("/jobs/", "");
+}
+
+const start = (page) => idOf(page, () => page.getByRole("button", { name: "Start" }).click());
+
+async function startPi(page, strips, label = "") {
+  await choose(page, "Pi");
+  await field(page, "Strips").fill(String(strips));
+  await field(page, "Label (if you like)").fill(label);
+  return start(page);
+}
+
+async function startFolder(page, path) {
+  await choose(page, "Digest");
+  await choose(page, "A folder there");
+  await field(page, "Folder, below the root of the service").fill(path);
+  return start(page);
+}
+
+/* Opens a job by its link; the dialog. */
+async function open(page, id) {
+  await rowOf(page, id).getByRole("link").click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByText("Submitted").waitFor();
+  return dialog;
+}
+
+/* Waits until the bar shows more than it does now. */
+async function moves(page, id) {
+  await rowOf(page, id).waitFor();
+  const before = await page.evaluate((id) => window.bars[id]?.at(-1) ?? 0, id);
+  await page.waitForFunction(([id, before]) => window.bars[id]?.at(-1) > before, [id, before]);
+}
+
+/* It has moved, and never back. */
+async function hasMoved(page, id) {
+  const values = await page.evaluate((id) => window.bars[id], id);
+  assert(values.length >= 2 && values.at(-1) === 1, `the bar had these values alone: ${values}`);
+  assert.deepEqual(values, [...values].sort((a, b) => a - b));
+}
+
+async function piMovesAndOpens(page) {
+  const id = await startPi(page, 300_000_000);
+  await becomes(page, id, "succeeded");
+  await hasMoved(page, id);
+  const dialog = await open(page, id);
+  await dialog.getByText(/^3\.14159265/).waitFor();
+  await dialog.getByRole("button", { name: "Close" }).click();
+  await dialog.waitFor({ state: "hidden" });
+}
+
+async function folderOpensAsTable(page) {
+  const id = await startFolder(page, "small");
+  await becomes(page, id, "succeeded");
+  await hasMoved(page, id);
+  const dialog = await open(page, id);
+  await dialog.getByRole("row").nth(digests.size).waitFor();
+  const rows = await dialog.getByRole("row").evaluateAll((all) => all.slice(1).map((row) => [...row.cells].map((cell) => cell.textContent)));
+  assert.deepEqual(new Map(rows.map(([name, digest]) => [name.replace(/^small\//, ""), digest])), digests);
+}
+
+async function uploadIsDigested(page) {
+  const content = "an upload\n".repeat(100_000);
+  await choose(page, "Digest");
+  await field(page, "File").setInputFiles(makeFile("upload.txt", content));
+  const id = await start(page);
+  await becomes(page, id, "succeeded");
+  await hasMoved(page, id);
+  const dialog = await open(page, id);
+  await dialog.getByRole("cell", { name: sha256(content) }).waitFor();
+  await dialog.getByRole("rowheader", { name: "upload.txt" }).waitFor();
+}
+
+async function pictureIsScaled(page, path, format) {
+  await choose(page, "Thumbnail");
+  await field(page, "Picture").setInputFiles(path);
+  await field(page, "Pixels, at most, each way").fill("120");
+  await choose(page, format);
+  const id = await start(page);
+  await becomes(page, id, "succeeded");
+  await hasMoved(page, id);
+  const image = (await open(page, id)).getByRole("img");
+  await image.evaluate((element) => element.decode());
+  assert.deepEqual(await image.evaluate((element) => [element.naturalWidth, element.naturalHeight]), [120, 80]);
+}
+
+async function oneIsCancelled(page) {
+  const one = await startFolder(page, "huge");
+  const other = await startPi(page, endless);
+  const waits = await startPi(page, endless);
+  await moves(page, one);
+  await moves(page, other);
+  await cancel(page, waits);
+  await becomes(page, waits, "cancelled");
+  await cancel(page, one);
+  await becomes(page, one, "cancelled");
+  await moves(page, other);
+  await cancel(page, other);
+  await becomes(page, other, "cancelled");
+}
+
+async function crashHurtsNobody(page) {
+  const other = await startPi(page, 1_000_000_000);
+  await moves(page, other);
+  await choose(page, "Crash");
+  await field(page, "How many of them").fill("3");
+  const first = Number(await start(page));
+  for (const id of [first, first + 1, first + 2]) await becomes(page, id, "failed");
+  await rowOf(page, first).getByText(/SIGSEGV|signal 11|segmentation/i).waitFor();
+  await (await open(page, first)).getByText("SOON_EWORKERDIED, signal 11").waitFor();
+  await page.keyboard.press("Escape");
+  await becomes(page, other, "succeeded");
+}
+
+/* Tab and arrow keys go where one looks for them; nothing is clicked. */
+async function keysAreEnough(page) {
+  const tabTo = async (locator) => {
+    await locator.waitFor();
+    while (!(await locator.evaluate((element) => element === document.activeElement))) await page.keyboard.press("Tab");
+  };
+  await tabTo(page.getByRole("radio", { name: "Digest" }));
+  for (const _ of ["Thumbnail", "Pi"]) await page.keyboard.press("ArrowRight");
+  await tabTo(field(page, "Strips"));
+  await page.keyboard.press("Control+A");
+  await page.keyboard.type(String(endless));
+  const id = await idOf(page, () => page.keyboard.press("Enter"));
+  await moves(page, id);
+
+  const link = rowOf(page, id).getByRole("link");
+  await tabTo(link);
+  await page.keyboard.press("Enter");
+  await page.getByRole("dialog").getByText("Submitted").waitFor();
+  assert(await page.evaluate(() => document.activeElement.closest("dialog") !== null), "the focus is not in the dialog");
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "hidden" });
+  assert(await link.evaluate((element) => element === document.activeElement), "the focus does not come back");
+
+  await tabTo(rowOf(page, id).getByRole("button"));
+  await page.keyboard.press("Enter");
+  await becomes(page, id, "cancelled");
+  await page.waitForFunction(() => document.activeElement.tagName === "A");
+}
+
+/* Every kind's fields, a long label, jobs in every state, and one that is opened. */
+async function fitsAndIsReadable(page) {
+  const running = await startPi(page, endless, "averylonglabelwithoutanyspaceinit".repeat(5));
+  await moves(page, running);
+  const looks = async (where) => {
+    assert.deepEqual(await page.evaluate(sideways), [], `${where}: scrolls sideways`);
+    assert.deepEqual(await page.evaluate(contrasts), [], `${where}: too little contrast`);
+    assert.deepEqual(await page.evaluate(unnamed), [], `${where}: without a name`);
+  };
+  for (const kind of ["Digest", "A folder there", "Thumbnail", "Pi", "Crash"]) {
+    await choose(page, kind);
+    await looks(kind);
+  }
+  await open(page, running);
+  await looks("opened");
+  await page.keyboard.press("Escape");
+  await cancel(page, running);
+  await becomes(page, running, "cancelled");
+  await open(page, await folderThatIsDone(page));
+  await page.getByRole("dialog").getByRole("row").nth(2).waitFor();
+  await looks("its result");
+}
+
+async function folderThatIsDone(page) {
+  const id = await startFolder(page, "small");
+  await becomes(page, id, "succeeded");
+  return id;
+}
+
+async function motionIsReduced(page) {
+  const id = await startPi(page, endless);
+  await moves(page, id);
+  assert.deepEqual(await page.evaluate(() => document.getAnimations().length), 0);
+  const value = await page.locator(`#bar-${id}`).evaluate((bar) => getComputedStyle(bar, "::-webkit-progress-value").transitionDuration);
+  assert.match(value, /^0s/);
+  await cancel(page, id);
+  await becomes(page, id, "cancelled");
+}
+
+async function textIsText(page) {
+  const label = '<img src=x onerror="violates(1)"> <b>&amp;</b>';
+  const id = await startPi(page, 1000, label);
+  await becomes(page, id, "succeeded");
+  assert.equal(await rowOf(page, id).getByRole("link").textContent(), label);
+  await (await open(page, id)).getByRole("heading", { name: label }).waitFor();
+}
+
+async function mistakesAreTold(page) {
+  await choose(page, "Pi");
+  for (const strips of ["", "0", "1.5", "-3"]) {
+    await field(page, "Strips").fill(strips);
+    await page.getByRole("button", { name: "Start" }).click();
+    await page.getByRole("alert").filter({ hasText: "a whole number from 1 to" }).waitFor();
+    assert.equal(await page.locator(":focus").getAttribute("id"), "pi-strips");
+    assert.equal(await page.locator(":focus").getAttribute("aria-invalid"), "true");
+  }
+}
+
+/* Jobs that nobody can miss: a page has twenty. */
+async function pagesTurn(page) {
+  await choose(page, "Pi");
+  await field(page, "Strips").fill("1000");
+  await field(page, "How many of them").fill("45");
+  const first = Number(await start(page));
+  await becomes(page, first + 44, "succeeded");
+  const shown = () => page.locator("[data-id]").evaluateAll((rows) => rows.map((row) => Number(row.dataset.id)));
+  const twentyFrom = (newest) => Array.from({ length: 20 }, (_, i) => newest - i);
+  assert.deepEqual(await shown(), twentyFrom(first + 44));
+  await page.getByRole("button", { name: "Older" }).click();
+  await rowOf(page, first + 24).waitFor();
+  assert.deepEqual(await shown(), twentyFrom(first + 24));
+  await page.getByRole("button", { name: "Newer" }).click();
+  await rowOf(page, first + 44).waitFor();
+  assert.deepEqual(await shown(), twentyFrom(first + 44));
+}
+
+async function linkOpens(page) {
+  const id = await startPi(page, 1000);
+  await page.goto(`${service.url}#job-${id}`);
+  await page.reload();
+  await page.getByRole("dialog").getByRole("heading", { name: `Pi ${id}` }).waitFor();
+  await page.goto(`${service.url}#job-987654321`);
+  await page.getByText("has forgotten it").waitFor();
+}
+
+/* Those that follow have a service of their own. Chromium itself complains of each answer that is none. */
+const expected = /Failed to load resource|net::ERR_/;
+
+async function withOwnService(options, body) {
+  const own = await startService(...options);
+  const said = [];
+  const page = await openPage(browser, own.url, {}, said);
+  await body(page, own);
+  await page.context().close();
+  complaints.push(...said.filter((text) => !expected.test(text)));
+}
+
+async function fullQueueIsTold(page, own) {
+  await choose(page, "Pi");
+  await field(page, "Strips").fill(String(endless));
+  await field(page, "How many of them").fill("10");
+  await page.getByRole("button", { name: "Start" }).click();
+  await page.getByRole("button", { name: /^Start again in/ }).waitFor();
+  assert.match(await page.getByRole("alert").textContent(), /\w/);
+  await page.getByRole("button", { name: "Start", exact: true }).waitFor();
+  assert.equal(await page.locator("[data-id]").count(), 3);
+  await own.stop("SIGKILL");
+}
+
+async function serviceComesBack(page, own) {
+  await moves(page, await startPi(page, endless));
+  await own.stop("SIGKILL");
+  await page.locator("#connection[data-state=offline]").waitFor();
+  await page.getByText("What you see may be old").waitFor();
+  const again = await startService("--port", new URL(own.url).port);
+  await page.locator("#connection[data-state=live]").waitFor();
+  await page.getByText("No jobs yet").waitFor();
+  const id = await startPi(page, 1000);
+  await becomes(page, id, "succeeded");
+  await again.stop("SIGKILL");
+}
+
+const phone = { viewport: { width: 320, height: 640 }, hasTouch: true };
+const digests = makeRoot();
+service = await startService("--root", root, "--workers", "2", "--time-limit-ms", "3600000");
+browser = await startBrowser();
+const png = await makePicture(browser, "hills.png", "image/png", 3000, 2000);
+const jpeg = await makePicture(browser, "hills.jpg", "image/jpeg", 3000, 2000);
+
+await checkPage('no jobs yet, which is said', {}, (page) => page.getByText("No jobs yet").waitFor());
+await checkPage("pi's bar moves, its result opens", {}, piMovesAndOpens);
+await checkPage("the table of a folder has the digests of its files", {}, folderOpensAsTable);
+await checkPage("an uploaded file is digested", {}, uploadIsDigested);
+await checkPage("an uploaded PNG becomes a small one", {}, (page) => pictureIsScaled(page, png, "PNG"));
+await checkPage("an uploaded JPEG becomes a small one", {}, (page) => pictureIsScaled(page, jpeg, "JPEG"));
+await checkPage("of jobs that run and wait those that are cancelled end, the other goes on", {}, oneIsCancelled);
+await checkPage("crashes tell why they failed, the job beside them succeeds", {}, crashHurtsNobody);
+await checkPage("the keyboard is enough", {}, keysAreEnough);
+await checkPage("light: readable, named, not too wide", {}, fitsAndIsReadable);
+await checkPage("dark: readable, named, not too wide", { colorScheme: "dark" }, fitsAndIsReadable);
+await checkPage("320 pixels: readable, named, not too wide", phone, fitsAndIsReadable);
+await checkPage("where motion is to be reduced, nothing slides", { reducedMotion: "reduce" }, motionIsReduced);
+await checkPage("a label is text, whatever it looks like", {}, textIsText);
+await checkPage("a wrong number is told, and has the focus", {}, mistakesAreTold);
+await checkPage("pages turn", {}, pagesTurn);
+await checkPage("an address opens a job", {}, linkOpens);
+const small = ["--workers", "1", "--queued-max", "2", "--time-limit-ms", "3600000"];
+await check("a full queue is told, and when to try again", () => withOwnService(small, fullQueueIsTold));
+await check("without its service the page says so, and follows when it is back", () => withOwnService([], serviceComesBack));
+await check("no error on the console, nothing against the policy", () => assert.deepEqual(complaints, []));
+
+await browser.close();
+await service.stop("SIGTERM");
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed > 0 ? 1 : 0;
