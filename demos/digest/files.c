@@ -113,7 +113,8 @@ static void sort_names(struct level *level)
 /* Goes into the folder that the path names. Returns: 0, or an errno value: it could not be read, or not to its end. */
 static int push(struct files *files, int flags)
 {
-    int fd = open(files->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | flags);
+    flags |= O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+    int fd = files->open ? files->open(files->path, flags) : open(files->path, flags);
     DIR *folder = fd < 0 ? NULL : fdopendir(fd);
     if (!folder) {
         int error = errno;

@@ -25,6 +25,7 @@ struct files {
     struct level *top; /* the current folder, and under it those that lead there */
     bool (*stopped)(const void *data);
     const void *data;
+    int (*open)(const char *path, int flags); /* how folders are opened; NULL: by open() */
 };
 
 /* Begins with the first of `paths`. `stopped` is asked now and then whether to end early. */

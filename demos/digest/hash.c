@@ -52,8 +52,7 @@ static bool is_large(int fd)
     return fstat(fd, &status) == 0 && status.st_size > SMALL_MAX;
 }
 
-/* Hashes what can be read from `fd`. `before`: what the task has read of other files, for its progress. */
-static int hash_content(soon_task *task, int fd, bool alone, uint64_t before, struct outcome *ret)
+int hash_descriptor(soon_task *task, int fd, const struct hash_progress *progress, struct outcome *ret)
 {
     struct hasher *hasher = soon_task_local(task);
     if (!EVP_DigestInit_ex2(hasher->context, hasher->sha256, NULL))
@@ -66,27 +65,27 @@ static int hash_content(soon_task *task, int fd, bool alone, uint64_t before, st
             return errno;
         if (got == 0)
             return EVP_DigestFinal_ex(hasher->context, ret->digest, NULL) ? 0 : EIO;
-        if (!alone && got == BLOCK && ret->size == 0 && is_large(fd))
-            return HASH_ALONE;
         if (!EVP_DigestUpdate(hasher->context, hasher->block, (size_t)got))
             return EIO;
         ret->size += (uint64_t)got;
-        soon_task_set_progress(task, before + ret->size, 0);
+        soon_task_set_progress(task, progress->before + ret->size, progress->total);
     }
     return ECANCELED;
 }
 
+/* `before`: what the task has read of other files. */
 static int hash_file(soon_task *task, const char *name, bool alone, uint64_t before, struct outcome *ret)
 {
+    struct hash_progress progress = {.before = before};
     if (strcmp(name, "-") == 0)
-        return hash_content(task, STDIN_FILENO, alone, before, ret);
+        return hash_descriptor(task, STDIN_FILENO, &progress, ret);
 
     int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
         return errno;
     if (alone)
         posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-    int error = hash_content(task, fd, alone, before, ret);
+    int error = !alone && is_large(fd) ? HASH_ALONE : hash_descriptor(task, fd, &progress, ret);
     close(fd);
     return error;
 }

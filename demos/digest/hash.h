@@ -19,6 +19,18 @@ struct outcome {
     uint64_t size;
 };
 
+/* What a task has read before, and what it will have read in all, 0: unknown: for its progress, in bytes. */
+struct hash_progress {
+    uint64_t before, total;
+};
+
+/*
+ * Hashes what can be read from `fd`, on a worker that has run make_hasher.
+ *
+ * Returns: 0, and sets digest and size; or an errno value, ECANCELED if the task shall end.
+ */
+int hash_descriptor(soon_task *task, int fd, const struct hash_progress *progress, struct outcome *ret);
+
 /*
  * Hashes the files whose names, each with its 0, are the argument's bytes; "-" is standard input, which worker
  * processes do not have. The result is one struct outcome for each. One task takes many small files, so that the cost
