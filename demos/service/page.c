@@ -1,5 +1,5 @@
 /*
- * page.c - the files themselves come from page/, by embed.py.
+ * page.c - finding a file of the page, and reading them from a folder, which main() does before it serves.
  */
 #include "page.h"
 
@@ -7,10 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Made by embed.py, in this order. */
-extern const unsigned char page_index_html[], page_page_css[], page_page_js[];
-extern const size_t page_index_html_size, page_page_css_size, page_page_js_size;
 
 static int read_file(const char *folder, const char *name, char **ret, size_t *ret_size)
 {
@@ -31,34 +27,30 @@ static int read_file(const char *folder, const char *name, char **ret, size_t *r
 
 int page_init(struct page *page, const char *folder)
 {
-    *page = (struct page){
-        {
-            {"/", "index.html", "text/html; charset=utf-8", page_index_html, page_index_html_size},
-            {"/page.css", "page.css", "text/css; charset=utf-8", page_page_css, page_page_css_size},
-            {"/page.js", "page.js", "text/javascript; charset=utf-8", page_page_js, page_page_js_size},
-        },
-        {0},
-    };
-    for (int i = 0; folder && i < PAGE_FILES; i++) {
-        struct page_file *file = &page->files[i];
-        int rc = read_file(folder, file->name, &page->memory[i], &file->size);
+    *page = (struct page){0};
+    for (; page_embedded[page->count].name && page->count < PAGE_FILES_MAX; page->count++) {
+        struct page_file *file = &page->files[page->count];
+        *file = page_embedded[page->count];
+        int rc = folder ? read_file(folder, file->name, &page->memory[page->count], &file->size) : 0;
         if (rc < 0)
             return rc;
-        file->data = page->memory[i];
+        if (folder)
+            file->data = page->memory[page->count];
     }
     return 0;
 }
 
 void page_fini(struct page *page)
 {
-    for (int i = 0; i < PAGE_FILES; i++)
+    for (size_t i = 0; i < page->count; i++)
         free(page->memory[i]);
 }
 
 const struct page_file *page_find(const struct page *page, const char *path)
 {
-    for (int i = 0; i < PAGE_FILES; i++)
-        if (strcmp(page->files[i].path, path) == 0)
+    const char *name = strcmp(path, "/") == 0 ? "index.html" : path + 1;
+    for (size_t i = 0; i < page->count; i++)
+        if (strcmp(page->files[i].name, name) == 0)
             return &page->files[i];
     return NULL;
 }

@@ -7,24 +7,28 @@
 #include <stddef.h>
 
 struct page_file {
-    const char *path, *name, *type;
+    const char *name, *type; /* of the file, of its content */
     const void *data;
     size_t size;
 };
 
-enum { PAGE_FILES = 3 };
+/* What the program has in it, up to one without a name. Made by embed.py from page/. */
+extern const struct page_file page_embedded[];
+
+enum { PAGE_FILES_MAX = 32 };
 
 struct page {
-    struct page_file files[PAGE_FILES];
-    char *memory[PAGE_FILES]; /* NULL: it is in the program */
+    struct page_file files[PAGE_FILES_MAX];
+    size_t count;
+    char *memory[PAGE_FILES_MAX]; /* NULL: it is in the program */
 };
 
-/* `folder` NULL: the files in the program. Returns: 0, or a negative errno value: one of them cannot be read. */
+/* `folder` NULL: the files in the program; else files with these names. Returns: 0, or a negative errno value. */
 int page_init(struct page *page, const char *folder);
 
 void page_fini(struct page *page);
 
-/* The file at a path of a URL; NULL: there is none. */
+/* The file at a path of a URL; "/" is index.html. NULL: there is none. */
 const struct page_file *page_find(const struct page *page, const char *path);
 
 #endif
