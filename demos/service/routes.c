@@ -169,8 +169,10 @@ static bool fits(const struct route *route, const char *path, uint64_t *ret)
 
 static int send_page(struct request *request, const struct page_file *file)
 {
-    static const char policy[] = "Content-Security-Policy: default-src 'self'; img-src 'self' blob:; base-uri 'none'; "
-                                 "form-action 'self'; frame-ancestors 'none'\r\n";
+    static const char policy[] =
+        "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n"
+        "Referrer-Policy: no-referrer\r\n";
     if (request->method != METHOD_GET && request->method != METHOD_HEAD)
         return answer_json(request, 405, "Allow: GET, HEAD\r\n", json_pack("{s:s}", "error", "there is only GET here"));
     return http_answer(

@@ -32,7 +32,7 @@ install_controls >"$scratch/npm" 2>&1 || {
 
 # The sanitizers would take the crash for one of their own.
 export ASAN_OPTIONS=${ASAN_OPTIONS:-}:handle_segv=0 TSAN_OPTIONS=${TSAN_OPTIONS:-}:handle_segv=0
-export CONTROLS=$controls CHROMIUM=$chromium SERVICE=$BUILD/demos/service SCRATCH=$scratch
+export CONTROLS=$controls CHROMIUM=$chromium SERVICE=$BUILD/demos/service/service SCRATCH=$scratch
 if [ "${2:-}" = screenshot ]; then
     node "$page/screenshot.mjs" "${3:?say the file}"
 else
