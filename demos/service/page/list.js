@@ -65,11 +65,15 @@ export class List {
   #rows = new Map();
   #changed = new Set();
   #newest = true; // this page is the first
+  #more = false; // there are older jobs than those of this page
   #cancel;
+  #drawn;
   #list = byId("list");
 
-  constructor(cancel) {
+  /* cancel(job) is called for a job's button, drawn() when what is shown has changed. */
+  constructor(cancel, drawn) {
     this.#cancel = cancel;
+    this.#drawn = drawn;
     setInterval(() => this.#tick(), 1000);
   }
 
@@ -77,10 +81,16 @@ export class List {
     return this.#jobs.get(id);
   }
 
+  /* The ID before which the next page begins; null: there is none. */
+  get next() {
+    return this.#more ? [...this.#jobs.values()].sort(newestFirst).at(-1).id : null;
+  }
+
   /* Shows these jobs and no others. */
-  replace(jobs, newest) {
+  replace(jobs, newest, more) {
     const known = this.#jobs;
     this.#newest = newest;
+    this.#more = more;
     this.#jobs = new Map(jobs.map((job) => [job.id, latest(known.get(job.id), job)]));
     this.#changed = new Set(this.#jobs.keys());
     this.#draw();
@@ -110,13 +120,14 @@ export class List {
     }
     this.#changed.clear();
     this.#place();
-    show(byId("empty"), this.#jobs.size === 0);
+    this.#drawn(this.#jobs.size);
   }
 
   // What is too much goes at the end, but for a row that has the focus.
   #trim() {
     const sorted = [...this.#jobs.values()].sort(newestFirst);
     for (const job of sorted.slice(pageLength)) {
+      this.#more = true;
       if (!this.#rows.get(job.id)?.element.matches(":focus-within")) this.#jobs.delete(job.id);
     }
     for (const [id, row] of this.#rows) {

@@ -17,11 +17,10 @@ const connections = {
 
 const mine = new Map(); // the jobs that this page has started and that have not ended: id -> state that was told
 const befores = [null]; // where each page begins that was passed on the way to this one, which is the last
-let next = null; // where the next one begins
 let reading = 0; // the youngest reading of the list; the answers to older ones are dropped
 let news = []; // sentences that were not told yet
 
-const list = new List(cancel);
+const list = new List(cancel, arrange);
 const details = new Details((id) => list.job(id), cancel);
 new Form(started);
 
@@ -55,13 +54,11 @@ async function refresh() {
   const turn = ++reading;
   try {
     const before = befores.at(-1);
-    const { jobs, next: after } = await getJobs(pageLength, before);
+    const { jobs, next } = await getJobs(pageLength, before);
     if (turn !== reading) return true;
-    next = after ? new URL(after, location.href).searchParams.get("before") : null;
-    list.replace(jobs, before === null);
+    list.replace(jobs, before === null, next !== null);
     jobs.forEach((job) => details.heard(job));
     jobs.forEach(tellOf);
-    arrange();
     notice("");
     counts.ask();
     return true;
@@ -71,12 +68,15 @@ async function refresh() {
   }
 }
 
-function arrange() {
-  say(byId("empty"), befores.length > 1 ? "There is no older job." : "No jobs yet. Start one: its bar will move here.");
-  say(byId("range"), befores.length > 1 ? `page ${befores.length}, older ones` : "the newest first");
-  show(byId("pages"), befores.length > 1 || next !== null);
-  byId("newer").setAttribute("aria-disabled", String(befores.length === 1));
-  byId("older").setAttribute("aria-disabled", String(next === null));
+/* What stands around the jobs of this page. */
+function arrange(shown) {
+  const first = befores.length === 1;
+  say(byId("empty"), first ? "No jobs yet. Start one: its bar will move here." : "There is no older job.");
+  show(byId("empty"), shown === 0);
+  say(byId("range"), first ? "the newest first" : `page ${befores.length}, older ones`);
+  show(byId("pages"), !first || list.next !== null);
+  byId("newer").setAttribute("aria-disabled", String(first));
+  byId("older").setAttribute("aria-disabled", String(list.next === null));
 }
 
 /* Turns to another page, and puts the reader at its beginning. */
@@ -85,7 +85,7 @@ async function turn(change) {
   if (await refresh()) byId("jobs-title").focus();
 }
 
-byId("older").onclick = () => next !== null && turn(() => befores.push(next));
+byId("older").onclick = () => list.next !== null && turn(() => befores.push(list.next));
 byId("newer").onclick = () => befores.length > 1 && turn(() => befores.pop());
 
 function notice(text) {

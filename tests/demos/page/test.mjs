@@ -92,6 +92,16 @@ async function hasMoved(page, id) {
   assert.deepEqual(values, [...values].sort((a, b) => a - b));
 }
 
+/* Starts a job while all workers are busy, so that its bar is seen empty; it runs when they are not any more. */
+async function startWaiting(page, act) {
+  const busy = [await startPi(page, endless), await startPi(page, endless)];
+  for (const id of busy) await becomes(page, id, "running");
+  const id = await act();
+  await page.waitForFunction((id) => window.bars[id]?.at(-1) === 0, id);
+  for (const one of busy) await cancel(page, one);
+  return id;
+}
+
 async function piMovesAndOpens(page) {
   const id = await startPi(page, 300_000_000);
   await becomes(page, id, "succeeded");
@@ -103,7 +113,7 @@ async function piMovesAndOpens(page) {
 }
 
 async function folderOpensAsTable(page) {
-  const id = await startFolder(page, "small");
+  const id = await startWaiting(page, () => startFolder(page, "small"));
   await becomes(page, id, "succeeded");
   await hasMoved(page, id);
   const dialog = await open(page, id);
@@ -114,9 +124,12 @@ async function folderOpensAsTable(page) {
 
 async function uploadIsDigested(page) {
   const content = "an upload\n".repeat(100_000);
-  await choose(page, "Digest");
-  await field(page, "File").setInputFiles(makeFile("upload.txt", content));
-  const id = await start(page);
+  const path = makeFile("upload.txt", content);
+  const id = await startWaiting(page, async () => {
+    await choose(page, "Digest");
+    await field(page, "File").setInputFiles(path);
+    return start(page);
+  });
   await becomes(page, id, "succeeded");
   await hasMoved(page, id);
   const dialog = await open(page, id);
@@ -125,11 +138,13 @@ async function uploadIsDigested(page) {
 }
 
 async function pictureIsScaled(page, path, format) {
-  await choose(page, "Thumbnail");
-  await field(page, "Picture").setInputFiles(path);
-  await field(page, "Pixels, at most, each way").fill("120");
-  await choose(page, format);
-  const id = await start(page);
+  const id = await startWaiting(page, async () => {
+    await choose(page, "Thumbnail");
+    await field(page, "Picture").setInputFiles(path);
+    await field(page, "Pixels, at most, each way").fill("120");
+    await choose(page, format);
+    return start(page);
+  });
   await becomes(page, id, "succeeded");
   await hasMoved(page, id);
   const image = (await open(page, id)).getByRole("img");
@@ -270,15 +285,6 @@ async function pagesTurn(page) {
   assert.deepEqual(await shown(), twentyFrom(first + 44));
 }
 
-async function linkOpens(page) {
-  const id = await startPi(page, 1000);
-  await page.goto(`${service.url}#job-${id}`);
-  await page.reload();
-  await page.getByRole("dialog").getByRole("heading", { name: `Pi ${id}` }).waitFor();
-  await page.goto(`${service.url}#job-987654321`);
-  await page.getByText("has forgotten it").waitFor();
-}
-
 /* Those that follow have a service of their own. Chromium itself complains of each answer that is none. */
 const expected = /Failed to load resource|net::ERR_/;
 
@@ -286,12 +292,25 @@ async function withOwnService(options, body) {
   const own = await startService(...options);
   const said = [];
   const page = await openPage(browser, own.url, {}, said);
-  await body(page, own);
-  await page.context().close();
+  try {
+    await body(page, own);
+  } finally {
+    await page.context().close();
+    await own.stop("SIGKILL");
+  }
   complaints.push(...said.filter((text) => !expected.test(text)));
 }
 
-async function fullQueueIsTold(page, own) {
+async function linkOpens(page, own) {
+  const id = await startPi(page, 1000);
+  await page.goto(`${own.url}#job-${id}`);
+  await page.reload();
+  await page.getByRole("dialog").getByRole("heading", { name: `Pi ${id}` }).waitFor();
+  await page.goto(`${own.url}#job-987654321`);
+  await page.getByText("has forgotten it").waitFor();
+}
+
+async function fullQueueIsTold(page) {
   await choose(page, "Pi");
   await field(page, "Strips").fill(String(endless));
   await field(page, "How many of them").fill("10");
@@ -299,8 +318,7 @@ async function fullQueueIsTold(page, own) {
   await page.getByRole("button", { name: /^Start again in/ }).waitFor();
   assert.match(await page.getByRole("alert").textContent(), /\w/);
   await page.getByRole("button", { name: "Start", exact: true }).waitFor();
-  assert.equal(await page.locator("[data-id]").count(), 3);
-  await own.stop("SIGKILL");
+  assert((await page.locator("[data-id]").count()) >= 2, "those before it have not started");
 }
 
 async function serviceComesBack(page, own) {
@@ -339,7 +357,7 @@ await checkPage("where motion is to be reduced, nothing slides", { reducedMotion
 await checkPage("a label is text, whatever it looks like", {}, textIsText);
 await checkPage("a wrong number is told, and has the focus", {}, mistakesAreTold);
 await checkPage("pages turn", {}, pagesTurn);
-await checkPage("an address opens a job", {}, linkOpens);
+await check("an address opens a job", () => withOwnService([], linkOpens));
 const small = ["--workers", "1", "--queued-max", "2", "--time-limit-ms", "3600000"];
 await check("a full queue is told, and when to try again", () => withOwnService(small, fullQueueIsTold));
 await check("without its service the page says so, and follows when it is back", () => withOwnService([], serviceComesBack));
