@@ -1,20 +1,26 @@
 /**
  * @file loop.h
- * Callbacks on a libuv loop of the program's. This header does not include uv.h.
+ * Callbacks on an event loop of the program's: a libuv loop that is attached, or any other, whose poll watches one
+ * descriptor. This header does not include uv.h.
  *
- *     soon_loop *on;
- *
- *     soon_loop_attach(&on, uv_default_loop());
- *     soon_future_add_done_callback_on(future, on, show_sum, NULL);
+ *     soon_loop_attach(&loop, uv_default_loop());                     of libuv
+ *     soon_future_add_done_callback_on(future, loop, show_sum, NULL);
  *     uv_run(uv_default_loop(), UV_RUN_DEFAULT);
  *
- * A loop is attached to get callbacks, and has no other part in running tasks: one that is blocked, not yet run, or
- * gone holds nothing up. A callback always comes later, on the loop's thread, never nested in the call that has asked
- * for it.
+ *     soon_loop_new(&loop);                                           any other: here poll()
+ *     soon_future_add_done_callback_on(future, loop, show_sum, NULL);
+ *     struct pollfd due = {.fd = soon_loop_fd(loop), .events = POLLIN};
+ *     while (poll(&due, 1, -1) == 1)
+ *         soon_loop_dispatch(loop, 0);
  *
- * Below, "the loop's thread" is the one that calls uv_run(). A loop may be attached before that thread runs it. From
- * its first iteration on the loop belongs to that thread; when that thread has ended, to the next one that attaches or
- * detaches the loop.
+ * Both are a `soon_loop`, and everything that takes one takes either. A loop gets callbacks, and has no other part in
+ * running tasks: one that is blocked, not yet run, or gone holds nothing up. A callback always comes later, on the
+ * loop's thread, never nested in the call that has asked for it, and never inside another callback.
+ *
+ * Below, "the loop's thread" is the one that runs it: that calls uv_run(), or soon_loop_dispatch(). A loop may be made
+ * before that thread runs it. From its first turn on the loop belongs to that thread; when that thread has ended, to
+ * the next one that attaches or detaches the loop. A loop of soon_loop_new() besides goes over to each thread that
+ * dispatches it.
  *
  * @addtogroup soon_loops
  * @{
@@ -50,20 +56,98 @@ typedef void (*soon_loop_fn)(void *data);
 SOON_API SOON_MUST_USE int soon_loop_attach(soon_loop **ret, struct uv_loop_s *uv);
 
 /**
- * Detaches a loop. The last detach refuses new registrations and posts with SOON_ESHUTDOWN from now on. What is
- * outstanding is still delivered as the futures complete; not to wait for that, remove the callbacks or cancel the
- * futures. Then the handle closes. Then `on_closed` runs on the loop's thread; after that nobody may use `loop`. All of
- * this needs a loop that runs. A detach that is not the last posts its `on_closed`, as soon_loop_post() does.
+ * Makes a loop that is the caller's own poll: select, poll, epoll, io_uring, or the loop of any library that can watch
+ * a descriptor. It has one descriptor, whatever the load: watch soon_loop_fd() for reading, and call
+ * soon_loop_dispatch() when it can be read. That is all; it needs no thread and no timer.
  *
- * If somebody else has closed the handle, as a program does that ends with uv_walk() and uv_close(), the loop counts as
- * detached: outstanding callbacks are dropped and never run, registrations and posts are refused with SOON_ESHUTDOWN,
- * and nothing of the uv loop is touched any more. The library learns of that when it is called on the loop's thread.
- * This call is still owed, before or after uv_loop_close(), also when the memory of `uv` is gone; then `on_closed` runs
- * before it returns. If the loop was detached first, and then closed by somebody else while callbacks were outstanding,
- * `on_closed` is not called.
+ * The loop does not ask the program to go on while callbacks are outstanding, as an attached one does with uv_run(): a
+ * program that has left its own loop gets no callbacks until it dispatches again.
  *
- * It is safe in callbacks, and in any order with soon_executor_free(). In a forked child it closes the child's copy of
- * the handle, for a loop that uv_loop_fork() has revived, and drops what was outstanding.
+ * Ownership: the caller owes a soon_loop_detach(), and a soon_loop_dispatch() after it.
+ * Threads: any thread. Never blocks.
+ * Returns: 0, and sets `*ret`. Else it sets `*ret` to NULL and returns -EINVAL: NULL; -ENOMEM; -EMFILE, -ENFILE ...:
+ * what eventfd() returned.
+ *
+ * For a libuv loop take soon_loop_attach(), which polls by itself. Two of these are two loops: nothing is counted.
+ */
+SOON_API SOON_MUST_USE int soon_loop_new(soon_loop **ret);
+
+/**
+ * The descriptor of a loop that soon_loop_new() has made. It can be read (POLLIN, EPOLLIN) from when something is due
+ * until the next dispatch. When a dispatch returns, it can be read if something is still due, or has come meanwhile,
+ * and else it cannot. While a dispatch is under way it cannot. A burst of completions makes it readable once: that is
+ * one wake-up. A callback that is taken back after its future is done leaves the descriptor as it is; then a dispatch
+ * finds nothing to run.
+ *
+ * Edges (EPOLLET) do as well as levels, and so does EPOLLONESHOT: each dispatch that leaves something makes a new edge.
+ * So one call of soon_loop_dispatch() for each event is enough, with any `max`.
+ *
+ * Ownership: it stays the loop's. Only watch it: do not read, write or close it. It is closed when the last dispatch
+ * has run `on_closed`: see soon_loop_detach().
+ * Threads: any thread. Never blocks. It is the same as long as the loop lives.
+ * Returns: the descriptor; -EINVAL: NULL, or a loop that is attached; SOON_EFORKED: the loop is that of the parent of
+ * this process.
+ */
+SOON_API int soon_loop_fd(const soon_loop *loop);
+
+/**
+ * Runs the callbacks that are due, in their order, on this thread, which becomes the loop's. Those that become due
+ * meanwhile, by what a callback does or by other threads, wait for the next dispatch. So this ends, and other events of
+ * the program come to theirs.
+ *
+ * `max` is how many it runs at most; those that are left come first in the next dispatch. 0: all that were due at the
+ * call. It may be called at any time, also when the descriptor has not become readable: then it runs nothing.
+ *
+ * When the loop is detached and nothing is outstanding any more, one more dispatch is due. It calls `on_closed`, closes
+ * the descriptor, frees the loop, and returns SOON_EEND. A program that ends can so wait for it:
+ *
+ *     soon_loop_detach(loop, NULL, NULL);
+ *     while (soon_loop_dispatch(loop, 0) != SOON_EEND)
+ *         poll(&(struct pollfd){.fd = soon_loop_fd(loop), .events = POLLIN}, 1, -1);
+ *
+ * There is one dispatch at a time. One inside a callback of the same loop, or while another thread is in one, runs
+ * nothing and returns -EBUSY; a main loop inside a callback does not turn in vain, since the descriptor cannot be read
+ * meanwhile. Threads may dispatch in turns. soon_future_remove_done_callback() is then exact on the thread that did it
+ * last, as long as no other one does.
+ *
+ * A callback may wait for futures, as any callback may; the other callbacks of the loop wait meanwhile.
+ *
+ * Threads: any thread, one at a time. It does not block, but for what the callbacks do.
+ * Returns: how many callbacks and posts have run, 0 or more; else
+ * - SOON_EEND: the loop was closed by this call, and is gone;
+ * - -EBUSY: it is being dispatched;
+ * - -EINVAL: NULL, a negative `max`, or a loop that is attached, which uv_run() dispatches;
+ * - SOON_EFORKED: the loop is that of the parent of this process; also in the child that a callback has forked, when
+ *   that callback has returned there.
+ *
+ * As one turn of loop.run_forever() in Python's asyncio.
+ */
+SOON_API int soon_loop_dispatch(soon_loop *loop, int max);
+
+/**
+ * Detaches a loop, and waits for nobody. The last detach refuses new registrations and posts with SOON_ESHUTDOWN from
+ * now on. What is outstanding is still delivered as the futures complete; not to wait for that, remove the callbacks or
+ * cancel the futures. Then the loop closes. Then `on_closed` runs on the loop's thread, later, never in this call;
+ * after that nobody may use `loop`. All of this needs a loop that runs. It is safe in callbacks, and in any order with
+ * soon_executor_free().
+ *
+ * A loop of soon_loop_new() has one detach. It runs when somebody dispatches it: the descriptor becomes readable for
+ * what is outstanding, and, when nothing is, for the end. The dispatch for the end calls `on_closed`. There the
+ * descriptor is still open, so `on_closed` is the place to take it out of the program's poll (epoll_ctl(), event_del(),
+ * g_source_remove()) and to end the program's loop. Then it is closed, and that dispatch returns SOON_EEND. If nobody
+ * dispatches any more, what is outstanding, and the loop, stay until the program ends.
+ *
+ * Of an attached loop a detach that is not the last posts its `on_closed`, as soon_loop_post() does; with the last one
+ * the handle closes. If somebody else has closed the handle, as a program does that ends with uv_walk() and uv_close(),
+ * the loop counts as detached: outstanding callbacks are dropped and never run, registrations and posts are refused
+ * with SOON_ESHUTDOWN, and nothing of the uv loop is touched any more. The library learns of that when it is called on
+ * the loop's thread. This call is still owed, before or after uv_loop_close(), also when the memory of `uv` is gone;
+ * then `on_closed` runs before it returns. If the loop was detached first, and then closed by somebody else while
+ * callbacks were outstanding, `on_closed` is not called.
+ *
+ * In a forked child it drops what was outstanding in the parent, whose loop it is. It closes the child's copy of the
+ * descriptor and calls `on_closed` before it returns; or the child's copy of the handle, for a loop that uv_loop_fork()
+ * has revived.
  *
  * Ownership: `data` is lent until `on_closed` was called. `on_closed` NULL: nobody is told. `loop` NULL is ignored.
  * Threads: the loop's thread only. That is asserted; without asserts, a call on another thread is ignored. So is one
@@ -76,8 +160,8 @@ SOON_API void soon_loop_detach(soon_loop *loop, soon_loop_fn on_closed, void *da
  * Callbacks come in the order in which their futures complete; one for a future that is done comes in the order of this
  * call. The submit option `on_done_loop` does the same, and cannot fail.
  *
- * uv_run() goes on until `fn` has run or was removed. If this is called on another thread, that holds from when the
- * loop hears of it; a loop that must not end before that needs a handle of its own.
+ * On an attached loop uv_run() goes on until `fn` has run or was removed. If this is called on another thread, that
+ * holds from when the loop hears of it; a loop that must not end before that needs a handle of its own.
  *
  * Ownership: `data` is lent until `fn` was called or removed. soon_future_remove_done_callback() is exact on the loop's
  * thread.
@@ -152,7 +236,7 @@ SOON_API bool soon_future_remove_progress_callback(soon_future *future, soon_pro
 
 /**
  * Has `fn` called once on the loop's thread, later, in the order of posting, which is also that of the callbacks of
- * futures. uv_run() goes on until it has run, as with soon_future_add_done_callback_on().
+ * futures. On an attached loop uv_run() goes on until it has run, as with soon_future_add_done_callback_on().
  *
  * Ownership: `data` is lent until `fn` was called.
  * Threads: any thread, the loop's own included. Never blocks.

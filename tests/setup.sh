@@ -128,7 +128,10 @@ apt() {
 build_packages=(
     gcc=gcc libc6-dev=/usr/include/stdio.h pkg-config=pkg-config meson=meson ninja-build=ninja libuv1-dev=pc:libuv
 )
-test_packages=(g++=g++ libcriterion-dev=pc:criterion binutils=readelf)
+test_packages=(
+    g++=g++ libcriterion-dev=pc:criterion binutils=readelf
+    libglib2.0-dev=pc:glib-2.0 libevent-dev=pc:libevent_core
+)
 demo_packages=(libssl-dev=pc:libcrypto)
 # For the page of demos/service; npm brings what controls the browser.
 browser_packages=(chromium=chromium nodejs=node npm=npm)

@@ -79,15 +79,16 @@ static bool begin_call(struct soon__progress_way *way, soon_progress *ret)
     return calls;
 }
 
-void soon__progress_run(struct soon__progress_way *way)
+bool soon__progress_run(struct soon__progress_way *way)
 {
     struct soon__progress_listener *listener = way->listener;
     struct soon__progress_hub *hub = listener->hub;
     soon_future *future = hub->future;
     struct soon__progress_parting parting;
     soon_progress progress;
+    bool calls = begin_call(way, &progress);
 
-    if (begin_call(way, &progress))
+    if (calls)
         call(listener, future, progress);
     pthread_mutex_lock(&hub->mutex);
     way->posted = listener->locked.running = false; /* until here it was this call's (L5) */
@@ -97,11 +98,16 @@ void soon__progress_run(struct soon__progress_way *way)
     pthread_mutex_unlock(&hub->mutex);
     soon__progress_part(parting);
     soon__future_unref(future);
+    return calls;
 }
 
 static void run_entry(struct soon__loop_entry *entry)
 {
-    soon__progress_run(SOON__PROGRESS_OF(way, entry, entry));
+    struct soon__progress_way *way = SOON__PROGRESS_OF(way, entry, entry);
+    soon_loop *loop = way->listener->loop;
+
+    if (!soon__progress_run(way))
+        soon__loop_ran_nothing(loop);
 }
 
 static void run_job(struct soon__job *job)

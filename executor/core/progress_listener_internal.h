@@ -95,7 +95,7 @@ struct soon__progress_way **soon__progress_claim_locked(struct soon__progress_li
                                                         struct soon__progress_way **link);
 /* All that one thread has claimed, to where they are run. Under no lock. */
 void soon__progress_post(struct soon__progress_way *way);
-/* On its loop, or the callback thread: calls the listener, if there is something to tell. */
-void soon__progress_run(struct soon__progress_way *way);
+/* On its loop, or the callback thread: calls the listener, if there is something to tell. Returns whether there was. */
+bool soon__progress_run(struct soon__progress_way *way);
 
 #endif

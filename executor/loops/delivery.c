@@ -86,6 +86,8 @@ static void run(struct soon__loop_entry *entry)
     void *data = delivery->callback.data;
     bool claimed = delivery->unlisted || soon__future_take_callback(future, &delivery->callback); /* D1 */
 
+    if (!claimed)
+        soon__loop_ran_nothing(delivery->loop);
     if (!delivery->embedded)
         free(delivery);
     if (claimed)

@@ -1,32 +1,40 @@
 /*
- * loop.c - a program's loop, to which callbacks are posted: its count of them, its handle, its turns.
+ * loop.c - a program's loop, to which callbacks are posted: its count of them, its list, its turns. What differs
+ * between the loops that there are, those of libuv (loop_uv.c) and a program's own polls (loop_dispatch.c), is in its
+ * kind.
  *
- *     attach --> OPEN --last detach--> CLOSING --nothing outstanding--> CLOSED --on_closed--> freed
- *                  |                      |
- *                  |                      +--somebody else closes our handle---+
- *                  |                                                           v
- *                  +--somebody closes our handle--> LOST --last detach--> LOST_CLOSING --nothing outstanding: freed
+ *     new, attach --> OPEN --last detach--> CLOSING --nothing outstanding--> CLOSED --on_closed--> freed
+ *                       |                      |
+ *                       |                      +----somebody else closes it-----+
+ *                       |                                                       v
+ *                       +--somebody else closes it--> LOST --last detach--> LOST_CLOSING --nothing outstanding: freed
  *
- * L1  Other threads touch nothing of the uv loop: they ring a bell of ours, a descriptor, which the uv loop polls. So
- *     it does not matter to them what becomes of the handle, or of the uv loop. (uv_async_send() would touch both, and
+ * L1  Other threads touch nothing of the program's: they ring a bell of ours, a descriptor, which the program polls.
+ *     So it does not matter to them what becomes of a uv loop or its handle. (uv_async_send() would touch both, and
  *     abort when the loop is closed.) CLOSED is reached under the mutex when nothing is outstanding.
  * L2  `here` and `outstanding` together count registrations, from soon__loop_count_in() until they ran or were counted
- *     out, and posts. `here` is the loop's thread's own, `outstanding` everybody's, and either alone may be below 0.
- *     When the loop's thread takes from `here`, it then reads both under the mutex; a thread that takes from
- *     `outstanding` reads both there. So one of them sees that nothing is left. CLOSING lets no new ones in.
- * L3  uv_ref, uv_unref and uv_close are for the loop's thread, which brings the handle in line with the count in
- *     each turn, and at once when that thread itself changes the count. Other threads wake the loop for it.
- * L4  The handle begins referenced and woken: the first turn tells which thread runs the loop. Before it nobody
- *     need reference the handle, so nobody need know.
- * L5  One wake-up serves a whole list. A thread that finds the list empty pushes and rings under the mutex, under which
- *     it is also taken. A thread that finds entries there pushes without the mutex, and touches nothing of the loop
- *     after that: it may be gone. A turn runs at most TURN_MAX entries, then wakes itself, so that timers and sockets
- *     come to theirs.
- * L6  Somebody else may close the handle, on the loop's thread: uv_walk() and uv_close() are the usual end of a
- *     program. We are not told, so on that thread we first ask libuv whether it is closing. Then the loop is LOST:
- *     nothing comes in, and what is there, or comes when futures complete, is dropped. The uv loop, which may be gone
- *     as well, is not touched any more. It has the handle's memory until it has finished with it, and we do not hear of
- *     that either: so that memory is kept.
+ *     out, and posts. `here` belongs to the thread that is `inside`, `outstanding` to everybody, and either alone may
+ *     be below 0. When the loop's thread takes from `here`, it then reads both under the mutex; a thread that takes
+ *     from `outstanding` reads both there. So one of them sees that nothing is left. CLOSING lets no new ones in.
+ * L3  A loop may have to be held, to go on while something is outstanding (uv_ref, uv_unref), and be closed when
+ *     nothing is. That is for the loop's thread, which does it in each turn, and at once when that thread itself
+ *     changes the count. Other threads wake the loop for it, and for nothing else: a loop that is not held is woken
+ *     only where something is due.
+ * L4  A loop that is held begins so, and woken: the first turn tells which thread runs the loop. Before it nobody need
+ *     hold the loop, so nobody need know.
+ * L5  One wake-up serves a whole list. A thread that finds the list empty pushes and rings under the mutex, under
+ *     which it is also taken. A thread that finds entries there pushes without the mutex, and touches nothing of the
+ *     loop after that: it may be gone. A turn takes what is there as it begins, and runs a bounded part of it. In a
+ *     turn nobody rings: its end looks whether anything is left or has come, and rings then. So the bell is silent in
+ *     a turn, and after it each list that is not empty has a ring of its own, which pollers that want edges see, too.
+ * L6  Somebody else may close a loop, on its thread: uv_walk() and uv_close() are the usual end of a program. We are
+ *     not told, so on that thread we first ask whether it is closed. Then the loop is LOST: nothing comes in, and what
+ *     is there, or comes when futures complete, is dropped. The uv loop, which may be gone as well, is not touched any
+ *     more.
+ * L7  There is one turn at a time, and none inside a turn. A uv loop has one thread, and whatever that does it is
+ *     `inside`. A program's own poll may be dispatched by one thread and then by another. The turns follow each other
+ *     by the mutex, and only in its turn a thread is `inside`: between two turns it cannot know that no other begins
+ *     one.
  */
 #include "loop_internal.h"
 #include "loop_state_internal.h"
@@ -35,9 +43,24 @@
 #include "../system/ipc_internal.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
-enum { TURN_MAX = 64 }; /* entries; a wake-up costs as much as a few */
+#include <uv.h>
+
+static bool is_lost(const soon_loop *loop)
+{
+    return loop->handle && uv_is_closing(loop->handle);
+}
+
+#define NOBODY UINT64_MAX /* is inside: no thread has that number, or one that has none yet */
+
+/* Relaxed: only the thread whose number it is has written it. */
+static bool is_inside(soon_loop *loop)
+{
+    return atomic_load_explicit(&loop->inside, memory_order_relaxed) == soon__thread_self()->number;
+}
 
 /* Relaxed, both: see L2. */
 static void count_here(soon_loop *loop, int64_t more)
@@ -45,6 +68,7 @@ static void count_here(soon_loop *loop, int64_t more)
     atomic_store_explicit(&loop->own.here, atomic_load_explicit(&loop->own.here, memory_order_relaxed) + more,
                           memory_order_relaxed);
 }
+
 static bool is_needed_locked(soon_loop *loop)
 {
     return loop->locked.outstanding + atomic_load_explicit(&loop->own.here, memory_order_relaxed) > 0;
@@ -73,8 +97,18 @@ static void take_posted_locked(soon_loop *loop, struct soon__loop_list *to)
 }
 
 /*
- * The count and the handle
+ * The count and the state
  */
+
+void soon__loop_init(soon_loop *loop, const struct soon__loop_kind *kind)
+{
+    loop->kind = kind;
+    loop->generation = soon__generation();
+    loop->tabled.attached = 1;
+    loop->locked.held = true;
+    atomic_init(&loop->inside, NOBODY);
+    loop->mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+}
 
 void soon__loop_ring_locked(soon_loop *loop)
 {
@@ -111,7 +145,7 @@ bool soon__loop_is_lost_locked(soon_loop *loop)
 {
     enum soon__loop_state state = loop->locked.state;
 
-    if (soon__loop_is_lost_state(state) || state == SOON__LOOP_CLOSED || !uv_is_closing(soon__loop_uv_handle(loop)))
+    if (soon__loop_is_lost_state(state) || state == SOON__LOOP_CLOSED || !is_lost(loop))
         return soon__loop_is_lost_state(state);
     soon__loop_move_locked(loop, state == SOON__LOOP_CLOSING ? SOON__LOOP_LOST_CLOSING : SOON__LOOP_LOST);
     loop->locked.dropped = loop->own.ready;
@@ -145,28 +179,24 @@ void soon__loop_leave(soon_loop *loop)
 /* L3: on the loop's thread. */
 void soon__loop_update_locked(soon_loop *loop)
 {
-    uv_handle_t *handle = soon__loop_uv_handle(loop);
     bool needed = is_needed_locked(loop);
 
     if (soon__loop_is_lost_locked(loop) || loop->locked.state == SOON__LOOP_CLOSED)
         return;
     if (loop->locked.state == SOON__LOOP_CLOSING && !needed) {
         soon__loop_move_locked(loop, SOON__LOOP_CLOSED);
-        uv_close(handle, soon__loop_on_close);
-        return;
+        loop->kind->close_locked(loop);
+    } else if (loop->kind->hold_locked && needed != loop->locked.held) {
+        loop->kind->hold_locked(loop, needed);
+        loop->locked.held = needed;
     }
-    if (needed && !loop->locked.referenced)
-        uv_ref(handle);
-    else if (!needed && loop->locked.referenced)
-        uv_unref(handle);
-    loop->locked.referenced = needed;
 }
 
 static void update_or_wake_locked(soon_loop *loop)
 {
     if (soon__loop_is_thread_here(loop))
         soon__loop_update_locked(loop);
-    else
+    else if (loop->kind->hold_locked || loop->locked.state == SOON__LOOP_CLOSING)
         soon__loop_ring_locked(loop);
 }
 
@@ -177,7 +207,7 @@ int soon__loop_count_in_locked(soon_loop *loop)
     if (soon__loop_is_thread_here(loop) && soon__loop_is_lost_locked(loop))
         return SOON_ESHUTDOWN;
     loop->locked.outstanding++;
-    if (!loop->locked.referenced)
+    if (!loop->locked.held)
         update_or_wake_locked(loop);
     return 0;
 }
@@ -210,8 +240,7 @@ int soon__loop_count_in(soon_loop *loop)
 
     if (soon__loop_is_pre_fork(loop))
         return SOON_EFORKED;
-    if (soon__loop_is_thread_here(loop) && loop->locked.referenced && loop->locked.state == SOON__LOOP_OPEN &&
-        !uv_is_closing(soon__loop_uv_handle(loop))) {
+    if (is_inside(loop) && loop->locked.held && loop->locked.state == SOON__LOOP_OPEN && !is_lost(loop)) {
         count_here(loop, 1);
         return 0;
     }
@@ -267,7 +296,7 @@ void soon__loop_call(soon_loop *loop, soon_loop_fn fn, void *data)
  * A turn of the loop
  */
 
-void soon__loop_set_thread_locked(soon_loop *loop)
+static void set_thread_locked(soon_loop *loop)
 {
     static _Atomic uint64_t numbers;
     struct soon__thread *self = soon__thread_self();
@@ -277,63 +306,103 @@ void soon__loop_set_thread_locked(soon_loop *loop)
     if (!self->number)
         self->number = atomic_fetch_add_explicit(&numbers, 1, memory_order_relaxed) + 1;
     atomic_store_explicit(&loop->thread_number, self->number, memory_order_relaxed);
+    if (!loop->kind->changes_hands)
+        atomic_store_explicit(&loop->inside, self->number, memory_order_relaxed);
     loop->locked.thread_id = gettid();
 }
 
-static void begin_turn(soon_loop *loop)
+static bool is_gone(pid_t thread_id)
 {
-    pthread_mutex_lock(&loop->mutex);
-    soon__loop_set_thread_locked(loop);
-    soon__bell_reset(loop->bell); /* libuv tells of it as long as it is readable */
-    loop->locked.rung = false;
-    take_posted_locked(loop, &loop->own.ready);
-    pthread_mutex_unlock(&loop->mutex);
+    return tgkill(getpid(), thread_id, 0) < 0 && errno == ESRCH;
 }
 
-static void end_turn(soon_loop *loop, size_t count)
+bool soon__loop_claim_thread(soon_loop *loop)
 {
-    count_here(loop, -(int64_t)count);
+    bool ours;
+
     pthread_mutex_lock(&loop->mutex);
-    if (loop->own.ready.head)
+    ours = !loop->locked.thread_id || soon__loop_is_thread_here(loop) || is_gone(loop->locked.thread_id);
+    if (ours)
+        set_thread_locked(loop);
+    pthread_mutex_unlock(&loop->mutex);
+    return ours;
+}
+
+/* L7 */
+static void set_inside_locked(soon_loop *loop, bool inside)
+{
+    loop->locked.in_turn = inside;
+    if (loop->kind->changes_hands)
+        atomic_store_explicit(&loop->inside, inside ? soon__thread_self()->number : NOBODY, memory_order_relaxed);
+}
+
+static int begin_turn(soon_loop *loop)
+{
+    int rc = -EBUSY;
+
+    pthread_mutex_lock(&loop->mutex);
+    if (!loop->locked.in_turn) {
+        set_thread_locked(loop);
+        set_inside_locked(loop, true);
+        soon__bell_reset(loop->bell); /* pollers tell of it as long as it is readable */
+        loop->locked.rung = true;     /* L5 */
+        take_posted_locked(loop, &loop->own.ready);
+        rc = loop->locked.state == SOON__LOOP_CLOSED ? SOON_EEND : 0;
+    }
+    pthread_mutex_unlock(&loop->mutex);
+    return rc;
+}
+
+/* The loop may be gone then. */
+static void end_turn(soon_loop *loop, size_t taken)
+{
+    count_here(loop, -(int64_t)taken);
+    pthread_mutex_lock(&loop->mutex);
+    set_inside_locked(loop, false);
+    loop->locked.rung = false;
+    /* Relaxed: who finds the list empty pushes under the mutex. */
+    if (loop->own.ready.head || atomic_load_explicit(&loop->posted, memory_order_relaxed))
         soon__loop_ring_locked(loop); /* L5 */
     soon__loop_update_locked(loop);
     soon__loop_leave(loop);
 }
 
-void soon__loop_on_bell(uv_poll_t *poll, int status, int events)
+void soon__loop_ran_nothing(soon_loop *loop)
 {
-    soon_loop *loop = poll->data;
-    struct soon__loop_entry *entry;
-    size_t count;
-
-    (void)status;
-    (void)events;
-    if (soon__loop_is_pre_fork(loop)) { /* it is the parent's that rings */
-        uv_poll_stop(poll);
-        return;
-    }
-    begin_turn(loop);
-    for (count = 0; count < TURN_MAX && (entry = loop->own.ready.head) && !uv_is_closing(soon__loop_uv_handle(loop));
-         count++) {
-        loop->own.ready.head = entry->next;
-        entry->run(entry);
-        if (soon__loop_is_pre_fork(loop))
-            return; /* it forked, and this is the child */
-    }
-    end_turn(loop, count);
+    loop->own.vain++;
 }
 
-void soon__loop_on_close(uv_handle_t *handle)
+int soon__loop_turn(soon_loop *loop, size_t most)
 {
-    soon_loop *loop = handle->data;
+    struct soon__loop_entry *entry;
+    size_t taken = 0;
+    int ran, rc = begin_turn(loop);
 
+    if (rc == SOON_EEND)
+        soon__loop_closed(loop);
+    if (rc < 0)
+        return rc;
+    loop->own.vain = 0;
+    while (taken < most + loop->own.vain && (entry = loop->own.ready.head) && !is_lost(loop)) {
+        loop->own.ready.head = entry->next;
+        taken++;
+        entry->run(entry);
+        if (soon__loop_is_pre_fork(loop))
+            return SOON_EFORKED; /* it forked, and this is the child */
+    }
+    ran = (int)(taken - loop->own.vain);
+    end_turn(loop, taken);
+    return ran;
+}
+
+void soon__loop_closed(soon_loop *loop)
+{
     if (loop->own.on_closed)
         soon__loop_call(loop, loop->own.on_closed, loop->own.on_closed_data);
-    if (soon__loop_is_pre_fork(loop)) {
-        close(loop->bell);
-        return; /* the parent's registrations, in this memory too, point to it */
+    if (!soon__loop_is_pre_fork(loop)) {
+        soon__loop_free(loop);
+        return;
     }
-    free(loop->own.handle);
-    loop->own.handle = NULL;
-    soon__loop_free(loop);
+    close(loop->bell);
+    loop->bell = -1; /* the rest stays: the parent's registrations, in this memory too, point to it */
 }

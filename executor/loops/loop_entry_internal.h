@@ -9,8 +9,9 @@
 /* One of the two is called once; the entry is free again, or freed, in it. */
 struct soon__loop_entry {
     struct soon__loop_entry *next;
-    void (*run)(struct soon__loop_entry *entry);  /* on the loop's thread */
-    void (*drop)(struct soon__loop_entry *entry); /* on any: the loop's handle was closed by somebody else */
+    /* On the loop's thread. What calls no user code says so: soon__loop_ran_nothing(). */
+    void (*run)(struct soon__loop_entry *entry);
+    void (*drop)(struct soon__loop_entry *entry); /* on any: somebody else has closed the loop */
 };
 
 #endif

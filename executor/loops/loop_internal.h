@@ -15,6 +15,8 @@ void soon__loop_count_again(soon_loop *loop);
 void soon__loop_count_out(soon_loop *loop);
 /* In order. Once per count; it is counted out when it has run. */
 void soon__loop_push(soon_loop *loop, struct soon__loop_entry *entry);
+/* In an entry that had nothing to call: it was taken back meanwhile. */
+void soon__loop_ran_nothing(soon_loop *loop);
 /* Calls `fn` in an entry, as a function that was posted: it may join and free executors. */
 void soon__loop_call(soon_loop *loop, soon_loop_fn fn, void *data);
 

@@ -8,37 +8,48 @@
 #include "loop_entry_internal.h"
 
 #include <pthread.h>
-#include <uv.h>
+#include <stddef.h>
 
 struct soon__loop_post;
+struct uv_loop_s;
+struct uv_handle_s;
 
 struct soon__loop_list {
     struct soon__loop_entry *head, *tail;
 };
 
-/* What the uv loop has of us. */
-struct soon__loop_handle {
-    uv_poll_t poll;                 /* first */
-    struct soon__loop_handle *next; /* of those that are kept (L6) */
+/*
+ * What differs between loops. How one is woken does not: by the bell. All but `free` is called on the loop's thread,
+ * and what ends in `_locked` under the mutex.
+ */
+struct soon__loop_kind {
+    void (*hold_locked)(soon_loop *loop, bool needed); /* L3; NULL: it does not ask what there is to wait for */
+    void (*close_locked)(soon_loop *loop);             /* CLOSED: has soon__loop_closed() called, later */
+    void (*close_inherited)(soon_loop *loop, soon_loop_fn on_closed, void *data); /* in a forked child */
+    void (*free)(soon_loop *loop);                                                /* its memory */
+    bool changes_hands; /* between its turns any other thread may become the loop's (L7) */
 };
 
 /*
  * What stands at the head of loop.c. Only the loop's thread changes it, under the mutex, by soon__loop_move_locked();
- * so it may read it without.
+ * so it may read it without, in a turn.
  */
 enum soon__loop_state {
     SOON__LOOP_OPEN,
     SOON__LOOP_CLOSING,      /* detached for the last time; something is outstanding */
-    SOON__LOOP_CLOSED,       /* nothing is, and libuv is closing the handle */
+    SOON__LOOP_CLOSED,       /* nothing is, and `on_closed` is due */
     SOON__LOOP_LOST,         /* somebody else has closed the handle */
     SOON__LOOP_LOST_CLOSING, /* both: it is freed when nothing is outstanding */
 };
 
 struct soon_loop {
-    const uv_loop_t *uv; /* its address */
-    int bell;            /* as long as the loop is there */
+    const struct soon__loop_kind *kind;
+    const struct uv_loop_s *uv; /* its address; NULL: it is none of libuv */
+    struct uv_handle_s *handle; /* by which it polls, and which others may close (L6); NULL: it is none of libuv */
+    int bell;                   /* as long as the loop is there; -1: closed in a forked child */
     uint32_t generation;
-    _Atomic uint64_t thread_number; /* of the thread that runs the loop, written under the mutex; 0: no turn yet (L4) */
+    _Atomic uint64_t thread_number;            /* of the loop's thread, written under the mutex; 0: no turn yet (L4) */
+    _Atomic uint64_t inside;                   /* the same; nobody between turns, if it changes hands (L7) */
     _Atomic(struct soon__loop_entry *) posted; /* the latest first (L5) */
 
     /* Under the table's mutex. */
@@ -50,8 +61,8 @@ struct soon_loop {
 
     /* The loop's thread's. */
     struct {
-        struct soon__loop_handle *handle;
         struct soon__loop_list ready; /* taken from `posted`, comes before it */
+        size_t vain;                  /* entries of this turn that had nothing to call */
         _Atomic int64_t here;         /* L2; read by others */
         soon_loop_fn on_closed;
         void *on_closed_data;
@@ -61,9 +72,9 @@ struct soon_loop {
     struct {
         enum soon__loop_state state;
         int64_t outstanding;            /* L2 */
-        bool referenced;                /* written by the loop's thread, which reads it without the mutex */
+        bool held;                      /* written by the loop's thread, which reads it without the mutex */
         struct soon__loop_list dropped; /* L6 */
-        bool rung;
+        bool rung, in_turn;             /* L5 */
         pid_t thread_id;
     } locked;
 };
@@ -86,27 +97,27 @@ static inline bool soon__loop_is_thread_here(soon_loop *loop)
            atomic_load_explicit(&loop->thread_number, memory_order_relaxed) == soon__thread_self()->number;
 }
 
-static inline uv_handle_t *soon__loop_uv_handle(const soon_loop *loop)
-{
-    return (uv_handle_t *)&loop->own.handle->poll;
-}
-
 /* loop.c */
+/* One that is open and has its bell; the caller has attached it once. */
+void soon__loop_init(soon_loop *loop, const struct soon__loop_kind *kind);
 void soon__loop_ring_locked(soon_loop *loop);
 /* On the loop's thread. */
 void soon__loop_move_locked(soon_loop *loop, enum soon__loop_state to);
-/* On the loop's thread: whether somebody else has closed the handle (L6). */
+/* On the loop's thread: whether somebody else has closed it (L6). */
 bool soon__loop_is_lost_locked(soon_loop *loop);
-/* On the loop's thread: brings the handle in line with the count (L3). */
+/* On the loop's thread: brings it in line with the count (L3). */
 void soon__loop_update_locked(soon_loop *loop);
 /* Gives the mutex back, and of a lost one drops what is there. The loop may be gone then. */
 void soon__loop_leave(soon_loop *loop);
 int soon__loop_count_in_locked(soon_loop *loop);
 void soon__loop_push_locked(soon_loop *loop, struct soon__loop_entry *entry);
-/* This thread is the loop's. */
-void soon__loop_set_thread_locked(soon_loop *loop);
-/* The callbacks of the handle. */
-void soon__loop_on_bell(uv_poll_t *poll, int status, int events);
-void soon__loop_on_close(uv_handle_t *handle);
+/* Makes this thread the loop's, if none has run the loop yet, or that one has ended. Returns whether it is. */
+bool soon__loop_claim_thread(soon_loop *loop);
+/* A turn, which makes this thread the loop's: runs what was posted before, until `most` have called user code. Returns
+ * how many have. -EBUSY: there is a turn already; SOON_EEND: it was CLOSED, and is gone; SOON_EFORKED: a callback has
+ * forked, and this is the child. */
+int soon__loop_turn(soon_loop *loop, size_t most);
+/* The end of one that is CLOSED: tells so, and frees it. */
+void soon__loop_closed(soon_loop *loop);
 
 #endif

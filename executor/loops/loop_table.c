@@ -5,15 +5,13 @@
 
 #include "../../futures/future_internal.h"
 
-#include <stdlib.h>
 #include <unistd.h>
 
-/* All that there are: to find a loop that is attached again, and for leak checkers those that are lost while they
+/* All that there are: to find a loop that is attached again, and for leak checkers those that nobody runs while they
  * close. */
 static struct {
     pthread_mutex_t mutex;
     soon_loop *first;
-    struct soon__loop_handle *kept; /* L6; so that leak checkers find them */
 } table = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
 /* In a child the parent's loops stay in the list: never found, never freed. */
@@ -32,7 +30,7 @@ void soon__loop_table_unlock(void)
     pthread_mutex_unlock(&table.mutex);
 }
 
-soon_loop *soon__loop_find_locked(const uv_loop_t *uv)
+soon_loop *soon__loop_find_locked(const struct uv_loop_s *uv)
 {
     soon_loop *loop = table.first;
 
@@ -55,12 +53,8 @@ void soon__loop_free(soon_loop *loop)
     while (*link != loop)
         link = &(*link)->tabled.next;
     *link = loop->tabled.next;
-    if (loop->own.handle) { /* L6 */
-        loop->own.handle->next = table.kept;
-        table.kept = loop->own.handle;
-    }
     pthread_mutex_unlock(&table.mutex);
     close(loop->bell);
     pthread_mutex_destroy(&loop->mutex);
-    free(loop);
+    loop->kind->free(loop);
 }

@@ -268,6 +268,26 @@ Test(hpp_await_loop, that_is_detached_is_an_exception)
     cr_assert_eq(uv_loop_close(&other), 0);
 }
 
+Test(hpp_await_loop, goes_on_where_a_loop_of_ones_own_is_dispatched)
+{
+    busy_pool busy;
+    soon_loop *own;
+    diary diary;
+
+    cr_assert_eq(soon_loop_new(&own), 0);
+    routine r = write(diary, [&] { return soon::on(own, soon::submit(busy.pool, [] { return 5; })); });
+    cr_assert_eq(soon_loop_dispatch(own, 0), 0);
+    cr_assert_not(r.has_ended());
+    busy.open();
+    test_wait_until(soon_loop_dispatch(own, 0) == 1);
+    cr_assert(r.has_ended());
+    cr_assert_eq(diary.value, 5);
+    cr_assert(diary.where == std::this_thread::get_id());
+    r.end();
+    soon_loop_detach(own, nullptr, nullptr);
+    cr_assert_eq(soon_loop_dispatch(own, 0), SOON_EEND);
+}
+
 /*
  * On any other loop
  */

@@ -67,6 +67,54 @@ Test(alloc_failure_loop, attach_post_and_registration_say_so_and_change_nothing)
     release(made);
 }
 
+static int use_own(soon_future *future)
+{
+    int rc = soon_loop_post(on, say, "p");
+
+    if (rc < 0)
+        return rc;
+    return soon_future_add_done_callback_on(future, on, say_done, "f");
+}
+
+Test(alloc_failure_loop, making_a_loop_of_ones_own_says_so_and_its_dispatch_and_detach_need_nothing)
+{
+    struct halves made = pending();
+
+    for (size_t n = 1;; n++) {
+        soon_loop *loop;
+        size_t needed;
+        int rc;
+
+        said[0] = 0;
+        fail_nth(n);
+        rc = soon_loop_new(&on);
+        if (rc == 0)
+            rc = use_own(made.future);
+        needed = fail_stop();
+        cr_assert(rc == 0 || rc == -ENOMEM || rc == -EMFILE, "%d", rc);
+        cr_assert_eq(on == NULL, rc < 0 && n <= 2);
+        if (needed < n)
+            break;
+        if (!on)
+            continue;
+        loop = on;
+        fail_from_here(1);
+        detach_saying("c");
+        while ((rc = soon_loop_dispatch(loop, 0)) >= 0)
+            continue;
+        fail_stop();
+        cr_assert_eq(rc, SOON_EEND);
+        cr_assert_str_eq(said, n == 3 ? "c" : "pc");
+    }
+    soon_loop *loop = on;
+    cr_assert(soon_future_cancel(made.future));
+    detach_saying("closed");
+    cr_assert_eq(soon_loop_dispatch(loop, 0), 2);
+    cr_assert_eq(soon_loop_dispatch(loop, 0), SOON_EEND);
+    cr_assert_str_eq(said, "pfclosed");
+    release(made);
+}
+
 static int releases;
 
 static void count_release(void *data)

@@ -1,6 +1,8 @@
 /*
  * race_loop.c - many threads at one loop: load, remove against completion, detach against posts, sleep against wake-up.
  */
+#include "../support/completions.h"
+#include "../support/contested.h"
 #include "../support/loop_fixture.h"
 
 #include <sched.h>
@@ -8,139 +10,23 @@
 
 TestSuite(race_loop, .init = open_loop, .fini = close_loop);
 
-enum { SUBMITTERS = 4, COMPLETIONS = 25000 };
-
-struct submitter {
-    pthread_t thread;
-    size_t next; /* loop's thread: what comes next of this submitter */
-    atomic_size_t *left;
-    soon_promise *all;
-};
-
-struct numbered {
-    struct submitter *submitter;
-    size_t number;
-};
-
-static size_t completed;
-static pthread_t loops_thread;
-
-static void count_in_order(soon_future *future, void *data)
+static void detach_at_the_end(soon_future *future, void *word)
 {
-    struct numbered *numbered = data;
-    size_t result;
-
-    cr_assert_eq(soon_future_read(future, 0, &result, sizeof result), 0);
-    cr_assert_eq(result, numbered->number);
-    cr_assert_eq(numbered->number, numbered->submitter->next);
-    cr_assert(pthread_equal(pthread_self(), loops_thread));
-    numbered->submitter->next++;
-    completed++;
-    free(numbered);
-}
-
-static void *submit_all(void *data)
-{
-    struct submitter *submitter = data;
-
-    for (size_t i = 0; i < (size_t)test_rounds(COMPLETIONS); i++) {
-        struct numbered *numbered = malloc(sizeof *numbered);
-        struct halves made = pending();
-
-        *numbered = (struct numbered){submitter, i};
-        cr_assert_eq(soon_future_add_done_callback_on(made.future, on, count_in_order, numbered), 0);
-        soon_promise_set_result(made.promise, &i, sizeof i);
-        release(made);
-    }
-    if (--*submitter->left == 0)
-        soon_promise_set_result(submitter->all, NULL, 0);
-    return NULL;
-}
-
-static void detach_at_the_end(soon_future *future, void *data)
-{
-    (void)future, (void)data;
+    (void)future;
     cr_assert_eq(handles(), 1); /* whatever the load */
-    detach_saying("closed");
+    detach_saying(word);
 }
 
 Test(race_loop, takes_100000_completions_from_four_threads)
 {
-    struct submitter submitters[SUBMITTERS];
-    atomic_size_t left = SUBMITTERS;
-    struct halves all = pending();
-
-    loops_thread = pthread_self();
-    cr_assert_eq(soon_future_add_done_callback_on(all.future, on, detach_at_the_end, NULL), 0);
-    for (size_t i = 0; i < SUBMITTERS; i++) {
-        submitters[i] = (struct submitter){.left = &left, .all = all.promise};
-        pthread_create(&submitters[i].thread, NULL, submit_all, &submitters[i]);
-    }
+    start_completions(detach_at_the_end);
     run_to_the_end();
-    cr_assert_eq(completed, (size_t)(SUBMITTERS * test_rounds(COMPLETIONS)));
-    cr_assert_str_eq(said, "closed");
-    for (size_t i = 0; i < SUBMITTERS; i++)
-        pthread_join(submitters[i].thread, NULL);
-    release(all);
+    assert_all_completed();
 }
 
 /*
  * Remove against completion and turn: of the three, one wins
  */
-
-enum { ALL = 500, ROUNDS = 40 };
-
-struct contested {
-    struct halves made;
-    atomic_bool ran, removed;
-    char *bytes; /* freed when it was removed on the loop's thread */
-};
-
-static struct contested contested[ALL];
-static size_t next_to_remove;
-
-static void mark_ran(soon_future *future, void *data)
-{
-    struct contested *one = data;
-
-    (void)future;
-    one->bytes[0]++; /* not freed */
-    cr_assert_not(atomic_exchange(&one->ran, true), "ran twice");
-}
-
-static void begin_round(void)
-{
-    for (size_t i = 0; i < ALL; i++) {
-        contested[i] = (struct contested){.made = pending(), .bytes = calloc(1, 1)};
-        cr_assert_eq(soon_future_add_done_callback_on(contested[i].made.future, on, mark_ran, &contested[i]), 0);
-    }
-    next_to_remove = 0;
-}
-
-static void end_round(void)
-{
-    for (size_t i = 0; i < ALL; i++) {
-        cr_assert_neq(contested[i].ran, contested[i].removed);
-        free(contested[i].bytes);
-        release(contested[i].made);
-    }
-}
-
-static void *complete_batch(void *data)
-{
-    (void)data;
-    for (size_t i = 0; i < ALL; i++)
-        soon_promise_set_result(contested[i].made.promise, NULL, 0);
-    return NULL;
-}
-
-static void *remove_batch(void *data)
-{
-    (void)data;
-    for (size_t i = 0; i < ALL; i++)
-        contested[i].removed = soon_future_remove_done_callback(contested[i].made.future, mark_ran, &contested[i]);
-    return NULL;
-}
 
 Test(race_loop, callback_is_removed_or_runs_once)
 {
@@ -158,15 +44,11 @@ Test(race_loop, callback_is_removed_or_runs_once)
     }
 }
 
+static size_t next_to_remove;
+
 static void remove_next(uv_idle_t *idle)
 {
-    struct contested *one = &contested[next_to_remove];
-
-    one->removed = soon_future_remove_done_callback(one->made.future, mark_ran, one);
-    if (one->removed) {
-        free(one->bytes); /* exact: nobody looks at it any more */
-        one->bytes = NULL;
-    }
+    take_back_exactly(&contested[next_to_remove]);
     if (++next_to_remove == ALL)
         uv_close((uv_handle_t *)idle, NULL);
 }
@@ -177,6 +59,7 @@ Test(race_loop, remove_on_the_loops_thread_is_exact)
         pthread_t completer;
         uv_idle_t idle;
 
+        next_to_remove = 0;
         begin_round();
         uv_idle_init(&uv, &idle);
         uv_idle_start(&idle, remove_next);
@@ -191,75 +74,15 @@ Test(race_loop, remove_on_the_loops_thread_is_exact)
  * Detach against posts: what was accepted runs before on_closed
  */
 
-enum { POSTERS = 3 };
-
-struct poster {
-    pthread_t thread;
-    struct halves made; /* keeps the loop from closing while the poster may still look at it */
-    soon_loop *loop;
-    atomic_size_t *begun;
-    size_t accepted;
-};
-
-static size_t counted, counted_when_closed;
-
-static void count(void *data)
-{
-    (void)data;
-    counted++;
-}
-
-static void count_done(soon_future *future, void *data)
-{
-    (void)future, (void)data;
-    counted++;
-}
-
-static void note_count(void *data)
-{
-    (void)data;
-    counted_when_closed = counted;
-}
-
-static void *post_until_refused(void *data)
-{
-    struct poster *poster = data;
-    int rc;
-
-    ++*poster->begun;
-    test_wait_until(*poster->begun == POSTERS); /* else the first has posted millions when the last begins */
-    while ((rc = soon_loop_post(poster->loop, count, NULL)) == 0)
-        poster->accepted++;
-    cr_assert_eq(rc, SOON_ESHUTDOWN);
-    soon_promise_set_result(poster->made.promise, NULL, 0); /* the last touch: from here on the loop may be gone */
-    return NULL;
-}
-
 Test(race_loop, what_was_accepted_before_a_detach_runs_before_it_closes)
 {
     for (int round = 0; round < test_rounds(200); round++) {
-        struct poster posters[POSTERS];
-        atomic_size_t begun = 0;
-        size_t accepted = 0;
-
-        counted = 0;
-        counted_when_closed = SIZE_MAX;
-        for (size_t i = 0; i < POSTERS; i++) {
-            posters[i] = (struct poster){.made = pending(), .loop = on, .begun = &begun};
-            cr_assert_eq(soon_future_add_done_callback_on(posters[i].made.future, on, count_done, NULL), 0);
-        }
-        for (size_t i = 0; i < POSTERS; i++)
-            pthread_create(&posters[i].thread, NULL, post_until_refused, &posters[i]);
-        while (begun < POSTERS)
+        start_posters();
+        while (posters_begun < POSTERS)
             uv_run(&uv, UV_RUN_NOWAIT);
         soon_loop_detach(on, note_count, NULL);
         run_to_the_end();
-        for (size_t i = 0; i < POSTERS; i++) {
-            pthread_join(posters[i].thread, NULL);
-            accepted += posters[i].accepted;
-            release(posters[i].made);
-        }
-        cr_assert_eq(counted_when_closed, accepted + POSTERS);
+        join_posters();
         cr_assert_eq(soon_loop_attach(&on, &uv), 0);
     }
 }
@@ -269,24 +92,11 @@ Test(race_loop, what_was_accepted_before_a_detach_runs_before_it_closes)
  */
 
 static struct halves ping;
-static atomic_size_t pongs;
 
-static void pong(soon_future *future, void *data)
+static void *play_ping_pong(void *data)
 {
-    (void)future, (void)data;
-    pongs++;
-}
-
-static void *play(void *data)
-{
-    for (size_t i = 1; i <= (size_t)test_rounds(5000); i++) {
-        struct halves made = pending();
-
-        cr_assert_eq(soon_future_add_done_callback_on(made.future, on, pong, data), 0);
-        soon_promise_set_result(made.promise, NULL, 0);
-        test_wait_until(pongs >= i);
-        release(made);
-    }
+    (void)data;
+    play();
     soon_promise_set_result(ping.promise, NULL, 0);
     return NULL;
 }
@@ -302,7 +112,7 @@ Test(race_loop, loop_that_sleeps_is_woken_each_time)
 
     ping = pending();
     cr_assert_eq(soon_future_add_done_callback_on(ping.future, on, stop_playing, NULL), 0);
-    pthread_create(&player, NULL, play, NULL);
+    pthread_create(&player, NULL, play_ping_pong, NULL);
     run_to_the_end();
     pthread_join(player, NULL);
     release(ping);

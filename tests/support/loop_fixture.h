@@ -1,21 +1,14 @@
 /*
- * loop_fixture.h - a libuv loop that is attached before each test and must close after it, and callbacks that say
- * words.
+ * loop_fixture.h - a libuv loop that is attached before each test and must close after it.
  */
 #ifndef SOON_TESTS_LOOP_FIXTURE_H
 #define SOON_TESTS_LOOP_FIXTURE_H
 
-#include "futures.h"
+#include "said.h"
 
-#include <pthread.h>
-#include <soon.h>
-#include <stdatomic.h>
-#include <string.h>
 #include <uv.h>
 
 static uv_loop_t uv;
-static soon_loop *on; /* NULL: a test has detached it */
-static char said[4096];
 
 static inline void open_loop(void)
 {
@@ -28,24 +21,6 @@ static inline void close_loop(void)
     soon_loop_detach(on, NULL, NULL);
     cr_assert_eq(uv_run(&uv, UV_RUN_DEFAULT), 0);
     cr_assert_eq(uv_loop_close(&uv), 0);
-}
-
-/* The words that callbacks say are appended to `said`. */
-static inline void say(void *word)
-{
-    strcat(said, word);
-}
-
-static inline void say_done(soon_future *future, void *word)
-{
-    cr_assert(soon_future_done(future));
-    say(word);
-}
-
-static inline void detach_saying(char *word)
-{
-    soon_loop_detach(on, say, word);
-    on = NULL;
 }
 
 static inline void run_to_the_end(void)
@@ -75,10 +50,5 @@ struct helper {
     atomic_bool running, registered, kept;
     unsigned ticks;
 };
-
-static inline void set_flag(void *flag)
-{
-    atomic_store((atomic_bool *)flag, true);
-}
 
 #endif
