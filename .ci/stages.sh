@@ -111,6 +111,8 @@ asan=(asan -Db_sanitize=address,undefined -Db_lundef=false -Ddemos=enabled)
 tsan=(tsan -Db_sanitize=thread -Db_lundef=false -Dtest_runner=inprocess -Ddemos=disabled)
 valgrind=(valgrind -Dslab=false -Dtest_runner=inprocess -Ddemos=disabled)
 
+delays=(delays -Dc_args=-I../tests/delays -Ddemos=disabled)
+
 # storms FOLDER SECONDS: random programs on both kinds of pool, at the same time.
 storms() {
     local folder=$1 seconds=$2 kind status=0 pids=()
