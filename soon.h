@@ -32,6 +32,8 @@
 #include "executor/submit.h"
 #include "executor/task.h"
 
+#include "progress_bar/progress_bar.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif

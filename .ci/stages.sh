@@ -136,7 +136,7 @@ benchmarks() {
 }
 
 formatted() {
-    find soon.* futures executor cxx demos tests bench \( -name '*.[ch]' -o -name '*.cc' -o -name '*.hpp' \) -print0 |
+    find soon.* futures executor progress_bar cxx demos tests bench \( -name '*.[ch]' -o -name '*.cc' -o -name '*.hpp' \) -print0 |
         xargs -0 clang-format --dry-run -Werror
 }
 

@@ -8,7 +8,7 @@ doxygen -q "$output/Doxyfile"
 lacking=$(
     cd "$source"
     # Declarations and inlines begin a line; private ones have two underscores.
-    find soon.h futures executor -name '*.h' ! -name '*_internal.h' -print0 |
+    find soon.h futures executor progress_bar -name '*.h' ! -name '*_internal.h' -print0 |
         xargs -0 sed -nE 's/^(SOON_API |static inline )[^(]*[ *](soon_[a-z0-9_]+)\(.*/\2/p' | grep -v '^soon__' | sort -u |
         while read -r name; do
             grep -qF ">$name()" "$output/html/globals_func.html" || echo "$name"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""arrows.py LIBRARY [--graph]: who uses whom in futures/ and executor/, by includes and by symbols.
+"""arrows.py LIBRARY [--graph]: who uses whom in futures/, executor/ and progress_bar/, by includes and by symbols.
 
 A module is X.c with X.h and X_internal.h of its folder. It uses another if one of its files includes a header of that, or its
 object refers to a function or variable that the other defines: LIBRARY is the archive with the objects. Prints each circle of
@@ -12,6 +12,7 @@ import sys
 
 # Each folder may use those behind it, and itself. `executor` is the public headers.
 ORDER = {
+    'progress_bar': ['executor/maps', 'executor/core', 'executor', 'futures'],
     'executor/maps': ['executor/core', 'executor/loops', 'executor/system', 'executor', 'futures'],
     'executor/threads': ['executor/pools', 'executor/core', 'executor/loops', 'executor/system', 'executor', 'futures'],
     'executor/processes': ['executor/processes/parent', 'executor/processes/worker', 'executor/processes/both', 'executor/core',
@@ -38,7 +39,7 @@ def module_of(path):
 
 
 def sources():
-    for top in 'futures', 'executor':
+    for top in 'futures', 'executor', 'progress_bar':
         for folder, _, names in os.walk(top):
             for name in sorted(names):
                 if re.search(r'\.[ch]$', name):

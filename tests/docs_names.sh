@@ -12,7 +12,7 @@ words() {
 files_that_are_missing() {
     local page name
     for page in *.md docs/*.md docs/decisions/*.md; do
-        words "$page" | grep -E '^(futures|executor|cxx|demos|tests|bench|docs|\.ci)/[A-Za-z0-9_./-]*$' | sort -u |
+        words "$page" | grep -E '^(futures|executor|progress_bar|cxx|demos|tests|bench|docs|\.ci)/[A-Za-z0-9_./-]*$' | sort -u |
             while read -r name; do
                 [ -e "$name" ] || echo "$page: $name"
             done
@@ -25,7 +25,7 @@ names_in() {
 
 names_that_are_missing() {
     local page
-    names_in -r soon.h soon.hpp futures executor cxx >"$scratch/known"
+    names_in -r soon.h soon.hpp futures executor progress_bar cxx >"$scratch/known"
     for page in *.md docs/*.md docs/decisions/*.md; do
         words "$page" | names_in | grep -vE '^soon__?noun_verb$|__$' | comm -23 - "$scratch/known" | sed "s|^|$page: |"
     done
@@ -45,14 +45,14 @@ tests_that_are_missing() {
 functions_that_are_elsewhere() {
     local page file name
     for page in docs/*.md docs/decisions/*.md; do
-        grep -oE '`(futures|executor)/[a-z_/]+\.[ch]`: `[a-zA-Z_]+`' "$page" | sort -u | while IFS='`' read -r _ file _ name _; do
+        grep -oE '`(futures|executor|progress_bar)/[a-z_/]+\.[ch]`: `[a-zA-Z_]+`' "$page" | sort -u | while IFS='`' read -r _ file _ name _; do
             grep -qw "$name" "$file" || echo "$page: $file: $name"
         done
     done
 }
 
 modules_of_the_tree() {
-    find futures executor cxx \( -name '*.[ch]' -o -name '*.hpp' \) | sed -E 's/(_internal|_linux)?\.(c|h|hpp)$//' | sort -u
+    find futures executor progress_bar cxx \( -name '*.[ch]' -o -name '*.hpp' \) | sed -E 's/(_internal|_linux)?\.(c|h|hpp)$//' | sort -u
 }
 
 # The first cell of each row below a title "### `folder/`".

@@ -15,6 +15,7 @@ extern soon_executor *pool, *threads;
 extern soon_future *f, *first, *fs[4];
 extern soon_as_completed *set;
 extern soon_imap *it;
+extern soon_progress_bar *bar;
 extern soon_promise *promise;
 extern soon_loop *loop;
 extern soon_buffer *buffer;

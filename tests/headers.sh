@@ -10,7 +10,7 @@ alone() {
         "$1" -x "$2" "-std=$3" -Wall -Wextra -Wpedantic -Werror -fsyntax-only -
 }
 
-for header in soon.h $(find futures executor -name '*.h' ! -name '*_internal.h' | LC_ALL=C sort); do
+for header in soon.h $(find futures executor progress_bar -name '*.h' ! -name '*_internal.h' | LC_ALL=C sort); do
     for compiler in gcc clang; do
         if command -v "$compiler" >/dev/null; then
             check "$header as C11 by $compiler" alone "$compiler" c c11 "$header"

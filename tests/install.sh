@@ -11,7 +11,7 @@ install_it() {
 export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
 
 public_headers() {
-    (cd "$1" && find soon.h soon.hpp futures executor cxx \( -name '*.h' -o -name '*.hpp' \) ! -name '*_internal.h' | LC_ALL=C sort)
+    (cd "$1" && find soon.h soon.hpp futures executor progress_bar cxx \( -name '*.h' -o -name '*.hpp' \) ! -name '*_internal.h' | LC_ALL=C sort)
 }
 
 # Words of pkg-config are options, so they are split on purpose.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The layers: demos, tests and bench -> executor -> futures -> libc; cxx, for programs in C++, sees <soon.h> alone.
+# The layers: demos, tests and bench -> progress_bar -> executor -> futures -> libc; cxx, for programs in C++, sees <soon.h> alone.
 # Nothing points back, private headers stay inside, and no source is forgotten by the build. arrows.py looks at the
 # folders of executor/ and at single files; arrows.sh tests it.
 . "$(dirname "$0")/harness/checks.sh"
@@ -31,6 +31,13 @@ futures_point_outside() {
     system_includes futures | grep -E '<(soon|uv|futures|executor)'
 }
 
+# It uses what a program sees, and what makes its errors and options like those of all other functions.
+progress_bar_reaches_inside() {
+    includes progress_bar | grep -vE ':(futures|executor)/[^/:]+\.h$|:progress_bar/[^/]+$|:executor/core/executor_internal\.h$'
+    includes progress_bar | grep -E ':(futures|executor)/.*_internal\.h$' | grep -vE ':(futures/refuse|executor/core/executor)_internal\.h$'
+    system_includes progress_bar | grep -E '<(soon|futures|executor|uv)'
+}
+
 executor_points_outside() {
     includes executor | grep -vE ':(futures|executor)/[^:]+$'
     system_includes executor | grep -E '<(soon|futures|executor)'
@@ -42,7 +49,7 @@ futures_know_libuv() {
 }
 
 public_headers_show_more() {
-    for header in soon.h $(find futures executor -name '*.h' ! -name '*_internal.h'); do
+    for header in soon.h $(find futures executor progress_bar -name '*.h' ! -name '*_internal.h'); do
         includes "$header" | grep -E '_internal\.h$'
         system_includes "$header" | grep -E '<uv'
     done
@@ -67,16 +74,16 @@ headers_out_of_place() {
 
 demos_reach_inside() {
     includes demos | grep -vE ':demos/'
-    system_includes demos | grep -E '<(futures|executor|cxx)'
+    system_includes demos | grep -E '<(futures|executor|progress_bar|cxx)'
 }
 
 benchmarks_reach_inside() {
     includes bench | grep -vE ':bench/'
-    system_includes bench | grep -E '<(futures|executor)'
+    system_includes bench | grep -E '<(futures|executor|progress_bar)'
 }
 
 missing_files() {
-    includes soon.h soon.hpp cxx futures executor demos tests bench | while IFS=: read -r file line name; do
+    includes soon.h soon.hpp cxx futures executor progress_bar demos tests bench | while IFS=: read -r file line name; do
         [ -e "$name" ] || echo "$file:$line: there is no $name"
     done
 }
@@ -88,17 +95,17 @@ arrows() {
 }
 
 too_long_files() {
-    find futures executor -name '*.[ch]' -exec wc -l {} + | awk '$1 > 500 && $2 != "total" { print $2 ": " $1 " lines" }'
+    find futures executor progress_bar -name '*.[ch]' -exec wc -l {} + | awk '$1 > 500 && $2 != "total" { print $2 ": " $1 " lines" }'
 }
 
 # In characters, not bytes.
 too_long_lines() {
-    find futures executor -name '*.[ch]' -print0 | LC_ALL=C.UTF-8 xargs -0 grep -nE '^.{121}'
+    find futures executor progress_bar -name '*.[ch]' -print0 | LC_ALL=C.UTF-8 xargs -0 grep -nE '^.{121}'
 }
 
 # Sources that no meson.build names: a list there has the file's name, a dictionary of programs the name alone.
 unlisted_files() {
-    find futures executor cxx tests demos bench \( -name '*.c' -o -name '*.cc' -o -path 'cxx/*.hpp' \) ! -path 'tests/installed/*' |
+    find futures executor progress_bar cxx tests demos bench \( -name '*.c' -o -name '*.cc' -o -path 'cxx/*.hpp' \) ! -path 'tests/installed/*' |
         while read -r file; do
             folder=${file%/*} name=${file##*/}
             above=${folder%/*}
@@ -122,7 +129,7 @@ tests_of_sources() {
 }
 
 sources_without_tests() {
-    comm -23 <(find futures executor -name '*.c' | sed 's/\.c$//' | sort) <(tests_of_sources | cut -d ' ' -f 1 | uniq)
+    comm -23 <(find futures executor progress_bar -name '*.c' | sed 's/\.c$//' | sort) <(tests_of_sources | cut -d ' ' -f 1 | uniq)
 }
 
 rows_that_are_wrong() {
@@ -134,13 +141,14 @@ rows_that_are_wrong() {
 
 # A mutant breaks a source on purpose, and names the test that must fail.
 mutants_that_no_row_has() {
-    awk 'FNR == 1 { test = $2 } /^\+\+\+ b\/(futures|executor)\// { print substr($2, 3), test }' tests/mutants/*.patch |
+    awk 'FNR == 1 { test = $2 } /^\+\+\+ b\/(futures|executor|progress_bar)\// { print substr($2, 3), test }' tests/mutants/*.patch |
         sed -E 's/(_internal)?\.[ch] / /' | sort -u | comm -23 - <(tests_of_sources)
 }
 
 check 'futures include nothing but futures and libc' nothing futures_point_outside
 check 'futures do not know libuv' nothing futures_know_libuv
 check 'executor includes nothing but futures, executor and libraries' nothing executor_points_outside
+check 'progress_bar includes what a program sees' nothing progress_bar_reaches_inside
 check 'cxx includes nothing but <soon.h> and the standard library' nothing cxx_reaches_inside
 check 'public headers include no private one and no uv.h' nothing public_headers_show_more
 check 'there is no circle of files, and no arrow up' nothing arrows

@@ -4,7 +4,7 @@
 
 super=$scratch/super
 mkdir -p "$super/subprojects/libsoon" "$super/app"
-(cd "$SOURCE" && cp -r soon.h soon.hpp soon.c meson.build meson_options.txt futures executor cxx "$super/subprojects/libsoon")
+(cd "$SOURCE" && cp -r soon.h soon.hpp soon.c meson.build meson_options.txt futures executor progress_bar cxx "$super/subprojects/libsoon")
 
 cat >"$super/meson.build" <<'END'
 project('super', 'c', default_options: ['c_std=c11', 'warning_level=3'])

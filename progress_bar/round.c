@@ -1,0 +1,116 @@
+/*
+ * round.c - a round of the drawer: what each bar shows now, and where.
+ */
+#include "round_internal.h"
+
+#include "members_internal.h"
+
+static bool is_visible(const soon_progress_bar *bar, int64_t now_ns)
+{
+    return now_ns - bar->began_ns >= bar->options.delay_ms * SOON__NS_PER_MS;
+}
+
+static void look(soon_progress_bar *bar, int64_t now_ns)
+{
+    struct soon__view *view = &bar->drawer.view;
+
+    soon__members_look(bar, view);
+    view->second = (double)(now_ns - bar->began_ns) / 1e9;
+    view->rate = soon__rate_look(&bar->drawer.rate, (double)view->done + view->running, view->second);
+    view->finished = bar->drawer.ends;
+    if (view->finished && view->second > 0)
+        view->rate = (double)view->done / view->second;
+}
+
+static void add_line(struct soon__text *text, const char *line, size_t size, bool is_first)
+{
+    if (!is_first)
+        soon__text_add_string(text, "\033[K\r\n");
+    soon__text_add(text, line, size);
+}
+
+/* The bar and its running tasks, at most `lines_max` lines. Returns how many. */
+static int add_bar(struct soon__text *body, const soon_progress_bar *bar, const struct soon__look *as, int lines,
+                   int lines_max)
+{
+    char line[SOON__LINE_MAX];
+    const struct soon__view *view = &bar->drawer.view;
+
+    if (lines == lines_max)
+        return lines;
+    add_line(body, line, soon__line_of_bar(line, view, as), lines == 0);
+    lines++;
+    for (size_t i = 0; i < view->row_count && lines < lines_max; i++, lines++)
+        add_line(body, line, soon__line_of_row(line, view, i, as), false);
+    return lines;
+}
+
+static void add_last_line(struct soon__text *above, const soon_progress_bar *bar, const struct soon__look *as)
+{
+    char line[SOON__LINE_MAX];
+
+    soon__text_add(above, line, soon__line_of_bar(line, &bar->drawer.view, as));
+    soon__text_add_string(above, "\033[K\r\n");
+}
+
+static void draw_terminal(struct soon__round *round, struct soon__outlet *outlet)
+{
+    int columns, rows, lines = 0;
+    struct soon__text *above = &round->above, *body = &round->body;
+
+    soon__outlet_size(outlet, &columns, &rows);
+    above->size = body->size = 0;
+    for (soon_progress_bar *bar = round->first; bar; bar = bar->drawer.next) {
+        if (bar->outlet != outlet || !is_visible(bar, round->now_ns))
+            continue;
+        struct soon__look as = {bar->blocks, bar->colour, columns};
+        look(bar, round->now_ns);
+        if (!bar->drawer.ends)
+            lines = add_bar(body, bar, &as, lines, rows > 1 ? rows - 1 : 1);
+        else if (!bar->options.vanish)
+            add_last_line(above, bar, &as);
+    }
+    round->is_shown |= soon__outlet_draw(outlet, round->hidden, above, body, lines, columns);
+}
+
+/* The one bar of a file or a pipe. */
+static void draw_plain(soon_progress_bar *bar, int64_t now_ns)
+{
+    char line[SOON__LINE_MAX];
+    int64_t since_ns = bar->drawer.drawn_ns ? bar->drawer.drawn_ns : bar->began_ns;
+    int64_t every_ms = bar->options.plain_every_ms;
+    bool is_due = bar->drawer.ends ? !bar->options.vanish : now_ns - since_ns >= every_ms * SOON__NS_PER_MS;
+
+    if (every_ms == SOON_FOREVER || !is_due || !is_visible(bar, now_ns))
+        return;
+    look(bar, now_ns);
+    bar->drawer.drawn_ns = now_ns;
+    soon__outlet_line(bar->outlet, line, soon__line_of_plain(line, &bar->drawer.view));
+}
+
+/* What takes nothing now is tried again; then no bar there ends in this round. */
+static void draw_outlet(struct soon__round *round, struct soon__outlet *outlet)
+{
+    enum soon__readiness readiness = soon__outlet_readiness(outlet);
+
+    if (readiness == SOON__OUTLET_READY && outlet->is_terminal)
+        draw_terminal(round, outlet);
+    for (soon_progress_bar *bar = round->first; bar; bar = bar->drawer.next) {
+        if (bar->outlet != outlet)
+            continue;
+        if (readiness == SOON__OUTLET_BUSY)
+            bar->drawer.ends = false;
+        else if (!outlet->is_terminal)
+            draw_plain(bar, round->now_ns);
+    }
+}
+
+bool soon__round_draw(struct soon__round *round, const atomic_int *hidden)
+{
+    round->now_ns = soon__bar_now_ns();
+    round->hidden = hidden;
+    round->is_shown = false;
+    for (struct soon__outlet *outlet = round->outlets; outlet; outlet = outlet->listed.next)
+        draw_outlet(round, outlet);
+    return round->is_shown;
+}
