@@ -65,6 +65,7 @@ export function uploadJob(parameters, file, moved, signal) {
     upload.upload.onprogress = (event) => moved(event.total ? event.loaded / event.total : 0);
     upload.onload = () => {
       if (upload.status === 201) resolve(JSON.parse(upload.responseText));
+      else if (upload.status === 413) reject(new Refusal(413, "The file is too large: the service takes none of this size.", 0));
       else reject(refusal(upload.status, upload.responseText, upload.getResponseHeader("Retry-After")));
     };
     // A body that is too large is cut off, and the answer may be lost with the connection.

@@ -11,6 +11,7 @@ import { recordBars } from "./inside.mjs";
 
 const { chromium } = createRequire(join(process.env.CONTROLS, "package.json"))("playwright-core");
 
+let loads = 0;
 const started = new Set();
 process.on("exit", () => started.forEach((child) => child.kill("SIGKILL")));
 
@@ -58,7 +59,12 @@ export async function openPage(browser, url, options, complaints) {
   await page.addInitScript(() => {
     addEventListener("securitypolicyviolation", (event) => window.violates(`policy: ${event.violatedDirective} ${event.blockedURI}`));
   });
-  await page.goto(url);
-  await page.locator("#connection[data-state=live]").waitFor();
+  await load(page, url);
   return page;
+}
+
+/* Loads the page; the number makes it another address than that of the last time. */
+export async function load(page, url) {
+  await page.goto(`${url}?${++loads}`);
+  await page.locator("#connection[data-state=live]").waitFor();
 }

@@ -17,7 +17,7 @@ export function makeRoot() {
   mkdirSync(join(root, "huge"));
   for (const name of names) writeFileSync(join(root, "small", name), `content of ${name}`);
   writeFileSync(join(root, "huge/hole"), "");
-  truncateSync(join(root, "huge/hole"), 64 * 2 ** 30);
+  truncateSync(join(root, "huge/hole"), 16 * 2 ** 30);
   return new Map(names.map((name) => [name, sha256(`content of ${name}`)]));
 }
 

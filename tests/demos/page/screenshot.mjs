@@ -19,6 +19,7 @@ async function post(parameters) {
 async function upload(page, path) {
   await page.getByRole("radio", { name: "Thumbnail" }).check();
   await page.locator("#thumbnail-file").setInputFiles(path);
+  await page.locator("#thumbnail-size").fill("640");
   await page.getByRole("button", { name: "Start" }).click();
   await page.locator('[data-state="succeeded"]').first().waitFor();
   return page.locator('[data-state="succeeded"]').first().getAttribute("data-id");
@@ -34,10 +35,10 @@ const picture = await upload(page, await makePicture(browser, "evening over the 
 await becomes(page, await post({ kind: "digest", path: "small", label: "small" }), "succeeded");
 await becomes(page, await post({ kind: "crash", label: "on purpose" }), "failed");
 const bars = [];
-for (const [strips, part] of [[6e9, 0.62], [9e9, 0.35]]) {
+for (const [strips, part] of [[3e9, 0.62], [4e9, 0.4]]) {
   bars.push([await post({ kind: "pi", strips, label: `${strips.toLocaleString("en")} strips` }), part]);
 }
-bars.push([await post({ kind: "digest", path: "huge", label: "backups/2026" }), 0.02]);
+bars.push([await post({ kind: "digest", path: "huge", label: "backups" }), 0.01]);
 await post({ kind: "thumbnail", path: "small/a.txt", label: "cat.jpg" });
 for (const [id, part] of bars) await filled(page, id, part);
 await page.getByRole("radio", { name: "Pi", exact: true }).check();

@@ -1,19 +1,19 @@
 /*
  * test.mjs - the page of demos/service, as somebody uses it.
  *
- * One browser and one service; a test has a window of its own. Jobs that are to be seen at work go on until they are cancelled. Bars
+ * One browser, one service. Jobs that are to be seen at work go on until they are cancelled. Bars
  * are watched from inside the page: recordBars() keeps each value that one shows.
  *
  * A test that waits for ever is one that fails.
  */
 import assert from "node:assert/strict";
-import { openPage, startBrowser, startService } from "./browser.mjs";
+import { load, openPage, startBrowser, startService } from "./browser.mjs";
 import { makeFile, makePicture, makeRoot, root, sha256 } from "./inputs.mjs";
 import { contrasts, sideways, unnamed } from "./inside.mjs";
 
 const endless = 1_000_000_000_000; // strips
 const complaints = [];
-let passed = 0, failed = 0, service, browser;
+let passed = 0, failed = 0, service, browser, shared;
 
 async function check(name, body) {
   try {
@@ -34,11 +34,12 @@ async function cancelAll() {
   }
 }
 
-/* With a window of its own. */
+/* In the window that most tests share, with the page loaded again; or, with options, in one of its own. */
 async function checkPage(name, options, body) {
-  const page = await openPage(browser, service.url, options, complaints);
+  const page = options ? await openPage(browser, service.url, options, complaints) : shared;
+  if (page === shared) await load(page, service.url);
   await check(name, () => body(page));
-  await page.context().close();
+  if (page !== shared) await page.context().close();
 }
 
 const rowOf = (page, id) => page.locator(`[data-id="${id}"]`);
@@ -103,7 +104,7 @@ async function startWaiting(page, act) {
 }
 
 async function piMovesAndOpens(page) {
-  const id = await startPi(page, 300_000_000);
+  const id = await startPi(page, 200_000_000);
   await becomes(page, id, "succeeded");
   await hasMoved(page, id);
   const dialog = await open(page, id);
@@ -168,7 +169,7 @@ async function oneIsCancelled(page) {
 }
 
 async function crashHurtsNobody(page) {
-  const other = await startPi(page, 1_000_000_000);
+  const other = await startPi(page, 300_000_000);
   await moves(page, other);
   await choose(page, "Crash");
   await field(page, "How many of them").fill("3");
@@ -285,6 +286,41 @@ async function pagesTurn(page) {
   assert.deepEqual(await shown(), twentyFrom(first + 44));
 }
 
+/* A list of jobs and events come over two connections; here the list comes last, though it is older. It has one job more, so that
+   the page is seen to have read it. */
+async function olderAnswerUndoesNothing(page) {
+  const id = await startPi(page, endless);
+  await moves(page, id);
+  let arrive, release;
+  const arrived = new Promise((resolve) => (arrive = resolve)), released = new Promise((resolve) => (release = resolve));
+  await page.route("**/jobs?limit=*", async (route) => {
+    const response = await route.fetch();
+    const answer = await response.json();
+    arrive();
+    await released;
+    answer.jobs.unshift({ ...answer.jobs[0], id: "1000000", label: "comes late" });
+    await route.fulfill({ response, json: answer });
+  });
+  await page.evaluate(() => dispatchEvent(new Event("online"))); // reads the list
+  await arrived;
+  await cancel(page, id);
+  await becomes(page, id, "cancelled");
+  release();
+  await page.getByRole("link", { name: "comes late" }).waitFor();
+  assert.equal(await rowOf(page, id).getAttribute("data-state"), "cancelled");
+  await page.unroute("**/jobs?limit=*");
+}
+
+async function asksWhereNoEventsCome(page) {
+  await page.route("**/events", (route) => route.abort());
+  await page.evaluate(() => dispatchEvent(new Event("online")));
+  await page.locator("#connection[data-state=polling]").waitFor();
+  const id = await startPi(page, 1000);
+  await becomes(page, id, "succeeded");
+  await page.unroute("**/events");
+  await page.locator("#connection[data-state=live]").waitFor();
+}
+
 /* Those that follow have a service of their own. Chromium itself complains of each answer that is none. */
 const expected = /Failed to load resource|net::ERR_/;
 
@@ -321,6 +357,14 @@ async function fullQueueIsTold(page) {
   assert((await page.locator("[data-id]").count()) >= 2, "those before it have not started");
 }
 
+async function largeFileIsRefused(page) {
+  await choose(page, "Digest");
+  await field(page, "File").setInputFiles(makeFile("large", "x".repeat(1_000_000)));
+  await page.getByRole("button", { name: "Start" }).click();
+  await page.getByRole("alert").filter({ hasText: /large/ }).waitFor();
+  await page.getByRole("button", { name: "Start", exact: true }).waitFor();
+}
+
 async function serviceComesBack(page, own) {
   await moves(page, await startPi(page, endless));
   await own.stop("SIGKILL");
@@ -338,25 +382,29 @@ const phone = { viewport: { width: 320, height: 640 }, hasTouch: true };
 const digests = makeRoot();
 service = await startService("--root", root, "--workers", "2", "--time-limit-ms", "3600000");
 browser = await startBrowser();
-const png = await makePicture(browser, "hills.png", "image/png", 3000, 2000);
-const jpeg = await makePicture(browser, "hills.jpg", "image/jpeg", 3000, 2000);
+shared = await openPage(browser, service.url, {}, complaints);
+const png = await makePicture(browser, "hills.png", "image/png", 1500, 1000);
+const jpeg = await makePicture(browser, "hills.jpg", "image/jpeg", 1500, 1000);
 
-await checkPage('no jobs yet, which is said', {}, (page) => page.getByText("No jobs yet").waitFor());
-await checkPage("pi's bar moves, its result opens", {}, piMovesAndOpens);
-await checkPage("the table of a folder has the digests of its files", {}, folderOpensAsTable);
-await checkPage("an uploaded file is digested", {}, uploadIsDigested);
-await checkPage("an uploaded PNG becomes a small one", {}, (page) => pictureIsScaled(page, png, "PNG"));
-await checkPage("an uploaded JPEG becomes a small one", {}, (page) => pictureIsScaled(page, jpeg, "JPEG"));
-await checkPage("of jobs that run and wait those that are cancelled end, the other goes on", {}, oneIsCancelled);
-await checkPage("crashes tell why they failed, the job beside them succeeds", {}, crashHurtsNobody);
-await checkPage("the keyboard is enough", {}, keysAreEnough);
-await checkPage("light: readable, named, not too wide", {}, fitsAndIsReadable);
+await checkPage('no jobs yet, which is said', null, (page) => page.getByText("No jobs yet").waitFor());
+await checkPage("pi's bar moves, its result opens", null, piMovesAndOpens);
+await checkPage("the table of a folder has the digests of its files", null, folderOpensAsTable);
+await checkPage("an uploaded file is digested", null, uploadIsDigested);
+await checkPage("an uploaded PNG becomes a small one", null, (page) => pictureIsScaled(page, png, "PNG"));
+await checkPage("an uploaded JPEG becomes a small one", null, (page) => pictureIsScaled(page, jpeg, "JPEG"));
+await checkPage("of jobs that run and wait those that are cancelled end, the other goes on", null, oneIsCancelled);
+await checkPage("crashes tell why they failed, the job beside them succeeds", null, crashHurtsNobody);
+await checkPage("the keyboard is enough", null, keysAreEnough);
+await checkPage("light: readable, named, not too wide", null, fitsAndIsReadable);
 await checkPage("dark: readable, named, not too wide", { colorScheme: "dark" }, fitsAndIsReadable);
 await checkPage("320 pixels: readable, named, not too wide", phone, fitsAndIsReadable);
 await checkPage("where motion is to be reduced, nothing slides", { reducedMotion: "reduce" }, motionIsReduced);
-await checkPage("a label is text, whatever it looks like", {}, textIsText);
-await checkPage("a wrong number is told, and has the focus", {}, mistakesAreTold);
-await checkPage("pages turn", {}, pagesTurn);
+await checkPage("a label is text, whatever it looks like", null, textIsText);
+await checkPage("a wrong number is told, and has the focus", null, mistakesAreTold);
+await checkPage("pages turn", null, pagesTurn);
+await checkPage("an answer that comes late undoes nothing", null, olderAnswerUndoesNothing);
+await check("without events the page asks", () => withOwnService([], asksWhereNoEventsCome));
+await check("a file that is too large is refused", () => withOwnService(["--body-max", "100000"], largeFileIsRefused));
 await check("an address opens a job", () => withOwnService([], linkOpens));
 const small = ["--workers", "1", "--queued-max", "2", "--time-limit-ms", "3600000"];
 await check("a full queue is told, and when to try again", () => withOwnService(small, fullQueueIsTold));
