@@ -168,6 +168,13 @@ def callbacks(quick):
     yield Group("callbacks on a loop", dict(workers=2, tasks=50000 if quick else 200000), ["ns_per_task"], systems)
 
 
+def loops(quick):
+    kinds = {"libuv": "uv", "epoll": "epoll", "GLib": "glib", "libevent": "libevent"}
+    for pool in ("threads", "processes"):
+        systems = [ours(pool, "loops", f"{OURS[pool]}, {name}", loop=loop) for name, loop in kinds.items()]
+        yield Group("callbacks, by loop, " + pool, dict(workers=2, tasks=50000 if quick else 200000), ["ns_per_task"], systems)
+
+
 def processes(quick):
     for submitters in (1, 4):
         for workers in (1, 2, 4):
@@ -268,6 +275,7 @@ CASES = {
     "sets": sets,
     "map": map_,
     "callbacks": callbacks,
+    "loops": loops,
     "processes": processes,
     "payload": payload,
     "startup": startup,

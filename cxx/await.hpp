@@ -71,13 +71,13 @@ class completing_thread
     std::atomic<int> state{RUNNING};
 };
 
-/* On a loop that is attached: all but wait() is on its thread. */
+/* On a program's loop: all but wait() is on its thread. */
 class loop_thread
 {
   public:
     static constexpr bool goes_elsewhere = true;
 
-    explicit loop_thread(soon_loop *attached) noexcept : loop(attached)
+    explicit loop_thread(soon_loop *on) noexcept : loop(on)
     {
     }
 

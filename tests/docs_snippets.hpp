@@ -46,6 +46,8 @@ struct window {
 SOON_TASK_DECLARE(halve, int, int);
 
 extern soon::executor pool;
+extern soon_loop *loop;
+extern int rc;
 extern std::vector<std::string> paths;
 extern std::vector<soon::future<int>> futures;
 size_t lines_of(const std::string &path);
@@ -62,6 +64,14 @@ template <class F> void post(io_context &context, F &&fn);
 extern asio::io_context context;
 
 struct QObject {
+    template <class Sender, class Signal, class F> static void connect(Sender *, Signal, F &&)
+    {
+    }
+};
+struct QSocketNotifier : QObject {
+    enum Type { Read };
+    QSocketNotifier(int fd, Type type, QObject *parent);
+    void activated();
 };
 namespace Qt
 {

@@ -32,12 +32,14 @@ pieces() {
         !/^\|/ { in_table = 0; next }
         {
             cell = $0
+            gsub(/\\\|/, "\001", cell)
             sub(/ *\| *$/, "", cell)
             sub(/.*\| */, "", cell)
             if (!in_table) { in_table = 1; is_c = cell == "C"; next }
             code = ""
             count = split(cell, span, "`")
             for (i = 2; is_c && i <= count; i += 2) code = code " " span[i]
+            gsub("\001", "|", code)
             language = "c"
             if (code != "") body(NR, code)
         }
