@@ -16,14 +16,13 @@
 #include <strings.h>
 
 enum {
-    CHUNK = 32 * 1024,     /* bytes that are written at once */
-    HEAD_MAX = 1024,       /* bytes of an answer's head */
-    HEADERS_MAX = 4096,    /* bytes of a request's headers */
-    READ_AT_ONCE = 65536,  /* bytes */
-    KEEP_ALIVE_S = 60,     /* for the next request */
-    HEAD_S = 10,           /* for the head of a request */
-    LINGER_MS = 2000,      /* for the rest of a body that nobody wants */
-    NO_PROGRESS_MS = 30000 /* for the client to take more of an answer */
+    CHUNK = 32 * 1024,    /* bytes that are written at once */
+    HEAD_MAX = 1024,      /* bytes of an answer's head */
+    HEADERS_MAX = 4096,   /* bytes of a request's headers */
+    READ_AT_ONCE = 65536, /* bytes */
+    KEEP_ALIVE_S = 60,    /* for the next request */
+    LINGER_MS = 2000,     /* for the rest of a body that nobody wants */
+    FAR_MS = 24 * 60 * 60 * 1000
 };
 
 static const struct {
@@ -36,10 +35,11 @@ static const struct {
     {WSI_TOKEN_DELETE_URI, METHOD_DELETE},
 };
 
-/* The request has so long from now on; -1: for ever. */
+/* The request has so long from now on; -1: for ever. In version 4.1 a timer that is cancelled fires: so it is not. */
 static void set_timer(struct request *request, int64_t limit_ms)
 {
-    lws_set_timer_usecs(request->wsi, limit_ms < 0 ? LWS_SET_TIMER_USEC_CANCEL : limit_ms * 1000);
+    request->limited = limit_ms >= 0;
+    lws_set_timer_usecs(request->wsi, (request->limited ? limit_ms : (int64_t)FAR_MS) * 1000);
 }
 
 bool http_header(const struct request *request, enum lws_token_indexes header, char *ret, size_t size)
@@ -123,7 +123,7 @@ static int go_on_later(struct request *request)
     lws_set_timeout(request->wsi, NO_PENDING_TIMEOUT, 0);
     if (!request->guard && !(request->guard = guard_new(&request->service->loop, request->wsi)))
         return -1;
-    set_timer(request, NO_PROGRESS_MS);
+    set_timer(request, request->service->options.request_ms);
     lws_callback_on_writable(request->wsi);
     return 0;
 }
@@ -283,7 +283,7 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_HTTP_WRITEABLE:
         return request ? go_on(request) : 0;
     case LWS_CALLBACK_TIMER:
-        return -1; /* it took too long */
+        return request && !request->limited ? 0 : -1; /* it took too long */
     case LWS_CALLBACK_HTTP_DROP_PROTOCOL:
     case LWS_CALLBACK_CLOSED_HTTP:
         if (request) {
@@ -309,6 +309,7 @@ static const struct lws_protocols protocols[] = {
 int http_start(struct service *service)
 {
     void *loops[] = {&service->loop};
+    unsigned request_s = (unsigned)((service->options.request_ms + 999) / 1000);
     struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN_SERVER,
         .protocols = protocols,
@@ -321,8 +322,8 @@ int http_start(struct service *service)
         .max_http_header_pool =
             (unsigned short)(service->options.connections_max < 65535 ? service->options.connections_max : 65535),
         .pt_serv_buf_size = READ_AT_ONCE,
-        .timeout_secs = HEAD_S,
-        .timeout_secs_ah_idle = HEAD_S,
+        .timeout_secs = request_s,
+        .timeout_secs_ah_idle = request_s,
         .keepalive_timeout = KEEP_ALIVE_S,
     };
     lws_set_log_level(LLL_ERR, NULL);

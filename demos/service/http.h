@@ -45,8 +45,9 @@ struct request {
     struct lws *wsi;
     enum method method;
     char path[256];
-    bool close;  /* no other request follows on this connection */
-    bool linger; /* it was answered before its body came, which is dropped */
+    bool close;   /* no other request follows on this connection */
+    bool limited; /* its timer closes the connection */
+    bool linger;  /* it was answered before its body came, which is dropped */
 
     soon_buffer *body;         /* NULL: none is expected */
     size_t received, expected; /* bytes of it; 0: all are there */

@@ -76,7 +76,7 @@ static void on_signal(uv_signal_t *handle, int number)
 static void on_change(struct job *job, void *data)
 {
     struct service *service = data;
-    service->killed |= service->phase != SERVING && job->state == JOB_CANCELLED;
+    service->killed |= service->phase != SERVING && job->state == JOB_CANCELLED && !job->cancelling;
     events_changed(&service->events, job);
 }
 

@@ -108,12 +108,14 @@ static const char *read_kind(struct spec *ret, const json_t *value)
 /* That a path stays inside is for the worker to see, as it opens it. This finds what can only be a mistake. */
 static bool leads_out(const char *path)
 {
-    for (const char *at = path; at; at = strchr(at, '/')) {
-        at += at != path;
-        if (strncmp(at, "..", 2) == 0 && (at[2] == 0 || at[2] == '/'))
+    for (const char *name = path;; name++) {
+        size_t length = strcspn(name, "/");
+        if (length == 2 && name[0] == '.' && name[1] == '.')
             return true;
+        name += length;
+        if (!*name)
+            return path[0] == '/';
     }
-    return path[0] == '/';
 }
 
 static const char *check_files(const struct spec *spec, const struct spec_limits *limits, bool upload)
