@@ -1,8 +1,8 @@
 /*
  * http.c - requests and answers. On the loop.
  *
- * What a callback of libwebsockets returns: 0 goes on, -1 closes the connection. lws_http_transaction_completed() ends
- * the request, so nothing of it may be touched afterwards; the same holds after a -1.
+ * What a callback of libwebsockets returns: 0 goes on, -1 closes the connection, and nothing of the request may be
+ * touched afterwards. What has been written is still sent.
  */
 #include "http.h"
 #include "events.h"
@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 enum {
     CHUNK = 32 * 1024,    /* bytes that are written at once */
@@ -105,21 +106,15 @@ static void free_request(struct request *request)
 /* The answer is out. */
 static int finish(struct request *request)
 {
-    struct lws *wsi = request->wsi;
-    if (request->linger) {
-        set_timer(request, LINGER_MS);
-        return 0;
-    }
-    if (request->close)
+    if (!request->linger)
         return -1;
-    set_timer(request, -1);
-    return lws_http_transaction_completed(wsi) ? -1 : 0;
+    set_timer(request, LINGER_MS);
+    return 0;
 }
 
 /* The answer takes more than one write. */
 static int go_on_later(struct request *request)
 {
-    request->close = true;
     lws_set_timeout(request->wsi, NO_PENDING_TIMEOUT, 0);
     if (!request->guard && !(request->guard = guard_new(&request->service->loop, request->wsi)))
         return -1;
@@ -150,13 +145,11 @@ int http_answer(struct request *request, const struct answer *answer)
     unsigned char buffer[LWS_PRE + CHUNK];
     request->answer = *answer;
     request->service->requests[answer->status / 100]++;
-    /* A long answer is the last one of its connection, and so is one before which a body was not read. */
-    request->close = request->close || request->linger || answer->size > CHUNK - HEAD_MAX;
     int size = snprintf((char *)buffer + LWS_PRE, HEAD_MAX,
-                        "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n%s%s"
-                        "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\r\n",
+                        "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n%s"
+                        "Connection: close\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\r\n",
                         answer->status, reason_of(answer->status), answer->type, answer->size,
-                        answer->headers ? answer->headers : "", request->close ? "Connection: close\r\n" : "");
+                        answer->headers ? answer->headers : "");
     if (size >= HEAD_MAX)
         return -1;
     if (request->method == METHOD_HEAD)
@@ -194,14 +187,6 @@ int http_expect(struct request *request, size_t size)
     return 0;
 }
 
-static bool wants_close(const struct request *request)
-{
-    char version[16], connection[64];
-    return !http_header(request, WSI_TOKEN_HTTP, version, sizeof version) || strcmp(version, "HTTP/1.1") != 0 ||
-           (http_header(request, WSI_TOKEN_CONNECTION, connection, sizeof connection) &&
-            strcasestr(connection, "close"));
-}
-
 static int begin(struct service *service, struct lws *wsi, struct request **session, const char *path)
 {
     struct request *request = calloc(1, sizeof *request);
@@ -216,7 +201,6 @@ static int begin(struct service *service, struct lws *wsi, struct request **sess
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
         if (lws_hdr_total_length(wsi, methods[i].token))
             request->method = methods[i].method;
-    request->close = wants_close(request) || service->phase == STOPPING;
     snprintf(request->path, sizeof request->path, "%s", strlen(path) < sizeof request->path ? path : "");
     set_timer(request, service->options.request_ms);
     return routes_begin(request);
@@ -254,6 +238,14 @@ static int go_on(struct request *request)
     return request->answer.size ? write_some(request, buffer, 0) : 0;
 }
 
+/* It took too long. libwebsockets would go on trying to send what it has; not so if the socket is shut. */
+static int give_up(struct request *request)
+{
+    if (request)
+        shutdown(lws_get_socket_fd(request->wsi), SHUT_RDWR);
+    return -1;
+}
+
 static int refuse_upgrade(struct lws *wsi)
 {
     static const char text[] = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
@@ -283,7 +275,7 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_HTTP_WRITEABLE:
         return request ? go_on(request) : 0;
     case LWS_CALLBACK_TIMER:
-        return request && !request->limited ? 0 : -1; /* it took too long */
+        return request && !request->limited ? 0 : give_up(request);
     case LWS_CALLBACK_HTTP_DROP_PROTOCOL:
     case LWS_CALLBACK_CLOSED_HTTP:
         if (request) {
@@ -324,7 +316,6 @@ int http_start(struct service *service)
         .pt_serv_buf_size = READ_AT_ONCE,
         .timeout_secs = request_s,
         .timeout_secs_ah_idle = request_s,
-        .keepalive_timeout = KEEP_ALIVE_S,
     };
     lws_set_log_level(LLL_ERR, NULL);
     service->context = lws_create_context(&info);

@@ -8,10 +8,11 @@
  *     body -----------------------------------------------------> routes_body() --> http_answer()
  *
  * What libwebsockets does not do by itself, and is done here:
+ * - A connection has one request, and is closed behind the answer. Version 4.1 takes a connection for several, but if
+ *   requests come without waiting for the answers, it mistakes the head of a POST for its body, and crashes.
  * - While an answer is on its way, version 4.1 reads nothing, and yet polls for reading: a client that has gone, or
- *   sends more, would keep the loop busy. So an answer goes out in one write where it can; then the connection is kept
- *   for the next. Any other answer has a guard, which reads on a second descriptor what comes, drops it, and notices
- *   the end; after such an answer the connection is closed.
+ *   sends more, would keep the loop busy. So an answer goes out in one write where it can; any other has a guard, which
+ *   reads on a second descriptor what comes, drops it, and notices the end.
  * - It has a time limit for each piece of a body, but none for all of it.
  * - It takes a POST without a length for one with 100 MB.
  */
@@ -45,7 +46,6 @@ struct request {
     struct lws *wsi;
     enum method method;
     char path[256];
-    bool close;   /* no other request follows on this connection */
     bool limited; /* its timer closes the connection */
     bool linger;  /* it was answered before its body came, which is dropped */
 

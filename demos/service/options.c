@@ -25,7 +25,7 @@ static const struct number numbers[] = {
     {"uploads-max", offsetof(struct options, uploads_max), 1, MEBIBYTES(1024 * 1024), MEBIBYTES(256)},
     {"kept-max", offsetof(struct options, kept_max), 1, 100000, 1000},
     {"kept-bytes-max", offsetof(struct options, kept_bytes_max), 0, MEBIBYTES(1024 * 1024), MEBIBYTES(256)},
-    {"connections-max", offsetof(struct options, connections_max), 1, 100000, 1000},
+    {"connections-max", offsetof(struct options, connections_max), 1, 30000, 1000},
     {"time-limit-ms", offsetof(struct options, time_limit_ms), 1, 86400000, 60000},
     {"queue-limit-ms", offsetof(struct options, queue_limit_ms), 1, 86400000, 600000},
     {"request-ms", offsetof(struct options, request_ms), 1, 86400000, 10000},

@@ -259,10 +259,8 @@ static bool has_body(const struct request *request)
 int routes_begin(struct request *request)
 {
     request->linger = has_body(request); /* until post.c takes it */
-    if (lws_hdr_total_length(request->wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0) {
-        request->close = true; /* what follows is no request */
+    if (lws_hdr_total_length(request->wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0)
         return answer_error(request, 411, "a body needs a Content-Length");
-    }
     if (!request->path[0])
         return answer_error(request, 414, "the path is too long");
     if (!is_ours(request))

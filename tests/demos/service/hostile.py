@@ -31,10 +31,14 @@ def answers(data):
 
 
 def pipelining(service):
-    equal(answers(read_all(service.raw(GET * 3 + LAST))), [200] * 4)
+    """The first is answered, or the connection reset; what follows is dropped."""
     job = json.dumps({"kind": "pi", "strips": 1}).encode()
     post = b"POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(job), job)
-    equal(answers(read_all(service.raw(post + GET + post + GET + post.replace(b"pi", b"no") + LAST))), [201, 200, 201, 200, 400, 200])
+    submitted = service.metric('soon_submitted_total{executor="jobs"}')
+    for first, status in (GET, 200), (post, 201), (post.replace(b"pi", b"no"), 400):
+        for second in GET, post, POST % 5 + b"bytes":
+            assert answers(read_all(service.raw(first + second * 3))) in ([status], []), (first, second)
+    equal(service.metric('soon_submitted_total{executor="jobs"}'), submitted + 3)
 
 
 def byte_by_byte(service):
@@ -57,13 +61,12 @@ def many_unread(service):
     try:
         while True:
             client.send(GET * 100)
-    except (BlockingIOError, ConnectionError):
+    except OSError:
         pass
     equal(service.get("/healthz").status, 200)
     client.setblocking(True)
-    client.shutdown(socket.SHUT_WR)
     data = read_all(client)
-    assert data.startswith(b"HTTP/1.1 200"), data[:100]
+    assert data[:12] in (b"HTTP/1.1 200", b""), data[:100]
 
 
 def no_http(service):
@@ -73,7 +76,7 @@ def no_http(service):
         try:
             client.sendall(data)
             client.shutdown(socket.SHUT_WR)
-        except ConnectionError:
+        except OSError:
             pass
         data = read_all(client)
         assert not data or data[9:10] == b"4", data[:200]
@@ -88,7 +91,7 @@ def long_heads(service):
         try:
             client.sendall(request)
             client.shutdown(socket.SHUT_WR)
-        except ConnectionError:
+        except OSError:
             pass
         data = read_all(client)
         assert not data or data[9:10] == b"4", data[:200]
@@ -146,12 +149,12 @@ def dripping(service):
         while True:
             client.sendall(b"x")
             equal(service.get("/healthz").status, 200)
-    except ConnectionError:
+    except OSError:
         client.close()
 
 
 def unread_results(service, root):
-    """A client that does not take its answer loses it."""
+    """More than fits into the system's buffers: a client that does not take its answer loses it."""
     number = service.submit(kind="digest", path=".")
     service.wait(number)
     client = socket.socket()
@@ -193,7 +196,7 @@ def chatty_streams(service):
     try:
         for i in range(100):
             client.sendall(GET * 10)
-    except ConnectionError:
+    except OSError:
         pass  # libwebsockets 4.3 closes the connection
     service.ask("DELETE", f"/jobs/{number}")
     read_all(client)
@@ -213,12 +216,12 @@ def many_streams(service):
 
 
 with folder() as root:
-    for i in range(6000):
-        open(f"{root}/{i:0200}", "w").close()
+    for i in range(20000):
+        os.mknod(f"{root}/{i:0250}")
     with running("--workers", "2", root=root) as service:
-        check("requests that come together are answered in their order", pipelining, service)
+        check("of requests that come together the first one counts", pipelining, service)
         check("requests come in bytes", byte_by_byte, service)
-        check("thousands of requests with answers that are not read", many_unread, service)
+        check("thousands of requests by who reads nothing", many_unread, service)
         check("what is no HTTP", no_http, service)
         check("heads that are too long", long_heads, service)
         check("lengths that are none", odd_lengths, service)

@@ -74,16 +74,14 @@ class Service:
         if not line:
             raise RuntimeError(f"it does not start: status {self.process.wait()}")
         self.port = int(line.rsplit(":", 1)[1].strip("/\n"))
-        self.connection = http.client.HTTPConnection("127.0.0.1", self.port)
 
     def ask(self, method, path, body=None, headers=None):
-        """On one connection, as long as the service keeps it."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port)
         try:
-            self.connection.request(method, path, body, headers or {})
-            return Answer(self.connection.getresponse())
-        except Exception:
-            self.connection.close()
-            raise
+            connection.request(method, path, body, headers or {})
+            return Answer(connection.getresponse())
+        finally:
+            connection.close()
 
     def get(self, path):
         return self.ask("GET", path)
@@ -154,7 +152,6 @@ class Service:
             pass
 
     def stop(self, number=signal.SIGTERM):
-        self.connection.close()
         self.process.send_signal(number)
         status = self.process.wait()
         self.process.stdout.close()
