@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The page of demos/service in a real browser, headless Chromium: page.sh [BUILD_FOLDER]. Controls of the browser come from npm, once
-# for a build folder. As a last argument `screenshot FILE`: makes the picture of the documentation instead.
+# The page of demos/service in a real browser, headless Chromium: page.sh [BUILD_FOLDER [PART_OF_A_NAME]] runs the tests, or those whose
+# names have that part. page.sh BUILD_FOLDER --screenshot FILE makes the picture of docs/service.md instead, from a real run. Controls of
+# the browser come from npm, once for a build folder.
 here=$(dirname "$0")
 SOURCE=${SOURCE:-$here/../..} BUILD=${1:-${BUILD:?say the build folder}}
 . "$here/../harness/checks.sh"
@@ -33,8 +34,8 @@ install_controls >"$scratch/npm" 2>&1 || {
 # The sanitizers would take the crash for one of their own.
 export ASAN_OPTIONS=${ASAN_OPTIONS:-}:handle_segv=0 TSAN_OPTIONS=${TSAN_OPTIONS:-}:handle_segv=0
 export CONTROLS=$controls CHROMIUM=$chromium SERVICE=$BUILD/demos/service/service SCRATCH=$scratch
-if [ "${2:-}" = screenshot ]; then
+if [ "${2:-}" = --screenshot ]; then
     node "$page/screenshot.mjs" "${3:?say the file}"
 else
-    node "$page/test.mjs"
+    node "$page/test.mjs" "${2:-}"
 fi
