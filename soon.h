@@ -29,6 +29,7 @@
 #include "executor/on_signal.h"
 #include "executor/pool.h"
 #include "executor/shared.h"
+#include "executor/stats.h"
 #include "executor/submit.h"
 #include "executor/task.h"
 

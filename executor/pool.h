@@ -16,6 +16,7 @@
 
 #include "loop.h"
 #include "shared.h"
+#include "stats.h"
 #include "task.h"
 
 #ifdef __cplusplus
@@ -321,35 +322,6 @@ static inline SOON_MUST_USE int soon_executor_end(soon_executor *executor, const
     return soon_executor_end_sized(executor, options, sizeof *options);
 }
 
-/** A snapshot of an executor. Later versions add fields at the end. */
-typedef struct soon_stats {
-    size_t workers;         /**< workers that live, spares included */
-    size_t idle;            /**< of these, those without work */
-    size_t pending;         /**< tasks that wait for a worker */
-    size_t running;         /**< tasks that run, those that wait for others included */
-    uint64_t submitted;     /**< tasks that were taken since the start */
-    uint64_t succeeded;     /**< tasks that ended with a result */
-    uint64_t failed;        /**< tasks that ended with an error */
-    uint64_t cancelled;     /**< tasks that ended CANCELLED */
-    uint64_t worker_deaths; /**< worker processes that have died */
-    size_t spares;          /**< workers beyond the pool's number, in the place of those that wait inside tasks */
-    uint64_t wakeups;       /**< how often a sleeping worker was woken */
-    size_t workers_max;     /**< the most workers it will have, without spares; 0: an executor of the program's own */
-} soon_stats;
-
-/**
- * Fills in `*ret`, with zeroes for NULL and in a forked child. soon_executor_stats() is the form to use in programs.
- *
- * Threads: any thread. Never blocks.
- */
-SOON_API void soon_executor_stats_sized(soon_executor *executor, soon_stats *ret, size_t size);
-
-/** soon_executor_stats_sized() with the size that this program was compiled with. */
-static inline void soon_executor_stats(soon_executor *executor, soon_stats *ret)
-{
-    soon_executor_stats_sized(executor, ret, sizeof *ret);
-}
-
 /**
  * Tells whether the executor takes tasks, and if not, why. Changes nothing.
  *
@@ -359,32 +331,6 @@ static inline void soon_executor_stats(soon_executor *executor, soon_stats *ret)
  * SOON_EBROKEN, with what broke it; SOON_EFORKED; -EINVAL for NULL.
  */
 SOON_API const soon_error *soon_executor_error(soon_executor *executor);
-
-/** One worker of a pool. Later versions add fields at the end. */
-typedef struct soon_worker {
-    char name[16]; /**< as `ps` and `top -H` show it */
-    int id;        /**< of the process, or of the thread as gettid() gives it; 0: it has not been started yet */
-    bool busy;     /**< it runs a task, or has been given one */
-} soon_worker;
-
-/**
- * Writes the first `count` of the workers that live now to `ret`, spares and those that are being started included; one
- * that was only asked for, by a submit a moment ago, may be missing. It is for monitors, debuggers and tests: workers
- * come and go meanwhile, and a number may be another's by the time that it is used. soon_executor_workers() is the form
- * to use in programs.
- *
- * Ownership: `ret` is an array of `count` elements of `size` bytes, which begin as a soon_worker. It may be NULL with
- * `count` 0.
- * Threads: any thread. Never blocks.
- * Returns: how many workers there are. 0 for NULL, in a forked child, and for an executor of the program's own.
- */
-SOON_API size_t soon_executor_workers_sized(soon_executor *executor, soon_worker *ret, size_t count, size_t size);
-
-/** soon_executor_workers_sized() with the size that this program was compiled with. */
-static inline size_t soon_executor_workers(soon_executor *executor, soon_worker *ret, size_t count)
-{
-    return soon_executor_workers_sized(executor, ret, count, sizeof *ret);
-}
 
 #if defined(__GNUC__)
 static inline void soon__executor_free(soon_executor **e)

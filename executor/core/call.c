@@ -127,12 +127,14 @@ struct soon__error *soon__item_own_error(const struct soon__items *items, size_t
 
 void soon__call_fail(soon_call *call, struct soon__error *error)
 {
+    soon__call_tell_end(call, error, false);
     soon__future_end(soon__call_future(call), SOON__FINISHED, soon__call_own_error(call, error));
     soon__call_end(call);
 }
 
 void soon__call_cancel(soon_call *call)
 {
+    soon__call_tell_end(call, &soon__error_cancelled, true);
     soon__future_end(soon__call_future(call), SOON__CANCELLED,
                      began(call) ? &soon__error_cancelled_between : &soon__error_cancelled);
     soon__call_end(call);

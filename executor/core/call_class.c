@@ -45,14 +45,15 @@ bool soon__call_take_back(soon_future *future, void *owner)
 {
     soon_executor *executor = owner;
 
-    return executor->klass.public.take_back && executor->klass.public.take_back(executor->self, of_future(future));
+    if (!executor->klass.public.take_back || !executor->klass.public.take_back(executor->self, of_future(future)))
+        return false;
+    soon__call_tell_end(of_future(future), &soon__error_cancelled, true);
+    return true;
 }
 
 bool soon__call_take_back_again(soon_future *future, void *owner)
 {
-    soon_executor *executor = owner;
-
-    return executor->klass.tries_again && executor->klass.public.take_back(executor->self, of_future(future));
+    return ((soon_executor *)owner)->klass.tries_again && soon__call_take_back(future, owner);
 }
 
 void soon__call_taken_back(soon_future *future)

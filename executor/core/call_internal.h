@@ -13,6 +13,7 @@
 #include "executor_internal.h"
 #include "heap_internal.h"
 #include "items_internal.h"
+#include "sample_internal.h"
 
 #include <assert.h>
 
@@ -28,8 +29,9 @@ struct soon__call_extra {
     soon_future *first;
     struct soon__callback on_first;
     struct soon__items *items;
-    size_t items_ended;       /* of these, in worker processes that have died: the rest is sent again */
-    soon_buffer *arg_buffer;  /* what `arg` lies in, to be sent to another process; NULL: it does not */
+    size_t items_ended;      /* of these, in worker processes that have died: the rest is sent again */
+    soon_buffer *arg_buffer; /* what `arg` lies in, to be sent to another process; NULL: it does not */
+    struct soon__sample sample;
     _Alignas(16) char text[]; /* options.extra, then options.payloads, then options.label */
 };
 
@@ -189,6 +191,22 @@ static inline size_t soon__call_space_at(size_t result, size_t arg)
 static inline struct soon__call_extra *soon__call_extra(const soon_call *call)
 {
     return call->flags & SOON__CALL_HAS_EXTRA ? (struct soon__call_extra *)call->promise.future.aside : NULL;
+}
+
+/* NULL: it is not sampled, or its end was told. */
+static inline struct soon__sample *soon__call_sample(const soon_call *call)
+{
+    struct soon__call_extra *extra = soon__call_extra(call);
+
+    return extra && extra->sample.weight ? &extra->sample : NULL;
+}
+/* Tells the end of a sampled call, before its outcome can be seen. */
+static inline void soon__call_tell_end(soon_call *call, const struct soon__error *error, bool cancelled)
+{
+    struct soon__sample *sample = soon__call_sample(call);
+
+    if (sample)
+        soon__sample_ended(sample, soon__ending_of(error, cancelled));
 }
 
 static inline size_t soon__call_size(const soon_call *call)

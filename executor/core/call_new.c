@@ -23,6 +23,9 @@ _Static_assert(SOON__CALL_ARG_AT + 2 * SOON__CALL_SMALL_MAX + sizeof(struct soon
                    SOON__BLOCK_STEPS * SOON__CALL_ALIGNMENT,
                "block");
 
+enum { EXTRA_SIZE = (sizeof(struct soon__call_extra) + SOON__CALL_ALIGNMENT - 1) & ~(SOON__CALL_ALIGNMENT - 1) };
+_Static_assert(EXTRA_SIZE / SOON__CALL_ALIGNMENT <= UINT8_MAX, "steps");
+
 /* `arg` and `result` are the sizes of what lies in the block; 0: nothing does. */
 static inline size_t block_size(size_t arg, size_t result, bool has_job, bool has_on_done)
 {
@@ -85,6 +88,31 @@ static int extra_new(soon_call *call, const struct soon__call_params *params)
     call->promise.future.aside = &extra->aside;
     call->flags |= SOON__CALL_HAS_EXTRA;
     return 0;
+}
+
+/* A call without options gets an extra for that, and is plain no more. Without memory it stays as it is. */
+static bool extra_for_sample(soon_call *call)
+{
+    struct soon__call_extra *extra = soon__block_new(EXTRA_SIZE);
+
+    if (!extra)
+        return false;
+    *extra = (struct soon__call_extra){.aside.steps = EXTRA_SIZE / SOON__CALL_ALIGNMENT, .queue_deadline = SOON__NEVER};
+    call->promise.future.aside = &extra->aside;
+    call->flags = (uint8_t)((call->flags & ~SOON__CALL_PLAIN) | SOON__CALL_HAS_EXTRA);
+    return true;
+}
+
+void soon__call_begin_sample(soon_call *call, uint32_t weight)
+{
+    struct soon__sample *sample;
+
+    if (!(call->flags & SOON__CALL_HAS_EXTRA) && !extra_for_sample(call))
+        return;
+    sample = &soon__call_extra(call)->sample;
+    *sample = (struct soon__sample){
+        .weight = weight, .executor = call->executor, .function = call->function, .label = soon__call_label(call)};
+    soon__sample_submitted(sample);
 }
 
 /* Registered before anybody knows the future, so it cannot come too late. */
@@ -242,6 +270,7 @@ int soon__call_new(soon_call **ret, const struct soon__call_params *params)
 {
     size_t size = params->data ? params->size : params->function->arg_size;
     soon_call *call = block_new(params, size);
+    uint32_t weight;
     int rc = 0;
 
     if (!call)
@@ -258,6 +287,9 @@ int soon__call_new(soon_call **ret, const struct soon__call_params *params)
         rc = set_on_done(call, params->options);
     if (rc < 0)
         goto fail;
+    weight = params->is_initializer ? 0 : soon__sample_choose();
+    if (weight)
+        soon__call_begin_sample(call, weight);
     *ret = call;
     return 0;
 

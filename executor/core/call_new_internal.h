@@ -16,6 +16,7 @@ struct soon__call_params {
     soon_future *first;                 /* what it is to wait for, or NULL. There is an `extra` then */
     bool takes_first;                   /* its result is to be the argument */
     struct soon__items *items;          /* instead of data */
+    bool is_initializer;                /* of a worker: it is no task, and never sampled */
 };
 /* References: one of the reader, one of the library. 0, -ENOMEM, SOON_ESHUTDOWN (on_done_loop); nothing taken then. */
 int soon__call_new(soon_call **ret, const struct soon__call_params *params);
@@ -24,6 +25,8 @@ int soon__call_new(soon_call **ret, const struct soon__call_params *params);
 soon_call *soon__call_new_plain(soon_executor *executor, const soon_function *function, const void *arg, size_t size);
 soon_call *soon__call_new_told(soon_executor *executor, const soon_function *function, const void *arg, size_t size,
                                const soon_submit_options *told);
+/* It stands for so many calls. It is its maker's. */
+void soon__call_begin_sample(soon_call *call, uint32_t weight);
 /* For one that was never taken by anybody: frees all, releases nothing of what was given, runs nothing. */
 void soon__call_discard(soon_call *call);
 

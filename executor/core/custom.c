@@ -3,7 +3,7 @@
  */
 #include "../custom.h"
 
-#include "executor_internal.h"
+#include "executor_table_internal.h"
 #include "run_internal.h"
 
 #include <errno.h>
@@ -24,9 +24,13 @@ static int check(const soon_executor_class *klass)
 static int new_of(soon_executor **ret, const soon_executor_class *klass, void *self)
 {
     struct soon__executor_class own = {.of_library = false};
+    int rc;
 
     memcpy(&own.public, klass, klass->size < sizeof own.public ? klass->size : sizeof own.public);
-    return soon__executor_new(ret, &own, self, SOON_FULL_BLOCK);
+    rc = soon__executor_new(ret, &own, self, SOON_FULL_BLOCK);
+    if (rc == 0)
+        soon__executor_publish(*ret, own.public.name);
+    return rc;
 }
 
 int soon_executor_new(soon_executor **ret, const soon_executor_class *klass, void *self)
@@ -117,10 +121,19 @@ void soon_call_run(soon_call *call)
         soon__call_run(call, NULL, NULL);
 }
 
+/* By the executor, which lives. */
+static void tell_end(soon_call *call)
+{
+    soon_future *future = soon__call_future(call);
+
+    soon__call_tell_end(call, soon__future_error(future), (soon__future_word(future) & SOON__STATE) == SOON__CANCELLED);
+}
+
 void soon_call_free(soon_call *call)
 {
     if (!call)
         return;
     soon__promise_abandon(&call->promise);
+    tell_end(call);
     soon__call_end(call);
 }

@@ -18,6 +18,7 @@
 #include "../../futures/callback_internal.h"
 #include "../loops/library_loop_internal.h"
 #include "../loops/loop_internal.h"
+#include "executor_table_internal.h"
 #include "notice_internal.h"
 #include "on_signal_internal.h"
 #include "shutdown_internal.h"
@@ -48,6 +49,7 @@ static void free_down(soon_executor *executor)
     if (executor->klass.public.free)
         executor->klass.public.free(executor->self);
     soon__notices_trim();
+    soon__executor_withdraw(executor);
     soon__executor_destroy(executor);
 }
 

@@ -256,27 +256,6 @@ int soon__executor_advance(soon_executor *executor)
  * Questions
  */
 
-static void read_stats(soon_executor *executor, soon_stats *ret)
-{
-    if (executor->klass.public.stats)
-        executor->klass.public.stats(executor->self, ret);
-    if (executor->klass.width)
-        ret->workers_max = executor->klass.width(executor->self);
-}
-
-void soon_executor_stats_sized(soon_executor *executor, soon_stats *ret, size_t size)
-{
-    soon_stats stats = {0};
-
-    if (!soon__check(ret, "soon_executor_stats: NULL"))
-        return;
-    if (soon__executor_check(executor) == 0)
-        read_stats(executor, &stats);
-    if (size > sizeof stats)
-        memset((char *)ret + sizeof stats, 0, size - sizeof stats);
-    memcpy(ret, &stats, size < sizeof stats ? size : sizeof stats);
-}
-
 struct soon__error *soon__executor_own_reason(soon_executor *executor, int code)
 {
     return code == SOON_EBROKEN && executor->klass.reason ? executor->klass.reason(executor->self) : NULL;
@@ -303,46 +282,4 @@ const soon_error *soon_executor_error(soon_executor *executor)
     error = soon__executor_reason(executor, rc);
     soon__error_unref(error); /* the executor has it as long as it lives, or it is static */
     return &error->public;
-}
-
-enum { WORKERS_AT_ONCE = 64 };
-
-/* Each of theirs may be larger, or smaller, than ours. */
-static void give_workers(soon_worker *ret, size_t size, const soon_worker *ours, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        memset((char *)ret + i * size, 0, size);
-        memcpy((char *)ret + i * size, &ours[i], size < sizeof *ours ? size : sizeof *ours);
-    }
-}
-
-size_t soon_executor_workers_sized(soon_executor *executor, soon_worker *ret, size_t count, size_t size)
-{
-    soon_worker few[WORKERS_AT_ONCE], *ours = few;
-    size_t there = 0;
-
-    if (soon__executor_check(executor) < 0 || !executor->klass.workers ||
-        !soon__check(ret || !count, "soon_executor_workers: NULL"))
-        return 0;
-    if (count > WORKERS_AT_ONCE && soon__array_fits(count, sizeof *ours))
-        ours = malloc(count * sizeof *ours);
-    if (!ours || count <= WORKERS_AT_ONCE)
-        ours = few;
-    if (ours == few && count > WORKERS_AT_ONCE)
-        count = WORKERS_AT_ONCE; /* no memory for more */
-    there = executor->klass.workers(executor->self, ours, count);
-    give_workers(ret, size, ours, there < count ? there : count);
-    if (ours != few)
-        free(ours);
-    return there;
-}
-
-size_t soon__executor_width(soon_executor *executor)
-{
-    soon_stats stats = {0};
-
-    if (executor->klass.width)
-        return executor->klass.width(executor->self);
-    read_stats(executor, &stats);
-    return stats.workers ? stats.workers : 1;
 }

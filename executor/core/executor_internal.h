@@ -10,6 +10,7 @@
 #include "../../futures/run_callbacks_internal.h"
 #include "../custom.h"
 #include "function_internal.h"
+#include "histogram_internal.h"
 #include "shared_internal.h"
 
 #include <errno.h>
@@ -50,6 +51,8 @@ struct soon_executor {
     soon_full when_full; /* never DEFAULT */
     soon_shared *shared; /* of its tasks: a reference; NULL: none */
     uint32_t generation;
+    /* A submit without options may go the short way: a full queue blocks, and not each call is sampled. */
+    _Atomic bool takes_plain;
     bool freeing;             /* the class's `free` runs, or has run; only for the thread that frees it */
     _Atomic bool given_up;    /* to soon_executor_end(), which frees it */
     _Atomic uint32_t pins;    /* threads that are inside between pin and unpin; and the class, until it is down */
@@ -66,6 +69,12 @@ struct soon_executor {
         soon_call *waiting;   /* calls that wait for a future: then.c */
         size_t waiting_count; /* of those, and of those whose wait is just ending */
     } locked;
+    struct { /* executor_table.c: under its mutex */
+        uint64_t number;
+        soon_executor *next, *previous;
+    } tabled;
+    char name[64]; /* never changed after it was published */
+    struct soon__histogram timings[SOON_TIMINGS];
 };
 
 /* As soon_executor_new(): copies the class. */
@@ -80,6 +89,11 @@ static inline int soon__executor_check(const soon_executor *executor)
     if (!executor)
         return soon__no_executor();
     return executor->generation == soon__generation() ? 0 : SOON_EFORKED;
+}
+static inline bool soon__executor_takes_plain(const soon_executor *executor)
+{
+    /* Relaxed: a flag. */
+    return atomic_load_explicit(&executor->takes_plain, memory_order_relaxed);
 }
 static inline bool soon__executor_is_down(const soon_executor *executor)
 {
@@ -129,8 +143,5 @@ static inline int soon__executor_refusal(soon_executor *executor)
     /* Relaxed: see soon__executor_begin_shutdown() and soon__executor_break(). */
     return atomic_load_explicit(&executor->refusal, memory_order_relaxed);
 }
-
-/* How many workers it has or may have: for choosing chunks. At least 1. */
-size_t soon__executor_width(soon_executor *executor);
 
 #endif

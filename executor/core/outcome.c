@@ -1,10 +1,11 @@
 /*
- * outcome.c - giving back what a body has left. See outcome_internal.h.
+ * outcome.c - how a task has ended, and giving back what a body has left. See outcome_internal.h.
  */
 #include "outcome_internal.h"
 
 #include "../../futures/value_internal.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 void soon__outcome_clear_result(struct soon__outcome *outcome)
@@ -32,4 +33,36 @@ void soon__outcome_drop(struct soon__outcome *outcome)
     soon__outcome_clear_result(outcome);
     soon__outcome_drop_payloads(outcome);
     *outcome = (struct soon__outcome){0};
+}
+
+enum soon__ending soon__ending_of_code(int code)
+{
+    switch (code) {
+    case 0:
+        return SOON__ENDED_WELL;
+    case -ECANCELED:
+        return SOON__ENDED_CANCELLED;
+    case SOON_ERAISED:
+        return SOON__ENDED_RAISED;
+    case SOON_ETIMELIMIT:
+        return SOON__ENDED_LATE;
+    case SOON_EEXPIRED:
+        return SOON__ENDED_EXPIRED;
+    case SOON_EWORKERDIED:
+        return SOON__ENDED_WORKER_DIED;
+    case SOON_EKILLED:
+        return SOON__ENDED_KILLED;
+    default:
+        return SOON__ENDED_OTHERWISE;
+    }
+}
+
+enum soon__ending soon__ending_of(const struct soon__error *error, bool cancelled)
+{
+    enum soon__ending ending = soon__ending_of_code(error ? error->public.code : 0);
+
+    if (error && cancelled)
+        return SOON__ENDED_CANCELLED;
+    return ending == SOON__ENDED_CANCELLED ? SOON__ENDED_OTHERWISE
+                                           : ending; /* -ECANCELED of a future that has failed */
 }

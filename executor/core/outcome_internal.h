@@ -18,6 +18,22 @@ struct soon__outcome {
     struct soon__buffers *further; /* payloads behind it */
 };
 
+/* How a task has ended. */
+enum soon__ending {
+    SOON__ENDED_WELL,
+    SOON__ENDED_CANCELLED,
+    SOON__ENDED_RAISED,
+    SOON__ENDED_LATE,    /* over its time limit */
+    SOON__ENDED_EXPIRED, /* over its queue limit */
+    SOON__ENDED_WORKER_DIED,
+    SOON__ENDED_KILLED,
+    SOON__ENDED_OTHERWISE, /* it could not be run: no memory, a broken pool ... */
+    SOON__ENDINGS,
+};
+/* `error` NULL: it succeeded. */
+enum soon__ending soon__ending_of(const struct soon__error *error, bool cancelled);
+enum soon__ending soon__ending_of_code(int code);
+
 static inline uint32_t soon__outcome_owned(const struct soon__outcome *outcome)
 {
     return outcome->result_on_heap ? SOON__RESULT_ON_HEAP : outcome->result_mapped ? SOON__RESULT_MAPPED : 0;

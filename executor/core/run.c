@@ -159,6 +159,7 @@ void soon__call_finish(soon_call *call, struct soon__outcome *outcome, const str
 
     if (outcome->payload)
         soon__outcome_give_payload(outcome, future);
+    soon__call_tell_end(call, outcome->error, outcome->cancelled);
     count(hooks, outcome);
     /* A call of a pool's own is nobody else's to finish; others have a promise, which may be resolved by other
      * means. */
@@ -200,6 +201,14 @@ void soon__call_finish_plain(soon_call *call)
     soon__future_publish_and_unref(future, SOON__FINISHED);
 }
 
+static inline void tell_start(soon_call *call, const struct soon__run_hooks *hooks)
+{
+    struct soon__sample *sample = soon__call_sample(call);
+
+    if (sample)
+        soon__sample_started(sample, hooks ? hooks->worker : 0);
+}
+
 /* False, and the call has ended: it was cancelled, waited for too long, or was finished by somebody else. */
 static inline bool start(soon_call *call, const struct soon__run_hooks *hooks)
 {
@@ -218,9 +227,12 @@ static inline bool start(soon_call *call, const struct soon__run_hooks *hooks)
         soon__call_finish(call, &outcome, hooks);
         return false;
     }
-    if (hooks ? soon__future_start(soon__call_future(call)) : soon_promise_set_running(&call->promise) == 0)
+    if (hooks ? soon__future_start(soon__call_future(call)) : soon_promise_set_running(&call->promise) == 0) {
+        tell_start(call, hooks);
         return true;
+    }
     outcome = (struct soon__outcome){.error = &soon__error_cancelled, .cancelled = true};
+    soon__call_tell_end(call, outcome.error, true);
     count(hooks, &outcome);
     soon__call_end(call);
     return false;

@@ -12,6 +12,7 @@
 struct soon__run_hooks {
     void (*counted)(void *data, const struct soon__outcome *outcome);
     void *data;
+    unsigned worker; /* its number for samples, from 1 on; 0: it is none */
 };
 /* Runs the call on this thread and ends it. `local` and `hooks` may be NULL. */
 void soon__call_run(soon_call *call, struct soon__local *local, const struct soon__run_hooks *hooks);

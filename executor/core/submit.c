@@ -255,13 +255,15 @@ static inline soon_future *submit_plain(soon_executor *executor, const soon_func
     int rc;
 
     if (soon__executor_check(executor) < 0 || soon__executor_refusal(executor) < 0 ||
-        executor->when_full != SOON_FULL_BLOCK || !soon__function_is_valid(function) || !data ||
+        !soon__executor_takes_plain(executor) || !soon__function_is_valid(function) || !data ||
         (function->arg_size && size != function->arg_size))
         return NULL;
     call = told ? soon__call_new_told(executor, function, data, size, told)
                 : soon__call_new_plain(executor, function, data, size);
     if (!call)
         return NULL;
+    if (soon__sample_is_due())
+        soon__call_begin_sample(call, soon__sample_choose());
     future = soon__call_future(call);
     rc = soon__executor_take(executor, call, true);
     if (rc < 0)

@@ -90,6 +90,7 @@ static bool take_back(soon_future *future, void *owner)
         return soon__call_take_back(future, owner);
     unlink_call(call);
     take_back_continuation(call, soon__call_extra(call)->first);
+    soon__call_tell_end(call, &soon__error_cancelled, true);
     return true;
 }
 
@@ -155,9 +156,25 @@ void soon__thens_cancel(soon_executor *executor)
     }
 }
 
+/* Tells of what a sampled call waits for. */
+static void tell_waits(soon_call *call, soon_future *first)
+{
+    struct soon__sample *sample = soon__call_sample(call);
+    size_t count = sample && !(call->flags & SOON__CALL_ARG_LENT) ? soon__group_count(first) : 1;
+
+    for (size_t i = 0; sample && i < count; i++) {
+        soon_call *other = soon__call_of(call->flags & SOON__CALL_ARG_LENT ? first : soon__group_member(first, i));
+        struct soon__call_extra *extra = other ? soon__call_extra(other) : NULL;
+
+        soon__sample_waits(sample, extra && extra->sample.executor ? &extra->sample : NULL);
+    }
+}
+
 /* The argument of a then is what `first` has: no copy, so that nothing need be allocated when it finishes. */
 static int hand_over(soon_call *call, const soon_future *first)
 {
+    if (soon__call_sample(call))
+        soon__sample_queued(soon__call_sample(call));
     if (!(call->flags & SOON__CALL_ARG_LENT)) /* it has its own argument */
         return soon__executor_take(call->executor, call, false);
     if (call->function->arg_size && call->function->arg_size != first->result_size)
@@ -177,6 +194,7 @@ static void first_done(soon_future *first, void *data)
         unlink_call(call);
         error = soon__error_ref(soon__future_failure(first));
         if (error && error->public.code == -ECANCELED) { /* itself, or one that it gathers */
+            soon__call_tell_end(call, error, true);
             soon__future_end(soon__call_future(call), SOON__CANCELLED, error);
             soon__call_end(call);
         } else if (error) {
@@ -235,6 +253,7 @@ int soon__then_begin(soon_call *call, soon_future *first)
     call->flags |= SOON__CALL_EXEMPT;
     soon__call_future(call)->class = &then_class;
     extra->first = soon__future_ref(first);
+    tell_waits(call, first);
     /* An executor of the user's own has user code in its submit: that is no internal continuation then. */
     extra->on_first = (struct soon__callback){.kind = call->executor->klass.of_library ? SOON__CALLBACK_INTERNAL
                                                                                        : SOON__CALLBACK_USER,

@@ -3,6 +3,7 @@
  */
 #include "map_options_internal.h"
 
+#include "../core/stats_internal.h"
 #include "../core/submit_internal.h"
 
 #include <errno.h>

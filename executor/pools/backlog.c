@@ -228,6 +228,30 @@ void soon__worker_name(char *to, size_t size, const char *pool, unsigned number)
     snprintf(to, size, "%.*s%s", (int)(size - 1 - strlen(text)), pool, text);
 }
 
+void soon__backlog_tell(const struct soon__backlog *backlog, enum soon__worker_moment moment, unsigned number, int id,
+                        int detail)
+{
+    /* Acquire: what the tracer is made of. */
+    const struct soon__tracer *tracer = atomic_load_explicit(&soon__tracer, memory_order_acquire);
+    struct soon__worker_told told = {.executor = backlog->executor,
+                                     .moment = moment,
+                                     .number = soon__worker_mark(number),
+                                     .id = id,
+                                     .detail = detail};
+
+    if (!tracer || !tracer->worker)
+        return;
+    soon__worker_name(told.name, sizeof told.name, backlog->name, number);
+    tracer->worker(&told);
+}
+
+void soon__backlog_recycled_locked(struct soon__backlog *backlog, enum soon__recycled why, unsigned number, int id)
+{
+    if (why < SOON__RECYCLED_CAUSES)
+        backlog->locked.recycled[why]++;
+    soon__backlog_tell(backlog, SOON__MOMENT_RETIRED, number, id, (int)why);
+}
+
 int64_t soon__span_ns(int64_t ms, int64_t standard_ms)
 {
     if (ms == 0)

@@ -45,6 +45,7 @@ struct soon__backlog {
         int start_error;         /* of the last worker that could not be started, for boot; 0: none */
         struct soon__queue queue;
         uint64_t submitted, succeeded, failed, cancelled; /* calls */
+        uint64_t starts, recycled[SOON__RECYCLED_CAUSES]; /* workers */
     } locked;
     char apart_too[64];
     struct soon__inject inject; /* what the pool has behind it keeps this line apart, too */
@@ -98,6 +99,17 @@ int soon__backlog_wait_for_workers_locked(struct soon__backlog *backlog,
 soon_call *soon__backlog_take_all_locked(struct soon__backlog *backlog, uint64_t *counter);
 /* For soon_executor_class.stats. */
 void soon__backlog_stats_locked(const struct soon__backlog *backlog, soon_stats *ret);
+
+/* Tells a trace what happens to a worker; `number` is that of its name. With the mutex or without. */
+void soon__backlog_tell(const struct soon__backlog *backlog, enum soon__worker_moment moment, unsigned number, int id,
+                        int detail);
+/* The same of one that is retired, which is counted, too. */
+void soon__backlog_recycled_locked(struct soon__backlog *backlog, enum soon__recycled why, unsigned number, int id);
+/* What stands for a worker in samples. */
+static inline unsigned soon__worker_mark(unsigned number)
+{
+    return number + 1;
+}
 
 /* As `reason` and `counted_here` of struct soon__executor_class, where the backlog is the first in `self`. */
 struct soon__error *soon__backlog_reason(void *self);

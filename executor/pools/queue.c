@@ -46,10 +46,18 @@ void soon__queue_push(struct soon__queue *queue, soon_call *call)
         queue->count++;
 }
 
+/* It has no priority and no queue limit. */
+static inline bool is_ordinary(const soon_call *call)
+{
+    const struct soon__call_extra *extra = soon__call_extra(call);
+
+    return !extra || (!extra->options.priority && extra->queue_deadline == SOON__NEVER);
+}
+
 size_t soon__queue_push_list(struct soon__queue *queue, soon_call *latest)
 {
     soon_call *first = NULL, *call, *next;
-    unsigned flags = 0;
+    bool ordinary = true;
     size_t count = 0;
 
     for (call = latest; call; call = next) {
@@ -57,19 +65,19 @@ size_t soon__queue_push_list(struct soon__queue *queue, soon_call *latest)
         call->next = first;
         if (first)
             first->previous = call;
-        flags |= call->flags;
+        ordinary = ordinary && is_ordinary(call);
         first = call;
     }
     for (call = first; call; call = next, count++) {
         next = call->next;
-        if (flags & SOON__CALL_HAS_EXTRA) {
+        if (!ordinary) {
             soon__queue_push(queue, call);
         } else {
             soon__queue_pass(queue, call);
             soon__call_move(call, SOON__CALL_QUEUED);
         }
     }
-    if (count && !(flags & SOON__CALL_HAS_EXTRA))
+    if (count && ordinary)
         append(queue, first, latest, count);
     return count;
 }
@@ -79,8 +87,7 @@ size_t soon__queue_take_plain(struct soon__queue *queue, size_t most, soon_call 
     soon_call *last = NULL, *call;
     size_t count = 0;
 
-    for (call = queue->head; count < most && call && !(call->flags & SOON__CALL_HAS_EXTRA);
-         call = call->next, count++) {
+    for (call = queue->head; count < most && call && is_ordinary(call); call = call->next, count++) {
         soon__call_move(call, SOON__CALL_IN_HAND);
         last = call;
     }

@@ -24,7 +24,8 @@ static inline void soon__queue_pass(struct soon__queue *queue, soon_call *call)
 }
 /* Pushes a list by `next`, the latest first. Returns how many. */
 size_t soon__queue_push_list(struct soon__queue *queue, soon_call *latest);
-/* Takes the next calls that have no options, up to `most`, as a list by `next` and `previous`. Returns how many. */
+/* Takes the next calls that have neither a priority nor a queue limit, up to `most`, as a list by `next` and
+ * `previous`. Returns how many. */
 size_t soon__queue_take_plain(struct soon__queue *queue, size_t most, soon_call **ret_first, soon_call **ret_last);
 /* Puts back a call that was popped but not started, at its old position. */
 void soon__queue_return(struct soon__queue *queue, soon_call *call);

@@ -27,6 +27,7 @@ static void enter_locked(struct soon__worker *worker)
     struct soon__pool *pool = worker->pool;
 
     worker->number = pool->locked.numbers++;
+    pool->backlog.locked.starts++;
     soon__deque_enter_locked(worker);
     worker->locked.next = pool->locked.workers;
     if (worker->locked.next)
@@ -115,19 +116,30 @@ static void become_worker(struct soon__worker *worker)
     self->frames = &worker->own.frame;
 }
 
+static void tell(const struct soon__worker *worker, enum soon__worker_moment moment)
+{
+    /* Relaxed: this thread has written it. */
+    soon__backlog_tell(&worker->pool->backlog, moment, worker->number,
+                       atomic_load_explicit(&worker->id, memory_order_relaxed), 0);
+}
+
 static void *worker_main(void *data)
 {
     struct soon__worker *worker = data;
     struct soon__pool *pool = worker->pool;
 
     become_worker(worker);
-    if (initialize(worker))
+    tell(worker, SOON__MOMENT_STARTED);
+    if (initialize(worker)) {
+        tell(worker, SOON__MOMENT_READY);
         soon__worker_work(worker);
+    }
     soon__thread_self()->parking = NULL;
     soon__thread_self()->pool = NULL;
     stop_working(worker);
     if (worker->own.local.release) /* which may take its time, or wait for a task: others are there for that */
         worker->own.local.release(worker->own.local.value);
+    tell(worker, SOON__MOMENT_ENDED);
     soon__pool_lock(pool);
     leave_locked(worker);
     soon__pool_unlock(pool);
@@ -252,11 +264,12 @@ static struct soon__worker *worker_new(struct soon__pool *pool)
         return NULL;
     worker->pool = pool;
     worker->state = SOON__WORKER_STARTING;
-    worker->own.hooks = (struct soon__run_hooks){.counted = soon__worker_counted, .data = worker};
     worker->job.run = on_end;
     soon__pool_lock(pool);
     enter_locked(worker);
     soon__pool_unlock(pool);
+    worker->own.hooks = (struct soon__run_hooks){
+        .counted = soon__worker_counted, .data = worker, .worker = soon__worker_mark(worker->number)};
     return worker;
 }
 

@@ -3,6 +3,7 @@
  * state_internal.h.
  */
 #include "../../futures/park_internal.h"
+#include "../core/executor_table_internal.h"
 #include "closing_internal.h"
 #include "deque_internal.h"
 #include "scheduler_internal.h"
@@ -286,6 +287,7 @@ static int executor_new(soon_executor **ret, const soon_thread_pool_options *opt
         return rc;
     }
     pool->backlog.executor->shared = soon__shared_ref(o.shared);
+    soon__executor_publish(pool->backlog.executor, o.name ? o.name : pool->backlog.name);
     *ret = pool->backlog.executor;
     return 0;
 }

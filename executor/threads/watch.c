@@ -56,6 +56,9 @@ static struct soon__worker *retire_locked(struct soon__pool *pool, int64_t now, 
     }
     *last = NULL;
     soon__worker_become(worker, SOON__WORKER_IDLE, SOON__WORKER_LEAVING);
+    /* Relaxed: a number to be shown. */
+    soon__backlog_recycled_locked(&pool->backlog, SOON__RECYCLED_IDLE, worker->number,
+                                  atomic_load_explicit(&worker->id, memory_order_relaxed));
     return worker;
 }
 

@@ -52,7 +52,7 @@ enum {
     SOON__BODY_MAX = (4 << 20), /* an argument, a payload or a result above this has a descriptor of its own */
     SOON__REQUEST_AREA = 16 << 20,
     SOON__REPLY_AREA = 16 << 20,
-    SOON__CHANNEL_VERSION = 11,
+    SOON__CHANNEL_VERSION = 12,
 };
 #define SOON__CHANNEL_MAGIC UINT64_C(0x31304b5345444e53) /* the same in all versions */
 
@@ -68,6 +68,7 @@ enum soon__request_flags {
     SOON__REQUEST_HAS_LIMITS = 32,  /* of time; else it has none, and their fields are not read */
     SOON__REQUEST_IS_PLAIN = 64,    /* its items have no limit of their own, and nobody waits for a single one */
     SOON__REQUEST_HAS_BESIDE = 128, /* there are further parts behind the label: beside_internal.h */
+    SOON__REQUEST_IS_SAMPLED = 512, /* the worker tells when it begins and ends: see the status */
     SOON__REQUEST_VARIES = 256,     /* it has several items of any size: struct soon__item_head */
 };
 
@@ -116,7 +117,8 @@ struct soon__status {
     /* Of soon__clock_ns(): when a task with limits has started, or the item under way. INT64_MAX: it has not started,
      * or the task has no limits. */
     _Atomic int64_t started_ns;
-    uint32_t reserved;
+    /* Of a sampled request: the lower half of its number, stored when `began_ns` is that of this request. */
+    _Atomic uint32_t sampled;
     /* Counts how often progress was told. The lowest bit says which pair has the last. The next goes into the other
      * pair, so a worker that dies while it writes that leaves the last one whole. */
     _Atomic uint32_t progress_sequence;
@@ -124,6 +126,9 @@ struct soon__status {
      * other in the reply area, from `items_offset` on, and no reply has told of them yet. */
     _Atomic uint64_t items_first, items_finished, items_offset;
     _Atomic uint64_t item; /* the item that has started last, or is about to start */
+    /* Of soon__clock_ns(), of a sampled request: when it was taken up, and when its last body had returned; 0: that has
+     * not happened yet. For numbers alone: the parent believes them within bounds. */
+    _Atomic int64_t began_ns, ended_ns;
     _Alignas(64) struct {
         _Atomic uint64_t done, total;
     } progress[2];

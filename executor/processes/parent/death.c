@@ -17,6 +17,7 @@
 #include "replies_internal.h"
 #include "slots_internal.h"
 #include "stage_internal.h"
+#include "times_internal.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -47,6 +48,13 @@ static bool had_begun(const struct soon__process *process, const struct soon__as
     return lost->sentence.code != SOON_ETIMELIMIT || item <= lost->sentence.item;
 }
 
+static void count_retry(struct soon__process_pool *pool)
+{
+    soon__mutex_lock(&pool->backlog.mutex);
+    pool->locked.retries++;
+    soon__mutex_unlock(&pool->backlog.mutex);
+}
+
 static bool may_try_again(const struct soon__process *process, const struct soon__assignment *lost)
 {
     struct soon__call_extra *extra = soon__call_extra(lost->call);
@@ -54,6 +62,7 @@ static bool may_try_again(const struct soon__process *process, const struct soon
     if (soon__process_cause_of(process, lost) != SOON_EWORKERDIED || !extra || extra->options.retries <= 0)
         return false;
     extra->options.retries--;
+    count_retry(process->pool);
     return true;
 }
 
@@ -88,6 +97,7 @@ static void lost_call(struct soon__process *process, const struct soon__assignme
     bool goes_on;
 
     soon__process_keep_progress(process, slot, call);
+    soon__process_take_times(process, lost, slot);
     if (lost->items) {
         lose_item(process, lost, slot, exit);
         goes_on = soon__call_extra(call)->items_ended < soon__call_extra(call)->items->count;
@@ -316,14 +326,18 @@ void soon__process_died(struct soon__process *process)
     struct soon__exit exit = {.known = false};
     enum soon__stage stage = enter_death(process);
     enum soon__why why;
+    bool by_itself;
     size_t count;
 
     learn_end(process, &exit);
     soon__mutex_lock(&pool->backlog.mutex);
     why = find_why_locked(process);
-    pool->locked.deaths += died_by_itself(process, stage);
+    by_itself = died_by_itself(process, stage);
+    pool->locked.deaths += by_itself;
     count = bury_locked(process, lost, slots);
     soon__mutex_unlock(&pool->backlog.mutex);
+    soon__backlog_tell(&pool->backlog, by_itself ? SOON__MOMENT_DIED : SOON__MOMENT_ENDED, process->number,
+                       process->pid, exit.known && exit.killed ? exit.number : 0);
     if (breaks_pool(process, stage, why))
         break_for_death(pool, &exit);
     for (size_t i = 0; i < count; i++)

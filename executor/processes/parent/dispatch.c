@@ -274,6 +274,8 @@ void soon__process_pool_take_again(struct soon__process_pool *pool, soon_call *c
 
     soon__mutex_lock(&pool->backlog.mutex);
     soon__call_comes_back(call);
+    if (soon__call_sample(call))
+        soon__sample_again(soon__call_sample(call));
     broken = soon__error_ref(pool->backlog.locked.why);
     word = soon__future_word(soon__call_future(call)); /* what was asked for while the call was in no slot */
     if (broken)

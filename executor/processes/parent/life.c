@@ -47,6 +47,7 @@ void soon__process_kill(struct soon__process *process, int signal)
     if (process->loop.signal_sent == SIGKILL || process->loop.signal_sent == signal)
         return;
     process->loop.signal_sent = signal;
+    soon__backlog_tell(&process->pool->backlog, SOON__MOMENT_SIGNALLED, process->number, process->pid, signal);
     rc = soon__process_signal(process->loop.watch, process->pid, signal);
     if (rc < 0 && rc != -ESRCH) /* -ESRCH: it is dead, and the loop will hear of that */
         ask_to_end(process, rc);
@@ -105,8 +106,9 @@ void soon__process_on_overdue(uv_timer_t *timer)
     }
 }
 
-void soon__process_retire_locked(struct soon__process *process)
+void soon__process_retire_locked(struct soon__process *process, enum soon__recycled why)
 {
+    soon__backlog_recycled_locked(&process->pool->backlog, why, process->number, process->pid);
     soon__process_enter_locked(process, SOON__RETIRING);
     soon__channel_retire(&process->channel);
     soon__loop_timer(&process->loop.timer, soon__process_on_overdue, soon__later(soon__clock_ns(), LEAVE_NS));
@@ -129,7 +131,7 @@ static void initializer_failed(struct soon__process *process)
     process->loop.initializer_error = NULL;
     soon__mutex_lock(&pool->backlog.mutex);
     soon__process_blame_locked(process, SOON__WHY_POOL_BREAKS);
-    soon__process_retire_locked(process);
+    soon__process_retire_locked(process, SOON__NOT_RECYCLED);
     soon__mutex_unlock(&pool->backlog.mutex);
     soon__process_pool_break(pool, error);
 }
@@ -150,6 +152,7 @@ static void become_ready(struct soon__process *process)
 
     soon__loop_timer(&process->loop.timer, soon__process_on_overdue, SOON__NEVER);
     soon__process_advance(process, SOON__SERVED);
+    soon__backlog_tell(&pool->backlog, SOON__MOMENT_READY, process->number, process->pid, 0);
     soon__mutex_lock(&pool->backlog.mutex);
     soon__process_enter_locked(process, SOON__READY);
     process->locked.idle_since = soon__clock_ns();

@@ -22,6 +22,6 @@ void soon__process_kill(struct soon__process *process, int signal);
 /* Signals it with SIGTERM, or, if there is no grace period, with SIGKILL. */
 void soon__process_stop(struct soon__process *process);
 /* Asks it to end by itself, since it has nothing to do. */
-void soon__process_retire_locked(struct soon__process *process);
+void soon__process_retire_locked(struct soon__process *process, enum soon__recycled why);
 
 #endif

@@ -3,6 +3,7 @@
  */
 #include "../../../futures/aside_internal.h"
 #include "../../../futures/park_internal.h"
+#include "../../core/executor_table_internal.h"
 #include "../../system/cpu_internal.h"
 #include "../../system/system_internal.h"
 #include "agenda_internal.h"
@@ -380,6 +381,7 @@ static int executor_new(soon_executor **ret, const soon_process_pool_options *op
         pool->backlog.executor->klass.call_flags = 0; /* no thread is to spin for a reply */
     pool->backlog.executor->shared = soon__shared_ref(o.shared);
     soon__process_pool_watch(pool);
+    soon__executor_publish(pool->backlog.executor, o.name ? o.name : pool->backlog.name);
     *ret = pool->backlog.executor;
     return 0;
 }

@@ -262,7 +262,8 @@ static int new_initializer(const struct soon__process_pool *pool, soon_call **re
                                                            .function = initializer->function,
                                                            .data = initializer->arg.data,
                                                            .size = initializer->arg.size,
-                                                           .options = &options});
+                                                           .options = &options,
+                                                           .is_initializer = true});
 }
 
 static int post_initializer_locked(struct soon__process *process, soon_call *call)

@@ -16,6 +16,7 @@
 #include "receive_internal.h"
 #include "slots_internal.h"
 #include "stage_internal.h"
+#include "times_internal.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -52,6 +53,8 @@ static void release(struct soon__process *process, const struct soon__reply *rep
     soon_call *call = process->locked.slots[reply->slot].call;
 
     /* The slot is ours, since no other thread takes in replies. */
+    if (!(reply->flags & SOON__REPLY_NOT_STARTED))
+        soon__process_take_times(process, &process->locked.slots[reply->slot], reply->slot);
     if (has_progress(reply, call))
         soon__process_keep_progress(process, reply->slot, call);
     soon__mutex_lock(&pool->backlog.mutex);

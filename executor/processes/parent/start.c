@@ -51,7 +51,10 @@ static void adopt(struct soon__process *process)
     if (process->next)
         process->next->previous = process;
     pool->locked.processes = process;
+    pool->backlog.locked.starts++;
+    pool->locked.restarts += pool->locked.restarts < pool->locked.deaths;
     soon__mutex_unlock(&pool->backlog.mutex);
+    soon__backlog_tell(&pool->backlog, SOON__MOMENT_STARTED, process->number, process->pid, 0);
     if (rc == 0) {
         (void)soon__channel_want_bell(&process->channel, 0);
         return;

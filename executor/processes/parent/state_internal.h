@@ -267,7 +267,7 @@ struct soon__process_pool {
         int64_t inspect_at; /* P8. SOON__NEVER: nothing was posted lately */
         bool posted_lately;
         soon_call *refused; /* a list of calls that the loop is to end with their `refusal` */
-        uint64_t deaths;
+        uint64_t deaths, restarts, retries;
     } locked;
 
     struct { /* loop thread only, but for posting */

@@ -114,20 +114,24 @@ static bool is_over_limit(const struct soon__process *process)
            atomic_load_explicit(&process->channel.replies->over_limit, memory_order_relaxed);
 }
 
-/* Is a process that is ready to retire? Else `*next` is when it may have to. */
-static bool should_retire_locked(struct soon__process *process, int64_t now, int64_t *next)
+/* Is a process that is ready to retire, and why? Else `*next` is when it may have to. */
+static bool should_retire_locked(struct soon__process *process, int64_t now, int64_t *next, enum soon__recycled *ret)
 {
     struct soon__process_pool *pool = process->pool;
     int64_t due;
 
+    *ret = SOON__NOT_RECYCLED;
     if (process->locked.assigned)
         return false;
     /* When the pool ends it stays while other processes have calls that they have not begun, which may come back. */
     if (pool->backlog.locked.state == SOON__BROKEN ||
-        (soon__backlog_is_ending_locked(&pool->backlog) && !soon__process_pool_pending_locked(pool)) ||
-        is_over_limit(process) ||
+        (soon__backlog_is_ending_locked(&pool->backlog) && !soon__process_pool_pending_locked(pool)))
+        return true;
+    *ret = is_over_limit(process) ? SOON__RECYCLED_MEMORY : SOON__RECYCLED_TASKS;
+    if (*ret == SOON__RECYCLED_MEMORY ||
         (pool->options.tasks_per_worker && process->locked.given >= pool->options.tasks_per_worker))
         return true;
+    *ret = SOON__RECYCLED_IDLE;
     if (!pool->options.idle_timeout_ns || pool->locked.alive <= pool->locked.at_least)
         return false;
     due = soon__later(process->locked.idle_since, pool->options.idle_timeout_ns);
@@ -139,6 +143,7 @@ static bool should_retire_locked(struct soon__process *process, int64_t now, int
 static void look_at_locked(struct soon__process *process, int64_t now, int64_t *next)
 {
     struct soon__process_pool *pool = process->pool;
+    enum soon__recycled why;
 
     if (pool->locked.stop)
         soon__process_condemn_locked(process, SOON__WHY_POOL_STOPS);
@@ -154,8 +159,8 @@ static void look_at_locked(struct soon__process *process, int64_t now, int64_t *
         process->locked.outgrown = true;
         soon__process_return_unclaimed_locked(process);
     }
-    if (should_retire_locked(process, now, next)) {
-        soon__process_retire_locked(process);
+    if (should_retire_locked(process, now, next, &why)) {
+        soon__process_retire_locked(process, why);
         return;
     }
     for (uint32_t slot = 0; slot < SOON__SLOTS && process->locked.stage == SOON__READY; slot++)

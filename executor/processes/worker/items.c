@@ -273,5 +273,7 @@ void soon__serve_items(struct soon__serving *serving, int64_t now)
         }
     }
     flush(serving, &window);
+    if (serving->is_sampled)
+        soon__serving_tell_end(serving);
     soon__serving_refuse(serving, ended, reason, stop_flags(reason));
 }

@@ -46,7 +46,8 @@ static bool answer_short(const struct soon__serving *serving)
     return true;
 }
 
-static void run_one(struct soon__serving *serving)
+/* The reply of one that is sampled is not a short one: so the parent takes its times in where it has time for that. */
+static inline void run_one(struct soon__serving *serving, bool is_sampled)
 {
     int rc = soon__serving_make_space(serving);
 
@@ -55,7 +56,9 @@ static void run_one(struct soon__serving *serving)
         return;
     }
     run(serving);
-    if (!answer_short(serving))
+    if (is_sampled)
+        soon__serving_tell_end(serving);
+    if (is_sampled || !answer_short(serving))
         answer(serving);
 }
 
@@ -102,9 +105,14 @@ static void serve(struct soon__serving *serving)
 {
     const struct soon__request *request = serving->request;
     bool limited = request->flags & SOON__REQUEST_HAS_LIMITS;
-    int64_t now = limited || request->items ? soon__clock_ns() : 0; /* without limits it need not be read */
-    int rc = soon__serving_arrive(serving);
+    bool is_sampled = request->flags & SOON__REQUEST_IS_SAMPLED;
+    int64_t now = limited || is_sampled || request->items ? soon__clock_ns() : 0; /* else it need not be read */
+    int rc;
 
+    serving->is_sampled = is_sampled;
+    if (is_sampled)
+        soon__serving_tell_begin(serving, now);
+    rc = soon__serving_arrive(serving);
     serving->task.arg = serving->arg;
     if (limited)
         take_limits(serving, now);
@@ -116,7 +124,7 @@ static void serve(struct soon__serving *serving)
     else if (request->items)
         soon__serve_items(serving, now);
     else
-        run_one(serving);
+        run_one(serving, is_sampled);
     soon__serving_let_go(serving);
 }
 
@@ -131,5 +139,5 @@ void soon__worker_serve(struct soon__worker *worker, uint32_t slot, uint64_t seq
         return;
     }
     soon__control_forget(slot, sequence);
-    run_one(&serving);
+    run_one(&serving, false);
 }

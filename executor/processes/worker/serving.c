@@ -132,6 +132,23 @@ void soon__serving_let_go(struct soon__serving *serving)
  * Out
  */
 
+void soon__serving_tell_begin(struct soon__serving *serving, int64_t now)
+{
+    struct soon__status *status = serving->status;
+
+    /* Relaxed: the parent looks when the reply is there, or this process is dead; and the number makes them valid. */
+    atomic_store_explicit(&status->began_ns, now, memory_order_relaxed);
+    atomic_store_explicit(&status->ended_ns, 0, memory_order_relaxed);
+    /* Release: of a process that dies here the parent sees the times of this request, or that there are none. */
+    atomic_store_explicit(&status->sampled, (uint32_t)serving->sequence, memory_order_release);
+}
+
+void soon__serving_tell_end(const struct soon__serving *serving)
+{
+    /* Relaxed: the reply publishes it. */
+    atomic_store_explicit(&serving->status->ended_ns, soon__clock_ns(), memory_order_relaxed);
+}
+
 int soon__serving_make_space(struct soon__serving *serving)
 {
     size_t size = serving->task.function->result_size;

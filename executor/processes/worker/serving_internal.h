@@ -20,6 +20,7 @@ struct soon__serving {
     struct soon__status *status;
     _Atomic uint32_t *cancel_requested;
     uint32_t slot;
+    bool is_sampled;
     uint32_t progress_before; /* the status's `progress_sequence` when it was claimed */
     uint64_t sequence;
     int64_t time_limit_ns, queue_deadline, items_deadline;
@@ -36,6 +37,9 @@ struct soon__serving {
     _Alignas(16) unsigned char small[SOON__REPLY_INLINE]; /* a result that goes into the reply itself */
 };
 
+/* Of a sampled request: it is taken up; its last body has returned. */
+void soon__serving_tell_begin(struct soon__serving *serving, int64_t now);
+void soon__serving_tell_end(const struct soon__serving *serving);
 /* Finds the argument, payload and label, and takes what was sent as descriptors. 0, or why the task cannot start. */
 int soon__serving_arrive(struct soon__serving *serving);
 /* Gives the parts back. The last reply is out by then, so the slot may have another request already. */

@@ -1,0 +1,136 @@
+/*
+ * sample.c - which calls are sampled, and their moments. See sample_internal.h.
+ */
+#include "sample_internal.h"
+
+#include "executor_table_internal.h"
+#include "histogram_internal.h"
+
+enum { MEAN_MAX = 256, SAMPLES_EACH = 16, SLOW_NS = 1000000 };
+
+_Atomic(const struct soon__tracer *) soon__tracer;
+_Thread_local struct soon__sampler soon__this_sampler;
+
+static const struct soon__tracer *tracer(void)
+{
+    /* Acquire: what the tracer is made of. */
+    return atomic_load_explicit(&soon__tracer, memory_order_acquire);
+}
+
+/*
+ * Choosing
+ */
+
+/* Xorshift. A thread begins with the address of its record, which is its own. */
+static uint32_t random_of(struct soon__sampler *sampler)
+{
+    uint32_t x = sampler->random ? sampler->random : (uint32_t)((uintptr_t)sampler >> 4) | 1;
+
+    x ^= x << 13;
+    x ^= x >> 17;
+    x ^= x << 5;
+    sampler->random = x;
+    return x;
+}
+
+/* S1. `count` calls came since the last that was sampled, this one included. */
+static void set_mean(struct soon__sampler *sampler, uint32_t count)
+{
+    int64_t now = soon__clock_ns();
+
+    if (now - sampler->last_ns >= (int64_t)count * SLOW_NS) {
+        sampler->mean = 1;
+        sampler->at_this_mean = SAMPLES_EACH;
+    } else if (sampler->mean < MEAN_MAX && --sampler->at_this_mean == 0) {
+        sampler->mean *= 2;
+        sampler->at_this_mean = SAMPLES_EACH;
+    }
+    sampler->last_ns = now;
+}
+
+uint32_t soon__sample_choose(void)
+{
+    struct soon__sampler *sampler = &soon__this_sampler;
+    bool all = soon__executors_are_sampled();
+    uint32_t count;
+
+    if (sampler->left >= 0 && !soon__sample_is_due() && !all)
+        return 0;
+    count = sampler->gap ? sampler->gap - 1 - (uint32_t)sampler->left : 1;
+    sampler->gap = 1;
+    if (!all) {
+        set_mean(sampler, count);
+        sampler->gap += random_of(sampler) % (2 * sampler->mean - 1);
+    }
+    sampler->left = (int32_t)sampler->gap - 1;
+    return count;
+}
+
+/*
+ * The moments of a call
+ */
+
+void soon__sample_submitted(struct soon__sample *sample)
+{
+    sample->submitted_ns = sample->queued_ns = soon__clock_ns();
+    if (tracer() && tracer()->submitted)
+        tracer()->submitted(sample);
+}
+
+void soon__sample_waits(struct soon__sample *sample, const struct soon__sample *first)
+{
+    if (tracer() && tracer()->waits)
+        tracer()->waits(sample, first);
+}
+
+void soon__sample_queued(struct soon__sample *sample)
+{
+    sample->queued_ns = soon__clock_ns();
+    if (tracer() && tracer()->queued)
+        tracer()->queued(sample);
+}
+
+void soon__sample_started(struct soon__sample *sample, unsigned worker)
+{
+    sample->worker = worker;
+    sample->started_ns = soon__clock_ns();
+    sample->waited_ns = sample->started_ns - sample->queued_ns;
+    if (tracer() && tracer()->started)
+        tracer()->started(sample);
+}
+
+void soon__sample_ran(struct soon__sample *sample, unsigned worker, int64_t began_ns, int64_t ended_ns, bool goes_on)
+{
+    int64_t now = soon__clock_ns();
+
+    if (began_ns < sample->queued_ns || began_ns > now)
+        return;
+    sample->worker = worker;
+    if (!sample->started_ns)
+        sample->waited_ns = began_ns - sample->queued_ns;
+    if (!sample->started_ns || !goes_on)
+        sample->started_ns = began_ns;
+    sample->ended_ns = ended_ns >= began_ns && ended_ns <= now ? ended_ns : now;
+}
+
+void soon__sample_again(struct soon__sample *sample)
+{
+    sample->ended_ns = 0;
+    if (tracer() && tracer()->again)
+        tracer()->again(sample);
+}
+
+void soon__sample_ended(struct soon__sample *sample, enum soon__ending how)
+{
+    struct soon__histogram *timings = sample->executor->timings;
+
+    if (!sample->ended_ns)
+        sample->ended_ns = soon__clock_ns();
+    if (sample->started_ns) {
+        soon__histogram_record(&timings[SOON_QUEUE_WAIT], sample->waited_ns, sample->weight);
+        soon__histogram_record(&timings[SOON_RUN_TIME], sample->ended_ns - sample->started_ns, sample->weight);
+    }
+    if (tracer() && tracer()->ended)
+        tracer()->ended(sample, how);
+    sample->weight = 0; /* S2 */
+}
