@@ -1,6 +1,6 @@
 /*
  * pi.c - pi as the area under 4 / (1 + x * x) from 0 to 1, in N strips: the sum split over the workers with
- * apply_async, by one worker and by all.
+ * apply_async, by one worker and by all. A terminal on stderr shows how far it is.
  *
  *     $ pi -j 2 -n 10000000
  *     1 worker:  pi = 3.141592653590, 0.060 s
@@ -20,6 +20,8 @@ SOON_TASK(sum_slice, struct slice, double)
     for (int64_t i = arg->first; i < arg->last; i++) {
         double x = ((double)i + 0.5) * width;
         sum += 4 / (1 + x * x);
+        if (i % 1000000 == 0)
+            soon_task_set_progress(task, (uint64_t)(i - arg->first), (uint64_t)(arg->last - arg->first));
     }
     *result = sum * width;
     return 0;
@@ -40,15 +42,21 @@ static int compute(soon_executor *pool, size_t slices, int64_t strips, double *r
     soon_future **parts = calloc(slices, sizeof *parts);
     if (!parts)
         return -ENOMEM;
-    for (size_t i = 0; i < slices; i++)
+    soon_progress_bar *bar; /* without one it goes on, too */
+    soon_progress_bar_new(&bar,
+                          &(soon_progress_bar_options){.label = "pi", .plain_every_ms = SOON_FOREVER, .vanish = true});
+    for (size_t i = 0; i < slices; i++) {
         parts[i] = soon_apply_async(pool, NULL, NULL, NULL, sum_slice, .first = strips * (int64_t)i / (int64_t)slices,
                                     .last = strips * (int64_t)(i + 1) / (int64_t)slices, .strips = strips);
+        soon_progress_bar_add(bar, parts[i]);
+    }
     for (size_t i = 0; i < slices; i++) {
         double part = 0;
         int failed = soon_take(parts[i], &part);
         rc = rc < 0 ? rc : failed;
         sum += part;
     }
+    soon_progress_bar_free(bar);
     free(parts);
     *ret = sum;
     return rc;

@@ -1,12 +1,11 @@
 /*
- * poll_progress.c - futures polled for their progress: slow additions of different lengths, one of which fails. Once a
- * second it prints which have finished, and how far the others are, until all have; then each result or error.
+ * poll_progress.c - futures polled for their progress: slow additions of different lengths, one of which fails. On a
+ * terminal each that runs has a bar; into a file or a pipe there is a line once a second. Then each result or error.
  *
- *     $ poll_progress -j 2
- *     1 + 2: waiting   3 + 4: waiting   5 + -6: waiting   7 + 8: waiting
- *     1 + 2: 80 %   3 + 4: 40 %   5 + -6: waiting   7 + 8: waiting
+ *     $ poll_progress -j 2 | cat
+ *     add:  30% 0/4 [00:01<00:02, 1.20it/s]  1 + 2: 80%, 3 + 4: 40%
  *     ...
- *     1 + 2: finished   3 + 4: finished   5 + -6: finished   7 + 8: finished
+ *     add: 100% 4/4 [00:03, 1.14it/s, 1 failed]
  *     1 + 2 = 3
  *     3 + 4 = 7
  *     5 + -6: Error = y must not be negative, it is -6
@@ -15,6 +14,7 @@
 #include "demo.h"
 
 #include <soon.h>
+#include <unistd.h>
 
 enum { TASKS = 4 };
 
@@ -34,15 +34,25 @@ SOON_TASK(slow_add, struct add, int)
     return 0;
 }
 
-static void print_state(const soon_future *future)
+/* Submits the additions, waits for all of them, and shows meanwhile how far they are. */
+static void add_all(soon_executor *pool, const struct add *sums, soon_future **futures, int poll_ms)
 {
-    soon_progress at = soon_future_progress(future);
-    if (soon_future_done(future))
-        printf("finished");
-    else if (soon_future_running(future))
-        printf("%d %%", at.total ? (int)(100 * at.done / at.total) : 0);
-    else
-        printf("waiting");
+    soon_progress_bar *bar;
+    if (soon_progress_bar_new(&bar, &(soon_progress_bar_options){.label = "add",
+                                                                 .tasks_max = TASKS,
+                                                                 .fd = STDOUT_FILENO,
+                                                                 .interval_ms = poll_ms < 100 ? poll_ms : 100,
+                                                                 .plain_every_ms = poll_ms}) < 0)
+        fprintf(stderr, "%s\n", soon_last_error()->message); /* it goes on without */
+
+    for (int i = 0; i < TASKS; i++) {
+        char label[32];
+        snprintf(label, sizeof label, "%d + %d", sums[i].x, sums[i].y);
+        futures[i] = slow_add_submit(pool, &sums[i], &(soon_submit_options){.label = label});
+        soon_progress_bar_add(bar, futures[i]);
+    }
+    soon_wait(futures, TASKS, SOON_ALL_COMPLETED, SOON_FOREVER, NULL);
+    soon_progress_bar_free(bar);
 }
 
 int main(int argc, char **argv)
@@ -56,24 +66,14 @@ int main(int argc, char **argv)
 
     const struct add sums[TASKS] = {
         {1, 2, 5, pause_ms}, {3, 4, 10, pause_ms}, {5, -6, 5, pause_ms}, {7, 8, 10, pause_ms}}; /* x, y, steps */
-    for (int i = 0; i < TASKS; i++)
-        futures[i] = slow_add_submit(pool, &sums[i], NULL);
-
-    int64_t done = 0;
-    do {
-        for (int i = 0; i < TASKS; i++) {
-            printf("%s%d + %d: ", i ? "   " : "", sums[i].x, sums[i].y);
-            print_state(futures[i]);
-        }
-        puts("");
-    } while (done < TASKS && (done = soon_wait(futures, TASKS, SOON_ALL_COMPLETED, poll_ms, NULL)) >= 0);
+    add_all(pool, sums, futures, poll_ms);
 
     for (int i = 0; i < TASKS; i++) {
         int sum;
         if (soon_result(futures[i], &sum) == 0)
             printf("%d + %d = %d\n", sums[i].x, sums[i].y, sum);
         else
-            printf("%d + %d: Error = %s\n", sums[i].x, sums[i].y, soon_future_error(futures[i])->message);
+            printf("%s: Error = %s\n", soon_future_label(futures[i]), soon_future_error(futures[i])->message);
     }
     soon_futures_unref(futures, TASKS);
     return soon_executor_free(pool) == 0 ? 0 : 1;

@@ -157,10 +157,12 @@ static void add_row(struct soon__view *view, const struct soon__member *member, 
                  (unsigned long long)member->number);
 }
 
-/* A running future, or one that is just being completed. `*ret_total` 0: it has not said of how much. */
-static void add_running(soon_progress_bar *bar, struct soon__view *view, const struct soon__member *member,
-                        uint64_t *ret_total)
+/* A future that has begun. It may be done, and its callback not have run yet: then it counts as done, lest the bar goes
+ * back. `*ret_total` 0: it has not said of how much. */
+static void add_begun(soon_progress_bar *bar, struct soon__view *view, const struct soon__member *member,
+                      uint64_t *ret_total)
 {
+    bool is_done = soon_future_done(member->future);
     soon_progress progress = soon_future_progress(member->future);
     size_t done, failed;
 
@@ -172,9 +174,11 @@ static void add_running(soon_progress_bar *bar, struct soon__view *view, const s
     *ret_total = progress.total;
     if (view->adds_progress || member->is_map)
         view->done += progress.done;
+    else if (is_done)
+        view->done++;
     else if (progress.total > 0)
         view->running += progress.done < progress.total ? (double)progress.done / (double)progress.total : 1;
-    if (view->row_count < bar->options.tasks_max)
+    if (!is_done && view->row_count < bar->options.tasks_max)
         add_row(view, member, progress);
 }
 
@@ -187,8 +191,8 @@ static void look_at_members_locked(soon_progress_bar *bar, struct soon__view *vi
     view->done += view->adds_progress ? bar->locked.progress : bar->locked.done;
     for (int i = 0; member && i < LOOK_MAX; member = member->next, i++) {
         total = 0;
-        if (member->is_map || soon_future_running(member->future))
-            add_running(bar, view, member, &total);
+        if (member->is_map || soon_future_state(member->future) != SOON_PENDING)
+            add_begun(bar, view, member, &total);
         known += total;
         all_known = all_known && total > 0;
     }

@@ -12,10 +12,9 @@
  * Worker processes open and hash the files, whose names they are told; with --threads, threads of this one do. What
  * only this process has, such as standard input, a thread of its own reads.
  *
- * files.h says which files, hash.h computes, jobs.h brings the two together, output.h prints; watch.h turns signals and
- * the time into futures, bar.h and total.h are for the bar.
+ * files.h says which files, hash.h computes, jobs.h brings the two together, output.h prints; watch.h waits for signals,
+ * total.h is for the bar.
  */
-#include "bar.h"
 #include "hash.h"
 #include "jobs.h"
 #include "output.h"
@@ -103,17 +102,17 @@ static void block_sigpipe(void)
     pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
-/* The pool, the threads for streams and ticks, and the set of their futures. Returns: 0, or a negative code. */
+/* The pool, the thread for streams, and the set of their futures. Returns: 0, or a negative code. */
 static int start(soon_executor **pool, soon_executor **streams, soon_as_completed **set, struct watch *watch,
                  int workers)
 {
     block_sigpipe();
     int rc = make_pool(pool, demo_kind, workers, "hash");
     if (rc == 0)
-        rc = make_pool(streams, SOON_THREADS, 2, "stream");
+        rc = make_pool(streams, SOON_THREADS, 1, "stream");
     if (rc == 0)
         rc = soon_as_completed_new(set, NULL, 0, SOON_FOREVER);
-    return rc < 0 ? rc : watch_start(watch, *pool, *streams, *set, bar_start());
+    return rc < 0 ? rc : watch_start(watch, *pool, *streams, *set);
 }
 
 int main(int argc, char **argv)
@@ -137,13 +136,13 @@ int main(int argc, char **argv)
     /* Only a stop finds anything left to do, and only a worker that is stuck in the system keeps it from ending. */
     bool down = soon_executor_shutdown(streams, SOON_TERMINATE, STOP_MS) == 0 &&
                 soon_executor_shutdown(pool, SOON_TERMINATE, STOP_MS) == 0;
-    bar_clear();
+    soon_progress_bar_hide();
     int signal_number = watch_signal(&watch);
     if (down) {
-        jobs_fini(&jobs);
         soon_as_completed_free(set);
         soon_executor_free(streams);
         soon_executor_free(pool);
+        jobs_fini(&jobs);
     }
     int status = end(&jobs, signal_number);
     if (!down)

@@ -2,7 +2,6 @@
  * jobs.c - the window of files between the walk and the output. All of it on the main thread.
  */
 #include "jobs.h"
-#include "bar.h"
 #include "hash.h"
 #include "output.h"
 #include "total.h"
@@ -10,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     JOB_FILES_MAX = 64,          /* so that a task costs little beside its files */
@@ -40,6 +40,29 @@ static bool stopped(const void *watch)
     return watch_signal(watch) != 0;
 }
 
+/* The sizes of all files have been added up, on the thread that has done so. */
+static void tell_total(soon_future *sizes, void *bar)
+{
+    soon_bytes all;
+    uint64_t total = 0;
+    if (soon_future_result(sizes, 0, &all) < 0)
+        return;
+    for (size_t i = 0; i < all.size / sizeof total; i++)
+        total += ((const uint64_t *)all.data)[i];
+    soon_progress_bar_set_total(bar, total);
+}
+
+/* One call makes all of the map; nothing waits for it. */
+static void add_up(struct jobs *jobs, char *const *paths)
+{
+    size_t count = 0;
+    while (paths[count])
+        count++;
+    jobs->total = soon_map_strings_async_with(
+        jobs->pool, (.chunk = count, .each = &(soon_submit_options){.priority = 2}), size_of_path, paths, count);
+    (void)!soon_future_add_done_callback(jobs->total, tell_total, jobs->bar); /* else the bar has no total */
+}
+
 void jobs_init(struct jobs *jobs, soon_executor *pool, soon_executor *streams, int workers, soon_as_completed *set,
                struct watch *watch, char *const *paths)
 {
@@ -47,13 +70,14 @@ void jobs_init(struct jobs *jobs, soon_executor *pool, soon_executor *streams, i
     jobs->last = &jobs->first;
     jobs->tasks_max = TASKS_PER_WORKER * (unsigned)workers;
     files_init(&jobs->files, paths, stopped, watch);
-    while (paths[jobs->path_count])
-        jobs->path_count++;
-    /* One call makes all of the job; nothing waits for it. */
-    if (watch->ticks)
-        jobs->total = soon_map_strings_async_with(
-            pool, (.chunk = jobs->path_count, .each = &(soon_submit_options){.priority = 2}), size_of_path, paths,
-            jobs->path_count);
+    /* A bar that cannot be made is NULL, and nobody misses it. */
+    (void)soon_progress_bar_new(&jobs->bar, &(soon_progress_bar_options){.counts = SOON_PROGRESS_BAR_PROGRESS,
+                                                                         .unit = "B",
+                                                                         .scale = SOON_PROGRESS_BAR_SCALE_1024,
+                                                                         .vanish = true,
+                                                                         .hidden = !isatty(STDERR_FILENO)});
+    if (jobs->bar)
+        add_up(jobs, paths);
 }
 
 static void submit(struct jobs *jobs, struct file *first, unsigned count, size_t names_size)
@@ -63,6 +87,7 @@ static void submit(struct jobs *jobs, struct file *first, unsigned count, size_t
     soon_submit_options options = {.data = first, .priority = count == 1, .retries = RETRIES};
     first->future = hash_files_submit(executor, first->name, names_size, &options);
     int rc = soon_as_completed_add(jobs->set, first->future);
+    (void)soon_progress_bar_add(jobs->bar, first->future);
     if (rc < 0)
         die(soon_strerror(rc));
     jobs->tasks++;
@@ -157,12 +182,10 @@ static void finish(struct jobs *jobs, struct file *first, soon_future *future)
     const struct outcome *outcomes = result.data;
     unsigned span = first->span;
     for (unsigned i = 0; i < span; i++)
-        if (outcomes[i].error == HASH_ALONE) {
+        if (outcomes[i].error == HASH_ALONE)
             submit(jobs, &first[i], 1, strlen(first[i].name) + 1);
-        } else {
+        else
             first[i].outcome = outcomes[i];
-            jobs->bytes += outcomes[i].size;
-        }
 }
 
 /* Returns: false: it was not printed, because it is not finished, or because writing failed. */
@@ -196,20 +219,6 @@ static void print_finished(struct jobs *jobs)
         jobs->write_error = errno;
 }
 
-static void draw_bar(const struct jobs *jobs)
-{
-    uint64_t done = jobs->bytes, total = 0;
-    for (const struct job *job = jobs->first; job; job = job->next)
-        for (unsigned i = job->printed; i < job->count; i++)
-            if (job->files[i].future)
-                done += soon_future_progress(job->files[i].future).done;
-    soon_bytes sizes;
-    if (soon_future_succeeded(jobs->total) && soon_future_result(jobs->total, 0, &sizes) == 0)
-        for (size_t i = 0; i < jobs->path_count; i++)
-            total += ((const uint64_t *)sizes.data)[i];
-    bar_draw(done, total);
-}
-
 /* Waits until a task is done, or something else has happened. */
 static void take_event(struct jobs *jobs)
 {
@@ -223,8 +232,6 @@ static void take_event(struct jobs *jobs)
     else if (!soon_future_succeeded(future) && !stopped(jobs->watch)) /* there was no memory for a future of its own */
         die(soon_future_error(future)->message);
     soon_future_unref(future);
-    if (watch_ticked(jobs->watch))
-        draw_bar(jobs);
 }
 
 void jobs_run(struct jobs *jobs)
@@ -248,6 +255,7 @@ void jobs_fini(struct jobs *jobs)
             soon_future_unref(job->files[i].future);
         free(job);
     }
+    soon_progress_bar_free(jobs->bar);
     soon_future_unref(jobs->total);
     files_fini(&jobs->files);
     free(jobs->names);

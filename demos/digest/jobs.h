@@ -18,7 +18,7 @@
 
 struct jobs {
     soon_executor *pool, *streams;
-    soon_as_completed *set; /* of the tasks, and of what `watch` puts in */
+    soon_as_completed *set; /* of the tasks, and of the signal */
     struct watch *watch;
     struct files files;
     struct entry entry; /* the next one, if `have_entry` */
@@ -32,11 +32,10 @@ struct jobs {
     const struct file *stream; /* the one being read: nothing new is begun, since the next may be the same stream */
     uint64_t count;            /* files so far */
 
-    soon_future *total; /* a map of size_of_path; NULL: no bar */
-    size_t path_count;
-    uint64_t bytes;  /* of the files that are done */
-    bool failed;     /* some file could not be hashed */
-    int write_error; /* an errno value: stdout takes no more */
+    soon_progress_bar *bar; /* NULL: stderr is no terminal */
+    soon_future *total;     /* a map of size_of_path; NULL: no bar */
+    bool failed;            /* some file could not be hashed */
+    int write_error;        /* an errno value: stdout takes no more */
 };
 
 /* Begins with `paths`, up to a NULL: a pool of so many workers, and one of threads for streams. The set is empty. */

@@ -2,9 +2,10 @@
  * output.c - lines to stdout, messages to stderr.
  */
 #include "output.h"
-#include "bar.h"
 #include "hash.h"
 #include "quote.h"
+
+#include <soon.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,10 +31,14 @@ void output_init(void)
 
 bool output_flush(void)
 {
-    if (lines_size > 0 && on_terminal)
-        bar_clear();
+    bool hides = lines_size > 0 && on_terminal;
+    if (hides)
+        soon_progress_bar_hide();
     lines_size = 0;
-    return fflush(stdout) == 0;
+    bool written = fflush(stdout) == 0;
+    if (hides)
+        soon_progress_bar_show();
+    return written;
 }
 
 bool output_end(void)
@@ -88,21 +93,20 @@ bool output_error(const char *name, int error)
 {
     bool written = output_flush();
     char *quoted = must(quote(name));
-    bar_clear();
-    fprintf(stderr, "digest: %s: %s\n", quoted, strerror(error));
+    soon_progress_bar_printf(stderr, "digest: %s: %s\n", quoted, strerror(error));
     free(quoted);
     return written;
 }
 
 void output_message(const char *text)
 {
-    bar_clear();
-    fprintf(stderr, "digest: %s\n", text);
+    soon_progress_bar_printf(stderr, "digest: %s\n", text);
 }
 
 _Noreturn void die(const char *text)
 {
     (void)output_flush();
+    soon_progress_bar_hide();
     output_message(text);
     _exit(1);
 }

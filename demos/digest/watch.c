@@ -6,32 +6,12 @@
  * program ends without it.
  */
 #include "watch.h"
-#include "bar.h"
 
 #include "../demo.h"
 
-#include <poll.h>
 #include <signal.h>
 
 enum { GRACE_MS = 250 };
-
-/* Puts a future that is done into the set, from time to time, until it is asked to end. */
-SOON_TASK_LOCAL(tick, struct watch *, soon_none, NULL, NULL)
-{
-    struct watch *watch = *arg;
-    struct pollfd end = {.fd = soon_task_cancel_fd(task), .events = POLLIN};
-    while (poll(&end, 1, BAR_TICK_MS) != 1) {
-        soon_promise *promise;
-        /* Relaxed: the set wakes main; this only keeps ticks from piling up. */
-        if (atomic_exchange_explicit(&watch->tick_due, true, memory_order_relaxed) ||
-            soon_promise_new(&promise, NULL) < 0)
-            continue;
-        soon_promise_set_result(promise, NULL, 0);
-        soon_as_completed_give(watch->set, soon_promise_future(promise));
-        soon_promise_free(promise);
-    }
-    return 0;
-}
 
 /* On a thread of the library's: main may be stuck. */
 static void end_soon(soon_future *signalled, void *unused)
@@ -41,13 +21,13 @@ static void end_soon(soon_future *signalled, void *unused)
     if (soon_result(signalled, &number) < 0)
         return; /* none has come, and all is over */
     demo_pause(GRACE_MS);
-    bar_clear();
+    soon_progress_bar_hide();
     watch_die_of(number);
 }
 
-int watch_start(struct watch *watch, soon_executor *pool, soon_executor *streams, soon_as_completed *set, bool ticks)
+int watch_start(struct watch *watch, soon_executor *pool, soon_executor *streams, soon_as_completed *set)
 {
-    *watch = (struct watch){.pool = pool, .set = set, .ticks = ticks};
+    *watch = (struct watch){.pool = pool};
     signal(SIGINT, SIG_DFL); /* also where a shell has started us in the background: the sender means it */
     int rc = soon_executor_shutdown_on_signal(pool, SOON_TERMINATE);
     if (rc == 0)
@@ -58,19 +38,12 @@ int watch_start(struct watch *watch, soon_executor *pool, soon_executor *streams
     if (rc == 0)
         rc = soon_as_completed_add(set, signalled);
     soon_future_unref(signalled);
-    if (rc == 0 && ticks)
-        soon_future_unref(soon_submit(streams, tick, watch));
     return rc;
 }
 
 int watch_signal(const struct watch *watch)
 {
     return soon_executor_signal(watch->pool);
-}
-
-bool watch_ticked(struct watch *watch)
-{
-    return atomic_exchange_explicit(&watch->tick_due, false, memory_order_relaxed); /* as above */
 }
 
 void watch_die_of(int number)

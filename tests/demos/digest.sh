@@ -211,15 +211,16 @@ check 'SIGTERM while nobody reads the lines' stopped_unread
 
 # On a terminal: a bar appears, within the terminal's width, and is gone at the end.
 on_a_terminal() {
-    script -qefc 'stty cols 100; echo $$ >pid; exec "$digest" tree/aa huge >ours' typescript >/dev/null 2>&1 </dev/null &
-    until grep -q ' left ' typescript 2>/dev/null; do
+    TERM=xterm NO_COLOR=1 script -qefc 'stty cols 100; echo $$ >pid; exec "$digest" tree/aa huge >ours' typescript \
+        >/dev/null 2>&1 </dev/null &
+    until grep -qE '<[0-9:]+, .*iB/s\]' typescript 2>/dev/null; do
         kill -0 $! 2>/dev/null || { cat typescript; return 1; }
     done
     kill -INT "$(cat pid)"
     status 130 wait $! || return
     sha256sum tree/aa | cmp ours - || return
-    tr '\r' '\n' <typescript | sed 's/\x1b\[J//g' >drawn
-    grep -qE '^ +[0-9]+ %  [0-9.]+ [KMGT]?i?B of [0-9.]+ [GT]iB  [0-9.]+ [KMGT]?i?B/s  [0-9:]+ left  \[#* *\] *$' drawn &&
+    tr '\r' '\n' <typescript | sed -E 's/\x1b\[\??[0-9]*[JKhl]//g' >drawn
+    grep -qE '^ +[0-9]+%\|.*\| [0-9.]+[KMGT]?i?B/[0-9.]+[GT]iB \[[0-9:]+<[0-9:]+, [0-9.]+[KMGT]?i?B/s\]$' drawn &&
         nothing grep -vE '^(Script .*|.{0,99})$' drawn && nothing eval "grep -v '^Script ' drawn | tail -n 2 | tr -d ' \n'"
 }
 export digest

@@ -111,6 +111,42 @@ Test(progress_bar_futures, a_running_task_is_a_row_with_its_label)
     soon_progress_bar_free(bar);
 }
 
+static struct gate held;
+
+static void hold(soon_future *future, void *data)
+{
+    (void)future, (void)data;
+    gate_pass(held, NULL);
+}
+
+static void *complete(void *promise)
+{
+    soon_promise_set_result(promise, NULL, 0);
+    return NULL;
+}
+
+/* Between the end of a future and its callback the bar must not go back. */
+Test(progress_bar_futures, one_that_is_done_and_not_counted_yet_counts_as_done)
+{
+    soon_progress_bar *bar = new_bar(.tasks_max = 1);
+    struct halves both = running();
+    pthread_t thread;
+
+    held = gate_new();
+    cr_assert_eq(soon_future_add_done_callback(both.future, hold, NULL), 0);
+    cr_assert_eq(soon_progress_bar_add(bar, both.future), 0);
+    cr_assert_eq(pthread_create(&thread, NULL, complete, both.promise), 0);
+    gate_await(held, 1);
+    cr_assert_eq(view_of(bar)->done, 1);
+    cr_assert_eq(view_of(bar)->row_count, 0);
+    gate_open(held, 1);
+    pthread_join(thread, NULL);
+    cr_assert_eq(view_of(bar)->done, 1);
+    gate_free(held);
+    release(both);
+    soon_progress_bar_free(bar);
+}
+
 Test(progress_bar_futures, progress_is_added_up)
 {
     soon_progress_bar *bar = new_bar(.counts = SOON_PROGRESS_BAR_PROGRESS);
