@@ -33,13 +33,24 @@ export class Details {
     if (job.id === this.#job?.id) this.#write(job);
   }
 
-  async #follow() {
+  /* Events may have been missed. */
+  refresh() {
+    if (this.#job && !(this.#job.kind && ended(this.#job))) this.#read(this.#job.id);
+  }
+
+  #follow() {
     const id = /^#job-(\d+)$/.exec(location.hash)?.[1];
     if (!id) return this.#dialog.close();
     this.#begin(id);
+    const known = this.#known(id);
+    if (known) this.#write(known);
+    else this.#read(id);
+  }
+
+  async #read(id) {
     try {
-      const job = this.#known(id) ?? (await getJob(id));
-      if (this.#job.id === id) this.#write(job);
+      const job = await getJob(id);
+      if (this.#job?.id === id) this.#write(job);
     } catch (error) {
       if (this.#job?.id === id) this.#refused(error);
     }
@@ -61,6 +72,8 @@ export class Details {
   }
 
   #refused(error) {
+    if (this.#job.kind && error.status !== 404) return; // what stands there is old, and the page says that the service is away
+    this.#parts = null;
     const text = error.status === 404 ? "The service does not know this job, or has forgotten it: it keeps so many and no more." : error.message;
     byId("details-body").replaceChildren(h("p", { className: "notice" }, text));
   }

@@ -56,7 +56,10 @@ export class Form {
     try {
       const { parameters, file, copies } = asked();
       this.#become("sending");
-      for (let i = 0; i < copies; i++) this.#started(await (file ? this.#upload(parameters, file) : postJob(parameters)));
+      for (let left = copies; left > 0; left--) {
+        byId("copies").value = left; // what is left if one of them is refused
+        this.#started(await (file ? this.#upload(parameters, file) : postJob(parameters)));
+      }
       byId("copies").value = 1;
       this.#become("ready");
     } catch (error) {

@@ -11,9 +11,12 @@ const words = { queued: "Waiting", running: "Running", succeeded: "Done", failed
 
 export const ended = (job) => rank[job.state] === 2;
 
-/* An answer and an event come over two connections, in any order. A job never moves back, so the older of two shows. */
+/*
+ * An answer and an event come over two connections, in any order. A job never moves back, so the older of two shows. With another time
+ * of creation it is another job: the service has begun again, and with it the numbers.
+ */
 export function latest(known, heard) {
-  if (!known) return heard;
+  if (!known || known.created !== heard.created) return heard;
   const ahead = rank[heard.state] - rank[known.state] || heard.cancelling - known.cancelling || age(heard) - age(known);
   return ahead >= 0 ? heard : known;
 }

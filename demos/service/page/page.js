@@ -57,7 +57,7 @@ async function refresh() {
     const { jobs, next } = await getJobs(pageLength, before);
     if (turn !== reading) return true;
     list.replace(jobs, before === null, next !== null);
-    jobs.forEach((job) => details.heard(job));
+    details.refresh();
     jobs.forEach(tellOf);
     notice("");
     counts.ask();

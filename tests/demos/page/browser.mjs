@@ -68,3 +68,10 @@ export async function load(page, url) {
   await page.goto(`${url}?${++loads}`);
   await page.locator("#connection[data-state=live]").waitFor();
 }
+
+/* Starts a job behind the page's back; its ID. */
+export async function post(url, parameters) {
+  const headers = { "Content-Type": "application/json" };
+  const answer = await fetch(`${url}jobs`, { method: "POST", headers, body: JSON.stringify(parameters) });
+  return (await answer.json()).id;
+}

@@ -2,19 +2,13 @@
  * screenshot.mjs FILE - the picture of docs/service.md, from a real run: the list of jobs in a window, light, beside an opened job on
  * a phone, dark.
  */
-import { openPage, startBrowser, startService } from "./browser.mjs";
+import { openPage, post, startBrowser, startService } from "./browser.mjs";
 import { makePicture, makeRoot, root } from "./inputs.mjs";
 
 makeRoot();
 const service = await startService("--root", root, "--workers", "3", "--time-limit-ms", "3600000");
 const browser = await startBrowser();
 const complaints = [];
-
-async function post(parameters) {
-  const headers = { "Content-Type": "application/json" };
-  const answer = await fetch(`${service.url}jobs`, { method: "POST", headers, body: JSON.stringify(parameters) });
-  return (await answer.json()).id;
-}
 
 async function upload(page, path) {
   await page.getByRole("radio", { name: "Thumbnail" }).check();
@@ -32,14 +26,14 @@ const filled = (page, id, part) => page.waitForFunction(([id, part]) => window.b
 
 const page = await openPage(browser, service.url, { viewport: { width: 1080, height: 780 } }, complaints);
 const picture = await upload(page, await makePicture(browser, "evening over the hills.png", "image/png", 3000, 2000));
-await becomes(page, await post({ kind: "digest", path: "small", label: "small" }), "succeeded");
-await becomes(page, await post({ kind: "crash", label: "on purpose" }), "failed");
+await becomes(page, await post(service.url, { kind: "digest", path: "small", label: "small" }), "succeeded");
+await becomes(page, await post(service.url, { kind: "crash", label: "on purpose" }), "failed");
 const bars = [];
 for (const [strips, part] of [[3e9, 0.62], [4e9, 0.4]]) {
-  bars.push([await post({ kind: "pi", strips, label: `${strips.toLocaleString("en")} strips` }), part]);
+  bars.push([await post(service.url, { kind: "pi", strips, label: `${strips.toLocaleString("en")} strips` }), part]);
 }
-bars.push([await post({ kind: "digest", path: "huge", label: "backups" }), 0.01]);
-await post({ kind: "thumbnail", path: "small/a.txt", label: "cat.jpg" });
+bars.push([await post(service.url, { kind: "digest", path: "huge", label: "backups" }), 0.01]);
+await post(service.url, { kind: "thumbnail", path: "small/a.txt", label: "cat.jpg" });
 for (const [id, part] of bars) await filled(page, id, part);
 await page.getByRole("radio", { name: "Pi", exact: true }).check();
 await page.mouse.move(0, 0);
