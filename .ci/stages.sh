@@ -8,7 +8,7 @@ ci_packages=(
     libclang-rt-14-dev=/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux llvm=llvm-symbolizer spin=spin valgrind=valgrind
 )
 install_ci_packages() {
-    install_packages "${build_packages[@]}" "${test_packages[@]}" "${demo_packages[@]}" "${browser_packages[@]}" \
+    install_packages "${build_packages[@]}" "${test_packages[@]}" "${demo_packages[@]}" "${service_packages[@]}" "${browser_packages[@]}" \
         "${ci_packages[@]}"
 }
 

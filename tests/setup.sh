@@ -133,6 +133,10 @@ test_packages=(
     libglib2.0-dev=pc:glib-2.0 libevent-dev=pc:libevent_core
 )
 demo_packages=(libssl-dev=pc:libcrypto)
+service_packages=(
+    libwebsockets-dev=pc:libwebsockets "libwebsockets-evlib-uv=/usr/lib/$(uname -m)-linux-gnu/libwebsockets-evlib_uv.so"
+    libjansson-dev=pc:jansson libgd-dev=pc:gdlib libssl-dev=pc:libcrypto python3=python3
+)
 # For the page of demos/service; npm brings what controls the browser.
 browser_packages=(chromium=chromium nodejs=node npm=npm)
 

@@ -188,6 +188,15 @@ def read_all(client):
     return data
 
 
+def read_status(client):
+    """The status of the answer that comes, and closes the connection."""
+    file = client.makefile("rb")
+    line = file.readline()
+    file.close()
+    client.close()
+    return line[9:12]
+
+
 def png(width, height, color=(200, 30, 60)):
     """A picture of one color."""
 
