@@ -1,7 +1,8 @@
 /*
- * metrics.c - the service's own numbers, those of the process, and those of the library. On the loop.
+ * metrics.c - the service's own numbers and those of the process; executors.c has the library's. On the loop.
  */
 #include "metrics.h"
+#include "executors.h"
 #include "service.h"
 
 #include <malloc.h>
@@ -9,24 +10,18 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* What follows is a family of values with one name. */
-static void family(FILE *to, const char *name, const char *type, const char *help)
-{
-    fprintf(to, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
-
 static void single(FILE *to, const char *name, const char *type, const char *help, double value)
 {
-    family(to, name, type, help);
+    metrics_family(to, name, type, help);
     fprintf(to, "%s %.17g\n", name, value);
 }
 
 static void write_jobs(FILE *to, const struct jobs *jobs, const soon_stats *stats)
 {
-    family(to, "service_jobs", "gauge", "Jobs that have not ended.");
+    metrics_family(to, "service_jobs", "gauge", "Jobs that have not ended.");
     fprintf(to, "service_jobs{state=\"queued\"} %zu\n", stats->pending);
     fprintf(to, "service_jobs{state=\"running\"} %zu\n", stats->running);
-    family(to, "service_jobs_total", "counter", "Jobs that have ended.");
+    metrics_family(to, "service_jobs_total", "counter", "Jobs that have ended.");
     for (int kind = 0; kind < JOB_KINDS; kind++)
         for (int state = JOB_SUCCEEDED; state < JOB_STATES; state++)
             fprintf(to, "service_jobs_total{kind=\"%s\",outcome=\"%s\"} %llu\n", job_kind_name((enum job_kind)kind),
@@ -42,7 +37,7 @@ static void write_http(FILE *to, const struct service *service)
     single(to, "service_upload_bytes", "gauge", "Bytes of bodies that come, or wait with their jobs.", (double)uploads);
     single(to, "service_connections", "gauge", "Connections.", (double)service->connections);
     single(to, "service_streams", "gauge", "Streams of events.", (double)service->events.count);
-    family(to, "service_requests_total", "counter", "Requests that were answered.");
+    metrics_family(to, "service_requests_total", "counter", "Requests that were answered.");
     for (int digit = 2; digit < 6; digit++)
         fprintf(to, "service_requests_total{status=\"%dxx\"} %llu\n", digit,
                 (unsigned long long)service->requests[digit]);
@@ -67,26 +62,6 @@ static void write_process(FILE *to, const struct service *service)
     single(to, "service_heap_bytes", "gauge", "What it has of malloc().", (double)mallinfo2().uordblks);
 }
 
-static void write_executor(FILE *to, const char *name, const soon_stats *stats)
-{
-    family(to, "soon_workers", "gauge", "Worker processes.");
-    fprintf(to, "soon_workers{executor=\"%s\",state=\"idle\"} %zu\n", name, stats->idle);
-    fprintf(to, "soon_workers{executor=\"%s\",state=\"busy\"} %zu\n", name, stats->workers - stats->idle);
-    family(to, "soon_tasks", "gauge", "Tasks that have not ended.");
-    fprintf(to, "soon_tasks{executor=\"%s\",state=\"pending\"} %zu\n", name, stats->pending);
-    fprintf(to, "soon_tasks{executor=\"%s\",state=\"running\"} %zu\n", name, stats->running);
-    family(to, "soon_tasks_total", "counter", "Tasks that have ended.");
-    fprintf(to, "soon_tasks_total{executor=\"%s\",outcome=\"succeeded\"} %llu\n", name,
-            (unsigned long long)stats->succeeded);
-    fprintf(to, "soon_tasks_total{executor=\"%s\",outcome=\"failed\"} %llu\n", name, (unsigned long long)stats->failed);
-    fprintf(to, "soon_tasks_total{executor=\"%s\",outcome=\"cancelled\"} %llu\n", name,
-            (unsigned long long)stats->cancelled);
-    family(to, "soon_submitted_total", "counter", "Tasks that were taken.");
-    fprintf(to, "soon_submitted_total{executor=\"%s\"} %llu\n", name, (unsigned long long)stats->submitted);
-    family(to, "soon_worker_deaths_total", "counter", "Worker processes that have died.");
-    fprintf(to, "soon_worker_deaths_total{executor=\"%s\"} %llu\n", name, (unsigned long long)stats->worker_deaths);
-}
-
 char *metrics_text(struct service *service, size_t *ret_size)
 {
     char *text = NULL;
@@ -98,6 +73,9 @@ char *metrics_text(struct service *service, size_t *ret_size)
     write_jobs(to, &service->jobs, &stats);
     write_http(to, service);
     write_process(to, service);
-    write_executor(to, "jobs", &stats);
-    return fclose(to) == 0 ? text : NULL;
+    bool good = executors_write(to);
+    if (fclose(to) == 0 && good)
+        return text;
+    free(text);
+    return NULL;
 }
