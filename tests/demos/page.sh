@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The page of demos/service in a real browser, headless Chromium: page.sh [BUILD_FOLDER [PART_OF_A_NAME]] runs the tests, or those whose
-# names have that part. page.sh BUILD_FOLDER --screenshot FILE makes the picture of docs/service.md instead, from a real run. Controls of
-# the browser come from npm, once for a build folder.
+# The page of demos/service in a real browser, headless Chromium: page.sh [BUILD_FOLDER [PART_OF_A_NAME]] runs the tests,
+# or those whose names have that part. page.sh BUILD_FOLDER --screenshot FILE makes the picture of docs/service.md
+# instead, from a real run. Controls of the browser come from npm, once for a build folder.
 here=$(dirname "$0")
 SOURCE=${SOURCE:-$here/../..} BUILD=${1:-${BUILD:?say the build folder}}
 . "$here/../harness/checks.sh"
@@ -23,7 +23,8 @@ install_controls() {
     cmp -s "$page/package-lock.json" "$controls/installed" && return
     rm -rf "$controls"
     mkdir -p "$controls" && cp "$page"/package{,-lock}.json "$controls" &&
-        npm ci --prefix "$controls" --loglevel=error --no-audit --no-fund --ignore-scripts --prefer-offline --no-update-notifier &&
+        npm ci --prefix "$controls" --loglevel=error --no-audit --no-fund --ignore-scripts --prefer-offline \
+            --no-update-notifier &&
         cp "$page/package-lock.json" "$controls/installed"
 }
 install_controls >"$scratch/npm" 2>&1 || {
