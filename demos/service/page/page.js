@@ -121,7 +121,7 @@ const counts = {
         try {
             await readMetrics((name, labels, value) => {
                 if (name === "service_jobs") add(/state="(\w+)"/.exec(labels)?.[1], value);
-                if (name === "soon_workers") add("workers", value);
+                if (name === "soon_workers_max") add("workers", value);
             });
         } catch {
             return; // the notice above the list tells it
