@@ -31,7 +31,7 @@ static void free_hasher(void *pointer)
     free(hasher);
 }
 
-SOON_TASK_DEFINE(make_hasher)
+int hasher_make(soon_task *task)
 {
     struct hasher *hasher = calloc(1, sizeof *hasher);
     if (!hasher)
@@ -44,6 +44,11 @@ SOON_TASK_DEFINE(make_hasher)
     }
     soon_task_set_local(task, hasher, free_hasher);
     return 0;
+}
+
+SOON_TASK_DEFINE(make_hasher)
+{
+    return hasher_make(task);
 }
 
 static bool is_large(int fd)

@@ -42,4 +42,7 @@ SOON_TASK_BYTES_DECLARE(hash_files);
 /* The initializer of the pool that runs hash_files: what each worker keeps from one file to the next. */
 SOON_TASK_DECLARE(make_hasher, soon_none, soon_none);
 
+/* What it does, for an initializer that does more. Returns: what an initializer returns. */
+int hasher_make(soon_task *task);
+
 #endif

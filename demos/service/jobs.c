@@ -4,8 +4,6 @@
 #include "jobs.h"
 #include "outcome.h"
 
-#include "../digest/hash.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +27,7 @@ static int make_pool(struct jobs *jobs)
     return soon_process_pool_new(&jobs->pool, &(soon_process_pool_options){
                                                   .workers = (int)options->workers,
                                                   .name = "jobs",
-                                                  .initializer = &make_hasher_task,
+                                                  .initializer = &prepare_worker_task,
                                                   .shared = jobs->memory,
                                                   .queue_max = (size_t)options->queued_max,
                                                   .when_full = SOON_FULL_FAIL,

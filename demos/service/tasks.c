@@ -3,12 +3,17 @@
  */
 #include "tasks.h"
 
+#include "../digest/hash.h"
+
 #include <errno.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { STRIPS_AT_ONCE = 1000000 }; /* some milliseconds, between two looks at a cancel request */
+enum {
+    STRIPS_AT_ONCE = 1000000, /* some milliseconds, between two looks at a cancel request */
+    PRIORITY = 10             /* as nice has it */
+};
 
 void place_take(soon_task *task, int32_t place)
 {
@@ -19,6 +24,17 @@ void place_take(soon_task *task, int32_t place)
     atomic_store_explicit(&board[place].began_ns, now_ns, memory_order_relaxed);
     /* Release publishes the time; pairs with the acquire in job_look(). */
     atomic_store_explicit(&board[place].worker, getpid(), memory_order_release);
+}
+
+/*
+ * A worker has a lower priority than the service: an answer is not to wait until a computation has used up its turn. Of
+ * a crash no core file is left, which would be of no use to anybody.
+ */
+SOON_TASK_DEFINE(prepare_worker)
+{
+    setpriority(PRIO_PROCESS, 0, PRIORITY);
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0});
+    return hasher_make(task);
 }
 
 SOON_TASK_DEFINE(compute_pi)
@@ -43,7 +59,6 @@ SOON_TASK_DEFINE(crash)
 {
     int *volatile nowhere = (int *)64;
     place_take(task, arg->place);
-    setrlimit(RLIMIT_CORE, &(struct rlimit){0}); /* a file of it would be of no use to anybody */
     *nowhere = 1;
     return 0;
 }

@@ -20,6 +20,9 @@ struct place {
 /* To be called first by each task. Worker only. */
 void place_take(soon_task *task, int32_t place);
 
+/* The initializer of the pool. */
+SOON_TASK_DECLARE(prepare_worker, soon_none, soon_none);
+
 struct pi_arg {
     int64_t strips;
     int32_t place;
@@ -45,7 +48,7 @@ struct digest_result {
 };
 /*
  * The SHA-256 of the payload, or of the file or folder whose path the extra bytes are. Of a folder the listing comes
- * along as a payload. Needs what make_hasher leaves on the worker.
+ * along as a payload.
  */
 SOON_TASK_DECLARE(digest, struct digest_arg, struct digest_result);
 
