@@ -12,7 +12,7 @@
 
 enum {
     STRIPS_AT_ONCE = 1000000, /* some milliseconds, between two looks at a cancel request */
-    PRIORITY = 10             /* as nice has it */
+    PRIORITY = 19             /* as nice has it: the lowest */
 };
 
 void place_take(soon_task *task, int32_t place)
