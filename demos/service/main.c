@@ -49,6 +49,7 @@ static void on_pool_gone(void *data)
 {
     struct service *service = data;
     service->phase = STOPPING;
+    service->jobs.pool = NULL; /* it is freed; who asks for numbers now gets zeroes */
     events_stop(&service->events);
     uv_timer_start(&service->last_words, on_last_words, service->events.count ? LAST_WORDS_MS : 0, 0);
 }
