@@ -1,5 +1,5 @@
 /*
- * http.c - requests and answers. On the loop.
+ * http.c - connections and requests. On the loop.
  *
  * What a callback of libwebsockets returns: 0 goes on, -1 closes the connection, and nothing of the request may be
  * touched afterwards. What has been written is still sent.
@@ -7,6 +7,7 @@
 #include "http.h"
 #include "events.h"
 #include "routes.h"
+#include "send.h"
 #include "service.h"
 
 #include <errno.h>
@@ -17,13 +18,8 @@
 #include <sys/socket.h>
 
 enum {
-    CHUNK = 32 * 1024,    /* bytes that are written at once */
-    HEAD_MAX = 1024,      /* bytes of an answer's head */
-    HEADERS_MAX = 4096,   /* bytes of a request's headers */
-    READ_AT_ONCE = 65536, /* bytes */
-    KEEP_ALIVE_S = 60,    /* for the next request */
-    LINGER_MS = 2000,     /* for the rest of a body that nobody wants */
-    FAR_MS = 24 * 60 * 60 * 1000
+    HEADERS_MAX = 4096,  /* bytes of a request's headers */
+    READ_AT_ONCE = 65536 /* bytes */
 };
 
 static const struct {
@@ -35,13 +31,6 @@ static const struct {
     {WSI_TOKEN_POST_URI, METHOD_POST},
     {WSI_TOKEN_DELETE_URI, METHOD_DELETE},
 };
-
-/* The request has so long from now on; -1: for ever. In version 4.1 a timer that is cancelled fires: so it is not. */
-static void set_timer(struct request *request, int64_t limit_ms)
-{
-    request->limited = limit_ms >= 0;
-    lws_set_timer_usecs(request->wsi, (request->limited ? limit_ms : (int64_t)FAR_MS) * 1000);
-}
 
 bool http_header(const struct request *request, enum lws_token_indexes header, char *ret, size_t size)
 {
@@ -57,118 +46,15 @@ int http_query(const struct request *request, int index, char *ret, size_t size)
     return lws_hdr_copy_fragment(request->wsi, ret, (int)size, WSI_TOKEN_HTTP_URI_ARGS, index) < 0 ? -1 : 1;
 }
 
-static const char *reason_of(int status)
-{
-    static const struct {
-        int status;
-        const char *reason;
-    } reasons[] = {
-        {200, "OK"},
-        {201, "Created"},
-        {202, "Accepted"},
-        {400, "Bad Request"},
-        {403, "Forbidden"},
-        {404, "Not Found"},
-        {409, "Conflict"},
-        {405, "Method Not Allowed"},
-        {411, "Length Required"},
-        {413, "Content Too Large"},
-        {414, "URI Too Long"},
-        {415, "Unsupported Media Type"},
-        {429, "Too Many Requests"},
-        {500, "Internal Server Error"},
-        {503, "Service Unavailable"},
-    };
-    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
-        if (reasons[i].status == status)
-            return reasons[i].reason;
-    return "Unknown";
-}
-
-static void release_answer(struct request *request)
-{
-    if (request->answer.release)
-        request->answer.release(request->answer.owner);
-    request->answer = (struct answer){0};
-}
-
 static void free_request(struct request *request)
 {
     struct service *service = request->service;
-    release_answer(request);
+    send_release(request);
     service->receiving_bytes -= request->expected;
     soon_buffer_unref(request->body);
     guard_free(request->guard);
     events_close(&service->events, request->stream);
     free(request);
-}
-
-/* The answer is out. */
-static int finish(struct request *request)
-{
-    if (!request->linger)
-        return -1;
-    set_timer(request, LINGER_MS);
-    return 0;
-}
-
-/* The answer takes more than one write. */
-static int go_on_later(struct request *request)
-{
-    lws_set_timeout(request->wsi, NO_PENDING_TIMEOUT, 0);
-    if (!request->guard && !(request->guard = guard_new(&request->service->loop, request->wsi)))
-        return -1;
-    set_timer(request, request->service->options.request_ms);
-    lws_callback_on_writable(request->wsi);
-    return 0;
-}
-
-/* Writes what fits into one write, behind `head_size` bytes that are in `buffer` already. */
-static int write_some(struct request *request, unsigned char *buffer, size_t head_size)
-{
-    struct answer *answer = &request->answer;
-    size_t size = answer->size < CHUNK - HEAD_MAX ? answer->size : CHUNK - HEAD_MAX;
-    if (size)
-        memcpy(buffer + LWS_PRE + head_size, answer->data, size);
-    answer->data = (const char *)answer->data + size;
-    answer->size -= size;
-    if (lws_write(request->wsi, buffer + LWS_PRE, head_size + size, LWS_WRITE_HTTP) < 0)
-        return -1;
-    if (answer->size || lws_partial_buffered(request->wsi))
-        return go_on_later(request);
-    release_answer(request);
-    return finish(request);
-}
-
-int http_answer(struct request *request, const struct answer *answer)
-{
-    unsigned char buffer[LWS_PRE + CHUNK];
-    request->answer = *answer;
-    request->service->requests[answer->status / 100]++;
-    int size = snprintf((char *)buffer + LWS_PRE, HEAD_MAX,
-                        "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n%s"
-                        "Connection: close\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\r\n",
-                        answer->status, reason_of(answer->status), answer->type, answer->size,
-                        answer->headers ? answer->headers : "");
-    if (size >= HEAD_MAX)
-        return -1;
-    if (request->method == METHOD_HEAD)
-        request->answer.size = 0;
-    return write_some(request, buffer, (size_t)size);
-}
-
-int http_stream(struct request *request, struct stream *stream)
-{
-    static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n"
-                               "Connection: close\r\nX-Content-Type-Options: nosniff\r\n\r\n: \n\n";
-    unsigned char buffer[LWS_PRE + sizeof head];
-    request->stream = stream;
-    request->service->requests[2]++;
-    memcpy(buffer + LWS_PRE, head, sizeof head - 1);
-    if (lws_write(request->wsi, buffer + LWS_PRE, sizeof head - 1, LWS_WRITE_HTTP) < 0 || go_on_later(request) < 0)
-        return -1;
-    set_timer(request, -1); /* a stream has a time limit of its own */
-    return 0;
 }
 
 int http_expect(struct request *request, size_t size)
@@ -178,7 +64,7 @@ int http_expect(struct request *request, size_t size)
         return -1;
     request->expected = size;
     request->service->receiving_bytes += size;
-    set_timer(request, request->service->options.request_ms);
+    send_limit(request, request->service->options.request_ms);
     if (http_header(request, WSI_TOKEN_HTTP_EXPECT, expect, sizeof expect) && strcasecmp(expect, "100-continue") == 0) {
         unsigned char line[LWS_PRE + 32];
         memcpy(line + LWS_PRE, "HTTP/1.1 100 Continue\r\n\r\n", 25);
@@ -202,7 +88,7 @@ static int begin(struct service *service, struct lws *wsi, struct request **sess
         if (lws_hdr_total_length(wsi, methods[i].token))
             request->method = methods[i].method;
     snprintf(request->path, sizeof request->path, "%s", strlen(path) < sizeof request->path ? path : "");
-    set_timer(request, service->options.request_ms);
+    send_limit(request, service->options.request_ms);
     return routes_begin(request);
 }
 
@@ -226,16 +112,6 @@ static int end_body(struct request *request)
     request->service->receiving_bytes -= request->expected;
     request->expected = 0;
     return routes_body(request);
-}
-
-static int go_on(struct request *request)
-{
-    unsigned char buffer[LWS_PRE + CHUNK];
-    if (request->stream)
-        return events_write(request->stream);
-    if (!request->answer.size && request->guard)
-        return finish(request);
-    return request->answer.size ? write_some(request, buffer, 0) : 0;
 }
 
 /* It took too long. libwebsockets would go on trying to send what it has; not so if the socket is shut. */
@@ -273,7 +149,7 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_HTTP_BODY_COMPLETION:
         return request ? end_body(request) : -1;
     case LWS_CALLBACK_HTTP_WRITEABLE:
-        return request ? go_on(request) : 0;
+        return request ? send_more(request) : 0;
     case LWS_CALLBACK_TIMER:
         return request && !request->limited ? 0 : give_up(request);
     case LWS_CALLBACK_HTTP_DROP_PROTOCOL:
@@ -294,7 +170,10 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
 }
 
 static const struct lws_protocols protocols[] = {
-    {.name = "http", .callback = callback, .per_session_data_size = sizeof(struct request *), .tx_packet_size = CHUNK},
+    {.name = "http",
+     .callback = callback,
+     .per_session_data_size = sizeof(struct request *),
+     .tx_packet_size = SEND_AT_ONCE},
     {0},
 };
 
