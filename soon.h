@@ -32,6 +32,7 @@
 #include "executor/stats.h"
 #include "executor/submit.h"
 #include "executor/task.h"
+#include "executor/trace.h"
 
 #include "progress_bar/progress_bar.h"
 

@@ -5,6 +5,7 @@
 
 #include "executor_table_internal.h"
 #include "run_internal.h"
+#include "trace_internal.h"
 
 #include <errno.h>
 #include <string.h>
@@ -27,6 +28,7 @@ static int new_of(soon_executor **ret, const soon_executor_class *klass, void *s
     int rc;
 
     memcpy(&own.public, klass, klass->size < sizeof own.public ? klass->size : sizeof own.public);
+    soon__trace_start_asked();
     rc = soon__executor_new(ret, &own, self, SOON_FULL_BLOCK);
     if (rc == 0)
         soon__executor_publish(*ret, own.public.name);

@@ -33,6 +33,7 @@ struct soon__executor_class {
     bool tries_again;      /* a call that has begun may wait there again: `take_back` is asked for it, too */
     bool takes_items;      /* a call may have `items` with a count above 1 */
     uint8_t call_flags;    /* what all its calls have: of enum soon__call_flags */
+    bool tells_no_start;   /* its calls begin in other processes: that is told when they end */
     bool ends_on_loop;     /* callbacks of its calls run on the library's callback thread */
     size_t mappable_above; /* arguments of more bytes go into memory that other processes can map; 0: none do */
     /* A reader wants a call that is not pending any more to end. */
@@ -75,6 +76,8 @@ struct soon_executor {
     } tabled;
     char name[64]; /* never changed after it was published */
     struct soon__histogram timings[SOON_TIMINGS];
+    _Atomic uint64_t traced;     /* of calls in the trace: core/tracer.c */
+    _Atomic int32_t live, ready; /* workers, to be shown; `ready` only if the class tells no start */
 };
 
 /* As soon_executor_new(): copies the class. */

@@ -23,6 +23,9 @@ struct soon__items {
      * alone; and wanted() not for one after another that went well, if there is nothing in `stopped`. */
     _Atomic size_t *finished;
     const _Atomic uint32_t *stopped;
+    /* The run's: the sample of the call, if a trace has its items; and since when the one under way runs. */
+    const struct soon__sample *traced;
+    int64_t began_ns;
 };
 
 /* A string that is its own label: that is copied once, and sent once. */

@@ -7,116 +7,19 @@
 
 #include "../../futures/aside_internal.h"
 #include "../../futures/complete_internal.h"
+#include "host_internal.h"
 #include "task_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-static int cancel_requested(const soon_task *task)
-{
-    /* Relaxed: a flag, nothing is read through it. */
-    bool requested =
-        (soon__future_word(task->future) & SOON__CANCEL_REQUESTED) || soon__executor_is_terminating(task->executor);
-
-    return requested ? -ECANCELED : 0;
-}
-
-static void set_progress(soon_task *task, uint64_t done, uint64_t total)
-{
-    soon__future_set_progress(task->future, done, total);
-}
-
-static const struct soon__call_extra *extra_of(const soon_task *task)
-{
-    return task->future ? soon__call_extra((const soon_call *)task->future) : NULL;
-}
-
-/* The item that runs, if it is one with things of its own; NULL: it is not. */
-static const soon_item *item_of(const struct soon__call_extra *extra)
-{
-    const struct soon__items *items = extra ? extra->items : NULL;
-
-    return items && items->each ? &items->each[items->running] : NULL;
-}
-
-static const char *label(const soon_task *task)
-{
-    const struct soon__call_extra *extra = extra_of(task);
-    const soon_item *item = item_of(extra);
-
-    return item && item->label ? item->label : extra ? extra->options.label : NULL;
-}
-
-static soon_bytes extra(const soon_task *task)
-{
-    return extra_of(task) ? extra_of(task)->options.extra : (soon_bytes){NULL, 0};
-}
-
-static soon_buffer *payload(const soon_task *task, size_t index)
-{
-    const struct soon__call_extra *extra = extra_of(task);
-    const soon_item *item = item_of(extra);
-
-    if (item)
-        return index == 0 ? item->payload : NULL;
-    return extra ? soon__payload_at(&extra->options, index) : NULL;
-}
-
-static size_t payload_count(const soon_task *task)
-{
-    const struct soon__call_extra *extra = extra_of(task);
-    const soon_item *item = item_of(extra);
-
-    if (item)
-        return item->payload != NULL;
-    return extra ? soon__payload_count(&extra->options) : 0;
-}
-
-static size_t input_count(const soon_task *task)
-{
-    return task->future ? soon__call_input_count((const soon_call *)task->future) : 0;
-}
-
-/* Its future keeps them until the task has ended. */
-static soon_bytes input(const soon_task *task, size_t index, soon_buffer **ret_payload)
-{
-    soon_future *member = task->future ? soon__call_input((const soon_call *)task->future, index) : NULL;
-
-    *ret_payload = member ? soon_future_payload(member) : NULL;
-    return member ? (soon_bytes){member->result, member->result_size} : (soon_bytes){NULL, 0};
-}
-
-static void *shared(const soon_task *task)
-{
-    return task->executor->shared ? soon_shared_data(task->executor->shared) : NULL;
-}
-
-static bool is_initializer(const soon_task *task)
-{
-    return !task->future;
-}
-
-static const struct soon__task_host on_thread = {
-    .cancel_requested = cancel_requested,
-    .set_progress = set_progress,
-    .label = label,
-    .extra = extra,
-    .payload = payload,
-    .payload_count = payload_count,
-    .input_count = input_count,
-    .input = input,
-    .shared = shared,
-    .is_initializer = is_initializer,
-    .heap_max = SIZE_MAX,
-};
-
 /* Field by field: a struct of zeroes, to be filled then, takes twice the stores. */
 static inline void make_task(soon_task *task, soon_call *call, soon_bytes arg, void *space, struct soon__local *local)
 {
     task->function = call->function;
     task->executor = call->executor;
-    atomic_init(&task->host, &on_thread);
+    atomic_init(&task->host, &soon__host_on_thread);
     task->future = soon__call_future(call);
     task->arg = arg.data;
     task->arg_size = arg.size;
@@ -325,6 +228,19 @@ static size_t make_spaces(soon_task *task, const struct soon__items *items, size
     return !size || task->space ? count : 0;
 }
 
+/* The next one begins when this one has ended. */
+static __attribute__((noinline)) void tell_item(struct soon__items *items, size_t index, enum soon__ending how)
+{
+    struct soon__item_told told = {.index = index,
+                                   .row = items->traced->traced.at,
+                                   .began_ns = items->began_ns,
+                                   .ended_ns = soon__clock_ns(),
+                                   .how = how};
+
+    soon__sample_item(items->traced, &told);
+    items->began_ns = told.ended_ns;
+}
+
 /* Those before the item `next` are through. */
 static bool went_well(soon_task *task, void *data, size_t next)
 {
@@ -338,6 +254,20 @@ static bool went_well(soon_task *task, void *data, size_t next)
            !soon__executor_is_terminating(task->executor);
 }
 
+static bool went_well_in_trace(soon_task *task, void *data, size_t next)
+{
+    tell_item(data, next - 1, SOON__ENDED_WELL);
+    return went_well(task, data, next);
+}
+
+/* As soon__task_run_items(). */
+static __attribute__((noinline)) bool run_in_trace(soon_task *task, size_t *index, size_t end, bool plain,
+                                                   struct soon__items *items)
+{
+    items->began_ns = soon__clock_ns();
+    return soon__task_run_items(task, index, end, plain, went_well_in_trace, items);
+}
+
 /* Gives the outcome of an item to the owner. */
 static void end_item(soon_task *task, struct soon__items *items, size_t index)
 {
@@ -349,6 +279,8 @@ static void end_item(soon_task *task, struct soon__items *items, size_t index)
         memset(task->space, 0, task->function->result_size);
     else if (own_space)
         task->outcome.result_on_heap = true;
+    if (items->traced)
+        tell_item(items, index, soon__ending_of(task->outcome.error, task->outcome.cancelled));
     items->done(items, index, &task->outcome);
     task->outcome = (struct soon__outcome){0};
 }
@@ -369,11 +301,15 @@ static size_t run_some(soon_task *task, const soon_call *call, struct soon__item
 {
     bool plain = items->finished && !soon__call_extra(call)->options.time_limit_ms;
     size_t count = make_spaces(task, items, index, plain);
+    bool apart = true; /* else all went well */
 
     task->outcome.error = count ? NULL : &soon__error_nomem;
     set_arg(task, items, index);
     start_clock(task, call);
-    if (count && !soon__task_run_items(task, &index, index + count, plain, went_well, items))
+    if (count)
+        apart = items->traced ? run_in_trace(task, &index, index + count, plain, items)
+                              : soon__task_run_items(task, &index, index + count, plain, went_well, items);
+    if (!apart)
         return index;
     end_item(task, items, index);
     return index + 1;
@@ -389,10 +325,11 @@ static void run_items(soon_call *call, struct soon__local *local, const struct s
     make_task(&task, call, (soon_bytes){NULL, call->function->arg_size}, NULL, local);
     if (!start(call, hooks))
         return;
+    items->traced = soon__sample_is_traced(soon__call_sample(call)) ? soon__call_sample(call) : NULL;
     for (size_t i = 0; i < items->count && !outcome.cancelled;) {
         if (items->wanted && !items->wanted(items, i)) {
             i++;
-        } else if (cancel_requested(&task)) {
+        } else if (soon__host_on_thread.cancel_requested(&task)) {
             outcome.error = &soon__error_cancelled; /* of the rest, which has not begun */
             outcome.cancelled = true;
         } else {
@@ -416,56 +353,18 @@ void soon__call_run(soon_call *call, struct soon__local *local, const struct soo
  * Initializers: nobody waits for one.
  */
 
-static int cancel_no_initializer(const soon_task *task)
-{
-    (void)task;
-    return 0;
-}
-
-static void set_no_progress(soon_task *task, uint64_t done, uint64_t total)
-{
-    (void)task;
-    (void)done;
-    (void)total;
-}
-
-/* While it runs; the task comes first. */
-struct initializing {
-    soon_task task;
-    soon_bytes extra;
-};
-
-static soon_bytes initializer_extra(const soon_task *task)
-{
-    return ((const struct initializing *)task)->extra;
-}
-
-static const struct soon__task_host initializing = {
-    .cancel_requested = cancel_no_initializer,
-    .set_progress = set_no_progress,
-    .label = label,
-    .extra = initializer_extra,
-    .payload = payload,
-    .payload_count = payload_count,
-    .input_count = input_count,
-    .input = input,
-    .shared = shared,
-    .is_initializer = is_initializer,
-    .heap_max = SIZE_MAX,
-};
-
 struct soon__error *soon__initializer_run(soon_executor *executor, const struct soon__initializer *initializer,
                                           struct soon__local *local)
 {
     size_t result_size = initializer->function->result_size;
-    struct initializing run = {.task = {.executor = executor,
-                                        .function = initializer->function,
-                                        .host = &initializing,
-                                        .arg = initializer->arg.data,
-                                        .arg_size = initializer->arg.size,
-                                        .local = local,
-                                        .deadline = SOON__NEVER},
-                               .extra = initializer->extra};
+    struct soon__initializing run = {.task = {.executor = executor,
+                                              .function = initializer->function,
+                                              .host = &soon__host_initializing,
+                                              .arg = initializer->arg.data,
+                                              .arg_size = initializer->arg.size,
+                                              .local = local,
+                                              .deadline = SOON__NEVER},
+                                     .extra = initializer->extra};
     struct soon__outcome *outcome = &run.task.outcome;
     struct soon__error *error;
 

@@ -72,35 +72,63 @@ uint32_t soon__sample_choose(void)
 
 void soon__sample_submitted(struct soon__sample *sample)
 {
+    const struct soon__tracer *to = tracer();
+
     sample->submitted_ns = sample->queued_ns = soon__clock_ns();
-    if (tracer() && tracer()->submitted)
-        tracer()->submitted(sample);
+    if (to)
+        to->submitted(sample);
 }
 
-void soon__sample_waits(struct soon__sample *sample, const struct soon__sample *first)
+void soon__sample_submits(const struct soon__sample *sample, struct soon__submit_note *ret)
 {
-    if (tracer() && tracer()->waits)
-        tracer()->waits(sample, first);
+    const struct soon__tracer *to = tracer();
+
+    ret->is_traced = false;
+    if (sample && to)
+        to->submits(sample, ret);
 }
 
-void soon__sample_queued(struct soon__sample *sample)
+void soon__sample_has_submitted(struct soon__submit_note *note)
 {
-    sample->queued_ns = soon__clock_ns();
-    if (tracer() && tracer()->queued)
-        tracer()->queued(sample);
+    const struct soon__tracer *to = tracer();
+
+    if (note->is_traced && to)
+        to->has_submitted(note);
+}
+
+void soon__sample_queued(struct soon__sample *sample, bool waited)
+{
+    const struct soon__tracer *to = tracer();
+
+    if (waited)
+        sample->queued_ns = soon__clock_ns();
+    if (to)
+        to->queued(sample);
+}
+
+void soon__sample_dropped(struct soon__sample *sample)
+{
+    const struct soon__tracer *to = tracer();
+
+    if (to)
+        to->dropped(sample);
 }
 
 void soon__sample_started(struct soon__sample *sample, unsigned worker)
 {
+    const struct soon__tracer *to = tracer();
+
     sample->worker = worker;
     sample->started_ns = soon__clock_ns();
     sample->waited_ns = sample->started_ns - sample->queued_ns;
-    if (tracer() && tracer()->started)
-        tracer()->started(sample);
+    if (to)
+        to->started(sample);
 }
 
-void soon__sample_ran(struct soon__sample *sample, unsigned worker, int64_t began_ns, int64_t ended_ns, bool goes_on)
+void soon__sample_ran(struct soon__sample *sample, unsigned worker, struct soon__trace_row row, int64_t began_ns,
+                      int64_t ended_ns, bool goes_on)
 {
+    const struct soon__tracer *to = tracer();
     int64_t now = soon__clock_ns();
 
     if (began_ns < sample->queued_ns || began_ns > now)
@@ -111,17 +139,24 @@ void soon__sample_ran(struct soon__sample *sample, unsigned worker, int64_t bega
     if (!sample->started_ns || !goes_on)
         sample->started_ns = began_ns;
     sample->ended_ns = ended_ns >= began_ns && ended_ns <= now ? ended_ns : now;
+    if (to)
+        to->ran(sample, row, began_ns);
 }
 
-void soon__sample_again(struct soon__sample *sample)
+void soon__sample_again(struct soon__sample *sample, enum soon__ending how)
 {
+    const struct soon__tracer *to = tracer();
+
+    if (!sample->ended_ns)
+        sample->ended_ns = soon__clock_ns();
+    if (to)
+        to->again(sample, how);
     sample->ended_ns = 0;
-    if (tracer() && tracer()->again)
-        tracer()->again(sample);
 }
 
 void soon__sample_ended(struct soon__sample *sample, enum soon__ending how)
 {
+    const struct soon__tracer *to = tracer();
     struct soon__histogram *timings = sample->executor->timings;
 
     if (!sample->ended_ns)
@@ -130,7 +165,15 @@ void soon__sample_ended(struct soon__sample *sample, enum soon__ending how)
         soon__histogram_record(&timings[SOON_QUEUE_WAIT], sample->waited_ns, sample->weight);
         soon__histogram_record(&timings[SOON_RUN_TIME], sample->ended_ns - sample->started_ns, sample->weight);
     }
-    if (tracer() && tracer()->ended)
-        tracer()->ended(sample, how);
+    if (to)
+        to->ended(sample, how);
     sample->weight = 0; /* S2 */
+}
+
+void soon__sample_item(const struct soon__sample *sample, const struct soon__item_told *told)
+{
+    const struct soon__tracer *to = tracer();
+
+    if (to)
+        to->item(sample, told);
 }

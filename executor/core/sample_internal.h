@@ -26,10 +26,19 @@
 #ifndef SOON_EXECUTOR_CORE_SAMPLE_INTERNAL_H
 #define SOON_EXECUTOR_CORE_SAMPLE_INTERNAL_H
 
+#include "../trace/record_internal.h"
 #include "executor_internal.h"
 #include "outcome_internal.h"
 
 #include <stdatomic.h>
+
+/* What a trace has to know of a call. It is changed by the holder of the call, as the sample. */
+struct soon__traced {
+    uint64_t number;                 /* 0: it is in no trace */
+    struct soon__trace_row from, at; /* who has submitted it; who runs it, or has run it last: `tid` 0: nobody */
+    int64_t queued_ns, began_ns;     /* of this try */
+    bool waits;                      /* it counts as waiting */
+};
 
 struct soon__sample {
     uint32_t weight; /* so many calls it stands for; 0: the call is not sampled, or its end was told */
@@ -42,13 +51,14 @@ struct soon__sample {
     int64_t waited_ns;    /* up to its first start */
     int64_t started_ns;   /* at its last try; of a chunk, at its first; 0: it has not started */
     int64_t ended_ns;     /* when its body has ended, if its worker has said so; 0: it has not */
-    uint64_t mark;        /* the tracer's. Not changed after submitted() */
+    struct soon__traced traced;
 };
 
 /* What happens to a worker. */
 enum soon__worker_moment {
-    SOON__MOMENT_STARTED,   /* a thread runs, a process was started */
+    SOON__MOMENT_STARTED,   /* a thread runs, a process was started; `detail` is 1 if that replaces one that has died */
     SOON__MOMENT_READY,     /* its initializer is through */
+    SOON__MOMENT_SENTENCED, /* a process is to be ended for a task: `detail` is SOON_ETIMELIMIT or SOON_EKILLED */
     SOON__MOMENT_SIGNALLED, /* a process gets a signal: `detail` is its number */
     SOON__MOMENT_RETIRED,   /* it ends in good order: `detail` is an enum soon__recycled */
     SOON__MOMENT_ENDED,     /* a thread has ended, or a process that was to end is gone */
@@ -71,17 +81,34 @@ struct soon__worker_told {
     char name[16]; /* as the system shows it */
 };
 
-/* Who hears of all moments. Any of them may be NULL. */
+/* One item of a chunk has ended. */
+struct soon__item_told {
+    size_t index;
+    struct soon__trace_row row;
+    int64_t began_ns, ended_ns;
+    enum soon__ending how;
+};
+/* What a thread keeps while it hands a call over, which may be gone when it has done so. */
+struct soon__submit_note {
+    bool is_traced;
+    struct soon__trace_event event;
+};
+
+/* Who hears of all moments. */
 struct soon__tracer {
     void (*submitted)(struct soon__sample *sample);
-    /* It waits for another call, `first`; NULL: for a future that is no sampled call's. Once for each. */
-    void (*waits)(struct soon__sample *sample, const struct soon__sample *first);
-    void (*queued)(struct soon__sample *sample); /* it had waited, and does not any more */
-    /* On threads: its body begins now, on this thread. Of a worker process this is told with the end. */
-    void (*started)(struct soon__sample *sample);
+    /* Around the submit of one that is traced. */
+    void (*submits)(const struct soon__sample *sample, struct soon__submit_note *ret);
+    void (*has_submitted)(struct soon__submit_note *note);
+    void (*queued)(struct soon__sample *sample);  /* it is handed to its executor, having waited for others or not */
+    void (*dropped)(struct soon__sample *sample); /* which has refused it, and there is no end of it */
+    void (*started)(struct soon__sample *sample); /* on threads: its body begins now, on this thread */
+    /* Of a worker process it is told with the end that it has begun, and where. */
+    void (*ran)(struct soon__sample *sample, struct soon__trace_row row, int64_t began_ns);
     /* It goes back to the queue: its worker has died, or not all items of a chunk fitted into one request. */
-    void (*again)(struct soon__sample *sample);
+    void (*again)(struct soon__sample *sample, enum soon__ending how);
     void (*ended)(struct soon__sample *sample, enum soon__ending how);
+    void (*item)(const struct soon__sample *sample, const struct soon__item_told *told);
     void (*worker)(const struct soon__worker_told *told);
 };
 /* NULL: nobody. The release that sets it pairs with the acquire of each moment. The table lives for ever. */
@@ -108,13 +135,24 @@ uint32_t soon__sample_choose(void);
 
 /* The moments of a call. */
 void soon__sample_submitted(struct soon__sample *sample);
-void soon__sample_waits(struct soon__sample *sample, const struct soon__sample *first);
-void soon__sample_queued(struct soon__sample *sample);
+/* `sample` NULL: the call has none. */
+void soon__sample_submits(const struct soon__sample *sample, struct soon__submit_note *ret);
+void soon__sample_has_submitted(struct soon__submit_note *note);
+/* `waited`: it had to wait for others. */
+void soon__sample_queued(struct soon__sample *sample, bool waited);
+void soon__sample_dropped(struct soon__sample *sample);
 void soon__sample_started(struct soon__sample *sample, unsigned worker);
 /* It has started earlier, and has perhaps ended, by what a worker process says: within bounds, or it counts for
  * nothing. `ended_ns` 0: not that the worker knows. `goes_on`: it is a chunk. */
-void soon__sample_ran(struct soon__sample *sample, unsigned worker, int64_t began_ns, int64_t ended_ns, bool goes_on);
-void soon__sample_again(struct soon__sample *sample);
+void soon__sample_ran(struct soon__sample *sample, unsigned worker, struct soon__trace_row row, int64_t began_ns,
+                      int64_t ended_ns, bool goes_on);
+void soon__sample_again(struct soon__sample *sample, enum soon__ending how);
 void soon__sample_ended(struct soon__sample *sample, enum soon__ending how);
+void soon__sample_item(const struct soon__sample *sample, const struct soon__item_told *told);
+/* Is the call in the trace that is written, as far as that can be told now? `sample` may be NULL. */
+static inline bool soon__sample_is_traced(const struct soon__sample *sample)
+{
+    return sample && sample->traced.number && soon__trace_is_on();
+}
 
 #endif

@@ -172,7 +172,16 @@ static int call_new(soon_call **ret, const struct soon__call_params *params)
     return rc;
 }
 
-static int submit(struct request *request, soon_call *call)
+static int hand_over(struct request *request, soon_call *call, bool may_block)
+{
+    struct soon__sample *sample = soon__call_sample(call);
+
+    if (sample)
+        soon__sample_queued(sample, false);
+    return soon__executor_take(request->params.executor, call, may_block);
+}
+
+static int submit_call(struct request *request, soon_call *call)
 {
     soon_executor *executor = request->params.executor;
     soon_full asked = options_of(request)->when_full, policy = asked ? asked : executor->when_full;
@@ -182,10 +191,23 @@ static int submit(struct request *request, soon_call *call)
         return rc;
     if (request->params.first)
         return soon__then_begin(call, request->params.first);
-    rc = soon__executor_take(executor, call, !request->try && policy == SOON_FULL_BLOCK);
+    rc = hand_over(request, call, !request->try && policy == SOON_FULL_BLOCK);
     if (rc != SOON_EFULL || policy != SOON_FULL_RUN_HERE || request->try)
         return rc;
     return run_here(executor, call);
+}
+
+/* A trace shows how long it has taken; what that needs of the call is taken before, since the call may be gone then. */
+static int submit(struct request *request, soon_call *call)
+{
+    struct soon__submit_note note;
+    int rc;
+
+    soon__sample_submits(soon__call_sample(call), &note);
+    rc = submit_call(request, call);
+    if (rc == 0)
+        soon__sample_has_submitted(&note);
+    return rc;
 }
 
 /* A submit always takes what it was given. This releases it where there is no call that would. */
@@ -322,6 +344,8 @@ static int submit_or_refuse(soon_future **ret, struct request *request)
     future = soon__call_future(call);
     rc = submit(request, call);
     if (rc < 0) {
+        if (soon__call_sample(call))
+            soon__sample_dropped(soon__call_sample(call));
         soon__call_discard(call);
         return rc;
     }

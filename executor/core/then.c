@@ -156,25 +156,11 @@ void soon__thens_cancel(soon_executor *executor)
     }
 }
 
-/* Tells of what a sampled call waits for. */
-static void tell_waits(soon_call *call, soon_future *first)
-{
-    struct soon__sample *sample = soon__call_sample(call);
-    size_t count = sample && !(call->flags & SOON__CALL_ARG_LENT) ? soon__group_count(first) : 1;
-
-    for (size_t i = 0; sample && i < count; i++) {
-        soon_call *other = soon__call_of(call->flags & SOON__CALL_ARG_LENT ? first : soon__group_member(first, i));
-        struct soon__call_extra *extra = other ? soon__call_extra(other) : NULL;
-
-        soon__sample_waits(sample, extra && extra->sample.executor ? &extra->sample : NULL);
-    }
-}
-
 /* The argument of a then is what `first` has: no copy, so that nothing need be allocated when it finishes. */
 static int hand_over(soon_call *call, const soon_future *first)
 {
     if (soon__call_sample(call))
-        soon__sample_queued(soon__call_sample(call));
+        soon__sample_queued(soon__call_sample(call), true);
     if (!(call->flags & SOON__CALL_ARG_LENT)) /* it has its own argument */
         return soon__executor_take(call->executor, call, false);
     if (call->function->arg_size && call->function->arg_size != first->result_size)
@@ -253,7 +239,6 @@ int soon__then_begin(soon_call *call, soon_future *first)
     call->flags |= SOON__CALL_EXEMPT;
     soon__call_future(call)->class = &then_class;
     extra->first = soon__future_ref(first);
-    tell_waits(call, first);
     /* An executor of the user's own has user code in its submit: that is no internal continuation then. */
     extra->on_first = (struct soon__callback){.kind = call->executor->klass.of_library ? SOON__CALLBACK_INTERNAL
                                                                                        : SOON__CALLBACK_USER,
@@ -272,6 +257,7 @@ int soon__then_begin(soon_call *call, soon_future *first)
 soon_future *soon_then(soon_future *first, soon_executor *executor, const soon_function *function)
 {
     struct soon__call_params params = {.executor = executor, .function = function, .first = first, .takes_first = true};
+    struct soon__submit_note note;
     soon_future *future;
     soon_call *call;
     int rc = soon__executor_check(executor);
@@ -283,8 +269,11 @@ soon_future *soon_then(soon_future *first, soon_executor *executor, const soon_f
     if (rc < 0)
         return soon__future_new_failed(rc, "soon_then", NULL, NULL, NULL);
     future = soon__call_future(call);
+    soon__sample_submits(soon__call_sample(call), &note);
     rc = soon__then_begin(call, first);
     if (rc < 0)
         soon__executor_refuse(executor, call, rc);
+    else
+        soon__sample_has_submitted(&note);
     return future;
 }

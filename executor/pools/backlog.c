@@ -228,6 +228,14 @@ void soon__worker_name(char *to, size_t size, const char *pool, unsigned number)
     snprintf(to, size, "%.*s%s", (int)(size - 1 - strlen(text)), pool, text);
 }
 
+static void count_worker(soon_executor *executor, enum soon__worker_moment moment)
+{
+    int more = (moment == SOON__MOMENT_STARTED) - (moment == SOON__MOMENT_ENDED || moment == SOON__MOMENT_DIED);
+
+    if (more) /* Relaxed: a number to be shown. */
+        atomic_fetch_add_explicit(&executor->live, more, memory_order_relaxed);
+}
+
 void soon__backlog_tell(const struct soon__backlog *backlog, enum soon__worker_moment moment, unsigned number, int id,
                         int detail)
 {
@@ -239,7 +247,8 @@ void soon__backlog_tell(const struct soon__backlog *backlog, enum soon__worker_m
                                      .id = id,
                                      .detail = detail};
 
-    if (!tracer || !tracer->worker)
+    count_worker(backlog->executor, moment);
+    if (!tracer)
         return;
     soon__worker_name(told.name, sizeof told.name, backlog->name, number);
     tracer->worker(&told);

@@ -4,6 +4,7 @@
  */
 #include "../../futures/park_internal.h"
 #include "../core/executor_table_internal.h"
+#include "../core/trace_internal.h"
 #include "closing_internal.h"
 #include "deque_internal.h"
 #include "scheduler_internal.h"
@@ -281,6 +282,7 @@ static int executor_new(soon_executor **ret, const soon_thread_pool_options *opt
         rc = pool_new(&pool, &o);
     if (rc < 0)
         return rc;
+    soon__trace_start_asked();
     rc = soon__executor_new(&pool->backlog.executor, &pool_class, pool, o.when_full);
     if (rc < 0) {
         free_pool(pool);

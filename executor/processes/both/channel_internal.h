@@ -68,6 +68,7 @@ enum soon__request_flags {
     SOON__REQUEST_HAS_LIMITS = 32,  /* of time; else it has none, and their fields are not read */
     SOON__REQUEST_IS_PLAIN = 64,    /* its items have no limit of their own, and nobody waits for a single one */
     SOON__REQUEST_HAS_BESIDE = 128, /* there are further parts behind the label: beside_internal.h */
+    SOON__REQUEST_IS_TRACED = 1024, /* of a chunk: each item has a reply of its own, with its times beside it */
     SOON__REQUEST_IS_SAMPLED = 512, /* the worker tells when it begins and ends: see the status */
     SOON__REQUEST_VARIES = 256,     /* it has several items of any size: struct soon__item_head */
 };
@@ -192,6 +193,11 @@ _Static_assert(sizeof(struct soon__reply) == 128, "two cache lines");
 _Static_assert(offsetof(struct soon__reply, bytes) == 48, "aligned, and 16 of them in the first line");
 enum { SOON__REPLY_SHORT_MAX = 16 };
 
+/* Of soon__clock_ns(): when an item of a traced request began and ended. For numbers alone, as in the status. */
+struct soon__item_times {
+    _Atomic int64_t began_ns, ended_ns;
+};
+
 /* The parent alone writes this. The worker has it mapped read-only: so a task that writes where it should not changes
  * neither what is asked of the next one, nor whether the parent hears of the answer. */
 struct soon__requests {
@@ -229,6 +235,7 @@ struct soon__replies {
     _Alignas(64) _Atomic uint64_t claims[SOON__SLOTS];
     _Alignas(64) struct soon__status status[SOON__SLOTS];
     _Alignas(64) struct soon__reply reply[SOON__REPLIES];
+    struct soon__item_times times[SOON__REPLIES]; /* beside each of these, if it is of an item that is traced */
 };
 
 /* A posted request that the worker has found. It is still there as long as the word of its slot is this one. */

@@ -157,6 +157,16 @@ const unsigned char *soon__channel_reply_body(const struct soon__channel *channe
     return reply->flags & SOON__REPLY_IN_AREA ? channel->reply_area + reply->offset : reply->bytes;
 }
 
+void soon__channel_item_times(const struct soon__channel *channel, uint64_t head, int64_t *ret_began,
+                              int64_t *ret_ended)
+{
+    struct soon__item_times *times = &channel->replies->times[(head - 1) % SOON__REPLIES];
+
+    /* Relaxed, both: the reply was read with acquire. */
+    *ret_began = atomic_load_explicit(&times->began_ns, memory_order_relaxed);
+    *ret_ended = atomic_load_explicit(&times->ended_ns, memory_order_relaxed);
+}
+
 void soon__channel_ack(const struct soon__channel *channel, uint64_t head)
 {
     struct soon__requests *requests = channel->requests;
@@ -275,6 +285,15 @@ bool soon__channel_reply(const struct soon__channel *channel, const struct soon_
     for (size_t i = 1; i < WORDS; i++) /* all but the number */
         ((word *)place)[i] = ((const word *)reply)[i];
     return publish(channel, place);
+}
+
+void soon__channel_set_item_times(const struct soon__channel *channel, int64_t began_ns, int64_t ended_ns)
+{
+    struct soon__item_times *times = &channel->replies->times[channel->worker_notes->published % SOON__REPLIES];
+
+    /* Relaxed, both: the reply publishes them. */
+    atomic_store_explicit(&times->began_ns, began_ns, memory_order_relaxed);
+    atomic_store_explicit(&times->ended_ns, ended_ns, memory_order_relaxed);
 }
 
 bool soon__channel_reply_short(const struct soon__channel *channel, uint32_t slot, uint64_t sequence,

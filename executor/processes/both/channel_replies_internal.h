@@ -33,6 +33,9 @@ bool soon__channel_next_short(const struct soon__channel *channel, uint64_t head
  * reply is acked, may change while it is read, and its message may have no end: copy it, then look at the copy.
  */
 const unsigned char *soon__channel_reply_body(const struct soon__channel *channel, const struct soon__reply *reply);
+/* The times beside the last of the first `head` replies, which the worker may change meanwhile. */
+void soon__channel_item_times(const struct soon__channel *channel, uint64_t head, int64_t *ret_began,
+                              int64_t *ret_ended);
 /* Acks the first `head` replies: their bodies were copied out. */
 void soon__channel_ack(const struct soon__channel *channel, uint64_t head);
 /* Either side: how many replies were acked. */
@@ -59,6 +62,8 @@ bool soon__channel_reply(const struct soon__channel *channel, const struct soon_
 /* The same for a task that has succeeded with a result of `size` bytes, or none, and nothing beside it. */
 bool soon__channel_reply_short(const struct soon__channel *channel, uint32_t slot, uint64_t sequence,
                                const unsigned char bytes[SOON__REPLY_SHORT_MAX], size_t size);
+/* What stands beside the next reply, for which there is room. */
+void soon__channel_set_item_times(const struct soon__channel *channel, int64_t began_ns, int64_t ended_ns);
 /* Sleeps until more than `head` replies are acked, and returns how many are. */
 uint64_t soon__channel_await_ack(const struct soon__channel *channel, uint64_t head);
 uint64_t soon__channel_published_count(const struct soon__channel *channel);

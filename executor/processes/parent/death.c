@@ -78,6 +78,7 @@ static void lose_item(struct soon__process *process, const struct soon__assignme
     extra->items_ended += ended;
     if (!had_begun(process, lost, slot, ended))
         return;
+    soon__process_tell_lost_item(process, lost, slot, extra->items_ended);
     if (may_try_again(process, lost)) {
         extra->items->begun = extra->items_ended + 1;
     } else {
@@ -106,7 +107,7 @@ static void lost_call(struct soon__process *process, const struct soon__assignme
         outcome.error = goes_on ? NULL : loss(process, lost, exit);
     }
     if (goes_on) {
-        soon__process_pool_take_again(pool, call);
+        soon__process_pool_take_again(pool, call, SOON__ENDED_WORKER_DIED);
         return;
     }
     soon__mutex_lock(&pool->backlog.mutex);

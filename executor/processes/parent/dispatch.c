@@ -267,7 +267,7 @@ static void return_locked(struct soon__process_pool *pool, soon_call *call)
         soon__process_pool_alarm_locked(pool, soon__call_extra(call)->queue_deadline);
 }
 
-void soon__process_pool_take_again(struct soon__process_pool *pool, soon_call *call)
+void soon__process_pool_take_again(struct soon__process_pool *pool, soon_call *call, enum soon__ending how)
 {
     struct soon__error *broken;
     uint32_t word;
@@ -275,7 +275,7 @@ void soon__process_pool_take_again(struct soon__process_pool *pool, soon_call *c
     soon__mutex_lock(&pool->backlog.mutex);
     soon__call_comes_back(call);
     if (soon__call_sample(call))
-        soon__sample_again(soon__call_sample(call));
+        soon__sample_again(soon__call_sample(call), how);
     broken = soon__error_ref(pool->backlog.locked.why);
     word = soon__future_word(soon__call_future(call)); /* what was asked for while the call was in no slot */
     if (broken)

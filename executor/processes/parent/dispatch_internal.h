@@ -24,7 +24,7 @@ void soon__process_pool_queue_injected_locked(struct soon__process_pool *pool);
  * some. */
 bool soon__process_pool_inject_locked(struct soon__process_pool *pool, uintptr_t mode);
 /* Returns a call that had begun, and is the caller's, to the queue; or ends it, if nothing more of it is to run. */
-void soon__process_pool_take_again(struct soon__process_pool *pool, soon_call *call);
+void soon__process_pool_take_again(struct soon__process_pool *pool, soon_call *call, enum soon__ending how);
 /* P11. May another process be started? */
 bool soon__process_pool_may_start_locked(struct soon__process_pool *pool);
 /* Forgets the processes that are wanted and were not started yet. */

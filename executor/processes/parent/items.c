@@ -5,6 +5,7 @@
 #include "items_internal.h"
 
 #include "outcomes_internal.h"
+#include "times_internal.h"
 
 #include <errno.h>
 #include <string.h>
@@ -123,6 +124,7 @@ bool soon__process_take_item(struct soon__process *process, struct soon__assignm
         soon__shm_unmap(outcome.result, outcome.result_size);
         outcome = copy;
     }
+    soon__process_tell_item(process, assignment, index, soon__ending_of(outcome.error, outcome.cancelled));
     soon__item_end(call, index, &outcome);
     assignment->ended++;
     return true;

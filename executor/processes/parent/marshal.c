@@ -235,7 +235,9 @@ static void write_request(struct soon__request *request, const struct soon__mars
         (marshalled->in_area ? SOON__REQUEST_IN_AREA : 0) | (extra ? SOON__REQUEST_HAS_LIMITS : 0) |
         (is_plain(extra) ? SOON__REQUEST_IS_PLAIN : 0) |
         (marshalled->beside.head.count ? SOON__REQUEST_HAS_BESIDE : 0) | (marshalled->each ? SOON__REQUEST_VARIES : 0) |
-        (soon__call_sample(marshalled->call) ? SOON__REQUEST_IS_SAMPLED : 0);
+        (soon__call_sample(marshalled->call) ? SOON__REQUEST_IS_SAMPLED : 0) |
+        (marshalled->items && soon__sample_is_traced(soon__call_sample(marshalled->call)) ? SOON__REQUEST_IS_TRACED
+                                                                                          : 0);
     if (marshalled->payload)
         request->payload_size = soon_buffer_size(marshalled->payload);
     if (marshalled->in_area)

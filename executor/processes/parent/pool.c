@@ -4,6 +4,7 @@
 #include "../../../futures/aside_internal.h"
 #include "../../../futures/park_internal.h"
 #include "../../core/executor_table_internal.h"
+#include "../../core/trace_internal.h"
 #include "../../system/cpu_internal.h"
 #include "../../system/system_internal.h"
 #include "agenda_internal.h"
@@ -273,6 +274,7 @@ static const struct soon__executor_class pool_class = {
     .width = width,
     .workers = workers,
     .tries_again = true,
+    .tells_no_start = true,
     .takes_items = true,
     .ends_on_loop = true,
     .call_flags = SOON__CALL_SPIN_HOOK,
@@ -372,6 +374,7 @@ static int executor_new(soon_executor **ret, const soon_process_pool_options *op
         rc = pool_new(&pool, &o);
     if (rc < 0)
         return rc;
+    soon__trace_start_asked();
     rc = soon__executor_new(&pool->backlog.executor, &pool_class, pool, o.when_full);
     if (rc < 0) {
         pool_free(pool);

@@ -90,7 +90,7 @@ static bool chunk_done(struct soon__process *process, struct soon__assignment *a
     }
     if ((!reply->code || given_back) && soon__call_extra(call)->items_ended < soon__call_extra(call)->items->count) {
         release(process, reply, NULL);
-        soon__process_pool_take_again(process->pool, call);
+        soon__process_pool_take_again(process->pool, call, SOON__ENDED_WELL);
         return true;
     }
     release(process, reply, &outcome);

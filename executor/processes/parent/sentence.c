@@ -31,6 +31,7 @@ void soon__process_condemn_task_locked(struct soon__process *process, uint32_t s
 
     if (!sentence->code)
         sentence->code = code;
+    soon__backlog_tell(&process->pool->backlog, SOON__MOMENT_SENTENCED, process->number, process->pid, code);
     if (process->locked.stage == SOON__DEAD) /* its end is read; the task is about to fail with this */
         return;
     ask_to_stop_locked(process, slot);

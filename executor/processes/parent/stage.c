@@ -38,6 +38,8 @@ void soon__process_enter_locked(struct soon__process *process, enum soon__stage 
     pool->locked.alive -= is_alive(from);
     pool->locked.ready += to == SOON__READY;
     pool->locked.ready -= from == SOON__READY;
+    /* Relaxed: a number to be shown. */
+    atomic_store_explicit(&pool->backlog.executor->ready, (int32_t)pool->locked.ready, memory_order_relaxed);
 }
 
 void soon__process_advance(struct soon__process *process, enum soon__begun to)

@@ -36,6 +36,7 @@ static int watch_all(struct soon__process *process)
 static void adopt(struct soon__process *process)
 {
     struct soon__process_pool *pool = process->pool;
+    bool restarts;
     int rc;
 
     uv_timer_init(soon__library_uv(), &process->loop.timer);
@@ -52,9 +53,10 @@ static void adopt(struct soon__process *process)
         process->next->previous = process;
     pool->locked.processes = process;
     pool->backlog.locked.starts++;
-    pool->locked.restarts += pool->locked.restarts < pool->locked.deaths;
+    restarts = pool->locked.restarts < pool->locked.deaths;
+    pool->locked.restarts += restarts;
     soon__mutex_unlock(&pool->backlog.mutex);
-    soon__backlog_tell(&pool->backlog, SOON__MOMENT_STARTED, process->number, process->pid, 0);
+    soon__backlog_tell(&pool->backlog, SOON__MOMENT_STARTED, process->number, process->pid, restarts);
     if (rc == 0) {
         (void)soon__channel_want_bell(&process->channel, 0);
         return;

@@ -10,5 +10,11 @@
  * its process is dead. */
 void soon__process_take_times(const struct soon__process *process, const struct soon__assignment *assignment,
                               uint32_t slot);
+/* Tells a trace of the item `index` of its call: it has ended, by the reply that was just taken in. */
+void soon__process_tell_item(const struct soon__process *process, const struct soon__assignment *assignment,
+                             size_t index, enum soon__ending how);
+/* The same of the item that was under way when the process died. */
+void soon__process_tell_lost_item(const struct soon__process *process, const struct soon__assignment *lost,
+                                  uint32_t slot, size_t index);
 
 #endif

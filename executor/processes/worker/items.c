@@ -120,11 +120,14 @@ static bool keep_varied(struct soon__serving *serving, struct window *window, ui
 static void answer_item(struct soon__serving *serving, struct window *window, uint64_t index)
 {
     struct soon__reply reply = soon__serving_reply(serving, SOON__REPLY_ITEM);
+    int64_t ended_ns = serving->is_traced ? soon__clock_ns() : 0;
     struct soon__place place;
 
     reply.first = index;
     place = soon__reply_fill(&reply, &serving->task.outcome, &serving->result);
     flush(serving, window);
+    if (serving->is_traced)
+        soon__reply_set_times(serving->began_ns, ended_ns);
     soon__reply_publish(&reply, &place);
 }
 
@@ -199,7 +202,7 @@ static int begin_item(struct soon__serving *serving, uint64_t index)
 static uint64_t run_some(struct soon__serving *serving, struct window *window, uint64_t index)
 {
     const soon_function *function = serving->task.function;
-    bool in_window = function->result_size > 0 && function->result_size <= SOON__BODY_MAX;
+    bool in_window = function->result_size > 0 && function->result_size <= SOON__BODY_MAX && !serving->is_traced;
     bool plain = in_window && serving->request->flags & SOON__REQUEST_IS_PLAIN;
     struct soon__outcome *outcome = &serving->task.outcome;
     uint64_t count = 1;
@@ -217,7 +220,7 @@ static uint64_t run_some(struct soon__serving *serving, struct window *window, u
         keep_in_window(serving, window, index);
         return index;
     }
-    if (!function->result_size && keep_varied(serving, window, index))
+    if (!function->result_size && !serving->is_traced && keep_varied(serving, window, index))
         return index + 1;
     window->next = in_window ? index : window->next;
     if (in_window && !outcome->error && !outcome->payload)
@@ -264,6 +267,7 @@ void soon__serve_items(struct soon__serving *serving, int64_t now)
         if (reason < 0)
             break;
         serving->task.deadline = soon__serving_deadline(serving->time_limit_ns, now);
+        serving->began_ns = now;
         ended = run_some(serving, &window, ended);
         let_item_go(serving);
         now = soon__clock_ns();

@@ -126,6 +126,12 @@ void soon__reply_publish(const struct soon__reply *reply, const struct soon__pla
         ring();
 }
 
+void soon__reply_set_times(int64_t began_ns, int64_t ended_ns)
+{
+    soon__channel_await_room(replies.channel);
+    soon__channel_set_item_times(replies.channel, began_ns, ended_ns);
+}
+
 void soon__reply_publish_short(uint32_t slot, uint64_t sequence, const unsigned char bytes[SOON__REPLY_SHORT_MAX],
                                size_t size)
 {

@@ -33,6 +33,8 @@ struct soon__place soon__reply_fill(struct soon__reply *reply, struct soon__outc
 /* Publishes the reply; waits for room in the ring if it is not the last one of its slot. `place` (may be NULL) is given
  * back when the reply is acked. */
 void soon__reply_publish(const struct soon__reply *reply, const struct soon__place *place);
+/* Notes what is to stand beside the next reply, of an item that is traced. Waits for room in the ring. */
+void soon__reply_set_times(int64_t began_ns, int64_t ended_ns);
 /* Publishes the only reply of a task that has succeeded with a result of `size` bytes, or none, and nothing
  * beside it. */
 void soon__reply_publish_short(uint32_t slot, uint64_t sequence, const unsigned char bytes[SOON__REPLY_SHORT_MAX],

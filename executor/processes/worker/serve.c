@@ -110,6 +110,7 @@ static void serve(struct soon__serving *serving)
     int rc;
 
     serving->is_sampled = is_sampled;
+    serving->is_traced = request->flags & SOON__REQUEST_IS_TRACED;
     if (is_sampled)
         soon__serving_tell_begin(serving, now);
     rc = soon__serving_arrive(serving);

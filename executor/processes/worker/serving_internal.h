@@ -20,7 +20,8 @@ struct soon__serving {
     struct soon__status *status;
     _Atomic uint32_t *cancel_requested;
     uint32_t slot;
-    bool is_sampled;
+    bool is_sampled, is_traced;
+    int64_t began_ns;         /* the item under way, if it is traced */
     uint32_t progress_before; /* the status's `progress_sequence` when it was claimed */
     uint64_t sequence;
     int64_t time_limit_ns, queue_deadline, items_deadline;
