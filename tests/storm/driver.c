@@ -64,14 +64,14 @@ static void do_callback(struct record *const *live, unsigned count, struct dice 
 {
     struct callback *callback = count ? new_callback() : NULL;
     soon_future *future;
-    bool on_loop = one_in(d, 2);
+    soon_loop *loop = one_in(d, 2) ? loops[below(d, LOOPS)] : NULL;
     int rc, one = 1;
 
     if (!callback)
         return;
     future = live[below(d, count)]->future;
-    rc = on_loop ? soon_future_add_done_callback_on(future, loop, on_done, callback)
-                 : soon_future_add_done_callback(future, on_done, callback);
+    rc = loop ? soon_future_add_done_callback_on(future, loop, on_done, callback)
+              : soon_future_add_done_callback(future, on_done, callback);
     if (rc < 0) {
         if (rc != -ENOMEM)
             WRONG("M3", "add_done_callback: %s", soon_errname(rc));
@@ -237,7 +237,7 @@ void *drive(void *data)
         case 18: {
             struct callback *callback = new_callback();
 
-            if (callback && soon_loop_post(loop, on_post, callback) < 0)
+            if (callback && soon_loop_post(loops[below(&d, LOOPS)], on_post, callback) < 0)
                 callback->state = 0;
             break;
         }

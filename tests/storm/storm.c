@@ -33,6 +33,7 @@
 #include "../harness/sanitized.h"
 
 #include <dirent.h>
+#include <poll.h>
 #include <sys/wait.h>
 #include <uv.h>
 
@@ -43,7 +44,7 @@ _Atomic uint64_t violations, operations, futures_made, blows_all, stops_all, squ
 struct round r;
 struct callback callbacks[CALLBACKS];
 _Atomic uint32_t callbacks_used;
-soon_loop *loop;
+soon_loop *loops[LOOPS];
 
 static bool verbose;
 static uv_loop_t uv;
@@ -265,6 +266,19 @@ static void *run_loop(void *unused)
     return unused;
 }
 
+static void *dispatch_loop(void *most)
+{
+    struct pollfd due = {.fd = soon_loop_fd(loops[1]), .events = POLLIN};
+
+    for (;;) {
+        int rc = poll(&due, 1, -1) == 1 ? soon_loop_dispatch(loops[1], *(int *)most) : 0;
+
+        if (rc < 0 && rc != -EBUSY)
+            WRONG("M3", "soon_loop_dispatch: %s", soon_errname(rc));
+    }
+    return most;
+}
+
 static void nobody(soon_error const *error, void *data)
 {
     (void)error;
@@ -280,7 +294,8 @@ int main(int argc, char **argv)
 {
     static const char *const names[] = {"succeeded",   "raised", "cancelled", "killed", "time limit",    "expired",
                                         "worker died", "full",   "shut down", "broken", "no descriptor", "other"};
-    pthread_t watcher, looper;
+    static int most[2] = {0, 3};
+    pthread_t watcher, looper, dispatchers[2];
     int64_t until;
     uv_timer_t keep;
 
@@ -299,9 +314,11 @@ int main(int argc, char **argv)
     uv_loop_init(&uv);
     uv_timer_init(&uv, &keep);
     uv_timer_start(&keep, forget, 1000000000, 1000000000);
-    if (soon_loop_attach(&loop, &uv) < 0)
+    if (soon_loop_attach(&loops[0], &uv) < 0 || soon_loop_new(&loops[1]) < 0)
         return 2;
     pthread_create(&looper, NULL, run_loop, NULL);
+    for (int i = 0; i < 2; i++)
+        pthread_create(&dispatchers[i], NULL, dispatch_loop, &most[i]);
     pthread_create(&watcher, NULL, watch, NULL);
     nap_us(20000);
     if (getenv("STORM_ROUND"))

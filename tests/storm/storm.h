@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { DRIVERS = 3, RECORDS = 4096, COUNTS = 1 << 20, PUBLIC = 128, CALLBACKS = 8192, LIVE = 48 };
+enum { DRIVERS = 3, RECORDS = 4096, COUNTS = 1 << 20, PUBLIC = 128, CALLBACKS = 8192, LIVE = 48, LOOPS = 2 };
 
 extern bool procs, sanitized; /* on processes; under a sanitizer */
 extern uint64_t seed0, round_number;
@@ -150,7 +150,7 @@ struct callback {
 };
 extern struct callback callbacks[CALLBACKS];
 extern _Atomic uint32_t callbacks_used;
-extern soon_loop *loop;
+extern soon_loop *loops[LOOPS]; /* one of libuv; one that two threads poll, and dispatch in turns */
 
 /* model.c */
 void on_done(soon_future *future, void *data);

@@ -33,7 +33,7 @@ static void random_options(struct record *record, struct dice *d, soon_submit_op
         o->on_done = on_done;
         o->on_done_data = callback;
         if (one_in(d, 2))
-            o->on_done_loop = loop;
+            o->on_done_loop = loops[below(d, LOOPS)];
     }
 }
 
