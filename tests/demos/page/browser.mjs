@@ -76,7 +76,9 @@ export async function openPage(browser, url, options, complaints) {
 
 /* Loads the page; the number makes it another address than that of the last time. */
 export async function load(page, url) {
-    await page.goto(`${url}?${++loads}`);
+    const address = new URL(url);
+    address.search = ++loads;
+    await page.goto(address.href);
     await page.locator("#connection[data-state=live]").waitFor();
 }
 

@@ -30,8 +30,8 @@ await becomes(page, await post(service.url, { kind: "digest", path: "small", lab
 await becomes(page, await post(service.url, { kind: "crash", label: "on purpose" }), "failed");
 const bars = [];
 for (const [strips, part] of [
-    [3e9, 0.62],
-    [4e9, 0.4],
+    [1.2e9, 0.62],
+    [1.8e9, 0.4],
 ]) {
     bars.push([await post(service.url, { kind: "pi", strips, label: `${strips.toLocaleString("en")} strips` }), part]);
 }
