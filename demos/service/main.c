@@ -146,6 +146,6 @@ int main(int argc, char **argv)
 
     jobs_fini(&service.jobs);
     page_fini(&service.page);
-    uv_loop_close(&service.loop);
-    return service.killed ? 1 : 0;
+    bool clean = uv_loop_close(&service.loop) == 0; /* nobody has left anything on it */
+    return service.killed || !clean ? 1 : 0;
 }
