@@ -128,10 +128,7 @@ const counts = {
         }
         const { running = 0, queued = 0, workers = 0 } = sums;
         document.title = running + queued > 0 ? `(${count(running + queued)}) Jobs` : "Jobs";
-        say(
-            byId("stats"),
-            `${plural(workers, "worker")}, ${count(running)} running, ${count(queued)} waiting`,
-        );
+        say(byId("stats"), `${plural(workers, "worker")}, ${count(running)} running, ${count(queued)} waiting`);
     },
 };
 

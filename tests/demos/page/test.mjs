@@ -26,6 +26,7 @@ import {
     startWaiting,
 } from "./steps.mjs";
 
+const part = process.argv[2] ?? ""; // of the names of the tests that are to run
 const complaints = [];
 let passed = 0,
     failed = 0,
@@ -34,7 +35,7 @@ let passed = 0,
     shared;
 
 async function check(name, body) {
-    if (!name.includes(process.argv[2] ?? "")) return;
+    if (!name.includes(part)) return;
     try {
         await body();
         passed++;
@@ -62,7 +63,7 @@ async function checkPage(name, options, body) {
 }
 
 async function piMovesAndOpens(page) {
-    const id = await startPi(page, 200_000_000);
+    const id = await startWaiting(page, () => startPi(page, 200_000_000));
     await becomes(page, id, "succeeded");
     await hasMoved(page, id);
     const dialog = await open(page, id);
@@ -214,6 +215,22 @@ async function motion(page) {
             document.getAnimations().length,
         ];
     });
+}
+
+/* What a screen reader speaks unasked: the end of a job, not how its bar moves. */
+async function littleIsSpoken(page) {
+    await page.evaluate(() => {
+        window.spoken = [];
+        const all = document.querySelectorAll("[role=status], [role=alert]");
+        const note = (changes) => window.spoken.push(...changes.map((change) => change.target.textContent));
+        for (const region of all)
+            new MutationObserver(note).observe(region, { childList: true, characterData: true, subtree: true });
+    });
+    const id = await startPi(page, 300_000_000);
+    await becomes(page, id, "succeeded");
+    await page.waitForFunction((id) => window.spoken.some((text) => text.includes(`Pi ${id}: Done.`)), id);
+    const spoken = await page.evaluate(() => window.spoken);
+    assert(spoken.length <= 2 && spoken.every((text) => text.includes(`Pi ${id}: `)), spoken.join("|"));
 }
 
 async function textIsText(page) {
@@ -401,6 +418,7 @@ await checkPage("bars slide", { reducedMotion: "no-preference" }, async (page) =
 await checkPage("where motion is to be reduced, nothing slides", { reducedMotion: "reduce" }, async (page) =>
     assert.deepEqual(await motion(page), ["0s", 0]),
 );
+await checkPage("little is spoken unasked", null, littleIsSpoken);
 await checkPage("a label is text, whatever it looks like", null, textIsText);
 await checkPage("a wrong number is told, and has the focus", null, mistakesAreTold);
 await checkPage("pages turn", null, pagesTurn);
@@ -417,6 +435,7 @@ await check("without its service the page says so, and follows when it is back",
 await check("no error on the console, nothing against the policy", async () => assert.deepEqual(complaints, []));
 
 await browser.close();
-await service.stop("SIGTERM");
+const status = await service.stop("SIGTERM");
+await check("the service ends in good order", async () => assert.equal(status, 0));
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
