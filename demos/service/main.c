@@ -18,7 +18,11 @@
 #include <string.h>
 #include <time.h>
 
-enum { TICK_MS = 1000, LAST_WORDS_MS = 1000 /* for the last events of the streams */ };
+enum {
+    TICK_MS = 1000,
+    LAST_WORDS_MS = 20,  /* between two looks whether the streams have told their last events */
+    LAST_WORDS_MAX = 100 /* looks: the time alone would say nothing of a process that does not get a CPU */
+};
 
 static void on_tick(uv_timer_t *timer)
 {
@@ -42,7 +46,11 @@ static void close_all(struct service *service)
 static void on_last_words(uv_timer_t *timer)
 {
     struct service *service = timer->data;
-    close_all(service);
+    if (service->jobs.free_count < service->jobs.places)
+        return; /* the end of a job is still on its way to the loop */
+    events_stop(&service->events);
+    if (service->events.count == 0 || ++service->looks > LAST_WORDS_MAX)
+        close_all(service);
 }
 
 static void on_pool_gone(void *data)
@@ -50,8 +58,7 @@ static void on_pool_gone(void *data)
     struct service *service = data;
     service->phase = STOPPING;
     service->jobs.pool = NULL; /* it is freed; who asks for numbers now gets zeroes */
-    events_stop(&service->events);
-    uv_timer_start(&service->last_words, on_last_words, service->events.count ? LAST_WORDS_MS : 0, 0);
+    uv_timer_start(&service->last_words, on_last_words, 0, LAST_WORDS_MS);
 }
 
 /* SIGTERM, SIGINT: the first drains, the second kills. */

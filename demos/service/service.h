@@ -32,6 +32,7 @@ struct service {
     soon_loop *on;
     uv_signal_t terminate, interrupt;
     uv_timer_t tick, last_words;
+    int looks; /* of last_words */
     struct lws_context *context;
     struct lws_vhost *vhost;
     struct jobs jobs;
