@@ -151,9 +151,10 @@ static void put_end(struct line *line, const struct soon__view *view, const stru
         put(line, "]", 1);
 }
 
-static void put_label(struct line *line, const char *label, int columns)
+/* Of a label that is cut to less than this there is nothing to read. */
+static void put_label(struct line *line, const char *label, int columns, int least)
 {
-    if (!label || !*label || columns < 4)
+    if (!label || !*label || columns < least)
         return;
     put_fitting(line, label, columns - 2);
     put(line, ": ", 2);
@@ -172,7 +173,8 @@ static bool lay_out(struct line *line, const struct soon__view *view, const stru
     *line = (struct line){.text = line->text};
     *line->text = 0;
     put_end(&end, view, layout, look->colour);
-    put_label(line, view->label, layout->label_part ? look->columns / layout->label_part : 0);
+    put_label(line, view->label, layout->label_part ? look->columns / layout->label_part : 0,
+              layout->label_part > 2 ? 6 : 4);
     if (of) {
         snprintf(percent, sizeof percent, "%3d%%", (int)(100 * part));
         put(line, percent, (int)strlen(percent));

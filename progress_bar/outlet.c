@@ -166,7 +166,9 @@ static struct iovec part_of(const struct soon__text *text)
     return (struct iovec){text->data, text->size};
 }
 
-static const struct iovec wipe = {(char *)"\r\033[J", 4};
+/* To the end of the screen. Not from the first column on: in the first line a terminal may take that for a new screen,
+ * and keep what was there as history. */
+static const struct iovec wipe = {(char *)"\r \033[J\r", 6};
 
 /*
  * Terminals
