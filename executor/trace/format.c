@@ -7,8 +7,6 @@
 #include "../../futures/error.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,8 +16,10 @@
 
 void soon__trace_copy(char *to, size_t size, const char *text)
 {
-    size_t length = text ? strnlen(text, size - 1) : 0;
+    size_t length = 0;
 
+    while (text && length < size - 1 && text[length])
+        length++;
     if (text && text[length]) { /* it is cut, and not in the midst of a character */
         while (length && ((unsigned char)text[length] & 0xc0) == 0x80)
             length--;
@@ -33,16 +33,36 @@ struct lines {
     size_t size;
 };
 
-static void __attribute__((format(printf, 2, 3))) add(struct lines *lines, const char *format, ...)
+static void add_bytes(struct lines *lines, const char *bytes, size_t size)
 {
     size_t room = SOON__TRACE_LINES_MAX - lines->size;
-    va_list args;
-    int length;
 
-    va_start(args, format);
-    length = vsnprintf(lines->to + lines->size, room, format, args);
-    va_end(args);
-    lines->size += (size_t)length < room ? (size_t)length : room - 1;
+    size = size < room ? size : room;
+    memcpy(lines->to + lines->size, bytes, size);
+    lines->size += size;
+}
+
+static void add(struct lines *lines, const char *text)
+{
+    add_bytes(lines, text, strlen(text));
+}
+
+/* With at least so many digits. */
+static void add_digits(struct lines *lines, uint64_t number, int least)
+{
+    char digits[20], *first = digits + sizeof digits;
+
+    for (; number || least > 0; number /= 10, least--)
+        *--first = (char)('0' + number % 10);
+    add_bytes(lines, first, (size_t)(digits + sizeof digits - first));
+}
+
+static void add_number(struct lines *lines, const char *before, int64_t number)
+{
+    add(lines, before);
+    if (number < 0)
+        add(lines, "-");
+    add_digits(lines, number < 0 ? -(uint64_t)number : (uint64_t)number, 1);
 }
 
 /* How many bytes the character takes that begins here; 0: it is none. By the table of well-formed sequences in the
@@ -63,6 +83,15 @@ static size_t character_at(const unsigned char *text)
     return more + 1;
 }
 
+static void add_escape(struct lines *lines, unsigned char character)
+{
+    static const char hex[] = "0123456789abcdef";
+
+    add(lines, "\\u00");
+    add_bytes(lines, &hex[character >> 4], 1);
+    add_bytes(lines, &hex[character & 15], 1);
+}
+
 static void add_text(struct lines *lines, const char *name)
 {
     const unsigned char *text = (const unsigned char *)name;
@@ -70,14 +99,15 @@ static void add_text(struct lines *lines, const char *name)
 
     for (add(lines, "\""); *text; text += length ? length : 1) {
         length = character_at(text);
-        if (!length)
+        if (!length) {
             add(lines, "\\ufffd");
-        else if (*text == '"' || *text == '\\')
-            add(lines, "\\%c", *text);
-        else if (*text < 0x20 || *text == 0x7f)
-            add(lines, "\\u%04x", *text);
-        else
-            add(lines, "%.*s", (int)length, (const char *)text);
+        } else if (*text < 0x20 || *text == 0x7f) {
+            add_escape(lines, *text);
+        } else {
+            if (*text == '"' || *text == '\\')
+                add(lines, "\\");
+            add_bytes(lines, (const char *)text, length);
+        }
     }
     add(lines, "\"");
 }
@@ -86,7 +116,11 @@ static void add_us(struct lines *lines, const char *key, int64_t ns)
 {
     if (ns < 0)
         ns = 0;
-    add(lines, ",\"%s\":%" PRId64 ".%03d", key, ns / 1000, (int)(ns % 1000));
+    add(lines, ",\"");
+    add(lines, key);
+    add_number(lines, "\":", ns / 1000);
+    add(lines, ".");
+    add_digits(lines, (uint64_t)(ns % 1000), 3);
 }
 
 /*
@@ -96,14 +130,19 @@ static void add_us(struct lines *lines, const char *key, int64_t ns)
 /* The beginning of an event, up to its time. */
 static void begin(struct lines *lines, const char *phase, const char *category, const char *name)
 {
-    add(lines, ",\n{\"ph\":\"%s\",\"cat\":\"%s\",\"name\":", phase, category);
+    add(lines, ",\n{\"ph\":\"");
+    add(lines, phase);
+    add(lines, "\",\"cat\":\"");
+    add(lines, category);
+    add(lines, "\",\"name\":");
     add_text(lines, name);
 }
 
 static void add_place(struct lines *lines, const struct soon__trace_format *format, struct soon__trace_row row,
                       int64_t ns)
 {
-    add(lines, ",\"pid\":%d,\"tid\":%d", row.pid, row.tid);
+    add_number(lines, ",\"pid\":", row.pid);
+    add_number(lines, ",\"tid\":", row.tid);
     add_us(lines, "ts", ns - format->started_ns);
 }
 
@@ -132,7 +171,7 @@ static const char *outcome_of(const struct soon__trace_event *event)
 /* What is told of a task: its number, label and executor. */
 static void add_task(struct lines *lines, const struct soon__trace_event *event)
 {
-    add(lines, ",\"args\":{\"task\":%" PRIu64, event->id);
+    add_number(lines, ",\"args\":{\"task\":", (int64_t)event->id);
     if (event->label[0]) {
         add(lines, ",\"label\":");
         add_text(lines, event->label);
@@ -143,7 +182,9 @@ static void add_task(struct lines *lines, const struct soon__trace_event *event)
 
 static void add_outcome(struct lines *lines, const struct soon__trace_event *event)
 {
-    add(lines, ",\"outcome\":\"%s\"", outcome_of(event));
+    add(lines, ",\"outcome\":\"");
+    add(lines, outcome_of(event));
+    add(lines, "\"");
 }
 
 /* A slice lasts a nanosecond at least: viewers draw none of no width, and no arrow to it. */
@@ -159,11 +200,11 @@ static void add_arrow(struct lines *lines, struct soon__trace_format *format, co
         return;
     format->arrows++;
     begin(lines, "s", "flow", name);
-    add(lines, ",\"id\":%" PRIu64, format->arrows);
+    add_number(lines, ",\"id\":", (int64_t)format->arrows);
     add_place(lines, format, event->from.row, event->from.ns);
     add(lines, "}");
     begin(lines, "f", "flow", name);
-    add(lines, ",\"bp\":\"e\",\"id\":%" PRIu64, format->arrows);
+    add_number(lines, ",\"bp\":\"e\",\"id\":", (int64_t)format->arrows);
     add_place(lines, format, event->row, event->begin_ns);
     add(lines, "}");
 }
@@ -179,14 +220,14 @@ static void add_wait(struct lines *lines, const struct soon__trace_format *forma
         return;
     snprintf(name, sizeof name, "waits for %.*s", SOON__TRACE_EXECUTOR - 1, event->executor);
     begin(lines, "b", "wait", name);
-    add(lines, ",\"id\":%" PRIu64, event->id);
+    add_number(lines, ",\"id\":", (int64_t)event->id);
     add_place(lines, format, row, event->queued_ns);
     add_task(lines, event);
     add(lines, ",\"function\":");
     add_text(lines, event->text);
     add(lines, "}}");
     begin(lines, "e", "wait", name);
-    add(lines, ",\"id\":%" PRIu64, event->id);
+    add_number(lines, ",\"id\":", (int64_t)event->id);
     add_place(lines, format, row, end_ns > event->queued_ns ? end_ns : event->queued_ns);
     add(lines, "}");
 }
@@ -197,7 +238,11 @@ static void add_wait(struct lines *lines, const struct soon__trace_format *forma
 
 static void add_name(struct lines *lines, struct soon__trace_row row, const char *what, const char *name)
 {
-    add(lines, ",\n{\"ph\":\"M\",\"name\":\"%s\",\"pid\":%d,\"tid\":%d,\"args\":{\"name\":", what, row.pid, row.tid);
+    add(lines, ",\n{\"ph\":\"M\",\"name\":\"");
+    add(lines, what);
+    add_number(lines, "\",\"pid\":", row.pid);
+    add_number(lines, ",\"tid\":", row.tid);
+    add(lines, ",\"args\":{\"name\":");
     add_text(lines, name);
     add(lines, "}}");
 }
@@ -233,7 +278,7 @@ static void add_run(struct lines *lines, struct soon__trace_format *format, cons
     add_us(lines, "dur", length_of(event));
     add_task(lines, event);
     if (event->flags & (SOON__TRACE_IS_ITEM | SOON__TRACE_IS_CHUNK))
-        add(lines, ",\"%s\":%d", event->flags & SOON__TRACE_IS_ITEM ? "item" : "items", event->value);
+        add_number(lines, event->flags & SOON__TRACE_IS_ITEM ? ",\"item\":" : ",\"items\":", event->value);
     add_outcome(lines, event);
     if (event->flags & SOON__TRACE_IS_AGAIN)
         add(lines, ",\"again\":true");
@@ -265,10 +310,10 @@ static void add_count(struct lines *lines, const struct soon__trace_format *form
     snprintf(name, sizeof name, "%.*s %s", SOON__TRACE_EXECUTOR - 1, event->executor, of_tasks ? "tasks" : "workers");
     begin(lines, "C", "count", name);
     add_place(lines, format, (struct soon__trace_row){format->pid, 0}, event->begin_ns);
+    add_number(lines, of_tasks ? ",\"args\":{\"waiting\":" : ",\"args\":{\"workers\":", event->value);
     if (of_tasks)
-        add(lines, ",\"args\":{\"waiting\":%d,\"running\":%d}}", event->value, event->code);
-    else
-        add(lines, ",\"args\":{\"workers\":%d}}", event->value);
+        add_number(lines, ",\"running\":", event->code);
+    add(lines, "}}");
 }
 
 static void add_mark(struct lines *lines, const struct soon__trace_format *format,
@@ -331,6 +376,7 @@ size_t soon__trace_format_dropped(const struct soon__trace_format *format, uint6
     begin(&lines, "i", "trace", "events are missing");
     add(&lines, ",\"s\":\"g\"");
     add_place(&lines, format, (struct soon__trace_row){format->pid, format->pid}, now);
-    add(&lines, ",\"args\":{\"dropped\":%" PRIu64 "}}", dropped);
+    add_number(&lines, ",\"args\":{\"dropped\":", (int64_t)dropped);
+    add(&lines, "}}");
     return lines.size;
 }
