@@ -190,8 +190,7 @@ int http_start(struct service *service)
         .user = service,
         .pcontext = &service->context,
         .max_http_header_data = HEADERS_MAX,
-        .max_http_header_pool =
-            (unsigned short)(service->options.connections_max < 65535 ? service->options.connections_max : 65535),
+        .max_http_header_pool = (unsigned short)service->options.connections_max,
         .pt_serv_buf_size = READ_AT_ONCE,
         .timeout_secs = request_s,
         .timeout_secs_ah_idle = request_s,
