@@ -83,6 +83,7 @@ export class Details {
     }
 
     #write(job) {
+        if (this.#job.kind && this.#job.created !== job.created) this.#begin(job.id); // another job of this number
         this.#job = job = latest(this.#job.kind ? this.#job : null, job);
         this.#parts ??= this.#build(job);
         const { state, bar, facts, cancel } = this.#parts;

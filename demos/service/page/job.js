@@ -3,7 +3,7 @@
  *
  *     queued --> running --> succeeded | failed | cancelled        (queued may also end at once)
  */
-import { bytes, count, duration } from "./text.js";
+import { bytes, duration, plural } from "./text.js";
 
 const rank = { queued: 0, running: 1, succeeded: 2, failed: 2, cancelled: 2 };
 const kinds = { digest: "Digest", thumbnail: "Thumbnail", pi: "Pi", crash: "Crash" };
@@ -66,6 +66,6 @@ export function outcomeOf(job) {
     if (!result) return null;
     if (job.kind === "pi") return `\u03c0 \u2248 ${result.pi}`;
     if (job.kind === "thumbnail") return `${result.width} \u00d7 ${result.height}, ${bytes(result.bytes)}`;
-    if (job.kind === "digest" && job.result_location) return `${count(result.files)} files, ${bytes(result.bytes)}`;
+    if (job.kind === "digest" && job.result_location) return `${plural(result.files, "file")}, ${bytes(result.bytes)}`;
     return job.kind === "digest" ? `${result.sha256.slice(0, 12)}\u2026` : null;
 }

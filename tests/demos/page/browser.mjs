@@ -16,7 +16,10 @@ let loads = 0;
 const started = new Set();
 process.on("exit", () => started.forEach((child) => child.kill("SIGKILL")));
 
-/* A running service: { url, stop() }; stop(signal) resolves to its exit status. It listens on a free port unless the options name one. */
+/*
+ * A running service: { url, stop() }; stop(signal) resolves to its exit status. It listens on a free port unless the
+ * options name one.
+ */
 export async function startService(...options) {
     const child = spawn(process.env.SERVICE, ["--port", "0", ...options], { stdio: ["ignore", "pipe", "inherit"] });
     const gone = new Promise((resolve) => child.once("close", resolve));
