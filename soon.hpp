@@ -17,6 +17,7 @@
 #include "cxx/executor.hpp"
 #include "cxx/future.hpp"
 #include "cxx/lambda.hpp"
+#include "cxx/progress_bar.hpp"
 
 /** The library for C++. */
 namespace soon

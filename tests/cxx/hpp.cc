@@ -5,7 +5,9 @@
 
 #include <functional>
 #include <memory>
+#include <sys/mman.h>
 #include <system_error>
+#include <unistd.h>
 #include <vector>
 
 using namespace std::chrono_literals;
@@ -305,4 +307,30 @@ Test(hpp, lambda_is_refused_by_a_process_pool_with_words)
     cr_assert(failure_of(f) == "SOON_ELOCAL: a lambda cannot run in another process: give it to a thread pool, or make "
                                "it a SOON_TASK");
     cr_assert_eq(soon::future(soon_submit(pool.get(), mul, 6, 7), mul_get).result(), 42);
+}
+
+Test(hpp, a_progress_bar_ends_with_its_scope)
+{
+    const auto pool = soon::thread_pool({2});
+    const int fd = memfd_create("lines", MFD_CLOEXEC);
+    soon_progress_bar_options options;
+    char line[256] = "";
+
+    options.label = "seven";
+    options.fd = fd;
+    {
+        soon::progress_bar bar(options), empty;
+        auto f = soon::submit(pool, seven);
+        cr_assert(bar.add(f));
+        f.result();
+        bar.update();
+        cr_assert(static_cast<bool>(bar));
+        cr_assert_not(static_cast<bool>(empty));
+        empty.update();
+    }
+    cr_assert_gt(pread(fd, line, sizeof line - 1, 0), 0);
+    cr_assert(std::string(line).rfind("seven: ", 0) == 0);
+    close(fd);
+    options.fd = -1;
+    cr_assert_not(static_cast<bool>(soon::progress_bar(options)));
 }
