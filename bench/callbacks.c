@@ -3,30 +3,9 @@
  *
  *     pool= workers= tasks= passes=
  */
-#include "pool.h"
+#include "add_up.h"
 
 #include <uv.h>
-
-SOON_TASK(add_one, uint64_t, uint64_t)
-{
-    *result = *arg + 1;
-    return 0;
-}
-
-struct count {
-    uint64_t calls, sum;
-};
-
-static void add_up(soon_future *future, void *data)
-{
-    struct count *count = data;
-    uint64_t result;
-
-    bench_check(soon_result(future, &result) == 0, "a task failed");
-    count->calls++;
-    count->sum += result;
-    soon_future_unref(future);
-}
 
 static int64_t run(soon_executor *pool, soon_loop *on, uv_loop_t *loop, uint64_t tasks)
 {

@@ -52,6 +52,7 @@ CASES = {
     "as_completed, 1,000 done": Case("sets", "passes", 2, 12, 1000, {"futures": 1000}, inside="as_completed"),
     "map item": Case("map", "items", 20000, 120000, 2, {"passes": 2}),
     "callback on a loop": Case("callbacks", "tasks", 2000, 12000),
+    "callback where it is dispatched": Case("loops", "tasks", 2000, 12000, words={"loop": "epoll"}),
     "process round trip": Case("roundtrip", "rounds", 500, 2500, words={"pool": "processes", "whole": 1}, batch=False),
     "process task": Case("submit", "tasks", 2000, 12000, words={"pool": "processes"}, batch=False),
     "process map item": Case("map", "items", 20000, 120000, 2, {"passes": 2, "pool": "processes"}, batch=False),

@@ -3,7 +3,7 @@
  *
  *     loop=uv|epoll|glib|libevent max=HOW_MANY_A_DISPATCH_RUNS pool= workers= tasks= passes=
  */
-#include "pool.h"
+#include "add_up.h"
 
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -14,27 +14,6 @@
 #ifdef HAVE_LIBEVENT
 #include <event2/event.h>
 #endif
-
-SOON_TASK(add_one, uint64_t, uint64_t)
-{
-    *result = *arg + 1;
-    return 0;
-}
-
-struct count {
-    uint64_t calls, sum;
-};
-
-static void add_up(soon_future *future, void *data)
-{
-    struct count *count = data;
-    uint64_t result;
-
-    bench_check(soon_result(future, &result) == 0, "a task failed");
-    count->calls++;
-    count->sum += result;
-    soon_future_unref(future);
-}
 
 static soon_loop *on;
 static int most; /* a dispatch runs */

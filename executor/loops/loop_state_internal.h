@@ -54,7 +54,7 @@ struct soon_loop {
 
     /* Under the table's mutex. */
     struct {
-        soon_loop *next;
+        soon_loop *next, **link; /* `link` points to this one */
         size_t attached;
         struct soon__loop_post *spares; /* one for each attach but the first, so that a detach needs no memory */
     } tabled;

@@ -42,17 +42,18 @@ soon_loop *soon__loop_find_locked(const struct uv_loop_s *uv)
 void soon__loop_add_locked(soon_loop *loop)
 {
     loop->tabled.next = table.first;
+    loop->tabled.link = &table.first;
+    if (table.first)
+        table.first->tabled.link = &loop->tabled.next;
     table.first = loop;
 }
 
 void soon__loop_free(soon_loop *loop)
 {
-    soon_loop **link = &table.first;
-
     pthread_mutex_lock(&table.mutex);
-    while (*link != loop)
-        link = &(*link)->tabled.next;
-    *link = loop->tabled.next;
+    *loop->tabled.link = loop->tabled.next;
+    if (loop->tabled.next)
+        loop->tabled.next->tabled.link = loop->tabled.link;
     pthread_mutex_unlock(&table.mutex);
     close(loop->bell);
     pthread_mutex_destroy(&loop->mutex);

@@ -82,16 +82,6 @@ Test(loop, post_within_a_callback_runs_after_it)
     cr_assert_str_eq(said, "acb");
 }
 
-static void complete_next(soon_future *future, void *data)
-{
-    struct halves *next = data;
-
-    (void)future;
-    say("(");
-    soon_promise_set_result(next->promise, NULL, 0);
-    say(")");
-}
-
 /* Those on no loop run when this one has returned, as in any callback; those on loops later. */
 Test(loop, future_completed_within_a_callback_has_its_callbacks_after_it)
 {
@@ -105,17 +95,6 @@ Test(loop, future_completed_within_a_callback_has_its_callbacks_after_it)
     cr_assert_str_eq(said, "()herelater");
     release(first);
     release(next);
-}
-
-static void note_frame(soon_future *future, void *data)
-{
-    (void)future;
-    *(bool *)data = soon__thread_in_callback();
-}
-
-static void note_no_frame(void *data)
-{
-    *(bool *)data = !soon__thread_in_callback();
 }
 
 /* What shutdown goes by. */

@@ -270,17 +270,6 @@ Test(loop_dispatch, of_another_loop_may_be_inside_a_callback)
     run_to_the_close(other);
 }
 
-static void note_frame(soon_future *future, void *data)
-{
-    (void)future;
-    *(bool *)data = soon__thread_in_callback();
-}
-
-static void note_no_frame(void *data)
-{
-    *(bool *)data = !soon__thread_in_callback();
-}
-
 /* What shutdown goes by. */
 Test(loop_dispatch, callback_counts_as_a_callback_and_a_post_does_not)
 {
@@ -294,16 +283,6 @@ Test(loop_dispatch, callback_counts_as_a_callback_and_a_post_does_not)
     cr_assert(in_none);
     cr_assert_not(soon__thread_in_callback());
     release(done);
-}
-
-static void complete_next(soon_future *future, void *data)
-{
-    struct halves *next = data;
-
-    (void)future;
-    say("(");
-    soon_promise_set_result(next->promise, NULL, 0);
-    say(")");
 }
 
 Test(loop_dispatch, future_completed_within_a_callback_has_its_callbacks_after_it)

@@ -37,4 +37,26 @@ static inline void set_flag(void *flag)
     atomic_store((atomic_bool *)flag, true);
 }
 
+/* Callbacks that complete another future, whose halves `data` points to; and that note whether they count as one. */
+static inline void complete_next(soon_future *future, void *data)
+{
+    struct halves *next = data;
+
+    (void)future;
+    say("(");
+    soon_promise_set_result(next->promise, NULL, 0);
+    say(")");
+}
+
+static inline void note_frame(soon_future *future, void *data)
+{
+    (void)future;
+    *(bool *)data = soon__thread_in_callback();
+}
+
+static inline void note_no_frame(void *data)
+{
+    *(bool *)data = !soon__thread_in_callback();
+}
+
 #endif
