@@ -108,7 +108,7 @@ SOON_API int soon_loop_fd(const soon_loop *loop);
  * There is one dispatch at a time. One inside a callback of the same loop, or while another thread is in one, runs
  * nothing and returns -EBUSY; a main loop inside a callback does not turn in vain, since the descriptor cannot be read
  * meanwhile. Threads may dispatch in turns. soon_future_remove_done_callback() is then exact on the thread that did it
- * last, as long as no other one does.
+ * last, as long as no other one does; to detach the loop, post a function that does.
  *
  * A callback may wait for futures, as any callback may; the other callbacks of the loop wait meanwhile.
  *

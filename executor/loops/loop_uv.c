@@ -10,7 +10,6 @@
 
 #include "../system/ipc_internal.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <uv.h>
