@@ -39,6 +39,7 @@ static void add_all(soon_executor *pool, const struct add *sums, soon_future **f
 {
     soon_progress_bar *bar;
     if (soon_progress_bar_new(&bar, &(soon_progress_bar_options){.label = "add",
+                                                                 .total = TASKS,
                                                                  .tasks_max = TASKS,
                                                                  .fd = STDOUT_FILENO,
                                                                  .interval_ms = poll_ms < 100 ? poll_ms : 100,
