@@ -16,7 +16,17 @@
 extern "C" {
 #endif
 
-/** A snapshot of an executor. Later versions add fields at the end. */
+/**
+ * A snapshot of an executor. Later versions add fields at the end.
+ *
+ * A task is what a submit has made, and a map has one for each of its chunks: that has succeeded when its items are
+ * through, whether they have failed or not. At rest `submitted` is `pending` + `running` + `succeeded` + `failed` +
+ * `cancelled`; while tasks move, one may be in none of them for a moment. A task that waits for others
+ * (soon_then(), `after`) counts from when they are done. One that ran on its submitter's thread, since the queue was
+ * full, counts when it has ended.
+ *
+ * An executor of the program's own fills in what it knows.
+ */
 typedef struct soon_stats {
     size_t workers;         /**< workers that live, spares included */
     size_t idle;            /**< of these, those without work */
@@ -30,6 +40,27 @@ typedef struct soon_stats {
     size_t spares;          /**< workers beyond the pool's number, in the place of those that wait inside tasks */
     uint64_t wakeups;       /**< how often a sleeping worker was woken */
     size_t workers_max;     /**< the most workers it will have, without spares; 0: an executor of the program's own */
+
+    size_t workers_starting; /**< of `workers`: started, or about to be, and not ready */
+    size_t workers_running;  /**< of these: with a task, or just looking for one */
+    size_t workers_waiting;  /**< of these: threads that wait inside a task, for another task or a lock of the library */
+    size_t workers_retiring; /**< they take nothing any more, and are not gone; threads are not in `workers` then */
+
+    uint64_t failed_raised;      /**< of `failed`, here and below: the task has failed by itself */
+    uint64_t failed_time_limit;  /**< over `time_limit_ms` */
+    uint64_t failed_expired;     /**< over `queue_limit_ms` */
+    uint64_t failed_worker_died; /**< the worker process has died */
+    uint64_t failed_killed;      /**< by soon_future_kill(), or by a shutdown with force */
+    uint64_t failed_otherwise;   /**< it could not be run: no memory, no such function, a broken pool ... */
+    uint64_t retries;            /**< how often a task or an item was tried again, by `retries` */
+
+    uint64_t worker_starts;      /**< workers that were started */
+    uint64_t worker_restarts;    /**< of these, processes in the place of one that had died */
+    uint64_t recycled_idle;      /**< workers that ended for `idle_timeout_ms`, and spares that were not needed */
+    uint64_t recycled_tasks;     /**< processes that ended for `max_tasks_per_worker` */
+    uint64_t recycled_memory;    /**< processes that ended for `memory_limit` */
+    uint64_t bytes_to_workers;   /**< arguments, payloads, labels sent to processes. Threads get theirs in place: 0 */
+    uint64_t bytes_from_workers; /**< results, payloads, messages that came from processes */
 } soon_stats;
 
 /**
@@ -100,8 +131,8 @@ typedef struct soon_histogram {
  * Fills in one of the two histograms of the executor, with zeroes for NULL and in a forked child. It has 11 kB.
  * soon_executor_histogram() is the form to use in programs.
  *
- * Always on. Tasks are measured one by one as long as they are slow or rare, and one of up to 128 in a flood, which
- * then counts for so many. On an executor of the program's own only those count that soon_call_run() runs.
+ * Always on. Tasks are measured one by one as long as a thread submits less than a thousand a second, and one of 256,
+ * which then counts for so many, in a flood. On an executor of the program's own only those count that soon_call_run() runs.
  *
  * Threads: any thread. Never blocks.
  * Returns: 0, also for an executor that has run nothing; -EINVAL: no such timing.

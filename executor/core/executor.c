@@ -172,6 +172,7 @@ int soon__executor_new(soon_executor **ret, const struct soon__executor_class *k
     atomic_init(&executor->pins, 1); /* the class's own: until its promise is resolved */
     pthread_mutex_init(&executor->mutex, NULL);
     atomic_init(&executor->requested, -1);
+    atomic_init(&executor->entry, SOON__LONG_WAY); /* until it is published */
     executor->locked.begun = -1;
     *ret = executor;
     return 0;
@@ -222,11 +223,12 @@ int soon__options_read(void *ret, size_t known, const void *options, size_t size
 
 void soon__executor_break(soon_executor *executor)
 {
-    int open = 0;
+    int entry = atomic_load_explicit(&executor->entry, memory_order_relaxed);
 
     /* Relaxed: a thread that has seen it and asks for the reason takes the mutex under which this is called. */
-    atomic_compare_exchange_strong_explicit(&executor->refusal, &open, SOON_EBROKEN, memory_order_relaxed,
-                                            memory_order_relaxed);
+    while (entry >= 0 && !atomic_compare_exchange_weak_explicit(&executor->entry, &entry, SOON_EBROKEN,
+                                                                memory_order_relaxed, memory_order_relaxed))
+        ;
 }
 
 int soon__executor_advance(soon_executor *executor)

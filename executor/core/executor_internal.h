@@ -46,21 +46,24 @@ struct soon__executor_class {
     void (*spin)(void *self, soon_call *call, int64_t deadline);
 };
 
+/* LONG_WAY: a full queue does not block, or each call is sampled; so a submit looks at what it is told. */
+enum { SOON__SHORT_WAY = 0, SOON__LONG_WAY = 1 };
+
 struct soon_executor {
     struct soon__executor_class klass;
     void *self;
     soon_full when_full; /* never DEFAULT */
     soon_shared *shared; /* of its tasks: a reference; NULL: none */
     uint32_t generation;
-    /* A submit without options may go the short way: a full queue blocks, and not each call is sampled. */
-    _Atomic bool takes_plain;
     bool freeing;             /* the class's `free` runs, or has run; only for the thread that frees it */
     _Atomic bool given_up;    /* to soon_executor_end(), which frees it */
     _Atomic uint32_t pins;    /* threads that are inside between pin and unpin; and the class, until it is down */
     _Atomic uint32_t applied; /* soon_apply_async() calls that are not done: each has a pin, too */
-    _Atomic int refusal;      /* 0, or why it takes nothing any more: SOON_ESHUTDOWN, SOON_EBROKEN */
-    _Atomic int requested;    /* the strongest shutdown asked for; -1: none. Written under the mutex */
-    soon_promise *down;       /* the class resolves it */
+    /* What a submit finds: SOON__SHORT_WAY; SOON__LONG_WAY; or why it takes nothing any more: SOON_ESHUTDOWN,
+     * SOON_EBROKEN. */
+    _Atomic int entry;
+    _Atomic int requested; /* the strongest shutdown asked for; -1: none. Written under the mutex */
+    soon_promise *down;    /* the class resolves it */
     struct soon__callback on_down;
     _Atomic(struct soon__on_signal *) on_signal; /* core/on_signal.c; NULL: no signal shuts it down */
     soon_future *down_future;                    /* for readers: done when that is and no pin is left. A reference */
@@ -92,11 +95,6 @@ static inline int soon__executor_check(const soon_executor *executor)
     if (!executor)
         return soon__no_executor();
     return executor->generation == soon__generation() ? 0 : SOON_EFORKED;
-}
-static inline bool soon__executor_takes_plain(const soon_executor *executor)
-{
-    /* Relaxed: a flag. */
-    return atomic_load_explicit(&executor->takes_plain, memory_order_relaxed);
 }
 static inline bool soon__executor_is_down(const soon_executor *executor)
 {
@@ -144,7 +142,14 @@ struct soon__error *soon__executor_reason(soon_executor *executor, int code);
 static inline int soon__executor_refusal(soon_executor *executor)
 {
     /* Relaxed: see soon__executor_begin_shutdown() and soon__executor_break(). */
-    return atomic_load_explicit(&executor->refusal, memory_order_relaxed);
+    int entry = atomic_load_explicit(&executor->entry, memory_order_relaxed);
+
+    return entry < 0 ? entry : 0;
+}
+/* Whether it takes a submit without options by the short way. Relaxed: as above. */
+static inline bool soon__executor_takes_plain(const soon_executor *executor)
+{
+    return atomic_load_explicit(&executor->entry, memory_order_relaxed) == SOON__SHORT_WAY;
 }
 
 #endif

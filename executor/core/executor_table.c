@@ -27,12 +27,16 @@ __attribute__((constructor)) static void watch_forks(void)
     (void)soon__lock_at_fork(&table.mutex); /* one of the first: there is room */
 }
 
-static void set_plain_locked(soon_executor *executor)
+static void set_way_locked(soon_executor *executor)
 {
-    /* Relaxed, both: flags; the mutex orders them for those who set them. */
     bool plain = executor->when_full == SOON_FULL_BLOCK && !soon__executors_are_sampled();
+    int entry = atomic_load_explicit(&executor->entry, memory_order_relaxed);
 
-    atomic_store_explicit(&executor->takes_plain, plain, memory_order_relaxed);
+    /* Relaxed, both: flags. One that takes nothing any more stays so. */
+    while (entry >= 0 &&
+           !atomic_compare_exchange_weak_explicit(&executor->entry, &entry, plain ? SOON__SHORT_WAY : SOON__LONG_WAY,
+                                                  memory_order_relaxed, memory_order_relaxed))
+        ;
 }
 
 void soon__executor_publish(soon_executor *executor, const char *name)
@@ -46,7 +50,7 @@ void soon__executor_publish(soon_executor *executor, const char *name)
     else
         table.first = executor;
     table.last = executor;
-    set_plain_locked(executor);
+    set_way_locked(executor);
     pthread_mutex_unlock(&table.mutex);
 }
 
@@ -75,7 +79,7 @@ void soon__executors_sample_all(bool all)
     pthread_mutex_lock(&table.mutex);
     atomic_store_explicit(&table.all_sampled, all, memory_order_relaxed);
     for (soon_executor *executor = table.first; executor; executor = executor->tabled.next)
-        set_plain_locked(executor);
+        set_way_locked(executor);
     pthread_mutex_unlock(&table.mutex);
 }
 

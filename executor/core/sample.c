@@ -6,7 +6,7 @@
 #include "executor_table_internal.h"
 #include "histogram_internal.h"
 
-enum { MEAN_MAX = 256, SAMPLES_EACH = 16, SLOW_NS = 1000000 };
+enum { MEAN_MAX = 256, SAMPLES_EACH = 8, FASTER = 4, SLOW_NS = 1000000 };
 
 _Atomic(const struct soon__tracer *) soon__tracer;
 _Thread_local struct soon__sampler soon__this_sampler;
@@ -39,7 +39,7 @@ static void set_mean(struct soon__sampler *sampler, uint32_t count)
     int64_t now = soon__clock_ns();
 
     if (now - sampler->last_ns >= (int64_t)count * SLOW_NS) {
-        sampler->mean = 1;
+        sampler->mean = sampler->mean / FASTER ? sampler->mean / FASTER : 1;
         sampler->at_this_mean = SAMPLES_EACH;
     } else if (sampler->mean < MEAN_MAX && --sampler->at_this_mean == 0) {
         sampler->mean *= 2;

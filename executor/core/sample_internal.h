@@ -13,8 +13,9 @@
  *
  * S1  Of each gap between sampled calls of a thread the length is random, so that no rhythm of the program meets ours.
  *     A sampled call counts for itself and for those of the gap before it: so the weights of a thread's samples add up
- *     to its calls. The mean of the gaps is 1 while the calls of a thread come slowly; in a flood it doubles after each
- *     SAMPLES_EACH samples, up to MEAN_MAX. So rare calls are all sampled, and in a flood one of many is.
+ *     to its calls. The mean of the gaps is 1 while the calls of a thread come slowly, more than SLOW_NS apart. In a
+ *     flood it doubles after each SAMPLES_EACH samples, up to MEAN_MAX, and it is divided by FASTER after each gap that
+ *     was slow. So rare calls are all sampled, in a flood one of many is, and a pause between two floods costs little.
  * S2  A sample belongs to the holder of its call. Only soon__sample_ended() tells the histograms, once, before the
  *     outcome can be seen: the executor lives until then.
  * S3  Without memory for a sample the call goes without it.

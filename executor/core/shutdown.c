@@ -30,7 +30,7 @@ int soon__executor_begin_shutdown(soon_executor *executor, soon_shutdown mode)
         return 0;
     soon__executor_enter(executor, &visit); /* I3 */
     /* Relaxed: the class decides under its own lock; this only spares it late submits, and an imap late items. */
-    atomic_store_explicit(&executor->refusal, SOON_ESHUTDOWN, memory_order_relaxed);
+    atomic_store_explicit(&executor->entry, SOON_ESHUTDOWN, memory_order_relaxed);
     request(executor, mode);
     if (mode >= SOON_CANCEL_PENDING)
         soon__thens_cancel(executor);

@@ -267,6 +267,11 @@ static bool only_tells(const soon_submit_options *o, size_t options_size)
            !o->payload_count && !o->after_count && !o->on_progress;
 }
 
+static __attribute__((noinline)) void sample(soon_call *call)
+{
+    soon__call_begin_sample(call, soon__sample_choose());
+}
+
 /* The short path of most submits: no options, or a callback alone; a small argument; and nothing in the way. Returns
  * NULL, with nothing done, for any other submit. */
 static inline soon_future *submit_plain(soon_executor *executor, const soon_function *function, const void *data,
@@ -276,16 +281,15 @@ static inline soon_future *submit_plain(soon_executor *executor, const soon_func
     soon_call *call;
     int rc;
 
-    if (soon__executor_check(executor) < 0 || soon__executor_refusal(executor) < 0 ||
-        !soon__executor_takes_plain(executor) || !soon__function_is_valid(function) || !data ||
-        (function->arg_size && size != function->arg_size))
+    if (soon__executor_check(executor) < 0 || !soon__executor_takes_plain(executor) ||
+        !soon__function_is_valid(function) || !data || (function->arg_size && size != function->arg_size))
         return NULL;
     call = told ? soon__call_new_told(executor, function, data, size, told)
                 : soon__call_new_plain(executor, function, data, size);
     if (!call)
         return NULL;
     if (soon__sample_is_due())
-        soon__call_begin_sample(call, soon__sample_choose());
+        sample(call);
     future = soon__call_future(call);
     rc = soon__executor_take(executor, call, true);
     if (rc < 0)

@@ -186,11 +186,29 @@ soon_call *soon__backlog_take_all_locked(struct soon__backlog *backlog, uint64_t
 
 void soon__backlog_stats_locked(const struct soon__backlog *backlog, soon_stats *ret)
 {
+    const uint64_t *recycled = backlog->locked.recycled;
+
     *ret = (soon_stats){.pending = backlog->locked.queue.count,
                         .submitted = backlog->locked.submitted,
-                        .succeeded = backlog->locked.succeeded,
-                        .failed = backlog->locked.failed,
-                        .cancelled = backlog->locked.cancelled};
+                        .worker_starts = backlog->locked.starts,
+                        .recycled_idle = recycled[SOON__RECYCLED_IDLE],
+                        .recycled_tasks = recycled[SOON__RECYCLED_TASKS],
+                        .recycled_memory = recycled[SOON__RECYCLED_MEMORY]};
+    soon__stats_add_endings(ret, backlog->locked.ended);
+}
+
+void soon__stats_add_endings(soon_stats *stats, const uint64_t ended[SOON__ENDINGS])
+{
+    stats->succeeded += ended[SOON__ENDED_WELL];
+    stats->cancelled += ended[SOON__ENDED_CANCELLED];
+    stats->failed_raised += ended[SOON__ENDED_RAISED];
+    stats->failed_time_limit += ended[SOON__ENDED_LATE];
+    stats->failed_expired += ended[SOON__ENDED_EXPIRED];
+    stats->failed_worker_died += ended[SOON__ENDED_WORKER_DIED];
+    stats->failed_killed += ended[SOON__ENDED_KILLED];
+    stats->failed_otherwise += ended[SOON__ENDED_OTHERWISE];
+    stats->failed = stats->failed_raised + stats->failed_time_limit + stats->failed_expired +
+                    stats->failed_worker_died + stats->failed_killed + stats->failed_otherwise;
 }
 
 struct soon__error *soon__backlog_reason(void *self)
@@ -210,9 +228,7 @@ void soon__backlog_counted_here(void *self, const struct soon__outcome *outcome)
 
     soon__mutex_lock(&backlog->mutex);
     backlog->locked.submitted++;
-    backlog->locked.succeeded += !outcome->error;
-    backlog->locked.failed += outcome->error && !outcome->cancelled;
-    backlog->locked.cancelled += outcome->error && outcome->cancelled;
+    backlog->locked.ended[soon__ending_of(outcome->error, outcome->cancelled)]++;
     soon__mutex_unlock(&backlog->mutex);
 }
 

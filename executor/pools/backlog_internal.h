@@ -44,7 +44,7 @@ struct soon__backlog {
         struct soon__error *why; /* it is BROKEN; else NULL */
         int start_error;         /* of the last worker that could not be started, for boot; 0: none */
         struct soon__queue queue;
-        uint64_t submitted, succeeded, failed, cancelled; /* calls */
+        uint64_t submitted, ended[SOON__ENDINGS];         /* calls */
         uint64_t starts, recycled[SOON__RECYCLED_CAUSES]; /* workers */
     } locked;
     char apart_too[64];
@@ -99,6 +99,9 @@ int soon__backlog_wait_for_workers_locked(struct soon__backlog *backlog,
 soon_call *soon__backlog_take_all_locked(struct soon__backlog *backlog, uint64_t *counter);
 /* For soon_executor_class.stats. */
 void soon__backlog_stats_locked(const struct soon__backlog *backlog, soon_stats *ret);
+
+/* Adds counts of how calls have ended. */
+void soon__stats_add_endings(soon_stats *stats, const uint64_t ended[SOON__ENDINGS]);
 
 /* Tells a trace what happens to a worker; `number` is that of its name. With the mutex or without. */
 void soon__backlog_tell(const struct soon__backlog *backlog, enum soon__worker_moment moment, unsigned number, int id,

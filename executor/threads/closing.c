@@ -20,7 +20,7 @@ void soon__pool_shut_down(struct soon__pool *pool, soon_shutdown mode, soon_prom
     soon__backlog_close_locked(&pool->backlog, down);
     soon__pool_take_in_locked(pool);
     if (mode >= SOON_CANCEL_PENDING)
-        pending = soon__backlog_take_all_locked(&pool->backlog, &pool->backlog.locked.cancelled);
+        pending = soon__backlog_take_all_locked(&pool->backlog, &pool->backlog.locked.ended[SOON__ENDED_CANCELLED]);
     wake_all_locked(pool);
     soon__pool_end_if_empty_locked(pool);
     soon__pool_unlock(pool);
@@ -30,12 +30,13 @@ void soon__pool_shut_down(struct soon__pool *pool, soon_shutdown mode, soon_prom
 void soon__pool_fail_pending(struct soon__pool *pool)
 {
     struct soon__error *why;
-    soon_call *pending;
+    soon_call *pending = NULL;
 
     soon__pool_lock(pool);
     why = soon__error_ref(pool->backlog.locked.why);
     soon__pool_take_in_locked(pool);
-    pending = why ? soon__backlog_take_all_locked(&pool->backlog, &pool->backlog.locked.failed) : NULL;
+    if (why)
+        pending = soon__backlog_take_all_locked(&pool->backlog, &pool->backlog.locked.ended[SOON__ENDED_OTHERWISE]);
     soon__pool_unlock(pool);
     soon__calls_fail(pending, why);
     soon__error_unref(why);

@@ -49,9 +49,8 @@ static void leave_locked(struct soon__worker *worker)
     soon__deque_leave_locked(worker);
     /* Relaxed, all: its thread has written them, and it is here, or never was. */
     backlog->locked.submitted += atomic_load_explicit(&worker->counts.submitted, memory_order_relaxed);
-    backlog->locked.succeeded += atomic_load_explicit(&worker->counts.succeeded, memory_order_relaxed);
-    backlog->locked.failed += atomic_load_explicit(&worker->counts.failed, memory_order_relaxed);
-    backlog->locked.cancelled += atomic_load_explicit(&worker->counts.cancelled, memory_order_relaxed);
+    for (int how = 0; how < SOON__ENDINGS; how++)
+        backlog->locked.ended[how] += atomic_load_explicit(&worker->counts.ended[how], memory_order_relaxed);
 }
 
 /*
@@ -218,7 +217,7 @@ static soon_call *orphans_locked(struct soon__pool *pool)
         return NULL;
     soon__pool_take_in_locked(pool);
     soon__condition_tell_all(&pool->backlog.place);
-    return soon__backlog_take_all_locked(&pool->backlog, &pool->backlog.locked.failed);
+    return soon__backlog_take_all_locked(&pool->backlog, &pool->backlog.locked.ended[SOON__ENDED_OTHERWISE]);
 }
 
 /* The executor is pinned, and unpinned here. */

@@ -88,7 +88,7 @@ static bool take_back(void *self, soon_call *call)
     soon__pool_lock(pool);
     taken = soon__pool_take_back_locked(pool, call);
     if (taken) {
-        pool->backlog.locked.cancelled++;
+        pool->backlog.locked.ended[SOON__ENDED_CANCELLED]++;
         soon__pool_end_if_empty_locked(pool);
     }
     soon__pool_unlock(pool);
@@ -131,24 +131,36 @@ static int boot(void *self, int64_t deadline)
     return rc > 0 ? -ETIMEDOUT : rc;
 }
 
+/* What its own thread has counted. Relaxed, all: a snapshot. */
+static void add_worker(soon_stats *ret, const struct soon__worker *worker)
+{
+    uint64_t ended[SOON__ENDINGS];
+
+    for (int how = 0; how < SOON__ENDINGS; how++)
+        ended[how] = atomic_load_explicit(&worker->counts.ended[how], memory_order_relaxed);
+    soon__stats_add_endings(ret, ended);
+    ret->running += atomic_load_explicit(&worker->counts.running, memory_order_relaxed);
+    ret->submitted += atomic_load_explicit(&worker->counts.submitted, memory_order_relaxed);
+}
+
 static void stats(void *self, soon_stats *ret)
 {
     struct soon__pool *pool = self;
+    const size_t *in = pool->locked.in;
 
     soon__pool_lock(pool);
     soon__deques_gather_locked(pool, SIZE_MAX);
     soon__backlog_stats_locked(&pool->backlog, ret);
     ret->workers = soon__pool_threads_locked(pool);
     ret->spares = ret->workers > pool->options.max ? ret->workers - pool->options.max : 0;
-    ret->idle = pool->locked.in[SOON__WORKER_IDLE];
+    ret->idle = in[SOON__WORKER_IDLE];
+    ret->workers_starting = in[SOON__WORKER_STARTING] + in[SOON__WORKER_STARTING_PARKED];
+    ret->workers_running = in[SOON__WORKER_RUNNING];
+    ret->workers_waiting = in[SOON__WORKER_PARKED];
+    ret->workers_retiring = in[SOON__WORKER_LEAVING];
     ret->wakeups = pool->locked.wakeups;
-    for (struct soon__worker *worker = pool->locked.workers; worker; worker = worker->locked.next) {
-        ret->succeeded += atomic_load_explicit(&worker->counts.succeeded, memory_order_relaxed);
-        ret->failed += atomic_load_explicit(&worker->counts.failed, memory_order_relaxed);
-        ret->cancelled += atomic_load_explicit(&worker->counts.cancelled, memory_order_relaxed);
-        ret->running += atomic_load_explicit(&worker->counts.running, memory_order_relaxed);
-        ret->submitted += atomic_load_explicit(&worker->counts.submitted, memory_order_relaxed);
-    }
+    for (struct soon__worker *worker = pool->locked.workers; worker; worker = worker->locked.next)
+        add_worker(ret, worker);
     soon__pool_unlock(pool);
 }
 

@@ -3,17 +3,24 @@
  */
 #include "run_internal.h"
 
+static __attribute__((noinline)) void counted_failure(struct soon__worker *worker, const struct soon__outcome *outcome)
+{
+    soon__count(&worker->counts.ended[soon__ending_of(outcome->error, outcome->cancelled)], 1);
+    soon__count(&worker->counts.running, (uint64_t)-1);
+}
+
 void soon__worker_counted(void *data, const struct soon__outcome *outcome)
 {
     struct soon__worker *worker = data;
-    _Atomic uint64_t *count = &worker->counts.succeeded;
 
-    if (outcome->error)
-        count = outcome->cancelled ? &worker->counts.cancelled : &worker->counts.failed;
-    soon__count(count, 1);
+    if (outcome->error) {
+        counted_failure(worker, outcome);
+        return;
+    }
+    soon__count(&worker->counts.ended[SOON__ENDED_WELL], 1);
     soon__count(&worker->counts.running, (uint64_t)-1);
     /* I2. Before the outcome is published, so that a thread that submits the next task then knows of it. */
-    if (worker->own.is_quick && !outcome->error && !outcome->payload &&
+    if (worker->own.is_quick && !outcome->payload &&
         (soon__inject_load(&worker->pool->backlog.inject) & SOON__MODE) == SOON__NEEDED)
         soon__worker_search(worker);
 }

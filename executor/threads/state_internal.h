@@ -122,7 +122,7 @@ struct soon__worker {
     } own;
     /* Written by its own thread, before what they count can be seen; read by stats. */
     struct {
-        _Atomic uint64_t succeeded, failed, cancelled, running;
+        _Atomic uint64_t ended[SOON__ENDINGS], running;
         _Atomic uint64_t submitted; /* of those that came without the mutex */
     } counts;
     struct soon__worker *next_ended; /* loop thread only */

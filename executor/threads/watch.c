@@ -29,7 +29,7 @@ static soon_call *expire_locked(struct soon__pool *pool, int64_t now)
 
     while ((call = soon__queue_pop_expired(&pool->backlog.locked.queue, now))) {
         soon__pool_freed_locked(pool);
-        pool->backlog.locked.failed++;
+        pool->backlog.locked.ended[SOON__ENDED_EXPIRED]++;
         *end = call;
         end = &call->next;
     }

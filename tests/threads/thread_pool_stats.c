@@ -271,3 +271,65 @@ Test(thread_pool_stats, may_be_read_by_any_thread)
     cr_assert_eq(stats_of(pool).failed, 1000);
     free_pool(pool);
 }
+
+SOON_TASK(wait_for_another, struct gate, soon_none)
+{
+    return outcome_of(submit_pass(soon_task_executor(task), *arg));
+}
+
+Test(thread_pool_stats, tell_the_states_of_workers_and_why_they_ended)
+{
+    struct gate gate = gate_new();
+    soon_executor *pool = new_pool(.workers = 1, .idle_timeout_ms = 1);
+    soon_future *f = wait_for_another_submit(pool, &gate, NULL);
+    soon_stats s;
+
+    gate_await(gate, 1);
+    s = stats_of(pool);
+    cr_assert_eq(s.workers, s.workers_starting + s.idle + s.workers_running + s.workers_waiting);
+    cr_assert_eq(s.running, 2);
+    gate_open(gate, 1);
+    cr_assert_eq(outcome_of(f), 0);
+    test_wait_until(stats_of(pool).workers == 0);
+    test_wait_until(stats_of(pool).workers_retiring == 0);
+    s = stats_of(pool);
+    cr_assert(s.worker_starts >= 1);
+    cr_assert_eq(s.recycled_idle, s.worker_starts);
+    cr_assert_eq(s.worker_restarts + s.recycled_tasks + s.recycled_memory + s.bytes_to_workers + s.bytes_from_workers,
+                 0);
+    free_pool(pool);
+    gate_free(gate);
+}
+
+SOON_TASK(gives_in, struct gate, soon_none)
+{
+    gate_knock(*arg);
+    while (!soon_task_cancel_requested(task))
+        sched_yield();
+    return -ECANCELED;
+}
+
+Test(thread_pool_stats, tell_apart_how_tasks_have_failed)
+{
+    struct gate gate = gate_new();
+    soon_executor *pool = new_pool(.workers = 1);
+    soon_future *blocker, *expired;
+    soon_stats s;
+
+    cr_assert_eq(outcome_of(soon_submit(pool, fail)), SOON_ERAISED);
+    cr_assert_eq(outcome_of(gives_in_submit(pool, &gate, &(soon_submit_options){.time_limit_ms = 1})), SOON_ETIMELIMIT);
+    blocker = occupy_one(pool, gate);
+    expired = nothing_submit(pool, NULL, &(soon_submit_options){.queue_limit_ms = 1});
+    cr_assert_eq(outcome_of(expired), SOON_EEXPIRED);
+    gate_open(gate, 1);
+    cr_assert_eq(outcome_of(blocker), 0);
+
+    s = stats_of(pool);
+    cr_assert_eq(s.failed_raised, 1);
+    cr_assert_eq(s.failed_time_limit, 1);
+    cr_assert_eq(s.failed_expired, 1);
+    cr_assert_eq(s.failed, 3);
+    cr_assert_eq(s.submitted, 4);
+    free_pool(pool);
+    gate_free(gate);
+}

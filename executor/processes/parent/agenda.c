@@ -26,7 +26,6 @@ void soon__process_pool_refuse_locked(struct soon__process_pool *pool, soon_call
     call->next = pool->locked.refused;
     call->refusal = code;
     pool->locked.refused = call;
-    pool->backlog.locked.failed += code != -ECANCELED;
-    pool->backlog.locked.cancelled += code == -ECANCELED;
+    pool->backlog.locked.ended[soon__ending_of_code(code)]++;
     soon__process_pool_look_soon_locked(pool); /* which ends it, outside the mutex */
 }

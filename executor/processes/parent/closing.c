@@ -50,7 +50,7 @@ int soon__process_pool_shutdown(void *self, soon_shutdown mode, soon_promise *do
     pool->locked.dropping |= mode >= SOON_CANCEL_PENDING;
     if (mode >= SOON_CANCEL_PENDING) {
         pending = take_pending_locked(pool);
-        pool->backlog.locked.cancelled += length_of(pending);
+        pool->backlog.locked.ended[SOON__ENDED_CANCELLED] += length_of(pending);
     }
     soon__process_pool_look_soon_locked(pool);
     soon__mutex_unlock(&pool->backlog.mutex);
@@ -67,7 +67,7 @@ static void fail_pending(struct soon__process_pool *pool, struct soon__error *wh
         soon__backlog_break_locked(&pool->backlog, why);
     (void)soon__process_pool_inject_locked(pool, SOON__SHUT);
     pending = take_pending_locked(pool);
-    pool->backlog.locked.failed += length_of(pending);
+    pool->backlog.locked.ended[SOON__ENDED_OTHERWISE] += length_of(pending);
     soon__condition_tell_all(&pool->backlog.place);
     soon__condition_tell_all(&pool->backlog.ready);
     soon__process_pool_look_soon_locked(pool);

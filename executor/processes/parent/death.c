@@ -111,8 +111,7 @@ static void lost_call(struct soon__process *process, const struct soon__assignme
         return;
     }
     soon__mutex_lock(&pool->backlog.mutex);
-    pool->backlog.locked.succeeded += !outcome.error;
-    pool->backlog.locked.failed += outcome.error != NULL;
+    pool->backlog.locked.ended[soon__ending_of(outcome.error, false)]++;
     soon__mutex_unlock(&pool->backlog.mutex);
     soon__call_finish(call, &outcome, NULL);
 }

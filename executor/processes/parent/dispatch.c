@@ -279,7 +279,7 @@ void soon__process_pool_take_again(struct soon__process_pool *pool, soon_call *c
     broken = soon__error_ref(pool->backlog.locked.why);
     word = soon__future_word(soon__call_future(call)); /* what was asked for while the call was in no slot */
     if (broken)
-        pool->backlog.locked.failed++;
+        pool->backlog.locked.ended[SOON__ENDED_OTHERWISE]++;
     else if (pool->locked.dropping || word & SOON__CANCEL_REQUESTED)
         soon__process_pool_refuse_locked(pool, call, -ECANCELED);
     else if (word & SOON__KILL_REQUESTED)

@@ -297,6 +297,12 @@ static int send_descriptors(struct soon__process *process, const struct soon__ma
     return rc < 0 ? rc : 0;
 }
 
+uint64_t soon__marshal_bytes(const struct soon__marshalled *marshalled)
+{
+    return marshalled->body_size + (marshalled->arg_sent ? marshalled->arg_size : 0) +
+           (marshalled->payload_sent ? soon_buffer_size(marshalled->payload) : 0);
+}
+
 bool soon__marshal_is_long(const struct soon__marshalled *marshalled)
 {
     /* The owner of items lends them only until the call has ended, which could be while they are copied. */

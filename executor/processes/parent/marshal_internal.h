@@ -28,6 +28,7 @@ struct soon__marshalled {
 
 void soon__marshal(struct soon__marshalled *marshalled, soon_call *call, uint32_t function);
 /* Does it take so long to copy that the mutex is better left meanwhile? */
+uint64_t soon__marshal_bytes(const struct soon__marshalled *marshalled); /* how many travel, by whatever way */
 bool soon__marshal_is_long(const struct soon__marshalled *marshalled);
 /* Writes the request to the slot, and sends what travels as descriptors. 0 or a negative errno. */
 int soon__marshal_fill(const struct soon__marshalled *marshalled, struct soon__process *process, uint32_t slot,

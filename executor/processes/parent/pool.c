@@ -110,7 +110,7 @@ static bool take_back(void *self, soon_call *call)
     soon__mutex_lock(&pool->backlog.mutex);
     taken = take_out_locked(pool, call);
     if (taken) {
-        pool->backlog.locked.cancelled++;
+        pool->backlog.locked.ended[SOON__ENDED_CANCELLED]++;
         soon__process_pool_dispatch_locked(pool, soon__clock_ns()); /* its slot is free */
         if (soon__backlog_is_ending_locked(&pool->backlog))
             soon__process_pool_look_soon_locked(pool); /* it may have been the last */
@@ -229,7 +229,15 @@ static void stats(void *self, soon_stats *ret)
     soon__process_pool_queue_injected_locked(pool);
     soon__backlog_stats_locked(&pool->backlog, ret);
     ret->workers = pool->locked.present;
+    ret->workers_starting = pool->locked.alive - pool->locked.ready;
+    ret->workers_retiring = pool->locked.present - pool->locked.alive;
     ret->worker_deaths = pool->locked.deaths;
+    ret->worker_restarts = pool->locked.restarts;
+    ret->retries = pool->locked.retries;
+    ret->bytes_to_workers = pool->locked.bytes_to;
+    /* Relaxed: a snapshot. */
+    ret->bytes_from_workers =
+        pool->locked.bytes_from + atomic_load_explicit(&pool->bytes_from, memory_order_relaxed);
     for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
         ret->idle += process->locked.stage == SOON__READY && !process->locked.assigned;
         for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
@@ -241,6 +249,7 @@ static void stats(void *self, soon_stats *ret)
                 ret->pending += soon__slot_is_unclaimed(&process->locked.slots[slot]);
         }
     }
+    ret->workers_running = pool->locked.ready - ret->idle;
     soon__mutex_unlock(&pool->backlog.mutex);
 }
 

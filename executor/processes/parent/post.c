@@ -62,6 +62,7 @@ static bool reserve_locked(struct soon__process *process, struct soon__marshalle
     assignment->in_area = marshalled->in_area;
     assignment->region = region;
     assignment->items = marshalled->items;
+    process->pool->locked.bytes_to += soon__marshal_bytes(marshalled);
     return true;
 }
 
@@ -221,6 +222,7 @@ void soon__process_post_plain_locked(struct soon__process *process, soon_call *c
 
     assignment->order = soon__post_order(call);
     give_locked(process, slot, call);
+    process->pool->locked.bytes_to += call->arg_size; /* it is in the block */
     soon__marshal_fill_plain(&process->channel.requests->request[slot], call, function, assignment->order);
     post_locked(process, slot, now);
 }

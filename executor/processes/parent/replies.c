@@ -34,11 +34,10 @@ static void end_locked(struct soon__process *process, uint32_t slot, const struc
 
     soon__call_move(process->locked.slots[slot].call, SOON__CALL_IN_HAND);
     soon__process_release_locked(process, slot, now);
-    if (outcome) {
-        pool->backlog.locked.succeeded += !outcome->error;
-        pool->backlog.locked.failed += outcome->error && !outcome->cancelled;
-        pool->backlog.locked.cancelled += outcome->error && outcome->cancelled;
-    }
+    if (outcome && !outcome->error)
+        pool->backlog.locked.ended[SOON__ENDED_WELL]++;
+    else if (outcome)
+        pool->backlog.locked.ended[soon__ending_of(outcome->error, outcome->cancelled)]++;
     soon__condition_tell_one(&pool->backlog.place);
 }
 
@@ -202,6 +201,7 @@ static soon_call *take_plain_locked(struct soon__process *process, int64_t now)
     if (!call)
         return NULL;
     soon__copy(soon__call_space(call), reply.body, reply.size);
+    process->pool->locked.bytes_from += reply.size;
     end_locked(process, reply.slot, &success, now);
     set_head(process, head_of(process) + 1);
     return call;
@@ -253,6 +253,9 @@ static bool take_reply(struct soon__process *process, struct turn *turn, const s
     bool sane =
         assignment && soon__process_has_descriptors(process, reply) && take_answer(process, turn, assignment, reply);
 
+    if (sane) /* Relaxed: a number to be shown. */
+        atomic_fetch_add_explicit(&process->pool->bytes_from,
+                                  reply->result_size + reply->payload_size + reply->message_size, memory_order_relaxed);
     /* An outcome that has failed half way leaves some. */
     if (reply->flags & SOON__REPLY_DESCRIPTORS)
         soon__process_drop_descriptors(process);

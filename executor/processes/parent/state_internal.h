@@ -267,9 +267,11 @@ struct soon__process_pool {
         int64_t inspect_at; /* P8. SOON__NEVER: nothing was posted lately */
         bool posted_lately;
         soon_call *refused; /* a list of calls that the loop is to end with their `refusal` */
-        uint64_t deaths, restarts, retries;
+        uint64_t deaths, restarts, retries, bytes_to;
+        uint64_t bytes_from; /* by plain replies; all others: below */
     } locked;
 
+    _Atomic uint64_t bytes_from;
     struct { /* loop thread only, but for posting */
         struct soon__job open, look, close;
         uv_timer_t timer;

@@ -244,7 +244,7 @@ static void take_expired_locked(struct soon__process_pool *pool, int64_t now, st
     }
     *end = NULL;
     for (call = ret->expired; call; call = call->next)
-        pool->backlog.locked.failed++;
+        pool->backlog.locked.ended[SOON__ENDED_EXPIRED]++;
     if (ret->expired)
         soon__condition_tell_all(&pool->backlog.place);
 }
