@@ -43,7 +43,7 @@ typedef struct soon_stats {
 
     size_t workers_starting; /**< of `workers`: started, or about to be, and not ready */
     size_t workers_running;  /**< of these: with a task, or just looking for one */
-    size_t workers_waiting;  /**< of these: threads that wait inside a task, for another task or a lock of the library */
+    size_t workers_waiting;  /**< of these: threads that wait inside a task, for another task or a lock of ours */
     size_t workers_retiring; /**< they take nothing any more, and are not gone; threads are not in `workers` then */
 
     uint64_t failed_raised;      /**< of `failed`, here and below: the task has failed by itself */
@@ -132,7 +132,8 @@ typedef struct soon_histogram {
  * soon_executor_histogram() is the form to use in programs.
  *
  * Always on. Tasks are measured one by one as long as a thread submits less than a thousand a second, and one of 256,
- * which then counts for so many, in a flood. On an executor of the program's own only those count that soon_call_run() runs.
+ * which then counts for so many, in a flood. On an executor of the program's own only those count that soon_call_run()
+ * runs.
  *
  * Threads: any thread. Never blocks.
  * Returns: 0, also for an executor that has run nothing; -EINVAL: no such timing.

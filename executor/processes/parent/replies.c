@@ -202,6 +202,8 @@ static soon_call *take_plain_locked(struct soon__process *process, int64_t now)
         return NULL;
     soon__copy(soon__call_space(call), reply.body, reply.size);
     process->pool->locked.bytes_from += reply.size;
+    if (call->flags & SOON__CALL_HAS_EXTRA)
+        soon__process_take_times(process, &process->locked.slots[reply.slot], reply.slot);
     end_locked(process, reply.slot, &success, now);
     set_head(process, head_of(process) + 1);
     return call;
@@ -253,9 +255,6 @@ static bool take_reply(struct soon__process *process, struct turn *turn, const s
     bool sane =
         assignment && soon__process_has_descriptors(process, reply) && take_answer(process, turn, assignment, reply);
 
-    if (sane) /* Relaxed: a number to be shown. */
-        atomic_fetch_add_explicit(&process->pool->bytes_from,
-                                  reply->result_size + reply->payload_size + reply->message_size, memory_order_relaxed);
     /* An outcome that has failed half way leaves some. */
     if (reply->flags & SOON__REPLY_DESCRIPTORS)
         soon__process_drop_descriptors(process);
@@ -274,6 +273,10 @@ static void take_any_reply(struct soon__process *process, struct turn *turn)
         turn->came++;
         turn->others = true;
         rc = take_reply(process, turn, &reply) ? 1 : -EPROTO;
+        if (rc == 1) /* Relaxed: a number to be shown. */
+            atomic_fetch_add_explicit(&process->pool->bytes_from,
+                                      reply.result_size + reply.payload_size + reply.message_size,
+                                      memory_order_relaxed);
     }
     if (rc < 0)
         process->reading.corrupt = true;

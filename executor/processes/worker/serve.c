@@ -46,7 +46,6 @@ static bool answer_short(const struct soon__serving *serving)
     return true;
 }
 
-/* The reply of one that is sampled is not a short one: so the parent takes its times in where it has time for that. */
 static inline void run_one(struct soon__serving *serving, bool is_sampled)
 {
     int rc = soon__serving_make_space(serving);
@@ -58,7 +57,7 @@ static inline void run_one(struct soon__serving *serving, bool is_sampled)
     run(serving);
     if (is_sampled)
         soon__serving_tell_end(serving);
-    if (is_sampled || !answer_short(serving))
+    if (!answer_short(serving))
         answer(serving);
 }
 
