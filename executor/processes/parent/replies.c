@@ -264,7 +264,7 @@ static bool take_reply(struct soon__process *process, struct turn *turn, const s
 /* Takes in the next reply, of whatever kind. One that no worker sends makes the process corrupt. */
 static void take_any_reply(struct soon__process *process, struct turn *turn)
 {
-    uint64_t head = head_of(process);
+    uint64_t head = head_of(process), bytes;
     struct soon__reply reply;
     int rc = soon__channel_next_reply(&process->channel, &head, &reply);
 
@@ -272,11 +272,12 @@ static void take_any_reply(struct soon__process *process, struct turn *turn)
         set_head(process, head);
         turn->came++;
         turn->others = true;
+        bytes = reply.result_size + reply.payload_size + reply.message_size;
+        /* Before anybody can see the outcome; what was a lie is taken back. Relaxed, both: a number to be shown. */
+        atomic_fetch_add_explicit(&process->pool->bytes_from, bytes, memory_order_relaxed);
         rc = take_reply(process, turn, &reply) ? 1 : -EPROTO;
-        if (rc == 1) /* Relaxed: a number to be shown. */
-            atomic_fetch_add_explicit(&process->pool->bytes_from,
-                                      reply.result_size + reply.payload_size + reply.message_size,
-                                      memory_order_relaxed);
+        if (rc < 0)
+            atomic_fetch_sub_explicit(&process->pool->bytes_from, bytes, memory_order_relaxed);
     }
     if (rc < 0)
         process->reading.corrupt = true;
