@@ -236,8 +236,7 @@ static void stats(void *self, soon_stats *ret)
     ret->retries = pool->locked.retries;
     ret->bytes_to_workers = pool->locked.bytes_to;
     /* Relaxed: a snapshot. */
-    ret->bytes_from_workers =
-        pool->locked.bytes_from + atomic_load_explicit(&pool->bytes_from, memory_order_relaxed);
+    ret->bytes_from_workers = pool->locked.bytes_from + atomic_load_explicit(&pool->bytes_from, memory_order_relaxed);
     for (struct soon__process *process = pool->locked.processes; process; process = process->next) {
         ret->idle += process->locked.stage == SOON__READY && !process->locked.assigned;
         for (uint32_t slot = 0; slot < SOON__SLOTS; slot++) {
