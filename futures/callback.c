@@ -132,7 +132,7 @@ void soon__future_begin_with(soon_future *future, struct soon__callback *callbac
 }
 
 /* If the callback before this one has forked, and this is the child, the rest is the parent's. */
-struct soon__callback *soon__callback_next(soon_future *future, bool internal)
+struct soon__callback *soon__callback_next(soon_future *future, unsigned kinds)
 {
     struct soon__callback *first;
 
@@ -140,7 +140,7 @@ struct soon__callback *soon__callback_next(soon_future *future, bool internal)
         return NULL;
     soon__future_lock(future);
     first = first_locked(future);
-    if (first && (first->delivered || (internal && first->kind != SOON__CALLBACK_INTERNAL)))
+    if (first && (first->delivered || !(kinds >> first->kind & 1)))
         first = NULL;
     if (first)
         unlink_locked(future, first);

@@ -20,9 +20,9 @@ bool soon__future_take_callback(soon_future *future, struct soon__callback *call
 
 /* Internal callbacks are pushed in front: brings them into the order of registration, when the future is completed. */
 void soon__callbacks_order_locked(soon_future *future);
-/* Takes the next callback off that has not begun to run; with `internal` only an internal one. Returns NULL if there is
- * none. A posted one stays in the ring, delivered. */
-struct soon__callback *soon__callback_next(soon_future *future, bool internal);
+/* Takes the next callback off that has not begun to run. Returns NULL if there is none, or if it is of no kind that
+ * `kinds` has the bit of. A posted one stays in the ring, delivered. */
+struct soon__callback *soon__callback_next(soon_future *future, unsigned kinds);
 /* Runs a callback that was taken off; a posted one is taken to its loop. */
 void soon__callback_run(soon_future *future, struct soon__callback *callback);
 

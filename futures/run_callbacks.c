@@ -17,7 +17,7 @@ static void drain_internals(struct soon__thread *self)
 
     self->queues.in_internals = true;
     while ((future = self->queues.internals.head)) { /* it stays in the list while they run: depend.c looks there */
-        while ((callback = soon__callback_next(future, true)))
+        while ((callback = soon__callback_next(future, 1 << SOON__CALLBACK_INTERNAL)))
             soon__callback_run(future, callback);
         soon__future_list_pop(&self->queues.internals);
         soon__future_list_push(&self->queues.callbacks, future);
@@ -33,10 +33,20 @@ static void run_users(soon_future *future)
     if (self->parking)
         self->parking->before_user_code(self->worker);
     self->queues.running = future;
-    while ((callback = soon__callback_next(future, false)))
+    while ((callback = soon__callback_next(future, ~0u)))
         soon__callback_run(future, callback);
     self->queues.running = NULL;
     soon__future_unref(future);
+}
+
+/* Takes those to their loops that come before all others: no user code runs for that. So on a loop callbacks come in
+ * the order in which futures were completed, whether these have others besides or not. */
+static void deliver_first(soon_future *future)
+{
+    struct soon__callback *callback;
+
+    while ((callback = soon__callback_next(future, 1 << SOON__CALLBACK_POSTED)))
+        soon__callback_run(future, callback);
 }
 
 static bool has_callbacks(soon_future *future)
@@ -68,6 +78,8 @@ static void drain_callbacks(struct soon__thread *self)
     while ((future = soon__future_list_pop(&self->queues.callbacks))) {
         if (run_elsewhere(future))
             continue;
+        if (self->sink)
+            deliver_first(future);
         if (self->sink && has_callbacks(future))
             self->sink(future);
         else

@@ -14,6 +14,8 @@
  *     stronger mode of an executor of the user's own. The library's pools are asked by the loop itself, since a
  *     callback that takes long, perhaps because it waits for a task, must not keep the grace from ending.
  * E4  All memory is there before the shutdown begins, so nothing can fail after that.
+ * E5  The word that it is gone goes to the program's loop by way of the callback thread, and so comes behind what that
+ *     has to bring there for futures of the executor.
  */
 #include "../../futures/callback_internal.h"
 #include "../loops/library_loop_internal.h"
@@ -33,9 +35,9 @@ struct ending {
     int64_t deadline; /* of `options.mode`; SOON__NEVER: none */
     _Atomic uint32_t refs;
     struct soon__callback on_down;
-    struct soon__job open, close;    /* on the library's loop */
-    struct soon__job stronger, gone; /* on the callback thread */
-    struct soon__loop_entry entry;   /* on the program's loop */
+    struct soon__job open, close;          /* on the library's loop */
+    struct soon__job stronger, tell, gone; /* on the callback thread */
+    struct soon__loop_entry entry;         /* on the program's loop */
     uv_timer_t timer;
 };
 
@@ -122,15 +124,20 @@ static void run_gone(struct soon__job *job)
     finish(ending, !ending->options.loop);
 }
 
+/* E5 */
+static void run_tell(struct soon__job *job)
+{
+    struct ending *ending = OF(ending, tell, job);
+
+    soon__loop_push(ending->options.loop, &ending->entry);
+}
+
 static void unref(struct ending *ending)
 {
     /* Acquire-release: what others did with the executor comes before it is freed. */
     if (atomic_fetch_sub_explicit(&ending->refs, 1, memory_order_acq_rel) > 1)
         return;
-    if (ending->options.loop)
-        soon__loop_push(ending->options.loop, &ending->entry);
-    else
-        soon__library_callbacks_post(&ending->gone);
+    soon__library_callbacks_post(ending->options.loop ? &ending->tell : &ending->gone);
 }
 
 /*
@@ -244,6 +251,7 @@ static int ending_new(struct ending **ret, soon_executor *executor, const soon_e
         .open.run = run_open,
         .close.run = run_close,
         .stronger.run = run_stronger,
+        .tell.run = run_tell,
         .gone.run = run_gone,
         .entry = {.run = run_entry, .drop = drop_entry},
     };

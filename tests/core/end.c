@@ -325,3 +325,88 @@ Test(end, comes_before_the_word_that_its_loop_is_detached)
     run_to_the_end();
     cr_assert_str_eq(said, "end closed");
 }
+
+/*
+ * What comes to the loop before that
+ */
+
+static atomic_bool is_held, may_go;
+
+static void hold_the_callback_thread(void *data)
+{
+    (void)data;
+    is_held = true;
+    test_wait_until(may_go);
+}
+
+static void ignore(soon_future *future, void *data)
+{
+    (void)future;
+    (void)data;
+}
+
+static void let_it_go(soon_future *future, void *data)
+{
+    say_done(future, data);
+    may_go = true;
+}
+
+/* A task of a process that is to end for it, so that the library's loop completes its future. */
+static soon_future *stuck_task(soon_executor *executor)
+{
+    soon_future *stuck;
+
+    is_held = may_go = false;
+    close_gate();
+    cr_assert_eq(soon_executor_end(make_one_thread(), &(soon_end_options){.on_end = hold_the_callback_thread}), 0);
+    test_wait_until(is_held);
+    stuck = soon_submit(executor, wait_here);
+    await_arrivals(1);
+    return stuck;
+}
+
+/* The callback thread is busy until they have come, and nothing of them is for it. */
+Test(end, comes_after_callbacks_on_its_loop_which_need_no_other_thread)
+{
+    soon_executor *executor;
+    soon_future *stuck;
+
+    common_begin();
+    executor = make_one_process();
+    stuck = stuck_task(executor);
+
+    cr_assert_eq(soon_future_add_done_callback_on(stuck, on, say_done, "one "), 0);
+    cr_assert_eq(soon_future_add_done_callback_on(stuck, on, let_it_go, "two "), 0);
+    cr_assert_eq(
+        soon_executor_end(executor, &(soon_end_options){.mode = SOON_KILL, .loop = on, .on_end = say, .data = "end"}),
+        0);
+    run_to_the_end();
+    cr_assert_str_eq(said, "one two end");
+    soon_future_unref(stuck);
+}
+
+/* The callback on the loop waits for one that the callback thread has to run before. */
+Test(end, comes_after_callbacks_on_its_loop_that_came_by_another_thread)
+{
+    soon_future *stuck, *down;
+    soon_executor *executor;
+
+    common_begin();
+    executor = make_one_process();
+    stuck = stuck_task(executor);
+    down = soon_executor_down(executor);
+
+    cr_assert_eq(soon_future_add_done_callback(stuck, ignore, NULL), 0);
+    cr_assert_eq(soon_future_add_done_callback_on(stuck, on, say_done, "one "), 0);
+    cr_assert_eq(
+        soon_executor_end(executor, &(soon_end_options){.mode = SOON_KILL, .loop = on, .on_end = say, .data = "end"}),
+        0);
+    cr_assert_eq(soon_future_wait(down, SOON_FOREVER), 0);
+    for (int i = 0; i < 1000; i++)
+        sched_yield(); /* so that one that came too early were there */
+    may_go = true;
+    run_to_the_end();
+    cr_assert_str_eq(said, "one end");
+    soon_future_unref(stuck);
+    soon_future_unref(down);
+}
