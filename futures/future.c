@@ -37,10 +37,7 @@ static __attribute__((noinline)) void drop_aside(struct soon__aside *aside)
     soon__buffers_free(aside->further);
     if (aside->hook)
         aside->hook->destroy(aside->hook);
-    if (aside->steps)
-        soon__block_free(aside, aside->steps * (size_t)16);
-    else
-        free(aside);
+    free(aside);
 }
 
 void soon__future_fini(soon_future *future)

@@ -270,7 +270,6 @@ struct soon__aside {
     soon_buffer *payload;             /* a reference; changed under LOCK until the future is claimed */
     struct soon__buffers *further;    /* payloads behind that one; changed likewise */
     struct soon__progress_hook *hook; /* NULL: nobody listens */
-    uint8_t steps;                    /* the size of the block that it is, in steps of 16 bytes; 0: it is malloc'ed */
 };
 
 /* How a future's block is given back. */
@@ -304,7 +303,7 @@ struct soon_future {
         size_t result_size;
         uint64_t number;
     };
-    /* Under LOCK, but for an owner that makes it at the start. NULL: there is none. */
+    /* Under LOCK, but for an owner that makes it at the start. NULL: there is none; else malloc'ed. */
     struct soon__aside *aside;
 };
 

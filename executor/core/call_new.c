@@ -23,9 +23,6 @@ _Static_assert(SOON__CALL_ARG_AT + 2 * SOON__CALL_SMALL_MAX + sizeof(struct soon
                    SOON__BLOCK_STEPS * SOON__CALL_ALIGNMENT,
                "block");
 
-enum { EXTRA_SIZE = (sizeof(struct soon__call_extra) + SOON__CALL_ALIGNMENT - 1) & ~(SOON__CALL_ALIGNMENT - 1) };
-_Static_assert(EXTRA_SIZE / SOON__CALL_ALIGNMENT <= UINT8_MAX, "steps");
-
 /* `arg` and `result` are the sizes of what lies in the block; 0: nothing does. */
 static inline size_t block_size(size_t arg, size_t result, bool has_job, bool has_on_done)
 {
@@ -93,11 +90,11 @@ static int extra_new(soon_call *call, const struct soon__call_params *params)
 /* A call without options gets an extra for that, and is plain no more. Without memory it stays as it is. */
 static bool extra_for_sample(soon_call *call)
 {
-    struct soon__call_extra *extra = soon__block_new(EXTRA_SIZE);
+    struct soon__call_extra *extra = malloc(sizeof *extra); /* no block: these are counted as futures */
 
     if (!extra)
         return false;
-    *extra = (struct soon__call_extra){.aside.steps = EXTRA_SIZE / SOON__CALL_ALIGNMENT, .queue_deadline = SOON__NEVER};
+    *extra = (struct soon__call_extra){.queue_deadline = SOON__NEVER};
     call->promise.future.aside = &extra->aside;
     call->flags = (uint8_t)((call->flags & ~SOON__CALL_PLAIN) | SOON__CALL_HAS_EXTRA);
     return true;
