@@ -9,7 +9,7 @@
  *     soon_wait(futures, count, SOON_ALL_COMPLETED, SOON_FOREVER, NULL);
  *     soon_progress_bar_free(bar);
  *
- *     hash:  50%|██████████████              | 4/8 [00:02<00:02, 1.91it/s]
+ *     hash:  60%|████████████████▉           | 4/8 [00:02<00:01, 2.29it/s]
  *       a.iso:  73%|██████████████████▎      | 730/1000
  *       b.iso:  12%|███                      | 122/1000
  *

@@ -29,20 +29,23 @@ static void add_line(struct soon__text *text, const char *line, size_t size, boo
     soon__text_add(text, line, size);
 }
 
-/* The bar and its running tasks, at most `lines_max` lines. Returns how many. */
-static int add_bar(struct soon__text *body, const soon_progress_bar *bar, const struct soon__look *as, int lines,
-                   int lines_max)
+/* How many lines there are, and how many there may be of bars, and of their running tasks. */
+struct lines {
+    int count, bars_left, rows_left;
+};
+
+/* The bar and its running tasks, as far as there are lines for them. */
+static void add_bar(struct soon__text *body, const soon_progress_bar *bar, const struct soon__look *as,
+                    struct lines *lines)
 {
     char line[SOON__LINE_MAX];
     const struct soon__view *view = &bar->drawer.view;
 
-    if (lines == lines_max)
-        return lines;
-    add_line(body, line, soon__line_of_bar(line, view, as), lines == 0);
-    lines++;
-    for (size_t i = 0; i < view->row_count && lines < lines_max; i++, lines++)
+    if (lines->bars_left-- <= 0)
+        return;
+    add_line(body, line, soon__line_of_bar(line, view, as), lines->count++ == 0);
+    for (size_t i = 0; i < view->row_count && lines->rows_left > 0; i++, lines->rows_left--, lines->count++)
         add_line(body, line, soon__line_of_row(line, view, i, as), false);
-    return lines;
 }
 
 static void add_last_line(struct soon__text *above, const soon_progress_bar *bar, const struct soon__look *as)
@@ -53,24 +56,43 @@ static void add_last_line(struct soon__text *above, const soon_progress_bar *bar
     soon__text_add_string(above, "\033[K\r\n");
 }
 
+static bool is_on(const soon_progress_bar *bar, const struct soon__outlet *outlet, int64_t now_ns)
+{
+    return bar->outlet == outlet && is_visible(bar, now_ns);
+}
+
+/* Of the lines of a terminal each bar gets one, and running tasks what is left. */
+static struct lines share_lines(const struct soon__round *round, const struct soon__outlet *outlet, int rows)
+{
+    struct lines lines = {.bars_left = rows > 1 ? rows - 1 : 1};
+    int bars = 0;
+
+    for (const soon_progress_bar *bar = round->first; bar; bar = bar->drawer.next)
+        bars += is_on(bar, outlet, round->now_ns) && !bar->drawer.ends;
+    lines.rows_left = lines.bars_left - bars;
+    return lines;
+}
+
 static void draw_terminal(struct soon__round *round, struct soon__outlet *outlet)
 {
-    int columns, rows, lines = 0;
+    int columns, rows;
+    struct lines lines;
     struct soon__text *above = &round->above, *body = &round->body;
 
     soon__outlet_size(outlet, &columns, &rows);
+    lines = share_lines(round, outlet, rows);
     above->size = body->size = 0;
     for (soon_progress_bar *bar = round->first; bar; bar = bar->drawer.next) {
-        if (bar->outlet != outlet || !is_visible(bar, round->now_ns))
+        if (!is_on(bar, outlet, round->now_ns))
             continue;
         struct soon__look as = {bar->blocks, bar->colour, columns};
         look(bar, round->now_ns);
         if (!bar->drawer.ends)
-            lines = add_bar(body, bar, &as, lines, rows > 1 ? rows - 1 : 1);
+            add_bar(body, bar, &as, &lines);
         else if (!bar->options.vanish)
             add_last_line(above, bar, &as);
     }
-    round->is_shown |= soon__outlet_draw(outlet, round->hidden, above, body, lines, columns);
+    round->is_shown |= soon__outlet_draw(outlet, round->hidden, above, body, lines.count, columns);
 }
 
 /* The one bar of a file or a pipe. */

@@ -40,6 +40,7 @@
 #include "loop_state_internal.h"
 #include "loop_table_internal.h"
 
+#include "../../futures/refuse_internal.h"
 #include "../system/ipc_internal.h"
 
 #include <assert.h>
@@ -202,10 +203,8 @@ static void update_or_wake_locked(soon_loop *loop)
 
 int soon__loop_count_in_locked(soon_loop *loop)
 {
-    if (loop->locked.state != SOON__LOOP_OPEN)
-        return SOON_ESHUTDOWN;
-    if (soon__loop_is_thread_here(loop) && soon__loop_is_lost_locked(loop))
-        return SOON_ESHUTDOWN;
+    if (loop->locked.state != SOON__LOOP_OPEN || (soon__loop_is_thread_here(loop) && soon__loop_is_lost_locked(loop)))
+        return soon__refuse(SOON_ESHUTDOWN, "the loop is detached, or its handle closed");
     loop->locked.outstanding++;
     if (!loop->locked.held)
         update_or_wake_locked(loop);

@@ -44,6 +44,7 @@ Test(loop_dispatch_end, detach_delivers_what_is_outstanding_then_closes_in_a_dis
     soon_loop_detach(on, note_closed, &closing);
     on = NULL;
     cr_assert_eq(soon_loop_post(closing.loop, say, "no"), SOON_ESHUTDOWN);
+    cr_assert(strstr(soon_last_error()->message, "the loop is detached"));
     cr_assert_eq(soon_future_add_done_callback_on(first.future, closing.loop, say_done, "no"), SOON_ESHUTDOWN);
     cr_assert_not(poll_loop(closing.loop, 0));
 

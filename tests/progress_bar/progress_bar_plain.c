@@ -75,6 +75,21 @@ Test(progress_bar_plain, while_it_lives_there_are_lines_from_time_to_time)
     close(fd);
 }
 
+Test(progress_bar_plain, in_each_round_bars_come_in_the_order_in_which_they_were_made)
+{
+    const char *labels[] = {"first", "second", "third"}, *at;
+    soon_progress_bar *bars[3];
+    int fd = new_file();
+
+    for (int i = 0; i < 3; i++)
+        bars[i] = new_bar(.label = labels[i], .interval_ms = 1, .plain_every_ms = 1, .fd = fd);
+    test_wait_until((at = strstr(text_of(fd), "third: ")) && (at = strstr(at, "second: ")) && strstr(at, "\nthird: "));
+    cr_assert(begins(strchr(at, '\n') + 1, "third: "), "%s", text_of(fd));
+    for (int i = 0; i < 3; i++)
+        soon_progress_bar_free(bars[i]);
+    close(fd);
+}
+
 Test(progress_bar_plain, who_wants_no_lines_gets_none)
 {
     int fd = new_file();

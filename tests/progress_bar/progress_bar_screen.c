@@ -187,6 +187,29 @@ Test(progress_bar_screen, running_tasks_have_bars_and_what_is_too_much_is_left_o
     screen_free(screen);
 }
 
+Test(progress_bar_screen, each_bar_has_a_line_before_any_task_has_one)
+{
+    struct screen *screen = screen_new(40, 4);
+    struct halves tasks[3];
+    soon_progress_bar *first = new_bar(screen, .tasks_max = 3, .label = "first");
+    soon_progress_bar *second = new_bar(screen, .label = "second");
+
+    for (int i = 0; i < 3; i++) {
+        tasks[i] = running();
+        cr_assert_eq(soon_progress_bar_add(first, tasks[i].future), 0);
+        soon_promise_set_progress(tasks[i].promise, 1, 2);
+    }
+    cr_assert_eq(screen_await(screen, "  task 1:  50%|"), 1);
+    cr_assert_eq(screen_await(screen, "second"), 2);
+    cr_assert_eq(screen_find(screen, 0, "first"), 0);
+    cr_assert_lt(screen_find(screen, 0, "task 2"), 0);
+    for (int i = 0; i < 3; i++)
+        release(tasks[i]);
+    end_bar(screen, first);
+    end_bar(screen, second);
+    screen_free(screen);
+}
+
 /*
  * Output that is mixed in
  */
