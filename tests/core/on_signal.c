@@ -270,6 +270,7 @@ Test(on_signal, reaches_each_executor_that_is_there)
     deliver(SIGINT);
     for (int i = 0; i < 2; i++) {
         test_wait_until(soon_executor_signal(pools[i]));
+        test_wait_until(soon_executor_error(pools[i])->code); /* the signal is known from before the shutdown on */
         cr_assert_eq(outcome_of(soon_submit(pools[i], nothing)), SOON_ESHUTDOWN);
     }
     free_pool(pools[0]);
