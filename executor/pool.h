@@ -297,7 +297,8 @@ typedef struct soon_end_options {
  * must not wait for an executor.
  *
  * A task on a thread that never looks at soon_task_cancel_requested() ends when it returns, whatever the mode, and
- * `on_end` comes after that. If the program ends before, it does not come.
+ * `on_end` comes after that. If the program ends before, it does not come. In a worker process SOON_TERMINATE leaves
+ * such a task the `grace_ms` of its pool, which is added to the one given here; with SOON_KILL there is none.
  *
  * Ownership: with 0, executor and `data` are taken: the executor must not be freed nor ended again. A failure takes
  * nothing.
