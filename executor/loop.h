@@ -147,7 +147,8 @@ SOON_API int soon_loop_dispatch(soon_loop *loop, int max);
  *
  * In a forked child it drops what was outstanding in the parent, whose loop it is. It closes the child's copy of the
  * descriptor and calls `on_closed` before it returns; or the child's copy of the handle, for a loop that uv_loop_fork()
- * has revived.
+ * has revived. Give it NULL there if your `on_closed` takes the descriptor out of an epoll set: that one is the
+ * parent's, too.
  *
  * Ownership: `data` is lent until `on_closed` was called. `on_closed` NULL: nobody is told. `loop` NULL is ignored.
  * Threads: the loop's thread only. That is asserted; without asserts, a call on another thread is ignored. So is one
