@@ -273,6 +273,9 @@ SOON_TASK(wait_for_a_command, struct gate, int)
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
         ;
     *result = WIFSIGNALED(status) ? WTERMSIG(status) : -1;
+    /* It gets the signal with the whole process group, and may be gone before this task hears of its own end. */
+    while (!what[1].revents && poll(&what[1], 1, -1) < 0 && errno == EINTR)
+        ;
     return what[1].revents ? 0 : EPROTO;
 }
 
