@@ -46,8 +46,6 @@ static void close_all(struct service *service)
 static void on_last_words(uv_timer_t *timer)
 {
     struct service *service = timer->data;
-    if (service->jobs.free_count < service->jobs.places)
-        return; /* the end of a job is still on its way to the loop */
     events_stop(&service->events);
     if (service->events.count == 0 || ++service->looks > LAST_WORDS_MAX)
         close_all(service);
