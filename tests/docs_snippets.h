@@ -70,7 +70,8 @@ struct event;
 extern struct event *due;
 extern struct event_base *base;
 void on_event(int fd, short what, void *data);
-struct event *event_new(struct event_base *base, int fd, short what, void (*fn)(int fd, short what, void *data), void *data);
+struct event *event_new(struct event_base *base, int fd, short what, void (*fn)(int fd, short what, void *data),
+                        void *data);
 int event_add(struct event *event, const struct timeval *timeout);
 
 struct ev_loop;
