@@ -175,6 +175,12 @@ static bool part_of_call(const void *whose, size_t index, struct soon__beside_pa
     return index / 2 < soon__call_input_count(call) && input_part(soon__call_input(call, index / 2), index % 2, ret);
 }
 
+static uint32_t sampled_flags(const struct soon__sample *sample, size_t items)
+{
+    return (sample ? SOON__REQUEST_IS_SAMPLED : 0) |
+           (items && soon__sample_is_traced(sample) ? SOON__REQUEST_IS_TRACED : 0);
+}
+
 void soon__marshal(struct soon__marshalled *marshalled, soon_call *call, uint32_t function)
 {
     struct soon__call_extra *extra = soon__call_extra(call);
@@ -191,6 +197,7 @@ void soon__marshal(struct soon__marshalled *marshalled, soon_call *call, uint32_
         marshalled->payload = extra->options.payload;
     if (extra)
         marshalled->beside = (struct soon__beside){.part = part_of_call, .whose = call};
+    marshalled->sampled = sampled_flags(soon__call_sample(call), marshalled->items);
     measure(marshalled);
 }
 
@@ -228,16 +235,14 @@ static void write_request(struct soon__request *request, const struct soon__mars
     request->items = marshalled->items;
     request->function = marshalled->function;
     request->label_size = marshalled->label_size;
-    request->flags =
-        (marshalled->is_initializer ? SOON__REQUEST_IS_INITIALIZER : 0) |
-        (marshalled->payload ? SOON__REQUEST_HAS_PAYLOAD : 0) | (marshalled->arg_sent ? SOON__REQUEST_ARG_SENT : 0) |
-        (marshalled->payload_sent ? SOON__REQUEST_PAYLOAD_SENT : 0) |
-        (marshalled->in_area ? SOON__REQUEST_IN_AREA : 0) | (extra ? SOON__REQUEST_HAS_LIMITS : 0) |
-        (is_plain(extra) ? SOON__REQUEST_IS_PLAIN : 0) |
-        (marshalled->beside.head.count ? SOON__REQUEST_HAS_BESIDE : 0) | (marshalled->each ? SOON__REQUEST_VARIES : 0) |
-        (soon__call_sample(marshalled->call) ? SOON__REQUEST_IS_SAMPLED : 0) |
-        (marshalled->items && soon__sample_is_traced(soon__call_sample(marshalled->call)) ? SOON__REQUEST_IS_TRACED
-                                                                                          : 0);
+    request->flags = (marshalled->is_initializer ? SOON__REQUEST_IS_INITIALIZER : 0) |
+                     (marshalled->payload ? SOON__REQUEST_HAS_PAYLOAD : 0) |
+                     (marshalled->arg_sent ? SOON__REQUEST_ARG_SENT : 0) |
+                     (marshalled->payload_sent ? SOON__REQUEST_PAYLOAD_SENT : 0) |
+                     (marshalled->in_area ? SOON__REQUEST_IN_AREA : 0) | (extra ? SOON__REQUEST_HAS_LIMITS : 0) |
+                     (is_plain(extra) ? SOON__REQUEST_IS_PLAIN : 0) |
+                     (marshalled->beside.head.count ? SOON__REQUEST_HAS_BESIDE : 0) |
+                     (marshalled->each ? SOON__REQUEST_VARIES : 0) | marshalled->sampled;
     if (marshalled->payload)
         request->payload_size = soon_buffer_size(marshalled->payload);
     if (marshalled->in_area)

@@ -21,14 +21,16 @@ struct soon__marshalled {
     const char *label;
     uint32_t label_size;
     struct soon__beside beside;
+    uint32_t sampled; /* enum soon__request_flags: whether it is. The call may end while its slot is filled */
     uint64_t body_size;
     uint64_t offset; /* in the request area; `in_area` */
     bool in_area;
 };
 
 void soon__marshal(struct soon__marshalled *marshalled, soon_call *call, uint32_t function);
+/* How many bytes travel, by whatever way. */
+uint64_t soon__marshal_bytes(const struct soon__marshalled *marshalled);
 /* Does it take so long to copy that the mutex is better left meanwhile? */
-uint64_t soon__marshal_bytes(const struct soon__marshalled *marshalled); /* how many travel, by whatever way */
 bool soon__marshal_is_long(const struct soon__marshalled *marshalled);
 /* Writes the request to the slot, and sends what travels as descriptors. 0 or a negative errno. */
 int soon__marshal_fill(const struct soon__marshalled *marshalled, struct soon__process *process, uint32_t slot,
