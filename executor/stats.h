@@ -131,7 +131,7 @@ typedef struct soon_histogram {
  * Fills in one of the two histograms of the executor, with zeroes for NULL and in a forked child. It has 11 kB.
  * soon_executor_histogram() is the form to use in programs.
  *
- * Always on. Tasks are measured one by one as long as a thread submits less than a thousand a second, and one of 256,
+ * Always on. Tasks are measured one by one as long as a thread submits less than a thousand a second, and one of 512,
  * which then counts for so many, in a flood. On an executor of the program's own only those count that soon_call_run()
  * runs.
  *

@@ -6,7 +6,7 @@
 #include "executor_table_internal.h"
 #include "histogram_internal.h"
 
-enum { MEAN_MAX = 256, SAMPLES_EACH = 8, FASTER = 4, SLOW_NS = 1000000 };
+enum { MEAN_MAX = 512, SAMPLES_EACH = 8, FASTER = 4, SLOW_NS = 1000000 };
 
 _Atomic(const struct soon__tracer *) soon__tracer;
 _Thread_local struct soon__sampler soon__this_sampler;

@@ -21,8 +21,8 @@
  * S3  Without memory for a sample the call goes without it.
  *
  * A trace has all calls sampled, by soon__executors_sample_all(). The tracer hears of each moment on the thread that it
- * happens on. It may be called under a pool's mutex or a future's
- * LOCK: it calls nothing of a pool, waits for nothing, and runs no user code.
+ * happens on. It may be called under a pool's mutex or a future's LOCK: it calls nothing of a pool, waits for nothing,
+ * and runs no user code.
  */
 #ifndef SOON_EXECUTOR_CORE_SAMPLE_INTERNAL_H
 #define SOON_EXECUTOR_CORE_SAMPLE_INTERNAL_H
