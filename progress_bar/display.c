@@ -247,13 +247,11 @@ static int use_outlet_locked(struct soon__display *display, int fd, struct soon_
     if (fstat(fd, &status) == 0 && S_ISCHR(status.st_mode))
         outlet = find_locked(display, status.st_rdev);
     if (!outlet) {
-        struct soon__outlet **end = &display->locked.outlets; /* bars of files are drawn in their order, too */
         int rc = soon__outlet_new(&outlet, fd);
         if (rc < 0)
             return rc;
-        while (*end)
-            end = &(*end)->listed.next;
-        *end = outlet;
+        outlet->listed.next = display->locked.outlets;
+        display->locked.outlets = outlet;
     }
     outlet->listed.users++;
     *ret = outlet;

@@ -111,20 +111,24 @@ static void draw_plain(soon_progress_bar *bar, int64_t now_ns)
 }
 
 /* What takes nothing now is tried again; then no bar there ends in this round. */
-static void draw_outlet(struct soon__round *round, struct soon__outlet *outlet)
+static void draw_bars_of(struct soon__round *round, struct soon__outlet *terminal)
 {
-    enum soon__readiness readiness = soon__outlet_readiness(outlet);
+    enum soon__readiness readiness = soon__outlet_readiness(terminal);
 
-    if (readiness == SOON__OUTLET_READY && outlet->is_terminal)
-        draw_terminal(round, outlet);
-    for (soon_progress_bar *bar = round->first; bar; bar = bar->drawer.next) {
-        if (bar->outlet != outlet)
-            continue;
-        if (readiness == SOON__OUTLET_BUSY)
+    if (readiness == SOON__OUTLET_READY)
+        draw_terminal(round, terminal);
+    for (soon_progress_bar *bar = round->first; bar && readiness == SOON__OUTLET_BUSY; bar = bar->drawer.next) {
+        if (bar->outlet == terminal)
             bar->drawer.ends = false;
-        else if (!outlet->is_terminal)
-            draw_plain(bar, round->now_ns);
     }
+}
+
+static void draw_elsewhere(struct soon__round *round, soon_progress_bar *bar)
+{
+    if (soon__outlet_readiness(bar->outlet) == SOON__OUTLET_BUSY)
+        bar->drawer.ends = false;
+    else
+        draw_plain(bar, round->now_ns);
 }
 
 bool soon__round_draw(struct soon__round *round, const atomic_int *hidden)
@@ -132,7 +136,13 @@ bool soon__round_draw(struct soon__round *round, const atomic_int *hidden)
     round->now_ns = soon__bar_now_ns();
     round->hidden = hidden;
     round->is_shown = false;
-    for (struct soon__outlet *outlet = round->outlets; outlet; outlet = outlet->listed.next)
-        draw_outlet(round, outlet);
+    for (struct soon__outlet *outlet = round->outlets; outlet; outlet = outlet->listed.next) {
+        if (outlet->is_terminal)
+            draw_bars_of(round, outlet);
+    }
+    for (soon_progress_bar *bar = round->first; bar; bar = bar->drawer.next) {
+        if (!bar->outlet->is_terminal)
+            draw_elsewhere(round, bar);
+    }
     return round->is_shown;
 }
