@@ -290,11 +290,12 @@ typedef struct soon_end_options {
  * soon_executor_shutdown() with a stronger mode and by soon_executor_stats(). To have a future for the end, call
  * soon_executor_down() before this.
  *
- * With a loop, what comes to it from tasks of the executor comes before `on_end`; one that is attached keeps uv_run()
- * going until then, as for soon_future_add_done_callback_on(). A loop that is detached meanwhile still gets it. If
- * somebody else has closed the loop's handle, `on_end` does not run; the executor is freed and `release` called on the
- * library's callback thread. There `on_end` runs if no loop was given: it may start, end and free other things, but
- * must not wait for an executor.
+ * With a loop, what comes to it from tasks of the executor comes before `on_end`. So it comes by way of the library's
+ * callback thread, and a callback that blocks there holds it up. A loop that is attached keeps uv_run() going until
+ * then, as for soon_future_add_done_callback_on(). A loop that is detached meanwhile still gets it. If somebody else
+ * has closed the loop's handle, `on_end` does not run; the executor is freed and `release` called on the library's
+ * callback thread. There `on_end` runs if no loop was given: it may start, end and free other things, but must not wait
+ * for an executor.
  *
  * A task on a thread that never looks at soon_task_cancel_requested() ends when it returns, whatever the mode, and
  * `on_end` comes after that. If the program ends before, it does not come. In a worker process SOON_TERMINATE leaves

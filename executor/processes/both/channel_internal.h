@@ -68,9 +68,9 @@ enum soon__request_flags {
     SOON__REQUEST_HAS_LIMITS = 32,  /* of time; else it has none, and their fields are not read */
     SOON__REQUEST_IS_PLAIN = 64,    /* its items have no limit of their own, and nobody waits for a single one */
     SOON__REQUEST_HAS_BESIDE = 128, /* there are further parts behind the label: beside_internal.h */
-    SOON__REQUEST_IS_TRACED = 1024, /* of a chunk: each item has a reply of its own, with its times beside it */
-    SOON__REQUEST_IS_SAMPLED = 512, /* the worker tells when it begins and ends: see the status */
     SOON__REQUEST_VARIES = 256,     /* it has several items of any size: struct soon__item_head */
+    SOON__REQUEST_IS_SAMPLED = 512, /* the worker tells when it begins and ends: see the status */
+    SOON__REQUEST_IS_TRACED = 1024, /* of a chunk: each item has a reply of its own, with its times beside it */
 };
 
 /*
