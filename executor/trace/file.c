@@ -104,7 +104,12 @@ void soon__trace_file_set_dropped(struct soon__trace_file *file, uint64_t droppe
         file->number = dropped;
 }
 
+void soon__trace_file_unlock(struct soon__trace_file *file)
+{
+    (void)flock(file->fd, LOCK_UN);
+}
+
 void soon__trace_file_close(struct soon__trace_file *file)
 {
-    close(file->fd); /* which also unlocks it */
+    close(file->fd);
 }

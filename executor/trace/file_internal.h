@@ -41,5 +41,8 @@ int soon__trace_file_add(struct soon__trace_file *file, char *lines, size_t size
 /* F3 */
 void soon__trace_file_set_dropped(struct soon__trace_file *file, uint64_t dropped);
 void soon__trace_file_close(struct soon__trace_file *file);
+/* For its owner, who has written it to its end: a forked child that has not closed its copy yet shares the lock, and
+ * would keep it. */
+void soon__trace_file_unlock(struct soon__trace_file *file);
 
 #endif

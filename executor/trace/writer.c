@@ -159,6 +159,7 @@ void soon__trace_writer_stop(struct soon__trace_writer *writer)
     atomic_store_explicit(&writer->bell, 1, memory_order_release);
     soon__unpark_one(&writer->bell);
     pthread_join(writer->thread, NULL);
+    soon__trace_file_unlock(&writer->own.file);
 }
 
 int soon__trace_writer_close(struct soon__trace_writer *writer)
