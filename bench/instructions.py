@@ -10,7 +10,9 @@ woken. So the numbers are the same each time to a hundredth, also on a busy mach
 
 - "round trip" is the one that a user meets on an idle machine. Mostly the worker runs before the caller looks for its result,
   but the machine decides how often. It is shown, and not compared; "round trip, both asleep" is compared, and is exact.
-- Valgrind does not order processes; with SCHED_BATCH they alternate less evenly than without it.
+- Valgrind does not order processes; with SCHED_BATCH they alternate less evenly than without it. And where rounds take more
+  than a millisecond under valgrind, on a busy machine, more of them are sampled. So where two processes wait for each other
+  the margin is wider.
 """
 import collections
 import concurrent.futures
@@ -26,7 +28,7 @@ import tempfile
 import typing
 
 RUNS = 3
-MARGIN, RMWS_SLACK = 0.10, 0.3  # the slack counts where there are few
+MARGIN, PROCESSES_MARGIN, RMWS_SLACK = 0.10, 0.25, 0.3  # the slack counts where there are few
 TOO_MANY = "too many"
 KINDS = ("instructions", "read-modify-writes", "indirect calls")
 
@@ -42,6 +44,7 @@ class Case(typing.NamedTuple):
     inside: str = None  # the function to count in, where not all that the program does is meant
     batch: bool = True
     compared: bool = True
+    margin: float = MARGIN
 
 
 CASES = {
@@ -53,10 +56,12 @@ CASES = {
     "map item": Case("map", "items", 20000, 120000, 2, {"passes": 2}),
     "callback on a loop": Case("callbacks", "tasks", 2000, 12000),
     "callback where it is dispatched": Case("loops", "tasks", 2000, 12000, words={"loop": "epoll"}),
-    "process round trip": Case("roundtrip", "rounds", 500, 2500, words={"pool": "processes", "whole": 1}, batch=False),
+    "process round trip": Case("roundtrip", "rounds", 500, 2500, words={"pool": "processes", "whole": 1}, batch=False,
+                               margin=PROCESSES_MARGIN),
     "process task": Case("submit", "tasks", 2000, 12000, words={"pool": "processes"}, batch=False),
     "process map item": Case("map", "items", 20000, 120000, 2, {"passes": 2, "pool": "processes"}, batch=False),
-    "process callback on a loop": Case("callbacks", "tasks", 2000, 12000, words={"pool": "processes"}, batch=False),
+    "process callback on a loop": Case("callbacks", "tasks", 2000, 12000, words={"pool": "processes"}, batch=False,
+                                       margin=PROCESSES_MARGIN),
 }
 
 
@@ -176,9 +181,10 @@ def count_all(build):
 def verdict(side, kind, was, number):
     if was is None:
         return "nothing was kept to compare with"
-    if side in CASES and not CASES[side].compared:
+    case = CASES.get(side) or CASES[side.rpartition(",")[0]]  # of processes a side is a parent or a worker
+    if not case.compared:
         return "not compared"
-    slack = MARGIN * was + (RMWS_SLACK if kind == KINDS[1] else 0)
+    slack = case.margin * was + (RMWS_SLACK if kind == KINDS[1] else 0)
     if number > was + slack:
         return TOO_MANY
     return "better: keep it, by bench/instructions" if number < was - slack else "as it was"

@@ -77,28 +77,34 @@ static void display_free(struct soon__display *display)
     free(display);
 }
 
+static bool is_of_this_process(const struct soon__display *display)
+{
+    return display && display->pid == getpid();
+}
+
 /* That of this process. NULL: it has none. */
 static struct soon__display *display_now(void)
 {
     /* Acquire: pairs with the release of who has made it. */
     struct soon__display *display = atomic_load_explicit(&displays, memory_order_acquire);
 
-    return display && display->pid == getpid() ? display : NULL;
+    return is_of_this_process(display) ? display : NULL;
 }
 
+/* One load decides that there is none, and is what the exchange compares with: another thread's is not replaced. */
 static struct soon__display *display_make(void)
 {
-    struct soon__display *display = display_now(), *made = display ? NULL : display_new();
+    /* Acquire, both: pairs with the release of who has made it. */
+    struct soon__display *found = atomic_load_explicit(&displays, memory_order_acquire);
+    struct soon__display *made = is_of_this_process(found) ? NULL : display_new();
 
     if (!made)
-        return display;
-    made->parent = atomic_load_explicit(&displays, memory_order_relaxed); /* compared below */
-    /* Release: it is made; pairs with the acquire in display_now(). */
-    if (atomic_compare_exchange_strong_explicit(&displays, &made->parent, made, memory_order_release,
-                                                memory_order_relaxed))
+        return is_of_this_process(found) ? found : NULL;
+    made->parent = found;
+    if (atomic_compare_exchange_strong_explicit(&displays, &found, made, memory_order_acq_rel, memory_order_acquire))
         return made;
     display_free(made); /* another thread was faster */
-    return display_now();
+    return found;
 }
 
 bool soon__display_has(const soon_progress_bar *bar)

@@ -1,9 +1,11 @@
 /*
  * Bars against everything that may happen meanwhile: futures that end as they are added, and as the bar is freed; bars
- * that are made and freed on many threads; text, and hiding, on the same terminal.
+ * that are made and freed on many threads; text, and hiding, on the same terminal; the first bars, made at once.
  */
+#include "../support/forked.h"
 #include "../support/futures.h"
 #include "../support/screen.h"
+#include "../support/thread_names.h"
 
 #include <pthread.h>
 
@@ -138,4 +140,38 @@ Test(race_progress_bar, bars_come_and_go_while_others_print_and_hide, .init = op
     for (int i = 0; i < 4; i++)
         pthread_join(threads[i], NULL);
     fclose(stream);
+}
+
+static pthread_barrier_t start;
+
+static void *make_the_first(void *unused)
+{
+    (void)unused;
+    int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    pthread_barrier_wait(&start);
+    soon_progress_bar *bar = new_bar(fd);
+    soon_progress_bar_free(bar);
+    close(fd);
+    return NULL;
+}
+
+/* Each child is a process without a bar. */
+static void make_the_first_bars(void)
+{
+    pthread_t threads[4];
+    size_t drawers;
+
+    pthread_barrier_init(&start, NULL, 4);
+    for (int i = 0; i < 4; i++)
+        CHECK(pthread_create(&threads[i], NULL, make_the_first, NULL) == 0);
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    CHECK(thread_called("soon-bar", &drawers) != 0); /* it has drawn a bar, so it has its name */
+    CHECK(drawers == 1);
+}
+
+Test(race_progress_bar, the_first_bars_of_many_threads_have_one_drawer)
+{
+    for (int round = 0; round < test_rounds(200); round++)
+        in_child(make_the_first_bars);
 }

@@ -7,8 +7,8 @@
 #include "../harness/test.h"
 
 #include "../../executor/loops/library_loop_internal.h"
+#include "thread_names.h"
 
-#include <dirent.h>
 #include <pthread.h>
 #include <soon.h>
 #include <stdatomic.h>
@@ -35,33 +35,6 @@ static inline void note(struct soon__job *job)
     noted->of_library = soon__thread_self()->of_library;
     noted->turn = ran + 1;
     ran++; /* last, since the test reads the other fields when it has seen this */
-}
-
-/* Returns the id of a thread of this name, or 0 if there is none. Counts the threads of this name. */
-static inline pid_t thread_called(const char *name, size_t *ret_count)
-{
-    DIR *folder = opendir("/proc/self/task");
-    struct dirent *entry;
-    pid_t found = 0;
-
-    *ret_count = 0;
-    while ((entry = readdir(folder))) {
-        char path[300], comm[32] = "";
-        FILE *file;
-
-        snprintf(path, sizeof path, "/proc/self/task/%s/comm", entry->d_name);
-        file = fopen(path, "re");
-        if (!file)
-            continue;
-        if (fgets(comm, sizeof comm, file) && strcspn(comm, "\n") == strlen(name) &&
-            strncmp(comm, name, strlen(name)) == 0) {
-            found = atoi(entry->d_name);
-            ++*ret_count;
-        }
-        fclose(file);
-    }
-    closedir(folder);
-    return found;
 }
 
 /* Waits until both threads have named themselves: they do so before they run a job. */
