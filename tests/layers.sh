@@ -66,6 +66,13 @@ parent_and_worker_meet() {
     includes executor/processes/worker executor/processes/both | grep ':executor/processes/parent/'
 }
 
+# What both may use is in cluster/both, which uses neither.
+client_and_daemon_meet() {
+    find executor/cluster -name '*.[ch]' | grep -q . || echo 'executor/cluster has no sources'
+    includes executor/cluster | grep -E '^executor/cluster/(client|both)/' | grep ':executor/cluster/daemon/'
+    includes executor/cluster | grep -E '^executor/cluster/(daemon|both)/' | grep ':executor/cluster/client/'
+}
+
 # Users see what lies at the top of executor/, and in futures/; the folders of executor/ are private.
 headers_out_of_place() {
     find executor -maxdepth 1 -name '*_internal.h'
@@ -153,6 +160,7 @@ check 'cxx includes nothing but <soon.h> and the standard library' nothing cxx_r
 check 'public headers include no private one and no uv.h' nothing public_headers_show_more
 check 'there is no circle of files, and no arrow up' nothing arrows
 check 'parent and worker include nothing of each other' nothing parent_and_worker_meet
+check 'client and daemon of a cluster include nothing of each other' nothing client_and_daemon_meet
 check 'public headers of executor are at its top, private ones in its folders' nothing headers_out_of_place
 check 'demos include nothing of ours but <soon.h> and <soon.hpp>' nothing demos_reach_inside
 check 'benchmarks include nothing of ours but <soon.h>' nothing benchmarks_reach_inside

@@ -10,6 +10,7 @@
 
 #include "../../../futures/value.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Those that we send or expect: number, name, how many arguments it has. */
@@ -58,28 +59,30 @@ struct soon__packet {
 
 /* "WORK_COMPLETE"; "?" */
 const char *soon__packet_name(uint32_t type);
-/* How many bytes it takes with these arguments. */
+/* How many bytes it takes with these arguments; 0: more than a packet can say. */
 size_t soon__packet_size(const struct soon__packet *packet);
-/* Writes all of it but the bytes of the last argument, and returns how many those were. `is_request`: the magic. */
-size_t soon__packet_write_head(void *to, const struct soon__packet *packet);
+/* Writes all of it but the bytes of the last argument, and returns how many those were. `is_request`: a client or a
+ * worker says it, else a server. */
+size_t soon__packet_write_head(void *to, const struct soon__packet *packet, bool is_request);
 
-/* Packets out of a stream of bytes. */
+/* Packets, or lines of text, out of a stream of bytes. */
 struct soon__packet_reader {
     char *data;
-    size_t size, capacity;
-    size_t limit; /* of one packet */
-    bool is_of_server; /* it comes from a server: "\0RES"; else "\0REQ", which tests and a fuzzer read */
+    size_t at, size, capacity; /* what is before `at` has been read */
+    size_t limit;              /* of one packet or line */
+    bool is_of_server;         /* it comes from a server: "\0RES"; else "\0REQ", which tests and a fuzzer read */
 };
 void soon__packet_reader_init(struct soon__packet_reader *reader, size_t limit, bool is_of_server);
 void soon__packet_reader_fini(struct soon__packet_reader *reader);
-/* What came by an older connection is nothing to the next. */
-void soon__packet_reader_reset(struct soon__packet_reader *reader);
-/* Where the next bytes are to be written: room for the rest of a packet that has begun, within reason. 0 or -ENOMEM. */
+/* Where the next bytes are to be written. It grows with what has come, never with what is said to come. 0 or
+ * -ENOMEM. */
 int soon__packet_reader_room(struct soon__packet_reader *reader, void **ret, size_t *ret_size);
 /* So many bytes have been written there. */
 void soon__packet_reader_add(struct soon__packet_reader *reader, size_t size);
 /* 1: the next packet; 0: none is whole; -EPROTO, -EMSGSIZE: what came is none. A packet of another type than those of
  * the table is passed over. */
 int soon__packet_reader_next(struct soon__packet_reader *reader, struct soon__packet *ret);
+/* The same for a line, which is lent without its end ("\n", "\r\n"). */
+int soon__packet_reader_line(struct soon__packet_reader *reader, soon_bytes *ret);
 
 #endif
