@@ -19,6 +19,7 @@
 #include "futures/wait.h"
 
 #include "executor/apply.h"
+#include "executor/cluster.h"
 #include "executor/custom.h"
 #include "executor/function.h"
 #include "executor/imap.h"

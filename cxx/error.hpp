@@ -22,7 +22,8 @@ class error : public std::runtime_error
   public:
     /** As a future has it. */
     explicit error(const soon_error &from)
-        : std::runtime_error(from.message), code_(from.code), raised_(from.raised), started_(from.started)
+        : std::runtime_error(from.message), code_(from.code), raised_(from.raised), attempt_(from.attempt),
+          started_(from.started)
     {
     }
 
@@ -49,8 +50,15 @@ class error : public std::runtime_error
         return started_;
     }
 
+    /** How many tries of the task have begun; 0: none, or it is not known. */
+    unsigned attempt() const noexcept
+    {
+        return attempt_;
+    }
+
   private:
     int code_, raised_ = 0;
+    unsigned attempt_ = 0;
     bool started_ = true;
 };
 

@@ -29,7 +29,12 @@ typedef struct soon_none {
 
 /** The flags of a soon_function. */
 enum {
-    SOON_FUNCTION_LOCAL = 1 /**< it shares memory with its caller: only executors in this process take it */
+    SOON_FUNCTION_LOCAL = 1, /**< it shares memory with its caller: only executors in this process take it */
+    /**
+     * Workers that are not of this library have it: it is called by its name, with bytes, and its result is bytes. Only
+     * a cluster takes it (cluster.h); others refuse it with SOON_ENOFUNCTION. It has no body, and is not registered.
+     */
+    SOON_FUNCTION_FOREIGN = 2
 };
 
 /** What a task calls. Made by SOON_TASK and its siblings, or by hand. It must outlive all futures of its tasks. */
@@ -40,7 +45,7 @@ typedef struct soon_function {
     size_t result_size;                /**< in bytes; 0: as many as soon_task_return_*() gives */
     const char *arg_type;              /**< such as "struct add"; "": not known */
     const char *result_type;           /**< such as "int"; "": not known */
-    unsigned flags;                    /**< 0 or SOON_FUNCTION_LOCAL */
+    unsigned flags;                    /**< 0, SOON_FUNCTION_LOCAL or SOON_FUNCTION_FOREIGN */
     void (*free_arg)(void *arg);       /**< LOCAL only: the task ran, was cancelled or refused; once. May be NULL */
     void (*free_result)(void *result); /**< LOCAL only: the future ends, and nobody took its result. May be NULL */
     const char *result_kind;           /**< the kind of its result: see soon_future_read_typed(); NULL: not known */
@@ -53,7 +58,8 @@ typedef struct soon_function {
  *
  * Ownership: the function is lent until soon_function_unregister().
  * Threads: any thread. Never blocks.
- * Returns: 0; -EINVAL: NULL, a function without name or body, or one that is registered already; -ENOMEM.
+ * Returns: 0; -EINVAL: NULL, a function without name or body, or one that is registered already; -ENOMEM;
+ * SOON_ENOFUNCTION: it is foreign.
  */
 SOON_API int soon_function_register(const soon_function *function);
 

@@ -61,6 +61,7 @@ typedef struct soon_stats {
     uint64_t recycled_memory;    /**< processes that ended for `memory_limit` */
     uint64_t bytes_to_workers;   /**< arguments, payloads, labels sent to processes. Threads get theirs in place: 0 */
     uint64_t bytes_from_workers; /**< results, payloads, messages that came from processes */
+    uint64_t failed_lost;        /**< of `failed`: the server, the machine or the network was lost; of a cluster */
 } soon_stats;
 
 /**

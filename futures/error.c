@@ -28,7 +28,15 @@ static const struct {
  * a pair is for a task that never started, the second for one that has. */
 #define STATIC_ERROR(number, started_value, text)                                                                      \
     {                                                                                                                  \
-        .public = {.code = (number), .started = (started_value), .message = (text), .function = "", .label = "" }      \
+        .public = {                                                                                                    \
+            .code = (number),                                                                                          \
+            .started = (started_value),                                                                                \
+            .message = (text),                                                                                         \
+            .function = "",                                                                                            \
+            .label = "",                                                                                               \
+            .worker_host = "",                                                                                         \
+            .worker = ""                                                                                               \
+        }                                                                                                              \
     }
 #define STATIC_PAIR(number, text)                                                                                      \
     {                                                                                                                  \
@@ -46,7 +54,8 @@ static struct soon__error statics[][2] = {
     STATIC_PAIR(-ETIMEDOUT, "not done in time"),
 };
 
-const soon_error soon__error_none = {.message = "success", .function = "", .label = ""};
+const soon_error soon__error_none = {
+    .message = "success", .function = "", .label = "", .worker_host = "", .worker = ""};
 struct soon__error soon__error_cancelled = STATIC_ERROR(-ECANCELED, false, "cancelled");
 struct soon__error soon__error_cancelled_running = STATIC_ERROR(-ECANCELED, true, "cancelled while it ran");
 struct soon__error soon__error_cancelled_between = STATIC_ERROR(-ECANCELED, true, "cancelled between two tries");
@@ -131,26 +140,61 @@ static void to_one_line(char *text)
     }
 }
 
-/* `length` is that of the message which the format makes. */
-static struct soon__error *build(const soon_error *fields, size_t length, const char *format, va_list args)
+/* The texts of an error beside its message. */
+enum { TEXTS = 4 };
+static void texts_of(soon_error *error, const char **ret[TEXTS])
 {
-    const char *function = fields->function ? fields->function : "", *label = fields->label ? fields->label : "";
-    size_t size = fields->data ? fields->data_size : 0;
-    struct soon__error *error = malloc(sizeof *error + length + size + strlen(function) + strlen(label) + 3);
+    ret[0] = &error->function;
+    ret[1] = &error->label;
+    ret[2] = &error->worker_host;
+    ret[3] = &error->worker;
+}
+
+/* Has none of them NULL. Returns how many bytes they take. */
+static size_t measure_texts(soon_error *fields)
+{
+    const char **texts[TEXTS];
+    size_t size = 0;
+
+    texts_of(fields, texts);
+    for (int i = 0; i < TEXTS; i++) {
+        if (!*texts[i])
+            *texts[i] = "";
+        size += strlen(*texts[i]) + 1;
+    }
+    return size;
+}
+
+static void copy_texts(soon_error *error, char *to)
+{
+    const char **texts[TEXTS];
+
+    texts_of(error, texts);
+    for (int i = 0; i < TEXTS; i++) {
+        *texts[i] = strcpy(to, *texts[i]);
+        to += strlen(to) + 1;
+    }
+}
+
+/* `length` is that of the message which the format makes. */
+static struct soon__error *build(const soon_error *given, size_t length, const char *format, va_list args)
+{
+    soon_error fields = *given;
+    size_t size = fields.data ? fields.data_size : 0;
+    struct soon__error *error = malloc(sizeof *error + length + 1 + size + measure_texts(&fields));
     char *text;
 
     if (!error)
-        return fall_back(fields);
+        return fall_back(given);
     atomic_init(&error->refs, 1);
-    error->public = *fields;
+    error->public = fields;
     error->public.message = text = (char *)(error + 1);
     vsnprintf(text, length + 1, format, args);
     to_one_line(text);
     text += length + 1;
-    error->public.data = size ? memcpy(text, fields->data, size) : NULL;
+    error->public.data = size ? memcpy(text, fields.data, size) : NULL;
     error->public.data_size = size;
-    error->public.function = strcpy(text + size, function);
-    error->public.label = strcpy(text + size + strlen(function) + 1, label);
+    copy_texts(&error->public, text + size);
     return error;
 }
 
@@ -193,6 +237,13 @@ struct soon__error *soon__error_as_started(struct soon__error *error)
     twin = soon__error_newf(&fields, "%s", fields.message);
     soon__error_unref(error);
     return twin;
+}
+
+void soon__error_set_attempt(struct soon__error *error, unsigned attempt)
+{
+    /* Relaxed: the only reference is the caller's. */
+    if (error->public.started && atomic_load_explicit(&error->refs, memory_order_relaxed) == 1)
+        error->public.attempt = attempt;
 }
 
 static struct {

@@ -64,7 +64,8 @@ extern "C" {
     X(-5018, SOON_EFORKED, "the executor belongs to the parent of this process")                                       \
     X(-5019, SOON_ENOPROGRAM,                                                                                          \
       "this program cannot be started again as a worker: mount /proc, do not start it by ld.so, or set "               \
-      "worker_program")
+      "worker_program")                                                                                                \
+    X(-5020, SOON_ELOST, "the server, the machine or the network that had the task was lost")
 
 /** The codes of SOON_ERROR_TABLE. */
 enum soon_code {
@@ -78,17 +79,20 @@ enum soon_code {
  * Why a task has no result. Lent by the future, valid until its last unref; never changes.
  */
 typedef struct soon_error {
-    int code;             /**< what soon_future_result() returns: SOON_ERAISED, -ECANCELED ...; 0: no error */
-    int raised;           /**< with SOON_ERAISED: what the task gave to soon_raise(), or returned; else 0 */
-    bool started;         /**< false: the task never began, at no try, so it may safely be submitted again */
-    int worker_pid;       /**< that of the worker process; 0: it ran in none */
-    int worker_signal;    /**< SOON_EWORKERDIED: the signal that ended it; 0: it exited */
-    int worker_status;    /**< SOON_EWORKERDIED: its exit status; -1: it is not known how it ended */
-    const char *message;  /**< one line, never NULL */
-    const char *function; /**< the name of the soon_function, or "" */
-    const char *label;    /**< the submit option `label`, or "" */
-    const void *data;     /**< what soon_raise_bytes() gave beside the message, not aligned; NULL: nothing */
-    size_t data_size;     /**< how many bytes that is */
+    int code;                /**< what soon_future_result() returns: SOON_ERAISED, -ECANCELED ...; 0: no error */
+    int raised;              /**< with SOON_ERAISED: what the task gave to soon_raise(), or returned; else 0 */
+    bool started;            /**< false: the task never began, at no try, so it may safely be submitted again */
+    int worker_pid;          /**< that of the worker process; 0: it ran in none */
+    int worker_signal;       /**< SOON_EWORKERDIED: the signal that ended it; 0: it exited */
+    int worker_status;       /**< SOON_EWORKERDIED: its exit status; -1: it is not known how it ended */
+    const char *message;     /**< one line, never NULL */
+    const char *function;    /**< the name of the soon_function, or "" */
+    const char *label;       /**< the submit option `label`, or "" */
+    const void *data;        /**< what soon_raise_bytes() gave beside the message, not aligned; NULL: nothing */
+    size_t data_size;        /**< how many bytes that is */
+    const char *worker_host; /**< the machine of the worker, if it is another than this one; else "" */
+    const char *worker;      /**< the name of the worker daemon on it, or "" */
+    unsigned attempt;        /**< how many tries of the task have begun; 0: none, or it is not known */
 } soon_error;
 
 /**

@@ -51,6 +51,9 @@ static inline bool soon__error_is_static(const struct soon__error *error)
 /* Returns the same error for a task that had begun. Takes the reference, returns one. */
 struct soon__error *soon__error_as_started(struct soon__error *error);
 
+/* Notes which try of its task has failed, if it had begun and nobody else has the error. */
+void soon__error_set_attempt(struct soon__error *error, unsigned attempt);
+
 /* Calls the hook of soon_on_unhandled(), if one is set. */
 void soon__error_unhandled(const struct soon__error *error);
 

@@ -185,6 +185,12 @@ SOON_API size_t soon_future_payload_count(soon_future *future);
  */
 SOON_API soon_progress soon_future_progress(const soon_future *future);
 
+/**
+ * Which try of the task this is: 1 until one is lost, one more after each that `retries` has made good (see
+ * soon_submit_options). It stays when the future is done. 0: it is no task's. Never blocks. Any thread.
+ */
+SOON_API unsigned soon_future_attempt(const soon_future *future);
+
 /** The submit option `label`, or "". Lent until the last unref. */
 SOON_API const char *soon_future_label(const soon_future *future);
 

@@ -166,6 +166,7 @@ struct soon__class {
      * and function, and marked when the result is taken. This one keeps a reference of it. */
     soon_future *(*lender)(const soon_future *future);
     soon_progress (*progress)(const soon_future *future); /* NULL: what soon__future_set_progress() has set */
+    unsigned (*attempt)(const soon_future *future);       /* which try this is, from 1 on. NULL: it is no task's */
     const char *(*label)(const soon_future *future);
     void *(*data)(const soon_future *future);
     /* The address of the executor whose task it is, to be compared, as in struct soon__frame. NULL: it is of none. */

@@ -213,6 +213,16 @@ bool soon_future_succeeded(const soon_future *future)
            !soon__future_error(future);
 }
 
+unsigned soon_future_attempt(const soon_future *future)
+{
+    const soon_future *shown;
+
+    if (!soon__check(future, "soon_future_attempt: NULL"))
+        return 0;
+    shown = soon__future_shown(future);
+    return shown->class->attempt ? shown->class->attempt(shown) : 0;
+}
+
 const char *soon_future_label(const soon_future *future)
 {
     const soon_future *shown;

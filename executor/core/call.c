@@ -115,9 +115,23 @@ static bool began(const soon_call *call)
     return call->began && !(call->flags & SOON__CALL_HAS_EXTRA && soon__call_extra(call)->items);
 }
 
+bool soon__call_may_try_again(soon_call *call)
+{
+    struct soon__call_extra *extra = soon__call_extra(call);
+
+    if (!extra || extra->options.retries <= 0)
+        return false;
+    extra->options.retries--;
+    atomic_fetch_add_explicit(&extra->lost, 1, memory_order_relaxed); /* as soon__call_attempt() */
+    return true;
+}
+
 struct soon__error *soon__call_own_error(const soon_call *call, struct soon__error *error)
 {
-    return began(call) ? soon__error_as_started(error) : error;
+    if (began(call))
+        error = soon__error_as_started(error);
+    soon__error_set_attempt(error, soon__call_attempt(call));
+    return error;
 }
 
 struct soon__error *soon__item_own_error(const struct soon__items *items, size_t index, struct soon__error *error)

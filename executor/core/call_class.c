@@ -128,6 +128,11 @@ bool soon__call_ends_on_loop(const soon_future *future)
     return klass->of_library && (klass->ends_on_loop || (pending && extra && extra->queue_deadline != SOON__NEVER));
 }
 
+unsigned soon__call_attempt_of(const soon_future *future)
+{
+    return soon__call_attempt(of_future(future));
+}
+
 const char *soon__call_label_of(const soon_future *future)
 {
     const char *label = soon__call_label(of_future(future));

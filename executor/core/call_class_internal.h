@@ -18,8 +18,9 @@ soon_call *soon__call_of(const soon_future *future);
     .take_back_again = soon__call_take_back_again, .cancelled = soon__call_cancelled,                                  \
     .has_begun = soon__call_has_begun, .refresh = soon__call_refresh, .spin = soon__call_spin,                         \
     .kill = soon__call_kill, .help = soon__call_help, .ends_on_loop = soon__call_ends_on_loop,                         \
-    .label = soon__call_label_of, .data = soon__call_data_of, .executor = soon__call_executor_of,                      \
-    .function = soon__call_function_of, .fits = soon__call_fits, .describe = soon__call_describe
+    .attempt = soon__call_attempt_of, .label = soon__call_label_of, .data = soon__call_data_of,                        \
+    .executor = soon__call_executor_of, .function = soon__call_function_of, .fits = soon__call_fits,                   \
+    .describe = soon__call_describe
 
 void soon__call_destroy(soon_future *future);
 void *soon__call_pin(soon_future *future);
@@ -34,6 +35,7 @@ void soon__call_spin(soon_future *future, int64_t deadline);
 int soon__call_kill(soon_future *future, void *owner);
 int soon__call_help(soon_future *future);
 bool soon__call_ends_on_loop(const soon_future *future);
+unsigned soon__call_attempt_of(const soon_future *future);
 const char *soon__call_label_of(const soon_future *future);
 void *soon__call_data_of(const soon_future *future);
 const void *soon__call_executor_of(const soon_future *future);

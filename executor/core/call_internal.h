@@ -30,6 +30,7 @@ struct soon__call_extra {
     struct soon__callback on_first;
     struct soon__items *items;
     size_t items_ended;      /* of these, in worker processes that have died: the rest is sent again */
+    _Atomic uint32_t lost;   /* tries that were lost, and that `retries` made good */
     soon_buffer *arg_buffer; /* what `arg` lies in, to be sent to another process; NULL: it does not */
     struct soon__sample sample;
     _Alignas(16) char text[]; /* options.extra, then options.payloads, then options.label */
@@ -234,6 +235,17 @@ static inline void *soon__call_space(soon_call *call)
         return NULL;
     return (char *)call + soon__call_space_at(result, arg);
 }
+
+/* Which try this is, from 1 on. Any thread. */
+static inline unsigned soon__call_attempt(const soon_call *call)
+{
+    struct soon__call_extra *extra = soon__call_extra(call);
+
+    /* Relaxed: a number to be shown; its holder changes it. */
+    return 1 + (extra ? atomic_load_explicit(&extra->lost, memory_order_relaxed) : 0);
+}
+/* A try is lost. False: there is no further one. For its holder. */
+bool soon__call_may_try_again(soon_call *call);
 
 /* Set by the option, or by the item of a chunk of one; NULL: none. */
 static inline const char *soon__call_label(const soon_call *call)

@@ -32,6 +32,7 @@ struct soon__executor_class {
     size_t (*workers)(void *self, soon_worker *ret, size_t count);
     bool tries_again;      /* a call that has begun may wait there again: `take_back` is asked for it, too */
     bool takes_items;      /* a call may have `items` with a count above 1 */
+    bool takes_foreign;    /* foreign functions; not in items */
     uint8_t call_flags;    /* what all its calls have: of enum soon__call_flags */
     bool tells_no_start;   /* its calls begin in other processes: that is told when they end */
     bool ends_on_loop;     /* callbacks of its calls run on the library's callback thread */
@@ -111,6 +112,16 @@ static inline bool soon__executor_is_closing(const soon_executor *executor)
 static inline bool soon__executor_is_terminating(const soon_executor *executor)
 {
     return atomic_load_explicit(&executor->requested, memory_order_relaxed) >= (int)SOON_TERMINATE;
+}
+
+/* 0, or why it does not take this function: -EINVAL, SOON_ENOFUNCTION. */
+static inline int soon__executor_check_function(const soon_executor *executor, const soon_function *function)
+{
+    return executor->klass.takes_foreign ? soon__check_foreign_function(function) : soon__check_function(function);
+}
+static inline bool soon__executor_takes_items(const soon_executor *executor, const soon_function *function)
+{
+    return executor->klass.takes_items && !soon__function_is_foreign(function);
 }
 
 /* Pins: keep it from being freed. Only while something else (an unfinished future's LOCK, a call) proves that it

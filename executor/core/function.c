@@ -122,11 +122,24 @@ int soon__check_function(const soon_function *function)
 {
     if (!function)
         return soon__is_null("the function");
+    if (function->name && soon__function_is_foreign(function))
+        return soon__refuse(SOON_ENOFUNCTION, "%s is a function of foreign workers: only a cluster takes it",
+                            function->name);
     if (!function->name || !function->body)
         return soon__is_null(function->name ? "the function's body" : "the function's name");
     if (!soon__function_is_valid(function))
         return soon__refuse(-EINVAL, "%s: flags = %u are not known", function->name, function->flags);
     return 0;
+}
+
+int soon__check_foreign_function(const soon_function *function)
+{
+    if (!function || !function->name || !soon__function_is_foreign(function))
+        return soon__check_function(function);
+    if (function->flags != SOON_FUNCTION_FOREIGN || function->body)
+        return soon__refuse(-EINVAL, "%s is a function of foreign workers, so it has no body, and is not LOCAL",
+                            function->name);
+    return *function->name ? 0 : soon__refuse(-EINVAL, "the function's name is empty");
 }
 
 int soon_function_register(const soon_function *function)

@@ -22,8 +22,15 @@ uint32_t soon__function_age(const soon_function *function);
  */
 int soon__function_list(const soon_function ***ret, size_t *ret_count);
 
+/* It has a body, and is not foreign. */
 bool soon__function_is_valid(const soon_function *function);
-int soon__check_function(const soon_function *function); /* 0 or -EINVAL */
+int soon__check_function(const soon_function *function); /* 0 or -EINVAL; SOON_ENOFUNCTION: it is foreign */
+/* The same for an executor that takes foreign functions. */
+int soon__check_foreign_function(const soon_function *function);
+static inline bool soon__function_is_foreign(const soon_function *function)
+{
+    return function->flags & SOON_FUNCTION_FOREIGN;
+}
 
 /* See soon_future_read_typed(). */
 static inline bool soon__function_fits(const soon_function *function, const char *kind)

@@ -52,6 +52,8 @@ enum soon__ending soon__ending_of_code(int code)
         return SOON__ENDED_WORKER_DIED;
     case SOON_EKILLED:
         return SOON__ENDED_KILLED;
+    case SOON_ELOST:
+        return SOON__ENDED_LOST;
     default:
         return SOON__ENDED_OTHERWISE;
     }

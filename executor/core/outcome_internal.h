@@ -27,6 +27,7 @@ enum soon__ending {
     SOON__ENDED_EXPIRED, /* over its queue limit */
     SOON__ENDED_WORKER_DIED,
     SOON__ENDED_KILLED,
+    SOON__ENDED_LOST,      /* with its server, machine or network */
     SOON__ENDED_OTHERWISE, /* it could not be run: no memory, a broken pool ... */
     SOON__ENDINGS,
 };

@@ -87,7 +87,7 @@ static int check_arg(const struct request *request)
 {
     const struct soon__call_params *p = &request->params;
 
-    int rc = soon__check_function(p->function);
+    int rc = soon__executor_check_function(p->executor, p->function);
 
     if (rc < 0)
         return rc;

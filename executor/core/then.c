@@ -263,7 +263,7 @@ soon_future *soon_then(soon_future *first, soon_executor *executor, const soon_f
     int rc = soon__executor_check(executor);
 
     if (rc == 0)
-        rc = first ? soon__check_function(function) : soon__is_null("the first future");
+        rc = first ? soon__executor_check_function(executor, function) : soon__is_null("the first future");
     if (rc == 0)
         rc = soon__call_new(&call, &params);
     if (rc < 0)

@@ -43,6 +43,7 @@ static int code_of(enum soon__ending how)
         [SOON__ENDED_EXPIRED] = SOON_EEXPIRED,
         [SOON__ENDED_WORKER_DIED] = SOON_EWORKERDIED,
         [SOON__ENDED_KILLED] = SOON_EKILLED,
+        [SOON__ENDED_LOST] = SOON_ELOST,
         [SOON__ENDED_OTHERWISE] = -EIO,
     };
 

@@ -31,7 +31,7 @@ static bool arrays_fit(const struct soon__map_params *params)
 static int check_function(const struct soon__map_params *params)
 {
     const soon_function *function = params->function;
-    int rc = soon__check_function(function);
+    int rc = soon__executor_check_function(params->executor, function);
 
     if (rc < 0)
         return rc;

@@ -55,7 +55,7 @@ static int check(soon_executor *executor, const soon_function *function, const s
 
     if (rc < 0)
         return rc;
-    rc = soon__check_function(function);
+    rc = soon__executor_check_function(executor, function);
     if (rc == 0)
         rc = check_source(function, source);
     if (rc == 0 && options->on_progress)
@@ -65,7 +65,7 @@ static int check(soon_executor *executor, const soon_function *function, const s
 
 static void set_bounds(soon_imap *imap, const soon_map_options *options)
 {
-    imap->chunk = imap->executor->klass.takes_items && options->chunk ? options->chunk : 1;
+    imap->chunk = soon__executor_takes_items(imap->executor, imap->function) && options->chunk ? options->chunk : 1;
     imap->in_flight_max = options->in_flight_max;
     if (imap->in_flight_max == 0 &&
         __builtin_mul_overflow(soon__map_default_calls(imap->executor), imap->chunk, &imap->in_flight_max))

@@ -31,7 +31,7 @@ static size_t choose_chunk(const struct soon__map_params *params)
 {
     size_t calls, chunk = params->options.chunk;
 
-    if (!params->executor->klass.takes_items || params->count == 0)
+    if (!soon__executor_takes_items(params->executor, params->function) || params->count == 0)
         return 1;
     if (chunk == 0) {
         calls = soon__map_default_calls(params->executor);

@@ -206,9 +206,10 @@ void soon__stats_add_endings(soon_stats *stats, const uint64_t ended[SOON__ENDIN
     stats->failed_expired += ended[SOON__ENDED_EXPIRED];
     stats->failed_worker_died += ended[SOON__ENDED_WORKER_DIED];
     stats->failed_killed += ended[SOON__ENDED_KILLED];
+    stats->failed_lost += ended[SOON__ENDED_LOST];
     stats->failed_otherwise += ended[SOON__ENDED_OTHERWISE];
     stats->failed = stats->failed_raised + stats->failed_time_limit + stats->failed_expired +
-                    stats->failed_worker_died + stats->failed_killed + stats->failed_otherwise;
+                    stats->failed_worker_died + stats->failed_killed + stats->failed_lost + stats->failed_otherwise;
 }
 
 struct soon__error *soon__backlog_reason(void *self)

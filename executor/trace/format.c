@@ -163,6 +163,8 @@ static const char *outcome_of(const struct soon__trace_event *event)
         return "killed";
     case SOON_EWORKERDIED:
         return "worker died";
+    case SOON_ELOST:
+        return "lost";
     default:
         return "failed";
     }

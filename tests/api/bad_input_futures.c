@@ -80,6 +80,7 @@ Test(bad_input_futures, of_futures)
     ASSERTED(false, !soon_future_error(NULL)->message);
     ASSERTED(NULL, soon_future_payload(NULL));
     ASSERTED(0, soon_future_progress(NULL).total);
+    ASSERTED(0, soon_future_attempt(NULL));
     ASSERTED('\0', *soon_future_label(NULL));
     ASSERTED(NULL, soon_future_data(NULL));
     REFUSED(-EINVAL, soon_future_add_done_callback(NULL, nothing, NULL));

@@ -46,6 +46,8 @@ Test(task_error, any_number_that_is_returned_is_an_exception)
         cr_assert_str_eq(error->function, "return_code");
         cr_assert(error->started);
         cr_assert_eq(error->worker_pid, 0);
+        cr_assert_eq(error->attempt, 1);
+        cr_assert_eq(soon_future_attempt(f), 1);
         cr_assert_eq(soon_future_state(f), SOON_FINISHED);
         soon_future_unref(f);
     }

@@ -258,6 +258,7 @@ Test(hpp, futures_of_c_functions_have_types)
     } catch (const soon::error &e) {
         cr_assert_eq(e.raised(), EDOM);
         cr_assert(e.started());
+        cr_assert_eq(e.attempt(), 1u);
     }
 }
 

@@ -287,7 +287,7 @@ Test(promise, an_error_says_whether_the_work_had_begun)
 Test(promise, set_error_passes_on_a_copy)
 {
     struct halves both = pending();
-    char message[] = "two\nlines", function[] = "work", label[] = "GET /";
+    char message[] = "two\nlines", function[] = "work", label[] = "GET /", host[] = "blade7", worker[] = "blade7-12";
     soon_error given = {.code = SOON_EWORKERDIED,
                         .started = true,
                         .worker_pid = 5,
@@ -295,13 +295,18 @@ Test(promise, set_error_passes_on_a_copy)
                         .worker_status = 3,
                         .message = message,
                         .function = function,
-                        .label = label};
+                        .label = label,
+                        .worker_host = host,
+                        .worker = worker,
+                        .attempt = 2};
     const soon_error *error;
 
     cr_assert_eq(soon_promise_set_error(both.promise, &given), 0);
     memset(message, 0, sizeof message);
     memset(function, 0, sizeof function);
     memset(label, 0, sizeof label);
+    memset(host, 0, sizeof host);
+    memset(worker, 0, sizeof worker);
 
     error = soon_future_error(both.future);
     cr_assert_eq(error->code, SOON_EWORKERDIED);
@@ -312,6 +317,9 @@ Test(promise, set_error_passes_on_a_copy)
     cr_assert_str_eq(error->message, "two lines");
     cr_assert_str_eq(error->function, "work");
     cr_assert_str_eq(error->label, "GET /");
+    cr_assert_str_eq(error->worker_host, "blade7");
+    cr_assert_str_eq(error->worker, "blade7-12");
+    cr_assert_eq(error->attempt, 2);
     release(both);
 }
 
@@ -326,6 +334,9 @@ Test(promise, set_error_fills_in_what_is_missing)
     cr_assert_str_eq(error->message, soon_strerror(-ENOSPC));
     cr_assert_str_eq(error->function, "");
     cr_assert_str_eq(error->label, "");
+    cr_assert_str_eq(error->worker_host, "");
+    cr_assert_str_eq(error->worker, "");
+    cr_assert_eq(error->attempt, 0);
 
     release(both);
 }

@@ -16,7 +16,7 @@ static void assert_sum(soon_executor *pool)
 
     cr_assert_eq(s.submitted, s.pending + s.running + s.succeeded + s.failed + s.cancelled);
     cr_assert_eq(s.failed, s.failed_raised + s.failed_time_limit + s.failed_expired + s.failed_worker_died +
-                               s.failed_killed + s.failed_otherwise);
+                               s.failed_killed + s.failed_lost + s.failed_otherwise);
     cr_assert_eq(s.workers, s.workers_starting + s.idle + s.workers_running + s.workers_retiring);
 }
 

@@ -65,6 +65,23 @@ Test(process_tries, are_of_a_task_that_runs_also_in_between)
     }
 }
 
+Test(process_tries, are_counted_for_whoever_asks)
+{
+    struct setup setup = set_up();
+    soon_future *future = lose(setup, false, &(soon_submit_options){.retries = 1});
+
+    cr_assert_eq(soon_future_attempt(future), 2, "it waits for its second try");
+    gate_open(setup.starts, 1);
+    gate_await(setup.tasks, 1);
+    cr_assert_eq(soon_future_attempt(future), 2);
+    cr_assert_eq(soon_future_kill(future), 0);
+    assert_ended(future, SOON_EKILLED);
+    cr_assert_eq(soon_future_error(future)->attempt, 2);
+    cr_assert_eq(soon_future_attempt(future), 2, "it stays");
+    soon_future_unref(future);
+    tear_down(setup);
+}
+
 Test(process_tries, end_with_a_cancel)
 {
     for (int look = 0; look < 2; look++) {

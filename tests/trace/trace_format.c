@@ -88,6 +88,7 @@ Test(trace_format, says_how_a_task_has_ended)
         {SOON_EEXPIRED, "expired"},
         {SOON_EKILLED, "killed"},
         {SOON_EWORKERDIED, "worker died"},
+        {SOON_ELOST, "lost"},
         {-ENOMEM, "failed"},
     };
     char part[64];

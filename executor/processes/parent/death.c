@@ -57,11 +57,8 @@ static void count_retry(struct soon__process_pool *pool)
 
 static bool may_try_again(const struct soon__process *process, const struct soon__assignment *lost)
 {
-    struct soon__call_extra *extra = soon__call_extra(lost->call);
-
-    if (soon__process_cause_of(process, lost) != SOON_EWORKERDIED || !extra || extra->options.retries <= 0)
+    if (soon__process_cause_of(process, lost) != SOON_EWORKERDIED || !soon__call_may_try_again(lost->call))
         return false;
-    extra->options.retries--;
     count_retry(process->pool);
     return true;
 }
