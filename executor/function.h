@@ -49,8 +49,17 @@ typedef struct soon_function {
     void (*free_arg)(void *arg);       /**< LOCAL only: the task ran, was cancelled or refused; once. May be NULL */
     void (*free_result)(void *result); /**< LOCAL only: the future ends, and nobody took its result. May be NULL */
     const char *result_kind;           /**< the kind of its result: see soon_future_read_typed(); NULL: not known */
-    const void *reserved[3];           /**< NULL */
+    const uint64_t *version;           /**< what its types mean: see SOON_TASK_VERSION(); NULL: 0 */
+    const void *reserved[2];           /**< NULL */
 } soon_function;
+
+/**
+ * `SOON_TASK_VERSION(slow_add, 2);` behind the SOON_TASK(slow_add, ...) of whatever kind, in the same file, says that
+ * argument or result mean something else than before, though their types have the same names and sizes. Without it the
+ * version is 0. Where a task runs on another machine, both sides compare it with the rest of the function's layout, and
+ * a call that does not fit fails, instead of being misread. Nothing else looks at it.
+ */
+#define SOON_TASK_VERSION(name, number) const uint64_t name##_task_version = (number)
 
 /**
  * Lets a function be found by its name. SOON_TASK and its siblings do that when the program or library is loaded. If

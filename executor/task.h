@@ -260,8 +260,7 @@ SOON_API int soon_task_add_payload(soon_task *task, soon_buffer *buffer);
 #define SOON__EXTERN_C extern
 #endif
 
-/* What travels by value must mean the same elsewhere. So it is no bare pointer in C, and in C++ has no constructor
- * either. */
+/* What travels by value must mean the same elsewhere: it is no bare pointer in C, and in C++ has no constructor. */
 #ifdef __cplusplus
 #define SOON__TRAVELS(name)                                                                                            \
     static_assert(!std::is_pointer<name##_arg>::value && !std::is_pointer<name##_result>::value &&                     \
@@ -307,7 +306,8 @@ SOON_API int soon_task_add_payload(soon_task *task, soon_buffer *buffer);
     }
 
 #define SOON__TASK_OBJECT(name, call, at, as, rt, rs, fl, fa, fr, rk)                                                  \
-    const soon_function name##_task = {#name, call, as, rs, at, rt, fl, fa, fr, rk, {0, 0, 0}};                        \
+    SOON__EXTERN_C const uint64_t name##_task_version __attribute__((weak, visibility("hidden")));                     \
+    const soon_function name##_task = {#name, call, as, rs, at, rt, fl, fa, fr, rk, &name##_task_version, {0, 0}};     \
     __attribute__((constructor)) static void name##_register(void)                                                     \
     {                                                                                                                  \
         (void)soon_function_register(&name##_task);                                                                    \
