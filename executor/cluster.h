@@ -18,7 +18,7 @@
  */
 #define SOON_TASK_FOREIGN(name, its_name)                                                                              \
     SOON__OF_BYTES(name)                                                                                               \
-    const soon_function name##_task = {its_name, 0, 0, 0, "", "", SOON_FUNCTION_FOREIGN, 0, 0, 0, {0, 0, 0}};          \
+    const soon_function name##_task = {its_name, 0, 0, 0, "", "", SOON_FUNCTION_FOREIGN, 0, 0, 0, 0, {0, 0}};          \
     struct soon__semicolon
 
 /** @} */
