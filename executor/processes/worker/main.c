@@ -22,6 +22,7 @@
 #include "../../system/system_internal.h"
 #include "../both/channel_requests_internal.h"
 #include "../both/wire_internal.h"
+#include "catalog_internal.h"
 #include "control_internal.h"
 #include "leftovers_internal.h"
 #include "reply_internal.h"
@@ -139,6 +140,7 @@ static void say_hello(void)
 {
     uint64_t size, room = self.channel.replies->reply_area_size;
 
+    soon__worker_register_catalog();
     if (soon__table_write(self.channel.reply_area, room, &size, &self.fixed.functions, &self.fixed.function_count) <
             0 ||
         size > room)
