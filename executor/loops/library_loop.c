@@ -10,7 +10,8 @@
  * B3  The loop's timers are libuv's. libuv ends the program where it cannot get what it needs, and it needs something
  *     when a loop is made, and when it polls for the first time. So the start asks for as much before, and lets it poll
  *     once. After that it is run when a timer is due or a handle closes, which needs nothing: descriptors are watched
- *     without it (loops/watch.c).
+ *     without it (loops/watch.c). Only connections are libuv's. As soon as there is one, libuv's own set of descriptors
+ *     is one of those that are watched; and who makes the connection sees to it that libuv finds what it needs.
  * B4  `awake` is held by the loop's thread while it does anything, and given up while it sleeps. A fork takes it, so
  *     that libuv's loop is whole in the child, which closes it by libuv's own means. A loop that has always something
  *     to do gives it up only for a moment in each turn: so it reads whether a fork waits (`forks`), and lets that go
@@ -44,6 +45,7 @@ struct library {
     pthread_mutex_t awake; /* B4 */
     _Atomic int forks;     /* B4; how many threads that fork wait for `awake` */
     uv_loop_t uv;
+    struct soon__watch uv_watch;           /* B3; active: libuv watches descriptors, too */
     _Atomic(struct soon__job *) interrupt; /* from a signal handler; NULL: none */
     pthread_t thread;
 
@@ -356,6 +358,23 @@ void soon__library_loop_interrupt(struct soon__job *job)
     /* Release what the handler has noted; pairs with the acquire in run_interrupt(). */
     atomic_store_explicit(&self->interrupt, job, memory_order_release);
     (void)soon__watches_wake(&self->watches); /* a later post tells that it is gone */
+}
+
+static void run_uv(struct soon__watch *unused)
+{
+    (void)unused;
+    uv_run(&library()->uv, UV_RUN_NOWAIT);
+}
+
+int soon__library_poll_uv(void)
+{
+    struct library *self = library();
+
+    assert(on_loop);
+    if (self->uv_watch.active)
+        return 0;
+    self->uv_watch.ready = run_uv;
+    return soon__watches_add(&self->watches, &self->uv_watch, uv_backend_fd(&self->uv), false);
 }
 
 uv_loop_t *soon__library_uv(void)

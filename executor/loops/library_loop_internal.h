@@ -25,6 +25,9 @@ void soon__library_callbacks_post(struct soon__job *job);
 void soon__library_loop_interrupt(struct soon__job *job);
 
 uv_loop_t *soon__library_uv(void); /* for timers. Loop thread only */
+/* From now on it also runs when one of its descriptors is ready: for connections. Loop thread only, any number of
+ * times. 0, or -ENOMEM, -ENOSPC. */
+int soon__library_poll_uv(void);
 /* As soon__watches_add() and soon__watches_remove(), in the loop's own set. Loop thread only. */
 int soon__library_watch(struct soon__watch *watch, int fd, bool once_each);
 void soon__library_unwatch(struct soon__watch *watch);
