@@ -61,7 +61,7 @@ size_t soon__packet_write_head(void *to, const struct soon__packet *packet, bool
     uint32_t numbers[2] = {htonl(packet->type), htonl((uint32_t)(soon__packet_size(packet) - SOON__PACKET_HEAD))};
     char *at = to;
 
-    assert(packet->type < TYPES && names[packet->type] && packet->count == counts[packet->type]);
+    assert((size_t)packet->type < TYPES && names[packet->type] && packet->count == counts[packet->type]);
     at = put(at, is_request ? "\0REQ" : "\0RES", MAGIC);
     at = put(at, numbers, sizeof numbers);
     for (size_t i = 0; i + 1 < packet->count; i++) {
