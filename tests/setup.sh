@@ -128,9 +128,12 @@ apt() {
 build_packages=(
     gcc=gcc libc6-dev=/usr/include/stdio.h pkg-config=pkg-config meson=meson ninja-build=ninja libuv1-dev=pc:libuv
 )
+# Where there is systemd, gearman-job-server starts a server on port 4730 of this machine. Tests have their own, on
+# other ports.
 test_packages=(
     g++=g++ libcriterion-dev=pc:criterion binutils=readelf
     libglib2.0-dev=pc:glib-2.0 libevent-dev=pc:libevent_core
+    gearman-job-server=/usr/sbin/gearmand gearman-tools=gearman
 )
 demo_packages=(libssl-dev=pc:libcrypto)
 service_packages=(
