@@ -26,7 +26,7 @@ enum soon__message_kind {
     SOON__MESSAGE_START,    /* WORK_DATA: it runs from now on, there */
     SOON__MESSAGE_ALIVE,    /* WORK_DATA: it still runs. Each lease has three */
     SOON__MESSAGE_RESULT,   /* WORK_COMPLETE */
-    SOON__MESSAGE_ERROR,    /* WORK_EXCEPTION, before WORK_FAIL */
+    SOON__MESSAGE_ERROR,    /* WORK_EXCEPTION, which ends the job */
     SOON__MESSAGE_ORDER,    /* client to daemon: the workload of a job of the daemon's control function */
 };
 

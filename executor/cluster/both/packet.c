@@ -5,6 +5,9 @@
  *
  * Both numbers are big-endian and have 32 bits.
  *
+ * A WORK_FAIL that the server makes of an exception, for a client that has not asked for these, has a NUL behind its
+ * handle. It is taken off.
+ *
  * A reader's buffer is doubled when it is full, so that a size that a head claims costs nothing until the bytes are
  * there. When all of it has been read, what one large packet has needed is given back.
  */
@@ -150,6 +153,8 @@ static int split(struct soon__packet *ret, uint32_t type, const char *at, size_t
         size -= (size_t)(nul + 1 - at);
         at = nul + 1;
     }
+    if (type == SOON__WORK_FAIL && size > 0 && at[size - 1] == '\0')
+        size--;
     if (ret->count > 0)
         ret->arguments[ret->count - 1] = (soon_bytes){at, size};
     return 1;
