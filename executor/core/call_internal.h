@@ -45,20 +45,21 @@ struct soon__call_extra {
  *              |       +------cancelled, or its executor closes----> GIVEN_UP, ends
  *              +--> INJECTED --by one that searches--> IN_HAND
  *              |       +------by a thread with the mutex--> QUEUED
- *              +--> QUEUED, IN_DEQUE, IN_SLOT --taken out--> IN_HAND
+ *              +--> QUEUED, IN_DEQUE, IN_SLOT, IN_FLIGHT --taken out--> IN_HAND
  *              +--> BEGUN, ends
  *              +--> REFUSED, ends
  */
 enum soon__call_place {
-    SOON__CALL_IN_HAND,  /* one thread makes, hands on, runs or ends it; it may be in a list of that one, by `next` */
-    SOON__CALL_WAITING,  /* for its first, in its executor's list, under the executor's mutex: then.c */
-    SOON__CALL_GIVEN_UP, /* it was WAITING, and the one thread that has taken it from there cancels it */
-    SOON__CALL_INJECTED, /* in the stack of its pool, by `next` alone: pools/inject_internal.h */
-    SOON__CALL_QUEUED,   /* in the queue of its pool, under the pool's mutex: pools/queue.c */
-    SOON__CALL_IN_SLOT,  /* of a worker process, `slot` of `process`, under the pool's mutex */
-    SOON__CALL_REFUSED,  /* in a process pool's list of those that the loop will end with their `refusal`, by `next` */
-    SOON__CALL_BEGUN,    /* its body runs, or has run: set only where the future does not say so (run.c) */
-    SOON__CALL_IN_DEQUE, /* this and above: in a deque of a thread pool, under the lock of that: threads/deque.c */
+    SOON__CALL_IN_HAND,   /* one thread makes, hands on, runs or ends it; it may be in a list of that one, by `next` */
+    SOON__CALL_WAITING,   /* for its first, in its executor's list, under the executor's mutex: then.c */
+    SOON__CALL_GIVEN_UP,  /* it was WAITING, and the one thread that has taken it from there cancels it */
+    SOON__CALL_INJECTED,  /* in the stack of its pool, by `next` alone: pools/inject_internal.h */
+    SOON__CALL_QUEUED,    /* in the queue of its pool, under the pool's mutex: pools/queue.c */
+    SOON__CALL_IN_SLOT,   /* of a worker process, `slot` of `process`, under the pool's mutex */
+    SOON__CALL_IN_FLIGHT, /* with the server of a cluster, or on its way there, `flight`, under the cluster's mutex */
+    SOON__CALL_REFUSED,   /* in a list of the pool's of those that the loop will end with their `refusal`, by `next` */
+    SOON__CALL_BEGUN,     /* its body runs, or has run: set only where the future does not say so (run.c) */
+    SOON__CALL_IN_DEQUE,  /* this and above: in a deque of a thread pool, under the lock of that: threads/deque.c */
 };
 
 enum soon__call_flags {
@@ -97,6 +98,7 @@ struct soon_call {
     union {
         soon_call *next;               /* in the list that it is in */
         struct soon__process *process; /* IN_SLOT */
+        struct soon__flight *flight;   /* IN_FLIGHT */
     };
 };
 

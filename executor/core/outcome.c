@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 void soon__outcome_clear_result(struct soon__outcome *outcome)
 {
@@ -33,6 +34,30 @@ void soon__outcome_drop(struct soon__outcome *outcome)
     soon__outcome_clear_result(outcome);
     soon__outcome_drop_payloads(outcome);
     *outcome = (struct soon__outcome){0};
+}
+
+void soon__outcome_drop_result(struct soon__outcome *outcome, void *space)
+{
+    if (outcome->result_mapped)
+        soon__shm_unmap(outcome->result, outcome->result_size);
+    else if (outcome->result != space)
+        free(outcome->result);
+    soon__outcome_drop_payloads(outcome);
+    *outcome = (struct soon__outcome){0};
+}
+
+int soon__outcome_copy_result(const void *bytes, size_t size, void *space, struct soon__outcome *outcome)
+{
+    outcome->result = space;
+    if (!space && size) {
+        outcome->result = malloc(size);
+        outcome->result_on_heap = true;
+        if (!outcome->result)
+            return -ENOMEM;
+    }
+    if (size)
+        memcpy(outcome->result, bytes, size);
+    return 0;
 }
 
 enum soon__ending soon__ending_of_code(int code)

@@ -40,6 +40,11 @@ static inline uint32_t soon__outcome_owned(const struct soon__outcome *outcome)
     return outcome->result_on_heap ? SOON__RESULT_ON_HEAP : outcome->result_mapped ? SOON__RESULT_MAPPED : 0;
 }
 
+/* Copies a result to `space` if it is not NULL, else to memory of its own. 0 or -ENOMEM. */
+int soon__outcome_copy_result(const void *bytes, size_t size, void *space, struct soon__outcome *outcome);
+/* Drops an outcome without error whose result may lie in `space`. */
+void soon__outcome_drop_result(struct soon__outcome *outcome, void *space);
+
 /* Each leaves zeroes behind. */
 void soon__outcome_clear_result(struct soon__outcome *outcome);
 void soon__outcome_drop_payloads(struct soon__outcome *outcome);

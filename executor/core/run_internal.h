@@ -35,6 +35,13 @@ void soon__call_finish_plain(soon_call *call);
  * and where no more is to do than to wake the threads that sleep for it. False: nothing was done. */
 bool soon__call_finish_bare(soon_call *call);
 
+/* The label of an item of a chunk, or, with NULL, of all of it. */
+const char *soon__item_label(const soon_call *call, const size_t *item);
+/* Where the result of an item lies, if all have one size and their owner has given room for them; else NULL. */
+void *soon__item_space(const soon_call *call, size_t index);
+/* An item that has run elsewhere has this outcome, which is taken. */
+void soon__item_end(soon_call *call, size_t index, struct soon__outcome *outcome);
+
 /* Moves it into the future that is to be finished with the outcome; without memory for it that is an error. */
 void soon__outcome_give_payload(struct soon__outcome *outcome, soon_future *future);
 

@@ -10,30 +10,6 @@
 #include <errno.h>
 #include <string.h>
 
-static void *space_of_item(const soon_call *call, size_t index)
-{
-    const struct soon__items *items = soon__call_extra(call)->items;
-
-    return items->results ? (char *)items->results + index * call->function->result_size : NULL;
-}
-
-void soon__item_end(soon_call *call, size_t index, struct soon__outcome *outcome)
-{
-    struct soon__items *items = soon__call_extra(call)->items;
-
-    if (outcome->error && items->results) /* nothing was written there */
-        memset(space_of_item(call, index), 0, call->function->result_size);
-    if (!items->wanted || items->wanted(items, index)) {
-        if (outcome->error)
-            outcome->error = soon__item_own_error(items, index, outcome->error);
-        items->done(items, index, outcome);
-        return;
-    }
-    items->begun = index + 1;
-    soon__error_unref(outcome->error); /* no thread waits for it any more */
-    soon__outcome_drop_result(outcome, items->results ? outcome->result : NULL);
-}
-
 /* The results of `count` items lie one behind the other. */
 static void items_succeeded(soon_call *call, size_t first, size_t count, const unsigned char *results)
 {
@@ -41,7 +17,7 @@ static void items_succeeded(soon_call *call, size_t first, size_t count, const u
     size_t size = call->function->result_size;
 
     if (items->finished && items->wanted(items, first)) { /* plain items: a count tells of them all */
-        memcpy(space_of_item(call, first), results, count * size);
+        memcpy(soon__item_space(call, first), results, count * size);
         /* Release: publishes the results; pairs with the acquire of threads that look for them. */
         atomic_store_explicit(items->finished, first + count, memory_order_release);
         return;
@@ -49,7 +25,7 @@ static void items_succeeded(soon_call *call, size_t first, size_t count, const u
     for (size_t i = 0; i < count; i++) {
         struct soon__outcome outcome = {.result_size = size};
 
-        if (soon__outcome_copy_result(results + i * size, size, space_of_item(call, first + i), &outcome) < 0)
+        if (soon__outcome_copy_result(results + i * size, size, soon__item_space(call, first + i), &outcome) < 0)
             outcome = (struct soon__outcome){.error = &soon__error_nomem_started};
         soon__item_end(call, first + i, &outcome);
     }
@@ -112,14 +88,14 @@ bool soon__process_take_item(struct soon__process *process, struct soon__assignm
 
     if (reply->first != assignment->ended || assignment->ended == assignment->items)
         return false;
-    space = reply->flags & SOON__REPLY_RESULT_SENT ? NULL : space_of_item(call, index);
+    space = reply->flags & SOON__REPLY_RESULT_SENT ? NULL : soon__item_space(call, index);
     if (!soon__process_read_outcome(process, reply, call, space, &outcome))
         return false;
     if (outcome.result_mapped && soon__call_extra(call)->items->results) { /* its place is with the others */
         struct soon__outcome copy = {
             .result_size = outcome.result_size, .payload = outcome.payload, .further = outcome.further};
 
-        if (soon__outcome_copy_result(outcome.result, outcome.result_size, space_of_item(call, index), &copy) < 0)
+        if (soon__outcome_copy_result(outcome.result, outcome.result_size, soon__item_space(call, index), &copy) < 0)
             copy.error = &soon__error_nomem_started;
         soon__shm_unmap(outcome.result, outcome.result_size);
         outcome = copy;

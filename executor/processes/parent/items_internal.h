@@ -19,7 +19,5 @@ bool soon__process_read_cut(struct soon__process *process, const struct soon__re
 /* Takes in the items that a dead worker has finished without a reply. Returns how many items of the chunk have ended in
  * all. */
 size_t soon__process_recover_items(struct soon__process *process, const struct soon__assignment *lost, uint32_t slot);
-/* An item has ended with `outcome`. Takes that. */
-void soon__item_end(soon_call *call, size_t index, struct soon__outcome *outcome);
 
 #endif

@@ -37,20 +37,6 @@ static int map_result(struct soon__process *process, const struct soon__reply *r
     return 0;
 }
 
-int soon__outcome_copy_result(const unsigned char *body, uint64_t size, void *space, struct soon__outcome *outcome)
-{
-    outcome->result = space;
-    if (!space && size) {
-        outcome->result = malloc(size);
-        outcome->result_on_heap = true;
-        if (!outcome->result)
-            return -ENOMEM;
-    }
-    if (size)
-        memcpy(outcome->result, body, size);
-    return 0;
-}
-
 static int take_result(struct soon__process *process, const struct soon__reply *reply, void *space,
                        struct soon__outcome *outcome)
 {
@@ -85,14 +71,6 @@ static int take_payload(struct soon__process *process, const struct soon__reply 
     if (rc < 0)
         close(fd);
     return rc;
-}
-
-const char *soon__item_label(const soon_call *call, const size_t *item)
-{
-    const struct soon__items *items = item ? soon__call_extra(call)->items : NULL;
-    const char *own = items && *item < items->count ? soon__items_label(items, *item) : NULL;
-
-    return own ? own : soon_future_label(soon__call_future((soon_call *)call));
 }
 
 /* Where the section begins in the body: behind result and payload. There is no message, since the task
@@ -156,16 +134,6 @@ static struct soon__error *error_of(struct soon__process *process, const struct 
     if (reply->code == SOON_EKILLED)
         return stopped_error(process, reply->slot, fields);
     return soon__error_newf(&fields, reply->message_size ? "%.*s" : NULL, (int)text, body);
-}
-
-void soon__outcome_drop_result(struct soon__outcome *outcome, void *space)
-{
-    if (outcome->result_mapped)
-        soon__shm_unmap(outcome->result, outcome->result_size);
-    else if (outcome->result != space)
-        free(outcome->result);
-    soon__outcome_drop_payloads(outcome);
-    *outcome = (struct soon__outcome){0};
 }
 
 bool soon__process_read_outcome(struct soon__process *process, const struct soon__reply *reply, const soon_call *call,

@@ -10,11 +10,6 @@
  * this, and there is no outcome. */
 bool soon__process_read_outcome(struct soon__process *process, const struct soon__reply *reply, const soon_call *call,
                                 void *space, struct soon__outcome *ret);
-/* Copies a result to `space` if it is not NULL, else to memory of its own. 0 or -ENOMEM. */
-int soon__outcome_copy_result(const unsigned char *body, uint64_t size, void *space, struct soon__outcome *outcome);
-void soon__outcome_drop_result(struct soon__outcome *outcome, void *space);
-/* The label of an item of a chunk, or, with NULL, of all of it. */
-const char *soon__item_label(const soon_call *call, const size_t *item);
 /* Copies the progress that the task in this slot has last told to its future, which has none after a further try that
  * told none. */
 void soon__process_keep_progress(struct soon__process *process, uint32_t slot, soon_call *call);
