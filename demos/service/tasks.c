@@ -11,7 +11,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { STRIPS_AT_ONCE = 20000 /* some ten microseconds, between two looks at a cancel request */ };
+enum {
+    STRIPS_A_TURN = 2000, /* some microseconds, for which a thread of the service may have to wait */
+    TURNS_AT_ONCE = 10    /* between two looks at a cancel request */
+};
 
 void place_take(soon_task *task, int32_t place)
 {
@@ -36,22 +39,33 @@ SOON_TASK_DEFINE(prepare_worker)
     return hasher_make(task);
 }
 
-SOON_TASK_DEFINE(compute_pi)
+static double add_strips(int64_t from, int64_t to, double width)
 {
-    double width = 1.0 / (double)arg->strips, sum = 0;
-    place_take(task, arg->place);
-    for (int64_t i = 0; i < arg->strips; i++) {
-        if (i % STRIPS_AT_ONCE == 0) {
-            soon_task_set_progress(task, (uint64_t)i, (uint64_t)arg->strips);
-            if (soon_task_cancel_requested(task))
-                return -ECANCELED;
-            sched_yield(); /* new kernels let a computation go on until a tick, or until it enters them */
-        }
+    double sum = 0;
+    for (int64_t i = from; i < to; i++) {
         double x = ((double)i + 0.5) * width;
         sum += 4 / (1 + x * x);
     }
+    return sum;
+}
+
+SOON_TASK_DEFINE(compute_pi)
+{
+    double sum = 0;
+    place_take(task, arg->place);
+    for (int64_t turn = 0, i = 0; i < arg->strips; turn++) {
+        if (turn % TURNS_AT_ONCE == 0) {
+            soon_task_set_progress(task, (uint64_t)i, (uint64_t)arg->strips);
+            if (soon_task_cancel_requested(task))
+                return -ECANCELED;
+        }
+        int64_t to = arg->strips - i < STRIPS_A_TURN ? arg->strips : i + STRIPS_A_TURN;
+        sum += add_strips(i, to, 1.0 / (double)arg->strips);
+        i = to;
+        sched_yield(); /* new kernels let a computation go on until a tick, or until it enters them */
+    }
     soon_task_set_progress(task, (uint64_t)arg->strips, (uint64_t)arg->strips);
-    result->pi = sum * width;
+    result->pi = sum / (double)arg->strips;
     return 0;
 }
 

@@ -62,6 +62,8 @@ static bool reserve_locked(struct soon__process *process, struct soon__marshalle
     assignment->in_area = marshalled->in_area;
     assignment->region = region;
     assignment->items = marshalled->items;
+    assignment->may_be_short = !marshalled->is_initializer && !marshalled->items && !marshalled->call->began &&
+                               !(marshalled->sampled & SOON__REQUEST_IS_SAMPLED);
     process->pool->locked.bytes_to += soon__marshal_bytes(marshalled);
     return true;
 }
@@ -220,6 +222,8 @@ void soon__process_post_plain_locked(struct soon__process *process, soon_call *c
     uint32_t slot = soon__process_find_empty_locked(process);
     struct soon__assignment *assignment = occupy_locked(process, slot, call, now);
 
+    assert(!call->began); /* it has no retries, and is no chunk */
+    assignment->may_be_short = true;
     assignment->order = soon__post_order(call);
     give_locked(process, slot, call);
     process->pool->locked.bytes_to += call->arg_size; /* it is in the block */

@@ -171,15 +171,14 @@ struct turn {
     struct soon__loop_guest *guest;
 };
 
-/* The call that a plain reply ends. NULL: it is not of a single task at its first try, or has not the size that was
- * asked for. */
+/* The call that a plain reply ends. NULL: it takes more than that, or the reply has not the size that was asked for. */
 static soon_call *find_plain_locked(struct soon__process *process, const struct soon__short_reply *reply)
 {
     struct soon__assignment *assignment = &process->locked.slots[reply->slot];
     soon_call *call = assignment->call;
 
-    if (!soon__slot_is_posted(assignment) || assignment->sequence != reply->sequence || assignment->is_initializer ||
-        assignment->items || call->began || call->function->result_size != reply->size)
+    if (!soon__slot_is_posted(assignment) || assignment->sequence != reply->sequence || !assignment->may_be_short ||
+        call->function->result_size != reply->size)
         return NULL;
     /* The channel is not asked whether the worker has claimed it, since that would fetch a line of memory. The parent
      * has not taken it back, so the worker may reply to it. */
@@ -202,8 +201,6 @@ static soon_call *take_plain_locked(struct soon__process *process, int64_t now)
         return NULL;
     soon__copy(soon__call_space(call), reply.body, reply.size);
     process->pool->locked.bytes_from += reply.size;
-    if (call->flags & SOON__CALL_HAS_EXTRA)
-        soon__process_take_times(process, &process->locked.slots[reply.slot], reply.slot);
     end_locked(process, reply.slot, &success, now);
     set_head(process, head_of(process) + 1);
     return call;

@@ -91,6 +91,7 @@ struct soon__assignment {
     uint64_t sequence, order;
     bool is_initializer; /* the call is the pool's own: it stays until it is answered, or its process has died */
     bool in_area;
+    bool may_be_short; /* a short reply ends it: a single task of a program, at its first try, and not sampled */
     uint32_t region;
     int64_t posted_ns;
     size_t items;       /* of a chunk: how many were posted; 0: a single task */
