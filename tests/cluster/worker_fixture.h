@@ -17,6 +17,7 @@ struct worker {
     struct soon__packet_reader reader;
 };
 
+/* A job that a worker has got. */
 struct job {
     char handle[128], function[128], unique[65];
     char *workload;
@@ -201,12 +202,28 @@ static inline void job_ends(struct worker *worker, const struct job *job, const 
 
 static inline void job_fails(struct worker *worker, const struct job *job, int code)
 {
-    job_ends(worker, job, &(struct soon__error_message){.code = code,
-                                                        .started = true,
-                                                        .attempt = job->call.attempt,
-                                                        .host = "far",
-                                                        .worker = "far-1",
-                                                        .message = "it failed, far away"});
+    const struct soon__error_message error = {.code = code,
+                                              .started = true,
+                                              .attempt = job->call.attempt,
+                                              .host = "far",
+                                              .worker = "far-1",
+                                              .message = "it failed, far away"};
+
+    job_ends(worker, job, &error);
+}
+
+/* Waits for what the daemon far-1 is told, on its control connection. Returns the order; `unique` gets whose job. */
+static inline enum soon__order order_of(struct worker *control, char unique[65])
+{
+    struct job job = worker_grab(control);
+    struct soon__order_message order;
+
+    cr_assert_str_eq(job.function, "cancel@far-1");
+    cr_assert_eq(soon__read_order(&order, (soon_bytes){job.workload, job.size}), 0);
+    strcpy(unique, order.unique);
+    worker_say(control, SOON__WORK_COMPLETE, (const soon_bytes[]){text_bytes(job.handle), {NULL, 0}}, 2);
+    job_free(&job);
+    return order.order;
 }
 
 /* Raw data of a foreign worker. */
@@ -221,6 +238,38 @@ static inline void job_says(struct worker *worker, const struct job *job, enum s
  * The cluster
  */
 
+SOON_TASK(far, int, int)
+{
+    *result = *arg;
+    return 0;
+}
+
+/* Submits far(7). */
+static inline soon_future *submit_far(soon_executor *cluster, const soon_submit_options *options)
+{
+    return far_submit(cluster, &(int){7}, options);
+}
+
+/* Waits for the end. */
+static inline void assert_ends(soon_future *future, int code)
+{
+    cr_assert_eq(soon_future_wait(future, SOON_FOREVER), 0);
+    cr_assert_eq(soon_future_error(future)->code, code, "%s", soon_future_error(future)->message);
+}
+
+static inline void assert_gives(soon_future *future, int value)
+{
+    int result = ~value;
+
+    cr_assert_eq(soon_result(future, &result), 0, "%s", soon_last_error()->message);
+    cr_assert_eq(result, value);
+}
+
+static inline void job_gives(struct worker *worker, const struct job *job, int value)
+{
+    job_succeeds(worker, job, &value, sizeof value);
+}
+
 static inline soon_executor *cluster_of(const soon_cluster_options *options)
 {
     soon_executor *cluster = NULL;
@@ -230,6 +279,28 @@ static inline soon_executor *cluster_of(const soon_cluster_options *options)
 }
 /* new_cluster(&server, .in_flight_max = 2) */
 #define new_cluster(server, ...) cluster_of(&(soon_cluster_options){.servers = (server)->address, ##__VA_ARGS__})
+
+/* Is this part of the answer? */
+static inline bool gearmand_says(int port, const char *question, const char *part)
+{
+    int fd = gearmand_connect(port);
+    char answer[4096] = "";
+    size_t size = 0;
+    ssize_t got;
+
+    if (fd < 0)
+        return false;
+    if (send(fd, question, strlen(question), MSG_NOSIGNAL) != (ssize_t)strlen(question))
+        size = sizeof answer - 1;
+    while (size < sizeof answer - 1 && (got = recv(fd, answer + size, sizeof answer - 1 - size, 0)) > 0) {
+        size += (size_t)got;
+        answer[size] = '\0';
+        if (strcmp(answer + size - (size < 2 ? size : 2), ".\n") == 0 || strstr(answer, "OK"))
+            break;
+    }
+    close(fd);
+    return strstr(answer, part);
+}
 
 /* libuv opens /dev/null with its first connection, and keeps it. */
 static inline void cluster_warm_up(void)
@@ -241,10 +312,40 @@ static inline void cluster_warm_up(void)
     test_accept_open_descriptors();
 }
 
+/* Waits until the calls are with the server, so that what comes now finds them there. */
+static inline void await_jobs(const struct gearmand *server, const char *function, int count)
+{
+    char expected[160];
+
+    snprintf(expected, sizeof expected, "%s\t%d\t", function, count);
+    test_wait_until(gearmand_says(server->port, "status\n", expected));
+}
+
 #define with_server(name)                                                                                              \
     struct gearmand name;                                                                                              \
     gearmand_or_skip();                                                                                                \
     cluster_warm_up();                                                                                                 \
     gearmand_start(&name, NULL)
+
+/* A server, a cluster, a worker of far. */
+struct cluster_setup {
+    struct gearmand server;
+    soon_executor *cluster;
+    struct worker worker;
+};
+#define set_up(name, ...)                                                                                              \
+    struct cluster_setup name;                                                                                         \
+    gearmand_or_skip();                                                                                                \
+    cluster_warm_up();                                                                                                 \
+    gearmand_start(&name.server, NULL);                                                                                \
+    name.cluster = new_cluster(&name.server, ##__VA_ARGS__);                                                           \
+    name.worker = worker_new(name.server.port, "far")
+
+static inline void tear_down(struct cluster_setup *setup)
+{
+    worker_free(&setup->worker);
+    free_pool(setup->cluster);
+    gearmand_kill(&setup->server);
+}
 
 #endif

@@ -36,11 +36,36 @@ static bool may_enter(enum soon__flight_state from, enum soon__flight_state to)
     }
 }
 
+/* F4. How long it may stay in this state. */
+static int64_t span_of(const struct soon__flight *flight)
+{
+    switch ((enum soon__flight_state)flight->state) {
+    case SOON__FLIGHT_UNSENT:
+    case SOON__FLIGHT_SENT:
+    case SOON__FLIGHT_GONE:
+        return SOON__NEVER;
+    case SOON__FLIGHT_WITHDRAWN:
+    case SOON__FLIGHT_STOPPING:
+        return flight->cluster->options.grace_ns;
+    default:
+        return flight->cluster->options.lease_ns;
+    }
+}
+
+static void set_alarm(struct soon__cluster *cluster, int64_t when)
+{
+    if (when >= cluster->loop.alarm)
+        return;
+    cluster->loop.alarm = when;
+    soon__loop_timer(&cluster->loop.timer, cluster->loop.on_timer, when);
+}
+
 static void append(struct soon__flight *flight)
 {
     struct soon__flights *list = &flight->cluster->loop.in[flight->state];
 
     flight->since_ns = soon__clock_coarse_ns();
+    set_alarm(flight->cluster, soon__flight_due(flight));
     flight->next = NULL;
     flight->previous = list->last;
     if (list->last)
@@ -72,6 +97,11 @@ static void flight_free(struct soon__flight *flight)
     free(flight->host);
     free(flight->gathered);
     free(flight);
+}
+
+int64_t soon__flight_due(const struct soon__flight *flight)
+{
+    return soon__later(flight->since_ns, span_of(flight));
 }
 
 void soon__flight_enter(struct soon__flight *flight, enum soon__flight_state to)

@@ -10,6 +10,8 @@
 struct soon__flight *soon__flight_new(struct soon__cluster *cluster, soon_call *call);
 /* Moves it to another state, and its list: F2. In GONE it may be freed at once. */
 void soon__flight_enter(struct soon__flight *flight, enum soon__flight_state to);
+/* When its time in this state is over; SOON__NEVER: it has no end. */
+int64_t soon__flight_due(const struct soon__flight *flight);
 /* Something was heard of it: its time counts from now on. */
 void soon__flight_heard(struct soon__flight *flight);
 /* Its call has ended: GHOST, GONE, or SENT as before. */

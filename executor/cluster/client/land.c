@@ -46,6 +46,8 @@ static soon_call *take_off(struct soon__flight *flight, enum soon__ending how)
     cluster->locked.running -= flight->locked.has_begun;
     flight->locked.has_begun = false;
     soon__condition_tell_one(&cluster->backlog.place);
+    if (cluster->backlog.locked.queue.count || soon__backlog_is_ending_locked(&cluster->backlog))
+        soon__cluster_look_soon_locked(cluster); /* there is room for the next; or it was the last */
     soon__mutex_unlock(&cluster->backlog.mutex);
     return call;
 }
@@ -117,6 +119,7 @@ static void count_try(struct soon__flight *flight, bool is_retry)
     cluster->locked.retries += is_retry;
     cluster->locked.running -= flight->locked.has_begun;
     flight->locked.has_begun = false;
+    soon__cluster_look_soon_locked(cluster); /* to send it */
     soon__mutex_unlock(&cluster->backlog.mutex);
 }
 

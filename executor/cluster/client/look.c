@@ -200,18 +200,20 @@ static void lease_is_over(struct soon__flight *flight)
 }
 
 /* F4. Those of one state whose time is over; returns when that of the next is. */
-static int64_t end_overdue(struct soon__cluster *cluster, enum soon__flight_state state, int64_t span, int64_t now,
+static int64_t end_overdue(struct soon__cluster *cluster, enum soon__flight_state state, int64_t now,
                            void (*overdue)(struct soon__flight *flight))
 {
-    size_t left = cluster->loop.in[state].count;
     struct soon__flight *flight;
 
-    for (; left && (flight = soon__flights_first(cluster, state)); left--) {
-        if (soon__later(flight->since_ns, span) > now)
-            return soon__later(flight->since_ns, span);
+    /* So many at most: one that is heard of goes to the end. */
+    for (size_t left = cluster->loop.in[state].count; left > 0; left--) {
+        flight = soon__flights_first(cluster, state);
+        if (!flight || soon__flight_due(flight) > now)
+            break;
         overdue(flight);
     }
-    return left || !soon__flights_first(cluster, state) ? SOON__NEVER : soon__later(now, span);
+    flight = soon__flights_first(cluster, state);
+    return flight ? soon__flight_due(flight) : SOON__NEVER;
 }
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -224,14 +226,13 @@ static int64_t keep_time(struct soon__cluster *cluster)
 {
     static const struct {
         enum soon__flight_state state;
-        bool has_lease; /* else it has the grace period */
         void (*overdue)(struct soon__flight *flight);
     } rows[] = {
-        {SOON__FLIGHT_CREATED, true, lease_is_over},
-        {SOON__FLIGHT_RUNNING, true, lease_is_over},
-        {SOON__FLIGHT_WITHDRAWN, false, soon__flight_overdue},
-        {SOON__FLIGHT_STOPPING, false, soon__flight_overdue},
-        {SOON__FLIGHT_GHOST, true, lease_is_over},
+        {SOON__FLIGHT_CREATED, lease_is_over},
+        {SOON__FLIGHT_RUNNING, lease_is_over},
+        {SOON__FLIGHT_WITHDRAWN, soon__flight_overdue},
+        {SOON__FLIGHT_STOPPING, soon__flight_overdue},
+        {SOON__FLIGHT_GHOST, lease_is_over},
     };
     int64_t now = soon__clock_ns(), next = soon__cluster_lost_at(cluster);
     struct soon__heap_node *first;
@@ -243,9 +244,7 @@ static int64_t keep_time(struct soon__cluster *cluster)
         next = SOON__NEVER; /* what comes now is looked at, and fails */
     }
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        next = earlier(next, end_overdue(cluster, rows[i].state,
-                                         rows[i].has_lease ? cluster->options.lease_ns : cluster->options.grace_ns, now,
-                                         rows[i].overdue));
+        next = earlier(next, end_overdue(cluster, rows[i].state, now, rows[i].overdue));
     first = soon__heap_first(&cluster->loop.limits);
     soon__mutex_lock(&cluster->backlog.mutex);
     next = earlier(next, soon__queue_next_limit(&cluster->backlog.locked.queue));
@@ -319,7 +318,8 @@ static void look(struct soon__cluster *cluster)
     do_stop(cluster, stop);
     send_what_waits(cluster);
     soon__admin_ask(cluster);
-    soon__loop_timer(&cluster->loop.timer, on_timer, keep_time(cluster));
+    cluster->loop.alarm = keep_time(cluster);
+    soon__loop_timer(&cluster->loop.timer, on_timer, cluster->loop.alarm);
     end_if_over(cluster);
 }
 
@@ -360,6 +360,8 @@ static void open_job(struct soon__job *job)
 
     uv_timer_init(soon__library_uv(), &cluster->loop.timer);
     cluster->loop.timer.data = cluster;
+    cluster->loop.on_timer = on_timer;
+    cluster->loop.alarm = SOON__NEVER;
     cluster->loop.open++;
     rc = soon__cluster_connect(cluster);
     if (rc < 0)

@@ -20,6 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define QUEUE_ERROR "QUEUE_ERROR" /* what gearmand says for its option `maxqueue` */
+
 /*
  * Submits
  */
@@ -54,7 +56,7 @@ static int on_error(struct soon__cluster *cluster, soon_bytes code, soon_bytes t
 {
     struct soon__flight *flight = soon__flights_first(cluster, SOON__FLIGHT_SENT);
     char said[256];
-    bool is_full = code.size >= 10 && memcmp(code.data, "queue_full", 10) == 0;
+    bool is_full = code.size == sizeof QUEUE_ERROR - 1 && memcmp(code.data, QUEUE_ERROR, code.size) == 0;
 
     if (cluster->loop.asks_for_exceptions || !flight)
         return -EPROTO;

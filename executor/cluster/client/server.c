@@ -113,12 +113,12 @@ static void lose_all(struct soon__cluster *cluster, const char *text)
     }
 }
 
-/* For a thread that boots: each server was tried in vain. */
-static void note_failure(struct soon__cluster *cluster, int code, const char *text)
+/* For who wants to know why there is none. A thread that boots hears of it when each server was tried in vain. */
+static void note_failure(struct soon__cluster *cluster, int code, const char *text, bool was_up)
 {
     soon__mutex_lock(&cluster->backlog.mutex);
     snprintf(cluster->locked.start_text, sizeof cluster->locked.start_text, "%s", text);
-    if (soon__connection_failures(cluster->loop.work) >= cluster->servers->count) {
+    if (!was_up && soon__connection_failures(cluster->loop.work) >= cluster->servers->count) {
         cluster->backlog.locked.start_error = code;
         soon__condition_tell_all(&cluster->backlog.ready);
     }
@@ -129,10 +129,9 @@ static void on_down(void *owner, int code, const char *text, bool was_up)
 {
     struct soon__cluster *cluster = owner;
 
-    if (!was_up) {
-        note_failure(cluster, code, text);
+    note_failure(cluster, code, text, was_up);
+    if (!was_up)
         return;
-    }
     cluster->loop.asks_for_exceptions = false;
     cluster->loop.without_since_ns = soon__clock_ns();
     soon__admin_close(cluster, 0);

@@ -147,6 +147,8 @@ struct soon__cluster {
         bool is_closing;
         unsigned open; /* connections and handles that are not closed yet */
         uv_timer_t timer;
+        void (*on_timer)(uv_timer_t *timer); /* looks */
+        int64_t alarm;                       /* when it is due; SOON__NEVER: it is not */
     } loop;
 };
 

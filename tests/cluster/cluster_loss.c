@@ -1,0 +1,386 @@
+/*
+ * cluster_loss.c - servers, workers and machines that go: what is sent again, what is tried again, what is lost.
+ */
+#include "../../executor/cluster/client/state_internal.h"
+#include "worker_fixture.h"
+
+TestSuite(cluster_loss);
+
+/* The connection of the cluster is cut, from this side. */
+struct cut {
+    struct soon__job job;
+    struct soon__cluster *cluster;
+    _Atomic bool done;
+};
+
+static void cut_now(struct soon__job *job)
+{
+    struct cut *cut = (struct cut *)job;
+
+    soon__connection_drop(cut->cluster->loop.work, -ECONNRESET, "cut by the test");
+    cut->done = true;
+}
+
+static void cut_connection(soon_executor *cluster)
+{
+    struct cut cut = {.job.run = cut_now, .cluster = soon__cluster_of(cluster)};
+
+    soon__library_loop_post(&cut.job);
+    test_wait_until(cut.done);
+}
+
+/* How many clients wait for this job, as the server says. */
+static int clients_of(const struct gearmand *server, const char *unique)
+{
+    struct worker asker = worker_new(server->port, NULL);
+    struct soon__packet packet;
+    int clients;
+
+    worker_say_text(&asker, SOON__GET_STATUS_UNIQUE, unique);
+    cr_assert(worker_hear(&asker, &packet));
+    cr_assert_eq(packet.type, SOON__STATUS_RES_UNIQUE);
+    clients = atoi(packet.arguments[5].data);
+    worker_free(&asker);
+    return clients;
+}
+
+static const soon_submit_options again = {.retries = 1};
+
+/*
+ * The server
+ */
+
+Test(cluster_loss, of_a_server_sends_again_what_had_not_begun)
+{
+    set_up(s);
+    soon_future *futures[3];
+    static const char *const labels[] = {"a", "b", "c"};
+
+    for (int i = 0; i < 3; i++)
+        futures[i] = submit_far(s.cluster, &(soon_submit_options){.label = labels[i]});
+    await_jobs(&s.server, "far", 3);
+    worker_free(&s.worker);
+    gearmand_restart(&s.server);
+    s.worker = worker_new(s.server.port, "far");
+    for (int i = 0; i < 3; i++) {
+        struct job job = worker_grab(&s.worker);
+
+        cr_assert_str_eq(job.call.label, labels[i], "in their order");
+        cr_assert_eq(job.call.attempt, 1);
+        job_gives(&s.worker, &job, i);
+        job_free(&job);
+    }
+    for (int i = 0; i < 3; i++)
+        assert_gives(futures[i], i);
+    soon_futures_unref(futures, 3);
+    tear_down(&s);
+}
+
+Test(cluster_loss, of_a_server_ends_what_had_begun)
+{
+    set_up(s);
+    soon_future *f = submit_far(s.cluster, NULL);
+    struct job job = worker_grab(&s.worker);
+
+    job_starts(&s.worker, &job);
+    test_wait_until(soon_future_running(f));
+    gearmand_kill(&s.server);
+    assert_ends(f, SOON_ELOST);
+    cr_assert(soon_future_error(f)->started);
+    cr_assert_str_eq(soon_future_error(f)->worker, "far-1");
+    cr_assert_str_eq(soon_future_error(f)->worker_host, "far");
+    cr_assert_eq(soon_future_error(f)->attempt, 1);
+    cr_assert_eq(stats_of(s.cluster).failed_lost, 1);
+
+    soon_future_unref(f);
+    job_free(&job);
+    tear_down(&s);
+}
+
+Test(cluster_loss, of_a_server_tries_again_what_had_begun_and_may)
+{
+    set_up(s);
+    soon_future *f = submit_far(s.cluster, &again);
+    struct job job = worker_grab(&s.worker), second;
+
+    job_starts(&s.worker, &job);
+    test_wait_until(soon_future_running(f));
+    worker_free(&s.worker);
+    gearmand_restart(&s.server);
+    s.worker = worker_new(s.server.port, "far");
+    second = worker_grab(&s.worker);
+    cr_assert_str_eq(second.unique, job.unique, "it would be attached to one that lives");
+    cr_assert_eq(second.call.attempt, 2);
+    cr_assert(soon_future_running(f), "also in between");
+    cr_assert_eq(soon_future_attempt(f), 2);
+    cr_assert_eq(stats_of(s.cluster).retries, 1);
+    job_gives(&s.worker, &second, 9);
+    assert_gives(f, 9);
+
+    soon_future_unref(f);
+    job_free(&job);
+    job_free(&second);
+    tear_down(&s);
+}
+
+/* The client alone is cut off from a server that goes on. That keeps a waiting job's unique, and never runs it. */
+Test(cluster_loss, of_the_way_to_a_server_does_not_wait_for_a_job_that_the_server_has_given_up)
+{
+    set_up(s);
+    soon_future *f = submit_far(s.cluster, NULL);
+    struct job job;
+
+    await_jobs(&s.server, "far", 1);
+    cut_connection(s.cluster);
+    job = worker_grab(&s.worker);
+    job_gives(&s.worker, &job, 4);
+    assert_gives(f, 4);
+
+    soon_future_unref(f);
+    job_free(&job);
+    tear_down(&s);
+}
+
+Test(cluster_loss, of_the_way_to_a_server_attaches_to_a_job_that_runs_and_may_be_tried_again)
+{
+    set_up(s);
+    soon_future *f = submit_far(s.cluster, &again);
+    struct job job = worker_grab(&s.worker);
+
+    job_starts(&s.worker, &job);
+    test_wait_until(soon_future_running(f));
+    cut_connection(s.cluster);
+    test_wait_until(soon_future_attempt(f) == 2);
+    test_wait_until(clients_of(&s.server, job.unique) == 1);
+    job_gives(&s.worker, &job, 8);
+    assert_gives(f, 8);
+
+    soon_future_unref(f);
+    job_free(&job);
+    tear_down(&s);
+}
+
+Test(cluster_loss, of_a_server_goes_over_to_the_next)
+{
+    struct gearmand first, second;
+    char servers[80];
+    soon_executor *cluster;
+    struct worker worker;
+    struct job job;
+    soon_future *f;
+
+    gearmand_or_skip();
+    cluster_warm_up();
+    gearmand_start(&first, NULL);
+    gearmand_start(&second, NULL);
+    snprintf(servers, sizeof servers, "%s, %s", first.address, second.address);
+    cluster = cluster_of(&(soon_cluster_options){.servers = servers});
+    f = submit_far(cluster, NULL);
+    await_jobs(&first, "far", 1);
+    gearmand_kill(&first);
+    worker = worker_new(second.port, "far");
+    job = worker_grab(&worker);
+    job_gives(&worker, &job, 2);
+    assert_gives(f, 2);
+
+    /* And back. */
+    soon_future_unref(f);
+    job_free(&job);
+    worker_free(&worker);
+    gearmand_restart(&first);
+    gearmand_kill(&second);
+    f = submit_far(cluster, NULL);
+    worker = worker_new(first.port, "far");
+    job = worker_grab(&worker);
+    job_gives(&worker, &job, 3);
+    assert_gives(f, 3);
+
+    soon_future_unref(f);
+    job_free(&job);
+    worker_free(&worker);
+    free_pool(cluster);
+    gearmand_kill(&first);
+}
+
+Test(cluster_loss, of_all_servers_ends_all_tasks_after_a_while_and_the_cluster_goes_on)
+{
+    set_up(s, .lost_after_ms = 50);
+    soon_future *begun, *sent, *later;
+    struct job job;
+
+    begun = submit_far(s.cluster, NULL);
+    job = worker_grab(&s.worker);
+    job_starts(&s.worker, &job);
+    test_wait_until(soon_future_running(begun));
+    job_free(&job);
+    sent = submit_far(s.cluster, NULL);
+    gearmand_kill(&s.server);
+    later = submit_far(s.cluster, NULL);
+    assert_ends(begun, SOON_ELOST);
+    assert_ends(sent, SOON_ELOST);
+    assert_ends(later, SOON_ELOST);
+    cr_assert_not(soon_future_error(sent)->started);
+    cr_assert_not_null(strstr(soon_future_error(later)->message, "no server for 50 ms"), "%s",
+                       soon_future_error(later)->message);
+    cr_assert_not_null(strstr(soon_future_error(later)->message, s.server.address), "%s",
+                       soon_future_error(later)->message);
+    soon_future_unref(begun);
+    soon_future_unref(sent);
+    soon_future_unref(later);
+
+    worker_free(&s.worker);
+    gearmand_restart(&s.server);
+    while (soon_executor_boot(s.cluster, SOON_FOREVER) < 0)
+        ;
+    later = submit_far(s.cluster, NULL);
+    s.worker = worker_new(s.server.port, "far");
+    job = worker_grab(&s.worker);
+    job_gives(&s.worker, &job, 6);
+    assert_gives(later, 6);
+    soon_future_unref(later);
+    job_free(&job);
+    tear_down(&s);
+}
+
+/*
+ * The worker
+ */
+
+Test(cluster_loss, of_a_worker_process_is_tried_again_with_a_new_unique)
+{
+    set_up(s);
+    soon_future *f = submit_far(s.cluster, &again);
+    struct job job = worker_grab(&s.worker), second;
+
+    job_starts(&s.worker, &job);
+    job_fails(&s.worker, &job, SOON_EWORKERDIED);
+    second = worker_grab(&s.worker);
+    cr_assert_str_neq(second.unique, job.unique);
+    cr_assert_eq(strncmp(second.unique, job.unique, 42), 0, "of the same call");
+    cr_assert_eq(second.call.attempt, 2);
+    job_starts(&s.worker, &second);
+    job_fails(&s.worker, &second, SOON_EWORKERDIED);
+    assert_ends(f, SOON_EWORKERDIED);
+    cr_assert_eq(soon_future_error(f)->attempt, 2);
+    cr_assert_eq(stats_of(s.cluster).failed_worker_died, 1);
+
+    soon_future_unref(f);
+    job_free(&job);
+    job_free(&second);
+    tear_down(&s);
+}
+
+Test(cluster_loss, is_never_what_a_task_that_raises_is_tried_again_for)
+{
+    set_up(s);
+    soon_future *f = submit_far(s.cluster, &(soon_submit_options){.retries = 5});
+    struct job job = worker_grab(&s.worker);
+
+    job_fails(&s.worker, &job, SOON_ERAISED);
+    assert_ends(f, SOON_ERAISED);
+    cr_assert_not(worker_try_grab(&s.worker, &job));
+    soon_future_unref(f);
+    tear_down(&s);
+}
+
+/* A connection that dies again and again uses up the server's own retries. */
+Test(cluster_loss, of_too_many_daemons_is_a_loss)
+{
+    set_up(s);
+    soon_future *f = submit_far(s.cluster, NULL);
+
+    for (int i = 0; i < 3; i++) {
+        struct job job = worker_grab(&s.worker);
+
+        job_free(&job);
+        worker_free(&s.worker);
+        s.worker = worker_new(s.server.port, "far");
+    }
+    assert_ends(f, SOON_ELOST);
+    cr_assert_not_null(strstr(soon_future_error(f)->message, "the server has given it up"));
+    soon_future_unref(f);
+    tear_down(&s);
+}
+
+/* One that is stopped, or whose machine is: the server never notices that. */
+Test(cluster_loss, of_a_worker_that_says_nothing_is_noticed)
+{
+    set_up(s, .lease_ms = 100);
+    struct worker control = worker_new(s.server.port, "cancel@far-1");
+    soon_future *f = submit_far(s.cluster, NULL);
+    struct job job = worker_grab(&s.worker);
+    char unique[65];
+
+    job_starts(&s.worker, &job);
+    assert_ends(f, SOON_ELOST);
+    cr_assert(soon_future_error(f)->started);
+    cr_assert_not_null(strstr(soon_future_error(f)->message, "nothing was heard of worker far-1 for 100 ms"), "%s",
+                       soon_future_error(f)->message);
+    cr_assert_eq(order_of(&control, unique), SOON__ORDER_KILL, "for when it wakes");
+
+    soon_future_unref(f);
+    job_free(&job);
+    worker_free(&control);
+    tear_down(&s);
+}
+
+Test(cluster_loss, of_a_worker_that_says_nothing_leads_to_a_further_try_elsewhere)
+{
+    set_up(s, .lease_ms = 100);
+    struct worker other = worker_new(s.server.port, "far");
+    soon_future *f = submit_far(s.cluster, &again);
+    struct job job = worker_grab(&s.worker), second;
+
+    job_starts(&s.worker, &job);
+    second = worker_grab(&other);
+    cr_assert_str_neq(second.unique, job.unique);
+    cr_assert_eq(second.call.attempt, 2);
+    job_gives(&s.worker, &job, 1); /* it wakes, and has a result: too late */
+    job_gives(&other, &second, 2);
+    assert_gives(f, 2);
+
+    soon_future_unref(f);
+    job_free(&job);
+    job_free(&second);
+    worker_free(&other);
+    tear_down(&s);
+}
+
+Test(cluster_loss, is_not_that_of_a_worker_that_says_that_it_lives)
+{
+    set_up(s, .lease_ms = 2000);
+    soon_future *f = submit_far(s.cluster, NULL);
+    struct job job = worker_grab(&s.worker);
+
+    job_starts(&s.worker, &job);
+    for (int i = 0; i < 25; i++) { /* longer than a lease */
+        cr_assert_eq(soon_future_wait(f, 100), -ETIMEDOUT, "%s", soon_future_error(f)->message);
+        job_lives(&s.worker, &job);
+    }
+    job_gives(&s.worker, &job, 1);
+    assert_gives(f, 1);
+
+    soon_future_unref(f);
+    job_free(&job);
+    tear_down(&s);
+}
+
+/* It was stopped when it had the job, and had not said that it begins. */
+Test(cluster_loss, of_a_worker_that_never_begins_costs_no_try)
+{
+    set_up(s, .lease_ms = 50);
+    struct worker other = worker_new(s.server.port, "far");
+    soon_future *f = submit_far(s.cluster, NULL);
+    struct job job = worker_grab(&s.worker), second = worker_grab(&other);
+
+    cr_assert_str_neq(second.unique, job.unique);
+    cr_assert_eq(second.call.attempt, 1);
+    job_gives(&other, &second, 2);
+    assert_gives(f, 2);
+
+    soon_future_unref(f);
+    job_free(&job);
+    job_free(&second);
+    worker_free(&other);
+    tear_down(&s);
+}
