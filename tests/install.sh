@@ -54,6 +54,20 @@ else
     skip 'C++: no compiler'
 fi
 
+# It finds the workers that were installed with it: these load the object, and find no task in it.
+worker_daemon() {
+    "$CC" -shared -fPIC -o "$scratch/empty.so" "$SOURCE/tests/cluster/empty_object.c" || return
+    "$prefix/bin/soon-workerd" --servers 127.0.0.1:1 --load "$scratch/empty.so" 2>"$scratch/said"
+    [ $? = 66 ] && grep -q 'no tasks' "$scratch/said" || { cat "$scratch/said"; return 1; }
+}
+check 'the worker daemon' worker_daemon
+check 'its man page' grep -q 'soon.*workerd' "$prefix/share/man/man8/soon-workerd.8"
+if command -v systemd-analyze >/dev/null; then
+    check 'its unit' systemd-analyze verify --man=no "$prefix/lib/systemd/system/soon-workerd.service"
+else
+    skip 'its unit: systemd-analyze is missing'
+fi
+
 # A forgotten unref, with the library as it is installed: what a program's own sanitizer sees of it.
 leaky() {
     local compiler=$1 output=$2

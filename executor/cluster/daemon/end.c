@@ -1,0 +1,27 @@
+/*
+ * end.c - what a task has ended with is told, unless its job is LOST.
+ */
+#include "end_internal.h"
+
+#include "job_internal.h"
+#include "report_internal.h"
+
+bool soon__end_is_pools(struct soon__daemon *daemon, int code)
+{
+    bool is_pools = code < 0 && soon_executor_error(daemon->pool)->code != 0;
+
+    daemon->is_broken |= is_pools;
+    daemon->changed |= is_pools;
+    return is_pools;
+}
+
+void soon__job_done(soon_future *future, void *data)
+{
+    struct soon__job *job = data;
+    struct soon__daemon *daemon = job->source->daemon;
+
+    if (job->state == SOON__JOB_RUNNING && !soon__end_is_pools(daemon, soon_future_succeeded(future) ? 0 : -1))
+        soon__report_outcome(job);
+    soon__job_free(job);
+    daemon->changed = true;
+}

@@ -1,0 +1,18 @@
+/*
+ * job_internal.h - the jobs that the daemon has, from the assignment until their tasks have ended.
+ */
+#ifndef SOON_EXECUTOR_CLUSTER_DAEMON_JOB_INTERNAL_H
+#define SOON_EXECUTOR_CLUSTER_DAEMON_JOB_INTERNAL_H
+
+#include "state_internal.h"
+
+/* RUNNING, without a task. 0; -ENOMEM; -EPROTO: handle or unique are longer than Gearman's can be. */
+int soon__job_new(struct soon__job **ret, struct soon__source *source, soon_bytes handle, soon_bytes unique);
+/* Gives up its future, too. */
+void soon__job_free(struct soon__job *job);
+/* One that is RUNNING. NULL: there is none of this unique. */
+struct soon__job *soon__job_find(struct soon__daemon *daemon, const char *unique);
+/* D3: of this source; of all, with NULL. Their tasks are asked to end, and killed when their time is over. */
+void soon__jobs_lose(struct soon__daemon *daemon, struct soon__source *source);
+
+#endif

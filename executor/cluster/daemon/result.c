@@ -1,0 +1,71 @@
+/*
+ * result.c - a message is measured first, and then written into the connection's memory: a large result is copied once.
+ */
+#include "result_internal.h"
+
+static void put_buffer(struct soon__message_writer *writer, soon_buffer *buffer)
+{
+    soon__put_bytes(writer, (soon_bytes){soon_buffer_data(buffer), soon_buffer_size(buffer)});
+}
+
+static void put_task(struct soon__message_writer *writer, struct soon__job *job)
+{
+    struct soon__item_result_message item = {.payloads = soon_future_payload_count(job->future)};
+
+    (void)soon_future_result(job->future, 0, &item.result);
+    soon__put_item_result(writer, &item);
+    for (size_t i = 0; i < item.payloads; i++)
+        put_buffer(writer, soon_future_payload_at(job->future, i));
+}
+
+static void put_item(struct soon__message_writer *writer, struct soon__job *job, size_t index)
+{
+    const soon_error *error = soon_map_item_error(job->future, index);
+    soon_buffer *payload = soon_map_item_payload(job->future, index);
+    struct soon__item_result_message item = {.is_error = error->code != 0, .payloads = payload != NULL};
+
+    if (item.is_error)
+        item.error = soon__error_message_of(job, error);
+    else
+        (void)soon_map_item_result(job->future, index, 0, &item.result);
+    soon__put_item_result(writer, &item);
+    if (!item.is_error && payload)
+        put_buffer(writer, payload);
+}
+
+static void put_result(struct soon__message_writer *writer, struct soon__job *job)
+{
+    soon__write_result(writer, job->items);
+    if (!job->items)
+        put_task(writer, job);
+    for (uint64_t i = 0; i < job->items; i++)
+        put_item(writer, job, i);
+}
+
+/* D4: others get the bytes alone. */
+static int write_foreign(struct soon__job *job)
+{
+    soon_bytes arguments[] = {{job->handle, job->handle_size}, {0}};
+
+    (void)soon_future_result(job->future, 0, &arguments[1]);
+    return soon__connection_write(job->source->work, SOON__WORK_COMPLETE, arguments, 2);
+}
+
+int soon__result_write(struct soon__job *job)
+{
+    const soon_bytes handle = {job->handle, job->handle_size};
+    struct soon__message_writer counting, writer;
+    void *space;
+    int rc;
+
+    if (!job->is_ours)
+        return write_foreign(job);
+    soon__writer_init_counting(&counting);
+    put_result(&counting, job);
+    rc = soon__connection_write_space(job->source->work, SOON__WORK_COMPLETE, &handle, 1, counting.size, &space);
+    if (rc < 0)
+        return rc;
+    soon__writer_init_in(&writer, space, counting.size);
+    put_result(&writer, job);
+    return 0;
+}

@@ -1,0 +1,103 @@
+/*
+ * state_internal.h - the daemon: one libuv loop on the main thread, two connections to each server, and a process pool.
+ *
+ *     the daemon    SERVING --told to end--> DRAINING --nothing runs--> LEAVING --all is closed--> its loop ends
+ *                      |                        |                          ^
+ *                      +---told twice, or the pool is broken: STOPPING ----+
+ *
+ *     a source       FULL --NO_JOB--> DRY --no grab is out, and a slot is idle--> ASLEEP
+ *                     ^               |                                          |
+ *                     +----a job------+-------------------NOOP-------------------+
+ *
+ *     a job         RUNNING --its task ends--> reported, and gone
+ *                      +--its connection is lost, or the daemon stops--> LOST --its task ends--> gone
+ *
+ * D1  All of it is on the thread of the loop. Tasks run in processes of the pool, which tells their ends on the loop.
+ * D2  Grabs that are not answered and jobs, LOST ones too, are never more than the slots, over all servers together.
+ * D3  What is said of a job is said on the connection, and in the epoch, that it came by. When those are lost the job
+ *     is LOST: nothing more is said of it, and its task is cancelled, since the server has given the job to another.
+ * D4  To a job whose unique is not ours no message is sent: what its client gets is bytes, text and numbers.
+ * D5  While jobs of a connection run, its functions are not taken back there: the server would give the jobs to others.
+ */
+#ifndef SOON_EXECUTOR_CLUSTER_DAEMON_STATE_INTERNAL_H
+#define SOON_EXECUTOR_CLUSTER_DAEMON_STATE_INTERNAL_H
+
+#include "../both/connection_internal.h"
+#include "../both/unique_internal.h"
+#include "functions_internal.h"
+#include "options_internal.h"
+
+#include <uv.h>
+
+struct soon__daemon;
+struct soon__metrics;
+
+enum soon__source_state { SOON__SOURCE_FULL, SOON__SOURCE_DRY, SOON__SOURCE_ASLEEP };
+
+/* One server, from which jobs come. */
+struct soon__source {
+    struct soon__daemon *daemon;
+    struct soon__servers *address; /* this one alone */
+    struct soon__connection *work, *control;
+    enum soon__source_state state;
+    size_t grabs;   /* not answered yet */
+    size_t jobs;    /* RUNNING */
+    bool withdrawn; /* its functions were taken back */
+};
+
+enum soon__job_state { SOON__JOB_RUNNING, SOON__JOB_LOST };
+enum { SOON__HANDLE_MAX = 128 };
+
+struct soon__job {
+    struct soon__job *next, **link;
+    struct soon__source *source;
+    enum soon__job_state state;
+    const struct soon__offer *offer;
+    soon_future *future;
+    bool is_ours;   /* D4 */
+    uint64_t items; /* 0: one task */
+    uint32_t attempt;
+    size_t handle_size, unique_size;
+    char handle[SOON__HANDLE_MAX], unique[SOON__UNIQUE_MAX];
+    int64_t alive_every_ms, alive_at_ms; /* 0: its client wants no heartbeat */
+    int64_t kill_at_ms; /* LOST: its task was asked to end, and has time until then; 0: it was killed */
+    soon_progress told;
+};
+
+enum soon__daemon_stage { SOON__SERVING, SOON__DRAINING, SOON__STOPPING, SOON__LEAVING };
+
+struct soon__daemon {
+    const struct soon__daemon_options *options;
+    char host[256], worker[160]; /* where it is, and as what it is known */
+    char order_function[176];    /* "cancel@WORKER" */
+    size_t slots;
+    int64_t grace_ms;
+    enum soon__daemon_stage stage; /* of daemon.c alone */
+    bool changed;                  /* look at the whole before the loop sleeps */
+    bool is_broken;                /* the pool is */
+    int status;                    /* to exit with */
+
+    uv_loop_t *uv;
+    soon_loop *loop;     /* the same */
+    soon_executor *pool; /* NULL: it has ended */
+    bool pool_is_ending;
+    struct soon__offers offers;
+
+    size_t source_count, next_source; /* whose turn it is */
+    struct soon__source *sources;
+    size_t connections; /* that are not closed */
+
+    struct soon__job *jobs;
+    size_t job_count;
+    uv_timer_t beat; /* heartbeats, progress, and the end of patience with LOST jobs */
+    uv_signal_t signals[2];
+    uv_prepare_t before_poll;
+    uv_check_t after_poll;
+
+    struct soon__metrics *metrics; /* NULL: nobody wants them */
+    struct {
+        uint64_t jobs, foreign, results, errors, lost, orders;
+    } counts; /* since the start, for the metrics */
+};
+
+#endif
