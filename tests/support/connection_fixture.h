@@ -126,7 +126,8 @@ static inline void peer_begin(struct peer *peer, const char *servers)
                                                           peer_down, peer_drained, peer_closed};
 
     cr_assert_eq(soon__servers_parse(&peer->servers, servers), 0);
-    peer->options.loop = &loop;
+    if (!peer->options.loop)
+        peer->options.loop = &loop;
     peer->options.servers = peer->servers;
     cr_assert_eq(soon__connection_new(&peer->connection, &peer->options, &events, peer), 0);
 }

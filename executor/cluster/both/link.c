@@ -4,8 +4,9 @@
  * libuv ends the program where it cannot get what it needs to watch a descriptor. So that is taken before, where it can
  * fail: the socket is made here; its place in libuv's epoll set is taken here, and libuv finds it there and changes it,
  * which cannot fail; memory for libuv's table of descriptors is asked for, and given back, which leaves a gap only if
- * another thread takes the last of it at the same moment. A socket has none of the numbers of input, output and
- * errors, which libuv does not close.
+ * another thread takes the last of it at the same moment. Nor does libuv close a descriptor with a number of input,
+ * output or errors, where a program has closed these; and it opens one with the first socket of a loop. So these numbers
+ * are taken meanwhile.
  *
  * A write may raise SIGPIPE: the library's loop blocks it, a program with a loop of its own ignores it.
  */
@@ -217,17 +218,26 @@ void soon__link_let_go(struct soon__link *self)
     uv_close((uv_handle_t *)&self->flush, on_closed);
 }
 
-/* A descriptor, or a negative errno. */
-static int above_errors(int fd)
-{
-    int higher, error;
+/* Those numbers of input, output and errors that are free. */
+struct low_numbers {
+    int taken[STDERR_FILENO + 1], count;
+};
 
-    if (fd < 0 || fd > STDERR_FILENO)
-        return fd < 0 ? -errno : fd;
-    higher = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-    error = errno;
-    close(fd);
-    return higher < 0 ? -error : higher;
+static void take_low_numbers(struct low_numbers *numbers, int of)
+{
+    int fd;
+
+    numbers->count = 0;
+    while ((fd = fcntl(of, F_DUPFD_CLOEXEC, 0)) >= 0 && fd <= STDERR_FILENO)
+        numbers->taken[numbers->count++] = fd;
+    if (fd >= 0)
+        close(fd);
+}
+
+static void give_low_numbers(const struct low_numbers *numbers)
+{
+    for (int i = 0; i < numbers->count; i++)
+        close(numbers->taken[i]);
 }
 
 static int probe_memory(int fd)
@@ -240,9 +250,9 @@ static int probe_memory(int fd)
 
 static int make_socket(uv_loop_t *loop, int family)
 {
-    int fd = above_errors(socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     struct epoll_event nothing = {.data.fd = fd};
-    int rc = fd < 0 ? fd : probe_memory(fd);
+    int rc = fd < 0 ? -errno : probe_memory(fd);
 
     if (rc == 0 && epoll_ctl(uv_backend_fd(loop), EPOLL_CTL_ADD, fd, &nothing) < 0)
         rc = -errno;
@@ -266,8 +276,7 @@ static int start(struct soon__link *self, int fd, const struct sockaddr *address
     return uv_tcp_connect(&self->connect, &self->tcp, address, on_connected);
 }
 
-int soon__link_new(struct soon__link **ret, uv_loop_t *loop, const struct sockaddr *address, size_t limit,
-                   const struct soon__link_events *events, void *owner)
+static int make(struct soon__link **ret, uv_loop_t *loop, const struct sockaddr *address)
 {
     int fd = make_socket(loop, address->sa_family), rc;
     struct soon__link *self = fd < 0 ? NULL : calloc(1, sizeof *self);
@@ -277,18 +286,33 @@ int soon__link_new(struct soon__link **ret, uv_loop_t *loop, const struct sockad
             close(fd);
         return fd < 0 ? fd : -ENOMEM;
     }
-    self->events = events;
-    self->owner = owner;
     self->open = HANDLES;
-    soon__packet_reader_init(&self->reader, limit, true);
     uv_tcp_init(loop, &self->tcp);
     uv_idle_init(loop, &self->flush);
     self->tcp.data = self->flush.data = self->connect.data = self->write.data = self;
     rc = start(self, fd, address);
-    if (rc < 0) {
+    if (rc < 0)
         soon__link_let_go(self);
+    else
+        *ret = self;
+    return rc;
+}
+
+int soon__link_new(struct soon__link **ret, uv_loop_t *loop, const struct sockaddr *address, size_t limit,
+                   const struct soon__link_events *events, void *owner)
+{
+    struct low_numbers numbers;
+    struct soon__link *self = NULL;
+    int rc;
+
+    take_low_numbers(&numbers, uv_backend_fd(loop));
+    rc = make(&self, loop, address);
+    give_low_numbers(&numbers);
+    if (rc < 0)
         return rc;
-    }
+    self->events = events;
+    self->owner = owner;
+    soon__packet_reader_init(&self->reader, limit, true);
     *ret = self;
     return 0;
 }
