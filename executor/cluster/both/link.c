@@ -5,8 +5,8 @@
  * fail: the socket is made here; its place in libuv's epoll set is taken here, and libuv finds it there and changes it,
  * which cannot fail; memory for libuv's table of descriptors is asked for, and given back, which leaves a gap only if
  * another thread takes the last of it at the same moment. Nor does libuv close a descriptor with a number of input,
- * output or errors, where a program has closed these; and it opens one with the first socket of a loop. So these numbers
- * are taken meanwhile.
+ * output or errors, where a program has closed these; and it opens one with the first socket of a loop. So these
+ * numbers are taken meanwhile.
  *
  * A write may raise SIGPIPE: the library's loop blocks it, a program with a loop of its own ignores it.
  */
