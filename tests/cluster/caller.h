@@ -114,12 +114,15 @@ static inline void heard_free(struct heard *heard)
     free(heard->bytes);
 }
 
-/* The next packet of this type; others are passed over. */
+/* The next packet of this type; others are passed over, unless they end a job. */
 static inline struct heard caller_await(struct caller *caller, enum soon__packet_type type)
 {
     struct heard heard = caller_hear(caller);
 
     while (heard.type != type) {
+        cr_assert(heard.type != SOON__WORK_COMPLETE && heard.type != SOON__WORK_FAIL &&
+                      heard.type != SOON__WORK_EXCEPTION,
+                  "%s before a %s", soon__packet_name(heard.type), soon__packet_name(type));
         heard_free(&heard);
         heard = caller_hear(caller);
     }

@@ -1,0 +1,226 @@
+/*
+ * workerd_server.c - soon-workerd at a server that the test plays: what it says there, in which order, and how often.
+ */
+#include "caller.h"
+
+/* One connection of the daemon, from the server's end. */
+struct line {
+    int fd;
+    struct soon__packet_reader reader;
+};
+
+struct played {
+    int listening;
+    char address[32];
+    struct workerd daemon;
+    struct line work, control;
+};
+
+TestSuite(workerd_server);
+
+static void line_say(struct line *line, enum soon__packet_type type, const soon_bytes *arguments, size_t count)
+{
+    struct soon__packet packet = {.type = type, .count = count};
+    char bytes[4096];
+    size_t head;
+
+    for (size_t i = 0; i < count; i++)
+        packet.arguments[i] = arguments[i];
+    cr_assert_leq(soon__packet_size(&packet), sizeof bytes);
+    head = soon__packet_write_head(bytes, &packet, false);
+    if (count && arguments[count - 1].size)
+        memcpy(bytes + head, arguments[count - 1].data, arguments[count - 1].size);
+    cr_assert_eq(write(line->fd, bytes, soon__packet_size(&packet)), (ssize_t)soon__packet_size(&packet));
+}
+
+/* The next packet that is no question whether the server is alive; those are answered. */
+static struct soon__packet line_next(struct line *line)
+{
+    struct soon__packet packet;
+    void *room;
+    size_t size;
+    ssize_t got;
+
+    for (;;) {
+        while (soon__packet_reader_next(&line->reader, &packet) != 1) {
+            cr_assert_eq(soon__packet_reader_room(&line->reader, &room, &size), 0);
+            got = read(line->fd, room, size);
+            cr_assert_gt(got, 0);
+            soon__packet_reader_add(&line->reader, (size_t)got);
+        }
+        if (packet.type != SOON__ECHO_REQ)
+            return packet;
+        line_say(line, SOON__ECHO_RES, packet.arguments, 1);
+    }
+}
+
+/* Progress may come at any time. */
+static void expect(struct line *line, enum soon__packet_type type)
+{
+    enum soon__packet_type came;
+
+    do
+        came = line_next(line).type;
+    while (came == SOON__WORK_STATUS);
+    cr_assert_eq(came, type, "%s in the place of %s", soon__packet_name(came), soon__packet_name(type));
+}
+
+static bool argument_begins(const struct soon__packet *packet, const char *text)
+{
+    return packet->arguments[0].size >= strlen(text) && memcmp(packet->arguments[0].data, text, strlen(text)) == 0;
+}
+
+/* Takes a connection, up to its first function: true if that is the one for orders. */
+static bool take_line(struct played *played, struct line *ret)
+{
+    struct soon__packet packet;
+
+    ret->fd = accept(played->listening, NULL, NULL);
+    cr_assert_geq(ret->fd, 0);
+    soon__packet_reader_init(&ret->reader, 1 << 20, false);
+    packet = line_next(ret);
+    cr_assert_eq(packet.type, SOON__OPTION_REQ, "it asks for exceptions before all else");
+    cr_assert(argument_begins(&packet, "exceptions"));
+    expect(ret, SOON__SET_CLIENT_ID);
+    packet = line_next(ret);
+    cr_assert_eq(packet.type, SOON__CAN_DO);
+    return argument_begins(&packet, "cancel@");
+}
+
+/* The connections come in any order. The work connection is read up to its first GRAB_JOB_UNIQ. */
+static void take_both(struct played *played)
+{
+    struct line first, second;
+    struct soon__packet packet;
+    bool first_is_control = take_line(played, &first);
+
+    cr_assert_neq(take_line(played, &second), first_is_control);
+    played->work = first_is_control ? second : first;
+    played->control = first_is_control ? first : second;
+    expect(&played->control, SOON__GRAB_JOB_UNIQ);
+    while ((packet = line_next(&played->work)).type == SOON__CAN_DO)
+        ;
+    cr_assert_eq(packet.type, SOON__GRAB_JOB_UNIQ, "%s", soon__packet_name(packet.type));
+}
+
+static void play(struct played *played, int slots)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+
+    played->listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    cr_assert_eq(bind(played->listening, (struct sockaddr *)&address, sizeof address), 0);
+    cr_assert_eq(listen(played->listening, 8), 0);
+    cr_assert_eq(getsockname(played->listening, (struct sockaddr *)&address, &size), 0);
+    snprintf(played->address, sizeof played->address, "127.0.0.1:%d", ntohs(address.sin_port));
+    workerd_start(&played->daemon, played->address, slots);
+}
+
+static void line_close(struct line *line)
+{
+    close(line->fd);
+    soon__packet_reader_fini(&line->reader);
+}
+
+static void play_end(struct played *played)
+{
+    line_close(&played->work);
+    line_close(&played->control);
+    workerd_stop(&played->daemon);
+    close(played->listening);
+}
+
+static void assign(struct played *played, const char *handle, const char *unique)
+{
+    const struct soon__call_message call =
+        completed(&far_listen_task, (struct soon__call_message){.argument = {"", 1}});
+    soon_bytes arguments[] = {of_text(handle), of_text("far_listen"), of_text(unique), workload_of(&call)};
+
+    line_say(&played->work, SOON__JOB_ASSIGN_UNIQ, arguments, 4);
+    free((void *)arguments[3].data);
+}
+
+static void order_cancel(struct played *played, const char *unique)
+{
+    struct soon__message_writer writer;
+    soon_bytes arguments[] = {of_text("H:control:1"), of_text("cancel@"), of_text("x"), {NULL, 0}};
+
+    soon__writer_init(&writer);
+    soon__write_order(&writer, &(struct soon__order_message){SOON__ORDER_CANCEL, unique});
+    cr_assert_eq(soon__writer_end(&writer, &arguments[3]), 0);
+    line_say(&played->control, SOON__JOB_ASSIGN_UNIQ, arguments, 4);
+    soon__writer_fini(&writer);
+    expect(&played->control, SOON__WORK_COMPLETE);
+    expect(&played->control, SOON__GRAB_JOB_UNIQ);
+}
+
+Test(workerd_server, it_asks_for_no_more_jobs_than_it_has_idle_slots)
+{
+    struct played played;
+
+    play(&played, 2);
+    take_both(&played);
+    expect(&played.work, SOON__GRAB_JOB_UNIQ);
+    assign(&played, "H:1", "soon1-a.1");
+    expect(&played.work, SOON__WORK_DATA);
+    line_say(&played.work, SOON__NO_JOB, NULL, 0);
+    expect(&played.work, SOON__PRE_SLEEP);
+    line_say(&played.work, SOON__NOOP, NULL, 0);
+    expect(&played.work, SOON__GRAB_JOB_UNIQ);
+    assign(&played, "H:2", "soon1-b.1");
+    expect(&played.work, SOON__WORK_DATA);
+
+    /* Both slots are taken: there is nothing to be said until one is free. */
+    line_say(&played.work, SOON__NOOP, NULL, 0);
+    order_cancel(&played, "soon1-a.1");
+    expect(&played.work, SOON__WORK_EXCEPTION);
+    expect(&played.work, SOON__GRAB_JOB_UNIQ);
+    line_say(&played.work, SOON__NO_JOB, NULL, 0);
+    expect(&played.work, SOON__PRE_SLEEP);
+    order_cancel(&played, "soon1-b.1");
+    expect(&played.work, SOON__WORK_EXCEPTION);
+    play_end(&played);
+}
+
+Test(workerd_server, it_takes_its_functions_back_only_when_its_last_job_has_ended)
+{
+    struct played played;
+
+    play(&played, 1);
+    take_both(&played);
+    assign(&played, "H:1", "soon1-a.1");
+    expect(&played.work, SOON__WORK_DATA);
+    kill(played.daemon.pid, SIGTERM);
+    workerd_await(&played.daemon, "STOPPING=1");
+    order_cancel(&played, "soon1-a.1");
+    expect(&played.work, SOON__WORK_EXCEPTION);
+    expect(&played.work, SOON__RESET_ABILITIES);
+    line_close(&played.work);
+    line_close(&played.control);
+    cr_assert_eq(workerd_end(&played.daemon), 0);
+    close(played.listening);
+}
+
+/* An order is answered at once, also when it makes no sense. */
+Test(workerd_server, what_makes_no_sense_ends_the_connection_and_not_the_daemon)
+{
+    static const char *const nonsense[] = {"HTTP/1.0 400 Bad Request\r\n\r\n", "\0RES\0\0\0\x1f\xff\xff\xff\xff"};
+    struct played played;
+
+    play(&played, 1);
+    for (size_t i = 0; i < 2; i++) {
+        take_both(&played);
+        line_say(&played.control, SOON__JOB_ASSIGN_UNIQ,
+                 (const soon_bytes[]){of_text("H:9"), of_text("cancel@"), of_text("x"), of_text("no order")}, 4);
+        expect(&played.control, SOON__WORK_COMPLETE);
+        cr_assert_eq(write(played.work.fd, nonsense[i], 12), 12);
+        cr_assert_eq(write(played.control.fd, nonsense[i], 12), 12);
+        line_close(&played.work);
+        line_close(&played.control);
+    }
+    take_both(&played);
+    assign(&played, "H:1", "soon1-a.1");
+    expect(&played.work, SOON__WORK_DATA);
+    order_cancel(&played, "soon1-a.1");
+    play_end(&played);
+}
