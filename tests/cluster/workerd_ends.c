@@ -151,10 +151,14 @@ Test(workerd_ends, what_a_lost_server_had_given_is_not_told_to_the_next)
 
 Test(workerd_ends, a_task_whose_server_is_lost_is_cancelled)
 {
-    with_stage(stage, 1);
+    struct stage stage;
     struct heard heard;
     struct soon__message_reader rest;
 
+    gearmand_or_skip();
+    gearmand_start(&stage.server, NULL);
+    workerd_start_with(&stage.daemon, stage.server.address, 1, (const char *[]){"--grace-ms", "1000000", NULL});
+    caller_open(&stage.caller, &stage.server);
     caller_call(&stage.caller, &far_listen_task, "soon1-a.1", .argument = {"", 1});
     caller_skip(&stage.caller, SOON__WORK_STATUS);
     caller_close(&stage.caller);
