@@ -14,7 +14,7 @@ enum { HANDLE_MAX = 1024 }; /* "H:HOST:NUMBER" */
  * The state
  */
 
-static bool may_enter(enum soon__flight_state from, enum soon__flight_state to)
+static SOON_UNUSED bool may_enter(enum soon__flight_state from, enum soon__flight_state to)
 {
     switch (to) {
     case SOON__FLIGHT_UNSENT:
