@@ -104,6 +104,12 @@ Test(cluster_bound, server_that_is_full_fails_the_one_that_it_has_no_place_for)
     job = worker_grab(&s.worker);
     job_gives(&s.worker, &job, 5);
     assert_gives(futures[0], 5);
+    job_free(&job);
+    soon_future_unref(futures[0]);
+    futures[0] = submit_far(s.cluster, NULL); /* nothing is in its way */
+    job = worker_grab(&s.worker);
+    job_gives(&s.worker, &job, 6);
+    assert_gives(futures[0], 6);
 
     soon_futures_unref(futures, 3);
     job_free(&job);

@@ -59,6 +59,8 @@ static void do_stop(struct soon__cluster *cluster, int stop)
     if (stop <= cluster->loop.stopped)
         return;
     cluster->loop.stopped = stop;
+    if (stop >= (int)SOON_TERMINATE && cluster->loop.force_at == SOON__NEVER)
+        cluster->loop.force_at = soon__later(soon__clock_ns(), cluster->options.grace_ns);
     for (flight = cluster->loop.earliest; flight && stop >= (int)SOON_CANCEL_PENDING; flight = later) {
         later = flight->later;
         if (!flight->began_ns)
@@ -243,8 +245,12 @@ static int64_t keep_time(struct soon__cluster *cluster)
         fail_all(cluster);
         next = SOON__NEVER; /* what comes now is looked at, and fails */
     }
+    while (cluster->loop.force_at <= now && cluster->loop.earliest)
+        soon__flight_overdue(cluster->loop.earliest);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         next = earlier(next, end_overdue(cluster, rows[i].state, now, rows[i].overdue));
+    if (cluster->loop.earliest)
+        next = earlier(next, cluster->loop.force_at);
     first = soon__heap_first(&cluster->loop.limits);
     soon__mutex_lock(&cluster->backlog.mutex);
     next = earlier(next, soon__queue_next_limit(&cluster->backlog.locked.queue));
@@ -361,7 +367,7 @@ static void open_job(struct soon__job *job)
     uv_timer_init(soon__library_uv(), &cluster->loop.timer);
     cluster->loop.timer.data = cluster;
     cluster->loop.on_timer = on_timer;
-    cluster->loop.alarm = SOON__NEVER;
+    cluster->loop.alarm = cluster->loop.force_at = SOON__NEVER;
     cluster->loop.open++;
     rc = soon__cluster_connect(cluster);
     if (rc < 0)

@@ -144,6 +144,7 @@ struct soon__cluster {
         struct soon__admin *admin; /* the textual connection to the same server; NULL: there is none */
         int64_t without_since_ns;  /* there is no server since then; 0: there is one */
         int stopped;               /* the `stop` that was carried out */
+        int64_t force_at;          /* a shutdown by force gives up then what has not ended; SOON__NEVER: none */
         bool is_closing;
         unsigned open; /* connections and handles that are not closed yet */
         uv_timer_t timer;

@@ -111,7 +111,7 @@ void soon__flight_overdue(struct soon__flight *flight)
 
     snprintf(text, sizeof text, "%s has not confirmed in %lld ms that it has ended: it may still run",
              flight->state == SOON__FLIGHT_STOPPING ? "the worker" : "the server", grace_ms);
-    if (flight->stop == SOON__STOP_FROZEN)
+    if (flight->stop == SOON__STOP_FROZEN && flight->cluster->loop.stopped < (int)SOON_CANCEL_PENDING)
         soon__flight_return(flight);
     else
         soon__flight_fail(flight, is_kill ? SOON_EKILLED : SOON_ELOST, text);
