@@ -17,7 +17,7 @@ ORDER = {
     'executor/threads': ['executor/pools', 'executor/core', 'executor/trace', 'executor/loops', 'executor/system', 'executor', 'futures'],
     'executor/cluster/client': ['executor/cluster/both', 'executor/pools', 'executor/core', 'executor/trace', 'executor/loops', 'executor/system',
                                 'executor', 'futures'],
-    'executor/cluster/daemon': ['executor/cluster/both', 'executor/processes/both', 'executor/core', 'executor/loops', 'executor/system',
+    'executor/cluster/daemon': ['executor/cluster/both', 'executor/maps', 'executor/processes/both', 'executor/core', 'executor/loops', 'executor/system',
                                 'executor', 'futures'],
     'executor/cluster/both': ['executor/system', 'executor', 'futures'],
     'executor/processes': ['executor/processes/parent', 'executor/processes/worker', 'executor/processes/both', 'executor/core', 'executor/trace',

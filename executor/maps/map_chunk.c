@@ -149,7 +149,8 @@ static void done(struct soon__items *items, size_t index, struct soon__outcome *
 
     if (!outcome->error)
         soon__chunk_keep(chunk, index, outcome); /* C5 */
-    soon__buffers_free(outcome->further);        /* an item of a map has a place for the first payload alone */
+    else
+        soon__outcome_drop_payloads(outcome);
     if (outcome->error)
         note_failure(chunk, index, outcome);
     soon__batch_release(&chunk->batch, index);

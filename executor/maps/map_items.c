@@ -10,6 +10,7 @@
 #include "../../futures/park_internal.h"
 #include "map_chunk_internal.h"
 #include "map_future_internal.h"
+#include "map_items_internal.h"
 #include "map_results_internal.h"
 
 #include <errno.h>
@@ -162,12 +163,17 @@ const soon_error *soon_map_item_error(const soon_future *map, size_t index)
     return &error->public;
 }
 
-soon_buffer *soon_map_item_payload(const soon_future *map, size_t index)
+soon_buffer *soon__map_item_payload_at(const soon_future *map, size_t index, size_t which)
 {
     struct soon__chunk *chunk = chunk_of(map, index, &index);
     struct soon__error *error;
 
-    return chunk && soon__chunk_has_outcome(chunk, index, &error) ? soon__chunk_payload(chunk, index) : NULL;
+    return chunk && soon__chunk_has_outcome(chunk, index, &error) ? soon__chunk_payload(chunk, index, which) : NULL;
+}
+
+soon_buffer *soon_map_item_payload(const soon_future *map, size_t index)
+{
+    return soon__map_item_payload_at(map, index, 0);
 }
 
 const char *soon_map_item_label(const soon_future *map, size_t index)

@@ -61,10 +61,10 @@ static void keep_varied(struct soon__chunk *chunk, size_t index, const struct so
 }
 
 /* Made with the first payload; NULL: no memory. */
-static soon_buffer **make_payloads(struct soon__chunk *chunk)
+static struct soon__item_payloads *make_payloads(struct soon__chunk *chunk)
 {
     /* Relaxed: only this thread stores it. */
-    soon_buffer **payloads = atomic_load_explicit(&chunk->payloads, memory_order_relaxed);
+    struct soon__item_payloads *payloads = atomic_load_explicit(&chunk->payloads, memory_order_relaxed);
 
     if (payloads)
         return payloads;
@@ -78,13 +78,13 @@ static soon_buffer **make_payloads(struct soon__chunk *chunk)
 /* Only a map whose items can be looked at keeps payloads. The item fails if there is no room for its. */
 static void keep_payload(struct soon__chunk *chunk, size_t index, struct soon__outcome *outcome)
 {
-    soon_buffer **payloads = chunk->map->observed ? make_payloads(chunk) : NULL;
+    struct soon__item_payloads *payloads = chunk->map->observed ? make_payloads(chunk) : NULL;
 
     if (payloads) {
-        payloads[index] = outcome->payload;
+        payloads[index] = (struct soon__item_payloads){outcome->payload, outcome->further};
         return;
     }
-    soon_buffer_unref(outcome->payload);
+    soon__outcome_drop_payloads(outcome);
     if (!chunk->map->observed)
         return;
     outcome->error = &soon__error_nomem_started;
@@ -123,14 +123,14 @@ bool soon__chunk_adopt(struct soon__chunk *chunk, soon_future *call)
  * Reading, and the end
  */
 
-soon_buffer *soon__chunk_payload(struct soon__chunk *chunk, size_t index)
+soon_buffer *soon__chunk_payload(struct soon__chunk *chunk, size_t index, size_t which)
 {
     /* Acquire: the caller has seen that this item is finished, but a later one may have made the places. */
-    soon_buffer **payloads = atomic_load_explicit(&chunk->payloads, memory_order_acquire);
+    struct soon__item_payloads *payloads = atomic_load_explicit(&chunk->payloads, memory_order_acquire);
 
     if (!payloads && chunk->batch.items.count == 1) /* somebody else may have resolved it: see soon__chunk_adopt() */
-        return soon_future_payload(atomic_load_explicit(&chunk->batch.call, memory_order_relaxed));
-    return payloads ? payloads[index] : NULL;
+        return soon_future_payload_at(atomic_load_explicit(&chunk->batch.call, memory_order_relaxed), which);
+    return payloads ? soon__buffers_at(payloads[index].first, payloads[index].further, which) : NULL;
 }
 
 void soon__chunk_free_results(struct soon__chunk *chunk)
@@ -145,11 +145,13 @@ void soon__chunk_free_results(struct soon__chunk *chunk)
 
 void soon__chunk_fini_results(struct soon__chunk *chunk)
 {
-    soon_buffer **payloads =
+    struct soon__item_payloads *payloads =
         atomic_load_explicit(&chunk->payloads, memory_order_relaxed); /* relaxed: nobody else is left */
 
-    for (size_t i = 0; payloads && i < chunk->batch.items.count; i++)
-        soon_buffer_unref(payloads[i]);
+    for (size_t i = 0; payloads && i < chunk->batch.items.count; i++) {
+        soon_buffer_unref(payloads[i].first);
+        soon__buffers_free(payloads[i].further);
+    }
     free(payloads);
     for (size_t i = 0; chunk->varied && i < chunk->batch.items.count; i++)
         free_varied(&chunk->varied[i]);

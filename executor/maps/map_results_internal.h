@@ -22,7 +22,7 @@ void soon__chunk_wipe(const struct soon__chunk *chunk, size_t from, size_t count
 
 /* What an item that is finished and has not failed gave. Lent. */
 soon_bytes soon__chunk_result(const struct soon__chunk *chunk, size_t index);
-soon_buffer *soon__chunk_payload(struct soon__chunk *chunk, size_t index);
+soon_buffer *soon__chunk_payload(struct soon__chunk *chunk, size_t index, size_t which);
 
 /* Releases what the results of a LOCAL function point to, but for those given to the caller. The chunk has ended.
  * Idempotent. */

@@ -54,6 +54,12 @@ struct soon__map_result {
     bool on_heap, mapped; /* neither: `data` lies in the future of the item's call */
 };
 
+/* What a program sees of them is the first. */
+struct soon__item_payloads {
+    soon_buffer *first;
+    struct soon__buffers *further;
+};
+
 struct soon__chunk {
     struct soon__batch batch; /* first */
     struct soon__map *map;
@@ -71,8 +77,9 @@ struct soon__chunk {
     struct soon__error *begun_error; /* the same for those that had begun (items.begun); NULL: none had */
 
     /* Results that do not lie in items.results, or come beside those. */
-    struct soon__map_result *varied;  /* one for each item, or NULL */
-    _Atomic(soon_buffer **) payloads; /* one for each item; NULL until the first payload comes */
+    struct soon__map_result *varied; /* one for each item, or NULL */
+    /* Those of each item; NULL until the first payload comes. */
+    _Atomic(struct soon__item_payloads *) payloads;
     size_t given; /* the first so many results were copied out: what they point to is the caller's */
 };
 

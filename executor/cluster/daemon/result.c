@@ -3,6 +3,8 @@
  */
 #include "result_internal.h"
 
+#include "../../maps/map_items_internal.h"
+
 static void put_buffer(struct soon__message_writer *writer, soon_buffer *buffer)
 {
     soon__put_bytes(writer, (soon_bytes){soon_buffer_data(buffer), soon_buffer_size(buffer)});
@@ -21,16 +23,17 @@ static void put_task(struct soon__message_writer *writer, struct soon__job *job)
 static void put_item(struct soon__message_writer *writer, struct soon__job *job, size_t index)
 {
     const soon_error *error = soon_map_item_error(job->future, index);
-    soon_buffer *payload = soon_map_item_payload(job->future, index);
-    struct soon__item_result_message item = {.is_error = error->code != 0, .payloads = payload != NULL};
+    struct soon__item_result_message item = {.is_error = error->code != 0};
 
     if (item.is_error)
         item.error = soon__error_message_of(job, error);
     else
         (void)soon_map_item_result(job->future, index, 0, &item.result);
+    while (!item.is_error && soon__map_item_payload_at(job->future, index, item.payloads))
+        item.payloads++;
     soon__put_item_result(writer, &item);
-    if (!item.is_error && payload)
-        put_buffer(writer, payload);
+    for (size_t i = 0; i < item.payloads; i++)
+        put_buffer(writer, soon__map_item_payload_at(job->future, index, i));
 }
 
 static void put_result(struct soon__message_writer *writer, struct soon__job *job)
