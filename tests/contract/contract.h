@@ -31,12 +31,23 @@ SOON_TASK(nothing, soon_none, soon_none)
     return 0;
 }
 
+/* So many tasks have come to the gate, and the executor knows that they run. */
+static inline void await_running(soon_executor *executor, const struct executor_kind *kind, struct gate gate, int count)
+{
+    soon_stats stats;
+
+    gate_await(gate, count);
+    do
+        soon_executor_stats(executor, &stats);
+    while (kind->hears_late && stats.running < (size_t)count);
+}
+
 /* Keeps all workers busy until gate_open(gate, kind->workers). */
 static inline void occupy(soon_executor *executor, const struct executor_kind *kind, struct gate gate)
 {
     for (int i = 0; i < kind->workers; i++)
         soon_future_unref(submit_pass(executor, gate));
-    gate_await(gate, kind->workers);
+    await_running(executor, kind, gate, kind->workers);
 }
 
 #endif

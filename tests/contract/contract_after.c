@@ -114,7 +114,7 @@ TestOnEach(contract_after, starts_when_all_are_done_and_not_before)
     soon_future *fs[] = {soon_submit(executor, mul, 2, 3), wait_then_tell_submit(executor, &gate, NULL)};
     soon_future *f = after(executor, fs, 2, 0);
 
-    gate_await(gate, 1);
+    await_running(executor, kind, gate, 1);
     cr_assert_eq(soon_future_wait(f, 1), -ETIMEDOUT);
     cr_assert_eq(soon_future_state(f), SOON_PENDING);
     gate_open(gate, 1);

@@ -40,7 +40,7 @@ TestOnEach(contract_cancel, of_a_running_task_is_a_request)
     soon_future *f = submit_pass(executor, gate);
     int result;
 
-    gate_await(gate, 1);
+    await_running(executor, kind, gate, 1);
     cr_assert(soon_future_running(f));
     cr_assert(test_is_asked_to_end(f));
 
@@ -64,7 +64,7 @@ TestOnEach(contract_cancel, of_a_task_that_does_not_listen_changes_nothing)
     soon_future *f = deaf_submit(executor, &gate, NULL);
     int result;
 
-    gate_await(gate, 1);
+    await_running(executor, kind, gate, 1);
     cr_assert_not(soon_future_cancel(f));
     cr_assert_not(soon_future_cancel(f));
     gate_open(gate, 1);
@@ -144,7 +144,7 @@ TestOnEach(contract_cancel, by_a_reader_wins_over_the_time_limit)
     soon_future *f = pass_submit(executor, &gate, &(soon_submit_options){.time_limit_ms = 1000000});
     int result;
 
-    gate_await(gate, 1);
+    await_running(executor, kind, gate, 1);
     cr_assert(test_is_asked_to_end(f));
 
     cr_assert_eq(soon_result(f, &result), -ECANCELED);
@@ -185,7 +185,7 @@ TestOnEach(contract_cancel, by_force_is_for_executors_that_can)
     soon_future *running = submit_pass(executor, gate), *done = soon_submit(executor, nothing);
     int result;
 
-    gate_await(gate, 1);
+    await_running(executor, kind, gate, 1);
     cr_assert_eq(soon_future_kill(running), kind->kills ? 0 : -ENOTSUP);
     if (!kind->kills)
         gate_open(gate, 1);

@@ -52,7 +52,7 @@ TestOnEach(contract_shutdown, by_cancel_pending_cancels_exactly_what_has_not_sta
 
     for (int i = 0; i < 50; i++)
         futures[i] = submit_pass(executor, gate);
-    gate_await(gate, kind->workers);
+    await_running(executor, kind, gate, kind->workers);
     cr_assert_eq(soon_executor_shutdown(executor, SOON_CANCEL_PENDING, 0), -ETIMEDOUT);
     for (int i = 0; i < 50; i++) {
         runs[i] = soon_future_state(futures[i]) == SOON_RUNNING;
@@ -79,7 +79,7 @@ TestOnEach(contract_shutdown, without_waiting_goes_on_by_itself)
     soon_future *f = submit_pass(executor, gate), *down = soon_executor_down(executor);
     int result;
 
-    gate_await(gate, 1);
+    await_running(executor, kind, gate, 1);
     cr_assert_eq(soon_executor_shutdown(executor, SOON_DRAIN, 0), -ETIMEDOUT);
     cr_assert_eq(soon_executor_shutdown(executor, SOON_DRAIN, 1), -ETIMEDOUT);
     cr_assert_not(soon_future_done(down));
@@ -106,7 +106,7 @@ TestOnEach(contract_shutdown, by_terminate_asks_what_runs_to_end)
 
         for (int i = 0; i < 1000; i++)
             futures[i] = submit_pass(other, gate);
-        gate_await(gate, kind->workers);
+        await_running(other, kind, gate, kind->workers);
         cr_assert_eq(soon_executor_shutdown(other, modes[m], SOON_FOREVER), 0);
 
         for (int i = 0; i < 1000; i++) {
@@ -263,7 +263,7 @@ TestOnEach(contract_shutdown, has_an_end_that_nobody_can_cancel)
     struct gate gate = gate_new();
     soon_future *f = submit_pass(executor, gate), *down = soon_executor_down(executor);
 
-    gate_await(gate, 1);
+    await_running(executor, kind, gate, 1);
     cr_assert_not(soon_future_cancel(down));
     cr_assert_eq(soon_future_kill(down), -ENOTSUP);
     cr_assert_eq(soon_executor_shutdown(executor, SOON_DRAIN, 0), -ETIMEDOUT);
@@ -358,7 +358,7 @@ TestOnEach(contract_shutdown, in_a_callback_begins_and_is_not_waited_for)
     soon_promise *first;
     soon_future *f = submit_pass(executor, gate), *late, *then = pending_then(executor, &first);
 
-    gate_await(gate, 1);
+    await_running(executor, kind, gate, 1);
     cr_assert_eq(soon_future_add_done_callback(f, shut_down_here, &attempt), 0);
     gate_open(gate, 1);
     test_wait_until(attempt.over);

@@ -307,7 +307,7 @@ TestOnEach(contract_submit, shows_how_far_a_task_is)
     struct gate gate = gate_new();
     soon_future *f = tell_progress_submit(executor, &gate, NULL);
 
-    gate_await(gate, 1);
+    await_running(executor, kind, gate, 1);
     test_wait_until(soon_future_progress(f).done == 1);
     cr_assert_eq(soon_future_progress(f).total, 3);
     cr_assert(soon_future_running(f));

@@ -26,7 +26,7 @@ TestOnEach(contract_wait, for_the_first_that_completes)
     soon_future *slow = submit_pass(executor, gate), *quick;
     bool done[2];
 
-    gate_await(gate, 1);
+    await_running(executor, kind, gate, 1);
     quick = soon_submit(executor, mul, 21, 2);
     if (kind->workers == 1)
         gate_open(gate, 1);
@@ -91,7 +91,7 @@ TestOnEach(contract_wait, for_many_that_are_let_go_at_once)
 
     for (int i = 0; i < 100; i++)
         futures[i] = submit_pass(executor, gate);
-    gate_await(gate, kind->workers);
+    await_running(executor, kind, gate, kind->workers);
     gate_open(gate, 100);
     cr_assert_eq(soon_wait(futures, 100, SOON_ALL_COMPLETED, SOON_FOREVER, NULL), 100);
 

@@ -25,7 +25,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#ifdef SOON_TEST_INPROCESS
+#if defined(SOON_TEST_TASKS)
+#include "tasks_only.h"
+#elif defined(SOON_TEST_INPROCESS)
 #include "inprocess.h"
 #else
 #include <criterion/criterion.h>
@@ -129,7 +131,9 @@ bool test__on_its_thread(void);  /* false there, and on any other thread */
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 #endif
 
-#ifdef SOON_TEST_INPROCESS
+#if defined(SOON_TEST_TASKS)
+/* See tasks_only.h. */
+#elif defined(SOON_TEST_INPROCESS)
 #define TEST__ADAPT(suite_, name_)                                                                                     \
     __attribute__((constructor)) static void suite_##_##name_##_register(void)                                         \
     {                                                                                                                  \
@@ -158,15 +162,18 @@ bool test__on_its_thread(void);  /* false there, and on any other thread */
 
 #undef Test
 #define Test(...) TEST__CASE(__VA_ARGS__, .sentinel = 0)
+#ifndef SOON_TEST_TASKS
 #define TEST__CASE(suite_, name_, ...)                                                                                 \
     static void suite_##_##name_##_body(void);                                                                         \
     static struct test_case suite_##_##name_##_case = {                                                                \
         #suite_, #name_, __FILE__, __LINE__, suite_##_##name_##_body, {__VA_ARGS__}, NULL};                            \
     TEST__ADAPT(suite_, name_)                                                                                         \
     static void suite_##_##name_##_body(void)
+#endif
 
 #undef TestSuite
 #define TestSuite(...) TEST__SUITE(__VA_ARGS__, .sentinel = 0)
+#ifndef SOON_TEST_TASKS
 #define TEST__SUITE(suite_, ...)                                                                                       \
     static struct test_suite suite_##_suite = {#suite_, {__VA_ARGS__}, NULL};                                          \
     __attribute__((constructor)) static void suite_##_suite_register(void)                                             \
@@ -174,6 +181,7 @@ bool test__on_its_thread(void);  /* false there, and on any other thread */
         test__register_suite(&suite_##_suite);                                                                         \
     }                                                                                                                  \
     struct test__semicolon
+#endif
 
 /* A test of a misuse that the library asserts against: with asserts the test must abort; without, the misuse is
  * harmless and what the body asserts must hold. */

@@ -68,6 +68,7 @@ struct executor_kind {
     bool counts;         /* it has stats */
     bool has_priorities; /* it takes notice of the submit option */
     bool is_elsewhere;   /* its tasks run in other processes */
+    bool hears_late;     /* it is told that a task runs, a moment later */
 };
 
 static const struct executor_kind executors[] = {
@@ -172,21 +173,31 @@ static inline int wait_at_gate(soon_task *task)
     return 0;
 }
 
+/* Of programs with SOON_WORKERD in their environment, whose tasks are in an object that it loads. */
+#include "cluster_kind.h"
+
+static inline void on_executor(const struct executor_kind *kind,
+                               void (*body)(soon_executor *, const struct executor_kind *))
+{
+    soon_executor *executor = kind->make();
+
+    tasks_are_elsewhere = kind->is_elsewhere;
+    close_gate();
+    body(executor, kind);
+    cr_assert_eq(soon_executor_free(executor), 0, "on %s", kind->name);
+}
+
 /* `here`: on those alone that run their tasks in this process. */
 static inline void on_each_executor(void (*body)(soon_executor *, const struct executor_kind *), bool here)
 {
     common_begin();
     for (size_t i = 0; i < sizeof executors / sizeof *executors; i++) {
-        const struct executor_kind *kind = &executors[i];
-        soon_executor *executor;
-
-        if (kind->is_elsewhere && (here || !test_has_processes()))
-            continue;
-        executor = kind->make();
-        tasks_are_elsewhere = kind->is_elsewhere;
-        close_gate();
-        body(executor, kind);
-        cr_assert_eq(soon_executor_free(executor), 0, "on %s", kind->name);
+        if (!executors[i].is_elsewhere || (!here && test_has_processes()))
+            on_executor(&executors[i], body);
+    }
+    if (!here && cluster_kind_is_there()) {
+        on_executor(&cluster_kind, body);
+        cluster_kind_end();
     }
 }
 
