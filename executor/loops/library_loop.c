@@ -255,15 +255,6 @@ static void after_fork_in_parent(void)
         pthread_mutex_unlock(&held_over_fork->awake);
 }
 
-static void close_descriptor(uv_handle_t *handle, void *unused)
-{
-    uv_os_fd_t fd;
-
-    (void)unused;
-    if (!uv_is_closing(handle) && uv_fileno(handle, &fd) == 0)
-        close(fd);
-}
-
 static void forget_in_child(void)
 {
     struct library *old = library();
@@ -272,14 +263,10 @@ static void forget_in_child(void)
     start.watches_forks = true; /* the thread that was about to note that is not here */
     if (!old)
         return;
-    if (held_over_fork && !old->uv_watch.active) {
+    if (held_over_fork)
         soon__uv_close_inherited(&old->uv, &old->watches);
-    } else {
-        /* Closed by libuv's means, a connection would tell its owner. */
-        if (held_over_fork)
-            uv_walk(&old->uv, close_descriptor, NULL);
+    else
         close(uv_backend_fd(&old->uv));
-    }
     soon__watches_fini(&old->watches);
     start.inherited = old;
     /* Relaxed: there is no other thread. */

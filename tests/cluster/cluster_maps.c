@@ -217,3 +217,41 @@ Test(cluster_maps, and_tasks_of_a_parent_are_left_alone_by_a_forked_child)
     job_free(&job);
     tear_down(&s);
 }
+
+static void look_in_child(void)
+{
+    CHECK(!soon_future_done(forked_future));
+    CHECK(soon_future_state(forked_future) == SOON_RUNNING);
+}
+
+SOON_TASK_BYTES(swallow)
+{
+    return 0;
+}
+
+/* Something waits to be sent, and what has to do with that is closed in the child. */
+Test(cluster_maps, and_tasks_of_a_parent_do_not_end_in_a_forked_child)
+{
+    set_up(s);
+    static char large[32 << 20];
+    struct job job;
+    soon_future *f;
+
+    forked_future = submit_far(s.cluster, NULL);
+    job = worker_grab(&s.worker);
+    job_starts(&s.worker, &job);
+    test_wait_until(soon_future_running(forked_future));
+    gearmand_stop(&s.server);
+    f = swallow_submit(s.cluster, large, sizeof large, NULL);
+    test_wait_until(stats_of(s.cluster).bytes_to_workers > sizeof large);
+    in_child(look_in_child);
+    gearmand_continue(&s.server);
+    job_gives(&s.worker, &job, 3);
+    assert_gives(forked_future, 3);
+    (void)soon_future_cancel(f);
+    assert_ends(f, -ECANCELED);
+    soon_future_unref(f);
+    soon_future_unref(forked_future);
+    job_free(&job);
+    tear_down(&s);
+}
