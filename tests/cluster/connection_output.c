@@ -76,7 +76,7 @@ static void say_all(uv_timer_t *timer)
 
 Test(connection_output, leaves_before_the_loop_sleeps)
 {
-    uv_timer_t timer;
+    static uv_timer_t timer;
 
     begin(count_segments);
     uv_timer_init(&loop, &timer);

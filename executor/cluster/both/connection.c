@@ -205,7 +205,7 @@ static void on_found(void *owner, int code, const struct soon__addresses *addres
     self->addresses = *addresses;
     rc = code < 0 ? code : connect_next(self);
     if (rc < 0)
-        lose(self, code == UV_EAI_MEMORY ? -ENOMEM : code < 0 ? -EHOSTUNREACH : rc, uv_strerror(rc));
+        lose(self, code < 0 && code != -ENOMEM ? -EHOSTUNREACH : rc, soon__lookup_text(rc));
 }
 
 static int look_up(struct soon__connection *self)
@@ -226,7 +226,7 @@ static void begin(struct soon__connection *self)
     enter(self, RESOLVING, (uint64_t)self->options.connect_timeout_ms);
     rc = look_up(self);
     if (rc < 0)
-        lose(self, rc, uv_strerror(rc));
+        lose(self, rc, soon__lookup_text(rc));
 }
 
 static void on_connected(void *owner)
@@ -237,7 +237,7 @@ static void on_connected(void *owner)
     enter(self, GREETING, UINT64_MAX);
     rc = ask(self);
     if (rc < 0)
-        fail(self, rc, uv_strerror(rc));
+        fail(self, rc, soon__lookup_text(rc));
 }
 
 static void come_up(struct soon__connection *self)
@@ -329,7 +329,7 @@ static void lose(struct soon__connection *self, int code, const char *text)
     uint64_t up_ms = was_up ? now(self) - self->up_since : 0;
     char why[TEXT];
 
-    snprintf(why, sizeof why, "%s: %s", server(self)->text, text ? text : uv_strerror(code));
+    snprintf(why, sizeof why, "%s: %s", server(self)->text, text ? text : soon__lookup_text(code));
     let_go(self);
     self->failures += !was_up;
     enter(self, DOWN, soon__rounds_over(&self->rounds, up_ms, uv_hrtime() / 1000));
@@ -355,7 +355,7 @@ static void finish(struct soon__connection *self)
 static void on_lost(void *owner, int code)
 {
     struct soon__connection *self = owner;
-    const char *text = code == UV_EOF ? "it has closed the connection" : uv_strerror(code);
+    const char *text = code == UV_EOF ? "it has closed the connection" : soon__lookup_text(code);
 
     code = code == UV_EOF ? -ECONNRESET : code;
     if (self->state == LEAVING)

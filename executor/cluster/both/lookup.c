@@ -6,6 +6,8 @@
  */
 #include "lookup_internal.h"
 
+#include "../../../futures/error.h"
+
 #include <errno.h>
 #include <netdb.h>
 #include <stdlib.h>
@@ -50,8 +52,10 @@ static void on_found(uv_getaddrinfo_t *request, int status, struct addrinfo *inf
 
     copy(&addresses, info);
     uv_freeaddrinfo(info);
+    if (status == 0 && addresses.count == 0)
+        status = UV_EAI_NODATA;
     if (self->found)
-        self->found(self->owner, status == 0 && addresses.count == 0 ? UV_EAI_NODATA : status, &addresses);
+        self->found(self->owner, status == UV_EAI_MEMORY ? -ENOMEM : status, &addresses);
     free(self);
 }
 
@@ -81,4 +85,10 @@ void soon__lookup_let_go(struct soon__lookup *self)
         return;
     self->found = NULL;
     uv_cancel((uv_req_t *)&self->request); /* it has not begun, or goes on to its end */
+}
+
+/* Of codes that it does not know libuv would allocate a text. */
+const char *soon__lookup_text(int code)
+{
+    return code <= UV_EAI_ADDRFAMILY && code >= UV_EAI_PROTOCOL ? uv_strerror(code) : soon_strerror(code);
 }

@@ -24,7 +24,7 @@ struct soon__addresses {
 };
 
 struct soon__lookup;
-/* 0 and addresses, one at least; or a code of uv_getaddrinfo(). The lookup is gone after it. */
+/* 0 and addresses, one at least; or -ENOMEM, or another code of uv_getaddrinfo(). The lookup is gone after it. */
 typedef void (*soon__lookup_fn)(void *owner, int code, const struct soon__addresses *addresses);
 
 /* A host that is an address needs no lookup, and asks nobody. True, and sets `*ret`. */
@@ -36,5 +36,8 @@ int soon__lookup_start(struct soon__lookup **ret, uv_loop_t *loop, const struct 
 /* `found` is not called any more. The lookup frees itself when the resolver has answered, which cannot be hurried. NULL
  * is allowed. */
 void soon__lookup_let_go(struct soon__lookup *lookup);
+
+/* What a code means, one of a lookup or any other. Static. */
+const char *soon__lookup_text(int code);
 
 #endif
