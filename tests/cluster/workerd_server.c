@@ -130,14 +130,19 @@ static void play_end(struct played *played)
     close(played->listening);
 }
 
-static void assign(struct played *played, const char *handle, const char *unique)
+static void assign_call(struct played *played, const char *handle, const soon_function *task, const char *unique,
+                        soon_bytes argument)
 {
-    const struct soon__call_message call =
-        completed(&far_listen_task, (struct soon__call_message){.argument = {"", 1}});
-    soon_bytes arguments[] = {of_text(handle), of_text("far_listen"), of_text(unique), workload_of(&call)};
+    const struct soon__call_message call = completed(task, (struct soon__call_message){.argument = argument});
+    soon_bytes arguments[] = {of_text(handle), of_text(task->name), of_text(unique), workload_of(&call)};
 
     line_say(&played->work, SOON__JOB_ASSIGN_UNIQ, arguments, 4);
     free((void *)arguments[3].data);
+}
+
+static void assign(struct played *played, const char *handle, const char *unique)
+{
+    assign_call(played, handle, &far_listen_task, unique, (soon_bytes){"", 1});
 }
 
 static void order_cancel(struct played *played, const char *unique)
@@ -179,6 +184,50 @@ Test(workerd_server, it_asks_for_no_more_jobs_than_it_has_idle_slots)
     expect(&played.work, SOON__PRE_SLEEP);
     order_cancel(&played, "soon1-b.1");
     expect(&played.work, SOON__WORK_EXCEPTION);
+    play_end(&played);
+}
+
+/* How many grabs are out when it has asked for more than one at once: it knows now that the function is short. Each that
+ * was out is answered with a short task until then. */
+static size_t give_short_tasks(struct played *played)
+{
+    const soon_bytes seven = {&(const int){7}, sizeof(int)};
+    size_t grabs = 1;
+
+    while (grabs < 2) {
+        enum soon__packet_type type;
+
+        assign_call(played, "H:1", &far_half_task, "soon1-a.1", seven);
+        grabs--;
+        do {
+            type = line_next(&played->work).type;
+            grabs += type == SOON__GRAB_JOB_UNIQ;
+        } while (type != SOON__WORK_COMPLETE);
+        while (!grabs) {
+            expect(&played->work, SOON__GRAB_JOB_UNIQ);
+            grabs++;
+        }
+    }
+    return grabs;
+}
+
+Test(workerd_server, it_takes_some_jobs_ahead_while_all_that_it_has_are_short)
+{
+    struct played played;
+    size_t grabs;
+
+    play(&played, 1);
+    take_both(&played);
+    grabs = give_short_tasks(&played);
+    assign(&played, "H:2", "soon1-long.1");
+    for (size_t i = 1; i < grabs; i++)
+        line_say(&played.work, SOON__NO_JOB, NULL, 0);
+    line_say(&played.work, SOON__NOOP, NULL, 0);
+    /* It asks for nothing while the one runs of which nothing is known. */
+    expect(&played.work, SOON__WORK_DATA);
+    order_cancel(&played, "soon1-long.1");
+    expect(&played.work, SOON__WORK_EXCEPTION);
+    expect(&played.work, SOON__GRAB_JOB_UNIQ);
     play_end(&played);
 }
 

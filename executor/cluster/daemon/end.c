@@ -3,6 +3,7 @@
  */
 #include "end_internal.h"
 
+#include "grab_internal.h"
 #include "job_internal.h"
 #include "report_internal.h"
 
@@ -20,6 +21,7 @@ void soon__job_done(soon_future *future, void *data)
     struct soon__job *job = data;
     struct soon__daemon *daemon = job->source->daemon;
 
+    soon__grab_measure(job);
     if (job->state == SOON__JOB_RUNNING && !soon__end_is_pools(daemon, soon_future_succeeded(future) ? 0 : -1))
         soon__report_outcome(job);
     soon__job_free(job);

@@ -84,7 +84,7 @@ static int compare(const void *key, const void *element)
     return order ? order : -(other[name->size] != '\0');
 }
 
-const struct soon__offer *soon__offers_find(const struct soon__offers *offers, soon_bytes name)
+struct soon__offer *soon__offers_find(const struct soon__offers *offers, soon_bytes name)
 {
     if (!name.size)
         return NULL;

@@ -14,6 +14,7 @@
 struct soon__offer {
     soon_function function; /* its body is none that ever runs */
     uint64_t version, digest;
+    uint64_t measured, run_ns; /* how long a task of it takes, roughly, as the last of so many did: grab.c */
 };
 
 struct soon__offers {
@@ -26,6 +27,6 @@ struct soon__offers {
 int soon__offers_init(struct soon__offers *offers, soon_executor *pool);
 void soon__offers_fini(struct soon__offers *offers);
 /* NULL: there is none of this name. */
-const struct soon__offer *soon__offers_find(const struct soon__offers *offers, soon_bytes name);
+struct soon__offer *soon__offers_find(const struct soon__offers *offers, soon_bytes name);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * grab_internal.h - asking servers for jobs, no more than there are idle slots (D2).
+ * grab_internal.h - asking servers for jobs, no more than can be run soon (D2).
  */
 #ifndef SOON_EXECUTOR_CLUSTER_DAEMON_GRAB_INTERNAL_H
 #define SOON_EXECUTOR_CLUSTER_DAEMON_GRAB_INTERNAL_H
@@ -11,6 +11,8 @@
 void soon__grab(struct soon__daemon *daemon);
 /* A grab was answered. */
 void soon__grab_answered(struct soon__source *source, bool with_job);
+/* The task of a job has ended: how long it took says whether its function is short. */
+void soon__grab_measure(const struct soon__job *job);
 /* The server calls. */
 void soon__grab_woken(struct soon__source *source);
 

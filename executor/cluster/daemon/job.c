@@ -22,7 +22,9 @@ int soon__job_new(struct soon__job **ret, struct soon__source *source, soon_byte
                               .source = source,
                               .is_ours = soon__unique_is_ours(unique),
                               .handle_size = handle.size,
-                              .unique_size = unique.size};
+                              .unique_size = unique.size,
+                              .began_ns = uv_hrtime(),
+                              .beside = daemon->job_count + 1};
     memcpy(job->handle, handle.data, handle.size);
     if (unique.size > 0)
         memcpy(job->unique, unique.data, unique.size);

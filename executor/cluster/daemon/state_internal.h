@@ -13,7 +13,8 @@
  *                      +--its connection is lost, or the daemon stops--> LOST --its task ends--> gone
  *
  * D1  All of it is on the thread of the loop. Tasks run in processes of the pool, which tells their ends on the loop.
- * D2  Grabs that are not answered and jobs, LOST ones too, are never more than the slots, over all servers together.
+ * D2  Grabs that are not answered and jobs, LOST ones too, are never more than the slots, over all servers together; or
+ *     than some times as many, while all that the daemon has is of functions whose tasks are short.
  * D3  What is said of a job is said on the connection, and in the epoch, that it came by. When those are lost the job
  *     is LOST: nothing more is said of it, and its task is cancelled, since the server has given the job to another.
  * D4  To a job whose unique is not ours no message is sent: what its client gets is bytes, text and numbers.
@@ -52,11 +53,12 @@ struct soon__job {
     struct soon__job *next, **link;
     struct soon__source *source;
     enum soon__job_state state;
-    const struct soon__offer *offer;
+    struct soon__offer *offer;
     soon_future *future;
     bool is_ours;   /* D4 */
     uint64_t items; /* 0: one task */
     uint32_t attempt;
+    uint64_t began_ns, beside; /* when it was assigned; how many jobs the daemon had then, this one included */
     size_t handle_size, unique_size;
     char handle[SOON__HANDLE_MAX], unique[SOON__UNIQUE_MAX];
     int64_t alive_every_ms, alive_at_ms; /* 0: its client wants no heartbeat */
