@@ -18,16 +18,27 @@ struct demo_option {
     int *value, least;
 };
 
-/* Most demos have `--threads`; `--processes` is the default. A demo that makes no sense on threads says why not. */
+/* Most demos have `--threads`; `--processes` is the default. A demo that makes no sense on threads says why not. With
+ * `--cluster SERVERS` tasks run on other machines; which demos have that says SOON_DEMO_CLUSTER. */
 static soon_pool_kind demo_kind = SOON_PROCESSES;
 static const char *demo_why_no_threads;
+static const char *demo_servers; /* NULL: no cluster */
+#ifdef SOON_DEMO_CLUSTER
+enum { DEMO_HAS_CLUSTER = 1 };
+#else
+enum { DEMO_HAS_CLUSTER = 0 };
+#endif
 
-static inline bool demo_is_executor(const char *argument)
+static inline bool demo_is_executor(char ***argument)
 {
-    if (strcmp(argument, "--threads") == 0)
+    const char *word = **argument;
+
+    if (strcmp(word, "--threads") == 0)
         demo_kind = SOON_THREADS;
-    else if (strcmp(argument, "--processes") == 0)
+    else if (strcmp(word, "--processes") == 0)
         demo_kind = SOON_PROCESSES;
+    else if (DEMO_HAS_CLUSTER && strcmp(word, "--cluster") == 0 && (*argument)[1])
+        demo_servers = *++*argument;
     else
         return false;
     return true;
@@ -35,7 +46,10 @@ static inline bool demo_is_executor(const char *argument)
 
 static inline void demo_usage(const char *program, const struct demo_option *options, FILE *to)
 {
-    fprintf(to, "usage: %s%s", program, demo_why_no_threads ? "" : " [--threads | --processes]");
+    fprintf(to, "usage: %s%s", program,
+            demo_why_no_threads ? ""
+            : DEMO_HAS_CLUSTER  ? " [--threads | --processes | --cluster SERVERS]"
+                                : " [--threads | --processes]");
     for (; options->name; options++)
         fprintf(to, " [%s N]", options->name);
     fputc('\n', to);
@@ -88,7 +102,7 @@ static inline void demo_start(int argc, char **argv, const char *program, const 
     for (char **argument = argv + 1; *argument; argument++) {
         if (strcmp(*argument, "--help") == 0)
             demo_usage(program, options, stdout);
-        if (!demo_is_executor(*argument))
+        if (!demo_is_executor(&argument))
             demo_read_option(program, options, &argument);
     }
     if (demo_kind == SOON_THREADS && demo_why_no_threads) {
@@ -97,11 +111,13 @@ static inline void demo_start(int argc, char **argv, const char *program, const 
     }
 }
 
-/* Makes a pool of so many workers; 0: one per CPU. */
+/* Makes a pool of so many workers; 0: one per CPU. A cluster has as many as its daemons have. */
 static inline soon_executor *demo_pool(int workers)
 {
     soon_executor *pool;
-    if (soon_pool_new(&pool, demo_kind, &(soon_pool_options){.workers = workers}) < 0) {
+    int rc = demo_servers ? soon_cluster_new(&pool, &(soon_cluster_options){.servers = demo_servers, .slots = workers})
+                          : soon_pool_new(&pool, demo_kind, &(soon_pool_options){.workers = workers});
+    if (rc < 0) {
         fprintf(stderr, "%s\n", soon_last_error()->message);
         exit(1);
     }

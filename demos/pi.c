@@ -5,7 +5,10 @@
  *     $ pi -j 2 -n 10000000
  *     1 worker:  pi = 3.141592653590, 0.060 s
  *     2 workers: pi = 3.141592653590, 0.030 s
+ *
+ * With --cluster SERVERS the sum is split over -j slots, 8 if it is not said, where `soon-workerd --program pi` runs.
  */
+#define SOON_DEMO_CLUSTER
 #include "demo.h"
 
 #include <soon.h>
@@ -62,24 +65,33 @@ static int compute(soon_executor *pool, size_t slices, int64_t strips, double *r
     return rc;
 }
 
+/* The slices of a pool are as many as its workers. Returns: the exit status. */
+static int run(int workers, int64_t strips)
+{
+    soon_executor *pool = demo_pool(workers);
+    int rc = soon_executor_boot(pool, SOON_FOREVER); /* so that only the work is timed */
+    soon_stats stats = {.workers = (size_t)workers};
+    if (!demo_servers)
+        soon_executor_stats(pool, &stats);
+
+    double pi, start_s = now_s();
+    if (rc == 0)
+        rc = compute(pool, stats.workers, strips, &pi);
+    if (rc == 0)
+        printf("%zu %s%s pi = %.12f, %.3f s\n", stats.workers, demo_servers ? "slot" : "worker",
+               stats.workers > 1 ? "s:" : ": ", pi, now_s() - start_s);
+    else
+        fprintf(stderr, "pi: %s\n", soon_last_error()->message);
+    soon_executor_free(pool);
+    return rc < 0;
+}
+
 int main(int argc, char **argv)
 {
     int workers = 0, strips = 200000000;
     demo_start(argc, argv, "pi", (struct demo_option[]){{"-j", &workers, 0}, {"-n", &strips, 1}, {0}});
 
-    for (int all = 0; all < 2; all++) {
-        soon_executor *pool = demo_pool(all ? workers : 1);
-        soon_executor_boot(pool, SOON_FOREVER); /* so that only the work is timed */
-        soon_stats stats;
-        soon_executor_stats(pool, &stats);
-
-        double pi, start_s = now_s();
-        int rc = compute(pool, stats.workers, strips, &pi);
-        if (rc < 0)
-            return fprintf(stderr, "pi: %s\n", soon_strerror(rc)), 1;
-        const char *plural = stats.workers > 1 ? "s:" : ": ";
-        printf("%zu worker%s pi = %.12f, %.3f s\n", stats.workers, plural, pi, now_s() - start_s);
-        soon_executor_free(pool);
-    }
-    return 0;
+    if (demo_servers)
+        return run(workers ? workers : 8, strips);
+    return run(1, strips) || run(workers, strips);
 }

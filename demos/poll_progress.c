@@ -10,7 +10,10 @@
  *     3 + 4 = 7
  *     5 + -6: Error = y must not be negative, it is -6
  *     7 + 8 = 15
+ *
+ * With --cluster SERVERS the additions run where `soon-workerd --program poll_progress` does.
  */
+#define SOON_DEMO_CLUSTER
 #include "demo.h"
 
 #include <soon.h>

@@ -9,7 +9,8 @@
  * symbolic links in it are not followed, those on the command line are. What cannot be read gets a message and the exit
  * status 1, all else is still done. A terminal on stderr gets a progress bar. SIGINT and SIGTERM end it at once.
  *
- * Worker processes open and hash the files, whose names they are told; with --threads, threads of this one do. What
+ * Worker processes open and hash the files, whose names they are told; with --threads, threads of this one do; with
+ * --cluster, processes of other machines, which see the same folders, and where paths are those from the root. What
  * only this process has, such as standard input, a thread of its own reads.
  *
  * files.h says which files, hash.h computes, jobs.h brings the two together, output.h prints; watch.h waits for signals,
@@ -32,11 +33,12 @@ enum {
 
 static void usage(FILE *to)
 {
-    fputs("usage: digest [-j N] [--threads | --processes] PATH...\n"
+    fputs("usage: digest [-j N] [--threads | --processes | --cluster SERVERS] PATH...\n"
           "Prints the SHA-256 of each file, as sha256sum does. A folder means all files in it, - is standard input.\n"
           "  -j N         so many files at once; else one for each CPU\n"
           "  --threads    by threads of this process\n"
-          "  --processes  by processes of their own, as it is\n",
+          "  --processes  by processes of their own, as it is\n"
+          "  --cluster    on all machines that work for this Gearman server: they see the same files\n",
           to);
     exit(to == stdout && fflush(stdout) == 0 ? 0 : 2);
 }
@@ -53,6 +55,7 @@ static int parse(int argc, char **argv)
     static const struct option options[] = {{"help", no_argument, NULL, 'h'},
                                             {"threads", no_argument, NULL, 't'},
                                             {"processes", no_argument, NULL, 'p'},
+                                            {"cluster", required_argument, NULL, 'c'},
                                             {0}};
     int option, workers = 0;
     while ((option = getopt_long(argc, argv, "j:", options, NULL)) != -1) {
@@ -60,6 +63,8 @@ static int parse(int argc, char **argv)
             usage(stdout);
         else if (option == 't' || option == 'p')
             demo_kind = option == 't' ? SOON_THREADS : SOON_PROCESSES;
+        else if (option == 'c')
+            demo_servers = optarg;
         else if (option != 'j') /* getopt_long() has printed it */
             usage(stderr);
         else if ((workers = demo_number(optarg)) < 1)
@@ -67,6 +72,10 @@ static int parse(int argc, char **argv)
     }
     if (optind == argc)
         wrong("no PATH is given", "");
+    for (char **path = argv + optind; demo_servers && *path; path++) {
+        if (**path != '/' && strcmp(*path, "-") != 0)
+            wrong("with --cluster a PATH begins at the root, for other machines work elsewhere: ", *path);
+    }
     return workers;
 }
 
@@ -93,6 +102,14 @@ static int make_pool(soon_executor **pool, soon_pool_kind kind, int workers, con
                          &(soon_pool_options){.workers = workers, .name = name, .initializer = &make_hasher_task});
 }
 
+/* The daemons of a cluster have the initializer: soon-workerd --program digest --initializer make_hasher. */
+static int make_hashers(soon_executor **pool, int workers)
+{
+    if (demo_servers)
+        return soon_cluster_new(pool, &(soon_cluster_options){.servers = demo_servers, .name = "hash"});
+    return make_pool(pool, demo_kind, workers, "hash");
+}
+
 /* Writing to a pipe that nobody reads fails with EPIPE, on all threads: then main clears up, and dies of SIGPIPE. */
 static void block_sigpipe(void)
 {
@@ -107,7 +124,7 @@ static int start(soon_executor **pool, soon_executor **streams, soon_as_complete
                  int workers)
 {
     block_sigpipe();
-    int rc = make_pool(pool, demo_kind, workers, "hash");
+    int rc = make_hashers(pool, workers);
     if (rc == 0)
         rc = make_pool(streams, SOON_THREADS, 1, "stream");
     if (rc == 0)
