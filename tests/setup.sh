@@ -136,6 +136,7 @@ test_packages=(
     gearman-job-server=/usr/sbin/gearmand gearman-tools=gearman
 )
 demo_packages=(libssl-dev=pc:libcrypto)
+cluster_packages=(gearman-job-server=/usr/sbin/gearmand)
 service_packages=(
     libwebsockets-dev=pc:libwebsockets "libwebsockets-evlib-uv=/usr/lib/$(uname -m)-linux-gnu/libwebsockets-evlib_uv.so"
     libjansson-dev=pc:jansson libgd-dev=pc:gdlib libssl-dev=pc:libcrypto python3=python3

@@ -1,0 +1,52 @@
+# A Gearman server and daemons for a script, on 127.0.0.1. All of them end with the script. It sets the trap for EXIT, so it is
+# sourced after tests/setup.sh, whose trap it keeps.
+
+declare -A daemons=()
+servers=()
+
+end_servers() {
+    [ ${#daemons[@]} = 0 ] || kill -KILL "${daemons[@]}" 2>/dev/null || true
+    [ ${#servers[@]} = 0 ] || kill -KILL "${servers[@]}" 2>/dev/null || true
+    wait 2>/dev/null || true
+    rm -rf "$temporary"
+}
+trap end_servers EXIT
+
+# free_port NAME: sets the variable to a port that nobody listens on.
+free_port() {
+    local port
+    for port in $(shuf -i 20000-32000 -n 100); do
+        if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+            printf -v "$1" %s "$port"
+            return
+        fi
+    done
+    echo "$0: no free port between 20000 and 32000 was found" >&2
+    return 1
+}
+
+# start_server PORT: returns when it answers.
+start_server() {
+    gearmand -L 127.0.0.1 -p "$1" -t 1 --round-robin --job-retries=3 --keepalive --keepalive-idle=10 --keepalive-interval=3 \
+        --keepalive-count=3 -l "$temporary/gearmand-$1.log" </dev/null &
+    servers+=($!)
+    until (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; do
+        kill -0 $! 2>/dev/null || { echo "$0: gearmand has ended: $(tail -n 1 "$temporary/gearmand-$1.log")" >&2; return 1; }
+        sleep 0.02
+    done
+}
+
+# start_daemon NAME OPTION...: returns at once; a task waits until it is there.
+start_daemon() {
+    local name=$1
+    shift
+    build-demos/soon-workerd --name "$name" --log-level warning "$@" </dev/null 2>"$temporary/$name.log" &
+    daemons[$name]=$!
+}
+
+# kill_daemon NAME
+kill_daemon() {
+    kill -KILL "${daemons[$1]}"
+    wait "${daemons[$1]}" 2>/dev/null || true
+    unset "daemons[$1]"
+}
