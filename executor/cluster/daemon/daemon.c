@@ -252,10 +252,15 @@ static int open_all(struct soon__daemon *daemon, const struct soon__servers *ser
 static int new_pool(struct soon__daemon *daemon)
 {
     const struct soon__daemon_options *options = daemon->options;
-    int rc = soon_process_pool_new(
+    int rc;
+
+    daemon->initializer = soon__offers_initializer(options->initializer);
+    rc = soon_process_pool_new(
         &daemon->pool, &(soon_process_pool_options){.workers = options->slots,
                                                     .name = "soon-workerd",
                                                     .load = options->load,
+                                                    .worker_program = options->program,
+                                                    .initializer = options->initializer ? &daemon->initializer : NULL,
                                                     .max_tasks_per_worker = options->max_tasks,
                                                     .memory_limit = options->memory_limit,
                                                     .grace_ms = options->grace_ms ? options->grace_ms : -1});

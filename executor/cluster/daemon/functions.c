@@ -67,6 +67,16 @@ int soon__offers_init(struct soon__offers *offers, soon_executor *pool)
     return rc;
 }
 
+soon_function soon__offers_initializer(const char *name)
+{
+    return (soon_function){.name = name,
+                           .body = never_runs,
+                           .arg_size = sizeof(soon_none),
+                           .result_size = sizeof(soon_none),
+                           .arg_type = "soon_none",
+                           .result_type = "soon_none"};
+}
+
 void soon__offers_fini(struct soon__offers *offers)
 {
     free(offers->each);

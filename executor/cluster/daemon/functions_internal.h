@@ -25,6 +25,8 @@ struct soon__offers {
 
 /* Starts a worker, asks it, and waits for the answer. 0; else what went wrong, as soon_last_error() says. */
 int soon__offers_init(struct soon__offers *offers, soon_executor *pool);
+/* What stands for the function of this name in the options of a pool. It must outlive the pool. */
+soon_function soon__offers_initializer(const char *name);
 void soon__offers_fini(struct soon__offers *offers);
 /* NULL: there is none of this name. */
 struct soon__offer *soon__offers_find(const struct soon__offers *offers, soon_bytes name);

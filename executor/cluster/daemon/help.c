@@ -8,11 +8,12 @@
 
 enum { WIDTH = 80, INDENT = 4, COLUMN = 26 };
 
-static const char usage[] = "soon-workerd --servers LIST --load FILE [OPTION...] [FILE...]";
+static const char usage[] = "soon-workerd --servers LIST {--load FILE... | --program FILE} [OPTION...]";
 static const char purpose[] = "runs tasks of libsoon for clients on other machines, by way of Gearman servers";
 
 static const char *const description[] = {
-    "It has worker processes, which load the given objects and run the tasks that these register with SOON_TASK and "
+    "It has worker processes, which load the given objects, or are the given program, and run the tasks that are "
+    "registered there with SOON_TASK and "
     "its "
     "siblings. It offers each of them by its name to all servers of its list, takes as many jobs as it has idle "
     "processes, and tells progress, results and errors. A task that crashes, runs into a limit or is killed takes its "

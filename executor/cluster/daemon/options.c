@@ -18,6 +18,8 @@
 enum {
     SERVERS,
     LOAD,
+    PROGRAM,
+    INITIALIZER,
     SLOTS,
     NAME,
     TIME_LIMIT,
@@ -40,6 +42,14 @@ const struct soon__option soon__options[] = {
     {"load", 'l', "FILE",
      "A shared object with tasks. The workers load it, the daemon itself does not. May be given several times; what "
      "stands behind all options is loaded, too."},
+    {"program", 'p', "FILE",
+     "A program instead, which calls soon_init(): the workers are this program, and its tasks are theirs. So one "
+     "program "
+     "may be the client on one machine and the worker on others."},
+    {"initializer", 0, "NAME",
+     "A task without argument and result, made by SOON_TASK(NAME, soon_none, soon_none), which runs once in each "
+     "worker "
+     "process before its first task."},
     {"slots", 'j', "N",
      "So many tasks run at a time, each in a process. Without it one for each CPU that the daemon may use."},
     {"name", 'n', "NAME",
@@ -164,6 +174,12 @@ static int take(struct soon__daemon_options *options, int which, const char *tex
         return 0;
     case LOAD:
         return add_object(options, text);
+    case PROGRAM:
+        options->program = text;
+        return 0;
+    case INITIALIZER:
+        options->initializer = text;
+        return 0;
     case SLOTS:
         return parse_int(&options->slots, name, text);
     case NAME:
@@ -218,8 +234,10 @@ static int complete(struct soon__daemon_options *options)
 {
     if (!options->servers)
         return wrong("--servers is missing");
-    if (!options->load)
-        return wrong("--load is missing: there are no tasks to run");
+    if (!options->load && !options->program)
+        return wrong("--load or --program is missing: there are no tasks to run");
+    if (options->load && options->program)
+        return wrong("--load and --program are both given: workers are one or the other");
     return 0;
 }
 

@@ -25,7 +25,8 @@ enum {
 
 struct soon__daemon_options {
     const char *servers, *name, *metrics, *pid_file;
-    const char **load; /* up to a NULL; nothing else is allocated */
+    const char *program, *initializer; /* NULL: none */
+    const char **load;                 /* up to a NULL; nothing else is allocated */
     size_t load_count;
     int slots;
     int max_tasks;

@@ -80,8 +80,9 @@ struct soon__daemon {
     int status;                    /* to exit with */
 
     uv_loop_t *uv;
-    soon_loop *loop;     /* the same */
-    soon_executor *pool; /* NULL: it has ended */
+    soon_loop *loop;           /* the same */
+    soon_function initializer; /* of the pool, if the options name one */
+    soon_executor *pool;       /* NULL: it has ended */
     bool pool_is_ending;
     struct soon__offers offers;
 
