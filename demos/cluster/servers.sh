@@ -36,12 +36,16 @@ start_server() {
     done
 }
 
-# start_daemon NAME OPTION...: returns at once; a task waits until it is there.
+# start_daemon NAME OPTION...: returns when it works for a server.
 start_daemon() {
     local name=$1
     shift
-    build-demos/soon-workerd --name "$name" --log-level warning "$@" </dev/null 2>"$temporary/$name.log" &
+    build-demos/soon-workerd --name "$name" "$@" </dev/null 2>"$temporary/$name.log" &
     daemons[$name]=$!
+    until grep -q ': connected$' "$temporary/$name.log"; do
+        kill -0 $! 2>/dev/null || { echo "$0: soon-workerd has ended: $(tail -n 1 "$temporary/$name.log")" >&2; return 1; }
+        sleep 0.02
+    done
 }
 
 # kill_daemon NAME
