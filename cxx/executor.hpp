@@ -89,6 +89,15 @@ class executor
     return executor(made);
 }
 
+/** As soon_cluster_new(), and throws soon::error. It takes no lambdas: they share memory. */
+[[nodiscard]] inline executor cluster(const soon_cluster_options &options)
+{
+    soon_executor *made = nullptr;
+
+    detail::check(soon_cluster_new(&made, &options));
+    return executor(made);
+}
+
 /** @cond */
 namespace detail
 {

@@ -9,13 +9,16 @@
  *
  * It is an executor as the pools are: submit, the maps, callbacks, progress, cancel, kill, limits and shutdown mean the
  * same. What differs:
- * - A task runs *at least once*. If a server or a machine is lost while the task is under way, its future ends with
- *   SOON_ELOST, or the task is tried again, if it has `retries`. It may have run all the same.
+ * - A task runs *at least once*. If the server is lost while the task is under way, or its worker says nothing any more,
+ *   its future ends with SOON_ELOST, or the task is tried again, if it has `retries`. It may have run all the same. If
+ *   the daemon that runs it dies, the server sees that, and gives it to another, as often as its option `--job-retries`
+ *   says: soon_future_attempt() counts that, too, if the task has options.
  * - Up to `in_flight_max` tasks are with the server. One of these that has not started is PENDING, and a cancel of it
  *   is a request, which the server confirms: soon_future_cancel() returns false, and the future is CANCELLED a moment
  *   later. A task that still waits here is cancelled at once.
  * - Of the submit option `priority` the server knows three: above 0, 0, below 0; and that for each function.
- * - `retries` are for a worker process that dies (SOON_EWORKERDIED) and for a loss (SOON_ELOST).
+ * - `retries` are for a worker process that dies (SOON_EWORKERDIED) and for a loss (SOON_ELOST). For the death of a
+ *   process each item of a map has them, on the machine that has its chunk.
  * - Functions that share memory (SOON_TASK_LOCAL) are refused with SOON_ELOCAL. There is no initializer, and no shared
  *   memory: a worker daemon has those of its own.
  *

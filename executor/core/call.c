@@ -122,7 +122,7 @@ bool soon__call_may_try_again(soon_call *call)
     if (!extra || extra->options.retries <= 0)
         return false;
     extra->options.retries--;
-    atomic_fetch_add_explicit(&extra->lost, 1, memory_order_relaxed); /* as soon__call_attempt() */
+    soon__call_count_lost(call);
     return true;
 }
 

@@ -246,6 +246,14 @@ static inline unsigned soon__call_attempt(const soon_call *call)
     /* Relaxed: a number to be shown; its holder changes it. */
     return 1 + (extra ? atomic_load_explicit(&extra->lost, memory_order_relaxed) : 0);
 }
+/* A try is lost, and the next has begun. For its holder. */
+static inline void soon__call_count_lost(soon_call *call)
+{
+    struct soon__call_extra *extra = soon__call_extra(call);
+
+    if (extra) /* Relaxed: as above. */
+        atomic_fetch_add_explicit(&extra->lost, 1, memory_order_relaxed);
+}
 /* A try is lost. False: there is no further one. For its holder. */
 bool soon__call_may_try_again(soon_call *call);
 

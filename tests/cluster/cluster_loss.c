@@ -330,6 +330,35 @@ Test(cluster_loss, of_too_many_daemons_is_a_loss)
     tear_down(&s);
 }
 
+/* The server sees that a connection ends, and gives its jobs to others. */
+Test(cluster_loss, of_a_daemon_is_made_good_by_the_server)
+{
+    set_up(s);
+    struct worker other = worker_new(s.server.port, "far");
+    soon_future *f = submit_far(s.cluster, &(soon_submit_options){.label = "x"});
+    struct job job = worker_grab(&s.worker), second;
+
+    job_starts(&s.worker, &job);
+    test_wait_until(soon_future_running(f));
+    worker_free(&s.worker);
+    second = worker_grab(&other);
+    cr_assert_str_eq(second.unique, job.unique);
+    job_starts_on(&other, &second, "far-2");
+    test_wait_until(soon_future_attempt(f) == 2);
+    job_ends(&other, &second,
+             &(struct soon__error_message){
+                 .code = SOON_ERAISED, .started = true, .host = "far", .worker = "far-2", .message = "no"});
+    assert_ends(f, SOON_ERAISED);
+    cr_assert_eq(soon_future_error(f)->attempt, 2);
+    cr_assert_str_eq(soon_future_error(f)->worker, "far-2");
+
+    soon_future_unref(f);
+    job_free(&job);
+    job_free(&second);
+    s.worker = other;
+    tear_down(&s);
+}
+
 /* One that is stopped, or whose machine is: the server never notices that. */
 Test(cluster_loss, of_a_worker_that_says_nothing_is_noticed)
 {

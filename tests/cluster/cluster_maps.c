@@ -103,12 +103,14 @@ Test(cluster_maps, send_strings_with_their_labels)
     set_up(s);
     struct worker worker = worker_new(s.server.port, "length");
     static const char *const strings[] = {"a", "bb", "ccc"};
-    soon_future *map = soon_map_strings_async_with(s.cluster, (.chunk = 3), length, strings, 3);
+    soon_future *map = soon_map_strings_async_with(
+        s.cluster, (.chunk = 3, .each = &(soon_submit_options){.retries = 4}), length, strings, 3);
     struct job job = worker_grab(&worker);
     struct soon__message_writer writer;
     soon_bytes bytes;
 
     cr_assert(job.call.items == 3 && job.call.items_vary);
+    cr_assert_eq(job.call.retries, 4, "the daemon sees to them");
     soon__writer_init(&writer);
     soon__write_result(&writer, 3);
     for (int i = 0; i < 3; i++) {

@@ -32,6 +32,7 @@ static void write_task(struct soon__message_writer *writer)
                                                           .time_limit_ms = 1500,
                                                           .alive_every_ms = 5000,
                                                           .priority = -7,
+                                                          .retries = 4,
                                                           .label = "a label",
                                                           .argument = some,
                                                           .extra = more,
@@ -184,6 +185,7 @@ Test(message, a_task_is_read_as_it_was_written)
     cr_assert_eq(call.time_limit_ms, 1500);
     cr_assert_eq(call.alive_every_ms, 5000);
     cr_assert_eq(call.priority, -7);
+    cr_assert_eq(call.retries, 4);
     cr_assert_str_eq(call.label, "a label");
     assert_same(call.argument, some);
     assert_same(call.extra, more);

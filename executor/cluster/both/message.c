@@ -74,6 +74,7 @@ void soon__write_call(struct soon__message_writer *writer, const struct soon__ca
     soon__put_u64(writer, (uint64_t)call->time_limit_ms);
     soon__put_u64(writer, (uint64_t)call->alive_every_ms);
     soon__put_u32(writer, (uint32_t)call->priority);
+    soon__put_u32(writer, call->retries);
     soon__put_string(writer, call->label);
     soon__put_bytes(writer, call->argument);
     soon__put_bytes(writer, call->extra);
@@ -149,6 +150,7 @@ int soon__read_call(struct soon__call_message *ret, soon_bytes message)
     call.time_limit_ms = (int64_t)soon__get_u64(&reader);
     call.alive_every_ms = (int64_t)soon__get_u64(&reader);
     call.priority = (int32_t)soon__get_u32(&reader);
+    call.retries = soon__get_u32(&reader);
     call.label = soon__get_string(&reader);
     call.argument = soon__get_bytes(&reader);
     call.extra = soon__get_bytes(&reader);

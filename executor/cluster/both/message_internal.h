@@ -46,6 +46,7 @@ struct soon__call_message {
     int64_t time_limit_ms;  /* 0: none */
     int64_t alive_every_ms; /* the heart beats so often; above 0 */
     int32_t priority;
+    uint32_t retries;    /* of each item of a chunk, if its worker process dies: the daemon sees to them. Else 0 */
     const char *label;   /* "": none */
     soon_bytes argument; /* of one task; of items of one size all of them, each with at least one byte */
     soon_bytes extra;

@@ -106,6 +106,8 @@ static void on_start(struct soon__flight *flight, soon_bytes message)
     if (soon__read_start(&start, message) < 0)
         return;
     keep_place(flight, &start);
+    if (flight->call && flight->began_ns)
+        soon__call_count_lost(flight->call); /* its daemon was lost, and the server has given it to another */
     if (flight->state == SOON__FLIGHT_GHOST) {
         soon__flight_order(flight, SOON__ORDER_CANCEL);
         soon__flight_enter(flight, SOON__FLIGHT_GONE);

@@ -79,6 +79,7 @@ static void set_options(struct soon__call_message *message, const soon_call *cal
         return;
     }
     message->items = items->count - extra->items_ended;
+    message->retries = (uint32_t)extra->options.retries;
     message->items_vary = items->each;
     message->argument = (soon_bytes){NULL, 0};
     if (!items->each)

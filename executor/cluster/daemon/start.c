@@ -13,6 +13,7 @@
 #include "end_internal.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -238,6 +239,7 @@ static int submit_chunk(struct soon__job *job, struct soon__call_message *call)
 {
     soon_submit_options each = {.time_limit_ms =
                                     stricter(call->time_limit_ms, job->source->daemon->options->time_limit_ms),
+                                .retries = call->retries <= INT_MAX ? (int)call->retries : INT_MAX,
                                 .label = *call->label ? call->label : NULL,
                                 .extra = call->extra};
     soon_map_options options = {.chunk = call->items, .each = &each};
