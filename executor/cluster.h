@@ -9,10 +9,10 @@
  *
  * It is an executor as the pools are: submit, the maps, callbacks, progress, cancel, kill, limits and shutdown mean the
  * same. What differs:
- * - A task runs *at least once*. If the server is lost while the task is under way, or its worker says nothing any more,
- *   its future ends with SOON_ELOST, or the task is tried again, if it has `retries`. It may have run all the same. If
- *   the daemon that runs it dies, the server sees that, and gives it to another, as often as its option `--job-retries`
- *   says: soon_future_attempt() counts that, too, if the task has options.
+ * - A task runs *at least once*. If the server is lost while the task is under way, or its worker says nothing any
+ *   more, its future ends with SOON_ELOST, or the task is tried again, if it has `retries`. It may have run all the
+ *   same. If the daemon that runs it dies, the server sees that, and gives it to another, as often as its option
+ *   `--job-retries` says: soon_future_attempt() counts that, too, if the task has options.
  * - Up to `in_flight_max` tasks are with the server. One of these that has not started is PENDING, and a cancel of it
  *   is a request, which the server confirms: soon_future_cancel() returns false, and the future is CANCELLED a moment
  *   later. A task that still waits here is cancelled at once.

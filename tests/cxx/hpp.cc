@@ -293,6 +293,7 @@ Test(hpp, executor_that_cannot_be_made_throws)
 
     cr_assert(of_threads.find(".workers = -1 is negative") != std::string::npos);
     cr_assert(thrown_by([] { return soon::process_pool({-1}); }).substr(0, 8) == "EINVAL: ");
+    cr_assert(thrown_by([] { return soon::cluster({""}); }).substr(0, 8) == "EINVAL: ");
     cr_assert(thrown_by([] { return soon::pool(SOON_THREADS, {-1}); }).substr(0, 8) == "EINVAL: ");
 }
 
