@@ -228,6 +228,37 @@ Test(workerd_ends, it_works_for_two_servers_with_the_slots_of_one)
     gearmand_kill(&servers[1]);
 }
 
+/* The object goes, so that no worker can start any more. */
+Test(workerd_ends, a_pool_that_breaks_ends_the_daemon_and_its_job_goes_to_another)
+{
+    struct stage stage;
+    struct workerd other;
+    struct heard heard;
+    struct soon__message_reader rest;
+    char object[] = "/tmp/soon-object-XXXXXX", command[512], *usual = getenv("OBJECT");
+
+    gearmand_or_skip();
+    close(mkstemp(object));
+    snprintf(command, sizeof command, "cp '%s' %s", usual, object);
+    cr_assert_eq(system(command), 0);
+    gearmand_start(&stage.server, NULL);
+    setenv("OBJECT", object, true);
+    workerd_start(&stage.daemon, stage.server.address, 1);
+    setenv("OBJECT", usual, true);
+    caller_open(&stage.caller, &stage.server);
+    unlink(object);
+    caller_call(&stage.caller, &far_crash_task, "soon1-a.1", .argument = {"", 1});
+    cr_assert_eq(caller_await_error(&stage.caller, &heard).code, SOON_EWORKERDIED);
+    heard_free(&heard);
+    caller_call(&stage.caller, &far_half_task, "soon1-b.1", .argument = {&(int){7}, sizeof(int)});
+    cr_assert_eq(status_of(&stage.daemon), 70);
+    workerd_start(&other, stage.server.address, 1);
+    (void)caller_await_result(&stage.caller, &heard, &rest);
+    heard_free(&heard);
+    workerd_stop(&other);
+    stage_end(&stage);
+}
+
 /* With one slot jobs run one after the other: of which function they are is seen by their order. */
 Test(workerd_ends, functions_take_turns_where_the_server_has_round_robin)
 {

@@ -28,6 +28,8 @@ SOON_TASK(divide, pair, int)
     return 0;
 }
 
+SOON_TASK_VERSION(divide, 2);
+
 SOON_TASK(nothing, soon_none, soon_none)
 {
     return 0;
@@ -357,4 +359,10 @@ Test(cpp, executor_may_be_a_class)
 
     cr_assert_eq(result, 8);
     cr_assert_eq(self.runs, 1);
+}
+
+Test(cpp, a_task_may_give_its_types_a_version)
+{
+    cr_assert_not(mul_task.version);
+    cr_assert_eq(*divide_task.version, 2U);
 }
