@@ -28,9 +28,10 @@ Test(workerd_program, a_command_line_that_makes_no_sense_is_64)
     char said[1024];
 
     cr_assert_eq(RUN("--servers", "a"), 64);
-    cr_assert_not_null(strstr(said, "--load is missing"));
+    cr_assert_not_null(strstr(said, "--load or --program is missing"));
     cr_assert_eq(RUN("--load", "a.so"), 64);
     cr_assert_not_null(strstr(said, "--servers is missing"));
+    cr_assert_eq(RUN("--servers", "a", "--load", "a.so", "--program", "a"), 64);
     cr_assert_eq(RUN("--nonsense"), 64);
     cr_assert_eq(RUN("--servers"), 64);
     cr_assert_eq(RUN("--servers", "a", "--load", "a.so", "--slots", "-1"), 64);
@@ -69,9 +70,9 @@ static const char *output_of(const char *argument)
 
 Test(workerd_program, help_and_man_page_have_each_option)
 {
-    static const char *const options[] = {"servers",   "load",         "slots",     "name",    "time-limit-ms",
-                                          "grace-ms",  "memory-limit", "max-tasks", "metrics", "pid-file",
-                                          "log-level", "version",      "help"};
+    static const char *const options[] = {"servers", "load",          "program",   "initializer",  "slots",
+                                          "name",    "time-limit-ms", "grace-ms",  "memory-limit", "max-tasks",
+                                          "metrics", "pid-file",      "log-level", "version",      "help"};
     char word[64];
 
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
@@ -81,6 +82,30 @@ Test(workerd_program, help_and_man_page_have_each_option)
         cr_assert_not_null(strstr(output_of("--man"), word), "%s", word);
     }
     cr_assert_eq(strncmp(output_of("--version"), "soon-workerd ", 13), 0);
+}
+
+Test(workerd_program, its_workers_may_be_a_program_with_an_initializer)
+{
+    static const soon_function prepared = {.name = "far_prepared",
+                                           .arg_size = sizeof(soon_none),
+                                           .result_size = sizeof(int),
+                                           .arg_type = "soon_none",
+                                           .result_type = "int",
+                                           .result_kind = "iint"};
+    struct stage stage;
+    struct heard heard;
+    struct soon__message_reader rest;
+
+    gearmand_or_skip();
+    gearmand_start(&stage.server, NULL);
+    workerd_spawn(&stage.daemon, (const char *[]){"--servers", stage.server.address, "--slots", "1", "--program",
+                                                  getenv("PROGRAM"), "--initializer", "far_prepare", NULL});
+    workerd_await(&stage.daemon, "READY=1");
+    caller_open(&stage.caller, &stage.server);
+    caller_call(&stage.caller, &prepared, "soon1-a.1", .argument = {"", 1});
+    cr_assert_eq(memcmp(caller_await_result(&stage.caller, &heard, &rest).result.data, &(int){77}, sizeof(int)), 0);
+    heard_free(&heard);
+    stage_end(&stage);
 }
 
 Test(workerd_program, it_works_on_when_its_server_comes_later_and_says_so_in_lines)

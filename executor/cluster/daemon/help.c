@@ -13,18 +13,15 @@ static const char purpose[] = "runs tasks of libsoon for clients on other machin
 
 static const char *const description[] = {
     "It has worker processes, which load the given objects, or are the given program, and run the tasks that are "
-    "registered there with SOON_TASK and "
-    "its "
-    "siblings. It offers each of them by its name to all servers of its list, takes as many jobs as it has idle "
-    "processes, and tells progress, results and errors. A task that crashes, runs into a limit or is killed takes its "
-    "process with it, and nothing else: neither the daemon nor the jobs beside it.",
+    "registered there with SOON_TASK and its siblings. It offers each of them by its name to all servers of its "
+    "list, takes as many jobs as it has idle processes, and tells progress, results and errors. A task that crashes, "
+    "runs into a limit or is killed takes its process with it, and nothing else: neither the daemon nor the jobs "
+    "beside it.",
     "Clients of libsoon (soon_cluster_new) and other clients of Gearman may call the same tasks. For the others the "
-    "workload is the task's argument and the bytes of its result are the result; a string need not have its NUL. When "
-    "a "
-    "task fails they get its message as an exception, and then the failure.",
+    "workload is the task's argument and the bytes of its result are the result; a string need not have its NUL. "
+    "When a task fails they get its message as a warning, and then the failure.",
     "A server that cannot be reached is tried again, for ever. What was running for a server that was lost is "
-    "cancelled, "
-    "since that server, or the client, gives it to another worker.",
+    "cancelled, since that server, or the client, gives it to another worker.",
     NULL,
 };
 static const char *const signals[] = {
@@ -33,8 +30,8 @@ static const char *const signals[] = {
     NULL,
 };
 static const char *const security[] = {
-    "Gearman's protocol knows neither passwords nor encryption: whoever reaches the server can have tasks run, and see "
-    "and change all bytes. Use a private network, WireGuard or stunnel.",
+    "Gearman's protocol knows neither passwords nor encryption: whoever reaches the server can have tasks run, and "
+    "see and change all bytes. Use a private network, WireGuard or stunnel.",
     NULL,
 };
 static const struct {

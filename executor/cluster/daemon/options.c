@@ -37,24 +37,22 @@ enum {
 
 const struct soon__option soon__options[] = {
     {"servers", 's', "LIST",
-     "The Gearman servers, with commas between them: 10.0.0.5:4730,gear.example,[::1]:4731. Without a port it is 4730. "
-     "The daemon works for all of them."},
+     "The Gearman servers, with commas between them: 10.0.0.5:4730,gear.example,[::1]:4731. Without a port it is "
+     "4730. The daemon works for all of them."},
     {"load", 'l', "FILE",
      "A shared object with tasks. The workers load it, the daemon itself does not. May be given several times; what "
      "stands behind all options is loaded, too."},
     {"program", 'p', "FILE",
      "A program instead, which calls soon_init(): the workers are this program, and its tasks are theirs. So one "
-     "program "
-     "may be the client on one machine and the worker on others."},
+     "program may be the client on one machine and the worker on others."},
     {"initializer", 0, "NAME",
      "A task without argument and result, made by SOON_TASK(NAME, soon_none, soon_none), which runs once in each "
-     "worker "
-     "process before its first task."},
+     "worker process before its first task."},
     {"slots", 'j', "N",
      "So many tasks run at a time, each in a process. Without it one for each CPU that the daemon may use."},
     {"name", 'n', "NAME",
-     "The name of this worker in errors and in the server's list of workers; a process ID and a random number are put "
-     "behind it. Without it the name of the host."},
+     "The name of this worker in errors and in the server's list of workers; a process ID and a random number are "
+     "put behind it. Without it the name of the host."},
     {"time-limit-ms", 0, "MS",
      "No task runs longer than so many milliseconds, whatever its caller allows. It is for callers that set no limit."},
     {"grace-ms", 0, "MS",
@@ -64,8 +62,8 @@ const struct soon__option soon__options[] = {
      "number."},
     {"max-tasks", 0, "N", "A worker process is replaced after so many tasks."},
     {"metrics", 0, "FILE",
-     "Numbers for Prometheus are written to this file every 10 seconds, and at the end. With unix:PATH they are served "
-     "on a local socket instead, by HTTP."},
+     "Numbers for Prometheus are written to this file every 10 seconds, and at the end. With unix:PATH they are "
+     "served on a local socket instead, by HTTP."},
     {"pid-file", 0, "FILE", "The process ID is written to this file, which is removed at the end."},
     {"log-level", 0, "LEVEL", "error, warning, info or debug. Without it info."},
     {"version", 'V', NULL, "Prints the version."},
