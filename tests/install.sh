@@ -63,7 +63,7 @@ worker_daemon() {
 check 'the worker daemon' worker_daemon
 check 'its man page' grep -q 'soon.*workerd' "$prefix/share/man/man8/soon-workerd.8"
 if command -v systemd-analyze >/dev/null; then
-    check 'its unit' systemd-analyze verify --man=no "$prefix/lib/systemd/system/soon-workerd.service"
+    check 'its unit' systemd-analyze verify --man=no "$prefix/lib/systemd/system/soon-workerd@.service"
 else
     skip 'its unit: systemd-analyze is missing'
 fi

@@ -52,6 +52,14 @@ static const struct {
     {"NOTIFY_SOCKET", "Set by systemd for units of Type=notify: it is told when the worker processes are ready, and "
                       "when the daemon begins to end."},
 };
+static const struct {
+    const char *name, *text;
+} files[] = {
+    {"/etc/soon-workerd/APP.conf",
+     "For the unit soon-workerd@APP.service: SOON_WORKERD_OPTIONS=, and the options behind "
+     "it, in one line."},
+};
+enum { FILES = sizeof files / sizeof *files };
 enum { VARIABLES = sizeof variables / sizeof *variables };
 
 /*
@@ -206,6 +214,9 @@ void soon__man_write(FILE *to)
     man_section(to, "ENVIRONMENT");
     for (int i = 0; i < VARIABLES; i++)
         man_row(to, variables[i].name, variables[i].text);
+    man_section(to, "FILES");
+    for (int i = 0; i < FILES; i++)
+        man_row(to, files[i].name, files[i].text);
     man_section(to, "SECURITY");
     man_paragraphs(to, security);
     man_section(to, "SEE ALSO");
