@@ -12,6 +12,8 @@
 #include "../support/gearmand.h"
 #include "../support/pools.h"
 
+#include <netinet/tcp.h>
+
 struct worker {
     int fd;
     struct soon__packet_reader reader;
@@ -78,6 +80,7 @@ static inline struct worker worker_new(int port, const char *function)
     struct worker worker = {.fd = gearmand_connect(port)};
 
     cr_assert_geq(worker.fd, 0);
+    setsockopt(worker.fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     soon__packet_reader_init(&worker.reader, 64 << 20, true);
     if (function)
         worker_say_text(&worker, SOON__CAN_DO, function);
