@@ -250,6 +250,29 @@ Test(workerd_server, it_takes_its_functions_back_only_when_its_last_job_has_ende
     close(played.listening);
 }
 
+/* Waits until the daemon has closed it. */
+static void await_close(struct line *line)
+{
+    char byte[256];
+
+    while (read(line->fd, byte, sizeof byte) > 0)
+        ;
+}
+
+Test(workerd_server, a_job_that_nobody_asked_for_ends_the_connection)
+{
+    struct played played;
+
+    play(&played, 1);
+    take_both(&played);
+    line_say(&played.work, SOON__NO_JOB, NULL, 0);
+    expect(&played.work, SOON__PRE_SLEEP);
+    assign(&played, "H:1", "soon1-a.1");
+    await_close(&played.work);
+    cr_assert_null(strstr(workerd_said(&played.daemon), "runs far_listen"));
+    play_end(&played);
+}
+
 /* An order is answered at once, also when it makes no sense. */
 Test(workerd_server, what_makes_no_sense_ends_the_connection_and_not_the_daemon)
 {

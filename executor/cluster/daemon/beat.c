@@ -17,7 +17,10 @@ static void look_at(struct soon__job *job, int64_t now)
         (void)soon_future_kill(job->future);
         return;
     }
-    soon__report_progress(job);
+    if (now >= job->tell_at_ms) {
+        job->tell_at_ms = now + USUAL_MS;
+        soon__report_progress(job);
+    }
     if (job->state != SOON__JOB_RUNNING || !job->alive_every_ms || now < job->alive_at_ms)
         return;
     job->alive_at_ms = now + job->alive_every_ms;

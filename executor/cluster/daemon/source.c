@@ -91,6 +91,8 @@ static int assigned(struct soon__source *source, const struct soon__packet *pack
     struct soon__job *job;
     int rc;
 
+    if (!source->grabs)
+        return -EPROTO; /* D2: a server that gives what nobody asked for makes no sense */
     soon__grab_answered(source, true);
     source->daemon->changed = true;
     if (source->daemon->stage >= SOON__STOPPING)

@@ -64,6 +64,7 @@ struct soon__job {
     int64_t alive_every_ms, alive_at_ms; /* 0: its client wants no heartbeat */
     int64_t kill_at_ms; /* LOST: its task was asked to end, and has time until then; 0: it was killed */
     soon_progress told;
+    int64_t tell_at_ms; /* not before that its progress is told again */
 };
 
 enum soon__daemon_stage { SOON__SERVING, SOON__DRAINING, SOON__STOPPING, SOON__LEAVING };
