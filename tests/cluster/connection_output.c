@@ -115,16 +115,14 @@ static bool is_number(const struct soon__packet *packet, uint32_t number)
 {
     const char *data = packet->arguments[1].data;
     char handle[16];
+    size_t size;
 
     snprintf(handle, sizeof handle, "%u", number);
     if (packet->type != SOON__WORK_DATA || packet->arguments[0].size != strlen(handle) ||
         memcmp(packet->arguments[0].data, handle, strlen(handle)) != 0 || packet->arguments[1].size != filling(number))
         return false;
-    for (size_t i = 0; i < packet->arguments[1].size; i++) {
-        if (data[i] != (char)(number & 0xff))
-            return false;
-    }
-    return true;
+    size = packet->arguments[1].size; /* and all bytes are alike */
+    return size == 0 || (data[0] == (char)(number & 0xff) && memcmp(data, data + 1, size - 1) == 0);
 }
 
 /* Reads the numbers in their order, and counts them. */

@@ -64,6 +64,7 @@ static void make(void)
         cr_assert_eq(rc, -ENOMEM);
     peer.options.loop = &loop;
     peer.options.servers = peer.servers;
+    peer_set_times(&peer.options);
     while ((rc = soon__connection_new(&peer.connection, &peer.options, &events, &peer)) < 0)
         cr_assert_eq(rc, -ENOMEM);
 }

@@ -119,6 +119,16 @@ static inline void peer_closed(void *owner)
     peer->closed++;
 }
 
+/* Where the test sets no time of its own nothing is too slow for it. */
+static inline void peer_set_times(struct soon__connection_options *options)
+{
+    enum { LONG_MS = 3600000 };
+
+    options->silence_ms = options->silence_ms ? options->silence_ms : LONG_MS;
+    options->answer_ms = options->answer_ms ? options->answer_ms : LONG_MS;
+    options->connect_timeout_ms = options->connect_timeout_ms ? options->connect_timeout_ms : LONG_MS;
+}
+
 /* `options` of the peer, which is zeroed otherwise, may be set before. */
 static inline void peer_begin(struct peer *peer, const char *servers)
 {
@@ -129,6 +139,7 @@ static inline void peer_begin(struct peer *peer, const char *servers)
     if (!peer->options.loop)
         peer->options.loop = &loop;
     peer->options.servers = peer->servers;
+    peer_set_times(&peer->options);
     cr_assert_eq(soon__connection_new(&peer->connection, &peer->options, &events, peer), 0);
 }
 
