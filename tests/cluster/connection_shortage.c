@@ -11,6 +11,7 @@
 
 static struct scripted_server server;
 static struct peer peer;
+static const char *servers; /* in the place of `server` */
 
 /* Answers all questions, and each other packet with NOOP. */
 static void answer(struct scripted_server *self, int fd)
@@ -60,7 +61,7 @@ static void make(void)
     int rc = -ENOMEM;
 
     peer = (struct peer){.on_packet = note_packet};
-    while (rc < 0 && (rc = soon__servers_parse(&peer.servers, server.text)) < 0)
+    while (rc < 0 && (rc = soon__servers_parse(&peer.servers, servers ? servers : server.text)) < 0)
         cr_assert_eq(rc, -ENOMEM);
     peer.options.loop = &loop;
     peer.options.servers = peer.servers;
@@ -113,6 +114,38 @@ Test(connection_shortage, of_any_one_thing_is_another_try)
             break;
     }
     cr_assert_gt(calls, 6);
+}
+
+/* A name takes libuv's threads, too. */
+Test(connection_shortage, of_any_one_thing_is_another_try_where_the_server_has_a_name)
+{
+    char text[64];
+
+    snprintf(text, sizeof text, "localhost:%d", server.port);
+    servers = text;
+    for (size_t n = 1;; n++) {
+        fail_nth_here(n);
+        make();
+        use();
+        finish();
+        if (fail_stop() < n)
+            break;
+    }
+}
+
+Test(connection_shortage, of_threads_fails_a_lookup_and_no_more)
+{
+    char text[64];
+
+    snprintf(text, sizeof text, "localhost:%d", server.port);
+    servers = text;
+    make();
+    fail_from_here(1);
+    run_until(peer.failures == 2);
+    fail_stop();
+    cr_assert(peer.code == -EAGAIN || peer.code == -ENOMEM, "%d", peer.code);
+    use();
+    finish();
 }
 
 Test(connection_shortage, that_lasts_is_told_until_it_ends)

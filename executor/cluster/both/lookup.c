@@ -1,15 +1,18 @@
 /*
  * lookup.c - the addresses of a server, by libuv's threads.
  *
- * The first lookup of the process, if nothing else has used them, makes libuv start its four threads. It ends the
- * program if the system has none to give. That cannot be avoided here but by naming servers by their addresses.
+ * The first lookup of the process makes libuv start its threads, and libuv ends the program if the system has none to
+ * give. So as many are started here before, and ended again: if that fails, so does the lookup. In a forked child libuv
+ * starts them anew. Only if others take the last threads at the same moment is there a gap.
  */
 #include "lookup_internal.h"
 
 #include "../../../futures/error.h"
+#include "../../../futures/system_internal.h"
 
 #include <errno.h>
 #include <netdb.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +21,57 @@ struct soon__lookup {
     soon__lookup_fn found; /* NULL: nobody asks any more */
     void *owner;
 };
+
+/* As libuv counts them. */
+enum { THREADS = 4, THREADS_MAX = 1024 };
+
+static void *pass(void *gate)
+{
+    pthread_mutex_lock(gate);
+    pthread_mutex_unlock(gate);
+    return NULL;
+}
+
+/* Starts so many threads, which live at the same time. */
+static int start_threads(pthread_t *threads, int count)
+{
+    pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+    int started = 0, error = 0;
+
+    pthread_mutex_lock(&gate);
+    while (started < count && error == 0) {
+        error = pthread_create(&threads[started], NULL, pass, &gate);
+        started += error == 0;
+    }
+    pthread_mutex_unlock(&gate);
+    while (started > 0)
+        pthread_join(threads[--started], NULL);
+    pthread_mutex_destroy(&gate);
+    return -error;
+}
+
+static int probe_threads(void)
+{
+    static _Thread_local uint32_t probed; /* generation, from 1 on: lookups are made on one thread, or on few */
+    const char *said = getenv("UV_THREADPOOL_SIZE");
+    int count = said ? atoi(said) : THREADS, rc;
+    pthread_t *threads;
+    sigset_t all, before;
+
+    if (probed == soon__generation() + 1)
+        return 0;
+    count = count < 1 ? 1 : count > THREADS_MAX ? THREADS_MAX : count;
+    threads = malloc((size_t)count * sizeof *threads);
+    if (!threads)
+        return -ENOMEM;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* they are no threads for the program's signals */
+    rc = start_threads(threads, count);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    free(threads);
+    probed = rc == 0 ? soon__generation() + 1 : 0;
+    return rc;
+}
 
 static void copy(struct soon__addresses *ret, const struct addrinfo *info)
 {
@@ -63,11 +117,11 @@ int soon__lookup_start(struct soon__lookup **ret, uv_loop_t *loop, const struct 
                        soon__lookup_fn found, void *owner)
 {
     const struct addrinfo hints = hints_of(AI_ADDRCONFIG);
-    struct soon__lookup *self = malloc(sizeof *self);
-    int rc;
+    int rc = probe_threads();
+    struct soon__lookup *self = rc == 0 ? malloc(sizeof *self) : NULL;
 
     if (!self)
-        return -ENOMEM;
+        return rc < 0 ? rc : -ENOMEM;
     self->request.data = self;
     self->found = found;
     self->owner = owner;
