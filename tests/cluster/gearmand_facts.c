@@ -7,6 +7,8 @@
 
 #include "../../executor/cluster/both/unique_internal.h"
 
+#include <linux/filter.h>
+
 static struct gearmand server;
 static struct peer client, worker, admin;
 
@@ -291,6 +293,61 @@ Test(gearmand_facts, a_job_goes_to_the_next_worker_when_the_first_is_gone)
     peer_say(&other, SOON__GRAB_JOB_UNIQ, NULL);
     cr_assert_str_eq(peer_hear(&other, SOON__JOB_ASSIGN_UNIQ)->arguments[2], "soon1-u");
     peer_end(&other);
+}
+
+/* A worker without a loop, on a descriptor: it takes a job. */
+static void take_a_job(int fd)
+{
+    static const char packets[] = "\0REQ\0\0\0\x01\0\0\0\x01"
+                                  "f\0REQ\0\0\0\x20\0\0\0\x05"
+                                  "f\0u\0x\0REQ\0\0\0\x1e\0\0\0\0";
+    struct soon__packet packet = {.type = SOON__NOOP};
+    struct soon__packet_reader reader;
+    size_t room;
+    void *to;
+
+    cr_assert_eq(write(fd, packets, sizeof packets - 1), (ssize_t)sizeof packets - 1);
+    soon__packet_reader_init(&reader, SIZE_MAX, true);
+    while (packet.type != SOON__JOB_ASSIGN_UNIQ) {
+        cr_assert_eq(soon__packet_reader_room(&reader, &to, &room), 0);
+        soon__packet_reader_add(&reader, (size_t)read(fd, to, room));
+        while (packet.type != SOON__JOB_ASSIGN_UNIQ && soon__packet_reader_next(&reader, &packet) == 1)
+            ;
+    }
+    soon__packet_reader_fini(&reader);
+}
+
+/* From now on nothing that comes is taken in, not even by the system: as if the machine were gone. */
+static void vanish(int fd)
+{
+    struct sock_filter nothing = {BPF_RET | BPF_K, 0, 0, 0};
+    struct sock_fprog program = {1, &nothing};
+
+    cr_assert_eq(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program), 0);
+}
+
+/* It says nothing. Without --keepalive its job would be its for ever. */
+Test(gearmand_facts, a_machine_that_vanishes_is_noticed_where_connections_are_kept_alive)
+{
+    static const char *const alive[] = {"--keepalive-idle=1", "--keepalive-interval=1", "--keepalive-count=1", NULL};
+    static struct gearmand keeping;
+    struct peer other = {0};
+    int fd;
+
+    gearmand_start(&keeping, alive);
+    fd = gearmand_connect(keeping.port);
+    take_a_job(fd);
+    vanish(fd);
+
+    peer_connect(&other, keeping.address);
+    peer_say(&other, SOON__CAN_DO, "f");
+    peer_say(&other, SOON__PRE_SLEEP, NULL);
+    peer_hear(&other, SOON__NOOP);
+    peer_say(&other, SOON__GRAB_JOB_UNIQ, NULL);
+    cr_assert_str_eq(peer_hear(&other, SOON__JOB_ASSIGN_UNIQ)->arguments[2], "u");
+    peer_end(&other);
+    close(fd);
+    gearmand_kill(&keeping);
 }
 
 static const char *of_a_program(void)

@@ -117,15 +117,16 @@ static inline bool gearmand_try(struct gearmand *self)
                                  "1",
                                  "--round-robin",
                                  "--job-retries=3",
-                                 "--keepalive",
-                                 "--keepalive-idle=10",
-                                 "--keepalive-interval=3",
-                                 "--keepalive-count=3",
-                                 "--log-file=none"};
+                                 "--log-file=none",
+                                 "--keepalive"};
+    static const char *const usual[] = {"--keepalive-idle=10", "--keepalive-interval=3", "--keepalive-count=3", NULL};
+    bool has_own = self->more[0] && strncmp(self->more[0], "--keepalive-", 12) == 0;
     posix_spawn_file_actions_t files;
-    size_t count = 17;
+    size_t count = 14;
 
     snprintf(port, sizeof port, "%d", self->port);
+    for (const char *const *more = usual; *more && !has_own; more++)
+        arguments[count++] = *more;
     for (const char **more = self->more; *more; more++)
         arguments[count++] = *more;
     posix_spawn_file_actions_init(&files);
@@ -143,7 +144,8 @@ static inline bool gearmand_try(struct gearmand *self)
     return true;
 }
 
-/* On a port of its own, with more arguments, up to a NULL, or NULL. Returns when it answers. */
+/* On a port of its own, with more arguments, up to a NULL, or NULL. If the first is about keeping connections alive,
+ * all about that are the test's. Returns when it answers. */
 static inline void gearmand_start(struct gearmand *self, const char *const *more)
 {
     *self = (struct gearmand){0};
