@@ -9,6 +9,7 @@
  */
 #include "pool.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

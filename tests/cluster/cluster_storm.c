@@ -18,7 +18,7 @@ static struct gearmand server;
 static struct workerd daemons[DAEMONS];
 static atomic_int ended, wrong, failed;
 static atomic_bool over;
-static pthread_barrier_t all_read;
+static pthread_barrier_t both;
 
 static void start_daemon(struct workerd *daemon)
 {
@@ -53,7 +53,8 @@ static void *kill_and_replace(void *data)
             killed++;
         }
     }
-    pthread_barrier_wait(&all_read);
+    pthread_barrier_wait(&both); /* nothing is killed any more */
+    pthread_barrier_wait(&both); /* all is read */
     for (int i = 0; i < DAEMONS; i++)
         workerd_stop(&daemons[i]);
     gearmand_kill(&server);
@@ -108,11 +109,12 @@ Test(cluster_storm, loses_no_task_while_daemons_and_the_server_are_killed)
     pthread_t killer;
     int tasks = test_rounds(TASKS);
 
-    pthread_barrier_init(&all_read, NULL, 2);
+    pthread_barrier_init(&both, NULL, 2);
     cr_assert_eq(pthread_create(&killer, NULL, kill_and_replace, &tasks), 0);
     submit_all(cluster, tasks);
     test_wait_until(atomic_load(&ended) == tasks);
     atomic_store(&over, true);
+    pthread_barrier_wait(&both);
     cr_assert_eq(atomic_load(&wrong), 0);
     cr_assert_eq(atomic_load(&failed), 0);
     soon_stats stats;
@@ -122,6 +124,6 @@ Test(cluster_storm, loses_no_task_while_daemons_and_the_server_are_killed)
     fprintf(stderr, "%d tasks, %llu further tries\n", tasks, (unsigned long long)stats.retries);
     cr_assert_eq(soon_executor_free(cluster), 0);
     cr_assert_eq(count_descriptors(), descriptors);
-    pthread_barrier_wait(&all_read);
+    pthread_barrier_wait(&both);
     pthread_join(killer, NULL);
 }
