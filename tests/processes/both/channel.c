@@ -154,6 +154,18 @@ Test(channel, a_request_that_was_found_is_claimed_though_a_task_has_written_over
     claim(1, 1001);
 }
 
+Test(channel, a_request_that_was_claimed_is_not_claimed_again_though_a_task_has_written_over_its_word)
+{
+    static const uint64_t words[] = {0, SOON__SLOT_TAKEN, 6 << 2 | SOON__SLOT_TAKEN, 6 << 2 | SOON__SLOT_CLAIMED};
+
+    post(0, 7, 100);
+    claim(0, 7);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        atomic_store(&worker.replies->claims[0], words[i]);
+        cr_assert_not(soon__channel_claim(&worker, &slot, &sequence), "%zu", i);
+    }
+}
+
 /* One is claimed each time that all others are given something else. */
 Test(channel, requests_that_are_taken_back_again_and_again_leave_nothing_behind)
 {

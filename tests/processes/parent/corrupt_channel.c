@@ -392,41 +392,6 @@ Test(corrupt_channel, that_forgets_its_claims_runs_no_task_twice)
     gate_free(gate);
 }
 
-/* After the task, too. */
-static void *forget_for_ever(void *data)
-{
-    for (;;)
-        replies->claims[own_slot] = word_before(requests->request[own_slot].sequence, own_sequence);
-    return data;
-}
-
-SOON_TASK(begin_to_forget, struct gate, int)
-{
-    pthread_t thread;
-
-    gate_knock(*arg);
-    find_channel();
-    if (pthread_create(&thread, NULL, forget_for_ever, NULL))
-        return -EAGAIN;
-    usleep(1000); /* it has begun */
-    *result = 3;
-    return 0;
-}
-
-Test(corrupt_channel, that_goes_on_to_forget_runs_no_task_twice)
-{
-    soon_executor *pool = new_processes(.workers = 1, .grace_ms = -1);
-    struct gate gate = gate_new();
-    int result = 0;
-
-    cr_assert_eq(soon_take(begin_to_forget_submit(pool, &gate, NULL), &result), 0);
-    for (int i = 0; i < 10; i++)
-        (void)soon_take(soon_submit(pool, twice, i), &result);
-    cr_assert_eq(gate_arrived(gate), 1);
-    free_pool(pool);
-    gate_free(gate);
-}
-
 struct two_gates {
     struct gate before, ran;
 };
