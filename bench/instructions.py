@@ -12,7 +12,8 @@ woken. So the numbers are the same each time to a hundredth, also on a busy mach
   but the machine decides how often. It is shown, and not compared; "round trip, both asleep" is compared, and is exact.
 - Valgrind does not order processes; with SCHED_BATCH they alternate less evenly than without it. And where rounds take more
   than a millisecond under valgrind, on a busy machine, more of them are sampled. So where two processes wait for each other
-  the margin is wider.
+  the margin is wider; and numbers of processes that are too large are counted again, alone, and the least of them counts.
+  On a machine that others keep busy they are not compared then.
 """
 import collections
 import concurrent.futures
@@ -27,7 +28,7 @@ import sys
 import tempfile
 import typing
 
-RUNS = 3
+RUNS, AGAIN = 3, 3
 MARGIN, PROCESSES_MARGIN, RMWS_SLACK = 0.10, 0.25, 0.3  # the slack counts where there are few
 TOO_MANY = "too many"
 KINDS = ("instructions", "read-modify-writes", "indirect calls")
@@ -178,10 +179,15 @@ def count_all(build):
         return {side: kinds for sides in pool.map(on_one_cpu, CASES) for side, kinds in sides.items()}
 
 
+def case_of(side):
+    """Of processes a side is a parent or a worker."""
+    return side if side in CASES else side.rpartition(",")[0]
+
+
 def verdict(side, kind, was, number):
     if was is None:
         return "nothing was kept to compare with"
-    case = CASES.get(side) or CASES[side.rpartition(",")[0]]  # of processes a side is a parent or a worker
+    case = CASES[case_of(side)]
     if not case.compared:
         return "not compared"
     slack = case.margin * was + (RMWS_SLACK if kind == KINDS[1] else 0)
@@ -190,13 +196,32 @@ def verdict(side, kind, was, number):
     return "better: keep it, by bench/instructions" if number < was - slack else "as it was"
 
 
-def check(kept, now):
+def is_too_many(kept, side, kinds):
+    return any(verdict(side, kind, kept.get(side, {}).get(kind), number) == TOO_MANY for kind, number in kinds.items())
+
+
+def count_again(build, kept, now):
+    """Cases of processes that took too many. Returns those that still do, on a machine that is busy: nobody knows why."""
+    unknown = set()
+    for name in {case_of(side) for side, kinds in now.items() if is_too_many(kept, side, kinds)}:
+        for _ in range(0 if CASES[name].batch else AGAIN):
+            for side, kinds in numbers(build, name).items():
+                now[side] = {kind: min(number, now[side][kind]) for kind, number in kinds.items()}
+        if not CASES[name].batch and os.getloadavg()[0] > len(os.sched_getaffinity(0)):
+            unknown |= {side for side in now if case_of(side) == name and is_too_many(kept, side, now[side])}
+    return unknown
+
+
+def check(build, kept, now):
     """Returns whether there is a number that is too large."""
     worse = False
+    unknown = count_again(build, kept, now)
     for side, kinds in now.items():
         for kind, number in kinds.items():
             was = kept.get(side, {}).get(kind)
             found = verdict(side, kind, was, number)
+            if found == TOO_MANY and side in unknown:
+                found = "not compared: the machine is busy"
             worse |= found == TOO_MANY
             print(f"{side}: {number:g} {kind}, {was or 0:g} were kept: {found}")
     return worse
@@ -228,7 +253,7 @@ def main():
     kept = json.loads(path.read_text())
     if kept["tools"] != holds_for:
         return print(f"Not compared: the numbers kept are for {kept['tools']}, this is {holds_for}.")
-    return check(kept["per task"], count_all(build))
+    return check(build, kept["per task"], count_all(build))
 
 
 if __name__ == "__main__":
