@@ -56,7 +56,7 @@ fi
 
 # It finds the workers that were installed with it: these load the object, and find no task in it.
 worker_daemon() {
-    "$CC" -shared -fPIC -o "$scratch/empty.so" "$SOURCE/tests/cluster/empty_object.c" || return
+    $CC -shared -fPIC -o "$scratch/empty.so" "$SOURCE/tests/cluster/empty_object.c" || return
     "$prefix/bin/soon-workerd" --servers 127.0.0.1:1 --load "$scratch/empty.so" 2>"$scratch/said"
     [ $? = 66 ] && grep -q 'no tasks' "$scratch/said" || { cat "$scratch/said"; return 1; }
 }
