@@ -73,24 +73,19 @@ static void enter(struct soon__connection *self, enum state state, uint64_t wait
  * Writing
  */
 
-static void note_written(struct soon__connection *self, uint64_t before)
-{
-    uint64_t sent = soon__link_sent(self->link);
-
-    if (before == sent) /* nothing waited */
-        soon__silence_left(&self->silence, now(self), sent);
-    if (soon__link_written(self->link) - sent > self->options.high_water)
-        self->is_crowded = true;
-}
-
 static int space(struct soon__connection *self, size_t size, void **ret)
 {
-    uint64_t before = soon__link_written(self->link);
+    uint64_t before = soon__link_written(self->link), sent = soon__link_sent(self->link);
     int rc = soon__link_space(self->link, size, ret);
 
-    if (rc == 0)
-        note_written(self, before);
-    return rc;
+    if (rc < 0)
+        return rc;
+    if (before == sent) { /* nothing waited. On the library's loop libuv may not have looked at the clock for long */
+        uv_update_time(self->options.loop);
+        soon__silence_left(&self->silence, now(self), sent);
+    }
+    self->is_crowded |= before + size - sent > self->options.high_water;
+    return 0;
 }
 
 static int write_packet(struct soon__connection *self, const struct soon__packet *packet, void **ret_last)
