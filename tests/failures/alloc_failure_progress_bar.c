@@ -43,8 +43,8 @@ static void use(soon_progress_bar *bar, const struct halves futures[FUTURES], FI
         soon_promise_set_result(futures[i].promise, NULL, 0);
 }
 
-/* The last use of memory is the drawer's, until the bar is freed. Returns how often it was asked for. */
-static size_t run_script(size_t nth, FILE *stream)
+/* Returns how often there was a call that may fail. The last are the drawer's, until the bar is freed. */
+static size_t run_script(void (*fail)(size_t), size_t nth, FILE *stream)
 {
     struct halves futures[FUTURES];
     soon_progress_bar *bar;
@@ -52,7 +52,7 @@ static size_t run_script(size_t nth, FILE *stream)
 
     for (int i = 0; i < FUTURES; i++)
         futures[i] = running();
-    fail_nth(nth);
+    fail(nth);
     int rc = make(&bar);
     cr_assert(rc == 0 || is_want(rc), "%d", rc);
     use(bar, futures, stream);
@@ -64,24 +64,44 @@ static size_t run_script(size_t nth, FILE *stream)
     return asked;
 }
 
-/* The drawer asks for more or less, as it happens to draw. So each script that was whole ends the test only if some
- * in a row were. */
-Test(alloc_failure_progress_bar, shows_less_or_says_so_and_ends)
+static FILE *open_screen(void)
 {
     screen = screen_new(60, 10);
-    FILE *stream = fdopen(fcntl(screen->fd, F_DUPFD_CLOEXEC, 0), "w");
-    size_t rounds = 0;
+    return fdopen(fcntl(screen->fd, F_DUPFD_CLOEXEC, 0), "w");
+}
 
-    for (size_t n = 1, whole = 0; whole < 8; n++, rounds++)
-        whole = run_script(n, stream) < n ? whole + 1 : 0;
-    cr_assert_gt(rounds, 16);
-    cr_assert_gt(added, FUTURES * 8);
-    cr_assert_lt(added, FUTURES * rounds); /* some have failed */
-    cr_assert_lt(labelled, rounds);
-    cr_assert_lt(printed, rounds);
-
-    run_script(SIZE_MAX, stream);
+/* It is as if nothing had ever been missing. */
+static void close_screen(FILE *stream)
+{
+    run_script(fail_nth, SIZE_MAX, stream);
     screen_await(screen, "3/3"); /* for ever, if it never comes */
     fclose(stream);
     screen_free(screen);
+}
+
+Test(alloc_failure_progress_bar, says_so_to_who_has_called_and_ends)
+{
+    FILE *stream = open_screen();
+    size_t n = 1;
+
+    while (run_script(fail_nth_here, n, stream) >= n)
+        n++;
+    cr_assert_gt(n, 6);
+    cr_assert_lt(added, FUTURES * n); /* some have failed */
+    cr_assert_lt(labelled, n);
+    cr_assert_lt(printed, n);
+    close_screen(stream);
+}
+
+/* The drawer asks for more or less, as it happens to draw. So this ends only when some in a row were whole. */
+Test(alloc_failure_progress_bar, shows_less_and_ends)
+{
+    FILE *stream = open_screen();
+    size_t rounds = 0;
+
+    for (size_t n = 1, whole = 0; whole < 8; n++, rounds++)
+        whole = run_script(fail_nth, n, stream) < n ? whole + 1 : 0;
+    cr_assert_gt(rounds, 8 + 6);
+    cr_assert_gt(added, 8);
+    close_screen(stream);
 }
