@@ -16,6 +16,12 @@ enum { AHEAD = 8, ENOUGH = 16, PART = 8 };
 #define SHORT_NS UINT64_C(1000000)
 #define OLD_NS UINT64_C(10000000)
 
+/* The only place where its state changes. */
+static void become(struct soon__source *source, enum soon__source_state state)
+{
+    source->state = state;
+}
+
 /* What waits in the daemon shares the slots with what came before it, so a part of its time was a wait. */
 void soon__grab_measure(const struct soon__job *job)
 {
@@ -77,7 +83,7 @@ static void sleep_if_dry(struct soon__source *source)
     if (source->state != SOON__SOURCE_DRY || source->grabs > 0 || !soon__connection_is_up(source->work))
         return;
     if (soon__connection_write(source->work, SOON__PRE_SLEEP, NULL, 0) == 0)
-        source->state = SOON__SOURCE_ASLEEP;
+        become(source, SOON__SOURCE_ASLEEP);
 }
 
 void soon__grab(struct soon__daemon *daemon)
@@ -101,12 +107,12 @@ void soon__grab_answered(struct soon__source *source, bool with_job)
 {
     source->grabs -= source->grabs > 0;
     if (with_job)
-        source->state = SOON__SOURCE_FULL;
+        become(source, SOON__SOURCE_FULL);
     else if (source->state == SOON__SOURCE_FULL)
-        source->state = SOON__SOURCE_DRY;
+        become(source, SOON__SOURCE_DRY);
 }
 
 void soon__grab_woken(struct soon__source *source)
 {
-    source->state = SOON__SOURCE_FULL;
+    become(source, SOON__SOURCE_FULL);
 }

@@ -13,7 +13,7 @@ void soon__grab(struct soon__daemon *daemon);
 void soon__grab_answered(struct soon__source *source, bool with_job);
 /* The task of a job has ended: how long it took says whether its function is short. */
 void soon__grab_measure(const struct soon__job *job);
-/* The server calls. */
+/* The server calls, or is there again. */
 void soon__grab_woken(struct soon__source *source);
 
 #endif

@@ -55,8 +55,8 @@ static void work_up(void *owner)
     struct soon__source *source = owner;
 
     soon__log(SOON__LOG_INFO, "%s: connected", soon__connection_server(source->work));
-    source->state = SOON__SOURCE_FULL;
     source->grabs = 0;
+    soon__grab_woken(source);
     if (source->daemon->stage != SOON__SERVING)
         return;
     drop_if(source->work, offer_all(source));
