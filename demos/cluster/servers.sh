@@ -1,8 +1,11 @@
-# A Gearman server and daemons for a script, on 127.0.0.1. All of them end with the script. It sets the trap for EXIT, so it is
-# sourced after tests/setup.sh, whose trap it keeps.
+# A Gearman server and daemons for a script, on 127.0.0.1. All of them end with the script, and $temporary goes then. They are from
+# the build folder $build.
+: "${temporary:?a folder}" "${build:?a folder}"
+export SOON_WORKER=$build/soon-worker # what is installed beside the library, else
 
 declare -A daemons=()
 servers=()
+PATH=$PATH:/usr/sbin
 
 end_servers() {
     [ ${#daemons[@]} = 0 ] || kill -KILL "${daemons[@]}" 2>/dev/null || true
@@ -40,7 +43,7 @@ start_server() {
 start_daemon() {
     local name=$1
     shift
-    build-demos/soon-workerd --name "$name" "$@" </dev/null 2>"$temporary/$name.log" &
+    "$build/soon-workerd" --name "$name" "$@" </dev/null 2>"$temporary/$name.log" &
     daemons[$name]=$!
     until grep -q ': connected$' "$temporary/$name.log"; do
         kill -0 $! 2>/dev/null || { echo "$0: soon-workerd has ended: $(tail -n 1 "$temporary/$name.log")" >&2; return 1; }
