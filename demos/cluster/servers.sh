@@ -17,10 +17,10 @@ trap end_servers EXIT
 
 # free_port NAME: sets the variable to a port that nobody listens on.
 free_port() {
-    local port
-    for port in $(shuf -i 20000-32000 -n 100); do
-        if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
-            printf -v "$1" %s "$port"
+    local candidate
+    for candidate in $(shuf -i 20000-32000 -n 100); do
+        if ! (exec 3<>"/dev/tcp/127.0.0.1/$candidate") 2>/dev/null; then
+            printf -v "$1" %s "$candidate"
             return
         fi
     done
