@@ -48,6 +48,18 @@ Test(silence, leads_to_a_question_and_without_an_answer_to_the_end)
     cr_assert_eq(look(BEGIN + SILENCE + ANSWER, 12, 12), SOON__SILENCE_NO_ANSWER);
 }
 
+Test(silence, is_looked_for_again_before_the_time_for_an_answer_is_over)
+{
+    silence.answer_ms = 10 * SILENCE;
+    cr_assert_eq(look(BEGIN + SILENCE, 0, 0), SOON__SILENCE_ASK);
+    cr_assert_eq(next_ms, SILENCE);
+    soon__silence_asked(&silence, BEGIN + SILENCE, 12);
+    cr_assert_eq(look(BEGIN + 2 * SILENCE, 12, 12), SOON__SILENCE_WAIT);
+    cr_assert_eq(next_ms, SILENCE);
+    soon__silence_heard(&silence, BEGIN + 2 * SILENCE);
+    cr_assert_eq(look(BEGIN + 3 * SILENCE, 12, 12), SOON__SILENCE_ASK);
+}
+
 Test(silence, that_is_broken_begins_anew)
 {
     is_asked_at(BEGIN + SILENCE, 0);

@@ -32,6 +32,11 @@ void soon__silence_asked(struct soon__silence *self, uint64_t now, uint64_t writ
     self->question = written;
 }
 
+static uint64_t earlier_of(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 static enum soon__verdict judge(struct soon__silence *self, uint64_t now, bool waits)
 {
     uint64_t stuck = self->left + self->silence_ms + self->answer_ms;
@@ -41,7 +46,8 @@ static enum soon__verdict judge(struct soon__silence *self, uint64_t now, bool w
         return SOON__SILENCE_TAKES_NOTHING;
     if (now >= quiet && self->is_asked)
         return SOON__SILENCE_NO_ANSWER;
-    self->due = waits && stuck < quiet ? stuck : quiet;
+    /* An answer may come at any time, and another silence begin with it. */
+    self->due = earlier_of(now + self->silence_ms, waits ? earlier_of(stuck, quiet) : quiet);
     return now >= quiet ? SOON__SILENCE_ASK : SOON__SILENCE_WAIT;
 }
 
@@ -57,7 +63,7 @@ enum soon__verdict soon__silence_look(struct soon__silence *self, uint64_t now, 
         self->asked = now;
     verdict = judge(self, now, written > sent);
     if (verdict == SOON__SILENCE_ASK)
-        self->due = now + self->answer_ms;
+        self->due = now + earlier_of(self->answer_ms, self->silence_ms);
     *ret_next_ms = self->due > now ? self->due - now : 1;
     return verdict;
 }
