@@ -21,7 +21,7 @@ SOON_TASK(add_one, uint64_t, uint64_t)
     return 0;
 }
 
-/* Reports that it runs, then waits to be killed or cancelled. At a further try it returns at once. */
+/* Reports whose process it is, then waits to be killed or cancelled. */
 SOON_TASK(hang_once, soon_none, int)
 {
     *result = getpid();
@@ -98,18 +98,18 @@ static int64_t ask_for(const char *what, const char *which)
     return done_ns;
 }
 
-/* Until another daemon has started the task of one that was killed. */
+/* Until another daemon has started the task of one that was killed, as far as is heard of here. */
 static double killed(void)
 {
     soon_future *future = soon_submit_with(cluster, (.retries = 1), hang_once, .none = 0);
-    uint64_t first, now;
+    uint64_t daemon;
     char which[32];
 
-    while (!(first = soon_future_progress(future).done))
+    while (!(daemon = soon_future_progress(future).done))
         usleep(100);
-    snprintf(which, sizeof which, "%" PRIu64, first);
+    snprintf(which, sizeof which, "%" PRIu64, daemon);
     int64_t done_ns = ask_for("worker", which);
-    while ((now = soon_future_progress(future).done) == first || !now)
+    while (soon_future_attempt(future) < 2)
         usleep(100);
     double took = (double)(bench_now_ns() - done_ns);
     soon_future_cancel(future);

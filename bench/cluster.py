@@ -112,7 +112,6 @@ def measure_alone(build, scratch, results):
     port = servers.server()
     try:
         results.add("ours", run([ours, f"servers=127.0.0.1:{port}", "what=queued", "tasks=1000000", "passes=1"]))
-        results.add("ours, 32 bytes", None)
     finally:
         servers.end()
 
@@ -146,6 +145,31 @@ def measure_losses(build, scratch, results):
         servers.end()
 
 
+def measure_peers(results):
+    """Other people's, with two workers, each in its own way; where they are installed."""
+    peer = str(pathlib.Path(__file__).parent / "peers" / "cluster.py")
+    python = "/usr/bin/python3"  # that of Debian, which has its packages
+    commands = {"Dask": [python, peer, "dask"],
+                "mpi4py.futures": ["mpiexec", "--allow-run-as-root", "--oversubscribe", "-n", "3", python, "-m", "mpi4py.futures",
+                                   peer, "mpi"]}
+    for name, command in commands.items():
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        except (FileNotFoundError, subprocess.TimeoutExpired):
+            continue
+        for line in done.stdout.splitlines() if done.returncode == 0 else []:
+            if line.startswith("{"):
+                results.add(name, json.loads(line))
+
+
+def show_peers(results):
+    print("\n| system | round trip, p50 | small tasks | items of a map |\n|---|---|---|---|")
+    for name in ("ours", "Dask", "mpi4py.futures"):
+        if results.median(name, "p50_ns"):
+            print(f"| {name} | {results.median(name, 'p50_ns') / 1e3:,.0f} us | {1e9 / results.median(name, 'ns_per_task'):,.0f} per s "
+                  f"| {1e9 / results.median(name, 'ns_per_item'):,.0f} per s |")
+
+
 def show(results):
     def line(what, value, aim):
         print(f"| {what} | {value} | {aim} |")
@@ -169,7 +193,9 @@ def main():
         measure_beside_the_bare_protocol(build, scratch, results)
         measure_alone(build, scratch, results)
         measure_losses(build, scratch, results)
+    measure_peers(results)
     show(results)
+    show_peers(results)
 
 
 if __name__ == "__main__":
