@@ -93,7 +93,7 @@ static inline SOON_MUST_USE int soon_cluster_new(soon_executor **ret, const soon
 
 /** A function that the server knows. */
 typedef struct soon_cluster_function {
-    const char *name;
+    const char *name; /**< by which clients submit it */
     uint64_t pending; /**< tasks that wait for a worker, of all clients */
     uint64_t running; /**< tasks that are with a worker */
     unsigned workers; /**< connections of workers that have the function; 0: such a task waits for ever */
@@ -111,9 +111,9 @@ typedef struct soon_cluster_worker {
 typedef struct soon_cluster_status {
     const char *server;                     /**< "10.0.0.5:4730" */
     const soon_cluster_function *functions; /**< without those by which daemons are told to cancel */
-    size_t function_count;
-    const soon_cluster_worker *workers; /**< without clients, and without connections for such orders */
-    size_t worker_count;
+    size_t function_count;                  /**< how many these are */
+    const soon_cluster_worker *workers;     /**< without clients, and without connections for such orders */
+    size_t worker_count;                    /**< how many these are */
 } soon_cluster_status;
 
 /**
