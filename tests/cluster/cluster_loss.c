@@ -55,21 +55,6 @@ static size_t count_in(soon_executor *cluster, enum soon__flight_state state)
     return count.count;
 }
 
-/* How many clients wait for this job, as the server says. */
-static int clients_of(const struct gearmand *server, const char *unique)
-{
-    struct worker asker = worker_new(server->port, NULL);
-    struct soon__packet packet;
-    int clients;
-
-    worker_say_text(&asker, SOON__GET_STATUS_UNIQUE, unique);
-    cr_assert(worker_hear(&asker, &packet));
-    cr_assert_eq(packet.type, SOON__STATUS_RES_UNIQUE);
-    clients = atoi(packet.arguments[5].data);
-    worker_free(&asker);
-    return clients;
-}
-
 static const soon_submit_options again = {.retries = 1};
 
 /*
@@ -179,7 +164,7 @@ Test(cluster_loss, of_the_way_to_a_server_attaches_to_a_job_that_runs_and_may_be
     test_wait_until(soon_future_running(f));
     cut_connection(s.cluster);
     test_wait_until(soon_future_attempt(f) == 2);
-    test_wait_until(clients_of(&s.server, job.unique) == 1);
+    test_wait_until(count_in(s.cluster, SOON__FLIGHT_CREATED) == 1); /* the server has attached it */
     job_gives(&s.worker, &job, 8);
     assert_gives(f, 8);
 
@@ -378,6 +363,24 @@ Test(cluster_loss, of_a_worker_that_says_nothing_is_noticed)
     soon_future_unref(f);
     job_free(&job);
     worker_free(&control);
+    tear_down(&s);
+}
+
+/* A task may take no notice of a cancel, and its lease counts on. */
+Test(cluster_loss, of_a_worker_that_says_nothing_is_noticed_after_a_cancel_too)
+{
+    set_up(s, .lease_ms = 100);
+    soon_future *f = submit_far(s.cluster, &again);
+    struct job job = worker_grab(&s.worker);
+
+    job_starts(&s.worker, &job);
+    test_wait_until(soon_future_running(f));
+    cr_assert_not(soon_future_cancel(f));
+    assert_ends(f, SOON_ELOST);
+    cr_assert_eq(soon_future_attempt(f), 1, "there is no further try after a cancel");
+
+    soon_future_unref(f);
+    job_free(&job);
     tear_down(&s);
 }
 

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -87,6 +88,12 @@ static inline int gearmand_free_port(void)
     }
 }
 
+/* Of connections that come fast one after the other gearmand forgets one now and then. Who asks looks again then. */
+static inline void gearmand_do_not_wait_for_ever(int fd)
+{
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){.tv_sec = 1}, sizeof(struct timeval));
+}
+
 /* One line for one line; false: it does not answer, or is another than `expected` begins. */
 static inline bool gearmand_answers(int port, const char *question, const char *expected)
 {
@@ -96,6 +103,7 @@ static inline bool gearmand_answers(int port, const char *question, const char *
 
     if (fd < 0)
         return false;
+    gearmand_do_not_wait_for_ever(fd);
     if (send(fd, question, strlen(question), MSG_NOSIGNAL) == (ssize_t)strlen(question))
         size = recv(fd, answer, sizeof answer - 1, 0);
     close(fd);

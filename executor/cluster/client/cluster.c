@@ -18,6 +18,17 @@
  * Submitting
  */
 
+/* The loop is to end it with this code. */
+static void refuse_locked(struct soon__cluster *cluster, soon_call *call, int code)
+{
+    soon__call_move(call, SOON__CALL_REFUSED);
+    call->refusal = code;
+    call->next = cluster->locked.refused;
+    cluster->locked.refused = call;
+    cluster->backlog.locked.ended[soon__ending_of_code(code)]++;
+    soon__cluster_look_soon_locked(cluster);
+}
+
 static int push_locked(struct soon__cluster *cluster, soon_call *call, bool bounded)
 {
     int rc = soon__backlog_admit_locked(&cluster->backlog, bounded);
@@ -25,7 +36,10 @@ static int push_locked(struct soon__cluster *cluster, soon_call *call, bool boun
     if (rc < 0)
         return rc;
     cluster->backlog.locked.submitted++;
-    soon__queue_push(&cluster->backlog.locked.queue, call);
+    if (soon__call_extra(call) && soon__future_word(soon__call_future(call)) & SOON__CANCEL_REQUESTED)
+        refuse_locked(cluster, call, -ECANCELED); /* on its way here, as a then may be */
+    else
+        soon__queue_push(&cluster->backlog.locked.queue, call);
     soon__cluster_look_soon_locked(cluster);
     return 0;
 }
@@ -133,12 +147,7 @@ static int kill_call(void *self, soon_call *call)
         ask_locked(cluster, call);
     } else if (soon__call_place(call) == SOON__CALL_QUEUED) {
         soon__queue_remove(&cluster->backlog.locked.queue, call);
-        soon__call_move(call, SOON__CALL_REFUSED);
-        call->refusal = SOON_EKILLED;
-        call->next = cluster->locked.refused;
-        cluster->locked.refused = call;
-        cluster->backlog.locked.ended[SOON__ENDED_KILLED]++;
-        soon__cluster_look_soon_locked(cluster);
+        refuse_locked(cluster, call, SOON_EKILLED);
     } else if (soon__word_final(soon__future_word(soon__call_future(call)))) {
         rc = SOON_EINVALIDSTATE;
     }

@@ -62,8 +62,14 @@ void soon__flight_land(struct soon__flight *flight, struct soon__outcome *outcom
 
 void soon__flight_cancel(struct soon__flight *flight)
 {
-    soon_call *call = take_off(flight, SOON__ENDED_CANCELLED);
+    struct soon__outcome begun = {.error = &soon__error_cancelled_running, .cancelled = true};
+    soon_call *call;
 
+    if (flight->began_ns) {
+        soon__flight_land(flight, &begun);
+        return;
+    }
+    call = take_off(flight, SOON__ENDED_CANCELLED);
     soon__flight_let_go(flight);
     soon__call_cancel(call);
 }

@@ -197,8 +197,10 @@ static void lease_is_over(struct soon__flight *flight)
     soon__flight_heard(flight);
     if (flight->state == SOON__FLIGHT_CREATED && !flight->is_attached)
         soon__flight_ask_status(flight);
-    else if (!flight->is_foreign)
+    else if (flight->state == SOON__FLIGHT_CREATED)
         soon__flight_stop(flight, SOON__STOP_FROZEN);
+    else if (!flight->is_foreign)
+        soon__flight_is_lost(flight);
 }
 
 /* F4. Those of one state whose time is over; returns when that of the next is. */

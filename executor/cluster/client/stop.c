@@ -45,27 +45,11 @@ void soon__flight_stopped(struct soon__flight *flight)
     }
 }
 
-/* Nothing has been heard for a whole lease. */
-static void is_lost(struct soon__flight *flight)
-{
-    char text[128];
-
-    soon__flight_order(flight, SOON__ORDER_KILL);
-    soon__admin_cancel(flight);
-    if (soon__flight_try_again(flight, SOON_ELOST, true))
-        return;
-    snprintf(text, sizeof text, "nothing was heard of worker %.64s for %lld ms", flight->worker ? flight->worker : "?",
-             (long long)(flight->cluster->options.lease_ns / 1000000));
-    soon__flight_fail(flight, SOON_ELOST, text);
-}
-
 static void stop_running(struct soon__flight *flight)
 {
     bool is_kill = flight->stop == SOON__STOP_KILLED;
 
-    if (flight->stop == SOON__STOP_FROZEN) {
-        is_lost(flight);
-    } else if (flight->is_foreign && is_kill) {
+    if (flight->is_foreign && is_kill) {
         soon__flight_enter(flight, SOON__FLIGHT_STOPPING);
         soon__admin_cancel(flight);
     } else if (is_kill) {
@@ -101,6 +85,19 @@ void soon__flight_stop(struct soon__flight *flight, enum soon__stop why)
         return;
     flight->stop = (uint8_t)why;
     soon__flight_go_on_stopping(flight);
+}
+
+void soon__flight_is_lost(struct soon__flight *flight)
+{
+    char text[128];
+
+    soon__flight_order(flight, SOON__ORDER_KILL); /* for when it wakes */
+    soon__admin_cancel(flight);
+    if (soon__flight_try_again(flight, SOON_ELOST, true))
+        return;
+    snprintf(text, sizeof text, "nothing was heard of worker %.64s for %lld ms", flight->worker ? flight->worker : "?",
+             (long long)(flight->cluster->options.lease_ns / 1000000));
+    soon__flight_fail(flight, SOON_ELOST, text);
 }
 
 void soon__flight_overdue(struct soon__flight *flight)

@@ -12,7 +12,9 @@ void soon__flight_stop(struct soon__flight *flight, enum soon__stop why);
 void soon__flight_go_on_stopping(struct soon__flight *flight);
 /* The server has taken it back, or it was not sent: ends the call as it was asked for. */
 void soon__flight_stopped(struct soon__flight *flight);
-/* The time for that is over. */
+/* Nothing was heard of one that runs, for a whole lease. */
+void soon__flight_is_lost(struct soon__flight *flight);
+/* The time for its end is over. */
 void soon__flight_overdue(struct soon__flight *flight);
 /* Of a call that is with the loop, what its future's bits ask for. */
 enum soon__stop soon__stop_wanted(const soon_call *call);
