@@ -199,6 +199,9 @@ Test(cluster_bound, name_and_width_are_those_of_the_options)
 
     cr_assert_str_eq(soon_executor_name(s.cluster), "blades");
     cr_assert_eq(stats_of(s.cluster).workers_max, 48);
+    cr_assert_eq(soon_executor_boot(s.cluster, SOON_FOREVER), 0);
+    cr_assert_eq(stats_of(s.cluster).workers, 48);
+    cr_assert_eq(stats_of(s.cluster).idle + stats_of(s.cluster).workers_running, 48);
     tear_down(&s);
 }
 

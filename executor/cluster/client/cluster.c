@@ -212,6 +212,12 @@ static void stats(void *self, soon_stats *ret)
     soon__backlog_stats_locked(&cluster->backlog, ret);
     ret->pending = pending_locked(&cluster->backlog);
     ret->running = cluster->locked.running;
+    /* Of the machines no more is known than how many slots they are said to have, as long as there is a server. */
+    if (cluster->locked.is_up) {
+        ret->workers = cluster->options.slots > ret->running ? cluster->options.slots : ret->running;
+        ret->workers_running = ret->running;
+        ret->idle = ret->workers - ret->running;
+    }
     ret->retries = cluster->locked.retries;
     ret->bytes_to_workers = cluster->locked.bytes_to;
     ret->bytes_from_workers = cluster->locked.bytes_from;
