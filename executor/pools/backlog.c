@@ -65,7 +65,7 @@ static int initializer_init(struct soon__initializer *ret, const struct soon__in
 
     if (rc < 0)
         return rc;
-    if (size + given->extra.size) {
+    if (size || given->extra.size) {
         copies = calloc(1, before + given->extra.size);
         if (!copies)
             return -ENOMEM;
