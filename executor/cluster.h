@@ -60,7 +60,9 @@ typedef struct soon_cluster_options {
      * server is there again. The executor goes on looking for one. 0: 60,000; -1: they wait for ever.
      */
     int64_t lost_after_ms SOON__ZERO;
-    /** About how many tasks the machines run at once: maps choose chunks by it, and statistics show it as workers. 0: 16 */
+    /**
+     * About how many tasks the machines run at once: maps choose chunks by it, and statistics show it as workers. 0: 16
+     */
     int slots SOON__ZERO;
 } soon_cluster_options;
 
