@@ -119,7 +119,7 @@ Test(cluster_daemons, cancel_kill_and_limit_what_runs)
     soon_future *cancelled = far_listen_submit(all.cluster, "x", NULL), *killed, *late;
 
     test_wait_until(soon_future_progress(cancelled).done == 1);
-    cr_assert_not(soon_future_cancel(cancelled));
+    (void)soon_future_cancel(cancelled); /* true only if it has ended before this returns */
     assert_ends(cancelled, -ECANCELED);
     cr_assert(soon_future_error(cancelled)->started);
     killed = far_listen_submit(all.cluster, "x", NULL);
