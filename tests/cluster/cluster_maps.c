@@ -132,6 +132,31 @@ Test(cluster_maps, send_strings_with_their_labels)
     tear_down(&s);
 }
 
+Test(cluster_maps, refuse_an_items_result_of_another_size_and_say_whose_it_is)
+{
+    set_up(s);
+    struct worker worker = worker_new(s.server.port, "length");
+    soon_future *map =
+        soon_map_strings_async_with(s.cluster, (.chunk = 2), length, ((const char *const[]){"a", "bb"}), 2);
+    struct job job = worker_grab(&worker);
+    struct soon__message_writer writer;
+
+    soon__writer_init(&writer);
+    soon__write_result(&writer, 2);
+    soon__put_item_result(&writer, &(struct soon__item_result_message){.result = {&(int){1}, sizeof(int)}});
+    soon__put_item_result(&writer, &(struct soon__item_result_message){.result = {"odd", 3}});
+    job_say(&worker, &job, SOON__WORK_COMPLETE, &writer);
+    assert_ends(map, SOON_ETYPE);
+    cr_assert_eq(soon_map_item_error(map, 0)->code, 0);
+    cr_assert_eq(soon_map_item_error(map, 1)->code, SOON_ETYPE);
+    cr_assert_str_eq(soon_map_item_error(map, 1)->label, "bb");
+
+    soon_future_unref(map);
+    job_free(&job);
+    worker_free(&worker);
+    tear_down(&s);
+}
+
 Test(cluster_maps, fail_the_items_of_a_chunk_that_is_lost)
 {
     set_up(s);

@@ -52,55 +52,30 @@ static const uint64_t one = 1, zero = 0;
 #define BASE .body = body, .name = "f", .arg_size = 8, .result_size = 4, .arg_type = "struct a", .result_type = "int"
 static const soon_function base = {BASE, .result_kind = "iint"};
 
+static soon_function layout(const char *name, size_t arg_size, size_t result_size, const char *arg_type,
+                            const char *result_type)
+{
+    return (soon_function){.name = name,
+                           .body = body,
+                           .arg_size = arg_size,
+                           .result_size = result_size,
+                           .arg_type = arg_type,
+                           .result_type = result_type,
+                           .result_kind = "iint"};
+}
+
 Test(digest, it_changes_with_each_part_of_the_layout)
 {
     const soon_function others[] = {
         {BASE, .result_kind = "iint", .version = &one},
         {BASE, .result_kind = "funsigned"},
         {BASE},
-        {.body = body,
-         .name = "g",
-         .arg_size = 8,
-         .result_size = 4,
-         .arg_type = "struct a",
-         .result_type = "int",
-         .result_kind = "iint"},
-        {.body = body,
-         .name = "f",
-         .arg_size = 9,
-         .result_size = 4,
-         .arg_type = "struct a",
-         .result_type = "int",
-         .result_kind = "iint"},
-        {.body = body,
-         .name = "f",
-         .arg_size = 4,
-         .result_size = 8,
-         .arg_type = "struct a",
-         .result_type = "int",
-         .result_kind = "iint"},
-        {.body = body,
-         .name = "f",
-         .arg_size = 8,
-         .result_size = 4,
-         .arg_type = "struct b",
-         .result_type = "int",
-         .result_kind = "iint"},
-        {.body = body,
-         .name = "f",
-         .arg_size = 8,
-         .result_size = 4,
-         .arg_type = "struct a",
-         .result_type = "long",
-         .result_kind = "iint"},
-        /* The same letters, parted elsewhere. */
-        {.body = body,
-         .name = "fstruct a",
-         .arg_size = 8,
-         .result_size = 4,
-         .arg_type = "",
-         .result_type = "int",
-         .result_kind = "iint"},
+        layout("g", 8, 4, "struct a", "int"),
+        layout("f", 9, 4, "struct a", "int"),
+        layout("f", 4, 8, "struct a", "int"),
+        layout("f", 8, 4, "struct b", "int"),
+        layout("f", 8, 4, "struct a", "long"),
+        layout("fstruct a", 8, 4, "", "int"), /* the same letters, parted elsewhere */
     };
 
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {

@@ -10,6 +10,8 @@
 #include "../harness/test.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -66,17 +68,28 @@ static inline const char *workerd_said(const struct workerd *self)
     return text;
 }
 
-/* Waits until it has told systemd what begins so. */
+/* It stays to be waited for. */
+static inline bool workerd_has_ended(const struct workerd *self)
+{
+    siginfo_t info = {.si_pid = 0};
+
+    cr_assert_eq(waitid(P_PID, (id_t)self->pid, &info, WEXITED | WNOHANG | WNOWAIT), 0);
+    return info.si_pid != 0;
+}
+
+/* Waits until it has told systemd what begins so. One that ends without a word fails the test. */
 static inline void workerd_await(const struct workerd *self, const char *word)
 {
-    char text[512];
-    ssize_t size;
+    struct pollfd told = {.fd = self->notify, .events = POLLIN};
+    char text[512] = "";
 
-    do {
-        size = recv(self->notify, text, sizeof text - 1, 0);
-        cr_assert_geq(size, 0);
-        text[size] = '\0';
-    } while (strncmp(text, word, strlen(word)) != 0);
+    while (strncmp(text, word, strlen(word)) != 0) {
+        bool has_ended = workerd_has_ended(self);
+        ssize_t size = poll(&told, 1, has_ended ? 0 : 100) == 1 ? recv(self->notify, text, sizeof text - 1, 0) : -1;
+
+        cr_assert(size >= 0 || !has_ended, "soon-workerd has ended, and has not told %s: %s", word, workerd_said(self));
+        text[size > 0 ? size : 0] = '\0';
+    }
 }
 
 /* With its tasks, `slots` processes, and more arguments, up to a NULL. Returns when its processes are ready. */

@@ -74,13 +74,14 @@ void soon__flight_cancel(struct soon__flight *flight)
     soon__call_cancel(call);
 }
 
-struct soon__error *soon__flight_error(const struct soon__flight *flight, int code, const char *text)
+struct soon__error *soon__flight_error(const struct soon__flight *flight, const size_t *item, int code,
+                                       const char *text)
 {
     const soon_call *call = flight->call;
     soon_error fields = {.code = code,
                          .started = flight->began_ns != 0 || call->began,
                          .function = call->function->name,
-                         .label = soon__call_label(call),
+                         .label = soon__item_label(call, item),
                          .worker_host = flight->host,
                          .worker = flight->worker};
 
@@ -89,7 +90,7 @@ struct soon__error *soon__flight_error(const struct soon__flight *flight, int co
 
 void soon__flight_fail(struct soon__flight *flight, int code, const char *text)
 {
-    struct soon__outcome outcome = {.error = soon__flight_error(flight, code, text)};
+    struct soon__outcome outcome = {.error = soon__flight_error(flight, NULL, code, text)};
 
     soon__flight_land(flight, &outcome);
 }

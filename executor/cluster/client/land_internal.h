@@ -12,8 +12,9 @@ void soon__flight_land(struct soon__flight *flight, struct soon__outcome *outcom
 void soon__flight_cancel(struct soon__flight *flight);
 /* `text` NULL: that of the code. */
 void soon__flight_fail(struct soon__flight *flight, int code, const char *text);
-/* An error of this call. NULL texts: none. Whether it had `started`, and at which try, the flight knows. */
-struct soon__error *soon__flight_error(const struct soon__flight *flight, int code, const char *text);
+/* An error of this call, or of an item of it. `text` NULL: none. Whether it had `started` the flight knows. */
+struct soon__error *soon__flight_error(const struct soon__flight *flight, const size_t *item, int code,
+                                       const char *text);
 
 /* This try has begun. */
 void soon__flight_begin(struct soon__flight *flight);

@@ -109,8 +109,7 @@ static void fill(const struct soon__flight *flight, soon_bytes result, void *spa
     if (rc == 0)
         return;
     soon__outcome_drop_result(ret, space);
-    error = soon__flight_error(flight, rc, NULL);
-    (void)item;
+    error = soon__flight_error(flight, item, rc, NULL);
     *ret = (struct soon__outcome){.error = soon__error_as_started(error)};
 }
 
@@ -183,11 +182,18 @@ void soon__flight_take_result(struct soon__flight *flight, soon_bytes bytes)
  * Foreign workers
  */
 
+/* As much as a packet may bring at once. */
+#define GATHERED_MAX ((size_t)2 << 30)
+
 void soon__foreign_gather(struct soon__flight *flight, soon_bytes data)
 {
     size_t capacity = flight->gathered_capacity ? flight->gathered_capacity : 4096;
     char *gathered;
 
+    if (data.size > GATHERED_MAX - flight->gathered_size) {
+        soon__flight_fail(flight, -EMSGSIZE, "its worker has sent more than 2 GiB");
+        return;
+    }
     while (capacity - flight->gathered_size < data.size)
         capacity *= 2;
     if (capacity > flight->gathered_capacity) {
@@ -215,7 +221,7 @@ void soon__foreign_take_result(struct soon__flight *flight, soon_bytes rest)
     if (flight->gathered_size) {
         soon__foreign_gather(flight, rest);
         if (!flight->call)
-            return; /* no memory */
+            return; /* it has failed */
         all = (soon_bytes){flight->gathered, flight->gathered_size};
     }
     space = extra && extra->items ? soon__item_space(flight->call, 0) : soon__call_space(flight->call);
