@@ -68,6 +68,7 @@ SOON_TASK(act, struct act, int)
     usleep((useconds_t)arg->us);
     if (arg->what == CRASH)
         raise(SIGSEGV);
+    soon_task_set_progress(task, 1, 1); /* it has said that it runs */
     while (arg->what == HANG)
         nanosleep(&while_it_lives, NULL);
     while (arg->what == GIVE_IN && !soon_task_cancel_requested(task))
@@ -187,9 +188,9 @@ static void submit_chains(soon_executor *threads, soon_executor *processes)
     }
 }
 
-static void wait_for_start(soon_future *future)
+static void wait_for_its_word(soon_future *future)
 {
-    while (soon_future_state(future) == SOON_PENDING)
+    while (!soon_future_progress(future).done)
         usleep(100);
 }
 
@@ -198,9 +199,9 @@ static void end_some_by_force(soon_executor *threads, soon_executor *processes)
     soon_future *hung = submit(processes, HANG, 0, "kill", 0), *asked = submit(threads, GIVE_IN, 0, "ask", 0);
 
     submit(processes, HANG, 0, "limit", 0, .time_limit_ms = 20);
-    wait_for_start(hung);
+    wait_for_its_word(hung);
     soon_future_kill(hung);
-    wait_for_start(asked);
+    wait_for_its_word(asked);
     soon_future_cancel(asked);
 }
 

@@ -14,8 +14,8 @@
  * F5  A handle is a key of this epoch alone. When the connection is lost, all are forgotten.
  * F6  A unique that has been sent is sent again only for a call that had begun: a server that has lost its client keeps
  *     the unique of a job that waits, never runs it, and would attach us to that.
- * F7  The loop is posted a look at most once until it looks. It calls no user code: what it completes has its callbacks
- *     elsewhere.
+ * F7  The loop is posted a look at most once until it looks, and none any more once it closes: a look on its way would
+ *     find the cluster freed. It calls no user code: what it completes has its callbacks elsewhere.
  */
 #ifndef SOON_EXECUTOR_CLUSTER_CLIENT_STATE_INTERNAL_H
 #define SOON_EXECUTOR_CLUSTER_CLIENT_STATE_INTERNAL_H
@@ -120,7 +120,7 @@ struct soon__cluster {
     struct { /* under the backlog's mutex */
         size_t in_flight, running;
         bool look_posted;
-        bool is_closing;            /* no question is answered any more */
+        bool is_closing;            /* no question is answered any more, no look is posted: F7 */
         bool is_up;                 /* for boot: a server is there */
         char start_text[256];       /* and why none is */
         soon_call *refused;         /* a list of calls that the loop is to end with their `refusal` */
@@ -158,10 +158,10 @@ static inline struct soon__cluster *soon__cluster_of(soon_executor *executor)
     return executor->self;
 }
 
-/* Posts a look of the loop. */
+/* Posts a look of the loop. F7 */
 static inline void soon__cluster_look_soon_locked(struct soon__cluster *cluster)
 {
-    if (cluster->locked.look_posted)
+    if (cluster->locked.look_posted || cluster->locked.is_closing)
         return;
     cluster->locked.look_posted = true;
     soon__library_loop_post(&cluster->loop.look);
