@@ -172,6 +172,30 @@ Test(cluster_cancel, kill_is_told_to_the_worker)
     tear_down(&s);
 }
 
+/* A daemon says that a task runs when it has given it to its processes. A kill may find it there, not begun. */
+Test(cluster_cancel, kill_ends_as_one_what_was_said_to_run_and_had_not_begun)
+{
+    static const struct soon__error_message not_begun = {
+        .code = -ECANCELED, .host = "far", .worker = "far-1", .message = "cancelled"};
+    set_up(s);
+    struct worker control = worker_new(s.server.port, "cancel@far-1");
+    soon_future *f = submit_far(s.cluster, NULL);
+    struct job job = worker_grab(&s.worker);
+    char unique[65];
+
+    job_starts(&s.worker, &job);
+    test_wait_until(soon_future_running(f));
+    cr_assert_eq(soon_future_kill(f), 0);
+    cr_assert_eq(order_of(&control, unique), SOON__ORDER_KILL);
+    job_ends(&s.worker, &job, &not_begun);
+    assert_ends(f, SOON_EKILLED);
+
+    soon_future_unref(f);
+    job_free(&job);
+    worker_free(&control);
+    tear_down(&s);
+}
+
 Test(cluster_cancel, kill_gives_a_task_up_whose_worker_does_not_answer)
 {
     set_up(s, .grace_ms = 1);

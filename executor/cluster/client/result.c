@@ -11,6 +11,7 @@
 #include "../both/digest_internal.h"
 #include "../both/message_internal.h"
 #include "land_internal.h"
+#include "stop_internal.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -54,6 +55,10 @@ void soon__flight_take_error(struct soon__flight *flight, soon_bytes bytes)
 
     if (soon__read_error(&message, bytes) < 0) {
         soon__flight_fail(flight, -EBADMSG, "a worker has sent what is no error");
+        return;
+    }
+    if (message.code == -ECANCELED && !message.started && flight->stop == SOON__STOP_KILLED) {
+        soon__flight_stopped(flight); /* no process had begun it yet, but it was said to run: then it was killed */
         return;
     }
     if (message.started)
