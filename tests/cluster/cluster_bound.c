@@ -146,7 +146,7 @@ Test(cluster_bound, boot_says_which_server_is_not_there)
     assert_no_boot("127.0.0.1:1, 127.0.0.1:2", -ECONNREFUSED, "127.0.0.1:");
 }
 
-Test(cluster_bound, boot_ends_in_time)
+Test(cluster_bound, boot_ends_in_time_and_says_which_server_is_silent)
 {
     soon_executor *cluster;
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -161,6 +161,7 @@ Test(cluster_bound, boot_ends_in_time)
     cluster_warm_up();
     cluster = cluster_of(&(soon_cluster_options){.servers = servers});
     cr_assert_eq(soon_executor_boot(cluster, 10), -ETIMEDOUT);
+    cr_assert_not_null(strstr(soon_last_error()->message, servers), "%s", soon_last_error()->message);
     free_pool(cluster);
     close(fd);
 }
@@ -202,6 +203,8 @@ Test(cluster_bound, name_and_width_are_those_of_the_options)
     cr_assert_eq(soon_executor_boot(s.cluster, SOON_FOREVER), 0);
     cr_assert_eq(stats_of(s.cluster).workers, 48);
     cr_assert_eq(stats_of(s.cluster).idle + stats_of(s.cluster).workers_running, 48);
+    cr_assert_eq(soon_executor_shutdown(s.cluster, SOON_DRAIN, SOON_FOREVER), 0);
+    cr_assert_eq(stats_of(s.cluster).workers, 0);
     tear_down(&s);
 }
 

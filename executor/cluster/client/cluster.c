@@ -182,6 +182,15 @@ static bool is_starting_locked(struct soon__backlog *backlog)
     return !((const struct soon__cluster *)backlog)->locked.is_up;
 }
 
+/* None has refused either. */
+static int refuse_silent(const struct soon__servers *servers)
+{
+    if (servers->count == 1)
+        return soon__refuse(-ETIMEDOUT, "%s: no answer in this time", servers->each[0].text);
+    return soon__refuse(-ETIMEDOUT, "%s and %zu more: no answer in this time", servers->each[0].text,
+                        servers->count - 1);
+}
+
 static int boot(void *self, int64_t deadline)
 {
     struct soon__cluster *cluster = self;
@@ -201,7 +210,7 @@ static int boot(void *self, int64_t deadline)
         return rc;
     if (rc > 0)
         rc = -ETIMEDOUT;
-    return *text ? soon__refuse(rc, "%s", text) : rc;
+    return *text ? soon__refuse(rc, "%s", text) : rc == -ETIMEDOUT ? refuse_silent(cluster->servers) : rc;
 }
 
 static void stats(void *self, soon_stats *ret)
@@ -213,7 +222,7 @@ static void stats(void *self, soon_stats *ret)
     ret->pending = pending_locked(&cluster->backlog);
     ret->running = cluster->locked.running;
     /* Of the machines no more is known than how many slots they are said to have, as long as there is a server. */
-    if (cluster->locked.is_up) {
+    if (cluster->locked.is_up && !cluster->locked.is_closing) {
         ret->workers = cluster->options.slots > ret->running ? cluster->options.slots : ret->running;
         ret->workers_running = ret->running;
         ret->idle = ret->workers - ret->running;
