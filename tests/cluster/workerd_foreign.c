@@ -33,6 +33,32 @@ Test(workerd_foreign, a_string_gets_its_nul_and_the_result_is_bytes)
     stage_end(&stage);
 }
 
+/* What `function` answers. */
+static struct heard answer_of(struct caller *caller, const char *function, soon_bytes workload)
+{
+    caller_submit(caller, function, "", workload);
+    caller_skip(caller, SOON__JOB_CREATED);
+    return caller_hear(caller);
+}
+
+static void assert_bytes(struct heard heard, const void *bytes, size_t size)
+{
+    cr_assert_eq(heard.type, SOON__WORK_COMPLETE, "%s", soon__packet_name(heard.type));
+    cr_assert_eq(heard.size, size);
+    cr_assert_eq(memcmp(heard.bytes, bytes, size), 0);
+    heard_free(&heard);
+}
+
+Test(workerd_foreign, a_text_comes_without_its_nul_and_bytes_come_as_they_are)
+{
+    with_stage(stage, 1);
+
+    assert_bytes(answer_of(&stage.caller, "far_text", of_text("it")), "text it", 7);
+    assert_bytes(answer_of(&stage.caller, "far_nuls", of_text("it")), "a\0b", 4);
+    assert_bytes(answer_of(&stage.caller, "far_echo", (soon_bytes){"it", 3}), "it", 3);
+    stage_end(&stage);
+}
+
 Test(workerd_foreign, a_failure_is_a_warning_with_the_message_and_then_the_end)
 {
     with_stage(stage, 1);

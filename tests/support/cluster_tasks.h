@@ -30,6 +30,17 @@ SOON_TASK_STRING(far_greet)
     return soon_task_return_bytes(task, text, strlen(text));
 }
 
+SOON_TASK_STRING(far_text)
+{
+    return soon_task_return_text(task, "text %s", arg);
+}
+
+/* "a", a NUL, "b" and a NUL. */
+SOON_TASK_STRING(far_nuls)
+{
+    return soon_task_return_bytes(task, "a\0b", 4);
+}
+
 /* Its argument, and its payloads in their order. */
 SOON_TASK_BYTES(far_echo)
 {

@@ -100,3 +100,8 @@ struct soon__offer *soon__offers_find(const struct soon__offers *offers, soon_by
         return NULL;
     return bsearch(&name, offers->each, offers->count, sizeof *offers->each, compare);
 }
+
+bool soon__function_takes_string(const soon_function *function)
+{
+    return !function->arg_size && strcmp(function->arg_type, "string") == 0;
+}

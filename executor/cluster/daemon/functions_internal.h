@@ -30,5 +30,7 @@ soon_function soon__offers_initializer(const char *name);
 void soon__offers_fini(struct soon__offers *offers);
 /* NULL: there is none of this name. */
 struct soon__offer *soon__offers_find(const struct soon__offers *offers, soon_bytes name);
+/* It was made by SOON_TASK_STRING. */
+bool soon__function_takes_string(const soon_function *function);
 
 #endif

@@ -5,6 +5,8 @@
 
 #include "../../maps/map_items_internal.h"
 
+#include <string.h>
+
 static void put_buffer(struct soon__message_writer *writer, soon_buffer *buffer)
 {
     soon__put_bytes(writer, (soon_bytes){soon_buffer_data(buffer), soon_buffer_size(buffer)});
@@ -45,12 +47,23 @@ static void put_result(struct soon__message_writer *writer, struct soon__job *jo
         put_item(writer, job, i);
 }
 
-/* D4: others get the bytes alone. */
+/* Of a function of strings: what soon_task_return_text() has made, which is text up to its closing NUL. */
+static bool is_string(const soon_function *function, soon_bytes result)
+{
+    const char *bytes = result.data;
+
+    return soon__function_takes_string(function) && !function->result_size && result.size > 0 &&
+           memchr(bytes, '\0', result.size) == bytes + result.size - 1;
+}
+
+/* D4: others get the bytes alone; and as they need not send the NUL of a string, they get none. */
 static int write_foreign(struct soon__job *job)
 {
     soon_bytes arguments[] = {{job->handle, job->handle_size}, {0}};
 
     (void)soon_future_result(job->future, 0, &arguments[1]);
+    if (is_string(&job->offer->function, arguments[1]))
+        arguments[1].size--;
     return soon__connection_write(job->source->work, SOON__WORK_COMPLETE, arguments, 2);
 }
 

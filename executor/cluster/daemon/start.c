@@ -45,7 +45,7 @@ static int submit(struct soon__job *job, soon_bytes argument, const soon_submit_
 
 static bool wants_nul(const soon_function *function, soon_bytes workload)
 {
-    return !function->arg_size && strcmp(function->arg_type, "string") == 0 &&
+    return soon__function_takes_string(function) &&
            (!workload.size || ((const char *)workload.data)[workload.size - 1] != '\0');
 }
 
