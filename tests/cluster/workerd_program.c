@@ -25,7 +25,7 @@ static int run(const char *const *arguments, char *ret_said, size_t size)
 
 Test(workerd_program, a_command_line_that_makes_no_sense_is_64)
 {
-    char said[1024];
+    char said[1024], path[sizeof "unix:" + 108] = "unix:";
 
     cr_assert_eq(RUN("--servers", "a"), 64);
     cr_assert_not_null(strstr(said, "--load or --program is missing"));
@@ -39,6 +39,10 @@ Test(workerd_program, a_command_line_that_makes_no_sense_is_64)
     cr_assert_eq(RUN("--servers", "a", "--load", "a.so", "--memory-limit", "17T"), 64);
     cr_assert_eq(RUN("--servers", "a", "--load", "a.so", "--name", "two words"), 64);
     cr_assert_eq(RUN("--servers", "a", "--load", "a.so", "--log-level", "loud"), 64);
+    cr_assert_eq(RUN("--servers", "a", "--load", "a.so", "--metrics", "unix:"), 64);
+    memset(path + 5, 'm', sizeof path - 6);
+    cr_assert_eq(RUN("--servers", "a", "--load", "a.so", "--metrics", path), 64);
+    cr_assert_not_null(strstr(said, "107"), "%s", said);
     cr_assert_eq(RUN("--servers", "[::1", "--load", "a.so"), 64);
     cr_assert_eq(strncmp(said, "<3>", 3), 0, "%s", said);
 }
@@ -170,6 +174,22 @@ Test(workerd_program, its_numbers_are_in_a_file_when_it_ends)
     close(fd);
     cr_assert_not_null(strstr(text, "\nsoon_workerd_jobs_total{outcome=\"result\"} 1\n"), "%s", text);
     unlink(path);
+}
+
+/* A rename would put a file in the place of a device. */
+Test(workerd_program, its_numbers_replace_nothing_but_a_file)
+{
+    char folder[] = "/tmp/soon-metrics-XXXXXX", path[64], said[1024];
+    struct stat status;
+
+    cr_assert_not_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/numbers", folder);
+    cr_assert_eq(mkfifo(path, 0600), 0);
+    cr_assert_eq(RUN("--servers", "127.0.0.1:1", "--slots", "1", "--load", getenv("OBJECT"), "--metrics", path), 71);
+    cr_assert_not_null(strstr(said, path), "%s", said);
+    cr_assert(stat(path, &status) == 0 && S_ISFIFO(status.st_mode));
+    cr_assert_eq(unlink(path), 0);
+    cr_assert_eq(rmdir(folder), 0, "nothing is left behind");
 }
 
 Test(workerd_program, its_numbers_are_served_on_a_local_socket)

@@ -8,10 +8,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { EVERY_MS = 10000 };
-#define SOCKET_PREFIX "unix:"
 
 struct soon__metrics {
     struct soon__daemon *daemon;
@@ -78,18 +78,24 @@ void soon__metrics_write(FILE *to, const struct soon__daemon *daemon)
     write_pool(to, daemon);
 }
 
-/* False: errno says why. */
+/* False, with nothing left behind: errno says why. */
 static bool write_file(struct soon__metrics *metrics)
 {
     FILE *file = fopen(metrics->draft, "we");
     bool is_whole;
+    int code;
 
     if (!file)
         return false;
     soon__metrics_write(file, metrics->daemon);
     is_whole = !ferror(file);
     is_whole &= fclose(file) == 0;
-    return is_whole && rename(metrics->draft, metrics->path) == 0;
+    if (is_whole && rename(metrics->draft, metrics->path) == 0)
+        return true;
+    code = errno;
+    (void)unlink(metrics->draft);
+    errno = code;
+    return false;
 }
 
 static void on_time(uv_timer_t *timer)
@@ -107,8 +113,20 @@ static void free_it(struct soon__metrics *metrics)
     free(metrics);
 }
 
+/* The file is put in the place of what has its name: of a device, as /dev/stdout, nothing would be left. */
+static bool may_be_replaced(const char *path)
+{
+    struct stat status;
+
+    return stat(path, &status) < 0 || S_ISREG(status.st_mode);
+}
+
 static int open_file(struct soon__metrics *metrics, const char *path)
 {
+    if (!may_be_replaced(path)) {
+        soon__log(SOON__LOG_ERROR, "--metrics: %s: it is there, and no file that could be replaced", path);
+        return -EEXIST;
+    }
     metrics->path = strdup(path);
     if (!metrics->path || asprintf(&metrics->draft, "%s.%d", path, (int)getpid()) < 0) {
         metrics->draft = NULL;
@@ -125,19 +143,18 @@ static int open_file(struct soon__metrics *metrics, const char *path)
 
 int soon__metrics_new(struct soon__metrics **ret, struct soon__daemon *daemon)
 {
-    const char *option = daemon->options->metrics;
-    struct soon__metrics *metrics = option ? calloc(1, sizeof *metrics) : NULL;
-    size_t prefix = strlen(SOCKET_PREFIX);
+    const char *path = daemon->options->metrics, *socket = daemon->options->metrics_socket;
+    struct soon__metrics *metrics = path || socket ? calloc(1, sizeof *metrics) : NULL;
     int rc;
 
     *ret = NULL;
     if (!metrics)
-        return option ? -ENOMEM : 0;
+        return path || socket ? -ENOMEM : 0;
     metrics->daemon = daemon;
-    if (strncmp(option, SOCKET_PREFIX, prefix) == 0)
-        rc = soon__metrics_socket_new(&metrics->socket, daemon, option + prefix, soon__metrics_write);
+    if (socket)
+        rc = soon__metrics_socket_new(&metrics->socket, daemon, socket, soon__metrics_write);
     else
-        rc = open_file(metrics, option);
+        rc = open_file(metrics, path);
     if (rc < 0)
         free_it(metrics);
     else

@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 /* In the order of the table. */
@@ -63,7 +64,7 @@ const struct soon__option soon__options[] = {
     {"max-tasks", 0, "N", "A worker process is replaced after so many tasks."},
     {"metrics", 0, "FILE",
      "Numbers for Prometheus are written to this file every 10 seconds, and at the end. With unix:PATH they are "
-     "served on a local socket instead, by HTTP."},
+     "served on a local socket instead, by HTTP. Nothing is replaced there but a file, or a socket."},
     {"pid-file", 0, "FILE", "The process ID is written to this file, which is removed at the end."},
     {"log-level", 0, "LEVEL", "error, warning, info or debug. Without it info."},
     {"version", 'V', NULL, "Prints the version."},
@@ -139,6 +140,22 @@ static int parse_name(const char **ret, const char *text)
     return 0;
 }
 
+/* libuv would cut the path of a socket if it is too long, and take any name for an empty one. */
+static int parse_metrics(struct soon__daemon_options *options, const char *text)
+{
+    bool is_socket = strncmp(text, "unix:", 5) == 0;
+    const char *path = is_socket ? text + 5 : text;
+    size_t max = sizeof((struct sockaddr_un *)0)->sun_path - 1;
+
+    if (!*path)
+        return wrong("--metrics: %s", is_socket ? "behind unix: stands no path" : "there is no path");
+    if (is_socket && strlen(path) > max)
+        return wrong("--metrics: the path of a socket has at most %zu bytes", max);
+    options->metrics = is_socket ? NULL : path;
+    options->metrics_socket = is_socket ? path : NULL;
+    return 0;
+}
+
 static int add_object(struct soon__daemon_options *options, const char *path)
 {
     const char **load = realloc(options->load, (options->load_count + 2) * sizeof *load);
@@ -191,8 +208,7 @@ static int take(struct soon__daemon_options *options, int which, const char *tex
     case MAX_TASKS:
         return parse_int(&options->max_tasks, name, text);
     case METRICS:
-        options->metrics = text;
-        return 0;
+        return parse_metrics(options, text);
     case PID_FILE:
         options->pid_file = text;
         return 0;

@@ -24,9 +24,10 @@ enum {
 };
 
 struct soon__daemon_options {
-    const char *servers, *name, *metrics, *pid_file;
-    const char *program, *initializer; /* NULL: none */
-    const char **load;                 /* up to a NULL; nothing else is allocated */
+    const char *servers, *name, *pid_file;
+    const char *metrics, *metrics_socket; /* of a file, and of a socket; one of them at most is not NULL */
+    const char *program, *initializer;    /* NULL: none */
+    const char **load;                    /* up to a NULL; nothing else is allocated */
     size_t load_count;
     int slots;
     int max_tasks;
