@@ -16,6 +16,8 @@
  * - Up to `in_flight_max` tasks are with the server. One of these that has not started is PENDING, and a cancel of it
  *   is a request, which the server confirms: soon_future_cancel() returns false, and the future is CANCELLED a moment
  *   later. A task that still waits here is cancelled at once.
+ * - RUNNING is a task that a daemon has given to its processes. Where these are just being replaced it has not begun
+ *   yet. If it is killed then, its error is SOON_EKILLED as well.
  * - Of the submit option `priority` the server knows three: above 0, 0, below 0; and that for each function.
  * - `retries` are for a worker process that dies (SOON_EWORKERDIED) and for a loss (SOON_ELOST). For the death of a
  *   process each item of a map has them, on the machine that has its chunk.
@@ -147,8 +149,10 @@ SOON_API void soon_cluster_status_free(soon_cluster_status *status);
  * size, options)` and `reverse_try_submit(&future, executor, data, size, options)`. The worker gets these bytes, and
  * what it returns is the result, as bytes. See SOON_FUNCTION_FOREIGN.
  *
- * Payloads, `extra` and `time_limit_ms` are refused with -ENOTSUP. A running task of such a worker hears of no cancel;
- * a kill ends its future, and not the task.
+ * Payloads, `extra` and `time_limit_ms` are refused with -ENOTSUP. Such a worker need not say that it has begun. As
+ * long as it has told neither progress nor data the future is PENDING, its queue limit goes on, and a cancel ends it;
+ * `started` of its error is false then, though the worker may be at work. A running task of such a worker hears of no
+ * cancel; a kill ends its future, and not the task.
  */
 #define SOON_TASK_FOREIGN(name, its_name)                                                                              \
     SOON__OF_BYTES(name)                                                                                               \

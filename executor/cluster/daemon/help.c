@@ -18,7 +18,8 @@ static const char *const description[] = {
     "runs into a limit or is killed takes its process with it, and nothing else: neither the daemon nor the jobs "
     "beside it.",
     "Clients of libsoon (soon_cluster_new) and other clients of Gearman may call the same tasks. For the others the "
-    "workload is the task's argument and the bytes of its result are the result; a string need not have its NUL. "
+    "workload is the task's argument and the bytes of its result are the result. A function of strings takes and "
+    "gives them text without the closing NUL. "
     "When a task fails they get its message as a warning, and then the failure.",
     "A server that cannot be reached is tried again, for ever. What was running for a server that was lost is "
     "cancelled, since that server, or the client, gives it to another worker.",
@@ -40,7 +41,8 @@ static const struct {
 } statuses[] = {
     {SOON__EXIT_DRAINED, "It was told to end, and all that ran has ended."},
     {SOON__EXIT_USAGE, "The command line makes no sense."},
-    {SOON__EXIT_LOADING, "The objects cannot be loaded by a worker process, or have no tasks."},
+    {SOON__EXIT_LOADING,
+     "The objects cannot be loaded by a worker process, or have no tasks; or the initializer failed."},
     {SOON__EXIT_BROKEN, "While it was working, worker processes could not be started any more."},
     {SOON__EXIT_SYSTEM, "The system refused something at the start: memory, descriptors, a file."},
     {SOON__EXIT_STOPPED, "It was told to end twice, and has given jobs back."},
