@@ -1,7 +1,7 @@
 /*
  * cluster_loss.c - servers, workers and machines that go: what is sent again, what is tried again, what is lost.
  */
-#include "../../executor/cluster/client/state_internal.h"
+#include "flights.h"
 #include "worker_fixture.h"
 
 TestSuite(cluster_loss);
@@ -27,32 +27,6 @@ static void cut_connection(soon_executor *cluster)
 
     soon__library_loop_post(&cut.job);
     test_wait_until(cut.done);
-}
-
-/* How many flights are in that state. */
-struct count {
-    struct soon__job job;
-    struct soon__cluster *cluster;
-    enum soon__flight_state state;
-    size_t count;
-    _Atomic bool done;
-};
-
-static void count_now(struct soon__job *job)
-{
-    struct count *count = (struct count *)job;
-
-    count->count = count->cluster->loop.in[count->state].count;
-    count->done = true;
-}
-
-static size_t count_in(soon_executor *cluster, enum soon__flight_state state)
-{
-    struct count count = {.job.run = count_now, .cluster = soon__cluster_of(cluster), .state = state};
-
-    soon__library_loop_post(&count.job);
-    test_wait_until(count.done);
-    return count.count;
 }
 
 static const soon_submit_options again = {.retries = 1};
@@ -142,9 +116,9 @@ Test(cluster_loss, of_the_way_to_a_server_does_not_wait_for_a_job_that_the_serve
     struct job job;
 
     await_jobs(&s.server, "far", 1);
-    test_wait_until(count_in(s.cluster, SOON__FLIGHT_CREATED) == 1);
+    test_wait_until(flights_in(s.cluster, SOON__FLIGHT_CREATED) == 1);
     cut_connection(s.cluster);
-    test_wait_until(count_in(s.cluster, SOON__FLIGHT_CREATED) == 1); /* the server has it once more */
+    test_wait_until(flights_in(s.cluster, SOON__FLIGHT_CREATED) == 1); /* the server has it once more */
     job = worker_grab(&s.worker);
     job_gives(&s.worker, &job, 4);
     assert_gives(f, 4);
@@ -164,7 +138,7 @@ Test(cluster_loss, of_the_way_to_a_server_attaches_to_a_job_that_runs_and_may_be
     test_wait_until(soon_future_running(f));
     cut_connection(s.cluster);
     test_wait_until(soon_future_attempt(f) == 2);
-    test_wait_until(count_in(s.cluster, SOON__FLIGHT_CREATED) == 1); /* the server has attached it */
+    test_wait_until(flights_in(s.cluster, SOON__FLIGHT_CREATED) == 1); /* the server has attached it */
     job_gives(&s.worker, &job, 8);
     assert_gives(f, 8);
 

@@ -143,6 +143,15 @@ static inline int gate_arrived(struct gate gate)
     return count;
 }
 
+/* Whether all that it was opened for have passed. */
+static inline bool gate_is_closed(struct gate gate)
+{
+    int count;
+
+    sem_getvalue(&gate.state->open, &count);
+    return count == 0;
+}
+
 /* Waits at a gate. Its result is 42. */
 SOON_TASK(pass, struct gate, int)
 {

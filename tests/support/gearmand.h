@@ -26,8 +26,9 @@ enum { GEARMAND_ARGUMENTS = 8 };
 
 struct gearmand {
     int port;
-    pid_t pid;        /* 0: it does not run */
-    char address[32]; /* "127.0.0.1:20123" */
+    pid_t pid;          /* 0: it does not run */
+    char address[32];   /* "127.0.0.1:20123" */
+    const char *listen; /* to connections that come to this address */
     const char *more[GEARMAND_ARGUMENTS + 1];
 };
 
@@ -118,7 +119,7 @@ static inline bool gearmand_try(struct gearmand *self)
                                  "KILL",
                                  gearmand_program(),
                                  "-L",
-                                 "127.0.0.1",
+                                 self->listen,
                                  "-p",
                                  port,
                                  "-t",
@@ -154,15 +155,20 @@ static inline bool gearmand_try(struct gearmand *self)
 
 /* On a port of its own, with more arguments, up to a NULL, or NULL. If the first is about keeping connections alive,
  * all about that are the test's. Returns when it answers. */
-static inline void gearmand_start(struct gearmand *self, const char *const *more)
+static inline void gearmand_start_at(struct gearmand *self, const char *listen, const char *const *more)
 {
-    *self = (struct gearmand){0};
+    *self = (struct gearmand){.listen = listen};
     for (size_t i = 0; more && more[i] && i < GEARMAND_ARGUMENTS; i++)
         self->more[i] = more[i];
     do
         self->port = gearmand_free_port();
     while (!gearmand_try(self));
     snprintf(self->address, sizeof self->address, "127.0.0.1:%d", self->port);
+}
+
+static inline void gearmand_start(struct gearmand *self, const char *const *more)
+{
+    gearmand_start_at(self, "127.0.0.1", more);
 }
 
 /* With SIGKILL. It did not run: nothing. */
