@@ -102,11 +102,12 @@ static void keep_place(struct soon__flight *flight, const struct soon__start_mes
 static void on_start(struct soon__flight *flight, soon_bytes message)
 {
     struct soon__start_message start;
+    bool is_elsewhere = flight->call && flight->began_ns;
 
     if (soon__read_start(&start, message) < 0)
         return;
     keep_place(flight, &start);
-    if (flight->call && flight->began_ns)
+    if (is_elsewhere)
         soon__call_count_lost(flight->call); /* its daemon was lost, and the server has given it to another */
     if (flight->state == SOON__FLIGHT_GHOST) {
         soon__flight_order(flight, SOON__ORDER_CANCEL);
@@ -114,9 +115,11 @@ static void on_start(struct soon__flight *flight, soon_bytes message)
     } else if (flight->state == SOON__FLIGHT_WITHDRAWN) { /* the server has forgotten it, or will, and it runs */
         soon__flight_begin(flight);
         soon__flight_enter(flight, SOON__FLIGHT_STOPPING);
-        soon__flight_order(flight, flight->stop == SOON__STOP_KILLED ? SOON__ORDER_KILL : SOON__ORDER_CANCEL);
+        soon__flight_tell_again(flight);
     } else {
         runs(flight);
+        if (is_elsewhere)
+            soon__flight_tell_again(flight);
     }
 }
 

@@ -48,6 +48,12 @@ static struct soon__error *error_of(const struct soon__flight *flight, const str
     return soon__error_newf(&fields, *message->message ? "%s" : NULL, message->message);
 }
 
+/* Its worker was told to end it, and nobody has cancelled it. */
+static bool was_our_wish(const struct soon__flight *flight)
+{
+    return flight->state == SOON__FLIGHT_STOPPING && flight->stop < SOON__STOP_CANCELLED;
+}
+
 void soon__flight_take_error(struct soon__flight *flight, soon_bytes bytes)
 {
     struct soon__outcome outcome = {0};
@@ -63,6 +69,10 @@ void soon__flight_take_error(struct soon__flight *flight, soon_bytes bytes)
     }
     if (message.started)
         soon__flight_begin(flight);
+    if (message.code == -ECANCELED && was_our_wish(flight)) {
+        soon__flight_stopped(flight);
+        return;
+    }
     if ((message.code == SOON_EWORKERDIED || message.code == SOON_ELOST) &&
         soon__flight_try_again(flight, message.code, true))
         return;

@@ -72,7 +72,9 @@ static void on_drained(void *owner)
 
 static void lose_begun(struct soon__flight *flight, const char *text)
 {
-    if (soon__flight_try_again(flight, SOON_ELOST, false))
+    bool is_withdrawn = flight->stop == SOON__STOP_FROZEN; /* the server has forgotten its job, but keeps its unique */
+
+    if (soon__flight_try_again(flight, SOON_ELOST, is_withdrawn))
         return;
     if (flight->stop >= SOON__STOP_CANCELLED)
         soon__flight_stopped(flight);

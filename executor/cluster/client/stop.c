@@ -23,6 +23,13 @@ enum soon__stop soon__stop_wanted(const soon_call *call)
                                            : SOON__STOP_NONE;
 }
 
+/* It may run once more only if it has a try left: it has begun. */
+static void lose(struct soon__flight *flight, const char *text)
+{
+    if (!soon__flight_try_again(flight, SOON_ELOST, true))
+        soon__flight_fail(flight, SOON_ELOST, text);
+}
+
 void soon__flight_stopped(struct soon__flight *flight)
 {
     bool has_begun = flight->began_ns || flight->call->began;
@@ -41,7 +48,10 @@ void soon__flight_stopped(struct soon__flight *flight)
         soon__flight_cancel(flight);
         break;
     default:
-        soon__flight_return(flight);
+        if (flight->began_ns)
+            lose(flight, "it was taken back from a worker that said nothing for long, and then began it");
+        else
+            soon__flight_return(flight);
     }
 }
 
@@ -87,17 +97,23 @@ void soon__flight_stop(struct soon__flight *flight, enum soon__stop why)
     soon__flight_go_on_stopping(flight);
 }
 
+void soon__flight_tell_again(struct soon__flight *flight)
+{
+    if (flight->state == SOON__FLIGHT_STOPPING)
+        soon__flight_order(flight, flight->stop == SOON__STOP_KILLED ? SOON__ORDER_KILL : SOON__ORDER_CANCEL);
+    else if (flight->is_cancel_told)
+        soon__flight_order(flight, SOON__ORDER_CANCEL);
+}
+
 void soon__flight_is_lost(struct soon__flight *flight)
 {
     char text[128];
 
     soon__flight_order(flight, SOON__ORDER_KILL); /* for when it wakes */
     soon__admin_cancel(flight);
-    if (soon__flight_try_again(flight, SOON_ELOST, true))
-        return;
     snprintf(text, sizeof text, "nothing was heard of worker %.64s for %lld ms", flight->worker ? flight->worker : "?",
              (long long)(flight->cluster->options.lease_ns / 1000000));
-    soon__flight_fail(flight, SOON_ELOST, text);
+    lose(flight, text);
 }
 
 void soon__flight_overdue(struct soon__flight *flight)
@@ -109,7 +125,7 @@ void soon__flight_overdue(struct soon__flight *flight)
     snprintf(text, sizeof text, "%s has not confirmed in %lld ms that it has ended: it may still run",
              flight->state == SOON__FLIGHT_STOPPING ? "the worker" : "the server", grace_ms);
     if (flight->stop == SOON__STOP_FROZEN && flight->cluster->loop.stopped < (int)SOON_CANCEL_PENDING)
-        soon__flight_return(flight);
+        soon__flight_stopped(flight);
     else
         soon__flight_fail(flight, is_kill ? SOON_EKILLED : SOON_ELOST, text);
 }

@@ -10,7 +10,10 @@
 void soon__flight_stop(struct soon__flight *flight, enum soon__stop why);
 /* It has come to where that can be done, or done further: it has a handle now, or has begun. */
 void soon__flight_go_on_stopping(struct soon__flight *flight);
-/* The server has taken it back, or it was not sent: ends the call as it was asked for. */
+/* Another worker runs it now, or it has begun after all: what was asked of it is told there. */
+void soon__flight_tell_again(struct soon__flight *flight);
+/* The server has taken it back, its worker has ended it, or it was not sent: ends the call as it was asked for, or lets
+ * it go on elsewhere. */
 void soon__flight_stopped(struct soon__flight *flight);
 /* Nothing was heard of one that runs, for a whole lease. */
 void soon__flight_is_lost(struct soon__flight *flight);
