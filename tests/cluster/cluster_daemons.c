@@ -113,6 +113,25 @@ Test(cluster_daemons, outlive_a_task_that_crashes)
     daemons_down(&all);
 }
 
+Test(cluster_daemons, tell_where_an_item_of_a_chunk_has_failed)
+{
+    daemons_up(all);
+    int arguments[4] = {2, -4, 6, -8};
+    soon_future *map = soon_map_async_with(all.cluster, (.chunk = 4), far_half, arguments, 4);
+
+    assert_ends(map, SOON_ERAISED);
+    for (size_t i = 1; i < 4; i += 2) {
+        const soon_error *error = soon_map_item_error(map, i);
+
+        cr_assert_eq(error->raised, EDOM);
+        cr_assert_eq(error->attempt, 1);
+        cr_assert_str_not_empty(error->worker);
+        cr_assert_str_not_empty(error->worker_host);
+    }
+    soon_future_unref(map);
+    daemons_down(&all);
+}
+
 Test(cluster_daemons, cancel_kill_and_limit_what_runs)
 {
     daemons_up(all);

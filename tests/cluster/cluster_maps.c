@@ -55,6 +55,13 @@ static void *play_worker(void *data)
     return NULL;
 }
 
+static void assert_place(const soon_error *error, unsigned attempt)
+{
+    cr_assert_str_eq(error->worker_host, "far");
+    cr_assert_str_eq(error->worker, "far-1");
+    cr_assert_eq(error->attempt, attempt);
+}
+
 Test(cluster_maps, have_each_item_with_its_own_outcome)
 {
     set_up(s);
@@ -67,7 +74,7 @@ Test(cluster_maps, have_each_item_with_its_own_outcome)
     rc = soon_map_with(s.cluster, (.chunk = CHUNK), far, arguments, ITEMS, results, NULL);
     cr_assert_eq(rc, SOON_ERAISED);
     cr_assert_eq(soon_last_error()->raised, 7);
-    cr_assert_str_eq(soon_last_error()->worker, "far-1");
+    assert_place(soon_last_error(), 1);
     for (int i = 0; i < ITEMS; i++)
         cr_assert_eq(results[i], i == 7 ? 0 : 2 * i);
     pthread_join(thread, NULL);
@@ -141,6 +148,7 @@ Test(cluster_maps, refuse_an_items_result_of_another_size_and_say_whose_it_is)
     struct job job = worker_grab(&worker);
     struct soon__message_writer writer;
 
+    job_starts(&worker, &job);
     soon__writer_init(&writer);
     soon__write_result(&writer, 2);
     soon__put_item_result(&writer, &(struct soon__item_result_message){.result = {&(int){1}, sizeof(int)}});
@@ -150,6 +158,7 @@ Test(cluster_maps, refuse_an_items_result_of_another_size_and_say_whose_it_is)
     cr_assert_eq(soon_map_item_error(map, 0)->code, 0);
     cr_assert_eq(soon_map_item_error(map, 1)->code, SOON_ETYPE);
     cr_assert_str_eq(soon_map_item_error(map, 1)->label, "bb");
+    assert_place(soon_map_item_error(map, 1), 1);
 
     soon_future_unref(map);
     job_free(&job);
@@ -171,7 +180,32 @@ Test(cluster_maps, fail_the_items_of_a_chunk_that_is_lost)
     for (size_t i = 0; i < 2; i++) {
         cr_assert_eq(soon_map_item_error(map, i)->code, SOON_ELOST);
         cr_assert(soon_map_item_error(map, i)->started, "it may have run");
+        assert_place(soon_map_item_error(map, i), 1);
     }
+    soon_future_unref(map);
+    job_free(&job);
+    tear_down(&s);
+}
+
+Test(cluster_maps, say_at_which_try_an_item_has_failed)
+{
+    set_up(s);
+    int arguments[2] = {1, 2};
+    const soon_submit_options again = {.retries = 1};
+    soon_future *map = soon_map_async_with(s.cluster, (.chunk = 2, .each = &again), far, arguments, 2);
+    struct job job = worker_grab(&s.worker);
+
+    job_starts(&s.worker, &job);
+    job_fails(&s.worker, &job, SOON_EWORKERDIED);
+    job_free(&job);
+    job = worker_grab(&s.worker);
+    cr_assert_eq(job.call.attempt, 2);
+    job_starts(&s.worker, &job);
+    (void)run_items(&s.worker, &job, 2);
+    assert_ends(map, SOON_ERAISED);
+    cr_assert_eq(soon_map_item_error(map, 0)->code, 0);
+    assert_place(soon_map_item_error(map, 1), 2);
+
     soon_future_unref(map);
     job_free(&job);
     tear_down(&s);

@@ -78,8 +78,10 @@ struct soon__error *soon__flight_error(const struct soon__flight *flight, const 
                                        const char *text)
 {
     const soon_call *call = flight->call;
+    bool has_begun = flight->began_ns || call->began;
     soon_error fields = {.code = code,
-                         .started = flight->began_ns != 0 || call->began,
+                         .started = has_begun,
+                         .attempt = has_begun ? soon__call_attempt(call) : 0,
                          .function = call->function->name,
                          .label = soon__item_label(call, item),
                          .worker_host = flight->host,

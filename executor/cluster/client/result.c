@@ -29,6 +29,7 @@ static struct soon__error *error_of(const struct soon__flight *flight, const str
     soon_error fields = {.code = message->code,
                          .raised = message->raised,
                          .started = message->started,
+                         .attempt = message->started ? soon__call_attempt(call) : 0,
                          .worker_pid = message->pid,
                          .worker_signal = message->signal,
                          .worker_status = message->status,
