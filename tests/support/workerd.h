@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -58,14 +59,27 @@ static inline void workerd_spawn(struct workerd *self, const char *const *more)
     unsetenv("NOTIFY_SOCKET");
 }
 
-/* What it has written so far. Lent until the next call. */
-static inline const char *workerd_said(const struct workerd *self)
+static inline const char *workerd_said_from(const struct workerd *self, off_t at)
 {
     static char text[WORKERD_SAID];
-    ssize_t size = pread(self->said, text, sizeof text - 1, 0);
+    ssize_t size = pread(self->said, text, sizeof text - 1, at);
 
     text[size > 0 ? size : 0] = '\0';
     return text;
+}
+
+/* What it has written so far, or the end of it. Lent until the next call of either. */
+static inline const char *workerd_said(const struct workerd *self)
+{
+    return workerd_said_from(self, 0);
+}
+
+static inline const char *workerd_said_last(const struct workerd *self)
+{
+    struct stat file;
+
+    cr_assert_eq(fstat(self->said, &file), 0);
+    return workerd_said_from(self, file.st_size < WORKERD_SAID ? 0 : file.st_size - WORKERD_SAID + 1);
 }
 
 /* It stays to be waited for. */
