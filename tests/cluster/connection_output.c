@@ -5,6 +5,8 @@
 #include "../support/scripted_server.h"
 
 #include <netinet/tcp.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 
 /* The system itself takes some MiB of what nobody reads. */
 enum { SMALL_BUFFER = 4096, MIB = 1 << 20, LARGE = 5 * MIB };
@@ -275,6 +277,72 @@ Test(connection_output, is_not_lost_by_what_was_not_read_when_it_was_closed)
     run_until(peer.closed);
     test_wait_until(server.step > 1);
     cr_assert_eq(server.step, 2);
+}
+
+/* libuv's: to so many of them the system says that there is no room just then, and there is a moment later. */
+static int writes_without_room;
+
+ssize_t writev(int fd, const struct iovec *pieces, int count)
+{
+    if (writes_without_room > 0) {
+        writes_without_room--;
+        errno = EAGAIN;
+        return -1;
+    }
+    return syscall(SYS_writev, fd, pieces, count);
+}
+
+static void write_pieces(void)
+{
+    static const char bytes[40 << 10]; /* no two of them in one piece */
+    const soon_bytes arguments[] = {{"H", 1}, {bytes, sizeof bytes}};
+
+    cr_assert_eq(soon__connection_write(peer.connection, SOON__WORK_DATA, arguments, 2), 0);
+    cr_assert_eq(soon__connection_write(peer.connection, SOON__WORK_DATA, arguments, 2), 0);
+}
+
+/* It reads up to the end. */
+static void hear_all(struct scripted_server *self, int fd)
+{
+    char bytes[4096];
+
+    script_greet(fd);
+    while (recv(fd, bytes, sizeof bytes, 0) > 0)
+        ;
+    self->step = 1;
+}
+
+Test(connection_output, that_has_left_already_is_no_surprise_to_a_connection_that_leaves)
+{
+    begin(hear_all);
+    write_pieces();
+    soon__connection_close(peer.connection, 3600000);
+    writes_without_room = 1;
+    run_until(peer.closed);
+    test_wait_until(server.step == 1);
+    cr_assert_eq(writes_without_room, 0);
+}
+
+/* After what the turn of the loop has written, and before libuv tells of it. */
+static void close_at_once(uv_prepare_t *prepare)
+{
+    if (writes_without_room > 0)
+        return;
+    soon__connection_close(peer.connection, 3600000);
+    uv_close((uv_handle_t *)prepare, NULL);
+}
+
+Test(connection_output, that_has_left_already_is_no_surprise_to_a_close)
+{
+    uv_prepare_t prepare;
+
+    begin(hear_all);
+    write_pieces();
+    uv_prepare_init(&loop, &prepare);
+    uv_prepare_start(&prepare, close_at_once);
+    writes_without_room = 1;
+    run_until(peer.closed);
+    test_wait_until(server.step == 1);
 }
 
 Test(connection_output, larger_than_a_packet_can_be_is_refused)
