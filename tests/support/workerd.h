@@ -50,8 +50,6 @@ static inline void workerd_spawn(struct workerd *self, const char *const *more)
                  0);
     snprintf(variable, sizeof variable, "@%s", address.sun_path + 1);
     setenv("NOTIFY_SOCKET", variable, true);
-    /* AddressSanitizer's look for leaks, at the exit of a worker that loses its daemon just then, may wait for ever. */
-    setenv("ASAN_OPTIONS", "leak_check_at_exit=0", false);
     posix_spawn_file_actions_init(&files);
     posix_spawn_file_actions_adddup2(&files, self->said, STDERR_FILENO);
     cr_assert_eq(posix_spawnp(&self->pid, arguments[0], &files, NULL, (char *const *)arguments, environ), 0);
