@@ -1,6 +1,7 @@
 /*
  * cluster_loss.c - servers, workers and machines that go: what is sent again, what is tried again, what is lost.
  */
+#include "../../executor/cluster/client/admin_internal.h"
 #include "flights.h"
 #include "worker_fixture.h"
 
@@ -24,6 +25,23 @@ static void cut_now(struct soon__job *job)
 static void cut_connection(soon_executor *cluster)
 {
     struct cut cut = {.job.run = cut_now, .cluster = soon__cluster_of(cluster)};
+
+    soon__library_loop_post(&cut.job);
+    test_wait_until(cut.done);
+}
+
+static void close_admin_now(struct soon__job *job)
+{
+    struct cut *cut = (struct cut *)job;
+
+    soon__admin_close(cut->cluster, 0);
+    cut->done = true;
+}
+
+/* From here on the server is told of no cancel. */
+static void close_admin(soon_executor *cluster)
+{
+    struct cut cut = {.job.run = close_admin_now, .cluster = soon__cluster_of(cluster)};
 
     soon__library_loop_post(&cut.job);
     test_wait_until(cut.done);
@@ -416,5 +434,138 @@ Test(cluster_loss, of_a_worker_that_never_begins_costs_no_try)
     job_free(&job);
     job_free(&second);
     worker_free(&other);
+    tear_down(&s);
+}
+
+/*
+ * What was asked for before
+ */
+
+#define LONG_MS 3600000
+
+static void assert_ordered(struct worker *control, enum soon__order order, const struct job *job)
+{
+    char unique[65];
+
+    cr_assert_eq(order_of(control, unique), order);
+    cr_assert_str_eq(unique, job->unique);
+}
+
+/* A task that runs is cancelled, or killed; its daemon dies; and the next has it, which ends it with `code`. */
+static void lose_a_stopped_task(bool (*stop)(soon_future *f), enum soon__order order, int code)
+{
+    set_up(s, .grace_ms = LONG_MS);
+    struct worker control = worker_new(s.server.port, "cancel@far-1"), other = worker_new(s.server.port, "far");
+    soon_future *f = submit_far(s.cluster, NULL);
+    struct job job = worker_grab(&s.worker), second;
+
+    job_starts(&s.worker, &job);
+    test_wait_until(soon_future_running(f));
+    cr_assert(stop(f));
+    assert_ordered(&control, order, &job);
+    worker_free(&s.worker);
+    second = worker_grab(&other);
+    job_starts(&other, &second);
+    assert_ordered(&control, order, &second);
+    job_fails(&other, &second, code);
+    assert_ends(f, code);
+
+    soon_future_unref(f);
+    job_free(&job);
+    job_free(&second);
+    worker_free(&control);
+    s.worker = other;
+    tear_down(&s);
+}
+
+static bool cancel_running(soon_future *f)
+{
+    return !soon_future_cancel(f);
+}
+
+static bool kill_running(soon_future *f)
+{
+    return soon_future_kill(f) == 0;
+}
+
+Test(cluster_loss, of_a_daemon_leaves_a_cancel_to_be_told_to_the_next)
+{
+    lose_a_stopped_task(cancel_running, SOON__ORDER_CANCEL, -ECANCELED);
+}
+
+Test(cluster_loss, of_a_daemon_leaves_a_kill_to_be_told_to_the_next)
+{
+    lose_a_stopped_task(kill_running, SOON__ORDER_KILL, SOON_EKILLED);
+}
+
+/* The worker goes on, and does not say once more who it is. */
+Test(cluster_loss, of_the_way_to_a_server_keeps_no_cancel_from_a_worker_that_lives)
+{
+    set_up(s);
+    struct worker control = worker_new(s.server.port, "cancel@far-1");
+    soon_future *f = submit_far(s.cluster, &again);
+    struct job job = worker_grab(&s.worker);
+
+    job_starts(&s.worker, &job);
+    test_wait_until(soon_future_running(f));
+    cut_connection(s.cluster);
+    test_wait_until(flights_in(s.cluster, SOON__FLIGHT_CREATED) == 1);
+    job_lives(&s.worker, &job);
+    test_wait_until(flights_in(s.cluster, SOON__FLIGHT_RUNNING) == 1);
+    cr_assert_not(soon_future_cancel(f));
+    assert_ordered(&control, SOON__ORDER_CANCEL, &job);
+    job_fails(&s.worker, &job, -ECANCELED);
+    assert_ends(f, -ECANCELED);
+
+    soon_future_unref(f);
+    job_free(&job);
+    worker_free(&control);
+    tear_down(&s);
+}
+
+/* Before anything is heard of it there. The server's word ends it here, and not on the worker. */
+Test(cluster_loss, of_the_way_to_a_server_keeps_no_cancel_from_a_worker_that_was_not_heard_of)
+{
+    set_up(s);
+    struct worker control = worker_new(s.server.port, "cancel@far-1");
+    soon_future *f = submit_far(s.cluster, &again);
+    struct job job = worker_grab(&s.worker);
+
+    job_starts(&s.worker, &job);
+    test_wait_until(soon_future_running(f));
+    cut_connection(s.cluster);
+    test_wait_until(flights_in(s.cluster, SOON__FLIGHT_CREATED) == 1);
+    (void)soon_future_cancel(f);
+    assert_ordered(&control, SOON__ORDER_CANCEL, &job);
+    assert_ends(f, -ECANCELED);
+
+    soon_future_unref(f);
+    job_free(&job);
+    worker_free(&control);
+    tear_down(&s);
+}
+
+/* It begins although it was cancelled, hears of that, and goes on. */
+Test(cluster_loss, of_the_words_to_a_server_leaves_a_kill_to_be_told_to_a_worker_that_was_told_to_cancel)
+{
+    set_up(s, .grace_ms = LONG_MS);
+    struct worker control = worker_new(s.server.port, "cancel@far-1");
+    soon_future *f = submit_far(s.cluster, NULL);
+    struct job job = worker_grab(&s.worker);
+
+    test_wait_until(flights_in(s.cluster, SOON__FLIGHT_CREATED) == 1);
+    close_admin(s.cluster);
+    (void)soon_future_cancel(f);
+    test_wait_until(flights_in(s.cluster, SOON__FLIGHT_WITHDRAWN) == 1);
+    job_starts(&s.worker, &job);
+    assert_ordered(&control, SOON__ORDER_CANCEL, &job);
+    cr_assert_eq(soon_future_kill(f), 0);
+    assert_ordered(&control, SOON__ORDER_KILL, &job);
+    job_fails(&s.worker, &job, SOON_EKILLED);
+    assert_ends(f, SOON_EKILLED);
+
+    soon_future_unref(f);
+    job_free(&job);
+    worker_free(&control);
     tear_down(&s);
 }

@@ -70,7 +70,7 @@ static struct soon__packet hear(struct stage *stage, enum soon__packet_type type
         cr_assert(worker_hear(&stage->work, &packet), "the client has gone");
         if (packet.type == type)
             return packet;
-        cr_assert(packet.type == SOON__ECHO_REQ || packet.type == SOON__GET_STATUS_UNIQUE, "%s",
+        cr_assert(packet.type == SOON__ECHO_REQ || packet.type == SOON__GET_STATUS, "%s",
                   soon__packet_name(packet.type));
         if (packet.type == SOON__ECHO_REQ)
             say(stage, SOON__ECHO_RES, packet.arguments, 1);
@@ -294,12 +294,12 @@ Test(cluster_states, created_runs_by_whatever_is_heard_of_it)
     end(&stage);
 }
 
-static void say_status(struct stage *stage, const char *unique, bool known, bool running)
+static void say_status(struct stage *stage, const char *handle, bool known, bool running)
 {
-    say(stage, SOON__STATUS_RES_UNIQUE,
-        (const soon_bytes[]){text_bytes(unique), text_bytes(known ? "1" : "0"), text_bytes(running ? "1" : "0"),
-                             text_bytes("0"), text_bytes("0"), text_bytes("1")},
-        6);
+    say(stage, SOON__STATUS_RES,
+        (const soon_bytes[]){text_bytes(handle), text_bytes(known ? "1" : "0"), text_bytes(running ? "1" : "0"),
+                             text_bytes("0"), text_bytes("0")},
+        5);
 }
 
 Test(cluster_states, created_is_sent_again_if_the_server_does_not_know_it)
@@ -310,8 +310,8 @@ Test(cluster_states, created_is_sent_again_if_the_server_does_not_know_it)
 
     begin(&stage, .lease_ms = 50);
     f = submit_created(&stage, NULL, unique);
-    hear(&stage, SOON__GET_STATUS_UNIQUE);
-    say_status(&stage, unique, false, false);
+    hear(&stage, SOON__GET_STATUS);
+    say_status(&stage, "H:1", false, false);
     cr_assert_eq(hear_submit(&stage, second), 1);
     cr_assert_str_neq(second, unique);
     say_text(&stage, SOON__JOB_CREATED, "H:2");
@@ -578,8 +578,8 @@ static soon_future *submit_thawed(struct stage *stage, const soon_submit_options
     soon_future *f = submit_created(stage, options, unique);
 
     for (int i = 0; i < 2; i++) {
-        hear(stage, SOON__GET_STATUS_UNIQUE);
-        say_status(stage, unique, true, true);
+        hear(stage, SOON__GET_STATUS);
+        say_status(stage, "H:1", true, true);
     }
     hear_line(stage, "cancel job H:1");
     starts(stage, "H:1");

@@ -26,9 +26,11 @@
     X(12, WORK_STATUS, 3)                                                                                              \
     X(13, WORK_COMPLETE, 2)                                                                                            \
     X(14, WORK_FAIL, 1)                                                                                                \
+    X(15, GET_STATUS, 1)                                                                                               \
     X(16, ECHO_REQ, 1)                                                                                                 \
     X(17, ECHO_RES, 1)                                                                                                 \
     X(19, ERROR, 2)                                                                                                    \
+    X(20, STATUS_RES, 5)                                                                                               \
     X(21, SUBMIT_JOB_HIGH, 3)                                                                                          \
     X(22, SET_CLIENT_ID, 1)                                                                                            \
     X(25, WORK_EXCEPTION, 2)                                                                                           \
@@ -39,9 +41,7 @@
     X(30, GRAB_JOB_UNIQ, 0)                                                                                            \
     X(31, JOB_ASSIGN_UNIQ, 4)                                                                                          \
     X(32, SUBMIT_JOB_HIGH_BG, 3)                                                                                       \
-    X(33, SUBMIT_JOB_LOW, 3)                                                                                           \
-    X(41, GET_STATUS_UNIQUE, 1)                                                                                        \
-    X(42, STATUS_RES_UNIQUE, 6)
+    X(33, SUBMIT_JOB_LOW, 3)
 
 enum soon__packet_type {
 #define SOON__PACKET_ENUM(number, name, arguments) SOON__##name = number,
@@ -49,7 +49,7 @@ enum soon__packet_type {
 #undef SOON__PACKET_ENUM
 };
 
-enum { SOON__PACKET_HEAD = 12, SOON__PACKET_ARGUMENTS = 6 };
+enum { SOON__PACKET_HEAD = 12, SOON__PACKET_ARGUMENTS = 5 };
 
 struct soon__packet {
     enum soon__packet_type type;

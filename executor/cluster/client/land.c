@@ -8,11 +8,16 @@
 
 #include <stdlib.h>
 
-static void forget_try(struct soon__flight *flight)
+static void forget_place(struct soon__flight *flight)
 {
     free(flight->host);
+    flight->host = flight->worker = NULL;
+}
+
+static void forget_try(struct soon__flight *flight)
+{
     free(flight->gathered);
-    flight->host = flight->worker = flight->gathered = NULL;
+    flight->gathered = NULL;
     flight->gathered_size = flight->gathered_capacity = 0;
     flight->began_ns = 0;
     flight->is_cancel_told = flight->is_held = false;
@@ -143,6 +148,8 @@ static bool may_go_on(const struct soon__flight *flight)
 static void send_again(struct soon__flight *flight, bool is_new)
 {
     forget_try(flight);
+    if (is_new) /* else it may still run there, and hear of a cancel */
+        forget_place(flight);
     flight->number += is_new;
     flight->is_attached = !is_new;
     flight->stop = SOON__STOP_NONE;

@@ -115,11 +115,12 @@ static void on_start(struct soon__flight *flight, soon_bytes message)
     } else if (flight->state == SOON__FLIGHT_WITHDRAWN) { /* the server has forgotten it, or will, and it runs */
         soon__flight_begin(flight);
         soon__flight_enter(flight, SOON__FLIGHT_STOPPING);
-        soon__flight_tell_again(flight);
+        soon__flight_go_on_stopping(flight);
     } else {
         runs(flight);
-        if (is_elsewhere)
-            soon__flight_tell_again(flight);
+        flight->is_cancel_told = false; /* to this worker */
+        if (flight->stop)
+            soon__flight_go_on_stopping(flight);
     }
 }
 
@@ -217,23 +218,13 @@ static void on_end(struct soon__flight *flight, const struct soon__packet *packe
  * Answers to questions
  */
 
-static struct soon__flight *find_unique(const struct soon__cluster *cluster, soon_bytes unique)
-{
-    struct soon__flight *flight = soon__flights_first(cluster, SOON__FLIGHT_CREATED);
-    char own[SOON__UNIQUE_MAX];
-
-    while (flight && (soon__flight_unique(flight, own) != unique.size || memcmp(own, unique.data, unique.size) != 0))
-        flight = flight->next;
-    return flight;
-}
-
-/* Unique, known, running, done, total, clients. A worker that has had one of ours for a whole lease, and has not begun
+/* Handle, known, running, done, total. A worker that has had one of ours for a whole lease, and has not begun
  * it, is frozen. */
-static void on_status_of_unique(struct soon__cluster *cluster, const soon_bytes *arguments)
+static void on_status_of_handle(struct soon__cluster *cluster, const soon_bytes *arguments)
 {
-    struct soon__flight *flight = find_unique(cluster, arguments[0]);
+    struct soon__flight *flight = soon__flight_find(cluster, arguments[0]);
 
-    if (!flight)
+    if (!flight || flight->state != SOON__FLIGHT_CREATED)
         return;
     if (number_of(arguments[1]) == 0) {
         soon__flight_return(flight);
@@ -260,8 +251,8 @@ int soon__cluster_receive(struct soon__cluster *cluster, const struct soon__pack
     case SOON__OPTION_RES:
         cluster->loop.asks_for_exceptions = false;
         return 0;
-    case SOON__STATUS_RES_UNIQUE:
-        on_status_of_unique(cluster, packet->arguments);
+    case SOON__STATUS_RES:
+        on_status_of_handle(cluster, packet->arguments);
         return 0;
     case SOON__WORK_DATA:
     case SOON__WORK_STATUS:

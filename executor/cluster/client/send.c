@@ -237,8 +237,7 @@ void soon__flight_order(struct soon__flight *flight, enum soon__order order)
 
 void soon__flight_ask_status(struct soon__flight *flight)
 {
-    char unique[SOON__UNIQUE_MAX];
-    const soon_bytes argument = {unique, soon__flight_unique(flight, unique)};
+    const soon_bytes handle = {flight->handle, flight->handle_size};
 
-    (void)soon__connection_write(flight->cluster->loop.work, SOON__GET_STATUS_UNIQUE, &argument, 1);
+    (void)soon__connection_write(flight->cluster->loop.work, SOON__GET_STATUS, &handle, 1);
 }

@@ -14,7 +14,7 @@ void soon__cluster_send(struct soon__cluster *cluster);
 int soon__foreign_check(const soon_call *call);
 /* Tells the daemon that runs it. Does nothing if that is not known. */
 void soon__flight_order(struct soon__flight *flight, enum soon__order order);
-/* Asks the server whether a worker has it: STATUS_RES_UNIQUE. */
+/* Asks the server whether a worker has it: STATUS_RES. */
 void soon__flight_ask_status(struct soon__flight *flight);
 
 #endif

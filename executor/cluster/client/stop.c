@@ -55,6 +55,11 @@ void soon__flight_stopped(struct soon__flight *flight)
     }
 }
 
+static void order_end(struct soon__flight *flight)
+{
+    soon__flight_order(flight, flight->stop == SOON__STOP_KILLED ? SOON__ORDER_KILL : SOON__ORDER_CANCEL);
+}
+
 static void stop_running(struct soon__flight *flight)
 {
     bool is_kill = flight->stop == SOON__STOP_KILLED;
@@ -64,10 +69,10 @@ static void stop_running(struct soon__flight *flight)
         soon__admin_cancel(flight);
     } else if (is_kill) {
         soon__flight_enter(flight, SOON__FLIGHT_STOPPING);
-        soon__flight_order(flight, SOON__ORDER_KILL);
+        order_end(flight);
     } else if (!flight->is_cancel_told) {
         flight->is_cancel_told = true;
-        soon__flight_order(flight, SOON__ORDER_CANCEL);
+        order_end(flight);
     }
 }
 
@@ -80,9 +85,15 @@ void soon__flight_go_on_stopping(struct soon__flight *flight)
     case SOON__FLIGHT_CREATED:
         soon__flight_enter(flight, SOON__FLIGHT_WITHDRAWN);
         soon__admin_cancel(flight);
+        if (flight->is_attached)
+            order_end(flight); /* it may run, and the server's word alone would not end it */
         break;
     case SOON__FLIGHT_RUNNING:
         stop_running(flight);
+        break;
+    case SOON__FLIGHT_STOPPING: /* it was told something weaker, or another worker has it now */
+        soon__flight_heard(flight);
+        order_end(flight);
         break;
     default:
         break; /* SENT: when there is a handle */
@@ -95,14 +106,6 @@ void soon__flight_stop(struct soon__flight *flight, enum soon__stop why)
         return;
     flight->stop = (uint8_t)why;
     soon__flight_go_on_stopping(flight);
-}
-
-void soon__flight_tell_again(struct soon__flight *flight)
-{
-    if (flight->state == SOON__FLIGHT_STOPPING)
-        soon__flight_order(flight, flight->stop == SOON__STOP_KILLED ? SOON__ORDER_KILL : SOON__ORDER_CANCEL);
-    else if (flight->is_cancel_told)
-        soon__flight_order(flight, SOON__ORDER_CANCEL);
 }
 
 void soon__flight_is_lost(struct soon__flight *flight)

@@ -8,10 +8,8 @@
 
 /* It is to end for this reason. Its call may have ended on return, and the flight be gone. */
 void soon__flight_stop(struct soon__flight *flight, enum soon__stop why);
-/* It has come to where that can be done, or done further: it has a handle now, or has begun. */
+/* It has come to where that can be done, or done further: it has a handle now, or has begun, or another worker has it. */
 void soon__flight_go_on_stopping(struct soon__flight *flight);
-/* Another worker runs it now, or it has begun after all: what was asked of it is told there. */
-void soon__flight_tell_again(struct soon__flight *flight);
 /* The server has taken it back, its worker has ended it, or it was not sent: ends the call as it was asked for, or lets
  * it go on elsewhere. */
 void soon__flight_stopped(struct soon__flight *flight);
