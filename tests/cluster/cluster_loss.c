@@ -437,6 +437,17 @@ Test(cluster_loss, of_a_worker_that_never_begins_costs_no_try)
     tear_down(&s);
 }
 
+/* For ThreadSanitizer: what the loop does at the end of any connection, another thread does not touch in a shutdown. */
+Test(cluster_loss, of_the_textual_connection_comes_beside_a_shutdown)
+{
+    set_up(s);
+
+    cr_assert_eq(soon_executor_boot(s.cluster, SOON_FOREVER), 0);
+    close_admin(s.cluster);
+    nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL); /* it closes meanwhile; nobody says so */
+    tear_down(&s);
+}
+
 /*
  * What was asked for before
  */
