@@ -8,7 +8,7 @@
 
 /* It is to end for this reason. Its call may have ended on return, and the flight be gone. */
 void soon__flight_stop(struct soon__flight *flight, enum soon__stop why);
-/* It has come to where that can be done, or done further: it has a handle now, or has begun, or another worker has it. */
+/* It has come to where that can be done, or done further: it has a handle now, has begun, or another worker has it. */
 void soon__flight_go_on_stopping(struct soon__flight *flight);
 /* The server has taken it back, its worker has ended it, or it was not sent: ends the call as it was asked for, or lets
  * it go on elsewhere. */
