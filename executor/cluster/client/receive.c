@@ -102,12 +102,11 @@ static void keep_place(struct soon__flight *flight, const struct soon__start_mes
 static void on_start(struct soon__flight *flight, soon_bytes message)
 {
     struct soon__start_message start;
-    bool is_elsewhere = flight->call && flight->began_ns;
 
     if (soon__read_start(&start, message) < 0)
         return;
     keep_place(flight, &start);
-    if (is_elsewhere)
+    if (flight->call && flight->began_ns)
         soon__call_count_lost(flight->call); /* its daemon was lost, and the server has given it to another */
     if (flight->state == SOON__FLIGHT_GHOST) {
         soon__flight_order(flight, SOON__ORDER_CANCEL);
