@@ -8,7 +8,7 @@
 
 enum { USUAL_MS = 100 };
 
-static void look_at(struct soon__job *job, int64_t now)
+static void look_at(struct soon__gearman_job *job, int64_t now)
 {
     if (job->state == SOON__JOB_LOST) {
         if (!job->kill_at_ms || now < job->kill_at_ms)
@@ -32,7 +32,7 @@ static void beat(uv_timer_t *timer)
     struct soon__daemon *daemon = timer->data;
     int64_t now = (int64_t)uv_now(daemon->uv);
 
-    for (struct soon__job *job = daemon->jobs; job; job = job->next)
+    for (struct soon__gearman_job *job = daemon->jobs; job; job = job->next)
         look_at(job, now);
     if (!daemon->jobs)
         uv_timer_stop(timer);
@@ -44,7 +44,7 @@ int soon__beat_init(struct soon__daemon *daemon)
     return uv_timer_init(daemon->uv, &daemon->beat);
 }
 
-void soon__beat_begin(struct soon__daemon *daemon, const struct soon__job *job)
+void soon__beat_begin(struct soon__daemon *daemon, const struct soon__gearman_job *job)
 {
     uint64_t every = job->alive_every_ms && job->alive_every_ms < USUAL_MS ? (uint64_t)job->alive_every_ms : USUAL_MS;
 

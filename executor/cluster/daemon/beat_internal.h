@@ -9,7 +9,7 @@
 
 int soon__beat_init(struct soon__daemon *daemon);
 /* There is a new job. */
-void soon__beat_begin(struct soon__daemon *daemon, const struct soon__job *job);
+void soon__beat_begin(struct soon__daemon *daemon, const struct soon__gearman_job *job);
 void soon__beat_fini(struct soon__daemon *daemon);
 
 #endif

@@ -13,8 +13,8 @@
 #include "daemon_internal.h"
 
 #include "beat_internal.h"
+#include "gearman_job_internal.h"
 #include "grab_internal.h"
-#include "job_internal.h"
 #include "metrics_internal.h"
 #include "notify_internal.h"
 #include "source_internal.h"
@@ -109,7 +109,7 @@ static void stop(struct soon__daemon *daemon, int status)
     daemon->status = status;
     soon__notify("STOPPING=1\nSTATUS=Stopping at once");
     soon__log(SOON__LOG_WARNING, "stopping at once: %zu jobs are given back", daemon->job_count);
-    soon__jobs_lose(daemon, NULL);
+    soon__gearman_jobs_lose(daemon, NULL);
     end_pool(daemon, SOON_KILL);
 }
 

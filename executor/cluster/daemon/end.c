@@ -3,8 +3,8 @@
  */
 #include "end_internal.h"
 
+#include "gearman_job_internal.h"
 #include "grab_internal.h"
-#include "job_internal.h"
 #include "report_internal.h"
 
 bool soon__end_is_pools(struct soon__daemon *daemon, int code)
@@ -16,14 +16,14 @@ bool soon__end_is_pools(struct soon__daemon *daemon, int code)
     return is_pools;
 }
 
-void soon__job_done(soon_future *future, void *data)
+void soon__gearman_job_done(soon_future *future, void *data)
 {
-    struct soon__job *job = data;
+    struct soon__gearman_job *job = data;
     struct soon__daemon *daemon = job->source->daemon;
 
     soon__grab_measure(job);
     if (job->state == SOON__JOB_RUNNING && !soon__end_is_pools(daemon, soon_future_succeeded(future) ? 0 : -1))
         soon__report_outcome(job);
-    soon__job_free(job);
+    soon__gearman_job_free(job);
     daemon->changed = true;
 }

@@ -23,7 +23,7 @@ static void become(struct soon__source *source, enum soon__source_state state)
 }
 
 /* What waits in the daemon shares the slots with what came before it, so a part of its time was a wait. */
-void soon__grab_measure(const struct soon__job *job)
+void soon__grab_measure(const struct soon__gearman_job *job)
 {
     struct soon__offer *offer = job->offer;
     uint64_t slots = job->source->daemon->slots;
@@ -40,7 +40,7 @@ static bool all_are_short(const struct soon__daemon *daemon)
 {
     uint64_t now = uv_hrtime();
 
-    for (const struct soon__job *job = daemon->jobs; job; job = job->next) {
+    for (const struct soon__gearman_job *job = daemon->jobs; job; job = job->next) {
         if (job->offer->measured < ENOUGH || job->offer->run_ns > SHORT_NS || now - job->began_ns > OLD_NS)
             return false;
     }

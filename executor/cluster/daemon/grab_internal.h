@@ -12,7 +12,7 @@ void soon__grab(struct soon__daemon *daemon);
 /* A grab was answered. */
 void soon__grab_answered(struct soon__source *source, bool with_job);
 /* The task of a job has ended: how long it took says whether its function is short. */
-void soon__grab_measure(const struct soon__job *job);
+void soon__grab_measure(const struct soon__gearman_job *job);
 /* The server calls, or is there again. */
 void soon__grab_woken(struct soon__source *source);
 

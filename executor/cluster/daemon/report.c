@@ -10,13 +10,13 @@
 #include <stdio.h>
 #include <string.h>
 
-static soon_bytes handle_of(const struct soon__job *job)
+static soon_bytes handle_of(const struct soon__gearman_job *job)
 {
     return (soon_bytes){job->handle, job->handle_size};
 }
 
 /* A packet about the job, with `last` behind its handle. */
-static void say(struct soon__job *job, enum soon__packet_type type, soon_bytes last)
+static void say(struct soon__gearman_job *job, enum soon__packet_type type, soon_bytes last)
 {
     const soon_bytes arguments[] = {handle_of(job), last};
     int rc = soon__connection_write(job->source->work, type, arguments, 2);
@@ -26,7 +26,7 @@ static void say(struct soon__job *job, enum soon__packet_type type, soon_bytes l
 }
 
 /* The messages of START, ALIVE and ERROR are written aside, since they are short. */
-static void say_message(struct soon__job *job, enum soon__packet_type type, struct soon__message_writer *writer)
+static void say_message(struct soon__gearman_job *job, enum soon__packet_type type, struct soon__message_writer *writer)
 {
     soon_bytes message;
 
@@ -37,7 +37,7 @@ static void say_message(struct soon__job *job, enum soon__packet_type type, stru
     soon__writer_fini(writer);
 }
 
-void soon__report_start(struct soon__job *job)
+void soon__report_start(struct soon__gearman_job *job)
 {
     const struct soon__daemon *daemon = job->source->daemon;
     struct soon__message_writer writer;
@@ -47,7 +47,7 @@ void soon__report_start(struct soon__job *job)
     say_message(job, SOON__WORK_DATA, &writer);
 }
 
-void soon__report_alive(struct soon__job *job)
+void soon__report_alive(struct soon__gearman_job *job)
 {
     struct soon__message_writer writer;
 
@@ -56,7 +56,7 @@ void soon__report_alive(struct soon__job *job)
     say_message(job, SOON__WORK_DATA, &writer);
 }
 
-void soon__report_progress(struct soon__job *job)
+void soon__report_progress(struct soon__gearman_job *job)
 {
     soon_progress now = soon_future_progress(job->future);
     char done[24], total[24];
@@ -78,7 +78,7 @@ void soon__report_progress(struct soon__job *job)
  * them an exception would be none: for who has not asked for exceptions the server makes a WORK_FAIL of it, with a NUL
  * behind the handle, and libgearman then waits for ever.
  */
-static void fail(struct soon__job *job, const struct soon__error_message *error)
+static void fail(struct soon__gearman_job *job, const struct soon__error_message *error)
 {
     struct soon__source *source = job->source;
     struct soon__message_writer writer;
@@ -100,7 +100,7 @@ static void fail(struct soon__job *job, const struct soon__error_message *error)
         soon__connection_drop(source->work, rc, "a job's end could not be written");
 }
 
-void soon__report_refusal(struct soon__job *job, int code, const char *why)
+void soon__report_refusal(struct soon__gearman_job *job, int code, const char *why)
 {
     const struct soon__daemon *daemon = job->source->daemon;
 
@@ -109,7 +109,7 @@ void soon__report_refusal(struct soon__job *job, int code, const char *why)
              .code = code, .attempt = job->attempt, .host = daemon->host, .worker = daemon->worker, .message = why});
 }
 
-struct soon__error_message soon__error_message_of(const struct soon__job *job, const soon_error *error)
+struct soon__error_message soon__error_message_of(const struct soon__gearman_job *job, const soon_error *error)
 {
     const struct soon__daemon *daemon = job->source->daemon;
 
@@ -126,14 +126,14 @@ struct soon__error_message soon__error_message_of(const struct soon__job *job, c
                                         .data = {error->data, error->data_size}};
 }
 
-static void tell_failure(struct soon__job *job)
+static void tell_failure(struct soon__gearman_job *job)
 {
     struct soon__error_message error = soon__error_message_of(job, soon_future_error(job->future));
 
     fail(job, &error);
 }
 
-static void tell_result(struct soon__job *job)
+static void tell_result(struct soon__gearman_job *job)
 {
     int rc = soon__result_write(job);
 
@@ -145,7 +145,7 @@ static void tell_result(struct soon__job *job)
         soon__connection_drop(job->source->work, rc, "a job's result could not be written");
 }
 
-void soon__report_outcome(struct soon__job *job)
+void soon__report_outcome(struct soon__gearman_job *job)
 {
     soon__report_progress(job);
     if (job->state != SOON__JOB_RUNNING)

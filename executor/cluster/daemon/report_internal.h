@@ -10,13 +10,13 @@
 #include "state_internal.h"
 
 /* All of these are for jobs that are RUNNING. */
-void soon__report_start(struct soon__job *job); /* ours alone */
-void soon__report_alive(struct soon__job *job); /* ours alone */
+void soon__report_start(struct soon__gearman_job *job); /* ours alone */
+void soon__report_alive(struct soon__gearman_job *job); /* ours alone */
 /* WORK_STATUS, if it has changed. */
-void soon__report_progress(struct soon__job *job);
+void soon__report_progress(struct soon__gearman_job *job);
 /* The job ends without having begun. */
-void soon__report_refusal(struct soon__job *job, int code, const char *why);
+void soon__report_refusal(struct soon__gearman_job *job, int code, const char *why);
 /* The job's task is done. */
-void soon__report_outcome(struct soon__job *job);
+void soon__report_outcome(struct soon__gearman_job *job);
 
 #endif

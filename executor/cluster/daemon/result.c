@@ -12,7 +12,7 @@ static void put_buffer(struct soon__message_writer *writer, soon_buffer *buffer)
     soon__put_bytes(writer, (soon_bytes){soon_buffer_data(buffer), soon_buffer_size(buffer)});
 }
 
-static void put_task(struct soon__message_writer *writer, struct soon__job *job)
+static void put_task(struct soon__message_writer *writer, struct soon__gearman_job *job)
 {
     struct soon__item_result_message item = {.payloads = soon_future_payload_count(job->future)};
 
@@ -22,7 +22,7 @@ static void put_task(struct soon__message_writer *writer, struct soon__job *job)
         put_buffer(writer, soon_future_payload_at(job->future, i));
 }
 
-static void put_item(struct soon__message_writer *writer, struct soon__job *job, size_t index)
+static void put_item(struct soon__message_writer *writer, struct soon__gearman_job *job, size_t index)
 {
     const soon_error *error = soon_map_item_error(job->future, index);
     struct soon__item_result_message item = {.is_error = error->code != 0};
@@ -38,7 +38,7 @@ static void put_item(struct soon__message_writer *writer, struct soon__job *job,
         put_buffer(writer, soon__map_item_payload_at(job->future, index, i));
 }
 
-static void put_result(struct soon__message_writer *writer, struct soon__job *job)
+static void put_result(struct soon__message_writer *writer, struct soon__gearman_job *job)
 {
     soon__write_result(writer, job->items);
     if (!job->items)
@@ -57,7 +57,7 @@ static bool is_string(const soon_function *function, soon_bytes result)
 }
 
 /* D4: others get the bytes alone; and as they need not send the NUL of a string, they get none. */
-static int write_foreign(struct soon__job *job)
+static int write_foreign(struct soon__gearman_job *job)
 {
     soon_bytes arguments[] = {{job->handle, job->handle_size}, {0}};
 
@@ -67,7 +67,7 @@ static int write_foreign(struct soon__job *job)
     return soon__connection_write(job->source->work, SOON__WORK_COMPLETE, arguments, 2);
 }
 
-int soon__result_write(struct soon__job *job)
+int soon__result_write(struct soon__gearman_job *job)
 {
     const soon_bytes handle = {job->handle, job->handle_size};
     struct soon__message_writer counting, writer;

@@ -9,8 +9,8 @@
 #include "state_internal.h"
 
 /* Of a job whose task has succeeded, or whose map is done. 0, or what the connection has refused it with. */
-int soon__result_write(struct soon__job *job);
+int soon__result_write(struct soon__gearman_job *job);
 /* What is lent by `error` is lent by this, too. */
-struct soon__error_message soon__error_message_of(const struct soon__job *job, const soon_error *error);
+struct soon__error_message soon__error_message_of(const struct soon__gearman_job *job, const soon_error *error);
 
 #endif

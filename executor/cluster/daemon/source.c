@@ -7,8 +7,8 @@
 
 #include "beat_internal.h"
 #include "end_internal.h"
+#include "gearman_job_internal.h"
 #include "grab_internal.h"
-#include "job_internal.h"
 #include "order_internal.h"
 #include "report_internal.h"
 #include "start_internal.h"
@@ -64,7 +64,7 @@ static void work_up(void *owner)
 }
 
 /* A task, or the refusal of one. */
-static void start_job(struct soon__source *source, struct soon__job *job, const struct soon__packet *packet)
+static void start_job(struct soon__source *source, struct soon__gearman_job *job, const struct soon__packet *packet)
 {
     struct soon__daemon *daemon = source->daemon;
     const char *why = "the worker has no such function";
@@ -74,7 +74,7 @@ static void start_job(struct soon__source *source, struct soon__job *job, const 
     daemon->counts.foreign += !job->is_ours;
     job->offer = soon__offers_find(&daemon->offers, packet->arguments[1]);
     if (job->offer)
-        rc = soon__job_submit(job, packet->arguments[3], &why);
+        rc = soon__gearman_job_submit(job, packet->arguments[3], &why);
     if (rc == 0) {
         soon__beat_begin(daemon, job);
         if (job->is_ours)
@@ -83,12 +83,12 @@ static void start_job(struct soon__source *source, struct soon__job *job, const 
     }
     if (!soon__end_is_pools(daemon, rc))
         soon__report_refusal(job, rc, why);
-    soon__job_free(job);
+    soon__gearman_job_free(job);
 }
 
 static int assigned(struct soon__source *source, const struct soon__packet *packet)
 {
-    struct soon__job *job;
+    struct soon__gearman_job *job;
     int rc;
 
     if (!source->grabs)
@@ -97,7 +97,7 @@ static int assigned(struct soon__source *source, const struct soon__packet *pack
     source->daemon->changed = true;
     if (source->daemon->stage >= SOON__STOPPING)
         return 0; /* the server gives it to another when the connection is gone */
-    rc = soon__job_new(&job, source, packet->arguments[0], packet->arguments[2]);
+    rc = soon__gearman_job_new(&job, source, packet->arguments[0], packet->arguments[2]);
     if (rc < 0)
         return rc; /* likewise */
     soon__log(SOON__LOG_DEBUG, "%s: %.*s runs %.*s", soon__connection_server(source->work), (int)job->handle_size,
@@ -158,7 +158,7 @@ static void work_down(void *owner, int code, const char *text, bool was_up)
     (void)code;
     log_down(source->work, text, was_up);
     source->grabs = 0;
-    soon__jobs_lose(source->daemon, source);
+    soon__gearman_jobs_lose(source->daemon, source);
     source->daemon->changed = true;
 }
 

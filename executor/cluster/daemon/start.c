@@ -23,17 +23,17 @@ static int64_t stricter(int64_t a, int64_t b)
     return !a || (b && b < a) ? b : a;
 }
 
-static soon_submit_options options_of(struct soon__job *job)
+static soon_submit_options options_of(struct soon__gearman_job *job)
 {
     struct soon__daemon *daemon = job->source->daemon;
 
     return (soon_submit_options){.time_limit_ms = daemon->options->time_limit_ms,
-                                 .on_done = soon__job_done,
+                                 .on_done = soon__gearman_job_done,
                                  .on_done_data = job,
                                  .on_done_loop = daemon->loop};
 }
 
-static int submit(struct soon__job *job, soon_bytes argument, const soon_submit_options *options)
+static int submit(struct soon__gearman_job *job, soon_bytes argument, const soon_submit_options *options)
 {
     return soon_try_submit_bytes(&job->future, job->source->daemon->pool, &job->offer->function,
                                  argument.size > 0 ? argument.data : NULL, argument.size, options);
@@ -49,7 +49,7 @@ static bool wants_nul(const soon_function *function, soon_bytes workload)
            (!workload.size || ((const char *)workload.data)[workload.size - 1] != '\0');
 }
 
-static int submit_foreign(struct soon__job *job, soon_bytes workload)
+static int submit_foreign(struct soon__gearman_job *job, soon_bytes workload)
 {
     soon_submit_options options = options_of(job);
     char *string;
@@ -147,7 +147,7 @@ static int read_inputs(soon_future ***ret, struct soon__message_reader *rest, ui
     return rc;
 }
 
-static int submit_with(struct soon__job *job, struct soon__call_message *call, soon_submit_options *options)
+static int submit_with(struct soon__gearman_job *job, struct soon__call_message *call, soon_submit_options *options)
 {
     soon_buffer **payloads;
     soon_future **inputs;
@@ -168,7 +168,7 @@ static int submit_with(struct soon__job *job, struct soon__call_message *call, s
     return rc;
 }
 
-static soon_submit_options options_of_call(struct soon__job *job, const struct soon__call_message *call)
+static soon_submit_options options_of_call(struct soon__gearman_job *job, const struct soon__call_message *call)
 {
     soon_submit_options options = options_of(job);
 
@@ -178,7 +178,7 @@ static soon_submit_options options_of_call(struct soon__job *job, const struct s
     return options;
 }
 
-static int submit_one(struct soon__job *job, struct soon__call_message *call)
+static int submit_one(struct soon__gearman_job *job, struct soon__call_message *call)
 {
     soon_submit_options options = options_of_call(job, call);
 
@@ -213,7 +213,8 @@ static int read_items(soon_item **ret, struct soon__call_message *call)
 }
 
 /* A map, or a future that says why there is none. NULL: no memory. */
-static soon_future *map_varied(struct soon__job *job, struct soon__call_message *call, const soon_map_options *options)
+static soon_future *map_varied(struct soon__gearman_job *job, struct soon__call_message *call,
+                               const soon_map_options *options)
 {
     soon_item *items = NULL;
     soon_future *map;
@@ -228,14 +229,14 @@ static soon_future *map_varied(struct soon__job *job, struct soon__call_message 
     return map;
 }
 
-static soon_future *map_even(struct soon__job *job, const struct soon__call_message *call,
+static soon_future *map_even(struct soon__gearman_job *job, const struct soon__call_message *call,
                              const soon_map_options *options)
 {
     return soon_map_async_bytes(job->source->daemon->pool, &job->offer->function, call->argument.data, call->items,
                                 options, sizeof *options);
 }
 
-static int submit_chunk(struct soon__job *job, struct soon__call_message *call)
+static int submit_chunk(struct soon__gearman_job *job, struct soon__call_message *call)
 {
     soon_submit_options each = {.time_limit_ms =
                                     stricter(call->time_limit_ms, job->source->daemon->options->time_limit_ms),
@@ -253,13 +254,13 @@ static int submit_chunk(struct soon__job *job, struct soon__call_message *call)
         return -ENOMEM;
     if (!soon_map_count(job->future, NULL, NULL))
         return soon_future_result(job->future, 0, &(soon_bytes){0});
-    rc = soon_future_add_done_callback_on(job->future, job->source->daemon->loop, soon__job_done, job);
+    rc = soon_future_add_done_callback_on(job->future, job->source->daemon->loop, soon__gearman_job_done, job);
     if (rc < 0)
         soon_future_cancel(job->future);
     return rc;
 }
 
-static int submit_ours(struct soon__job *job, soon_bytes workload, const char **ret_why)
+static int submit_ours(struct soon__gearman_job *job, soon_bytes workload, const char **ret_why)
 {
     static char why[SOON__LAYOUT_TEXT + 256];
     struct soon__call_message call;
@@ -278,7 +279,7 @@ static int submit_ours(struct soon__job *job, soon_bytes workload, const char **
     return call.items ? submit_chunk(job, &call) : submit_one(job, &call);
 }
 
-int soon__job_submit(struct soon__job *job, soon_bytes workload, const char **ret_why)
+int soon__gearman_job_submit(struct soon__gearman_job *job, soon_bytes workload, const char **ret_why)
 {
     int rc;
 

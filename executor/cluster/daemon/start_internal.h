@@ -8,6 +8,6 @@
 
 /* Submits what a workload says. The job has its offer. 0; or why there is no task, with a sentence in `*ret_why`, which
  * is lent until this thread calls the library again. */
-int soon__job_submit(struct soon__job *job, soon_bytes workload, const char **ret_why);
+int soon__gearman_job_submit(struct soon__gearman_job *job, soon_bytes workload, const char **ret_why);
 
 #endif

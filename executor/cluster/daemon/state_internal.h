@@ -46,13 +46,13 @@ struct soon__source {
     bool withdrawn; /* its functions were taken back */
 };
 
-enum soon__job_state { SOON__JOB_RUNNING, SOON__JOB_LOST };
+enum soon__gearman_job_state { SOON__JOB_RUNNING, SOON__JOB_LOST };
 enum { SOON__HANDLE_MAX = 128 };
 
-struct soon__job {
-    struct soon__job *next, **link;
+struct soon__gearman_job {
+    struct soon__gearman_job *next, **link;
     struct soon__source *source;
-    enum soon__job_state state;
+    enum soon__gearman_job_state state;
     struct soon__offer *offer;
     soon_future *future;
     bool is_ours;   /* D4 */
@@ -91,7 +91,7 @@ struct soon__daemon {
     struct soon__source *sources;
     size_t connections; /* that are not closed */
 
-    struct soon__job *jobs;
+    struct soon__gearman_job *jobs;
     size_t job_count;
     uv_timer_t beat; /* heartbeats, progress, and the end of patience with LOST jobs */
     uv_signal_t signals[2];
