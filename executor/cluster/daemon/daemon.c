@@ -1,17 +1,21 @@
 /*
  * daemon.c - the stages of the daemon.
  *
- * What happens on connections, and in the pool, marks the daemon as changed. Before the loop sleeps, and after it was
- * woken, the whole is looked at: who is to be asked for jobs, and whether a stage is over. So nothing below calls up to
- * here, and what a turn of the loop has brought is answered in one go.
+ * What happens on connections, and in the pool, marks the daemon as changed. After each turn that has brought something,
+ * and before the loop sleeps, the whole is looked at: who is to be asked for jobs, and whether a stage is over. So
+ * nothing below calls up to here, and what a turn has brought is answered in one go.
  *
  *     DRAINING    no job is asked for. A source whose last job has ended takes its functions back (D5).
  *     STOPPING    all jobs are LOST, so that nothing is told of tasks that are killed now. The connections are closed
  *                 when the pool is gone: only then servers give the jobs to others.
  *     LEAVING     connections close, and tell what was written to them; then the pool goes, if it is there still.
+ *
+ * The main thread starts the pool, which takes its time, posts the rest to the library's loop, and waits there until all
+ * is closed.
  */
 #include "daemon_internal.h"
 
+#include "../../loops/library_loop_internal.h"
 #include "beat_internal.h"
 #include "gearman_job_internal.h"
 #include "grab_internal.h"
@@ -22,6 +26,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +39,7 @@ static void enter(struct soon__daemon *daemon, enum soon__daemon_stage stage)
 {
     assert(stage > daemon->stage);
     daemon->stage = stage;
-    daemon->changed = true;
+    soon__daemon_changed(daemon);
 }
 
 /*
@@ -47,16 +52,32 @@ static void close_handle(void *handle)
         uv_close(handle, NULL);
 }
 
-/* Nothing is left on the loop, which so ends. */
+static void has_ended(struct soon__job *job)
+{
+    struct soon__daemon *daemon = (struct soon__daemon *)((char *)job - offsetof(struct soon__daemon, on_loop));
+
+    uv_sem_post(&daemon->ended);
+}
+
+/* Like all handles that are closed in one turn of libuv. What is posted comes when that turn is over. */
+static void is_detached(void *data)
+{
+    struct soon__daemon *daemon = data;
+
+    daemon->on_loop.run = has_ended;
+    soon__library_loop_post(&daemon->on_loop);
+}
+
+/* Nothing of it is left on the loop. */
 static void finish(struct soon__daemon *daemon)
 {
     soon__beat_fini(daemon);
     soon__metrics_free(daemon->metrics);
     for (size_t i = 0; i < sizeof daemon->signals / sizeof *daemon->signals; i++)
         close_handle(&daemon->signals[i]);
-    close_handle(&daemon->before_poll);
+    close_handle(&daemon->changed);
     close_handle(&daemon->after_poll);
-    soon_loop_detach(daemon->loop, NULL, NULL);
+    soon_loop_detach(daemon->loop, is_detached, daemon);
 }
 
 static void close_connections(struct soon__daemon *daemon, int64_t linger_ms)
@@ -75,7 +96,7 @@ static void pool_has_ended(void *data)
         enter(daemon, SOON__LEAVING);
         close_connections(daemon, 0);
     }
-    daemon->changed = true;
+    soon__daemon_changed(daemon);
 }
 
 static void end_pool(struct soon__daemon *daemon, soon_shutdown mode)
@@ -150,7 +171,7 @@ static bool is_drained(struct soon__daemon *daemon)
 
 static void look(struct soon__daemon *daemon)
 {
-    daemon->changed = false;
+    uv_idle_stop(&daemon->changed);
     if (daemon->is_broken && daemon->stage < SOON__STOPPING) {
         soon__log(SOON__LOG_ERROR, "%s", soon_executor_error(daemon->pool)->message);
         stop(daemon, SOON__EXIT_BROKEN);
@@ -169,19 +190,16 @@ static void look(struct soon__daemon *daemon)
     }
 }
 
-static void before_poll(uv_prepare_t *handle)
+static void before_sleep(uv_idle_t *handle)
 {
-    struct soon__daemon *daemon = handle->data;
-
-    if (daemon->changed)
-        look(daemon);
+    look(handle->data);
 }
 
 static void after_poll(uv_check_t *handle)
 {
     struct soon__daemon *daemon = handle->data;
 
-    if (daemon->changed)
+    if (uv_is_active((uv_handle_t *)&daemon->changed))
         look(daemon);
 }
 
@@ -216,16 +234,17 @@ static int open_handles(struct soon__daemon *daemon)
     }
     if (rc < 0)
         return rc;
-    daemon->before_poll.data = daemon->after_poll.data = daemon;
-    uv_prepare_init(daemon->uv, &daemon->before_poll);
-    uv_prepare_start(&daemon->before_poll, before_poll);
+    daemon->changed.data = daemon->after_poll.data = daemon;
+    daemon->before_sleep = before_sleep;
+    uv_idle_init(daemon->uv, &daemon->changed);
     uv_check_init(daemon->uv, &daemon->after_poll);
     uv_check_start(&daemon->after_poll, after_poll);
     return soon__metrics_new(&daemon->metrics, daemon);
 }
 
-static int open_sources(struct soon__daemon *daemon, const struct soon__servers *servers)
+static int open_sources(struct soon__daemon *daemon)
 {
+    const struct soon__servers *servers = daemon->servers;
     int rc = 0;
 
     daemon->sources = calloc(servers->count, sizeof *daemon->sources);
@@ -238,15 +257,18 @@ static int open_sources(struct soon__daemon *daemon, const struct soon__servers 
     return rc;
 }
 
-static int open_all(struct soon__daemon *daemon, const struct soon__servers *servers)
+static int open_all(struct soon__daemon *daemon)
 {
-    int rc = name_worker(daemon);
+    int rc = soon__library_poll_uv();
 
+    daemon->uv = soon__library_uv();
+    if (rc == 0)
+        rc = name_worker(daemon);
     if (rc == 0)
         rc = soon_loop_attach(&daemon->loop, daemon->uv);
     if (rc == 0)
         rc = open_handles(daemon);
-    return rc < 0 ? rc : open_sources(daemon, servers);
+    return rc < 0 ? rc : open_sources(daemon);
 }
 
 static int new_pool(struct soon__daemon *daemon)
@@ -316,34 +338,43 @@ static int give_up(int rc)
     return SOON__EXIT_SYSTEM;
 }
 
-static int run(struct soon__daemon *daemon, const struct soon__servers *servers)
+static void begin(struct soon__job *job)
 {
-    int rc, status = start_pool(daemon);
+    struct soon__daemon *daemon = (struct soon__daemon *)((char *)job - offsetof(struct soon__daemon, on_loop));
+    int rc = open_all(daemon);
 
-    if (status)
-        return status;
-    rc = open_all(daemon, servers);
     if (rc < 0)
         _exit(give_up(rc));
     log_start(daemon);
-    daemon->changed = true;
-    uv_run(daemon->uv, UV_RUN_DEFAULT);
-    uv_loop_close(daemon->uv);
+    soon__daemon_changed(daemon);
+}
+
+static int run(struct soon__daemon *daemon)
+{
+    int status = start_pool(daemon);
+
+    if (status)
+        return status;
+    if (uv_sem_init(&daemon->ended, 0) < 0)
+        return give_up(-ENOMEM);
+    daemon->on_loop.run = begin;
+    soon__library_loop_post(&daemon->on_loop);
+    uv_sem_wait(&daemon->ended);
+    uv_sem_destroy(&daemon->ended);
     return daemon->status;
 }
 
 int soon__daemon_run(const struct soon__daemon_options *options)
 {
-    struct soon__daemon daemon = {.options = options, .uv = uv_default_loop(), .grace_ms = options->grace_ms};
-    struct soon__servers *servers;
+    struct soon__daemon daemon = {.options = options, .grace_ms = options->grace_ms};
     int status;
 
-    if (soon__servers_parse(&servers, options->servers) < 0) {
+    if (soon__servers_parse(&daemon.servers, options->servers) < 0) {
         soon__log(SOON__LOG_ERROR, "--servers: %s", soon_last_error()->message);
         return SOON__EXIT_USAGE;
     }
-    status = run(&daemon, servers);
+    status = run(&daemon);
     free_all(&daemon);
-    soon__servers_free(servers);
+    soon__servers_free(daemon.servers);
     return status;
 }

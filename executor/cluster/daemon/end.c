@@ -12,7 +12,8 @@ bool soon__end_is_pools(struct soon__daemon *daemon, int code)
     bool is_pools = code < 0 && soon_executor_error(daemon->pool)->code != 0;
 
     daemon->is_broken |= is_pools;
-    daemon->changed |= is_pools;
+    if (is_pools)
+        soon__daemon_changed(daemon);
     return is_pools;
 }
 
@@ -25,5 +26,5 @@ void soon__gearman_job_done(soon_future *future, void *data)
     if (job->state == SOON__JOB_RUNNING && !soon__end_is_pools(daemon, soon_future_succeeded(future) ? 0 : -1))
         soon__report_outcome(job);
     soon__gearman_job_free(job);
-    daemon->changed = true;
+    soon__daemon_changed(daemon);
 }

@@ -60,7 +60,7 @@ static void work_up(void *owner)
     if (source->daemon->stage != SOON__SERVING)
         return;
     drop_if(source->work, offer_all(source));
-    source->daemon->changed = true;
+    soon__daemon_changed(source->daemon);
 }
 
 /* A task, or the refusal of one. */
@@ -94,7 +94,7 @@ static int assigned(struct soon__source *source, const struct soon__packet *pack
     if (!source->grabs)
         return -EPROTO; /* D2: a server that gives what nobody asked for makes no sense */
     soon__grab_answered(source, true);
-    source->daemon->changed = true;
+    soon__daemon_changed(source->daemon);
     if (source->daemon->stage >= SOON__STOPPING)
         return 0; /* the server gives it to another when the connection is gone */
     rc = soon__gearman_job_new(&job, source, packet->arguments[0], packet->arguments[2]);
@@ -138,7 +138,7 @@ static int work_packet(void *owner, const struct soon__packet *packet)
     default:
         return 0;
     }
-    source->daemon->changed = true;
+    soon__daemon_changed(source->daemon);
     return 0;
 }
 
@@ -159,14 +159,14 @@ static void work_down(void *owner, int code, const char *text, bool was_up)
     log_down(source->work, text, was_up);
     source->grabs = 0;
     soon__gearman_jobs_lose(source->daemon, source);
-    source->daemon->changed = true;
+    soon__daemon_changed(source->daemon);
 }
 
 static void work_drained(void *owner)
 {
     struct soon__source *source = owner;
 
-    source->daemon->changed = true;
+    soon__daemon_changed(source->daemon);
 }
 
 /*
@@ -231,7 +231,7 @@ static void closed(void *owner)
     struct soon__source *source = owner;
 
     source->daemon->connections--;
-    source->daemon->changed = true;
+    soon__daemon_changed(source->daemon);
 }
 
 static const struct soon__connection_events work_events = {

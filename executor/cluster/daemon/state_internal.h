@@ -1,5 +1,5 @@
 /*
- * state_internal.h - the daemon: one libuv loop on the main thread, two connections to each server, and a process pool.
+ * state_internal.h - the daemon: two connections to each server, and a process pool, on the library's loop.
  *
  *     the daemon    SERVING --told to end--> DRAINING --nothing runs--> LEAVING --all is closed--> its loop ends
  *                      |                        |                          ^
@@ -12,7 +12,8 @@
  *     a job         RUNNING --its task ends--> reported, and gone
  *                      +--its connection is lost, or the daemon stops--> LOST --its task ends--> gone
  *
- * D1  All of it is on the thread of the loop. Tasks run in processes of the pool, which tells their ends on the loop.
+ * D1  All of it is on the thread of the library's loop, where the pool looks after its processes, too: so the end of a
+ *     task is told to its server without a change of threads. The pool calls us there as it calls any loop's program.
  * D2  Grabs that are not answered and jobs, LOST ones too, are never more than the slots, over all servers together; or
  *     than some times as many, while all that the daemon has is of functions whose tasks are short.
  * D3  What is said of a job is said on the connection, and in the epoch, that it came by. When those are lost the job
@@ -23,6 +24,7 @@
 #ifndef SOON_EXECUTOR_CLUSTER_DAEMON_STATE_INTERNAL_H
 #define SOON_EXECUTOR_CLUSTER_DAEMON_STATE_INTERNAL_H
 
+#include "../../loops/job_internal.h"
 #include "../both/connection_internal.h"
 #include "../both/unique_internal.h"
 #include "functions_internal.h"
@@ -76,17 +78,19 @@ struct soon__daemon {
     size_t slots;
     int64_t grace_ms;
     enum soon__daemon_stage stage; /* of daemon.c alone */
-    bool changed;                  /* look at the whole before the loop sleeps */
     bool is_broken;                /* the pool is */
     int status;                    /* to exit with */
 
-    uv_loop_t *uv;
+    struct soon__job on_loop; /* its first job there, and its last */
+    uv_sem_t ended;
+    uv_loop_t *uv;             /* the library's */
     soon_loop *loop;           /* the same */
     soon_function initializer; /* of the pool, if the options name one */
     soon_executor *pool;       /* NULL: it has ended */
     bool pool_is_ending;
     struct soon__offers offers;
 
+    struct soon__servers *servers;
     size_t source_count, next_source; /* whose turn it is */
     struct soon__source *sources;
     size_t connections; /* that are not closed */
@@ -95,7 +99,8 @@ struct soon__daemon {
     size_t job_count;
     uv_timer_t beat; /* heartbeats, progress, and the end of patience with LOST jobs */
     uv_signal_t signals[2];
-    uv_prepare_t before_poll;
+    uv_idle_t changed; /* active: the whole is to be looked at. So libuv comes once more before it sleeps */
+    uv_idle_cb before_sleep;
     uv_check_t after_poll;
 
     struct soon__metrics *metrics; /* NULL: nobody wants them */
@@ -103,5 +108,10 @@ struct soon__daemon {
         uint64_t jobs, foreign, results, errors, lost, orders;
     } counts; /* since the start, for the metrics */
 };
+
+static inline void soon__daemon_changed(struct soon__daemon *daemon)
+{
+    uv_idle_start(&daemon->changed, daemon->before_sleep);
+}
 
 #endif
