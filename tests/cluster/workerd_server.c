@@ -231,6 +231,41 @@ Test(workerd_server, it_takes_some_jobs_ahead_while_all_that_it_has_are_short)
     play_end(&played);
 }
 
+/* Whether it has asked for the next job while the task ran, so that it could sleep then. There is none. */
+static bool asks_ahead(struct played *played)
+{
+    enum soon__packet_type next;
+
+    assign_call(played, "H:1", &far_half_task, "soon1-a.1", (soon_bytes){&(const int){7}, sizeof(int)});
+    expect(&played->work, SOON__WORK_DATA);
+    next = line_next(&played->work).type;
+    if (next == SOON__GRAB_JOB_UNIQ) {
+        expect(&played->work, SOON__WORK_COMPLETE);
+    } else {
+        cr_assert_eq(next, SOON__WORK_COMPLETE, "%s", soon__packet_name(next));
+        expect(&played->work, SOON__GRAB_JOB_UNIQ);
+    }
+    line_say(&played->work, SOON__NO_JOB, NULL, 0);
+    expect(&played->work, SOON__PRE_SLEEP);
+    line_say(&played->work, SOON__NOOP, NULL, 0);
+    expect(&played->work, SOON__GRAB_JOB_UNIQ);
+    return next == SOON__GRAB_JOB_UNIQ;
+}
+
+Test(workerd_server, it_takes_one_job_ahead_until_many_have_come_in_a_row)
+{
+    struct played played;
+
+    play(&played, 1);
+    take_both(&played);
+    while (!asks_ahead(&played))
+        ;
+    for (int i = 0; i < 3; i++)
+        asks_ahead(&played);
+    cr_assert_gt(give_short_tasks(&played), 1);
+    play_end(&played);
+}
+
 Test(workerd_server, it_takes_its_functions_back_only_when_its_last_job_has_ended)
 {
     struct played played;

@@ -8,7 +8,9 @@
  *
  * A process that has run a task goes to sleep when there is none for it, and to wake it takes longer than a short task
  * does. So of functions that are short some jobs are taken ahead. They wait for about a millisecond at most, and if a
- * task beside them crashes they are none the worse: the pool gives them to another process.
+ * task beside them crashes they are none the worse: the pool gives them to another process. It is one job at first: if
+ * there is none, the server is told while the tasks run that it shall call, and not after. When many grabs in a row
+ * have brought jobs there is a queue, and it is as many as keep the processes awake.
  */
 #include "grab_internal.h"
 
@@ -54,7 +56,7 @@ static size_t idle_slots(const struct soon__daemon *daemon)
     for (size_t i = 0; i < daemon->source_count; i++)
         taken += daemon->sources[i].grabs;
     if (taken >= slots && taken < slots * AHEAD && all_are_short(daemon))
-        slots *= AHEAD;
+        slots = daemon->in_a_row >= ENOUGH ? slots * AHEAD : slots + 1;
     return taken < slots ? slots - taken : 0;
 }
 
@@ -106,6 +108,7 @@ void soon__grab(struct soon__daemon *daemon)
 void soon__grab_answered(struct soon__source *source, bool with_job)
 {
     source->grabs -= source->grabs > 0;
+    source->daemon->in_a_row = with_job ? source->daemon->in_a_row + 1 : 0;
     if (with_job)
         become(source, SOON__SOURCE_FULL);
     else if (source->state == SOON__SOURCE_FULL)

@@ -93,6 +93,7 @@ struct soon__daemon {
     struct soon__servers *servers;
     size_t source_count, next_source; /* whose turn it is */
     struct soon__source *sources;
+    size_t in_a_row;    /* so many grabs have brought a job since one that has not */
     size_t connections; /* that are not closed */
 
     struct soon__gearman_job *jobs;
