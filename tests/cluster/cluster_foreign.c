@@ -125,6 +125,27 @@ Test(cluster_foreign, may_be_mapped_over_items_each_by_itself)
     tear_down(&s);
 }
 
+/* It says nothing before its end, but the server knows that it has the job. */
+Test(cluster_foreign, does_not_expire_while_a_silent_worker_has_it)
+{
+    set_up(s);
+    struct worker worker = worker_new(s.server.port, "reverse");
+    soon_future *f = reverse_submit(s.cluster, "abc", 3, &(soon_submit_options){.queue_limit_ms = 3000}), *waits;
+    struct job job = worker_grab(&worker);
+
+    waits = reverse_submit(s.cluster, "de", 2, &(soon_submit_options){.queue_limit_ms = 1});
+    assert_ends(waits, SOON_EEXPIRED);
+    test_wait_until(soon_future_running(f));
+    job_says(&worker, &job, SOON__WORK_COMPLETE, "cba");
+    assert_bytes(f, "cba");
+
+    soon_future_unref(waits);
+    soon_future_unref(f);
+    job_free(&job);
+    worker_free(&worker);
+    tear_down(&s);
+}
+
 Test(cluster_foreign, is_given_up_by_a_kill)
 {
     set_up(s);

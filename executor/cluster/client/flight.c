@@ -314,10 +314,16 @@ void soon__flight_set_limit(struct soon__flight *flight)
 {
     struct soon__call_extra *extra = soon__call_extra(flight->call);
 
-    if (!extra || extra->queue_deadline == SOON__NEVER || flight->has_limit)
-        return;
+    if (extra && extra->queue_deadline != SOON__NEVER && !flight->has_limit)
+        soon__flight_limit_at(flight, extra->queue_deadline);
+}
+
+void soon__flight_limit_at(struct soon__flight *flight, int64_t when)
+{
+    struct soon__call_extra *extra = soon__call_extra(flight->call);
+
     extra->call = flight->call;
-    soon__heap_push(&flight->cluster->loop.limits, &extra->by_deadline, extra->queue_deadline, flight->call->number);
+    soon__heap_push(&flight->cluster->loop.limits, &extra->by_deadline, when, flight->call->number);
     flight->has_limit = true;
 }
 

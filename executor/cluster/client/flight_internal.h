@@ -28,6 +28,7 @@ struct soon__flight *soon__flight_find(const struct soon__cluster *cluster, soon
 size_t soon__flight_unique(const struct soon__flight *flight, char to[SOON__UNIQUE_MAX]);
 /* A queue limit, while it waits. */
 void soon__flight_set_limit(struct soon__flight *flight);
+void soon__flight_limit_at(struct soon__flight *flight, int64_t when);
 void soon__flight_drop_limit(struct soon__flight *flight);
 
 static inline struct soon__flight *soon__flights_first(const struct soon__cluster *cluster, enum soon__flight_state in)

@@ -20,7 +20,7 @@ static void forget_try(struct soon__flight *flight)
     flight->gathered = NULL;
     flight->gathered_size = flight->gathered_capacity = 0;
     flight->began_ns = 0;
-    flight->is_cancel_told = flight->is_held = false;
+    flight->is_cancel_told = flight->is_held = flight->is_limit_over = false;
 }
 
 /*
@@ -114,6 +114,7 @@ void soon__flight_begin(struct soon__flight *flight)
     if (flight->began_ns)
         return;
     soon__flight_drop_limit(flight);
+    flight->is_limit_over = false;
     flight->began_ns = soon__clock_ns();
     soon__mutex_lock(&cluster->backlog.mutex);
     flight->locked.has_begun = true;

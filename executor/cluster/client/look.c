@@ -153,6 +153,17 @@ static void fail_expired(struct soon__cluster *cluster, int64_t now)
     } while (call);
 }
 
+/* A foreign worker need not say that it has begun. If the server does not answer in time, either, it expires. */
+static bool ask_before_it_expires(struct soon__flight *flight, int64_t now)
+{
+    if (!flight->is_foreign || flight->state != SOON__FLIGHT_CREATED || flight->is_limit_over)
+        return false;
+    flight->is_limit_over = true;
+    soon__flight_ask_status(flight);
+    soon__flight_limit_at(flight, soon__later(now, flight->cluster->options.lease_ns));
+    return true;
+}
+
 static void stop_expired(struct soon__cluster *cluster, int64_t now)
 {
     struct soon__heap_node *first;
@@ -163,7 +174,8 @@ static void stop_expired(struct soon__cluster *cluster, int64_t now)
         struct soon__flight *flight = extra->call->flight;
 
         soon__flight_drop_limit(flight);
-        soon__flight_stop(flight, SOON__STOP_EXPIRED);
+        if (!ask_before_it_expires(flight, now))
+            soon__flight_stop(flight, SOON__STOP_EXPIRED);
     }
 }
 

@@ -222,13 +222,17 @@ static void on_end(struct soon__flight *flight, const struct soon__packet *packe
 static void on_status_of_handle(struct soon__cluster *cluster, const soon_bytes *arguments)
 {
     struct soon__flight *flight = soon__flight_find(cluster, arguments[0]);
+    bool is_limit_over;
 
     if (!flight || flight->state != SOON__FLIGHT_CREATED)
         return;
-    if (number_of(arguments[1]) == 0) {
-        soon__flight_return(flight);
-    } else if (number_of(arguments[2]) == 0) {
+    is_limit_over = flight->is_limit_over;
+    if (number_of(arguments[2]) == 0) {
         flight->is_held = false;
+        if (number_of(arguments[1]) == 0)
+            soon__flight_return(flight);
+        if (is_limit_over)
+            soon__flight_stop(flight, SOON__STOP_EXPIRED);
     } else if (flight->is_foreign) {
         runs(flight);
     } else if (flight->is_held) {

@@ -86,6 +86,7 @@ struct soon__flight {
     bool is_attached;    /* sent again with the same unique: F6 */
     bool is_held;        /* the server has said once that a worker has it */
     bool has_limit;      /* it is in `limits` */
+    bool is_limit_over;  /* its worker may be one that says nothing while it works: the server is asked */
     bool is_cancel_told; /* to the worker that runs it */
     int64_t began_ns;    /* this try, as we have heard; 0: it has not */
     uint16_t handle_size;
