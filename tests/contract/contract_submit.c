@@ -101,6 +101,21 @@ TestOnEach(contract_submit, fails_also_with_an_exception_that_looks_like_none)
     soon_future_unref(f);
 }
 
+SOON_TASK(raise_in_silence, soon_none, soon_none)
+{
+    return soon_raise(task, EDOM, "%s", "");
+}
+
+TestOnEach(contract_submit, passes_on_a_message_without_letters)
+{
+    soon_future *f = soon_submit(executor, raise_in_silence);
+    soon_bytes nothing;
+
+    cr_assert_eq(soon_future_result(f, SOON_FOREVER, &nothing), SOON_ERAISED);
+    cr_assert_str_eq(soon_future_error(f)->message, "");
+    soon_future_unref(f);
+}
+
 SOON_TASK(error_as_a_value, soon_none, int)
 {
     *result = SOON_ERAISED;

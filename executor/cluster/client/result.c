@@ -46,7 +46,7 @@ static struct soon__error *error_of(const struct soon__flight *flight, const str
     if (message->code == SOON_ETYPE && !message->started)
         return soon__error_newf(&fields, "%s; here: %s", message->message,
                                 soon__layout_text(here, sizeof here, call->function));
-    return soon__error_newf(&fields, *message->message ? "%s" : NULL, message->message);
+    return soon__error_newf(&fields, "%s", message->message);
 }
 
 /* Its worker was told to end it, and nobody has cancelled it. */
