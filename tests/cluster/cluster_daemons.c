@@ -3,6 +3,7 @@
  */
 #include "../support/cluster_tasks.h"
 #include "../support/workerd.h"
+#include "flights.h"
 #include "worker_fixture.h"
 
 TestSuite(cluster_daemons);
@@ -154,12 +155,13 @@ Test(cluster_daemons, cancel_kill_and_limit_what_runs)
 /* A machine that is stopped: the server does not notice it. */
 Test(cluster_daemons, that_are_stopped_lose_what_they_have)
 {
-    daemons_up(all, .lease_ms = 300);
+    daemons_up(all, .lease_ms = FLIGHTS_LONG_MS);
     soon_future *f = far_listen_submit(all.cluster, "x", NULL);
 
     test_wait_until(soon_future_running(f));
     for (int i = 0; i < 2; i++)
         kill(all.daemons[i].pid, SIGSTOP);
+    flights_end_times(all.cluster);
     assert_ends(f, SOON_ELOST);
     for (int i = 0; i < 2; i++)
         kill(all.daemons[i].pid, SIGCONT);

@@ -52,12 +52,12 @@ static void start_daemon(struct site *site, int which, int slots)
     machine_enter(&site->machines, CLIENT);
 }
 
-static void begin_at(struct site *site, const soon_cluster_options *options)
+static void begin_at(struct site *site, const char *const *keepalive, const soon_cluster_options *options)
 {
     soon_cluster_options with_servers = *options;
 
     machine_enter(&site->machines, SERVER);
-    gearmand_start_at(&site->server, "0.0.0.0", quick);
+    gearmand_start_at(&site->server, "0.0.0.0", keepalive);
     machine_enter(&site->machines, CLIENT);
     snprintf(site->address, sizeof site->address, "%s:%d", machine_address(SERVER), site->server.port);
     machines_move_library(&site->machines, CLIENT);
@@ -67,12 +67,12 @@ static void begin_at(struct site *site, const soon_cluster_options *options)
     site->other = (struct gates){{gate_new(), gate_new()}};
 }
 
-/* begin(&site, .lease_ms = 100): a server and a client. */
-#define begin(site, ...)                                                                                               \
+/* A server, as `quick` or NULL, which is slower to notice than any test; and a client. */
+#define begin(site, keepalive)                                                                                         \
     gearmand_or_skip();                                                                                                \
     cluster_warm_up();                                                                                                 \
     machines_begin_or_skip(&(site)->machines);                                                                         \
-    begin_at(site, &(soon_cluster_options){__VA_ARGS__})
+    begin_at(site, keepalive, &(soon_cluster_options){.lease_ms = PATIENT_MS})
 
 static void end(struct site *site)
 {
@@ -239,12 +239,13 @@ Test(cluster_partition, of_a_daemon_loses_what_it_runs_or_has_it_tried_elsewhere
     struct site site = {0};
     soon_future *futures[2];
 
-    begin(&site, .lease_ms = 2000);
+    begin(&site, quick);
     start_daemon(&site, 0, 2);
     submit_to_first(&site, futures, 2, (const soon_submit_options[]){again, {0}});
     start_daemon(&site, 1, 2);
 
     cut_off(&site, FIRST);
+    flights_end_times(site.cluster);
     gate_await(site.gates.on[1], 1);
     assert_lost_on_first(futures[1]);
     cr_assert_eq(soon_future_attempt(futures[0]), 2);
@@ -270,7 +271,7 @@ Test(cluster_partition, of_a_daemon_that_the_server_notices_costs_no_try)
     struct site site = {0};
     soon_future *f;
 
-    begin(&site, .lease_ms = PATIENT_MS);
+    begin(&site, quick);
     start_daemon(&site, 0, 1);
     submit_to_first(&site, &f, 1, (const soon_submit_options[]){{0}});
     start_daemon(&site, 1, 1);
@@ -297,7 +298,7 @@ Test(cluster_partition, of_a_daemon_that_ends_soon_costs_nothing)
     struct site site = {0};
     soon_future *f;
 
-    begin(&site, .lease_ms = PATIENT_MS);
+    begin(&site, NULL);
     start_daemon(&site, 0, 1);
     submit_to_first(&site, &f, 1, (const soon_submit_options[]){{0}});
 
@@ -319,7 +320,7 @@ Test(cluster_partition, of_an_idle_daemon_keeps_nobody_waiting)
     struct site site = {0};
     soon_future *futures[2];
 
-    begin(&site, .lease_ms = PATIENT_MS);
+    begin(&site, quick);
     for (int i = 0; i < 2; i++) {
         start_daemon(&site, i, 2);
         await_knowledge(&site, FIRST + i, "stand", true);
@@ -350,7 +351,7 @@ Test(cluster_partition, of_the_client_loses_what_runs_or_comes_back_to_it)
     struct site site = {0};
     soon_future *futures[4]; /* two that run, one that waits, and one of later */
 
-    begin(&site, .lease_ms = PATIENT_MS);
+    begin(&site, quick);
     start_daemon(&site, 0, 2);
     submit_to_first(&site, futures, 2, (const soon_submit_options[]){again, {0}});
     futures[2] = submit(&site, &site.other);
@@ -382,7 +383,7 @@ Test(cluster_partition, of_the_client_that_ends_soon_costs_nothing)
     struct site site = {0};
     soon_future *f, *later;
 
-    begin(&site, .lease_ms = PATIENT_MS);
+    begin(&site, NULL);
     start_daemon(&site, 0, 2);
     submit_to_first(&site, &f, 1, (const soon_submit_options[]){{0}});
 
