@@ -96,7 +96,7 @@ Test(cluster_bound, server_that_is_full_fails_the_one_that_it_has_no_place_for)
     struct job job;
 
     await_jobs(&s.server, "far", 0); /* the server knows the function */
-    cr_assert(gearmand_answers(s.server.port, "maxqueue far 1\n", "OK"));
+    test_wait_until(gearmand_answers(s.server.port, "maxqueue far 1\n", "OK"));
     for (int i = 0; i < 3; i++)
         futures[i] = submit_far(s.cluster, NULL);
     for (int i = 1; i < 3; i++)

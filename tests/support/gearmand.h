@@ -131,6 +131,7 @@ static inline bool gearmand_try(struct gearmand *self)
     static const char *const usual[] = {"--keepalive-idle=10", "--keepalive-interval=3", "--keepalive-count=3", NULL};
     bool has_own = self->more[0] && strncmp(self->more[0], "--keepalive-", 12) == 0;
     posix_spawn_file_actions_t files;
+    char expected[32];
     size_t count = 14;
 
     snprintf(port, sizeof port, "%d", self->port);
@@ -143,7 +144,8 @@ static inline bool gearmand_try(struct gearmand *self)
         posix_spawn_file_actions_addopen(&files, fd, "/dev/null", O_RDWR, 0);
     cr_assert_eq(posix_spawnp(&self->pid, arguments[0], &files, NULL, (char *const *)arguments, environ), 0);
     posix_spawn_file_actions_destroy(&files);
-    while (!gearmand_answers(self->port, "version\n", "OK ")) {
+    snprintf(expected, sizeof expected, "OK %d\n", (int)self->pid); /* another test's may have the same port */
+    while (!gearmand_answers(self->port, "getpid\n", expected)) {
         if (waitpid(self->pid, NULL, WNOHANG) == self->pid) {
             self->pid = 0;
             return false;
