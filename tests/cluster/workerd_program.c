@@ -219,10 +219,11 @@ Test(workerd_program, its_numbers_are_served_on_a_local_socket)
     cr_assert_eq(access(address.sun_path, F_OK), -1, "it is removed at the end");
 }
 
+/* Its two connections come up in any order. */
 Test(workerd_program, the_server_shows_its_functions_and_by_its_name)
 {
     struct stage stage;
-    char list[4096] = "", name[128], status[4096] = "";
+    char list[4096], status[4096] = "";
     int fd;
 
     gearmand_or_skip();
@@ -231,11 +232,12 @@ Test(workerd_program, the_server_shows_its_functions_and_by_its_name)
     caller_open(&stage.caller, &stage.server);
     run_one(&stage);
     fd = gearmand_connect(stage.server.port);
-    cr_assert_eq(write(fd, "workers\n", 8), 8);
-    cr_assert_gt(read(fd, list, sizeof list - 1), 0);
-    snprintf(name, sizeof name, "alpha-");
-    cr_assert_not_null(strstr(list, name), "%s", list);
-    cr_assert_not_null(strstr(list, "cancel@alpha-"), "%s", list);
+    do {
+        memset(list, 0, sizeof list);
+        cr_assert_eq(write(fd, "workers\n", 8), 8);
+        cr_assert_gt(read(fd, list, sizeof list - 1), 0);
+    } while (!strstr(list, "cancel@alpha-"));
+    cr_assert_not_null(strstr(list, " alpha-"), "%s", list);
     cr_assert_eq(write(fd, "status\n", 7), 7);
     cr_assert_gt(read(fd, status, sizeof status - 1), 0);
     cr_assert_not_null(strstr(status, "far_half\t0\t0\t1"), "%s", status);
