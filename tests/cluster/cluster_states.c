@@ -551,7 +551,9 @@ Test(cluster_states, withdrawn_for_its_queue_limit_says_so_though_it_has_begun)
         soon_future *f;
 
         begin(&stage);
-        f = submit_created(&stage, &(soon_submit_options){.queue_limit_ms = 2000}, unique);
+        f = submit_created(&stage, &(soon_submit_options){.queue_limit_ms = FLIGHTS_LONG_MS}, unique);
+        await_state(&stage, SOON__FLIGHT_CREATED, 1);
+        flights_end_limit(stage.cluster);
         hear_line(&stage, "cancel job H:1");
         starts(&stage, "H:1");
         hear_order(&stage, SOON__ORDER_CANCEL, "far-1", unique);
@@ -758,12 +760,13 @@ Test(cluster_states, ghost_goes_when_its_job_ends_or_the_server_is_lost_or_its_t
 Test(cluster_states, unsent_for_want_of_a_server_may_be_cancelled_killed_and_expire)
 {
     struct stage stage = {0};
+    const soon_submit_options limited = {.queue_limit_ms = FLIGHTS_LONG_MS};
     soon_future *futures[3];
     char unique[65];
 
     begin(&stage);
     for (int i = 0; i < 3; i++) {
-        futures[i] = submit_far(stage.cluster, i == 2 ? &(soon_submit_options){.queue_limit_ms = 3000} : NULL);
+        futures[i] = submit_far(stage.cluster, i == 2 ? &limited : NULL);
         hear_submit(&stage, unique);
     }
     cut_for_ever(&stage);
@@ -772,6 +775,7 @@ Test(cluster_states, unsent_for_want_of_a_server_may_be_cancelled_killed_and_exp
     assert_cancelled(futures[0], false);
     cr_assert_eq(soon_future_kill(futures[1]), 0);
     assert_cancelled(futures[1], false);
+    flights_end_limit(stage.cluster);
     assert_ends(futures[2], SOON_EEXPIRED);
     cr_assert_not(soon_future_error(futures[2])->started);
     await_state(&stage, SOON__FLIGHT_UNSENT, 0);

@@ -79,6 +79,24 @@ static inline bool flights_have_a_limit(soon_executor *cluster)
     return look.count;
 }
 
+static inline void flights__end_limit(struct soon__job *job)
+{
+    struct flights_job *self = (struct flights_job *)job;
+
+    cr_assert_not_null(soon__heap_first(&self->cluster->loop.limits));
+    soon__heap_first(&self->cluster->loop.limits)->key = 0;
+    self->cluster->loop.on_timer(&self->cluster->loop.timer);
+    atomic_store(&self->done, true);
+}
+
+/* The one queue limit that there is, or the first, is over now. */
+static inline void flights_end_limit(soon_executor *cluster)
+{
+    struct flights_job end = {.job.run = flights__end_limit, .cluster = soon__cluster_of(cluster)};
+
+    flights__do(&end);
+}
+
 static inline void flights__set(struct soon__job *job)
 {
     struct flights_job *self = (struct flights_job *)job;
