@@ -141,12 +141,10 @@ TestOnEach(task_cancel, comes_with_the_shutdown_that_terminates)
 
 TestOnEach(task_cancel, comes_with_the_end_of_its_time)
 {
-    soon_future *f;
-
     common()->runs = 0;
-    f = soon_submit_with(executor, (.time_limit_ms = 30), block, -ECANCELED);
-    cr_assert_eq(code_of(f), SOON_ETIMELIMIT);
-    cr_assert_eq(common()->runs, 1);
+    for (int limit_ms = 30; common()->runs == 0; limit_ms *= 2) /* on a slow machine it does not listen by then */
+        cr_assert_eq(code_of(soon_submit_with(executor, (.time_limit_ms = limit_ms), block, -ECANCELED)),
+                     SOON_ETIMELIMIT);
     assert_nothing_to_read(executor);
 }
 

@@ -221,17 +221,22 @@ Test(process_grace, of_an_item_leaves_the_others_to_run)
 {
     soon_executor *pool = new_processes(.workers = 1, .grace_ms = LONG_MS);
     struct gate gate = gate_new();
-    soon_future *f = map_of_four(pool, gate, 50);
+    bool in_time = false;
     int value;
 
-    cr_assert_eq(soon_future_wait(f, SOON_FOREVER), 0);
-    for (int i = 0; i < 4; i++) {
-        int rc = soon_map_item(f, (size_t)i, 0, &value, sizeof value);
+    for (int limit_ms = 50; !in_time; limit_ms *= 2) { /* on a slow machine the others need more */
+        soon_future *f = map_of_four(pool, gate, limit_ms);
 
-        cr_assert_eq(rc, i == 1 ? SOON_ETIMELIMIT : 0, "item %d: %s", i, soon_strerror(rc));
-        cr_assert(rc < 0 || value == i);
+        cr_assert_eq(soon_future_wait(f, SOON_FOREVER), 0);
+        in_time = true;
+        for (int i = 0; i < 4; i++) {
+            int rc = soon_map_item(f, (size_t)i, 0, &value, sizeof value);
+
+            cr_assert(rc == SOON_ETIMELIMIT || (i != 1 && rc == 0 && value == i), "item %d: %s", i, soon_strerror(rc));
+            in_time &= i == 1 || rc == 0;
+        }
+        soon_future_unref(f);
     }
-    soon_future_unref(f);
     free_pool(pool);
     gate_free(gate);
 }

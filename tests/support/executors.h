@@ -41,10 +41,11 @@ static inline soon_executor *make_four_threads(void)
     return make_threads(4);
 }
 
+/* A task that listens has the time that it takes to hear of its end. */
 static inline soon_executor *make_processes(int workers)
 {
     soon_executor *executor;
-    int rc = soon_process_pool_new(&executor, &(soon_process_pool_options){.workers = workers, .grace_ms = 50});
+    int rc = soon_process_pool_new(&executor, &(soon_process_pool_options){.workers = workers, .grace_ms = 1000000});
 
     cr_assert_eq(rc, 0, "%s", soon_strerror(rc));
     return executor;
