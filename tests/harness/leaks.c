@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_DESCRIPTORS = 4096, POLL_NS = 1000000, POLLS_BEFORE_TELLING = 1000 };
+enum { MAX_DESCRIPTORS = 4096, POLL_NS = 1000000, TELL_AFTER_S = 1 };
 
 /* Defined only where the program is built with AddressSanitizer. */
 extern int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
@@ -139,11 +139,15 @@ static void tell_what_is_left(void)
 
 void assert_no_leaks(void)
 {
+    int64_t tell_at = soon__clock_ns() + TELL_AFTER_S * INT64_C(1000000000);
+
     if (skipped)
         return;
-    for (unsigned polls = 0; soon__blocks_alive() > 0 || new_descriptors() > 0 || has_children(); polls++) {
-        if (polls == POLLS_BEFORE_TELLING)
+    while (soon__blocks_alive() > 0 || new_descriptors() > 0 || has_children()) {
+        if (soon__clock_ns() >= tell_at) {
             tell_what_is_left();
+            tell_at = INT64_MAX;
+        }
         nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
     }
     if (__lsan_do_recoverable_leak_check)
