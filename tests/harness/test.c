@@ -9,7 +9,10 @@
 #include "test.h"
 #include "leaks_internal.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -42,10 +45,34 @@ void test_stay_on_one_cpu(void)
         abort();
 }
 
+/* Whether all other threads of this process sleep: behind the name in its status there is an S then. */
+static bool others_sleep(void)
+{
+    DIR *folder = opendir("/proc/self/task");
+    struct dirent *entry;
+    bool sleep = folder;
+
+    while (folder && (entry = readdir(folder))) {
+        char path[300], status[512] = "", *state;
+        int fd;
+
+        if (entry->d_name[0] == '.' || atoi(entry->d_name) == gettid())
+            continue;
+        snprintf(path, sizeof path, "/proc/self/task/%s/stat", entry->d_name);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        state = fd >= 0 && read(fd, status, sizeof status - 1) > 0 ? strrchr(status, ')') : NULL;
+        sleep &= !state || state[2] == 'S';
+        close(fd);
+    }
+    if (folder)
+        closedir(folder);
+    return sleep;
+}
+
 pid_t test_fork(void)
 {
-    if (UNDER_ASAN)
-        nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+    for (int polls = 0; UNDER_ASAN && polls < 100 && !others_sleep(); polls++)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     return fork();
 }
 

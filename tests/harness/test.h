@@ -69,7 +69,7 @@ static inline size_t test_alignment(size_t size)
 void test_accept_open_descriptors(void);
 
 /* As fork(), at a moment when no other thread is likely to hold a lock of AddressSanitizer's allocator: the child would
- * inherit the lock as it is. Threads that have just started, and those of the runner, get some time to give it back. */
+ * inherit the lock as it is. So it waits until they all sleep; not for ever, since some may be busy all the time. */
 pid_t test_fork(void);
 
 /* From now on this thread runs on one CPU, as do the threads and processes that it starts. */
