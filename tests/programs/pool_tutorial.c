@@ -118,8 +118,8 @@ int main(int argc, char **argv)
     imap(pool, false);
     imap(pool, true); /* for i in pool.imap_unordered(f, range(10)) */
 
-    soon_future *res = soon_submit(pool, f, 20);        /* res = pool.apply_async(f, (20,)) */
-    must(soon_result_within(res, 10000, &result) == 0); /* res.get(timeout=1) */
+    soon_future *res = soon_submit(pool, f, 20);          /* res = pool.apply_async(f, (20,)) */
+    must(soon_result_within(res, 1000000, &result) == 0); /* res.get(timeout=1) */
     printf("apply_async: %d\n", result);
     soon_future_unref(res);
 
