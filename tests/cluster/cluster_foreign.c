@@ -1,6 +1,7 @@
 /*
  * cluster_foreign.c - functions of workers that are not of this library, which know bytes alone.
  */
+#include "flights.h"
 #include "worker_fixture.h"
 
 TestSuite(cluster_foreign);
@@ -130,12 +131,17 @@ Test(cluster_foreign, does_not_expire_while_a_silent_worker_has_it)
 {
     set_up(s);
     struct worker worker = worker_new(s.server.port, "reverse");
-    soon_future *f = reverse_submit(s.cluster, "abc", 3, &(soon_submit_options){.queue_limit_ms = 3000}), *waits;
+    const soon_submit_options options = {.queue_limit_ms = FLIGHTS_LONG_MS};
+    soon_future *f = reverse_submit(s.cluster, "abc", 3, &options), *waits;
     struct job job = worker_grab(&worker);
 
-    waits = reverse_submit(s.cluster, "de", 2, &(soon_submit_options){.queue_limit_ms = 1});
-    assert_ends(waits, SOON_EEXPIRED);
+    test_wait_until(flights_in(s.cluster, SOON__FLIGHT_CREATED) == 1);
+    flights_end_limit(s.cluster);
     test_wait_until(soon_future_running(f));
+    waits = reverse_submit(s.cluster, "de", 2, &options);
+    test_wait_until(flights_in(s.cluster, SOON__FLIGHT_CREATED) == 1);
+    flights_end_limit(s.cluster);
+    assert_ends(waits, SOON_EEXPIRED);
     job_says(&worker, &job, SOON__WORK_COMPLETE, "cba");
     assert_bytes(f, "cba");
 
