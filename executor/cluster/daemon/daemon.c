@@ -1,17 +1,17 @@
 /*
  * daemon.c - the stages of the daemon.
  *
- * What happens on connections, and in the pool, marks the daemon as changed. After each turn that has brought something,
- * and before the loop sleeps, the whole is looked at: who is to be asked for jobs, and whether a stage is over. So
- * nothing below calls up to here, and what a turn has brought is answered in one go.
+ * What happens on connections, and in the pool, marks the daemon as changed. After each turn that has brought
+ * something, and before the loop sleeps, the whole is looked at: who is to be asked for jobs, and whether a stage is
+ * over. So nothing below calls up to here, and what a turn has brought is answered in one go.
  *
  *     DRAINING    no job is asked for. A source whose last job has ended takes its functions back (D5).
  *     STOPPING    all jobs are LOST, so that nothing is told of tasks that are killed now. The connections are closed
  *                 when the pool is gone: only then servers give the jobs to others.
  *     LEAVING     connections close, and tell what was written to them; then the pool goes, if it is there still.
  *
- * The main thread starts the pool, which takes its time, posts the rest to the library's loop, and waits there until all
- * is closed.
+ * The main thread starts the pool, which takes its time, posts the rest to the library's loop, and waits until all is
+ * closed.
  */
 #include "daemon_internal.h"
 
