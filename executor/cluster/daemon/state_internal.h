@@ -1,7 +1,7 @@
 /*
  * state_internal.h - the daemon: two connections to each server, and a process pool, on the library's loop.
  *
- *     the daemon    SERVING --told to end--> DRAINING --nothing runs--> LEAVING --all is closed--> its loop ends
+ *     the daemon    SERVING --told to end--> DRAINING --nothing runs--> LEAVING --all is closed--> it ends
  *                      |                        |                          ^
  *                      +---told twice, or the pool is broken: STOPPING ----+
  *
