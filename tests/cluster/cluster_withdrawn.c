@@ -215,7 +215,7 @@ Test(cluster_withdrawn, from_a_frozen_worker_is_lost_if_it_has_begun)
         char unique[65];
         soon_future *f;
 
-        begin(&stage, .lease_ms = 50, .grace_ms = FLIGHTS_LONG_MS);
+        begin(&stage, .lease_ms = 50);
         f = submit_thawed(&stage, NULL, unique);
         thawed_ends[i](&stage);
         assert_ends(f, SOON_ELOST);
@@ -236,7 +236,7 @@ Test(cluster_withdrawn, from_a_frozen_worker_is_tried_again_if_it_has_begun_and_
         char unique[65], second[65];
         soon_future *f;
 
-        begin(&stage, .lease_ms = 50, .grace_ms = FLIGHTS_LONG_MS);
+        begin(&stage, .lease_ms = 50);
         f = submit_thawed(&stage, &(soon_submit_options){.retries = 1}, unique);
         thawed_ends[i](&stage);
         cr_assert_eq(hear_submit(&stage, second), 2);

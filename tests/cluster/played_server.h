@@ -118,11 +118,15 @@ static inline const char *listen_of(struct stage *stage)
 
 static inline void begin_with(struct stage *stage, const soon_cluster_options *options)
 {
-    stage->cluster = cluster_of(options);
+    soon_cluster_options given = *options;
+
+    if (!given.grace_ms)
+        given.grace_ms = FLIGHTS_LONG_MS;
+    stage->cluster = cluster_of(&given);
     accept_client(stage);
 }
 
-/* begin(&stage, .lease_ms = 50) */
+/* begin(&stage, .lease_ms = 50). The grace period is over when the test says so. */
 #define begin(stage, ...) begin_with(stage, &(soon_cluster_options){.servers = listen_of(stage), ##__VA_ARGS__})
 
 /* Takes a submit, and copies its unique. Returns the attempt. */
