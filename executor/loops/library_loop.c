@@ -10,8 +10,9 @@
  * B3  The loop's timers are libuv's. libuv ends the program where it cannot get what it needs, and it needs something
  *     when a loop is made, and when it polls for the first time. So the start asks for as much before, and lets it poll
  *     once. After that it is run when a timer is due or a handle closes, which needs nothing: descriptors are watched
- *     without it (loops/watch.c). Only connections are libuv's. As soon as there is one, libuv's own set of descriptors
- *     is one of those that are watched; and who makes the connection sees to it that libuv finds what it needs.
+ *     without it (loops/watch.c). Only connections are libuv's, and what a daemon of a cluster has besides. As soon as there
+ *     is one, libuv's own set of descriptors is one of those that are watched; and who makes the connection sees to it
+ *     that libuv finds what it needs.
  * B4  `awake` is held by the loop's thread while it does anything, and given up while it sleeps. A fork takes it, so
  *     that libuv's loop is whole in the child, which closes it by libuv's own means. A loop that has always something
  *     to do gives it up only for a moment in each turn: so it reads whether a fork waits (`forks`), and lets that go
@@ -36,7 +37,7 @@
 #include <unistd.h>
 
 #define FORK_WAIT_NS INT64_C(1000000000)
-enum { FORK_NAPS_MAX = 10000 }; /* of 50 us */
+enum { FORK_NAPS_MAX = 10000 /* of 50 us */, OFTEN_MS = 10 };
 
 struct library {
     uint32_t generation;
@@ -107,14 +108,24 @@ static void run_jobs(struct library *self)
     }
 }
 
+/* Before 1.44 libuv does not say by its timeout that there are descriptors which it is to watch from now on. */
+static bool is_to_be_asked_often(const struct library *self)
+{
+    return self->uv_watch.active && uv_version() < (1 << 16 | 44 << 8);
+}
+
 /* Runs timers that are due and the ends of handles. How long the next may be waited for, in milliseconds; -1: for
  * ever. */
 static int run_timers(struct library *self)
 {
+    bool often = is_to_be_asked_often(self);
+    int timeout_ms;
+
     uv_update_time(&self->uv);
-    if (uv_loop_alive(&self->uv) && uv_backend_timeout(&self->uv) == 0)
+    if (uv_loop_alive(&self->uv) && (often || uv_backend_timeout(&self->uv) == 0))
         uv_run(&self->uv, UV_RUN_NOWAIT);
-    return uv_loop_alive(&self->uv) ? uv_backend_timeout(&self->uv) : -1;
+    timeout_ms = uv_loop_alive(&self->uv) ? uv_backend_timeout(&self->uv) : -1;
+    return often && (unsigned)timeout_ms > OFTEN_MS ? OFTEN_MS : timeout_ms;
 }
 
 /* A program that closes all descriptors has closed the loop's. */

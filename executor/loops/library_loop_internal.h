@@ -24,7 +24,7 @@ void soon__library_callbacks_post(struct soon__job *job);
  * Before a start, and in a forked child: nothing. */
 void soon__library_loop_interrupt(struct soon__job *job);
 
-uv_loop_t *soon__library_uv(void); /* for timers. Loop thread only */
+uv_loop_t *soon__library_uv(void); /* for timers, and what needs the next. Loop thread only */
 /* From now on it also runs when one of its descriptors is ready: for connections. Loop thread only, any number of
  * times. 0, or -ENOMEM, -ENOSPC. */
 int soon__library_poll_uv(void);

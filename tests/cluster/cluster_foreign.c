@@ -1,8 +1,7 @@
 /*
  * cluster_foreign.c - functions of workers that are not of this library, which know bytes alone.
  */
-#include "flights.h"
-#include "worker_fixture.h"
+#include "played_server.h"
 
 TestSuite(cluster_foreign);
 
@@ -150,6 +149,26 @@ Test(cluster_foreign, does_not_expire_while_a_silent_worker_has_it)
     job_free(&job);
     worker_free(&worker);
     tear_down(&s);
+}
+
+Test(cluster_foreign, expires_if_the_server_goes_before_it_has_said_who_has_it)
+{
+    struct stage stage = {0};
+    soon_future *f;
+
+    begin(&stage);
+    f = reverse_submit(stage.cluster, "abc", 3, &(soon_submit_options){.queue_limit_ms = FLIGHTS_LONG_MS});
+    hear(&stage, SOON__SUBMIT_JOB);
+    say_text(&stage, SOON__JOB_CREATED, "H:1");
+    await_state(&stage, SOON__FLIGHT_CREATED, 1);
+    flights_end_limit(stage.cluster);
+    hear(&stage, SOON__GET_STATUS);
+    cut(&stage);
+    assert_ends(f, SOON_EEXPIRED);
+    accept_client(&stage);
+
+    soon_future_unref(f);
+    end(&stage);
 }
 
 Test(cluster_foreign, is_given_up_by_a_kill)

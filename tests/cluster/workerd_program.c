@@ -3,6 +3,7 @@
  */
 #include "caller.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 TestSuite(workerd_program);
@@ -156,6 +157,57 @@ static void start_with_metrics(struct stage *stage, const char *where)
     gearmand_start(&stage->server, NULL);
     workerd_start_with(&stage->daemon, stage->server.address, 1, (const char *[]){"--metrics", where, NULL});
     caller_open(&stage->caller, &stage->server);
+}
+
+static struct stage begin_with_a_full_pipe(int ends[2])
+{
+    static char page[4096];
+    struct stage stage;
+
+    gearmand_start(&stage.server, NULL);
+    cr_assert_eq(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+    while (write(ends[1], page, sizeof page) > 0)
+        ;
+    cr_assert_eq(fcntl(ends[1], F_SETFL, 0), 0);
+    workerd_spawn_to(&stage.daemon, ends[1],
+                     (const char *[]){"--servers", stage.server.address, "--load", getenv("OBJECT"), "--slots", "1",
+                                      "--log-level", "debug", NULL});
+    workerd_await(&stage.daemon, "READY=1");
+    caller_open(&stage.caller, &stage.server);
+    return stage;
+}
+
+static void call_once(struct stage *stage)
+{
+    struct heard heard;
+    struct soon__message_reader rest;
+    soon_bytes result;
+
+    caller_call(&stage->caller, &far_half_task, "soon1-a.1", .argument = {&(int){8}, sizeof(int)});
+    result = caller_await_result(&stage->caller, &heard, &rest).result;
+    cr_assert(result.size == sizeof(int) && memcmp(result.data, &(int){4}, sizeof(int)) == 0);
+    heard_free(&heard);
+}
+
+Test(workerd_program, a_log_that_nobody_reads_keeps_no_task_waiting_and_says_how_much_of_it_is_lost)
+{
+    static char text[1 << 20];
+    struct stage stage;
+    ssize_t size;
+    int ends[2];
+
+    gearmand_or_skip();
+    stage = begin_with_a_full_pipe(ends);
+    call_once(&stage);
+    while (read(ends[0], text, sizeof text) > 0)
+        ;
+    call_once(&stage);
+    size = read(ends[0], text, sizeof text - 1);
+    cr_assert_gt(size, 0);
+    text[size] = '\0';
+    cr_assert_not_null(strstr(text, " lines were lost) "), "%s", text);
+    close(ends[0]);
+    stage_end(&stage);
 }
 
 Test(workerd_program, its_numbers_are_in_a_file_when_it_ends)

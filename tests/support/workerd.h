@@ -32,16 +32,15 @@ struct workerd {
     int notify; /* where it tells systemd, in the place of that */
 };
 
-/* Starts it with these arguments, up to a NULL, whatever it does then. */
-static inline void workerd_spawn(struct workerd *self, const char *const *more)
+/* Starts it with these arguments, up to a NULL, whatever it does then. Its stderr is `said`, which it closes. */
+static inline void workerd_spawn_to(struct workerd *self, int said, const char *const *more)
 {
     const char *arguments[WORKERD_ARGUMENTS + 5] = {"setpriv", "--pdeathsig", "KILL", getenv("SOON_WORKERD")};
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     posix_spawn_file_actions_t files;
     char variable[64];
 
-    *self = (struct workerd){.said = memfd_create("said", MFD_CLOEXEC),
-                             .notify = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+    *self = (struct workerd){.said = said, .notify = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
     for (size_t i = 0; more[i]; i++)
         arguments[4 + i] = more[i];
     snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "soon-test-%d-%d", (int)getpid(), self->notify);
@@ -55,6 +54,12 @@ static inline void workerd_spawn(struct workerd *self, const char *const *more)
     cr_assert_eq(posix_spawnp(&self->pid, arguments[0], &files, NULL, (char *const *)arguments, environ), 0);
     posix_spawn_file_actions_destroy(&files);
     unsetenv("NOTIFY_SOCKET");
+}
+
+/* The same, and what it says can be read. */
+static inline void workerd_spawn(struct workerd *self, const char *const *more)
+{
+    workerd_spawn_to(self, memfd_create("said", MFD_CLOEXEC), more);
 }
 
 static inline const char *workerd_said_from(const struct workerd *self, off_t at)

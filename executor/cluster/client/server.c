@@ -85,6 +85,8 @@ static void lose_begun(struct soon__flight *flight, const char *text)
 static void lose(struct soon__flight *flight, const char *text)
 {
     soon__flight_forget_handle(flight); /* F5 */
+    if (flight->is_limit_over && flight->stop < SOON__STOP_EXPIRED)
+        flight->stop = SOON__STOP_EXPIRED; /* nobody answers any more whether a worker has it */
     if (!flight->call)
         soon__flight_enter(flight, SOON__FLIGHT_GONE);
     else if (flight->state == SOON__FLIGHT_UNSENT)

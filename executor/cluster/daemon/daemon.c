@@ -366,9 +366,11 @@ static int run(struct soon__daemon *daemon)
 
 int soon__daemon_run(const struct soon__daemon_options *options)
 {
-    struct soon__daemon daemon = {.options = options, .grace_ms = options->grace_ms};
+    static struct soon__daemon daemon; /* libuv may come back to a handle when the main thread has gone on */
     int status;
 
+    daemon.options = options;
+    daemon.grace_ms = options->grace_ms;
     if (soon__servers_parse(&daemon.servers, options->servers) < 0) {
         soon__log(SOON__LOG_ERROR, "--servers: %s", soon_last_error()->message);
         return SOON__EXIT_USAGE;

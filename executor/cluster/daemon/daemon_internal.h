@@ -1,5 +1,5 @@
 /*
- * daemon_internal.h - the daemon as a whole: from a pool that is ready to the end of its loop.
+ * daemon_internal.h - the daemon as a whole: from its pool's start to its end.
  */
 #ifndef SOON_EXECUTOR_CLUSTER_DAEMON_DAEMON_INTERNAL_H
 #define SOON_EXECUTOR_CLUSTER_DAEMON_DAEMON_INTERNAL_H

@@ -3,8 +3,8 @@
  *
  * The sources have their turns, so that one with a long queue does not keep the others waiting. A source that has said
  * NO_JOB is not asked again before a slot was idle while nothing was asked there: then it goes to sleep, and the server
- * wakes it with a NOOP. A daemon without idle slots does not go to sleep: a server that wakes only some of its sleepers
- * should not count on it.
+ * wakes it with a NOOP. A daemon that can take no job does not go to sleep: a server that wakes only some of its
+ * sleepers should not count on it.
  *
  * A process that has run a task goes to sleep when there is none for it, and to wake it takes longer than a short task
  * does. So of functions that are short some jobs are taken ahead. They wait for about a millisecond at most, and if a

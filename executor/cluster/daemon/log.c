@@ -3,6 +3,7 @@
  */
 #include "log_internal.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +23,7 @@ static const struct {
 
 static enum soon__log_level wanted = SOON__LOG_INFO;
 static bool has_prefix;
+static unsigned lost; /* lines, since the last that was written */
 
 bool soon__log_level_parse(enum soon__log_level *ret, const char *text)
 {
@@ -45,6 +47,14 @@ bool soon__log_is_on(enum soon__log_level level)
     return level <= wanted;
 }
 
+/* A pipe that has some room has it for a line: that is shorter than PIPE_BUF. */
+static bool write_line(const char *line, size_t size)
+{
+    struct pollfd output = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+    return poll(&output, 1, 0) == 1 && write(STDERR_FILENO, line, size) == (ssize_t)size;
+}
+
 void soon__log(enum soon__log_level level, const char *format, ...)
 {
     char line[LINE_SIZE];
@@ -55,6 +65,8 @@ void soon__log(enum soon__log_level level, const char *format, ...)
         return;
     if (has_prefix)
         size = (size_t)snprintf(line, sizeof line, "<%d>", (int)level);
+    if (lost > 0)
+        size += (size_t)snprintf(line + size, sizeof line - size, "(%u lines were lost) ", lost);
     va_start(arguments, format);
     vsnprintf(line + size, sizeof line - size - 1, format, arguments);
     va_end(arguments);
@@ -64,6 +76,8 @@ void soon__log(enum soon__log_level level, const char *format, ...)
     }
     size = strlen(line);
     line[size++] = '\n';
-    if (write(STDERR_FILENO, line, size) < 0)
-        return; /* there is nowhere to say that */
+    if (write_line(line, size))
+        lost = 0;
+    else
+        lost++;
 }

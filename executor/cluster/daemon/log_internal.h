@@ -15,10 +15,11 @@ enum soon__log_level { SOON__LOG_ERROR = 3, SOON__LOG_WARNING = 4, SOON__LOG_INF
 
 /* "error", "warning", "info", "debug". False: it is none of these. */
 bool soon__log_level_parse(enum soon__log_level *ret, const char *text);
-/* What is below that level is not written. The main thread's, as all below. */
+/* What is below that level is not written. Of the thread that runs the daemon, as all below. */
 void soon__log_init(enum soon__log_level level);
 bool soon__log_is_on(enum soon__log_level level);
-/* Control characters, which may come from elsewhere, become spaces, so that nobody fakes a line. */
+/* Control characters, which may come from elsewhere, become spaces, so that nobody fakes a line. It does not wait: what
+ * a full pipe has no room for is lost, and counted in the next line. */
 void soon__log(enum soon__log_level level, const char *format, ...) SOON_PRINTF(2, 3);
 
 #endif
