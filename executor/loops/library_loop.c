@@ -10,9 +10,9 @@
  * B3  The loop's timers are libuv's. libuv ends the program where it cannot get what it needs, and it needs something
  *     when a loop is made, and when it polls for the first time. So the start asks for as much before, and lets it poll
  *     once. After that it is run when a timer is due or a handle closes, which needs nothing: descriptors are watched
- *     without it (loops/watch.c). Only connections are libuv's, and what a daemon of a cluster has besides. As soon as there
- *     is one, libuv's own set of descriptors is one of those that are watched; and who makes the connection sees to it
- *     that libuv finds what it needs.
+ *     without it (loops/watch.c). Only connections are libuv's, and what a daemon of a cluster has besides. As soon as
+ *     there is one, libuv's own set of descriptors is one of those that are watched; and who makes the connection sees
+ *     to it that libuv finds what it needs.
  * B4  `awake` is held by the loop's thread while it does anything, and given up while it sleeps. A fork takes it, so
  *     that libuv's loop is whole in the child, which closes it by libuv's own means. A loop that has always something
  *     to do gives it up only for a moment in each turn: so it reads whether a fork waits (`forks`), and lets that go
