@@ -77,8 +77,8 @@ static void ended(soon_future *future, void *data)
     soon_progress_bar *bar = member->bar;
     soon_progress progress = soon_future_progress(future);
 
-    soon__members_count_failure(bar, future);
     pthread_mutex_lock(&bar->mutex);
+    soon__members_count_failure(bar, future); /* as it goes from the list, where the drawer counts it */
     if (unlink_locked(member)) {
         bar->locked.done += member->items;
         bar->locked.progress += progress.done;
@@ -171,6 +171,8 @@ static void add_begun(soon_progress_bar *bar, struct soon__view *view, const str
         progress.done = done;
         view->failed += failed;
     }
+    if (is_done && !member->is_map && !soon_future_succeeded(member->future))
+        ++*(soon_future_cancelled(member->future) ? &view->cancelled : &view->failed);
     *ret_total = progress.total;
     if (view->adds_progress || member->is_map)
         view->done += progress.done;
@@ -207,12 +209,12 @@ void soon__members_look(soon_progress_bar *bar, struct soon__view *view)
     view->adds_progress = bar->options.counts == SOON_PROGRESS_BAR_PROGRESS;
     /* Relaxed, all: they are only shown. What has ended before finish() is seen, by the display's mutex. */
     view->done = atomic_load_explicit(&bar->counted, memory_order_relaxed);
-    view->failed = atomic_load_explicit(&bar->failed, memory_order_relaxed);
-    view->cancelled = atomic_load_explicit(&bar->cancelled, memory_order_relaxed);
     view->total = view->row_count = 0;
     view->running = 0;
 
     pthread_mutex_lock(&bar->mutex);
+    view->failed = atomic_load_explicit(&bar->failed, memory_order_relaxed);
+    view->cancelled = atomic_load_explicit(&bar->cancelled, memory_order_relaxed);
     snprintf(bar->drawer.label, sizeof bar->drawer.label, "%s", bar->locked.label ? bar->locked.label : "");
     look_at_members_locked(bar, view);
     pthread_mutex_unlock(&bar->mutex);

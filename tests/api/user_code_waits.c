@@ -11,7 +11,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-TestSuite(user_code_waits, .init = close_gate);
+TestSuite(user_code_waits, .init = close_gate, .timeout = 1500); /* a test is all of the pairs */
 
 SOON_TASK(answer, soon_none, int)
 {

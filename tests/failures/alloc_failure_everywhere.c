@@ -115,7 +115,8 @@ static void each_failure_is_told(make_fn *make, void (*fail)(size_t nth))
     }
 }
 
-TestSuite(alloc_failure_everywhere, .bare = true);
+/* It is hundreds of sessions, each with processes of its own. */
+TestSuite(alloc_failure_everywhere, .bare = true, .timeout = 1500);
 
 Test(alloc_failure_everywhere, of_one_call_in_a_thread_pool_is_told)
 {

@@ -6,7 +6,7 @@
 
 #include <sys/file.h>
 
-TestSuite(process_number);
+TestSuite(process_number, .timeout = 1500); /* hundreds of processes, one after the other */
 
 enum { MUCH = 64 << 20 };
 

@@ -147,6 +147,33 @@ Test(progress_bar_futures, one_that_is_done_and_not_counted_yet_counts_as_done)
     soon_progress_bar_free(bar);
 }
 
+static void *fail(void *promise)
+{
+    soon_promise_set_exception(promise, 1, "bad");
+    return NULL;
+}
+
+/* A bar's last line, too, may be drawn then. */
+Test(progress_bar_futures, one_that_has_failed_and_is_not_counted_yet_counts_as_failed)
+{
+    soon_progress_bar *bar = new_bar(.label = NULL);
+    struct halves both = running();
+    pthread_t thread;
+
+    held = gate_new();
+    cr_assert_eq(soon_future_add_done_callback(both.future, hold, NULL), 0);
+    cr_assert_eq(soon_progress_bar_add(bar, both.future), 0);
+    cr_assert_eq(pthread_create(&thread, NULL, fail, both.promise), 0);
+    gate_await(held, 1);
+    cr_assert_eq(view_of(bar)->failed, 1);
+    gate_open(held, 1);
+    pthread_join(thread, NULL);
+    cr_assert_eq(view_of(bar)->failed, 1);
+    gate_free(held);
+    release(both);
+    soon_progress_bar_free(bar);
+}
+
 Test(progress_bar_futures, progress_is_added_up)
 {
     soon_progress_bar *bar = new_bar(.counts = SOON_PROGRESS_BAR_PROGRESS);
