@@ -2,6 +2,7 @@
  * cluster_bound.c - a cluster as a whole: its queue and window, its beginning and end, and what it tells of its server.
  */
 #include "../support/forked.h"
+#include "flights.h"
 #include "worker_fixture.h"
 
 TestSuite(cluster_bound);
@@ -10,9 +11,10 @@ TestSuite(cluster_bound);
  * The queue
  */
 
+/* No lease has the loop look meanwhile. */
 Test(cluster_bound, window_lets_so_many_go_to_the_server)
 {
-    set_up(s, .in_flight_max = 2);
+    set_up(s, .in_flight_max = 2, .lease_ms = FLIGHTS_LONG_MS);
     soon_future *futures[5];
 
     for (int i = 0; i < 5; i++)
