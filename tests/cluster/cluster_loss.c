@@ -129,7 +129,7 @@ Test(cluster_loss, of_a_server_tries_again_what_had_begun_and_may)
 /* The client alone is cut off from a server that goes on. That keeps a waiting job's unique, and never runs it. */
 Test(cluster_loss, of_the_way_to_a_server_does_not_wait_for_a_job_that_the_server_has_given_up)
 {
-    set_up(s);
+    set_up(s, .lease_ms = FLIGHTS_LONG_MS);
     soon_future *f = submit_far(s.cluster, NULL);
     struct job job;
 
