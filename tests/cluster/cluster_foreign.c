@@ -151,18 +151,57 @@ Test(cluster_foreign, does_not_expire_while_a_silent_worker_has_it)
     tear_down(&s);
 }
 
+/* Its queue limit is over, and the server is asked whether a worker has it, as "H:1". */
+static soon_future *submit_asked_about(struct stage *stage)
+{
+    soon_future *f =
+        reverse_submit(stage->cluster, "abc", 3, &(soon_submit_options){.queue_limit_ms = FLIGHTS_LONG_MS});
+
+    hear(stage, SOON__SUBMIT_JOB);
+    say_text(stage, SOON__JOB_CREATED, "H:1");
+    await_state(stage, SOON__FLIGHT_CREATED, 1);
+    flights_end_limit(stage->cluster);
+    hear(stage, SOON__GET_STATUS);
+    return f;
+}
+
+Test(cluster_foreign, expires_if_the_server_does_not_know_it)
+{
+    struct stage stage = {0};
+    soon_future *f;
+
+    begin(&stage);
+    f = submit_asked_about(&stage);
+    say_status(&stage, "H:1", false, false);
+    assert_ends(f, SOON_EEXPIRED);
+
+    soon_future_unref(f);
+    end(&stage);
+}
+
+Test(cluster_foreign, expires_if_the_server_does_not_say_who_has_it)
+{
+    struct stage stage = {0};
+    soon_future *f;
+
+    begin(&stage);
+    f = submit_asked_about(&stage);
+    flights_end_limit(stage.cluster);
+    hear_line(&stage, "cancel job H:1");
+    fails(&stage, "H:1");
+    assert_ends(f, SOON_EEXPIRED);
+
+    soon_future_unref(f);
+    end(&stage);
+}
+
 Test(cluster_foreign, expires_if_the_server_goes_before_it_has_said_who_has_it)
 {
     struct stage stage = {0};
     soon_future *f;
 
     begin(&stage);
-    f = reverse_submit(stage.cluster, "abc", 3, &(soon_submit_options){.queue_limit_ms = FLIGHTS_LONG_MS});
-    hear(&stage, SOON__SUBMIT_JOB);
-    say_text(&stage, SOON__JOB_CREATED, "H:1");
-    await_state(&stage, SOON__FLIGHT_CREATED, 1);
-    flights_end_limit(stage.cluster);
-    hear(&stage, SOON__GET_STATUS);
+    f = submit_asked_about(&stage);
     cut(&stage);
     assert_ends(f, SOON_EEXPIRED);
     accept_client(&stage);

@@ -59,7 +59,7 @@ static void has_ended(struct soon__job *job)
     uv_sem_post(&daemon->ended);
 }
 
-/* Like all handles that are closed in one turn of libuv. What is posted comes when that turn is over. */
+/* What is posted comes when this turn of libuv is over, in which it closes the other handles, too. */
 static void is_detached(void *data)
 {
     struct soon__daemon *daemon = data;
