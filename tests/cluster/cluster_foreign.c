@@ -170,7 +170,7 @@ Test(cluster_foreign, expires_if_the_server_does_not_know_it)
     struct stage stage = {0};
     soon_future *f;
 
-    begin(&stage);
+    begin(&stage, .lease_ms = FLIGHTS_LONG_MS);
     f = submit_asked_about(&stage);
     say_status(&stage, "H:1", false, false);
     assert_ends(f, SOON_EEXPIRED);
@@ -184,7 +184,7 @@ Test(cluster_foreign, expires_if_the_server_does_not_say_who_has_it)
     struct stage stage = {0};
     soon_future *f;
 
-    begin(&stage);
+    begin(&stage, .lease_ms = FLIGHTS_LONG_MS);
     f = submit_asked_about(&stage);
     flights_end_limit(stage.cluster);
     hear_line(&stage, "cancel job H:1");
@@ -200,7 +200,7 @@ Test(cluster_foreign, expires_if_the_server_goes_before_it_has_said_who_has_it)
     struct stage stage = {0};
     soon_future *f;
 
-    begin(&stage);
+    begin(&stage, .lease_ms = FLIGHTS_LONG_MS);
     f = submit_asked_about(&stage);
     cut(&stage);
     assert_ends(f, SOON_EEXPIRED);
