@@ -187,6 +187,21 @@ Test(workerd_server, it_asks_for_no_more_jobs_than_it_has_idle_slots)
     play_end(&played);
 }
 
+/* There are no jobs, up to its sleep. How often it has asked again before. */
+static size_t refuse_until_asleep(struct played *played)
+{
+    enum soon__packet_type type;
+    size_t again = 0;
+
+    line_say(&played->work, SOON__NO_JOB, NULL, 0);
+    while ((type = line_next(&played->work).type) == SOON__GRAB_JOB_UNIQ) {
+        line_say(&played->work, SOON__NO_JOB, NULL, 0);
+        again++;
+    }
+    cr_assert_eq(type, SOON__PRE_SLEEP, "%s", soon__packet_name(type));
+    return again;
+}
+
 /* How many grabs are out when it has asked for more than one at once: it knows now that the function is short. Each that
  * was out is answered with a short task until then. */
 static size_t give_short_tasks(struct played *played)
@@ -245,8 +260,7 @@ static bool asks_ahead(struct played *played)
         cr_assert_eq(next, SOON__WORK_COMPLETE, "%s", soon__packet_name(next));
         expect(&played->work, SOON__GRAB_JOB_UNIQ);
     }
-    line_say(&played->work, SOON__NO_JOB, NULL, 0);
-    expect(&played->work, SOON__PRE_SLEEP);
+    refuse_until_asleep(played);
     line_say(&played->work, SOON__NOOP, NULL, 0);
     expect(&played->work, SOON__GRAB_JOB_UNIQ);
     return next == SOON__GRAB_JOB_UNIQ;
@@ -263,6 +277,42 @@ Test(workerd_server, it_takes_one_job_ahead_until_many_have_come_in_a_row)
     for (int i = 0; i < 3; i++)
         asks_ahead(&played);
     cr_assert_gt(give_short_tasks(&played), 1);
+    play_end(&played);
+}
+
+/* A task that is given when one grab is out, from its start to its end and the next grab. */
+static void give_task(struct played *played)
+{
+    assign_call(played, "H:1", &far_half_task, "soon1-a.1", (soon_bytes){&(const int){7}, sizeof(int)});
+    for (int to_come = 3; to_come > 0;)
+        to_come -= line_next(&played->work).type != SOON__WORK_STATUS;
+}
+
+Test(workerd_server, it_asks_for_a_while_before_it_sleeps_if_jobs_have_come_soon_after_others)
+{
+    enum { SLEEPS = 20, LATE_US = 1000 };
+    struct played played;
+    size_t asked_again, slept_at_once = 0;
+
+    play(&played, 1);
+    take_both(&played);
+    give_task(&played);
+    cr_assert_eq(refuse_until_asleep(&played), 0, "nothing is known of one job");
+    do {
+        line_say(&played.work, SOON__NOOP, NULL, 0);
+        expect(&played.work, SOON__GRAB_JOB_UNIQ);
+        for (int i = 0; i < 5; i++)
+            give_task(&played);
+        asked_again = refuse_until_asleep(&played);
+    } while (asked_again == 0);
+    /* They come late from now on, which it finds out. */
+    while (slept_at_once < SLEEPS) {
+        usleep(LATE_US);
+        line_say(&played.work, SOON__NOOP, NULL, 0);
+        expect(&played.work, SOON__GRAB_JOB_UNIQ);
+        give_task(&played);
+        slept_at_once = refuse_until_asleep(&played) == 0 ? slept_at_once + 1 : 0;
+    }
     play_end(&played);
 }
 

@@ -20,11 +20,13 @@ bool soon__end_is_pools(struct soon__daemon *daemon, int code)
 void soon__gearman_job_done(soon_future *future, void *data)
 {
     struct soon__gearman_job *job = data;
-    struct soon__daemon *daemon = job->source->daemon;
+    struct soon__source *source = job->source;
+    struct soon__daemon *daemon = source->daemon;
 
     soon__grab_measure(job);
     if (job->state == SOON__JOB_RUNNING && !soon__end_is_pools(daemon, soon_future_succeeded(future) ? 0 : -1))
         soon__report_outcome(job);
     soon__gearman_job_free(job);
+    soon__grab_ended(source);
     soon__daemon_changed(daemon);
 }

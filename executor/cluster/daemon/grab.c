@@ -11,12 +11,18 @@
  * task beside them crashes they are none the worse: the pool gives them to another process. It is one job at first: if
  * there is none, the server is told while the tasks run that it shall call, and not after. When many grabs in a row
  * have brought jobs there is a queue, and it is as many as keep the processes awake.
+ *
+ * A client that waits for each result before it submits the next job has none for us when the one before ends, but soon
+ * after. If we were asleep then, its job would wait until the server has called and we have asked. So when a job ends,
+ * and the next one often came soon after an end (`luck`), the source is asked for a little while before it may sleep.
+ * That keeps a server busy, but not for long: the answers of a busy one take longer, so it is asked less often.
  */
 #include "grab_internal.h"
 
-enum { AHEAD = 8, ENOUGH = 16, PART = 8 };
+enum { AHEAD = 8, ENOUGH = 16, PART = 8, LUCKY = 2, LUCK_MAX = 8 };
 #define SHORT_NS UINT64_C(1000000)
 #define OLD_NS UINT64_C(10000000)
+#define SOON_AFTER_NS UINT64_C(250000)
 
 /* The only place where its state changes. */
 static void become(struct soon__source *source, enum soon__source_state state)
@@ -105,17 +111,49 @@ void soon__grab(struct soon__daemon *daemon)
         sleep_if_dry(&daemon->sources[i]);
 }
 
+static bool is_soon_after_an_end(const struct soon__source *source)
+{
+    return source->ended_ns && uv_hrtime() - source->ended_ns < SOON_AFTER_NS;
+}
+
+/* There is a job, the first since one has ended. */
+static void learn(struct soon__source *source)
+{
+    if (!source->ended_ns)
+        return;
+    if (!is_soon_after_an_end(source))
+        source->luck /= 2;
+    else if (source->luck < LUCK_MAX)
+        source->luck++;
+    source->ended_ns = 0;
+}
+
+static bool may_pay(const struct soon__source *source)
+{
+    return source->luck >= LUCKY && source->daemon->job_count < source->daemon->slots && is_soon_after_an_end(source);
+}
+
 void soon__grab_answered(struct soon__source *source, bool with_job)
 {
     source->grabs -= source->grabs > 0;
     source->daemon->in_a_row = with_job ? source->daemon->in_a_row + 1 : 0;
-    if (with_job)
+    if (with_job) {
+        learn(source);
         become(source, SOON__SOURCE_FULL);
-    else if (source->state == SOON__SOURCE_FULL)
+    } else if (source->state == SOON__SOURCE_FULL && !may_pay(source)) {
         become(source, SOON__SOURCE_DRY);
+    }
 }
 
 void soon__grab_woken(struct soon__source *source)
 {
+    learn(source);
     become(source, SOON__SOURCE_FULL);
+}
+
+void soon__grab_ended(struct soon__source *source)
+{
+    source->ended_ns = uv_hrtime();
+    if (may_pay(source))
+        become(source, SOON__SOURCE_FULL);
 }

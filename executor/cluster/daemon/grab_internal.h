@@ -13,6 +13,8 @@ void soon__grab(struct soon__daemon *daemon);
 void soon__grab_answered(struct soon__source *source, bool with_job);
 /* The task of a job has ended: how long it took says whether its function is short. */
 void soon__grab_measure(const struct soon__gearman_job *job);
+/* A job of the source has gone. */
+void soon__grab_ended(struct soon__source *source);
 /* The server calls, or is there again. */
 void soon__grab_woken(struct soon__source *source);
 

@@ -45,6 +45,8 @@ struct soon__source {
     enum soon__source_state state;
     size_t grabs;   /* not answered yet */
     size_t jobs;    /* RUNNING */
+    uint64_t ended_ns; /* a job has, and none has come since; 0: otherwise */
+    unsigned luck;     /* how often a job came soon after one had ended */
     bool withdrawn; /* its functions were taken back */
 };
 
