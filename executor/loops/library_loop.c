@@ -18,7 +18,10 @@
  *     to do gives it up only for a moment in each turn: so it reads whether a fork waits (`forks`), and lets that go
  *     first. A fork does not wait for ever: an allocator that locks itself before us, as sanitizers do, may keep the
  *     loop's thread from its end. Then the child closes what it knows of, and no more.
- * B5  All else is left to the parent and forgotten by the child; it stays reachable, for leak checkers.
+ * B5  A thread of the program may do a job of the loop's while that sleeps: then it holds `awake` instead, and no wake-up
+ *     is waited for. It runs no libuv, whose stack is large, and changes no watches, which the loop sleeps on. If the
+ *     loop is to wake earlier than it has thought, it is woken. What was posted before comes first, and so does a fork.
+ * B6  All else is left to the parent and forgotten by the child; it stays reachable, for leak checkers.
  */
 #include "../../futures/run_callbacks_internal.h"
 #include "callback_thread_internal.h"
@@ -45,6 +48,7 @@ struct library {
     struct soon__watches watches;
     pthread_mutex_t awake; /* B4 */
     _Atomic int forks;     /* B4; how many threads that fork wait for `awake` */
+    uint64_t wakes_at_ms;  /* B5; while it sleeps, of uv_now(). UINT64_MAX: when it is woken */
     uv_loop_t uv;
     struct soon__watch uv_watch;           /* B3; active: libuv watches descriptors, too */
     _Atomic(struct soon__job *) interrupt; /* from a signal handler; NULL: none */
@@ -67,7 +71,7 @@ static struct {
     struct library *inherited; /* under the mutex */
 } start = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
-static _Thread_local bool on_loop;
+static _Thread_local enum { ELSEWHERE, AS_GUEST /* B5 */, ON_LOOP } here;
 /* Whose `awake` this thread holds over its fork; NULL: it was not to be had. Several threads may fork at the same
  * time. */
 static _Thread_local struct library *held_over_fork;
@@ -114,18 +118,20 @@ static bool is_to_be_asked_often(const struct library *self)
     return self->uv_watch.active && uv_version() < (1 << 16 | 44 << 8);
 }
 
-/* Runs timers that are due and the ends of handles. How long the next may be waited for, in milliseconds; -1: for
- * ever. */
-static int run_timers(struct library *self)
+/* How long it may sleep, in milliseconds; -1: for ever. */
+static int time_to_sleep(const struct library *self)
 {
-    bool often = is_to_be_asked_often(self);
-    int timeout_ms;
+    int timeout_ms = uv_loop_alive(&self->uv) ? uv_backend_timeout(&self->uv) : -1;
 
+    return is_to_be_asked_often(self) && (unsigned)timeout_ms > OFTEN_MS ? OFTEN_MS : timeout_ms;
+}
+
+/* Runs timers that are due and the ends of handles. */
+static void run_timers(struct library *self)
+{
     uv_update_time(&self->uv);
-    if (uv_loop_alive(&self->uv) && (often || uv_backend_timeout(&self->uv) == 0))
+    if (uv_loop_alive(&self->uv) && (is_to_be_asked_often(self) || uv_backend_timeout(&self->uv) == 0))
         uv_run(&self->uv, UV_RUN_NOWAIT);
-    timeout_ms = uv_loop_alive(&self->uv) ? uv_backend_timeout(&self->uv) : -1;
-    return often && (unsigned)timeout_ms > OFTEN_MS ? OFTEN_MS : timeout_ms;
 }
 
 /* A program that closes all descriptors has closed the loop's. */
@@ -151,8 +157,11 @@ static void let_forks_go_first(struct library *self)
 
 static void turn(struct library *self)
 {
-    int timeout_ms = run_timers(self), rc;
+    int timeout_ms, rc;
 
+    run_timers(self);
+    timeout_ms = time_to_sleep(self);
+    self->wakes_at_ms = timeout_ms < 0 ? UINT64_MAX : uv_now(&self->uv) + (uint64_t)timeout_ms;
     /* A fork finds no handle half closed: its end would call us in the child. Then libuv wants its next turn at
      * once. */
     if (timeout_ms)
@@ -184,7 +193,7 @@ static void *run_loop(void *data)
 
     soon__surroundings_give(soon__surroundings_of_process(), 0);
     pthread_setname_np(pthread_self(), "soon-loop");
-    on_loop = true;
+    here = ON_LOOP;
     thread->of_library = true;
     thread->sink = sink;
     pthread_mutex_lock(&self->awake);
@@ -257,7 +266,7 @@ static void before_fork(void)
 {
     struct library *self = library();
 
-    held_over_fork = self && !on_loop && try_to_hold(self) ? self : NULL;
+    held_over_fork = self && here == ELSEWHERE && try_to_hold(self) ? self : NULL;
 }
 
 static void after_fork_in_parent(void)
@@ -282,7 +291,7 @@ static void forget_in_child(void)
     start.inherited = old;
     /* Relaxed: there is no other thread. */
     atomic_store_explicit(&start.library, NULL, memory_order_relaxed);
-    on_loop = false;
+    here = ELSEWHERE;
 }
 
 static int start_locked(void)
@@ -340,6 +349,65 @@ void soon__library_loop_post(struct soon__job *job)
     pthread_setcancelstate(cancel_state, NULL);
 }
 
+static bool has_jobs(struct library *self)
+{
+    bool has;
+
+    pthread_mutex_lock(&self->loop.mutex);
+    has = self->loop.locked.jobs.head != NULL;
+    pthread_mutex_unlock(&self->loop.mutex);
+    return has;
+}
+
+static bool wakes_too_late(const struct library *self)
+{
+    int timeout_ms = time_to_sleep(self);
+
+    return timeout_ms >= 0 && uv_now(&self->uv) + (uint64_t)timeout_ms < self->wakes_at_ms;
+}
+
+/* `awake` is held. */
+static void run_as_guest(struct library *self, struct soon__job *job)
+{
+    struct soon__loop_guest guest;
+    int saved = errno;
+
+    soon__library_guest_begin(&guest);
+    here = AS_GUEST;
+    uv_update_time(&self->uv);
+    job->run(job);
+    if (wakes_too_late(self) && soon__watches_wake(&self->watches) < 0)
+        descriptors_are_gone();
+    here = ELSEWHERE;
+    soon__library_guest_end(&guest);
+    errno = saved;
+}
+
+/* B5 */
+static bool try_as_guest(struct library *self, struct soon__job *job)
+{
+    bool may;
+
+    /* Relaxed: see let_forks_go_first(). */
+    if (soon__library_is_quiet() || atomic_load_explicit(&self->forks, memory_order_relaxed) > 0 ||
+        pthread_mutex_trylock(&self->awake) != 0)
+        return false;
+    may = !has_jobs(self);
+    if (may)
+        run_as_guest(self, job);
+    pthread_mutex_unlock(&self->awake);
+    return may;
+}
+
+void soon__library_loop_run_or_post(struct soon__job *job)
+{
+    struct library *self = library();
+
+    assert(self);
+    if (!try_as_guest(self, job))
+        soon__library_loop_post(job);
+}
+
 void soon__library_callbacks_post(struct soon__job *job)
 {
     struct library *self = library();
@@ -350,13 +418,13 @@ void soon__library_callbacks_post(struct soon__job *job)
 
 int soon__library_watch(struct soon__watch *watch, int fd, bool once_each)
 {
-    assert(on_loop);
+    assert(here == ON_LOOP);
     return soon__watches_add(&library()->watches, watch, fd, once_each);
 }
 
 void soon__library_unwatch(struct soon__watch *watch)
 {
-    assert(on_loop);
+    assert(here == ON_LOOP);
     soon__watches_remove(&library()->watches, watch);
 }
 
@@ -381,7 +449,7 @@ int soon__library_poll_uv(void)
 {
     struct library *self = library();
 
-    assert(on_loop);
+    assert(here == ON_LOOP);
     if (self->uv_watch.active)
         return 0;
     self->uv_watch.ready = run_uv;
@@ -390,18 +458,18 @@ int soon__library_poll_uv(void)
 
 uv_loop_t *soon__library_uv(void)
 {
-    assert(on_loop);
+    assert(here != ELSEWHERE);
     return &library()->uv;
 }
 
 bool soon__library_on_loop(void)
 {
-    return on_loop;
+    return here != ELSEWHERE;
 }
 
 bool soon__library_on_callbacks(void)
 {
-    return soon__thread_self()->of_library && !on_loop;
+    return soon__thread_self()->of_library && here == ELSEWHERE;
 }
 
 void soon__library_guest_begin(struct soon__loop_guest *guest)
