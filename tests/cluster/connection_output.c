@@ -6,7 +6,6 @@
 
 #include <netinet/tcp.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 
 /* The system itself takes some MiB of what nobody reads. */
 enum { SMALL_BUFFER = 4096, MIB = 1 << 20, LARGE = 5 * MIB };
@@ -86,6 +85,17 @@ Test(connection_output, leaves_before_the_loop_sleeps)
     while (server.step == 0) /* nothing else wakes the loop for seconds */
         uv_run(&loop, UV_RUN_NOWAIT);
     cr_assert_eq(server.step, 1);
+}
+
+Test(connection_output, leaves_at_once_in_a_flush)
+{
+    begin(count_segments);
+    for (int i = 0; i < PACKETS; i++)
+        peer_say(&peer, SOON__PRE_SLEEP, NULL);
+    soon__connection_flush(peer.connection);
+    test_wait_until(server.step > 0);
+    cr_assert_eq(server.step, 1);
+    soon__connection_flush(peer.connection);
 }
 
 /* Each packet is a WORK_DATA with a number and a filling, whose size follows from the number. */
@@ -170,6 +180,44 @@ Test(connection_output, arrives_whole_and_in_order_at_a_slow_reader)
             uv_run(&loop, UV_RUN_NOWAIT);
     }
     run_until_heard(NUMBERS);
+}
+
+Test(connection_output, that_a_flush_could_not_send_is_sent_by_the_loop)
+{
+    server.buffer = SMALL_BUFFER;
+    server.step = -1;
+    begin(hear_numbers);
+    for (uint32_t i = 0; i < NUMBERS; i++) {
+        write_number(i);
+        soon__connection_flush(peer.connection);
+    }
+    cr_assert(soon__connection_is_crowded(peer.connection));
+    server.step = 0;
+    run_until_heard(NUMBERS);
+}
+
+/* Who writes to it then finds the connection broken at the second time. */
+static void shut_down(struct scripted_server *self, int fd)
+{
+    script_greet(fd);
+    shutdown(fd, SHUT_RDWR);
+    self->step = 1;
+    while (!self->ends)
+        usleep(1000);
+}
+
+Test(connection_output, to_who_has_closed_raises_no_signal_in_a_flush)
+{
+    begin(shut_down);
+    test_wait_until(server.step == 1);
+    signal(SIGPIPE, SIG_DFL);
+    for (int i = 0; i < 3; i++) {
+        peer_say(&peer, SOON__PRE_SLEEP, NULL);
+        soon__connection_flush(peer.connection);
+        cr_assert_eq(peer.losses, 0, "the loop is to tell");
+    }
+    signal(SIGPIPE, SIG_IGN);
+    run_until(peer.losses == 1);
 }
 
 static void write_next(struct peer *self)
@@ -278,17 +326,17 @@ Test(connection_output, is_not_lost_by_what_was_not_read_when_it_was_closed)
     cr_assert_eq(server.step, 2);
 }
 
-/* libuv's: to so many of them the system says that there is no room just then, and there is a moment later. */
+/* To so many of its calls the system says that there is no room just then, and there is a moment later. */
 static int writes_without_room;
 
-ssize_t writev(int fd, const struct iovec *pieces, int count)
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
     if (writes_without_room > 0) {
         writes_without_room--;
         errno = EAGAIN;
         return -1;
     }
-    return syscall(SYS_writev, fd, pieces, count);
+    return syscall(SYS_sendmsg, fd, message, flags);
 }
 
 static void write_pieces(void)

@@ -140,6 +140,12 @@ int soon__connection_write_text(struct soon__connection *self, const char *text)
     return rc;
 }
 
+void soon__connection_flush(struct soon__connection *self)
+{
+    if (self->state == UP)
+        soon__link_flush(self->link);
+}
+
 /* C4 */
 static int ask(struct soon__connection *self)
 {

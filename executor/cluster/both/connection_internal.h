@@ -15,7 +15,7 @@
  * C2  An epoch is one time that it was UP, counted from 1 on. What is written goes to the server of this epoch, or
  *     nowhere: when the connection is lost, what was not sent is dropped, and its owner, who is told, decides what is
  *     to be said again.
- * C3  What is written in one turn of the loop leaves in one piece at the end of that turn.
+ * C3  What is written in one turn of the loop leaves in one piece at the end of that turn, or in a flush.
  * C4  A server that says nothing is asked, and is lost if it does not answer in time. So is one that takes nothing for
  *     as long as both times together. The answers to these questions are the connection's: its owner does not see
  *     them, and does not ask them.
@@ -88,6 +88,8 @@ int soon__connection_write_text(struct soon__connection *connection, const char 
  * `*ret` has room for `last_size` bytes, to be filled before this turn of the loop ends. */
 int soon__connection_write_space(struct soon__connection *connection, enum soon__packet_type type,
                                  const soon_bytes *arguments, size_t count, size_t last_size, void **ret);
+/* Sends what was written here and now, as far as it can be sent at once; `drained` may be told. Not UP: nothing. */
+void soon__connection_flush(struct soon__connection *connection);
 /* What waits to be sent was above the high-water mark, and `drained` was not told yet: better wait for that. */
 bool soon__connection_is_crowded(const struct soon__connection *connection);
 /* Drops it as if it were lost, for its owner has found out that the server is of no use. `down` is told before this

@@ -83,14 +83,26 @@ static int write_later(struct soon__link *self)
     return uv_write(&self->write, (uv_stream_t *)&self->tcp, pieces, count, on_written);
 }
 
+/* Not by libuv's own call, which may raise SIGPIPE: this may be on a thread of the program. */
 static int try_to_write(struct soon__link *self)
 {
     uv_buf_t pieces[TRIED];
-    int rc = uv_try_write((uv_stream_t *)&self->tcp, pieces, soon__output_pieces(&self->output, pieces, TRIED));
+    struct iovec vectors[TRIED];
+    struct msghdr message = {.msg_iov = vectors};
+    uv_os_fd_t fd;
+    ssize_t size;
 
-    if (rc > 0)
-        soon__output_taken(&self->output, (size_t)rc);
-    return rc;
+    message.msg_iovlen = soon__output_pieces(&self->output, pieces, TRIED);
+    for (size_t i = 0; i < message.msg_iovlen; i++)
+        vectors[i] = (struct iovec){pieces[i].base, pieces[i].len};
+    if (uv_fileno((uv_handle_t *)&self->tcp, &fd) < 0)
+        return UV_EBADF;
+    while ((size = sendmsg(fd, &message, MSG_NOSIGNAL)) < 0 && errno == EINTR)
+        ;
+    if (size < 0)
+        return uv_translate_sys_error(errno);
+    soon__output_taken(&self->output, (size_t)size);
+    return (int)size;
 }
 
 static void flush(struct soon__link *self)
@@ -111,6 +123,17 @@ static void flush(struct soon__link *self)
 static void on_flush(uv_idle_t *handle)
 {
     flush(link_of(handle));
+}
+
+void soon__link_flush(struct soon__link *self)
+{
+    if (self->writing || self->output.size == 0)
+        return;
+    (void)try_to_write(self); /* what it could not write, the loop tries again: it is told, too, if that is an error */
+    if (self->output.size > 0)
+        return;
+    uv_idle_stop(&self->flush);
+    self->events->sent(self->owner);
 }
 
 int soon__link_space(struct soon__link *self, size_t size, void **ret)

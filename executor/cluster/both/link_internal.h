@@ -7,7 +7,7 @@
  *
  * K1  What is written in one turn of the loop leaves in one piece: before the loop sleeps again. That holds for a loop
  *     of libuv's, and for the library's, whose jobs write outside of libuv: an idle handle makes libuv want to run at
- *     once, and it runs before libuv polls.
+ *     once, and it runs before libuv polls. Or earlier, if its owner says so.
  * K2  Its owner lets it go, or is told that it is lost and lets it go then. After that it hears nothing more of it.
  * K3  In a forked child the handles are closed by library_uv.c. libuv then tells of each request that it is cancelled:
  *     these calls touch nothing.
@@ -38,6 +38,8 @@ void soon__link_let_go(struct soon__link *link); /* NULL is allowed */
 
 /* Room for bytes that leave at the end of this turn, to be filled before it. 0 or -ENOMEM. */
 int soon__link_space(struct soon__link *link, size_t size, void **ret);
+/* Sends what was written, as far as that goes at once. Its owner may be told `sent`, and nothing else. */
+void soon__link_flush(struct soon__link *link);
 /* So many bytes were written so far; so many of them have left. */
 uint64_t soon__link_written(const struct soon__link *link);
 uint64_t soon__link_sent(const struct soon__link *link);
