@@ -29,9 +29,11 @@ static void refuse_locked(struct soon__cluster *cluster, soon_call *call, int co
     soon__cluster_look_soon_locked(cluster);
 }
 
+/* F8: 1: the caller is to look, without the mutex. */
 static int push_locked(struct soon__cluster *cluster, soon_call *call, bool bounded)
 {
     int rc = soon__backlog_admit_locked(&cluster->backlog, bounded);
+    bool is_first = cluster->locked.in_flight == 0 && cluster->backlog.locked.queue.count == 0;
 
     if (rc < 0)
         return rc;
@@ -40,7 +42,22 @@ static int push_locked(struct soon__cluster *cluster, soon_call *call, bool boun
         refuse_locked(cluster, call, -ECANCELED); /* on its way here, as a then may be */
     else
         soon__queue_push(&cluster->backlog.locked.queue, call);
+    if (is_first && soon__cluster_begin_look_locked(cluster))
+        return 1;
     soon__cluster_look_soon_locked(cluster);
+    return 0;
+}
+
+static int push(struct soon__cluster *cluster, soon_call *call, bool bounded)
+{
+    int rc;
+
+    soon__mutex_lock(&cluster->backlog.mutex);
+    rc = push_locked(cluster, call, bounded);
+    soon__mutex_unlock(&cluster->backlog.mutex);
+    if (rc <= 0)
+        return rc;
+    soon__library_loop_run_or_post(&cluster->loop.look); /* until it has run, the cluster stays: F7 */
     return 0;
 }
 
@@ -52,9 +69,7 @@ static int submit_bounded(struct soon__cluster *cluster, soon_call *call, bool m
     /* The mutex is left in between, so the cluster must not end before we are out of here. */
     soon__executor_pin(executor);
     do {
-        soon__mutex_lock(&cluster->backlog.mutex);
-        rc = push_locked(cluster, call, true);
-        soon__mutex_unlock(&cluster->backlog.mutex);
+        rc = push(cluster, call, true);
         if (rc != SOON_EFULL || !may_block)
             break;
         rc = soon__backlog_wait_for_place(&cluster->backlog, call);
@@ -76,10 +91,7 @@ static int submit(void *self, soon_call *call, bool may_block)
         return rc;
     if (cluster->backlog.bound && !(call->flags & SOON__CALL_EXEMPT))
         return submit_bounded(cluster, call, may_block);
-    soon__mutex_lock(&cluster->backlog.mutex);
-    rc = push_locked(cluster, call, false);
-    soon__mutex_unlock(&cluster->backlog.mutex);
-    return rc;
+    return push(cluster, call, false);
 }
 
 /* Calls in flight that have not begun count against the bound, too. */

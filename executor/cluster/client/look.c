@@ -356,6 +356,8 @@ static void look_job(struct soon__job *job)
     cluster->locked.look_posted = false; /* from here on the job may be posted again */
     soon__mutex_unlock(&cluster->backlog.mutex);
     look(cluster);
+    if (cluster->loop.work)
+        soon__connection_flush(cluster->loop.work); /* F8 */
 }
 
 /* It could not even begin. */

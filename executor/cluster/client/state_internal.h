@@ -16,6 +16,8 @@
  *     the unique of a job that waits, never runs it, and would attach us to that.
  * F7  The loop is posted a look at most once until it looks, and none any more once it closes: a look on its way would
  *     find the cluster freed. It calls no user code: what it completes has its callbacks elsewhere.
+ * F8  A call that comes when nothing else is here is sent by the thread that submits it, if the loop sleeps: that thread
+ *     looks in the loop's place, and what that look has written leaves with it.
  */
 #ifndef SOON_EXECUTOR_CLUSTER_CLIENT_STATE_INTERNAL_H
 #define SOON_EXECUTOR_CLUSTER_CLIENT_STATE_INTERNAL_H
@@ -159,13 +161,19 @@ static inline struct soon__cluster *soon__cluster_of(soon_executor *executor)
     return executor->self;
 }
 
-/* Posts a look of the loop. F7 */
-static inline void soon__cluster_look_soon_locked(struct soon__cluster *cluster)
+/* Whether the caller is to post a look of the loop, or to run it. F7 */
+static inline bool soon__cluster_begin_look_locked(struct soon__cluster *cluster)
 {
     if (cluster->locked.look_posted || cluster->locked.is_closing)
-        return;
+        return false;
     cluster->locked.look_posted = true;
-    soon__library_loop_post(&cluster->loop.look);
+    return true;
+}
+
+static inline void soon__cluster_look_soon_locked(struct soon__cluster *cluster)
+{
+    if (soon__cluster_begin_look_locked(cluster))
+        soon__library_loop_post(&cluster->loop.look);
 }
 
 #endif
