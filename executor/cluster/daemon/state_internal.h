@@ -43,11 +43,11 @@ struct soon__source {
     struct soon__servers *address; /* this one alone */
     struct soon__connection *work, *control;
     enum soon__source_state state;
-    size_t grabs;   /* not answered yet */
-    size_t jobs;    /* RUNNING */
+    size_t grabs;      /* not answered yet */
+    size_t jobs;       /* RUNNING */
     uint64_t ended_ns; /* a job has, and none has come since; 0: otherwise */
     unsigned luck;     /* how often a job came soon after one had ended */
-    bool withdrawn; /* its functions were taken back */
+    bool withdrawn;    /* its functions were taken back */
 };
 
 enum soon__gearman_job_state { SOON__JOB_RUNNING, SOON__JOB_LOST };
