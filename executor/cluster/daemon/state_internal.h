@@ -7,7 +7,7 @@
  *
  *     a source       FULL --NO_JOB--> DRY --no grab is out, and a slot is idle--> ASLEEP
  *                     ^               |                                          |
- *                     +----a job------+-------------------NOOP-------------------+
+ *                     +----a job------+----NOOP, or a job of it has just ended---+
  *
  *     a job         RUNNING --its task ends--> reported, and gone
  *                      +--its connection is lost, or the daemon stops--> LOST --its task ends--> gone
