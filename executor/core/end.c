@@ -19,6 +19,7 @@
  */
 #include "../../futures/callback_internal.h"
 #include "../loops/library_loop_internal.h"
+#include "../loops/library_timer_internal.h"
 #include "../loops/loop_internal.h"
 #include "executor_table_internal.h"
 #include "notice_internal.h"

@@ -8,6 +8,7 @@
 #include "notice_clock_internal.h"
 
 #include "../loops/library_loop_internal.h"
+#include "../loops/library_timer_internal.h"
 #include "notice_internal.h"
 
 #include <assert.h>

@@ -5,6 +5,7 @@
 #include "progress_listener_internal.h"
 
 #include "../../futures/aside_internal.h"
+#include "../loops/library_timer_internal.h"
 
 #include <stdlib.h>
 

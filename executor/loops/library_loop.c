@@ -18,9 +18,10 @@
  *     to do gives it up only for a moment in each turn: so it reads whether a fork waits (`forks`), and lets that go
  *     first. A fork does not wait for ever: an allocator that locks itself before us, as sanitizers do, may keep the
  *     loop's thread from its end. Then the child closes what it knows of, and no more.
- * B5  A thread of the program may do a job of the loop's while that sleeps: then it holds `awake` instead, and no wake-up
- *     is waited for. It runs no libuv, whose stack is large, and changes no watches, which the loop sleeps on. If the
- *     loop is to wake earlier than it has thought, it is woken. What was posted before comes first, and so does a fork.
+ * B5  A thread of the program may do a job of the loop's while that sleeps: then it holds `awake` instead, and no
+ *     wake-up is waited for. It runs no libuv, whose stack is large, and changes no watches, which the loop sleeps on.
+ *     If the loop is to wake earlier than it has thought, it is woken. What was posted before comes first, and so does
+ *     a fork.
  * B6  All else is left to the parent and forgotten by the child; it stays reachable, for leak checkers.
  */
 #include "../../futures/run_callbacks_internal.h"
@@ -492,22 +493,4 @@ void soon__library_guest_end(const struct soon__loop_guest *guest)
 bool soon__library_is_quiet(void)
 {
     return soon__thread_self()->sink != NULL;
-}
-
-int64_t soon__later(int64_t now, int64_t span)
-{
-    return span > INT64_MAX - now ? SOON__NEVER : now + span;
-}
-
-void soon__loop_timer(uv_timer_t *timer, uv_timer_cb fn, int64_t when)
-{
-    int64_t now = soon__clock_ns();
-    uint64_t wait_ms = when > now ? (uint64_t)(when - now + 999999) / 1000000 : 0;
-
-    if (when == SOON__NEVER) {
-        uv_timer_stop(timer);
-        return;
-    }
-    uv_update_time(soon__library_uv());
-    uv_timer_start(timer, fn, wait_ms, 0);
 }

@@ -2,8 +2,9 @@
  * library_loop_internal.h - the library's own libuv loop, on its thread, and the callback thread beside it.
  *
  * Both start with the first executor and stay, parked, until the process ends. In a forked child they are made anew at
- * the first need. uv handles are touched on the loop's thread alone, or in its place while it sleeps; no user code runs there: soon__thread.sink is set,
- * so that callbacks, releases and the unhandled-error hook of what it completes go to the callback thread.
+ * the first need. uv handles are touched on the loop's thread alone, or in its place while it sleeps; no user code runs
+ * there: soon__thread.sink is set, so that callbacks, releases and the unhandled-error hook of what it completes go to
+ * the callback thread.
  */
 #ifndef SOON_EXECUTOR_LOOPS_LIBRARY_LOOP_INTERNAL_H
 #define SOON_EXECUTOR_LOOPS_LIBRARY_LOOP_INTERNAL_H
@@ -19,8 +20,9 @@ int soon__library_start(void);
 
 /* Any thread, after start. In order; never blocks, never fails. The job must not be posted again before it runs. */
 void soon__library_loop_post(struct soon__job *job);
-/* As the first. But if the loop sleeps, and nothing waits for it, the job has run on this thread when this returns: as a
- * guest's work (below), and with the handles of soon__library_uv(), but none that it polls. The caller holds no mutex. */
+/* As the first. But if the loop sleeps, and nothing waits for it, the job has run on this thread when this returns: as
+ * a guest's work (below), and with the handles of soon__library_uv(). It changes no watches. The caller holds no
+ * mutex. */
 void soon__library_loop_run_or_post(struct soon__job *job);
 void soon__library_callbacks_post(struct soon__job *job);
 /* As the first, in a signal handler: always the same job, any number of times. It runs once at least after each.
@@ -48,10 +50,5 @@ void soon__library_guest_begin(struct soon__loop_guest *guest);
 void soon__library_guest_end(const struct soon__loop_guest *guest);
 /* Whether this thread runs no user code now: it is the loop's, or in a guest. */
 bool soon__library_is_quiet(void);
-
-/* Of soon__clock_ns(): `span` nanoseconds behind `now`, SOON__NEVER at most. */
-int64_t soon__later(int64_t now, int64_t span);
-/* Sets a timer of the library's loop to a reading of that clock; SOON__NEVER stops it. Loop thread only. */
-void soon__loop_timer(uv_timer_t *timer, uv_timer_cb fn, int64_t when);
 
 #endif

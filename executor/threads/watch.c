@@ -4,6 +4,7 @@
  */
 #include "watch_internal.h"
 
+#include "../loops/library_timer_internal.h"
 #include "life_internal.h"
 #include "scheduler_internal.h"
 

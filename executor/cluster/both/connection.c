@@ -327,13 +327,12 @@ static void let_go(struct soon__connection *self)
 static void lose(struct soon__connection *self, int code, const char *text)
 {
     bool was_up = self->state == UP;
-    uint64_t up_ms = was_up ? now(self) - self->up_since : 0;
     char why[TEXT];
 
     snprintf(why, sizeof why, "%s: %s", server(self)->text, text ? text : soon__lookup_text(code));
     let_go(self);
     self->failures += !was_up;
-    enter(self, DOWN, soon__rounds_over(&self->rounds, up_ms, uv_hrtime() / 1000));
+    enter(self, DOWN, soon__rounds_over(&self->rounds, was_up ? now(self) - self->up_since : 0, uv_hrtime() / 1000));
     self->events.down(self->owner, code, why, was_up);
 }
 

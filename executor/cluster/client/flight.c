@@ -3,6 +3,8 @@
  */
 #include "flight_internal.h"
 
+#include "../../loops/library_timer_internal.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>

@@ -4,6 +4,7 @@
  */
 #include "look_internal.h"
 
+#include "../../loops/library_timer_internal.h"
 #include "admin_internal.h"
 #include "down_internal.h"
 #include "flight_internal.h"

@@ -7,6 +7,7 @@
  */
 #include "server_internal.h"
 
+#include "../../loops/library_timer_internal.h"
 #include "admin_internal.h"
 #include "down_internal.h"
 #include "flight_internal.h"

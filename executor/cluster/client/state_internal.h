@@ -16,8 +16,8 @@
  *     the unique of a job that waits, never runs it, and would attach us to that.
  * F7  The loop is posted a look at most once until it looks, and none any more once it closes: a look on its way would
  *     find the cluster freed. It calls no user code: what it completes has its callbacks elsewhere.
- * F8  A call that comes when nothing else is here is sent by the thread that submits it, if the loop sleeps: that thread
- *     looks in the loop's place, and what that look has written leaves with it.
+ * F8  A call that comes when nothing else is here is sent by the thread that submits it, if the loop sleeps: that
+ *     thread looks in the loop's place, and what that look has written leaves with it.
  */
 #ifndef SOON_EXECUTOR_CLUSTER_CLIENT_STATE_INTERNAL_H
 #define SOON_EXECUTOR_CLUSTER_CLIENT_STATE_INTERNAL_H

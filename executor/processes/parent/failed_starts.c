@@ -4,6 +4,7 @@
  */
 #include "failed_starts_internal.h"
 
+#include "../../loops/library_timer_internal.h"
 #include "agenda_internal.h"
 #include "closing_internal.h"
 #include "dispatch_internal.h"

@@ -7,6 +7,7 @@
  */
 #include "life_internal.h"
 
+#include "../../loops/library_timer_internal.h"
 #include "agenda_internal.h"
 #include "closing_internal.h"
 #include "death_internal.h"

@@ -18,6 +18,7 @@
  */
 #include "spin_internal.h"
 
+#include "../../loops/library_timer_internal.h"
 #include "process_internal.h"
 #include "replies_internal.h"
 

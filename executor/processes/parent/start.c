@@ -3,6 +3,7 @@
  */
 #include "start_internal.h"
 
+#include "../../loops/library_timer_internal.h"
 #include "death_internal.h"
 #include "failed_starts_internal.h"
 #include "life_internal.h"

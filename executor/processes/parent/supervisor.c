@@ -5,6 +5,7 @@
  */
 #include "supervisor_internal.h"
 
+#include "../../loops/library_timer_internal.h"
 #include "agenda_internal.h"
 #include "dispatch_internal.h"
 #include "life_internal.h"
