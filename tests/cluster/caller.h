@@ -6,11 +6,11 @@
 
 #include "../support/cluster_tasks.h"
 #include "../support/gearmand.h"
+#include "../support/packets.h"
 #include "../support/workerd.h"
 
 #include "../../executor/cluster/both/digest_internal.h"
 #include "../../executor/cluster/both/message_internal.h"
-#include "../../executor/cluster/both/packet_internal.h"
 
 struct caller {
     int fd;
@@ -28,40 +28,15 @@ struct heard {
 static inline void caller_say(struct caller *caller, enum soon__packet_type type, const soon_bytes *arguments,
                               size_t count)
 {
-    struct soon__packet packet = {.type = type, .count = count};
-    size_t head, size, sent = 0;
-    char *bytes;
-
-    for (size_t i = 0; i < count; i++)
-        packet.arguments[i] = arguments[i];
-    size = soon__packet_size(&packet);
-    bytes = malloc(size);
-    head = soon__packet_write_head(bytes, &packet, true);
-    if (count && arguments[count - 1].size)
-        memcpy(bytes + head, arguments[count - 1].data, arguments[count - 1].size);
-    while (sent < size) {
-        ssize_t part = send(caller->fd, bytes + sent, size - sent, MSG_NOSIGNAL);
-
-        cr_assert_gt(part, 0);
-        sent += (size_t)part;
-    }
-    free(bytes);
+    cr_assert(packet_send(caller->fd, true, type, arguments, count));
 }
 
 /* The next packet. Its arguments are lent until the next call. */
 static inline struct soon__packet caller_next(struct caller *caller)
 {
     struct soon__packet packet;
-    void *room;
-    size_t size;
-    ssize_t got;
 
-    while (soon__packet_reader_next(&caller->reader, &packet) != 1) {
-        cr_assert_eq(soon__packet_reader_room(&caller->reader, &room, &size), 0);
-        got = recv(caller->fd, room, size, 0);
-        cr_assert_gt(got, 0);
-        soon__packet_reader_add(&caller->reader, (size_t)got);
-    }
+    cr_assert(packet_receive(caller->fd, &caller->reader, &packet));
     return packet;
 }
 

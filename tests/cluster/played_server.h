@@ -39,19 +39,10 @@ static inline void end(struct stage *stage)
     free_pool(stage->cluster);
 }
 
+/* A client that has gone hears nothing. */
 static inline void say(struct stage *stage, enum soon__packet_type type, const soon_bytes *arguments, size_t count)
 {
-    struct soon__packet packet = {.type = type, .count = count};
-    char bytes[512];
-    size_t head;
-
-    for (size_t i = 0; i < count; i++)
-        packet.arguments[i] = arguments[i];
-    cr_assert_leq(soon__packet_size(&packet), sizeof bytes);
-    head = soon__packet_write_head(bytes, &packet, false);
-    if (count && arguments[count - 1].size)
-        memcpy(bytes + head, arguments[count - 1].data, arguments[count - 1].size);
-    script_say(stage->work.fd, bytes, soon__packet_size(&packet));
+    (void)packet_send(stage->work.fd, false, type, arguments, count);
 }
 
 static inline void say_text(struct stage *stage, enum soon__packet_type type, const char *text)

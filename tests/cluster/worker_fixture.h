@@ -7,9 +7,9 @@
 
 #include "../../executor/cluster/both/digest_internal.h"
 #include "../../executor/cluster/both/message_internal.h"
-#include "../../executor/cluster/both/packet_internal.h"
 #include "../../executor/cluster/both/unique_internal.h"
 #include "../support/gearmand.h"
+#include "../support/packets.h"
 #include "../support/pools.h"
 
 #include <netinet/tcp.h>
@@ -30,19 +30,7 @@ struct job {
 static inline void worker_say(struct worker *worker, enum soon__packet_type type, const soon_bytes *arguments,
                               size_t count)
 {
-    struct soon__packet packet = {.type = type, .count = count};
-    size_t head;
-    char *bytes;
-
-    for (size_t i = 0; i < count; i++)
-        packet.arguments[i] = arguments[i];
-    bytes = malloc(soon__packet_size(&packet));
-    head = soon__packet_write_head(bytes, &packet, true);
-    if (count && arguments[count - 1].size)
-        memcpy(bytes + head, arguments[count - 1].data, arguments[count - 1].size);
-    cr_assert_eq(send(worker->fd, bytes, soon__packet_size(&packet), MSG_NOSIGNAL),
-                 (ssize_t)soon__packet_size(&packet));
-    free(bytes);
+    cr_assert(packet_send(worker->fd, true, type, arguments, count));
 }
 
 static inline soon_bytes text_bytes(const char *text)
@@ -60,18 +48,7 @@ static inline void worker_say_text(struct worker *worker, enum soon__packet_type
 /* Waits for the next packet. False: the server is gone. */
 static inline bool worker_hear(struct worker *worker, struct soon__packet *ret)
 {
-    void *room;
-    size_t size;
-    ssize_t got;
-
-    while (soon__packet_reader_next(&worker->reader, ret) == 0) {
-        cr_assert_eq(soon__packet_reader_room(&worker->reader, &room, &size), 0);
-        got = recv(worker->fd, room, size, 0);
-        if (got <= 0)
-            return false;
-        soon__packet_reader_add(&worker->reader, (size_t)got);
-    }
-    return true;
+    return packet_receive(worker->fd, &worker->reader, ret);
 }
 
 /* It can do `function`; NULL: nothing yet. */

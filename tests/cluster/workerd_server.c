@@ -20,34 +20,16 @@ TestSuite(workerd_server);
 
 static void line_say(struct line *line, enum soon__packet_type type, const soon_bytes *arguments, size_t count)
 {
-    struct soon__packet packet = {.type = type, .count = count};
-    char bytes[4096];
-    size_t head;
-
-    for (size_t i = 0; i < count; i++)
-        packet.arguments[i] = arguments[i];
-    cr_assert_leq(soon__packet_size(&packet), sizeof bytes);
-    head = soon__packet_write_head(bytes, &packet, false);
-    if (count && arguments[count - 1].size)
-        memcpy(bytes + head, arguments[count - 1].data, arguments[count - 1].size);
-    cr_assert_eq(write(line->fd, bytes, soon__packet_size(&packet)), (ssize_t)soon__packet_size(&packet));
+    cr_assert(packet_send(line->fd, false, type, arguments, count));
 }
 
 /* The next packet that is no question whether the server is alive; those are answered. */
 static struct soon__packet line_next(struct line *line)
 {
     struct soon__packet packet;
-    void *room;
-    size_t size;
-    ssize_t got;
 
     for (;;) {
-        while (soon__packet_reader_next(&line->reader, &packet) != 1) {
-            cr_assert_eq(soon__packet_reader_room(&line->reader, &room, &size), 0);
-            got = read(line->fd, room, size);
-            cr_assert_gt(got, 0);
-            soon__packet_reader_add(&line->reader, (size_t)got);
-        }
+        cr_assert(packet_receive(line->fd, &line->reader, &packet));
         if (packet.type != SOON__ECHO_REQ)
             return packet;
         line_say(line, SOON__ECHO_RES, packet.arguments, 1);
