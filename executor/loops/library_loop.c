@@ -20,8 +20,8 @@
  *     loop's thread from its end. Then the child closes what it knows of, and no more.
  * B5  A thread of the program may do a job of the loop's while that sleeps: then it holds `awake` instead, and no
  *     wake-up is waited for. It runs no libuv, whose stack is large, and changes no watches, which the loop sleeps on.
- *     If the loop is to wake earlier than it has thought, it is woken. What was posted before comes first, and so does
- *     a fork.
+ *     If the loop is to wake earlier than it has thought, it is woken. It closes no handle, since a fork might find
+ *     that half closed before the loop has woken (B4). What was posted before comes first, and so does a fork.
  * B6  All else is left to the parent and forgotten by the child; it stays reachable, for leak checkers.
  */
 #include "../../futures/run_callbacks_internal.h"
@@ -466,6 +466,11 @@ uv_loop_t *soon__library_uv(void)
 bool soon__library_on_loop(void)
 {
     return here != ELSEWHERE;
+}
+
+bool soon__library_is_guest(void)
+{
+    return here == AS_GUEST;
 }
 
 bool soon__library_on_callbacks(void)

@@ -21,15 +21,15 @@ int soon__library_start(void);
 /* Any thread, after start. In order; never blocks, never fails. The job must not be posted again before it runs. */
 void soon__library_loop_post(struct soon__job *job);
 /* As the first. But if the loop sleeps, and nothing waits for it, the job has run on this thread when this returns: as
- * a guest's work (below), and with the handles of soon__library_uv(). It changes no watches. The caller holds no
- * mutex. */
+ * a guest's work (below), and with the handles of soon__library_uv(). It changes no watches, and closes no handle. The
+ * caller holds no mutex. */
 void soon__library_loop_run_or_post(struct soon__job *job);
 void soon__library_callbacks_post(struct soon__job *job);
 /* As the first, in a signal handler: always the same job, any number of times. It runs once at least after each.
  * Before a start, and in a forked child: nothing. */
 void soon__library_loop_interrupt(struct soon__job *job);
 
-uv_loop_t *soon__library_uv(void); /* for timers, and what needs the next. Loop thread only */
+uv_loop_t *soon__library_uv(void); /* for timers, and what needs the next. On the loop, or as its guest */
 /* From now on it also runs when one of its descriptors is ready: for connections. Loop thread only, any number of
  * times. 0, or -ENOMEM, -ENOSPC. */
 int soon__library_poll_uv(void);
@@ -37,6 +37,7 @@ int soon__library_poll_uv(void);
 int soon__library_watch(struct soon__watch *watch, int fd, bool once_each);
 void soon__library_unwatch(struct soon__watch *watch);
 bool soon__library_on_loop(void);
+bool soon__library_is_guest(void);     /* in the loop's place, by soon__library_loop_run_or_post() */
 bool soon__library_on_callbacks(void); /* on the callback thread */
 
 /* In between, a thread of the program does the loop's work: no user code runs on it; that goes to the callback

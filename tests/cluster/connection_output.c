@@ -196,20 +196,32 @@ Test(connection_output, that_a_flush_could_not_send_is_sent_by_the_loop)
     run_until_heard(NUMBERS);
 }
 
-/* Who writes to it then finds the connection broken at the second time. */
+static void await_step(struct scripted_server *self, int step)
+{
+    while (self->step != step && !self->ends)
+        usleep(1000);
+}
+
+/* Ends it while the test waits. Who writes to it then finds the connection broken at the second time. */
 static void shut_down(struct scripted_server *self, int fd)
 {
     script_greet(fd);
+    await_step(self, 1);
     shutdown(fd, SHUT_RDWR);
-    self->step = 1;
-    while (!self->ends)
-        usleep(1000);
+    self->step = 2;
+    await_step(self, 3);
+}
+
+static void begin_and_await_end(script_fn script)
+{
+    begin(script);
+    server.step = 1;
+    test_wait_until(server.step == 2);
 }
 
 Test(connection_output, to_who_has_closed_raises_no_signal_in_a_flush)
 {
-    begin(shut_down);
-    test_wait_until(server.step == 1);
+    begin_and_await_end(shut_down);
     signal(SIGPIPE, SIG_DFL);
     for (int i = 0; i < 3; i++) {
         peer_say(&peer, SOON__PRE_SLEEP, NULL);
@@ -218,6 +230,26 @@ Test(connection_output, to_who_has_closed_raises_no_signal_in_a_flush)
     }
     signal(SIGPIPE, SIG_IGN);
     run_until(peer.losses == 1);
+}
+
+/* A reset, which the system tells once. */
+static void reset(struct scripted_server *self, int fd)
+{
+    script_greet(fd);
+    await_step(self, 1);
+    connect(fd, &(struct sockaddr){.sa_family = AF_UNSPEC}, sizeof(struct sockaddr));
+    self->step = 2;
+    await_step(self, 3);
+}
+
+Test(connection_output, that_a_flush_has_found_broken_is_lost_for_the_same_reason)
+{
+    begin_and_await_end(reset);
+    peer_say(&peer, SOON__PRE_SLEEP, NULL);
+    soon__connection_flush(peer.connection);
+    cr_assert_eq(peer.losses, 0, "the loop is to tell");
+    run_until(peer.losses == 1);
+    cr_assert_eq(peer.code, -ECONNRESET, "%s", peer.text);
 }
 
 static void write_next(struct peer *self)
@@ -327,13 +359,13 @@ Test(connection_output, is_not_lost_by_what_was_not_read_when_it_was_closed)
 }
 
 /* To so many of its calls the system says that there is no room just then, and there is a moment later. */
-static int writes_without_room;
+static int writes_without_room, no_room = EAGAIN;
 
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
     if (writes_without_room > 0) {
         writes_without_room--;
-        errno = EAGAIN;
+        errno = no_room;
         return -1;
     }
     return syscall(SYS_sendmsg, fd, message, flags);
@@ -368,6 +400,21 @@ Test(connection_output, that_has_left_already_is_no_surprise_to_a_connection_tha
     run_until(peer.closed);
     test_wait_until(server.step == 1);
     cr_assert_eq(writes_without_room, 0);
+}
+
+Test(connection_output, for_which_there_are_no_buffers_leaves_later)
+{
+    begin(hear_all);
+    no_room = ENOBUFS;
+    writes_without_room = 1;
+    write_pieces();
+    soon__connection_flush(peer.connection);
+    cr_assert_eq(writes_without_room, 0);
+    writes_without_room = 1;
+    soon__connection_close(peer.connection, 3600000);
+    run_until(peer.closed);
+    test_wait_until(server.step == 1);
+    cr_assert_eq(peer.losses, 0);
 }
 
 /* After what the turn of the loop has written, and before libuv tells of it. */

@@ -85,16 +85,22 @@ static void take_both(struct played *played)
     cr_assert_eq(packet.type, SOON__GRAB_JOB_UNIQ, "%s", soon__packet_name(packet.type));
 }
 
-static void play(struct played *played, int slots)
+/* Nobody listens there yet. */
+static void play_nobody(struct played *played)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
 
     played->listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     cr_assert_eq(bind(played->listening, (struct sockaddr *)&address, sizeof address), 0);
-    cr_assert_eq(listen(played->listening, 8), 0);
     cr_assert_eq(getsockname(played->listening, (struct sockaddr *)&address, &size), 0);
     snprintf(played->address, sizeof played->address, "127.0.0.1:%d", ntohs(address.sin_port));
+}
+
+static void play(struct played *played, int slots)
+{
+    play_nobody(played);
+    cr_assert_eq(listen(played->listening, 8), 0);
     workerd_start(&played->daemon, played->address, slots);
 }
 
@@ -296,6 +302,36 @@ Test(workerd_server, it_asks_for_a_while_before_it_sleeps_if_jobs_have_come_soon
         slept_at_once = refuse_until_asleep(&played) == 0 ? slept_at_once + 1 : 0;
     }
     play_end(&played);
+}
+
+/* It need not wait until no other has a job. */
+Test(workerd_server, a_server_without_jobs_may_call_while_another_has_some)
+{
+    struct played first, second;
+    char both[64];
+
+    play_nobody(&first);
+    play_nobody(&second);
+    snprintf(both, sizeof both, "%s,%s", first.address, second.address);
+    cr_assert_eq(listen(first.listening, 8), 0);
+    workerd_start(&first.daemon, both, 1);
+    take_both(&first);
+    cr_assert_eq(listen(second.listening, 8), 0);
+    if (take_line(&second, &second.control)) { /* then the other is for work */
+        take_line(&second, &second.work);
+    } else {
+        second.work = second.control;
+        take_line(&second, &second.control);
+    }
+
+    line_say(&first.work, SOON__NO_JOB, NULL, 0);
+    expect(&first.work, SOON__PRE_SLEEP);
+    while (line_next(&second.work).type != SOON__GRAB_JOB_UNIQ)
+        ;
+    line_close(&second.work);
+    line_close(&second.control);
+    close(second.listening);
+    play_end(&first);
 }
 
 Test(workerd_server, it_takes_its_functions_back_only_when_its_last_job_has_ended)

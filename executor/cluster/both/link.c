@@ -30,6 +30,7 @@ struct soon__link {
     uv_connect_t connect;
     uv_write_t write;
     size_t writing; /* so many bytes are with libuv; 0: `write` is free */
+    int broken;     /* what a flush has found, for the loop to tell; 0: nothing */
     uint64_t written;
     struct soon__output output;
     struct soon__packet_reader reader;
@@ -100,14 +101,14 @@ static int try_to_write(struct soon__link *self)
     while ((size = sendmsg(fd, &message, MSG_NOSIGNAL)) < 0 && errno == EINTR)
         ;
     if (size < 0)
-        return uv_translate_sys_error(errno);
+        return errno == ENOBUFS ? UV_EAGAIN : uv_translate_sys_error(errno);
     soon__output_taken(&self->output, (size_t)size);
     return (int)size;
 }
 
 static void flush(struct soon__link *self)
 {
-    int rc = 1;
+    int rc = self->broken ? self->broken : 1;
 
     uv_idle_stop(&self->flush);
     for (int i = 0; i < TRIES && rc > 0 && !self->writing && self->output.size > 0; i++)
@@ -127,11 +128,14 @@ static void on_flush(uv_idle_t *handle)
 
 void soon__link_flush(struct soon__link *self)
 {
+    int rc;
+
     if (self->writing || self->output.size == 0)
         return;
-    (void)try_to_write(self); /* what it could not write, the loop tries again: it is told, too, if that is an error */
+    rc = try_to_write(self);
+    self->broken = rc < 0 && rc != UV_EAGAIN ? rc : 0;
     if (self->output.size > 0)
-        return;
+        return; /* the loop goes on */
     uv_idle_stop(&self->flush);
     self->events->sent(self->owner);
 }

@@ -97,18 +97,19 @@ static void sleep_if_dry(struct soon__source *source)
 void soon__grab(struct soon__daemon *daemon)
 {
     struct soon__source *source;
+    size_t idle;
 
     if (daemon->stage != SOON__SERVING)
         return;
-    for (size_t idle = idle_slots(daemon); idle > 0 && (source = next_source(daemon)); idle--) {
+    idle = idle_slots(daemon);
+    /* First, so that no other source that is asked again and again has all slots whenever one of them is idle. */
+    for (size_t i = 0; i < daemon->source_count && idle > 0; i++)
+        sleep_if_dry(&daemon->sources[i]);
+    for (; idle > 0 && (source = next_source(daemon)); idle--) {
         if (soon__connection_write(source->work, SOON__GRAB_JOB_UNIQ, NULL, 0) < 0)
             return; /* no memory: the next answer, or a NOOP, comes back here */
         source->grabs++;
     }
-    if (idle_slots(daemon) == 0)
-        return;
-    for (size_t i = 0; i < daemon->source_count; i++)
-        sleep_if_dry(&daemon->sources[i]);
 }
 
 static bool is_soon_after_an_end(const struct soon__source *source)
