@@ -430,6 +430,35 @@ Test(cluster_loss, is_not_that_of_a_worker_that_says_that_it_lives)
     tear_down(&s);
 }
 
+/* The server has put it back into its queue, where it may wait for longer than a lease. */
+Test(cluster_loss, of_a_daemon_is_none_for_what_waits_for_another)
+{
+    set_up(s, .lease_ms = FLIGHTS_LONG_MS);
+    struct worker other = worker_new(s.server.port, "far");
+    soon_future *f = submit_far(s.cluster, NULL);
+    struct job job = worker_grab(&other), second;
+
+    job_starts(&other, &job);
+    test_wait_until(soon_future_running(f));
+    worker_free(&other);
+    test_wait_until(gearmand_says(s.server.port, "status\n", "far\t1\t0\t"));
+    flights_end_times(s.cluster);
+    test_wait_until(flights_in(s.cluster, SOON__FLIGHT_CREATED) == 1 || soon_future_done(f));
+    cr_assert_not(soon_future_done(f));
+    flights_end_times(s.cluster);
+    second = worker_grab(&s.worker);
+    cr_assert_str_eq(second.unique, job.unique);
+    job_starts(&s.worker, &second);
+    job_gives(&s.worker, &second, 2);
+    assert_gives(f, 2);
+    cr_assert_eq(soon_future_attempt(f), 2);
+
+    soon_future_unref(f);
+    job_free(&job);
+    job_free(&second);
+    tear_down(&s);
+}
+
 /* It was stopped when it had the job, and had not said that it begins. */
 Test(cluster_loss, of_a_worker_that_never_begins_costs_no_try)
 {

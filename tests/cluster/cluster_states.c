@@ -170,6 +170,97 @@ Test(cluster_states, stopping_ends_when_the_server_is_lost)
     end(&stage);
 }
 
+/* What was stopped was the client: what has come meanwhile lies before the server's answer. */
+Test(cluster_states, running_of_which_nothing_was_heard_takes_what_comes_before_the_answer)
+{
+    struct stage stage = {0};
+    char unique[65];
+    soon_future *f;
+
+    begin(&stage, .lease_ms = FLIGHTS_LONG_MS);
+    f = submit_running(&stage, NULL, unique);
+    flights_end_times(stage.cluster);
+    hear(&stage, SOON__GET_STATUS);
+    gives(&stage, "H:1", 7);
+    say_status(&stage, "H:1", false, false);
+    assert_gives(f, 7);
+    soon_future_unref(f);
+
+    f = submit_running(&stage, NULL, unique);
+    flights_end_times(stage.cluster);
+    hear(&stage, SOON__GET_STATUS);
+    lives(&stage, "H:1");
+    say_status(&stage, "H:1", true, true);
+    gives(&stage, "H:1", 8);
+    assert_gives(f, 8);
+
+    soon_future_unref(f);
+    end(&stage);
+}
+
+Test(cluster_states, running_of_which_nothing_is_heard_is_lost_if_a_worker_has_it_or_none)
+{
+    struct stage stage = {0};
+    char unique[65];
+
+    begin(&stage, .lease_ms = FLIGHTS_LONG_MS);
+    for (int is_known = 0; is_known < 2; is_known++) {
+        soon_future *f = submit_running(&stage, NULL, unique);
+
+        flights_end_times(stage.cluster);
+        hear(&stage, SOON__GET_STATUS);
+        say_status(&stage, "H:1", is_known, is_known);
+        hear_order(&stage, SOON__ORDER_KILL, "far-1", unique);
+        hear_line(&stage, "cancel job H:1");
+        assert_ends(f, SOON_ELOST);
+        soon_future_unref(f);
+        fails(&stage, "H:1");
+        await_state(&stage, SOON__FLIGHT_GHOST, 0);
+    }
+    end(&stage);
+}
+
+/* The server is as silent as the worker. */
+Test(cluster_states, running_of_which_nothing_is_heard_is_lost_after_a_second_lease)
+{
+    struct stage stage = {0};
+    char unique[65];
+    soon_future *f;
+
+    begin(&stage, .lease_ms = FLIGHTS_LONG_MS);
+    f = submit_running(&stage, NULL, unique);
+    flights_end_times(stage.cluster);
+    hear(&stage, SOON__GET_STATUS);
+    cr_assert_not(soon_future_done(f));
+    flights_end_times(stage.cluster);
+    assert_ends(f, SOON_ELOST);
+
+    soon_future_unref(f);
+    end(&stage);
+}
+
+/* A cancel was told to the daemon that has died. */
+Test(cluster_states, running_that_waits_again_is_cancelled_there)
+{
+    struct stage stage = {0};
+    char unique[65];
+    soon_future *f;
+
+    begin(&stage, .lease_ms = FLIGHTS_LONG_MS);
+    f = submit_running(&stage, NULL, unique);
+    cr_assert_not(soon_future_cancel(f));
+    hear_order(&stage, SOON__ORDER_CANCEL, "far-1", unique);
+    flights_end_times(stage.cluster);
+    hear(&stage, SOON__GET_STATUS);
+    say_status(&stage, "H:1", true, false);
+    hear_line(&stage, "cancel job H:1");
+    fails(&stage, "H:1");
+    assert_cancelled(f, true);
+
+    soon_future_unref(f);
+    end(&stage);
+}
+
 Test(cluster_states, running_that_is_asked_to_end_is_cancelled_when_the_server_is_lost)
 {
     struct stage stage = {0};

@@ -25,7 +25,7 @@ static SOON_UNUSED bool may_enter(enum soon__flight_state from, enum soon__fligh
     case SOON__FLIGHT_SENT:
         return from == SOON__FLIGHT_UNSENT;
     case SOON__FLIGHT_CREATED:
-        return from == SOON__FLIGHT_SENT;
+        return from == SOON__FLIGHT_SENT || from == SOON__FLIGHT_RUNNING;
     case SOON__FLIGHT_RUNNING:
     case SOON__FLIGHT_WITHDRAWN:
         return from == SOON__FLIGHT_CREATED;

@@ -20,7 +20,7 @@ static void forget_try(struct soon__flight *flight)
     flight->gathered = NULL;
     flight->gathered_size = flight->gathered_capacity = 0;
     flight->began_ns = 0;
-    flight->is_cancel_told = flight->is_held = flight->is_limit_over = false;
+    flight->is_cancel_told = flight->is_doubted = flight->is_held = flight->is_limit_over = false;
 }
 
 /*
@@ -172,6 +172,13 @@ bool soon__flight_try_again(struct soon__flight *flight, int code, bool is_new)
     soon__future_set_progress(soon__call_future(flight->call), 0, 0);
     send_again(flight, is_new);
     return true;
+}
+
+void soon__flight_wait_again(struct soon__flight *flight)
+{
+    forget_place(flight);
+    flight->is_doubted = flight->is_held = flight->is_cancel_told = false;
+    soon__flight_enter(flight, SOON__FLIGHT_CREATED);
 }
 
 void soon__flight_return(struct soon__flight *flight)

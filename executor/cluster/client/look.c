@@ -200,7 +200,8 @@ static void fail_all(struct soon__cluster *cluster)
         soon__flight_fail(cluster->loop.earliest, SOON_ELOST, text);
 }
 
-/* The lease of one that runs, or is said to wait, is over. */
+/* The lease of one that runs, or is said to wait, is over. Of one that runs the server says whether it has been put back
+ * into the queue; and if it was us who have slept, what has come meanwhile is read before that answer. */
 static void lease_is_over(struct soon__flight *flight)
 {
     if (flight->state == SOON__FLIGHT_GHOST) {
@@ -208,12 +209,16 @@ static void lease_is_over(struct soon__flight *flight)
         return;
     }
     soon__flight_heard(flight);
-    if (flight->state == SOON__FLIGHT_CREATED && !flight->is_attached)
-        soon__flight_ask_status(flight);
-    else if (flight->state == SOON__FLIGHT_CREATED)
+    if (flight->state == SOON__FLIGHT_CREATED && flight->is_attached) {
         soon__flight_stop(flight, SOON__STOP_FROZEN);
-    else if (!flight->is_foreign)
+    } else if (flight->state == SOON__FLIGHT_CREATED) {
+        soon__flight_ask_status(flight);
+    } else if (!flight->is_foreign && flight->is_doubted) {
         soon__flight_is_lost(flight);
+    } else if (!flight->is_foreign) {
+        flight->is_doubted = true;
+        soon__flight_ask_status(flight);
+    }
 }
 
 /* F4. Those of one state whose time is over; returns when that of the next is. */

@@ -84,7 +84,7 @@ static void runs(struct soon__flight *flight)
         soon__flight_enter(flight, SOON__FLIGHT_RUNNING);
     else if (flight->state == SOON__FLIGHT_RUNNING)
         soon__flight_heard(flight);
-    flight->is_attached = false;
+    flight->is_attached = flight->is_doubted = false;
 }
 
 static void keep_place(struct soon__flight *flight, const struct soon__start_message *start)
@@ -217,6 +217,18 @@ static void on_end(struct soon__flight *flight, const struct soon__packet *packe
  * Answers to questions
  */
 
+/* Nothing was heard of it for a lease. It waits again if its daemon has died; else that is frozen. */
+static void resolve_doubt(struct soon__flight *flight, bool is_known, bool is_held)
+{
+    if (!is_known || is_held) {
+        soon__flight_is_lost(flight);
+        return;
+    }
+    soon__flight_wait_again(flight);
+    if (flight->stop)
+        soon__flight_go_on_stopping(flight);
+}
+
 /* Handle, known, running, done, total. A worker that has had one of ours for a whole lease, and has not begun
  * it, is frozen. */
 static void on_status_of_handle(struct soon__cluster *cluster, const soon_bytes *arguments)
@@ -224,6 +236,10 @@ static void on_status_of_handle(struct soon__cluster *cluster, const soon_bytes 
     struct soon__flight *flight = soon__flight_find(cluster, arguments[0]);
     bool is_limit_over;
 
+    if (flight && flight->state == SOON__FLIGHT_RUNNING && flight->is_doubted) {
+        resolve_doubt(flight, number_of(arguments[1]) != 0, number_of(arguments[2]) != 0);
+        return;
+    }
     if (!flight || flight->state != SOON__FLIGHT_CREATED)
         return;
     is_limit_over = flight->is_limit_over;

@@ -35,7 +35,7 @@ struct soon__cluster;
  * Where a call in flight is. soon__flight_enter() alone changes it.
  *
  *                written             JOB_CREATED            START
- *     UNSENT -------------> SENT --------------> CREATED ----------> RUNNING
+ *     UNSENT -------------> SENT --------------> CREATED <---------> RUNNING
  *       ^                    |                     |                   |
  *       |     the connection |                     | `cancel job`      | an order
  *       |     is lost        |                     v                   v
@@ -44,6 +44,7 @@ struct soon__cluster;
  *                                                  +---------+---------+
  *     When its call has ended, wherever it was:              |
  *                                                            v
+ *     From RUNNING back to CREATED: its daemon has died, and the server has told us, asked, that it waits again.
  *     SENT: it stays there, without a call, until JOB_CREATED comes; then, and from all other states, it is a
  *     GHOST: it keeps its handle for a while, and when START comes late, the worker is told to stop. Then it is GONE.
  */
@@ -86,6 +87,7 @@ struct soon__flight {
     bool is_foreign;
     bool is_order;       /* it never had a call: a worker is told something */
     bool is_attached;    /* sent again with the same unique: F6 */
+    bool is_doubted;     /* nothing was heard of its worker for a lease: the server is asked who has it */
     bool is_held;        /* the server has said once that a worker has it */
     bool has_limit;      /* it is in `limits` */
     bool is_limit_over;  /* its worker may be one that says nothing while it works: the server is asked */

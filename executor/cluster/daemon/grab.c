@@ -14,7 +14,8 @@
  *
  * A client that waits for each result before it submits the next job has none for us when the one before ends, but soon
  * after. If we were asleep then, its job would wait until the server has called and we have asked. So when a job ends,
- * and the next one often came soon after an end (`luck`), the source is asked for a little while before it may sleep.
+ * and the next one often came soon after an end (`luck`), the source is asked for a little while before it may sleep:
+ * for one job at a time, however many slots are idle.
  * That keeps a server busy, but not for long: the answers of a busy one take longer, so it is asked less often.
  */
 #include "grab_internal.h"
@@ -68,8 +69,8 @@ static size_t idle_slots(const struct soon__daemon *daemon)
 
 static bool may_have_jobs(const struct soon__source *source)
 {
-    return source->state == SOON__SOURCE_FULL && soon__connection_is_up(source->work) &&
-           !soon__connection_is_crowded(source->work);
+    return source->state == SOON__SOURCE_FULL && (!source->had_none || source->grabs == 0) &&
+           soon__connection_is_up(source->work) && !soon__connection_is_crowded(source->work);
 }
 
 /* NULL: none may have jobs. */
@@ -138,6 +139,7 @@ void soon__grab_answered(struct soon__source *source, bool with_job)
 {
     source->grabs -= source->grabs > 0;
     source->daemon->in_a_row = with_job ? source->daemon->in_a_row + 1 : 0;
+    source->had_none = !with_job;
     if (with_job) {
         learn(source);
         become(source, SOON__SOURCE_FULL);
@@ -149,6 +151,7 @@ void soon__grab_answered(struct soon__source *source, bool with_job)
 void soon__grab_woken(struct soon__source *source)
 {
     learn(source);
+    source->had_none = false;
     become(source, SOON__SOURCE_FULL);
 }
 

@@ -45,6 +45,7 @@ struct soon__source {
     enum soon__source_state state;
     size_t grabs;      /* not answered yet */
     size_t jobs;       /* RUNNING */
+    bool had_none;     /* the last answer was NO_JOB, and it has not called since */
     uint64_t ended_ns; /* a job has, and none has come since; 0: otherwise */
     unsigned luck;     /* how often a job came soon after one had ended */
     bool withdrawn;    /* its functions were taken back */
