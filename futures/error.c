@@ -54,6 +54,8 @@ static struct soon__error statics[][2] = {
     STATIC_PAIR(-ETIMEDOUT, "not done in time"),
 };
 
+const soon_error soon__error_not_yet = {
+    .message = "not done yet", .function = "", .label = "", .worker_host = "", .worker = ""};
 const soon_error soon__error_none = {
     .message = "success", .function = "", .label = "", .worker_host = "", .worker = ""};
 struct soon__error soon__error_cancelled = STATIC_ERROR(-ECANCELED, false, "cancelled");

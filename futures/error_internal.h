@@ -25,6 +25,7 @@ struct soon__error {
 
 /* Static errors: they need no memory, so they serve where it has run out, and where nothing may be allocated. */
 extern const soon_error soon__error_none;                /* code 0 */
+extern const soon_error soon__error_not_yet;             /* code 0, of what is not done */
 extern struct soon__error soon__error_cancelled;         /* the task never started */
 extern struct soon__error soon__error_cancelled_running; /* the task ran, and ended because it was asked to */
 extern struct soon__error soon__error_cancelled_between; /* the task had begun, and waited for its next try */

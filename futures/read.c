@@ -147,14 +147,12 @@ int soon_future_exception(soon_future *future, int64_t timeout_ms, const soon_er
     return 0;
 }
 
-static const soon_error not_done = {.message = "not done yet", .function = "", .label = ""};
-
 const soon_error *soon_future_error(const soon_future *future)
 {
     struct soon__error *error;
 
     if (!soon__check(future, "soon_future_error: NULL") || !soon__word_final(soon__future_word(future)))
-        return &not_done;
+        return &soon__error_not_yet;
     error = soon__future_failure((soon_future *)future);
     return error ? &error->public : &soon__error_none;
 }

@@ -146,8 +146,6 @@ int soon_map_item(soon_future *map, size_t index, int64_t timeout_ms, void *ret,
     return error ? soon__failed_with(soon__error_ref(error)) : soon__failed(rc, "soon_map_item");
 }
 
-static const soon_error not_done = {.message = "not done yet", .function = "", .label = ""};
-
 const soon_error *soon_map_item_error(const soon_future *map, size_t index)
 {
     struct soon__chunk *chunk = chunk_of(map, index, &index);
@@ -156,7 +154,7 @@ const soon_error *soon_map_item_error(const soon_future *map, size_t index)
     if (!chunk)
         return &soon__error_static(-EINVAL, false)->public;
     if (!has_outcome(chunk, index, &error))
-        return &not_done;
+        return &soon__error_not_yet;
     if (!error)
         return &soon__error_none;
     note_looked(chunk->map);

@@ -37,6 +37,7 @@ Test(workerd_program, a_command_line_that_makes_no_sense_is_64)
     cr_assert_eq(RUN("--servers"), 64);
     cr_assert_eq(RUN("--servers", "a", "--load", "a.so", "--slots", "-1"), 64);
     cr_assert_eq(RUN("--servers", "a", "--load", "a.so", "--slots", "99999999999999999999"), 64);
+    cr_assert_eq(RUN("--servers", "a", "--load", "a.so", "--slots", "4097"), 64);
     cr_assert_eq(RUN("--servers", "a", "--load", "a.so", "--memory-limit", "17T"), 64);
     cr_assert_eq(RUN("--servers", "a", "--load", "a.so", "--name", "two words"), 64);
     cr_assert_eq(RUN("--servers", "a", "--load", "a.so", "--log-level", "loud"), 64);
@@ -225,6 +226,8 @@ Test(workerd_program, its_numbers_are_in_a_file_when_it_ends)
     cr_assert_gt(read(fd, text, sizeof text - 1), 0);
     close(fd);
     cr_assert_not_null(strstr(text, "\nsoon_workerd_jobs_total{outcome=\"result\"} 1\n"), "%s", text);
+    cr_assert_not_null(strstr(text, "\nsoon_workerd_process_starts_total 1\n"), "counters do not go back: %s", text);
+    cr_assert_not_null(strstr(text, "\nsoon_workerd_processes 0\n"), "%s", text);
     unlink(path);
 }
 

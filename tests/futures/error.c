@@ -74,6 +74,8 @@ Test(error, of_one_that_is_not_done_has_no_code)
         cr_assert_str_eq(error->message, "not done yet");
         cr_assert_str_eq(error->function, "");
         cr_assert_str_eq(error->label, "");
+        cr_assert_str_eq(error->worker_host, "");
+        cr_assert_str_eq(error->worker, "");
         release(all[i]);
     }
 }

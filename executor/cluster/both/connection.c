@@ -442,8 +442,8 @@ static void set_defaults(struct soon__connection_options *options)
     options->high_water = options->high_water ? options->high_water : HIGH_WATER;
     options->low_water = options->low_water ? options->low_water : LOW_WATER;
     options->connect_timeout_ms = options->connect_timeout_ms ? options->connect_timeout_ms : LIMIT_MS;
-    options->silence_ms = options->silence_ms ? options->silence_ms : LIMIT_MS;
-    options->answer_ms = options->answer_ms ? options->answer_ms : LIMIT_MS;
+    options->silence_ms = options->silence_ms ? options->silence_ms : SOON__SILENCE_MS;
+    options->answer_ms = options->answer_ms ? options->answer_ms : SOON__ANSWER_MS;
 }
 
 int soon__connection_new(struct soon__connection **ret, const struct soon__connection_options *options,

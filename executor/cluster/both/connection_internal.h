@@ -59,7 +59,7 @@ struct soon__connection_options {
     size_t high_water, low_water;        /* in bytes; 0: 4 MiB and 1 MiB */
     int64_t connect_timeout_ms;          /* for each address, up to the first answer; and to look them up; 0: 5,000 */
     int64_t silence_ms;                  /* after so long without a byte it is asked; 0: 5,000 */
-    int64_t answer_ms;                   /* and is lost after as much more; 0: 5,000 */
+    int64_t answer_ms;                   /* and is lost after so long without an answer; 0: 12,000 */
 };
 
 /* 0 or -ENOMEM. It is DOWN, and begins to connect in the loop's next turn. */

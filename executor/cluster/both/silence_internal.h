@@ -12,6 +12,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Where nobody says otherwise. gearmand 1.1 answers nobody for up to 10 s when a machine has vanished to which it still
+ * had something to say: so an answer is waited for longer than that. */
+enum { SOON__SILENCE_MS = 5000, SOON__ANSWER_MS = 12000 };
+
 /* Times are milliseconds of one clock. */
 struct soon__silence {
     uint64_t silence_ms, answer_ms;

@@ -110,6 +110,8 @@ static void end_pool(struct soon__daemon *daemon, soon_shutdown mode)
     }
     if (mode == SOON_TERMINATE)
         options.grace_ms = DIE_MS;
+    soon_executor_stats(daemon->pool, &daemon->last);
+    daemon->last.workers = 0;
     rc = soon_executor_end(daemon->pool, &options);
     if (rc < 0) {
         soon__log(SOON__LOG_ERROR, "the worker processes cannot be ended in order: %s", soon_strerror(rc));

@@ -59,9 +59,10 @@ static void write_jobs(FILE *to, const struct soon__daemon *daemon)
 
 static void write_pool(FILE *to, const struct soon__daemon *daemon)
 {
-    soon_stats stats;
+    soon_stats stats = daemon->last;
 
-    soon_executor_stats(daemon->pool, &stats); /* NULL: zeroes */
+    if (daemon->pool)
+        soon_executor_stats(daemon->pool, &stats);
     number(to, "soon_workerd_processes", "gauge", "Worker processes that live.", stats.workers);
     number(to, "soon_workerd_process_starts_total", "counter", "Worker processes that were started.",
            stats.worker_starts);

@@ -15,6 +15,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+enum { SLOTS_MAX = 4096 };
+
 /* In the order of the table. */
 enum {
     SERVERS,
@@ -50,7 +52,8 @@ const struct soon__option soon__options[] = {
      "A task without argument and result, made by SOON_TASK(NAME, soon_none, soon_none), which runs once in each "
      "worker process before its first task."},
     {"slots", 'j', "N",
-     "So many tasks run at a time, each in a process. Without it one for each CPU that the daemon may use."},
+     "So many tasks run at a time, each in a process. At most 4096. Without it one for each CPU that the "
+     "daemon may use."},
     {"name", 'n', "NAME",
      "The name of this worker in errors and in the server's list of workers; a process ID and a random number are "
      "put behind it. Without it the name of the host."},
@@ -107,10 +110,10 @@ static int parse_number(uint64_t *ret, const char *name, const char *text, uint6
     return 0;
 }
 
-static int parse_int(int *ret, const char *name, const char *text)
+static int parse_int(int *ret, const char *name, const char *text, int max)
 {
     uint64_t number;
-    int rc = parse_number(&number, name, text, INT_MAX, false);
+    int rc = parse_number(&number, name, text, (uint64_t)max, false);
 
     if (rc == 0)
         *ret = (int)number;
@@ -196,7 +199,7 @@ static int take(struct soon__daemon_options *options, int which, const char *tex
         options->initializer = text;
         return 0;
     case SLOTS:
-        return parse_int(&options->slots, name, text);
+        return parse_int(&options->slots, name, text, SLOTS_MAX);
     case NAME:
         return parse_name(&options->name, text);
     case TIME_LIMIT:
@@ -206,7 +209,7 @@ static int take(struct soon__daemon_options *options, int which, const char *tex
     case MEMORY_LIMIT:
         return parse_number(&options->memory_limit, name, text, UINT64_MAX, true);
     case MAX_TASKS:
-        return parse_int(&options->max_tasks, name, text);
+        return parse_int(&options->max_tasks, name, text, INT_MAX);
     case METRICS:
         return parse_metrics(options, text);
     case PID_FILE:

@@ -91,6 +91,7 @@ struct soon__daemon {
     soon_function initializer; /* of the pool, if the options name one */
     soon_executor *pool;       /* NULL: it has ended */
     bool pool_is_ending;
+    soon_stats last; /* of the pool, as its end began: counters do not go back */
     struct soon__offers offers;
 
     struct soon__servers *servers;
