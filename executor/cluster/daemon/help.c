@@ -26,8 +26,11 @@ static const char *const description[] = {
     NULL,
 };
 static const char *const signals[] = {
-    "SIGTERM or SIGINT: it takes no new jobs, lets those that run end, and exits.",
+    "SIGTERM or SIGINT: it takes no new jobs, lets those that run end, and exits. Before its worker processes are "
+    "ready it has no jobs, and the signal ends it like any other program.",
     "A second one: it ends at once. Tasks are killed, and their servers give the jobs to other workers.",
+    "Others have their usual effect. What ends it without a drain, SIGHUP too, makes its servers give the jobs to "
+    "other workers.",
     NULL,
 };
 static const char *const security[] = {
