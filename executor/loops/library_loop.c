@@ -18,10 +18,10 @@
  *     to do gives it up only for a moment in each turn: so it reads whether a fork waits (`forks`), and lets that go
  *     first. A fork does not wait for ever: an allocator that locks itself before us, as sanitizers do, may keep the
  *     loop's thread from its end. Then the child closes what it knows of, and no more.
- * B5  A thread of the program may do a job of the loop's while that sleeps: then it holds `awake` instead, and no
- *     wake-up is waited for. It runs no libuv, whose stack is large, and changes no watches, which the loop sleeps on.
- *     If the loop is to wake earlier than it has thought, it is woken. It closes no handle, since a fork might find
- *     that half closed before the loop has woken (B4). What was posted before comes first, and so does a fork.
+ * B5  A thread of the program may do a job of the loop's while that sleeps: it holds `awake` instead, and waits for no
+ *     wake-up. It runs no libuv, whose stack is large; it changes no watches, which the loop sleeps on; it closes no
+ *     handle, which a fork might find half closed (B4). It wakes the loop for what is due earlier than that has
+ *     thought. What was posted before comes first, and so does a fork.
  * B6  All else is left to the parent and forgotten by the child; it stays reachable, for leak checkers.
  */
 #include "../../futures/run_callbacks_internal.h"

@@ -21,7 +21,7 @@ void soon__flight_begin(struct soon__flight *flight);
 /* This try is lost, with `code`: SOON_ELOST or SOON_EWORKERDIED. True: there is another, and it is UNSENT, with a new
  * unique if `is_new`. False: the caller is to fail it. */
 bool soon__flight_try_again(struct soon__flight *flight, int code, bool is_new);
-/* The daemon that ran it has died, and the server has put it back into its queue: it waits there as one that is CREATED. */
+/* The daemon that ran it has died, and the server has put it back into its queue: it waits there, CREATED. */
 void soon__flight_wait_again(struct soon__flight *flight);
 /* It had not begun, as far as we know: it is UNSENT, with a new unique (F6), and that costs nothing. */
 void soon__flight_return(struct soon__flight *flight);

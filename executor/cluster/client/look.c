@@ -200,8 +200,8 @@ static void fail_all(struct soon__cluster *cluster)
         soon__flight_fail(cluster->loop.earliest, SOON_ELOST, text);
 }
 
-/* The lease of one that runs, or is said to wait, is over. Of one that runs the server says whether it has been put back
- * into the queue; and if it was us who have slept, what has come meanwhile is read before that answer. */
+/* The lease of one that runs, or is said to wait, is over. Of one that runs the server says whether it has been put
+ * back into the queue; and if it was us who have slept, what has come meanwhile is read before that answer. */
 static void lease_is_over(struct soon__flight *flight)
 {
     if (flight->state == SOON__FLIGHT_GHOST) {
