@@ -367,7 +367,7 @@ static bool wakes_too_late(const struct library *self)
     return timeout_ms >= 0 && uv_now(&self->uv) + (uint64_t)timeout_ms < self->wakes_at_ms;
 }
 
-/* `awake` is held. */
+/* B5; `awake` is held. */
 static void run_as_guest(struct library *self, struct soon__job *job)
 {
     struct soon__loop_guest guest;
@@ -384,7 +384,6 @@ static void run_as_guest(struct library *self, struct soon__job *job)
     errno = saved;
 }
 
-/* B5 */
 static bool try_as_guest(struct library *self, struct soon__job *job)
 {
     bool may;
