@@ -72,7 +72,7 @@ typedef struct soon_cluster_options {
  * Makes an executor whose tasks run on other machines, where the program soon-workerd has their functions. It begins to
  * connect, and does not wait for that: a server that is not there yet is waited for, see `lost_after_ms`. To hear of a
  * wrong address at once, call soon_executor_boot(), which returns when a server is there, or when each of them was
- * tried in vain: -ECONNREFUSED, -ETIMEDOUT, -ENOENT (no such host) ..., and soon_last_error() says which and why.
+ * tried in vain: -ECONNREFUSED, -ETIMEDOUT, -EHOSTUNREACH (no such host) ..., and soon_last_error() says which and why.
  *
  * A Gearman server knows neither passwords nor encryption: it belongs into a private network.
  *

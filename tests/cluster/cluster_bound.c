@@ -155,6 +155,7 @@ Test(cluster_bound, boot_ends_in_time_and_says_which_server_is_silent)
     socklen_t size = sizeof address;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     char servers[32];
+    soon_future *f;
 
     cr_assert_eq(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
     cr_assert_eq(listen(fd, 5), 0); /* it takes connections, and never says a word */
@@ -164,6 +165,13 @@ Test(cluster_bound, boot_ends_in_time_and_says_which_server_is_silent)
     cluster = cluster_of(&(soon_cluster_options){.servers = servers});
     cr_assert_eq(soon_executor_boot(cluster, 10), -ETIMEDOUT);
     cr_assert_not_null(strstr(soon_last_error()->message, servers), "%s", soon_last_error()->message);
+    free_pool(cluster);
+
+    cluster = cluster_of(&(soon_cluster_options){.servers = servers, .lost_after_ms = 10});
+    f = submit_far(cluster, NULL);
+    assert_ends(f, SOON_ELOST);
+    cr_assert_not_null(strstr(soon_future_error(f)->message, servers), "%s", soon_future_error(f)->message);
+    soon_future_unref(f);
     free_pool(cluster);
     close(fd);
 }

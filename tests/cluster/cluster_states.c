@@ -234,6 +234,8 @@ Test(cluster_states, running_of_which_nothing_is_heard_is_lost_after_a_second_le
     cr_assert_not(soon_future_done(f));
     flights_end_times(stage.cluster);
     assert_ends(f, SOON_ELOST);
+    cr_assert_not_null(strstr(soon_future_error(f)->message, "nothing was heard of worker far-1"), "%s",
+                       soon_future_error(f)->message);
 
     soon_future_unref(f);
     end(&stage);

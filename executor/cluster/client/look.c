@@ -190,6 +190,9 @@ static void fail_all(struct soon__cluster *cluster)
 
     soon__mutex_lock(&cluster->backlog.mutex);
     calls = soon__backlog_take_all_locked(&cluster->backlog, &cluster->backlog.locked.ended[SOON__ENDED_LOST]);
+    if (!*cluster->locked.start_text)
+        snprintf(cluster->locked.start_text, sizeof cluster->locked.start_text, "%s: it has not answered yet",
+                 cluster->servers->each[0].text);
     snprintf(text, sizeof text, "there is no server for %lld ms: %s", after_ms, cluster->locked.start_text);
     soon__condition_tell_all(&cluster->backlog.place);
     soon__mutex_unlock(&cluster->backlog.mutex);
