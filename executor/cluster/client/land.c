@@ -86,7 +86,7 @@ struct soon__error *soon__flight_error(const struct soon__flight *flight, const 
     bool has_begun = flight->began_ns || call->began;
     soon_error fields = {.code = code,
                          .started = has_begun,
-                         .attempt = has_begun ? soon__call_attempt(call) - !flight->began_ns : 0,
+                         .attempt = has_begun ? soon__call_attempt(call) : 0,
                          .function = call->function->name,
                          .label = soon__item_label(call, item),
                          .worker_host = flight->host,
