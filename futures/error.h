@@ -92,7 +92,7 @@ typedef struct soon_error {
     size_t data_size;        /**< how many bytes that is */
     const char *worker_host; /**< the machine of the worker, if it is another than this one; else "" */
     const char *worker;      /**< the name of the worker daemon on it, or "" */
-    unsigned attempt;        /**< how many tries of the task have begun; 0: none, or it is not known */
+    unsigned attempt;        /**< which try of the task it was; 0: none has begun, or it is not known */
 } soon_error;
 
 /**
