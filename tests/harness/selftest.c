@@ -219,14 +219,14 @@ Test(bad, survives_the_expected_signal, .signal = SIGABRT)
 {
 }
 
-Test(bad, leaks_a_future, .timeout = 10)
+Test(bad, leaks_a_future, .timeout = 4)
 {
     soon_promise *promise;
 
     cr_assert_eq(soon_promise_new(&promise, NULL), 0);
 }
 
-Test(bad, leaks_a_descriptor, .timeout = 10)
+Test(bad, leaks_a_descriptor, .timeout = 4)
 {
     cr_assert_geq(open("/dev/null", O_RDONLY), 0);
 }
