@@ -49,7 +49,7 @@ typedef struct soon_cluster_options {
     soon_full when_full SOON__ZERO;  /**< what a submit does then; SOON_FULL_RUN_HERE is -EINVAL */
     /**
      * Milliseconds without a sign of life after which a task that runs is lost, with its machine: a worker sends three
-     * in that time. 0: 15,000.
+     * in that time. The server is asked before: what it has put back into its queue is not lost. 0: 15,000.
      */
     int64_t lease_ms SOON__ZERO;
     /**

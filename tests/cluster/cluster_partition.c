@@ -293,6 +293,50 @@ Test(cluster_partition, of_a_daemon_that_the_server_notices_costs_no_try)
     end(&site);
 }
 
+static int connect_from(const struct site *site, int machine)
+{
+    struct sockaddr_in server = {.sin_family = AF_INET, .sin_port = htons((uint16_t)site->server.port)};
+    int fd;
+
+    inet_pton(AF_INET, machine_address(SERVER), &server.sin_addr);
+    machine_enter(&site->machines, machine);
+    fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    cr_assert_eq(connect(fd, (struct sockaddr *)&server, sizeof server), 0);
+    machine_enter(&site->machines, CLIENT);
+    return fd;
+}
+
+/* A connection that the server closes when its machine has gone: it waits ten seconds for that to be confirmed, and
+ * answers nobody meanwhile. */
+Test(cluster_partition, that_keeps_the_server_from_answering_loses_no_other_daemon)
+{
+    static const char nonsense[SOON__PACKET_HEAD] = "\0XXX";
+    struct site site = {0};
+    soon_future *f;
+    char *said;
+    int fd;
+
+    begin(&site, NULL);
+    start_daemon(&site, 1, 1);
+    await_epoch(&site.daemons[1], 1);
+    fd = connect_from(&site, FIRST);
+    gearmand_stop(&site.server);
+    cr_assert_eq(send(fd, nonsense, sizeof nonsense, MSG_NOSIGNAL), (ssize_t)sizeof nonsense);
+    machine_unplug(&site.machines, FIRST);
+    gearmand_continue(&site.server);
+    await_knowledge(&site, SECOND, "stand", true);
+    said = strstr(workerd_said(&site.daemons[1]), ": connected");
+    cr_assert_null(strstr(said + 1, ": connected"), "%s", said);
+
+    f = submit(&site, &site.gates);
+    gate_await(site.gates.on[1], 1);
+    gate_open(site.gates.on[1], 1);
+    assert_gives(f, 1);
+    soon_future_unref(f);
+    close(fd);
+    end(&site);
+}
+
 Test(cluster_partition, of_a_daemon_that_ends_soon_costs_nothing)
 {
     struct site site = {0};

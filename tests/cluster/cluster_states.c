@@ -170,6 +170,13 @@ Test(cluster_states, stopping_ends_when_the_server_is_lost)
     end(&stage);
 }
 
+/* Nothing was heard of its worker for a lease: the server is asked who has it. */
+static void doubt(struct stage *stage)
+{
+    flights_end_times(stage->cluster);
+    hear(stage, SOON__GET_STATUS);
+}
+
 /* What was stopped was the client: what has come meanwhile lies before the server's answer. */
 Test(cluster_states, running_of_which_nothing_was_heard_takes_what_comes_before_the_answer)
 {
@@ -179,16 +186,14 @@ Test(cluster_states, running_of_which_nothing_was_heard_takes_what_comes_before_
 
     begin(&stage, .lease_ms = FLIGHTS_LONG_MS);
     f = submit_running(&stage, NULL, unique);
-    flights_end_times(stage.cluster);
-    hear(&stage, SOON__GET_STATUS);
+    doubt(&stage);
     gives(&stage, "H:1", 7);
     say_status(&stage, "H:1", false, false);
     assert_gives(f, 7);
     soon_future_unref(f);
 
     f = submit_running(&stage, NULL, unique);
-    flights_end_times(stage.cluster);
-    hear(&stage, SOON__GET_STATUS);
+    doubt(&stage);
     lives(&stage, "H:1");
     say_status(&stage, "H:1", true, true);
     gives(&stage, "H:1", 8);
@@ -207,8 +212,7 @@ Test(cluster_states, running_of_which_nothing_is_heard_is_lost_if_a_worker_has_i
     for (int is_known = 0; is_known < 2; is_known++) {
         soon_future *f = submit_running(&stage, NULL, unique);
 
-        flights_end_times(stage.cluster);
-        hear(&stage, SOON__GET_STATUS);
+        doubt(&stage);
         say_status(&stage, "H:1", is_known, is_known);
         hear_order(&stage, SOON__ORDER_KILL, "far-1", unique);
         hear_line(&stage, "cancel job H:1");
@@ -229,8 +233,7 @@ Test(cluster_states, running_of_which_nothing_is_heard_is_lost_after_a_second_le
 
     begin(&stage, .lease_ms = FLIGHTS_LONG_MS);
     f = submit_running(&stage, NULL, unique);
-    flights_end_times(stage.cluster);
-    hear(&stage, SOON__GET_STATUS);
+    doubt(&stage);
     cr_assert_not(soon_future_done(f));
     flights_end_times(stage.cluster);
     assert_ends(f, SOON_ELOST);
@@ -252,8 +255,7 @@ Test(cluster_states, running_that_waits_again_is_cancelled_there)
     f = submit_running(&stage, NULL, unique);
     cr_assert_not(soon_future_cancel(f));
     hear_order(&stage, SOON__ORDER_CANCEL, "far-1", unique);
-    flights_end_times(stage.cluster);
-    hear(&stage, SOON__GET_STATUS);
+    doubt(&stage);
     say_status(&stage, "H:1", true, false);
     hear_line(&stage, "cancel job H:1");
     fails(&stage, "H:1");
